@@ -1,0 +1,148 @@
+"""Search, price, buy and receive archive satellite imagery from a notebook.
+
+Examples
+--------
+>>> import scenecart
+>>> client = scenecart.connect("sandbox")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from scenecart._version import __version__
+
+if TYPE_CHECKING:
+    from scenecart import report, sandbox
+    from scenecart._area import Area
+    from scenecart._cart import Cart
+    from scenecart._client import Client, connect
+    from scenecart._errors import (
+        AuthenticationError,
+        AuthenticationRequired,
+        BadRequest,
+        CardDeclined,
+        ConfigurationError,
+        Conflict,
+        ConnectionFailed,
+        DownloadError,
+        EstimateIncomplete,
+        Gone,
+        InsufficientCredits,
+        InvalidArea,
+        InvalidCart,
+        InvalidQuery,
+        InvalidRequest,
+        JournalError,
+        MissingExtra,
+        NoPaymentMethod,
+        NotFound,
+        OrderCancelled,
+        OrderFailed,
+        PaymentRequired,
+        PermissionDenied,
+        PlacementError,
+        PlacementUnknown,
+        PriceChanged,
+        RateLimited,
+        RequestTimeout,
+        ScenecartError,
+        ScenecartWarning,
+        ServiceError,
+        UntrustedEstimate,
+        WaitTimeout,
+    )
+    from scenecart._estimate import Estimate
+    from scenecart._frames import assets
+    from scenecart._http import Limits
+    from scenecart._orders import Order
+    from scenecart._retry import Retry
+
+# Everything loads when it is first used, so that `import scenecart` costs next to nothing.
+_HOMES = {
+    "Area": "_area",
+    "Cart": "_cart",
+    "Client": "_client",
+    "Estimate": "_estimate",
+    "Limits": "_http",
+    "Order": "_orders",
+    "Retry": "_retry",
+    "assets": "_frames",
+    "connect": "_client",
+}
+_PARTS = ("report", "sandbox")
+
+__all__ = [
+    "Area",
+    "AuthenticationError",
+    "AuthenticationRequired",
+    "BadRequest",
+    "CardDeclined",
+    "Cart",
+    "Client",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "DownloadError",
+    "Estimate",
+    "EstimateIncomplete",
+    "Gone",
+    "InsufficientCredits",
+    "InvalidArea",
+    "InvalidCart",
+    "InvalidQuery",
+    "InvalidRequest",
+    "JournalError",
+    "Limits",
+    "MissingExtra",
+    "NoPaymentMethod",
+    "NotFound",
+    "Order",
+    "OrderCancelled",
+    "OrderFailed",
+    "PaymentRequired",
+    "PermissionDenied",
+    "PlacementError",
+    "PlacementUnknown",
+    "PriceChanged",
+    "RateLimited",
+    "RequestTimeout",
+    "Retry",
+    "ScenecartError",
+    "ScenecartWarning",
+    "ServiceError",
+    "UntrustedEstimate",
+    "WaitTimeout",
+    "__version__",
+    "assets",
+    "connect",
+    "report",
+    "sandbox",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return _load_part(name)
+    if name in __all__:
+        thing = getattr(importlib.import_module(f"scenecart.{_HOMES.get(name, '_errors')}"), name)
+        globals()[name] = thing
+        return thing
+    raise AttributeError(f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _load_part(name: str) -> Any:
+    try:
+        return importlib.import_module(f"scenecart.{name}")
+    except ModuleNotFoundError as error:
+        from scenecart._errors import MissingExtra  # noqa: PLC0415  # only to say what is missing
+
+        raise MissingExtra(
+            f"scenecart.{name} needs the package {error.name!r}, which is not installed.",
+            hint=f'Install it: pip install "scenecart[{name}]"',
+        ) from error

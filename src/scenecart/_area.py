@@ -1,0 +1,355 @@
+"""Anything that can be an area, turned into one checked geometry in degrees (EPSG:4326), and areas in km².
+
+Geometries that cross the antimeridian are kept as RFC 7946 asks: split into parts on either side of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import antimeridian
+import numpy as np
+import shapely
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
+from shapely.errors import ShapelyError
+from shapely.geometry import box, mapping, shape
+from shapely.geometry.base import BaseGeometry
+from shapely.validation import explain_validity
+
+from scenecart._errors import InvalidArea
+from scenecart._json import NotJson, loads
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_GEOD = Geod(ellps="WGS84")
+_WKT = re.compile(
+    r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$", re.I | re.S
+)
+_POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+_MAX_LON = 540.0
+_DEGREES = CRS.from_epsg(4326)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A checked area of interest.
+
+    Attributes
+    ----------
+    geometry : shapely geometry
+        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it.
+    """
+
+    geometry: BaseGeometry
+
+    @functools.cached_property
+    def km2(self) -> float:
+        """Geodesic area in km² on the WGS84 ellipsoid."""
+        return geodesic_km2(self.geometry)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """``(west, south, east, north)`` in degrees; west is greater than east across the antimeridian."""
+        return around_world_bounds(self.geometry)
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return the geometry as a GeoJSON mapping."""
+        return geojson(self.geometry)
+
+    def __repr__(self) -> str:
+        west, south, east, north = self.bounds
+        return f"Area({self.km2:,.1f} km², {west:.4f} {south:.4f} {east:.4f} {north:.4f})"
+
+
+def as_area(value: Any, *, name: str = "aoi") -> Area:
+    """Turn a path, GeoDataFrame, shapely geometry, GeoJSON mapping, bbox or WKT into an area.
+
+    Parameters
+    ----------
+    value
+        A path to any file geopandas reads; a GeoDataFrame or GeoSeries in any CRS (several features are united); a
+        shapely polygon; a GeoJSON geometry, Feature or FeatureCollection; ``(west, south, east, north)`` in degrees,
+        where ``west > east`` crosses the antimeridian; or WKT, also with ``SRID=…;``.
+    name
+        What the argument is called in messages.
+
+    Raises
+    ------
+    InvalidArea
+        If it cannot be read, is empty, lies outside the world, crosses itself or has no area.
+
+    Examples
+    --------
+    >>> as_area((151.2, -33.9, 151.3, -33.8)).km2 > 100
+    True
+    """
+    geometry = as_geometry(value, name=name)
+    if geometry.geom_type not in _POLYGONAL:
+        raise InvalidArea(f"{name} is a {geometry.geom_type}, which has no area.", hint="Give a polygon or a bbox.")
+    area = Area(geometry)
+    if not area.km2 > 0:
+        raise InvalidArea(f"{name} has no area.")
+    return area
+
+
+def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
+    """Turn whatever ``as_area`` takes into a checked geometry of any type.
+
+    Raises
+    ------
+    InvalidArea
+        As ``as_area``, but for the area itself.
+    """
+    if isinstance(value, Area):
+        return value.geometry
+    geometry = _read(value, name)
+    if geometry is None or geometry.is_empty:
+        raise InvalidArea(f"{name} is empty.")
+    geometry = shapely.force_2d(geometry)
+    _check_position(geometry, name)
+    if not geometry.is_valid:
+        raise InvalidArea(
+            f"{name} is no valid shape: {explain_validity(geometry)}.",
+            hint="Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result.",
+        )
+    return split_at_antimeridian(geometry)
+
+
+def _read(value: Any, name: str) -> BaseGeometry | None:
+    if isinstance(value, BaseGeometry):
+        return value
+    if isinstance(value, os.PathLike):
+        return _read_file(Path(value), name)
+    if isinstance(value, str):
+        return _read_text(value, name)
+    if isinstance(value, Mapping):
+        return _read_geojson(value, name)
+    if hasattr(value, "geometry") and hasattr(value, "to_crs"):
+        return _read_frame(value, name)
+    if hasattr(value, "__geo_interface__"):
+        return _read_geojson(value.__geo_interface__, name)
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
+        return _read_bbox(value, name)
+    raise InvalidArea(
+        f"{name} cannot be read from {type(value).__name__}.",
+        hint="Give a path, a GeoDataFrame, a shapely geometry, GeoJSON, WKT, or (west, south, east, north).",
+    )
+
+
+def _read_text(text: str, name: str) -> BaseGeometry | None:
+    match = _WKT.match(text)
+    if match:
+        try:
+            geometry = shapely.from_wkt(match["wkt"])
+        except ShapelyError as error:
+            raise InvalidArea(f"{name} looks like WKT but cannot be read: {error}.") from None
+        return _to_degrees(geometry, f"EPSG:{match['srid']}", name) if match["srid"] else geometry
+    if text.lstrip().startswith("{"):
+        try:
+            return _read_geojson(loads(text.encode()), name)
+        except NotJson as error:
+            raise InvalidArea(f"{name} looks like GeoJSON but cannot be read: {error}.") from None
+    return _read_file(Path(text), name)
+
+
+def _read_file(path: Path, name: str) -> BaseGeometry | None:
+    path = path.expanduser()
+    if not path.is_file():
+        raise InvalidArea(f"{name}: there is no file {str(path)!r}.")
+    if path.suffix.lower() in {".geojson", ".json"}:
+        try:
+            document = loads(path.read_bytes())
+        except NotJson as error:
+            raise InvalidArea(f"{name}: {path.name} is no JSON ({error}).") from None
+        if not isinstance(document, Mapping):
+            raise InvalidArea(f"{name}: {path.name} is no GeoJSON.")
+        return _read_geojson(document, name)
+    import geopandas as gpd  # noqa: PLC0415  # half a second that a bbox need not pay
+
+    try:
+        frame = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
+    except Exception as error:
+        raise InvalidArea(f"{name}: {path.name} cannot be read as a vector file ({type(error).__name__}).") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise InvalidArea(f"{name}: {path.name} holds a table without geometry.")
+    return _read_frame(frame, name)
+
+
+def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeometry | None:
+    series = frame.geometry
+    if len(series) == 0:
+        return None
+    if series.crs is not None and series.crs != _DEGREES:
+        series = series.to_crs(_DEGREES)
+    geometry = series.union_all()
+    return geometry if isinstance(geometry, BaseGeometry) else None
+
+
+def _read_geojson(document: Mapping[str, Any], name: str) -> BaseGeometry | None:
+    kind = document.get("type")
+    if not isinstance(kind, str):
+        raise InvalidArea(f"{name} is no GeoJSON: it has no type.")
+    geometry: BaseGeometry | None
+    if kind == "FeatureCollection":
+        features = document.get("features")
+        parts = [
+            _read_geojson(feature, name)
+            for feature in (features if isinstance(features, list) else [])
+            if isinstance(feature, Mapping)
+        ]
+        geometry = shapely.union_all([part for part in parts if part is not None]) if parts else None
+    elif kind == "Feature":
+        inner = document.get("geometry")
+        geometry = _read_geojson(inner, name) if isinstance(inner, Mapping) else None
+    else:
+        try:
+            geometry = shape(dict(document))
+        except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise InvalidArea(f"{name} is no GeoJSON geometry: {error}.") from None
+    crs = document.get("crs")
+    stated = crs.get("properties", {}).get("name") if isinstance(crs, Mapping) else None
+    return _to_degrees(geometry, stated, name) if isinstance(stated, str) and geometry is not None else geometry
+
+
+def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGeometry:
+    numbers = list(value)
+    if len(numbers) == 6:  # noqa: PLR2004  # a bbox with heights
+        numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
+    usable = len(numbers) == 4 and all(  # noqa: PLR2004  # west, south, east, north
+        isinstance(number, int | float | np.number) and not isinstance(number, bool) and math.isfinite(number)
+        for number in numbers
+    )
+    if not usable:
+        raise InvalidArea(f"{name} is no bbox.", hint="A bbox is (west, south, east, north) in degrees.")
+    west, south, east, north = map(float, numbers)
+    if max(abs(south), abs(north)) > 90 and max(abs(west), abs(east)) <= 90:  # noqa: PLR2004  # the poles
+        raise InvalidArea(f"{name} has a latitude beyond 90 degrees.", hint=_SWAP_HINT)
+    if south > north:
+        raise InvalidArea(f"{name} is upside down: its south is north of its north.", hint=_BBOX_HINT)
+    if west > east:
+        if west - east < 180:  # noqa: PLR2004  # half the world
+            raise InvalidArea(
+                f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
+                hint=_BBOX_HINT,
+            )
+        return shapely.union_all([box(west, south, 180.0, north), box(-180.0, south, east, north)])
+    return box(west, south, east, north)
+
+
+_SWAP_HINT = "Longitude comes first: (west, south, east, north), or x before y. Are they swapped?"
+_BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
+
+
+def _check_position(geometry: BaseGeometry, name: str) -> None:
+    coordinates = shapely.get_coordinates(geometry)
+    if not np.isfinite(coordinates).all():
+        raise InvalidArea(f"{name} has a coordinate that is no number.")
+    lon, lat = np.abs(coordinates).max(axis=0)
+    if lat > 90:  # noqa: PLR2004  # the poles
+        looks_projected = lat > _MAX_LON or lon > _MAX_LON
+        raise InvalidArea(
+            f"{name} lies outside the world: it has a latitude of {lat:g} degrees.",
+            hint="Is it in metres? Reproject it first: frame.to_crs(4326)." if looks_projected else _SWAP_HINT,
+        )
+    if lon > _MAX_LON:
+        raise InvalidArea(f"{name} lies outside the world: it has a longitude of {lon:g} degrees.")
+
+
+def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
+    try:
+        source = CRS.from_user_input(crs)
+    except CRSError:
+        raise InvalidArea(f"{name} states a coordinate system that is not known: {crs[:80]!r}.") from None
+    if source == _DEGREES or crs.upper().endswith(("CRS84", "EPSG::4326")):
+        return geometry
+    project = Transformer.from_crs(source, _DEGREES, always_xy=True).transform
+    return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+
+
+def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
+
+    A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
+    """
+    if geometry.geom_type not in _POLYGONAL:
+        return geometry
+    coordinates = shapely.get_coordinates(geometry)
+    inside = np.abs(coordinates[:, 0]).max() <= 180  # noqa: PLR2004  # the antimeridian
+    if inside and not _has_long_step(geometry):
+        return geometry
+    fix = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
+            fixed = fix(geometry, great_circle=False)
+    except (ValueError, ShapelyError) as error:
+        raise InvalidArea(f"A shape cannot be split at the antimeridian: {error}.") from error
+    return fixed if isinstance(fixed, BaseGeometry) else geometry
+
+
+def _has_long_step(geometry: BaseGeometry) -> bool:
+    for ring in shapely.get_rings(shapely.get_parts(geometry)):
+        xy = shapely.get_coordinates(ring)
+        if (np.abs(np.diff(xy[:, 0])) > 180).any():  # noqa: PLR2004  # half the world
+            return True
+    return False
+
+
+def polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the polygons of a geometry, without the lines and points that a clip may leave."""
+    if geometry.geom_type in _POLYGONAL:
+        return geometry
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in _POLYGONAL]
+    return shapely.union_all(parts) if parts else shapely.Polygon()
+
+
+def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:
+    """Return the part of a footprint inside an area; an empty polygon where they do not overlap."""
+    return polygonal(shapely.intersection(split_at_antimeridian(footprint), area.geometry))
+
+
+def geodesic_km2(geometry: BaseGeometry) -> float:
+    """Return the area in km² on the WGS84 ellipsoid; edges are geodesics.
+
+    Examples
+    --------
+    >>> round(geodesic_km2(box(0, 0, 1, 1)))
+    12309
+    """
+    if geometry.is_empty:
+        return 0.0
+    metres, _ = _GEOD.geometry_area_perimeter(shapely.orient_polygons(geometry))
+    return abs(float(metres)) / 1e6
+
+
+def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, float]:
+    """Return ``(west, south, east, north)`` in degrees, with west greater than east across the antimeridian."""
+    west, south, east, north = (float(number) for number in geometry.bounds)
+    parts = shapely.get_parts(geometry)
+    if west <= -180 and east >= 180 and len(parts) > 1:  # noqa: PLR2004  # both sides of the antimeridian
+        bounds = shapely.bounds(parts)
+        eastern, western = bounds[bounds[:, 0] >= 0], bounds[bounds[:, 0] < 0]
+        if len(eastern) and len(western) and eastern[:, 0].min() > western[:, 2].max():
+            return float(eastern[:, 0].min()), south, float(western[:, 2].max()), north
+    return west, south, east, north
+
+
+def geojson(geometry: BaseGeometry) -> dict[str, Any]:
+    """Return a geometry as GeoJSON with lists, two dimensions, and outer rings counter-clockwise (RFC 7946)."""
+    return _lists(mapping(shapely.orient_polygons(shapely.force_2d(geometry))))
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _lists(inner) for name, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value

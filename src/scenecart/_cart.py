@@ -1,0 +1,275 @@
+"""What one wants to buy: a frozen value of captures, the area to clip them to, and options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from scenecart import _frames
+from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian
+from scenecart._errors import InvalidCart
+from scenecart._json import dumps
+from scenecart._wire import CaptureOrder, clean_text
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._estimate import Estimate
+
+_SHOWN = 5
+
+
+class CanEstimate(Protocol):
+    """Whoever can ask the service for a price."""
+
+    def estimate(self, cart: Cart) -> Estimate:
+        """Return the service's price for a cart."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Cart:
+    """Captures to be bought, each clipped to the area of interest. Changing a cart gives a new one.
+
+    Made by ``client.cart(captures, aoi)``.
+
+    Attributes
+    ----------
+    area : Area or None
+        What the captures are clipped to; None buys whole footprints.
+    split_by_date : bool
+        Whether the service prices each acquisition date for itself.
+    """
+
+    _captures: gpd.GeoDataFrame = field(repr=False)
+    area: Area | None = None
+    split_by_date: bool = False
+    _desk: CanEstimate | None = field(default=None, repr=False)
+
+    @property
+    def captures(self) -> gpd.GeoDataFrame:
+        """The captures with their whole footprints: EPSG:4326, one row each. A copy."""
+        return self._captures.copy()
+
+    @property
+    def ids(self) -> list[str]:
+        """The captures' ids, in order."""
+        return [str(name) for name in self._captures["id"]]
+
+    @cached_property
+    def orders(self) -> tuple[CaptureOrder, ...]:
+        """The captures as they are sent: clipped to the area, in an order that does not depend on the frame's."""
+        rows = zip(
+            self._captures["id"],
+            self._captures.geometry,
+            _texts(self._captures, "host"),
+            _texts(self._captures, "collection"),
+            strict=True,
+        )
+        orders = [
+            CaptureOrder(name, geojson(_canonical(self._bought(footprint))), host, collection)
+            for name, footprint, host, collection in rows
+        ]
+        return tuple(sorted(orders, key=lambda order: (order.host or "", order.collection or "", order.id)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What identifies the cart's contents: the same captures, area and options always give the same text."""
+        contents = [order.to_wire() for order in self.orders]
+        return hashlib.sha256(dumps({"captures": contents, "splitByDate": self.split_by_date})).hexdigest()
+
+    @cached_property
+    def km2(self) -> float:
+        """Ground covered by all that is bought, in geodesic km²; ground bought twice counts once."""
+        return geodesic_km2(shapely.union_all([self._bought(footprint) for footprint in self._captures.geometry]))
+
+    def bought(self) -> gpd.GeoSeries:
+        """The part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""
+        return gpd.GeoSeries(
+            [self._bought(footprint) for footprint in self._captures.geometry],
+            index=self._captures.index,
+            crs=_frames.CRS,
+        )
+
+    def add(self, captures: gpd.GeoDataFrame) -> Self:
+        """Return a cart with these captures as well; one that is in it already stays once."""
+        return self._with(_frames.concat([self._captures, _checked_frame(captures)]))
+
+    def remove(self, ids: str | Iterable[str]) -> Self:
+        """Return a cart without the captures of these ids.
+
+        Raises
+        ------
+        InvalidCart
+            If one of them is not in the cart, or nothing would be left.
+        """
+        names = {ids} if isinstance(ids, str) else set(ids)
+        unknown = names.difference(self.ids)
+        if unknown:
+            raise _about("not in the cart", sorted(unknown))
+        return self._with(self._captures[~self._captures["id"].isin(names)])
+
+    def replace(self, *, split_by_date: bool) -> Self:
+        """Return a cart with other options."""
+        return replace(self, split_by_date=split_by_date)
+
+    def estimate(self) -> Estimate:
+        """Ask the service what this costs. Nothing is bought, and nothing is computed here.
+
+        Raises
+        ------
+        ScenecartError
+            The service's refusal, or ``UntrustedEstimate`` when its figures contradict each other.
+        """
+        if self._desk is None:
+            raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
+        return self._desk.estimate(self)
+
+    def __len__(self) -> int:
+        return len(self._captures)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cart) and other.fingerprint == self.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        where = "whole footprints" if self.area is None else repr(self.area)
+        split = ", split by date" if self.split_by_date else ""
+        return f"Cart({len(self)} captures, {where}{split})"
+
+    def _with(self, captures: gpd.GeoDataFrame) -> Self:
+        return replace(self, _captures=_orderable(captures, self.area))
+
+    def _bought(self, footprint: BaseGeometry) -> BaseGeometry:
+        return split_at_antimeridian(footprint) if self.area is None else clip(footprint, self.area)
+
+
+def make_cart(
+    captures: Any, aoi: Any = None, *, split_by_date: bool = False, desk: CanEstimate | None = None
+) -> Cart:
+    """Check captures and area, and put them into a cart.
+
+    Raises
+    ------
+    InvalidCart
+        If there are no captures, one cannot be ordered, or one does not touch the area.
+    InvalidArea
+        If the area cannot be used.
+    """
+    area = None if aoi is None else as_area(aoi)
+    return Cart(_orderable(_checked_frame(captures), area), area, bool(split_by_date), desk)
+
+
+def _checked_frame(captures: Any) -> gpd.GeoDataFrame:
+    if isinstance(captures, pd.Series) and "id" in captures.index and "geometry" in captures.index:
+        raise InvalidCart("This is one row, not a frame.", hint="Take a slice: captures.iloc[[0]].")
+    if not isinstance(captures, gpd.GeoDataFrame):
+        raise InvalidCart(
+            f"A cart is made of a GeoDataFrame of captures, not of {type(captures).__name__}.",
+            hint="Pass rows of client.search(…).",
+        )
+    missing = [name for name in ("id",) if name not in captures.columns]
+    if missing or captures.active_geometry_name is None:
+        raise InvalidCart(
+            f"These captures lack the column {(missing or ['geometry'])[0]!r}.", hint="Pass rows of client.search(…)."
+        )
+    if len(captures) == 0:
+        raise InvalidCart("The cart is empty: no captures were chosen.", hint="Loosen the filters, or search again.")
+    frame = captures if captures.active_geometry_name == "geometry" else captures.rename_geometry("geometry")
+    if frame.crs is None:
+        return frame.set_crs(_frames.CRS)
+    return frame if frame.crs == _frames.CRS else frame.to_crs(_frames.CRS)
+
+
+def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFrame:
+    """Return the captures, each once, or say which of them cannot be ordered and why."""
+    if len(captures) == 0:
+        raise InvalidCart("The cart would be empty.")
+    _refuse_unusable(captures)
+    if area is not None:
+        apart = [
+            str(name)
+            for name, footprint in zip(captures["id"], captures.geometry, strict=True)
+            if clip(footprint, area).is_empty
+        ]
+        if apart:
+            raise _about("outside the area of interest", apart)
+    keys = list(zip(_texts(captures, "host"), _texts(captures, "collection"), captures["id"], strict=True))
+    first = ~pd.Series(keys, index=captures.index).duplicated()
+    once = captures[first.to_numpy()]
+    if not first.all():
+        shapes = dict(zip(keys, captures.geometry, strict=True))
+        kept = zip([key for key, keep in zip(keys, first, strict=True) if keep], once.geometry, strict=True)
+        twice = [str(key[2]) for key, footprint in kept if not shapes[key].equals(footprint)]
+        if twice:
+            raise _about("in it twice with different footprints", twice)
+    return once.reset_index(drop=True)
+
+
+def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
+    if "why_not" in captures.columns:
+        reasons = captures["why_not"].tolist()
+    else:
+        reasons = [None] * len(captures)
+    bad: Counter[str] = Counter()
+    ids: list[str] = []
+    valid = captures.geometry.is_valid
+    for name, footprint, is_valid, reason in zip(captures["id"], captures.geometry, valid, reasons, strict=True):
+        why = reason if isinstance(reason, str) else None
+        if why is None and not (isinstance(name, str) and name.strip()):
+            why = "it has no usable id"
+        if why is None and (footprint is None or footprint.is_empty):
+            why = "it has no footprint"
+        if why is None and footprint.geom_type not in {"Polygon", "MultiPolygon"}:
+            why = f"its footprint is a {footprint.geom_type}, not an area"
+        if why is None and not is_valid:
+            why = f"its footprint is no valid shape: {shapely.is_valid_reason(footprint)}"
+        if why is not None:
+            bad[why] += 1
+            ids.append(clean_text(name, 80) or "without id")
+    if bad:
+        why, count = bad.most_common(1)[0]
+        error = InvalidCart(
+            f"{bad.total()} of {len(captures)} captures cannot be ordered: {_listed(ids)} ({why}"
+            f"{f', and {bad.total() - count} for other reasons' if len(bad) > 1 else ''}).",
+            hint="Leave them out: captures[captures.orderable].",
+        )
+        error.ids = ids
+        raise error
+
+
+def _canonical(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the one form all equal geometries share: rounded to 1e-9 degrees, parts and rings in a fixed order."""
+    rounded = shapely.transform(shapely.force_2d(geometry), lambda xy: np.round(xy, 9) + 0.0)
+    return shapely.normalize(rounded)
+
+
+def _texts(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
+    if column not in captures.columns:
+        return [None] * len(captures)
+    return [value if isinstance(value, str) else None for value in captures[column]]
+
+
+def _about(what: str, ids: Sequence[str]) -> InvalidCart:
+    error = InvalidCart(
+        f"{len(ids)} capture{'s are' if len(ids) > 1 else ' is'} {what}: {_listed(ids)}.",
+        hint="The ids are in this error's .ids; captures[~captures.id.isin(error.ids)] leaves them out.",
+    )
+    error.ids = list(ids)
+    return error
+
+
+def _listed(ids: Sequence[str]) -> str:
+    shown = ", ".join(clean_text(name, 80) for name in ids[:_SHOWN])
+    return f"{shown} and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else shown

@@ -1,0 +1,451 @@
+"""Client and connect(): the one door to a service. Each method is a few lines over the other files."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import platformdirs
+
+from scenecart import _estimate, _search, _wire
+from scenecart._cart import Cart, make_cart
+from scenecart._delivery import DeliveryDesk
+from scenecart._errors import ConfigurationError, MissingExtra, PriceChanged, ScenecartWarning
+from scenecart._http import Limits, Session
+from scenecart._journal import Journal
+from scenecart._orders import (
+    Order,
+    OrderDesk,
+    orders_frame,
+    placements_frame,
+    require_project,
+    unfinished,
+)
+from scenecart._progress import bar
+from scenecart._secrets import Credentials, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import geopandas as gpd
+    import httpx
+    import pandas as pd
+
+    from scenecart._estimate import Estimate
+    from scenecart._retry import Retry
+
+PRICE_SECONDS = 300.0
+
+
+class Client:
+    """A connection to the ordering service; made by :func:`connect`.
+
+    It is safe to use from several threads. Close it, or use it in a ``with`` block, when it is no longer needed.
+
+    Parameters
+    ----------
+    credentials
+        How to sign in, and where.
+    project
+        Where imagery is delivered unless ``place`` says otherwise.
+    home
+        Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
+    transport
+        What sends requests, as httpx defines it; None opens real connections.
+    limits, retry
+        Timeouts and rates, and the rule for trying again.
+    price_seconds
+        How old an estimate may be, in seconds, before placing asks for the price once more. Default 300.
+    """
+
+    def __init__(  # noqa: PLR0913  # everything a test may want to put in its place
+        self,
+        credentials: Credentials,
+        *,
+        project: str | None = None,
+        home: str | os.PathLike[str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        limits: Limits | None = None,
+        retry: Retry | None = None,
+        price_seconds: float = PRICE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._session = Session(
+            credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep
+        )
+        self._source = credentials.source
+        self.project = project if project is not None else credentials.project
+        self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
+        self._price_seconds = price_seconds
+        self._wall = wall
+        self._orders = OrderDesk(
+            self._session,
+            self._journal,
+            deliveries=DeliveryDesk(self._session),
+            wall=wall,
+            clock=clock,
+            sleep=sleep,
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Where the service is."""
+        return self._session.base_url
+
+    def search(  # noqa: PLR0913  # one keyword for each thing a catalog can be asked
+        self,
+        host: str,
+        *,
+        aoi: Any = None,
+        bbox: Any = None,
+        intersects: Any = None,
+        collections: str | Sequence[str] | None = None,
+        ids: str | Sequence[str] | None = None,
+        datetime: Any = None,
+        query: Mapping[str, Any] | None = None,
+        max_cloud_cover: float | None = None,
+        limit: int | None = None,
+        progress: bool | Callable[[int], object] | None = None,
+    ) -> gpd.GeoDataFrame:
+        """Search a host's catalog for captures that can be ordered.
+
+        Parameters
+        ----------
+        host
+            The catalog host.
+        aoi
+            Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT.
+        bbox
+            ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
+        intersects
+            A geometry of any type, in the same forms as ``aoi``. Give at most one of aoi, bbox and intersects.
+        collections, ids
+            Names, one or several. At least one of the two is needed.
+        datetime
+            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair.
+        query
+            Property to operators: ``{"gsd": {"lte": 0.5}}``; lt, lte, gt, gte, eq, neq, in.
+        max_cloud_cover
+            Highest ``eo:cloud_cover`` in per cent.
+        limit
+            How many captures at most; None finds all.
+        progress
+            True shows a bar; a callable is given the number of captures so far.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
+            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC.
+
+        Raises
+        ------
+        InvalidQuery, InvalidArea
+            If something asked for cannot be used; nothing was sent.
+        NotFound
+            If there is no such host.
+        ScenecartError
+            If the search breaks; what had arrived stands in the error's ``captures``.
+
+        Examples
+        --------
+        >>> client = scenecart.connect("sandbox")
+        >>> host, collections = next(iter(sandbox_hosts.items()))
+        >>> captures = client.search(host, collections=collections, datetime="2024-03", limit=5)
+        >>> len(captures), captures.crs.to_epsg()
+        (5, 4326)
+        """
+        query_ = _search.build_query(
+            host,
+            aoi=aoi,
+            bbox=bbox,
+            intersects=intersects,
+            collections=collections,
+            ids=ids,
+            datetime=datetime,
+            query=query,
+            max_cloud_cover=max_cloud_cover,
+            limit=limit,
+        )
+        if progress is None or progress is False:
+            return _search.search(self._session, query_)
+        if callable(progress):
+            return _search.search(self._session, query_, progress)
+        with bar(f"Searching {host}", unit="count") as shown:
+            return _search.search(self._session, query_, lambda arrived: shown.show(arrived))
+
+    def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
+        """Search as ``search`` does, and yield the captures as frames while they arrive.
+
+        Parameters
+        ----------
+        host
+            The catalog host.
+        batch_size
+            Captures in one frame at most.
+        **criteria
+            As for :meth:`search`, without ``progress``.
+
+        Raises
+        ------
+        InvalidQuery, InvalidArea
+            At once, not at the first frame.
+        """
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise _search.InvalidQuery("batch_size must be a whole number of at least 1.")
+        return _search.stream(self._session, _search.build_query(host, **criteria), batch_size)
+
+    def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
+        """Put captures into a cart.
+
+        Parameters
+        ----------
+        captures
+            Rows of a search result.
+        aoi
+            What to clip them to, in any form ``search`` takes; None buys whole footprints.
+        split_by_date
+            Have each acquisition date priced for itself.
+
+        Raises
+        ------
+        InvalidCart
+            If it is empty, or a capture cannot be ordered or does not touch the area; its ``ids`` say which.
+        """
+        return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
+
+    def estimate(self, cart: Cart) -> Estimate:
+        """Ask the service what a cart costs; the same as ``cart.estimate()``."""
+        return _estimate.ask(self._session, cart, self)
+
+    def place(
+        self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard", again: bool = False
+    ) -> Order:
+        """Buy what was estimated; the same as ``estimate.place()``."""
+        return self._orders.place(
+            estimate.cart,
+            project=require_project(project, self.project),
+            license_type=license_type,
+            total_credits=estimate.total_credits,
+            total_aud=estimate.total_aud,
+            again=again,
+            confirm=lambda: self._check_price(estimate),
+        )
+
+    def order(self, order_id: str) -> Order:
+        """Return an order by its id.
+
+        Raises
+        ------
+        NotFound
+            If there is none, or it belongs to another organization.
+        """
+        return self._orders.get(order_id)
+
+    def orders(self, *, status: str | None = None, project: str | None = None, name: str | None = None) -> pd.DataFrame:
+        """Return the organization's orders as a table, newest first, indexed by id.
+
+        Parameters
+        ----------
+        status
+            Only those in this state, such as ``"processing"``.
+        project
+            Only those delivered to this project.
+        name
+            Only those of this display name.
+        """
+        given = {"status": status, "workspaceId": project, "displayName": name}
+        return orders_frame(self._orders.list(**{field: value for field, value in given.items() if value is not None}))
+
+    def placements(self) -> pd.DataFrame:
+        """Return what this machine's journal knows of placements at this service, oldest first."""
+        return placements_frame(self._journal.placements(self.base_url))
+
+    def settle(self) -> pd.DataFrame:
+        """Find out what became of every placement that was sent and got no answer; never buys twice.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The placements that were looked at, as they stand now.
+        """
+        return placements_frame([placement for placement, _ in self._orders.settle()])
+
+    def balance(self) -> dict[str, Any]:
+        """Return what the service says of the organization's credits."""
+        answer = self._session.call(_wire.BALANCE, {})
+        return answer if isinstance(answer, dict) else {"balance": answer}
+
+    def call(
+        self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
+    ) -> Any:
+        """Call any operation of the service by its name, and return its decoded answer.
+
+        Placing is not called this way: only an estimate can be placed.
+
+        Raises
+        ------
+        ConfigurationError
+            For operations that place orders.
+        ScenecartError
+            The error of the answer's status.
+        """
+        if operation.endswith(".place"):
+            raise ConfigurationError(
+                "Orders are not placed by call(): only an estimate can be placed.",
+                hint="client.cart(captures).estimate().place(project=…)",
+            )
+        return self._session.call(_wire.operation(operation), dict(body or {}), key=idempotency_key)
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self._session.close()
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url}, signed in by {self._source})"
+
+    def _check_price(self, estimate: Estimate) -> None:
+        """Ask again for a price that was shown a while ago."""
+        age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
+        if age <= self._price_seconds:
+            return
+        now = self.estimate(estimate.cart)
+        if (now.total_credits, now.total_aud, now.refused) == (estimate.total_credits, estimate.total_aud, ()):
+            return
+        error = PriceChanged(
+            f"The price has changed: {now.total_credits:,} credits (A${now.total_aud:,.2f}) instead of "
+            f"{estimate.total_credits:,} (A${estimate.total_aud:,.2f}). Nothing was ordered.",
+            hint="Look at cart.estimate() again and place that, if it still suits.",
+            operation=_wire.PLACE.id,
+        )
+        error.old_credits, error.new_credits = estimate.total_credits, now.total_credits
+        error.old_aud, error.new_aud = estimate.total_aud, now.total_aud
+        raise error
+
+    def _mention_unfinished(self) -> None:
+        left = [placement for placement in unfinished(self._journal, self.base_url) if placement.state != "unpaid"]
+        if left:
+            warnings.warn(
+                f"{len(left)} placement{'s were' if len(left) > 1 else ' was'} not finished; it is not known whether "
+                "something was ordered. client.settle() finds out, and buys nothing twice.",
+                ScenecartWarning,
+                stacklevel=3,
+            )
+
+
+def connect(  # noqa: PLR0913  # one keyword for each thing that can be configured
+    profile: str | None = None,
+    *,
+    base_url: str | None = None,
+    token: str | None = None,
+    api_key: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    project: str | None = None,
+    credentials_file: str | os.PathLike[str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Client:
+    """Connect to the ordering service.
+
+    How to sign in is looked for in the arguments, then in ``SCENECART_*`` and ``GEOPERA_*`` environment variables
+    (``…_BASE_URL``, ``…_TOKEN``, ``…_API_KEY``, ``…_USERNAME``, ``…_PASSWORD``, ``…_PROJECT``, ``…_PROFILE``), then in
+    the profile that the official command line saved. Nothing is sent until the first call.
+
+    Parameters
+    ----------
+    profile
+        A saved profile, or ``"sandbox"`` for the embedded service: no account, no network, no money.
+    base_url
+        Where the service is. Default ``https://api.geopera.com``. Plain http is accepted on this machine only.
+    token
+        A bearer token; it is used as it is until it expires.
+    api_key
+        An API key (``gpra_…``). It never places orders: that needs a user.
+    username, password
+        A user's sign-in.
+    project
+        Where imagery is delivered unless ``place`` says otherwise.
+    credentials_file
+        Instead of ``~/.config/geopera/credentials.json``.
+    home
+        Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
+    **options
+        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall`` and ``sleep`` of :class:`Client`.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing says how to sign in, or what says it is unsafe.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    """
+    if profile == "sandbox":
+        return _connect_to_sandbox(project, home, options)
+    credentials = resolve(
+        profile,
+        base_url=base_url,
+        token=token,
+        api_key=api_key,
+        username=username,
+        password=password,
+        project=project,
+        credentials_file=credentials_file,
+    )
+    client = Client(credentials, home=home, **options)
+    client._mention_unfinished()  # noqa: SLF001  # the two are one door
+    return client
+
+
+_embedded: list[Any] = []
+
+
+def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
+    try:
+        from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an extra: the core works without it
+    except ImportError as error:
+        raise MissingExtra(
+            f"The embedded sandbox needs a package that is not installed ({error.name}).",
+            hint='Install it: pip install "scenecart[sandbox]"',
+        ) from error
+    if not _embedded:
+        box = Sandbox()
+        box.start()
+        atexit.register(box.stop)
+        _embedded.append(box)
+    box = _embedded[0]
+    principal = box.principals["analyst"]
+    credentials = resolve(
+        base_url=box.url,
+        username=principal["username"],
+        password=principal["password"],
+        project=project or principal["project"],
+        environ={},
+    )
+    return Client(credentials, home=home, **options)
+
+
+def _home(given: str | os.PathLike[str] | None) -> Path:
+    chosen = given or os.environ.get("SCENECART_HOME")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("scenecart", appauthor=False))
+
+
+for _thing in (Client, connect, Cart, _estimate.Estimate, Order):
+    _thing.__module__ = "scenecart"

@@ -1,0 +1,315 @@
+"""What an order delivers: STAC items as a frame and as pystac, and their files, verified."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import threading
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from scenecart import _frames, _wire
+from scenecart._errors import ConnectionFailed, DownloadError, InvalidRequest, ServiceError
+from scenecart._json import NotJson, loads
+from scenecart._progress import bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import geopandas as gpd
+    import pystac
+
+    from scenecart._http import Download, Session
+    from scenecart._orders import Order
+
+_HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
+_SUFFIXES = {
+    "image/tiff": ".tif",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "application/json": ".json",
+    "application/geo+json": ".geojson",
+}
+_MAX_NAME_BYTES = 200
+_ATTEMPTS = 4
+_EXPIRED = frozenset({401, 403, 410})
+_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file to fetch: which asset it is, where it goes, and how to know that it is whole."""
+
+    item_id: str
+    asset_id: str
+    target: Path
+    size: int | None
+    checksum: tuple[str, str] | None
+
+
+class DeliveryDesk:
+    """Fetching what orders delivered, from one service."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def items(self, order: Order) -> gpd.GeoDataFrame:
+        """Return an order's items: one row each, columns as in a search."""
+        features, _, _ = _frames.read_page(self._page(order), _wire.LIST_ASSETS.id)
+        return _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
+
+    def item_collection(self, order: Order) -> pystac.ItemCollection:
+        """Return an order's items as pystac knows them."""
+        import pystac  # noqa: PLC0415  # most orders are looked at as frames
+
+        try:
+            return pystac.ItemCollection.from_dict(self._document(order))
+        except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
+            raise ServiceError(
+                f"Order {order.id} delivered items that are no STAC ({error}).", operation=_wire.LIST_ASSETS.id
+            ) from error
+
+    def download(
+        self,
+        order: Order,
+        directory: str | os.PathLike[str],
+        *,
+        assets: Iterable[str] | None,
+        progress: bool,
+        workers: int,
+    ) -> list[Path]:
+        """Fetch an order's files; see ``Order.download``."""
+        if order.status != "delivered":
+            order.refresh()
+        if order.status != "delivered":
+            raise DownloadError(f"Order {order.id} is {order.status}, not delivered.", hint="Call order.wait() first.")
+        folder = Path(directory).expanduser()
+        wanted = plan(self._document(order), folder, None if assets is None else list(assets))
+        known = all(file.size is not None for file in wanted)
+        total = float(sum(file.size or 0 for file in wanted)) if known else None
+        folder.mkdir(parents=True, exist_ok=True)
+        if not progress:
+            return self._fetch_all(wanted, workers, lambda _: None)
+        with bar(f"Downloading {len(wanted)} files", total=total, unit="bytes") as shown:
+            return self._fetch_all(wanted, workers, shown.add)
+
+    def _fetch_all(self, wanted: list[Wanted], workers: int, count: Callable[[int], None]) -> list[Path]:
+        stop = threading.Event()
+
+        def one(file: Wanted) -> Path:
+            try:
+                return self._fetch(file, count, stop)
+            except BaseException:
+                stop.set()
+                raise
+
+        with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="scenecart-download") as pool:
+            try:
+                return list(pool.map(one, wanted))
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _fetch(self, file: Wanted, count: Callable[[int], None], stop: threading.Event) -> Path:
+        if file.target.is_symlink():
+            raise DownloadError(f"{file.target} is a link; nothing is written through it.")
+        if file.target.exists():
+            if not _is_whole(file.target, file):
+                raise DownloadError(
+                    f"{file.target} is there already and is another file.", hint="Move it away, or choose another folder."
+                )
+            count(file.target.stat().st_size)
+            return file.target
+        file.target.parent.mkdir(parents=True, exist_ok=True)
+        part = file.target.with_name(file.target.name + ".part")
+        failures = 0
+        while True:
+            try:
+                self._fetch_part(file, part, count, stop)
+                break
+            except ConnectionFailed as error:
+                failures += 1
+                if failures >= _ATTEMPTS:
+                    raise DownloadError(
+                        f"{file.target.name} did not arrive whole: {error.message}",
+                        hint="Download again: it goes on where it stopped.",
+                    ) from error
+            except OSError as error:
+                raise DownloadError(f"{file.target.name} cannot be written: {error.strerror or error}.") from error
+        _check(part, file)
+        part.replace(file.target)
+        _etag_file(part).unlink(missing_ok=True)
+        return file.target
+
+    def _fetch_part(self, file: Wanted, part: Path, count: Callable[[int], None], stop: threading.Event) -> None:
+        have = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
+        etag = _etag_file(part).read_text(encoding="ascii") if have and _etag_file(part).is_file() else ""
+        headers = {"Range": f"bytes={have}-", "If-Range": etag} if etag else {}
+        for attempt in range(2):
+            with self._session.download(self._signed_url(file), headers) as answer:
+                if answer.status in _EXPIRED and attempt == 0:
+                    continue
+                if answer.status == 416:  # noqa: PLR2004  # what is there is not a beginning of it
+                    part.unlink(missing_ok=True)
+                    raise ConnectionFailed(f"{file.target.name} has to start again.")
+                resumes = answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")  # noqa: PLR2004  # partial content
+                if answer.status != 200 and not resumes:  # noqa: PLR2004  # anything else holds no file
+                    raise DownloadError(f"{file.target.name} cannot be fetched: the server answered {answer.status}.")
+                self._write(answer, part, count, stop, keep=have if resumes else 0)
+                return
+
+    def _write(
+        self, answer: Download, part: Path, count: Callable[[int], None], stop: threading.Event, *, keep: int
+    ) -> None:
+        etag = answer.headers.get("etag", "")
+        _etag_file(part).write_text(etag if not etag.startswith("W/") and etag.isascii() else "", encoding="ascii")
+        count(keep)
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | (os.O_APPEND if keep else os.O_TRUNC)
+        with os.fdopen(os.open(part, flags, 0o644), "ab" if keep else "wb") as stream:
+            for chunk in answer.chunks:
+                if stop.is_set():
+                    raise DownloadError("The download was stopped.")
+                stream.write(chunk)
+                count(len(chunk))
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _signed_url(self, file: Wanted) -> str:
+        body = {"item_id": file.item_id, "asset_id": file.asset_id}
+        answer = self._session.call(_wire.DOWNLOAD, body)
+        url = _wire.download_url(answer)
+        if url is None:
+            raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
+        return urljoin(self._session.base_url + "/", url)
+
+    def _page(self, order: Order) -> bytes:
+        return self._session.page(_wire.LIST_ASSETS, {"order_id": order.id})
+
+    def _document(self, order: Order) -> dict[str, Any]:
+        try:
+            document = loads(self._page(order))
+        except NotJson:
+            document = None
+        if not isinstance(document, dict) or not isinstance(document.get("features"), list):
+            raise ServiceError(
+                f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id
+            )
+        return document
+
+
+def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[Wanted]:
+    """Decide which file each asset becomes: inside the folder, under a safe name, no two alike.
+
+    Raises
+    ------
+    InvalidRequest
+        If an asset is asked for that no item has.
+    """
+    wanted: list[Wanted] = []
+    offered: set[str] = set()
+    folders: dict[str, str] = {}
+    for item in document["features"]:
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not isinstance(item.get("assets"), dict):
+            continue
+        place = folder / _unlike(safe_name(item["id"]), item["id"], folders)
+        names: dict[str, str] = {}
+        for key, asset in item["assets"].items():
+            offered.add(key)
+            if not isinstance(asset, dict) or (assets is not None and key not in assets):
+                continue
+            name = _unlike(_file_name(key, asset), key, names)
+            size = _wire.whole_number(asset.get("file:size"))
+            wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
+    missing = [name for name in (assets or []) if name not in offered]
+    if missing:
+        raise InvalidRequest(
+            f"No item has an asset {missing[0]!r}.", hint=f"There are: {', '.join(sorted(offered)) or 'none'}."
+        )
+    return wanted
+
+
+def safe_name(text: str) -> str:
+    """Return a file name for any text: no folder, device or control character, at most 255 bytes, different for different texts.
+
+    Examples
+    --------
+    >>> safe_name("scene-01.tif")
+    'scene-01.tif'
+    >>> safe_name("../../etc/passwd")
+    'etc_passwd-b6a2ec0f'
+    """
+    name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    name = "".join(letter if letter.isalnum() or letter in "._-+=@ " else "_" for letter in name)
+    name = re.sub(r"_{2,}", "_", name).strip(" ._-")
+    while len(name.encode()) > _MAX_NAME_BYTES:
+        name = name[:-1]
+    if name == text and name.split(".")[0].lower() not in _RESERVED:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name or 'file'}-{digest}" if name.split(".")[0].lower() not in _RESERVED else f"file-{digest}"
+
+
+def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
+    """Return the name, or one with a mark where a file system that ignores case would take two for one."""
+    key = name.casefold()
+    if taken.setdefault(key, original) != original:
+        digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        stem, dot, suffix = name.rpartition(".")
+        name = f"{stem}-{digest}.{suffix}" if dot and stem else f"{name}-{digest}"
+        taken[name.casefold()] = original
+    return name
+
+
+def _file_name(key: str, asset: dict[str, Any]) -> str:
+    href = asset.get("href")
+    suffix = Path(unquote(urlsplit(href).path)).suffix if isinstance(href, str) else ""
+    if not re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix):
+        media = str(asset.get("type") or "").split(";")[0].strip().lower()
+        suffix = _SUFFIXES.get(media, "")
+    return safe_name(key) + suffix.lower()
+
+
+def _checksum(value: Any) -> tuple[str, str] | None:
+    """Read a multihash in hexadecimal, as the file extension of STAC writes it."""
+    if not isinstance(value, str):
+        return None
+    text = value.lower()
+    algorithm = _HASHES.get(text[:2])
+    return (algorithm, text[4:]) if algorithm and re.fullmatch(r"[0-9a-f]+", text) else None
+
+
+def _is_whole(path: Path, file: Wanted) -> bool:
+    with contextlib.suppress(DownloadError):
+        _check(path, file)
+        return True
+    return False
+
+
+def _check(path: Path, file: Wanted) -> None:
+    """Compare size and digest; what does not fit is thrown away, never kept under the final name."""
+    size = path.stat().st_size
+    right = file.size is None or size == file.size
+    if right and file.checksum is not None:
+        algorithm, digest = file.checksum
+        with path.open("rb") as stream:
+            right = hashlib.file_digest(stream, algorithm).hexdigest() == digest
+    if not right:
+        if path.suffix == ".part":
+            path.unlink()
+            _etag_file(path).unlink(missing_ok=True)
+        raise DownloadError(
+            f"{file.target.name} arrived, but is not what was promised (size or checksum).",
+            hint="Download again. If it stays, tell the service's support.",
+        )
+
+
+def _etag_file(part: Path) -> Path:
+    return part.with_name(part.name + ".etag")
+

@@ -1,0 +1,319 @@
+"""Everything that can go wrong, as one tree.
+
+ScenecartError
+├── ConfigurationError        nothing says how to connect, or what says it cannot be used
+│   └── MissingExtra          a part of scenecart needs a package that is not installed
+├── InvalidRequest            what was asked cannot be done: said by the service (422) or found before sending
+│   ├── InvalidArea           the area of interest is no usable area
+│   ├── InvalidQuery          the search is incomplete or contradicts itself
+│   └── InvalidCart           what is in the cart cannot be ordered
+├── BadRequest                400, and any other 4xx without a name of its own
+├── AuthenticationError       401, or the sign-in failed
+├── PaymentRequired           402
+│   ├── InsufficientCredits
+│   ├── NoPaymentMethod
+│   ├── CardDeclined
+│   └── AuthenticationRequired   the bank wants 3-D Secure
+├── PermissionDenied          403
+├── NotFound                  404
+├── Conflict                  409
+├── Gone                      410
+├── RateLimited               429
+├── ServiceError              5xx, or an answer that cannot be read
+│   └── UntrustedEstimate     an estimate whose figures contradict each other
+├── ConnectionFailed          no answer came, or it broke off
+│   └── RequestTimeout
+├── PlacementError            nothing was ordered, or it is not known whether
+│   ├── EstimateIncomplete    part of the cart has no price
+│   ├── PriceChanged          the price is not the one that was shown
+│   └── PlacementUnknown      the request left, and no usable answer came back
+├── OrderFailed               the order ended without delivery
+│   └── OrderCancelled
+├── WaitTimeout               the order is still being worked on
+├── DownloadError             a delivered file could not be fetched whole
+└── JournalError              the record of placements cannot be read or written
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    import geopandas as gpd
+
+    from scenecart._secrets import Secret
+
+
+class ScenecartWarning(UserWarning):
+    """Something was done, but not quite as asked; the message says what."""
+
+
+class ScenecartError(Exception):
+    """The root of every error scenecart raises on purpose.
+
+    Parameters
+    ----------
+    message
+        One line that says what happened.
+    hint
+        One line that says what to do about it.
+
+    Attributes
+    ----------
+    operation : str or None
+        The service's operation that was called, such as ``"catalog.search"``.
+    status : int or None
+        The HTTP status of the answer, where there was one.
+    problem : dict or None
+        The service's own problem document (RFC 7807), without secrets.
+    idempotency_key : str or None
+        The key of the spending request this is about.
+    money_may_have_moved : bool
+        True when it is not certain that nothing was charged.
+    captures : geopandas.GeoDataFrame or None
+        What had arrived of a search before it broke.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        operation: str | None = None,
+        status: int | None = None,
+        problem: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        money_may_have_moved: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.operation = operation
+        self.status = status
+        self.problem = dict(problem) if problem is not None else None
+        self.idempotency_key = idempotency_key
+        self.money_may_have_moved = money_may_have_moved
+        self.captures: gpd.GeoDataFrame | None = None
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(ScenecartError):
+    """Nothing says how to connect, or what says it cannot be used."""
+
+
+class MissingExtra(ConfigurationError, ImportError):
+    """A part of scenecart needs a package that is not installed."""
+
+
+class InvalidRequest(ScenecartError, ValueError):
+    """What was asked cannot be done: said by the service (422), or found before anything was sent.
+
+    Attributes
+    ----------
+    fields : list of (str, str)
+        Field and what is wrong with it, one entry each, where the service named them.
+    """
+
+    fields: Sequence[tuple[str, str]] = ()
+
+
+class InvalidArea(InvalidRequest):
+    """The area of interest is no usable area."""
+
+
+class InvalidQuery(InvalidRequest):
+    """The search is incomplete or contradicts itself."""
+
+
+class InvalidCart(InvalidRequest):
+    """What is in the cart cannot be ordered.
+
+    Attributes
+    ----------
+    ids : list of str
+        The captures this is about.
+    """
+
+    ids: Sequence[str] = ()
+
+
+class BadRequest(ScenecartError):
+    """The service could not read the request (400 and other 4xx)."""
+
+
+class AuthenticationError(ScenecartError):
+    """The sign-in failed, or the token is missing, wrong or expired (401)."""
+
+
+class PaymentRequired(ScenecartError):
+    """The service cannot charge (402). Nothing was ordered; the same placement can be tried again."""
+
+
+class InsufficientCredits(PaymentRequired):
+    """The prepaid balance is too small.
+
+    Attributes
+    ----------
+    required_credits, balance_credits : int or None
+        What the order needs and what there is, where the service says so.
+    """
+
+    required_credits: int | None = None
+    balance_credits: int | None = None
+
+
+class NoPaymentMethod(PaymentRequired):
+    """No card is attached to the account."""
+
+
+class CardDeclined(PaymentRequired):
+    """The bank declined the card.
+
+    Attributes
+    ----------
+    decline_code : str or None
+        The bank's reason, where given.
+    """
+
+    decline_code: str | None = None
+
+
+class AuthenticationRequired(PaymentRequired):
+    """The bank wants the payment confirmed (3-D Secure).
+
+    Attributes
+    ----------
+    client_secret : Secret
+        What the payment page needs; it never prints.
+    challenge_url : str or None
+        Where to confirm, where the service says so.
+    """
+
+    client_secret: Secret | None = None
+    challenge_url: str | None = None
+
+
+class PermissionDenied(ScenecartError):
+    """The account may not do this (403).
+
+    Attributes
+    ----------
+    missing_scope : str or None
+        The scope that would be needed, where the service names it.
+    """
+
+    missing_scope: str | None = None
+
+
+class NotFound(ScenecartError):
+    """There is no such thing, or it belongs to another organization (404)."""
+
+
+class Conflict(ScenecartError):
+    """The request contradicts what the service already has (409)."""
+
+
+class Gone(ScenecartError):
+    """It existed and is no longer offered (410)."""
+
+
+class RateLimited(ScenecartError):
+    """Too many calls (429).
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds the service asks to wait.
+    """
+
+    retry_after: float | None = None
+
+
+class ServiceError(ScenecartError):
+    """The service failed (5xx), or answered something that cannot be read."""
+
+
+class UntrustedEstimate(ServiceError):
+    """An estimate whose figures contradict each other; it is never shown as a price."""
+
+
+class ConnectionFailed(ScenecartError, ConnectionError):
+    """No answer came, or it broke off."""
+
+
+class RequestTimeout(ConnectionFailed, TimeoutError):
+    """No answer came in time."""
+
+
+class PlacementError(ScenecartError):
+    """Nothing was ordered, or it is not known whether."""
+
+
+class EstimateIncomplete(PlacementError):
+    """Part of the cart has no price, so the estimate is not placed as it stands."""
+
+
+class PriceChanged(PlacementError):
+    """The price is not the one that was shown; no money has moved.
+
+    Attributes
+    ----------
+    old_credits, new_credits : int
+        The price that was shown and today's.
+    old_aud, new_aud : decimal.Decimal
+        The same in Australian dollars.
+    """
+
+    old_credits: int
+    new_credits: int
+    old_aud: Decimal
+    new_aud: Decimal
+
+
+class PlacementUnknown(PlacementError):
+    """The request left, and no usable answer came back: the order may exist."""
+
+
+class OrderFailed(ScenecartError):
+    """The order ended without delivery.
+
+    Attributes
+    ----------
+    order_id : str
+        The order.
+    reason : str or None
+        Why, as the service says.
+    """
+
+    order_id: str
+    reason: str | None = None
+
+
+class OrderCancelled(OrderFailed):
+    """The order was cancelled."""
+
+
+class WaitTimeout(ScenecartError, TimeoutError):
+    """The order is still being worked on; waiting can go on at any time."""
+
+
+class DownloadError(ScenecartError):
+    """A delivered file could not be fetched whole; nothing half stands under its name."""
+
+
+class JournalError(ScenecartError):
+    """The record of placements cannot be read or written."""
+
+
+PUBLIC = sorted(
+    (name for name, thing in globals().items() if isinstance(thing, type) and issubclass(thing, Exception | Warning)),
+)
+for _name in PUBLIC:
+    globals()[_name].__module__ = "scenecart"
+
+__all__ = PUBLIC  # noqa: PLE0605  # derived, so that a new error cannot be forgotten at the door

@@ -1,0 +1,214 @@
+"""Estimate: the service's price for one cart, and the only thing that can be placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from shapely.geometry import shape
+
+from scenecart import _frames, _html, _wire
+from scenecart._cart import Cart
+from scenecart._errors import EstimateIncomplete, InvalidCart
+from scenecart._wire import PriceGroup, clean_text
+
+if TYPE_CHECKING:
+    import os
+    from decimal import Decimal
+    from pathlib import Path
+
+    from scenecart._http import Session
+    from scenecart._orders import Order
+
+_SHOWN_GROUPS = 50
+_SHOWN_IDS = 4
+
+
+class CanPlace(Protocol):
+    """Whoever can place an estimate."""
+
+    def place(self, estimate: Estimate, *, project: str | None, license_type: str, again: bool) -> Order:
+        """Buy what was estimated."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What a cart costs, as the service says; made by ``cart.estimate()``.
+
+    Attributes
+    ----------
+    cart : Cart
+        What was priced.
+    total_credits : int
+        The price in credits; 100 credits are one Australian dollar.
+    total_aud : decimal.Decimal
+        The same in Australian dollars.
+    made_at : datetime.datetime
+        When the service answered, UTC.
+    """
+
+    cart: Cart
+    total_credits: int
+    total_aud: Decimal
+    made_at: datetime
+    price_groups: tuple[PriceGroup, ...] = field(repr=False)
+    refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    _desk: CanPlace | None = field(default=None, repr=False)
+
+    @property
+    def groups(self) -> gpd.GeoDataFrame:
+        """What is priced together: one row a group.
+
+        Columns ``captures`` (list of ids), ``aoi_km2`` (km², as the service measured it), ``credits`` (int), ``aud``
+        (decimal) and ``geometry`` (what is bought, EPSG:4326). The index is the group's number, from 1.
+        """
+        shapes: dict[str, list[Any]] = {}
+        for order in self.cart.orders:
+            shapes.setdefault(order.id, []).append(shape(dict(order.geometry)))
+        rows = [
+            {
+                "captures": list(group.ids),
+                "aoi_km2": group.aoi_km2,
+                "credits": group.credits,
+                "aud": group.aud,
+                "geometry": shapely.union_all([part for name in group.ids for part in shapes[name]]),
+            }
+            for group in self.price_groups
+        ]
+        columns = ["captures", "aoi_km2", "credits", "aud", "geometry"]
+        index = pd.RangeIndex(1, len(rows) + 1, name="group")
+        return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=_frames.CRS, index=index)
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The captures that cannot be priced: columns ``id`` and ``detail``."""
+        return pd.DataFrame(list(self.refused), columns=["id", "detail"])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every capture of the cart has a price."""
+        return not self.refused
+
+    def priced_cart(self) -> Cart:
+        """Return the cart without the captures that cannot be priced; estimate it again to place it.
+
+        Raises
+        ------
+        InvalidCart
+            If nothing could be priced.
+        """
+        names = {name for name, _ in self.refused}
+        if names.issuperset(self.cart.ids):
+            raise InvalidCart(
+                "Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors."
+            )
+        return self.cart.remove(names) if names else self.cart
+
+    def place(self, project: str | None = None, license_type: str = "standard", *, again: bool = False) -> Order:
+        """Buy exactly this, at exactly this price. This spends money.
+
+        The same cart placed again, in this session or another one, gives the order that exists.
+
+        Parameters
+        ----------
+        project
+            The project the imagery is delivered to. Default: the one the client was connected with.
+        license_type
+            The licence to buy, ``"standard"`` by default.
+        again
+            Buy it once more, although it was bought before.
+
+        Returns
+        -------
+        Order
+            The placed order, or the one that was placed before.
+
+        Raises
+        ------
+        EstimateIncomplete
+            If part of the cart has no price; ``priced_cart()`` gives the rest.
+        PriceChanged
+            If the price is not this estimate's any more. No money has moved.
+        PaymentRequired
+            If the service cannot charge. Place again once that is sorted out.
+        PlacementUnknown
+            If no usable answer came. Place again, or call ``client.settle()``: the same key is used.
+        """
+        if self.refused:
+            raise EstimateIncomplete(
+                f"{len(self.refused)} of {len(self.cart)} captures have no price, so this is not placed.",
+                hint="Look at .errors; .priced_cart().estimate() prices the rest.",
+            )
+        if self._desk is None:
+            raise InvalidCart("This estimate has no client.")
+        return self._desk.place(self, project=project, license_type=license_type, again=again)
+
+    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write the estimate as a report for whoever approves the money; the suffix tells the format.
+
+        Parameters
+        ----------
+        path
+            Where to write it: ``.html``.
+        title
+            What the report is called.
+
+        Raises
+        ------
+        InvalidRequest
+            If the suffix is no known format.
+        MissingExtra
+            If the packages for reports are not installed.
+        """
+        from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
+
+        return report.write(self, path, title=title)
+
+    def _repr_html_(self) -> str:
+        shown = self.price_groups[:_SHOWN_GROUPS]
+        return _html.render(
+            "estimate.html",
+            captures=len(self.cart),
+            made_at=f"{self.made_at:%Y-%m-%d %H:%M} UTC",
+            total_credits=self.total_credits,
+            total_aud=self.total_aud,
+            groups=[
+                {
+                    "names": ", ".join(clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]),
+                    "more": max(0, len(group.ids) - _SHOWN_IDS),
+                    "km2": group.aoi_km2,
+                    "credits": group.credits,
+                    "aud": group.aud,
+                }
+                for group in shown
+            ],
+            hidden_groups=len(self.price_groups) - len(shown),
+            errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_SHOWN_GROUPS]],
+            error_count=len(self.refused),
+        )
+
+
+def ask(session: Session, cart: Cart, desk: CanPlace | None = None) -> Estimate:
+    """Ask the service for the price of a cart.
+
+    Raises
+    ------
+    UntrustedEstimate
+        If the answer contradicts itself.
+    """
+    body = _wire.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
+    prices = _wire.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
+    return Estimate(
+        cart=cart,
+        total_credits=prices.total_credits,
+        total_aud=prices.total_aud,
+        made_at=datetime.now(UTC),
+        price_groups=prices.groups,
+        refused=prices.errors,
+        _desk=desk,
+    )

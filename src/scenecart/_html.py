@@ -1,0 +1,69 @@
+"""HTML from templates whose engine escapes everything: the only file that names Jinja2."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template of the ``templates`` folder; every value is escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("scenecart", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["whole"] = whole
+    environment.filters["aud"] = aud
+    environment.filters["km2"] = km2
+    return environment
+
+
+def whole(number: int) -> str:
+    """Write a count with thousands apart.
+
+    Examples
+    --------
+    >>> whole(4200)
+    '4,200'
+    """
+    return f"{number:,}"
+
+
+def aud(amount: Decimal) -> str:
+    """Write Australian dollars.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> aud(Decimal("1042.00"))
+    'A$1,042.00'
+    """
+    return f"A${amount:,.2f}"
+
+
+def km2(area: float | None) -> str:
+    """Write an area in km² with as many digits as say something.
+
+    Examples
+    --------
+    >>> km2(12.3456), km2(0.01234)
+    ('12.35', '0.012')
+    """
+    if area is None:
+        return "–"
+    if area >= 100:  # noqa: PLR2004  # beyond, decimals say nothing
+        return f"{area:,.0f}"
+    return f"{area:,.2f}" if area >= 1 else f"{area:.2g}"

@@ -1,0 +1,478 @@
+"""Calls to the service: the only file that names httpx.
+
+A call goes: rate limit → token → request → answer or error → perhaps again. What may be sent again is decided by the
+operation: reads, and spends that carry their own idempotency key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from scenecart import _wire
+from scenecart._errors import (
+    AuthenticationError,
+    AuthenticationRequired,
+    BadRequest,
+    CardDeclined,
+    ConnectionFailed,
+    Conflict,
+    Gone,
+    InsufficientCredits,
+    InvalidRequest,
+    NoPaymentMethod,
+    NotFound,
+    PaymentRequired,
+    PermissionDenied,
+    RateLimited,
+    RequestTimeout,
+    ScenecartError,
+    ServiceError,
+)
+from scenecart._json import NotJson, dumps, loads
+from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, parse_retry_after
+from scenecart._secrets import Credentials, Secret, is_loopback
+from scenecart._tokens import USERINFO_PATH, Tokens
+from scenecart._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
+_MAX_ANSWER = 512 * 2**20
+_MAX_REDIRECTS = 5
+_NOT_OFFERED = frozenset({404, 405, 501})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how often to ask.
+
+    Attributes
+    ----------
+    connect, read : float
+        Seconds to wait for a connection, and for the next bytes of an answer. Defaults 10 and 120.
+    calls_per_minute, places_per_minute : int
+        The service's own limits for an organization. Defaults 600 and 60.
+    """
+
+    connect: float = 10.0
+    read: float = 120.0
+    calls_per_minute: int = 600
+    places_per_minute: int = 60
+
+
+@dataclass(frozen=True)
+class Download:
+    """An open download: its status, headers in lower case, and the bytes as they come."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+class Session:
+    """One connection to one service, shared by everything a client does; safe to use from many threads."""
+
+    def __init__(  # noqa: PLR0913  # everything a test may want to put in its place
+        self,
+        credentials: Credentials,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        limits: Limits | None = None,
+        retry: Retry | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        limits = limits or Limits()
+        self.base_url = credentials.base_url
+        self.retry = retry or Retry()
+        self._sleep = sleep
+        self._uniform = uniform
+        self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
+        self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
+        self._http = httpx.Client(
+            transport=transport,
+            timeout=httpx.Timeout(limits.read, connect=limits.connect),
+            headers={"User-Agent": f"scenecart/{__version__}"},
+            follow_redirects=False,
+            trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
+        )
+        self._tokens = Tokens(credentials, self._post_form, wall)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def call(
+        self,
+        operation: _wire.Operation,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        content: bytes | None = None,
+        query: bool = False,
+    ) -> Any:
+        """Call an operation and return its decoded answer.
+
+        Parameters
+        ----------
+        body
+            The JSON body; or the query parameters with ``query=True``, which asks with GET.
+        key
+            The idempotency key of a spend; with it, a spend may be sent again.
+        content
+            The body's exact bytes, where they were written down before.
+
+        Raises
+        ------
+        ScenecartError
+            The error of the answer's status; ``ServiceError`` for an answer that is not JSON; ``ConnectionFailed``
+            when none came.
+        """
+        raw = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
+        try:
+            return loads(raw[1])
+        except NotJson as error:
+            kind = raw[0].get("content-type", "no content type")
+            what = "an empty body" if not raw[1].strip() else f"{kind.split(';')[0]} that is no JSON ({error})"
+            raise ServiceError(
+                f"{operation.id} answered {what}.",
+                hint="Is base_url the ordering service, and is there a proxy between?",
+                operation=operation.id,
+                status=int(raw[0][":status"]),
+                idempotency_key=key,
+                money_may_have_moved=key is not None,
+            ) from None
+
+    def page(self, operation: _wire.Operation, body: Mapping[str, Any]) -> bytes:
+        """Call an operation and return its answer's bytes, for a reader of its own."""
+        return self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))[1]
+
+    @contextlib.contextmanager
+    def stream(self, operation: _wire.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
+        """Call an operation and hand out its answer's bytes while they come.
+
+        The request is repeated by rule until the answer begins; what breaks later raises ``ConnectionFailed`` from
+        the iterator.
+        """
+        response = self._with_retries(operation, None, lambda: self._open(operation, body))
+        try:
+            yield self._chunks(response, operation.id)
+        finally:
+            response.close()
+
+    def userinfo(self) -> Any:
+        """Return what the service says of the signed-in account, or None where it does not offer that."""
+        operation = _wire.Operation("userinfo", safe=True)
+
+        def once() -> tuple[dict[str, str], bytes]:
+            with self._send("GET", USERINFO_PATH, operation.id) as response:
+                return self._read(response, operation.id, None)
+
+        try:
+            return loads(self._with_retries(operation, None, once)[1])
+        except NotJson:
+            return None
+        except ScenecartError as error:
+            if error.status in _NOT_OFFERED:
+                return None
+            raise
+
+    @contextlib.contextmanager
+    def download(self, url: str, headers: Mapping[str, str]) -> Iterator[Download]:
+        """Open a signed URL. The token goes to the service's own origin only, and never with a signed URL.
+
+        Raises
+        ------
+        ConnectionFailed, ServiceError
+            If it cannot be opened, or redirects somewhere that is not http(s).
+        """
+        with contextlib.ExitStack() as stack:
+            for _ in range(_MAX_REDIRECTS):
+                self._check_download(url)
+                stack.enter_context(_hidden_from_logs(url))
+                request = self._http.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers})
+                response = self._transmit(request, _wire.DOWNLOAD.id)
+                stack.callback(response.close)
+                location = response.headers.get("location")
+                if not (response.is_redirect and location):
+                    lower = {name.lower(): value for name, value in response.headers.items()}
+                    yield Download(response.status_code, lower, self._chunks(response, _wire.DOWNLOAD.id))
+                    return
+                url = urljoin(url, location)
+            raise ServiceError("A download redirects without end.", operation=_wire.DOWNLOAD.id)
+
+    def same_origin(self, url: str) -> bool:
+        """Tell whether a URL is the service's own."""
+        mine, other = urlsplit(self.base_url), urlsplit(url)
+        return (mine.scheme, mine.netloc.lower()) == (other.scheme, other.netloc.lower())
+
+    def _check_download(self, url: str) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        inward = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
+        if not host or not safe or inward:
+            raise ServiceError("A download leads to an address that is not fetched.", operation=_wire.DOWNLOAD.id)
+
+    def _with_retries(self, operation: _wire.Operation, key: str | None, once: Callable[[], T]) -> T:
+        repeatable = READ_STATUSES if operation.safe else SPEND_STATUSES if key is not None else frozenset[int]()
+        failures, waited = 0, 0.0
+        while True:
+            try:
+                return once()
+            except ScenecartError as error:
+                lost = isinstance(error, ConnectionFailed)
+                if not repeatable or not (lost or error.status in repeatable):
+                    raise
+                failures += 1
+                retry_after = error.retry_after if isinstance(error, RateLimited) else None
+                wait = self.retry.wait(failures, waited, retry_after, self._uniform)
+                if wait is None:
+                    raise
+            self._sleep(wait)
+            waited += wait
+
+    def _answer(
+        self,
+        operation: _wire.Operation,
+        body: Mapping[str, Any] | None,
+        key: str | None,
+        content: bytes | None,
+        *,
+        query: bool = False,
+    ) -> tuple[dict[str, str], bytes]:
+        if operation is _wire.PLACE:
+            self._place_limiter.enter()
+        headers = {} if key is None else {_wire.IDEMPOTENCY_HEADER: key}
+        options: dict[str, Any] = {"params": dict(body or {})} if query else {}
+        if not query:
+            headers["Content-Type"] = "application/json"
+            options["content"] = dumps(body or {}) if content is None else content
+        method = "GET" if query else "POST"
+        with self._send(method, operation.path, operation.id, headers=headers, **options) as response:
+            return self._read(response, operation.id, key)
+
+    def _open(self, operation: _wire.Operation, body: Mapping[str, Any]) -> httpx.Response:
+        with contextlib.ExitStack() as stack:
+            headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
+            response = stack.enter_context(
+                self._send("POST", operation.path, operation.id, headers=headers, content=dumps(body))
+            )
+            if not response.is_success:
+                self._read(response, operation.id, None)
+            stack.pop_all()
+            return response
+
+    @contextlib.contextmanager
+    def _send(self, method: str, path: str, name: str, **options: Any) -> Iterator[httpx.Response]:
+        """Send one request, and once more with a fresh token when the first is refused."""
+        token = self._tokens.bearer()
+        response = self._transmit(self._request(method, path, token, **options), name)
+        try:
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                fresh = self._tokens.renew(token)
+                if fresh is not None:
+                    response.close()
+                    response = self._transmit(self._request(method, path, fresh, **options), name)
+            yield response
+        finally:
+            response.close()
+
+    def _request(self, method: str, path: str, token: Secret, **options: Any) -> httpx.Request:
+        headers = {**options.pop("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
+        return self._http.build_request(method, self.base_url + path, headers=headers, **options)
+
+    def _transmit(self, request: httpx.Request, name: str) -> httpx.Response:
+        self._limiter.enter()
+        try:
+            return self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise _connection_error(error, name, self.base_url) from None
+
+    def _read(self, response: httpx.Response, name: str, key: str | None) -> tuple[dict[str, str], bytes]:
+        parts: list[bytes] = []
+        size = 0
+        for chunk in self._chunks(response, name):
+            size += len(chunk)
+            if size > _MAX_ANSWER:
+                raise ServiceError(f"{name} answered more than {_MAX_ANSWER >> 20} MiB.", operation=name)
+            parts.append(chunk)
+        body = b"".join(parts)
+        if not response.is_success:
+            raise self._error(response, body, name, key)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return {**headers, ":status": str(response.status_code)}, body
+
+    def _chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx.DecodingError:
+            raise ServiceError(f"{name} answered a body whose compression is broken.", operation=name) from None
+        except httpx.HTTPError as error:
+            raise _connection_error(error, name, self.base_url) from None
+
+    def _post_form(self, path: str, fields: Mapping[str, str]) -> tuple[int, bytes]:
+        def once() -> tuple[int, bytes]:
+            request = self._http.build_request("POST", self.base_url + path, data=dict(fields))
+            response = self._transmit(request, "sign-in")
+            try:
+                if response.status_code in READ_STATUSES:
+                    self._read(response, "sign-in", None)
+                return response.status_code, b"".join(self._chunks(response, "sign-in"))
+            finally:
+                response.close()
+
+        # A refresh token is spent by its first use: asked twice, the service would take the session for stolen.
+        safe = fields.get("grant_type") != "refresh_token"
+        return self._with_retries(_wire.Operation("sign-in", safe=safe), None, once)
+
+    def _error(self, response: httpx.Response, body: bytes, name: str, key: str | None) -> ScenecartError:
+        status = response.status_code
+        try:
+            document = loads(body)
+        except NotJson:
+            document = None
+        scrubbed = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode()) if document is not None else None
+        problem = _wire.parse_problem(scrubbed)
+        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        error = _error_of_status(status, problem, name, retry_after)
+        error.operation, error.status, error.idempotency_key = name, status, key
+        error.problem = {
+            "type": problem.type,
+            "title": problem.title,
+            "detail": problem.text,
+            **{name: value for name, value in problem.extra.items() if name != "client_secret"},
+        }
+        error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
+        return error
+
+
+def _error_of_status(
+    status: int, problem: _wire.Problem, name: str, retry_after: float | None
+) -> ScenecartError:
+    said = f": {problem.text}" if problem.text else "."
+    if status == httpx.codes.PAYMENT_REQUIRED:
+        return _payment_error(problem, said)
+    if status == httpx.codes.FORBIDDEN:
+        return _permission_error(problem, name, said)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        limited = RateLimited(f"{name} was called too often{said}", hint="Wait a minute and try again.")
+        limited.retry_after = retry_after
+        return limited
+    if status == httpx.codes.UNPROCESSABLE_ENTITY:
+        invalid = InvalidRequest(f"{name} cannot do this{said}")
+        invalid.fields = list(problem.fields)
+        return invalid
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ServiceError(f"The service failed in {name} ({status}){said}", hint="Try again in a few minutes.")
+    if 300 <= status < 400:  # noqa: PLR2004  # the redirect class of HTTP
+        return ServiceError(
+            f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url."
+        )
+    if status == httpx.codes.UNAUTHORIZED:
+        return AuthenticationError(
+            f"The service refused the token{said}", hint="It may have expired. Connect again with a new one."
+        )
+    kinds: dict[int, type[ScenecartError]] = {404: NotFound, 409: Conflict, 410: Gone}
+    kind = kinds.get(status, BadRequest)
+    what = {NotFound: "found nothing", Conflict: "contradicts what is there", Gone: "found it no longer offered"}
+    return kind(f"{name} {what.get(kind, f'was refused ({status})')}{said}")
+
+
+def _permission_error(problem: _wire.Problem, name: str, said: str) -> PermissionDenied:
+    match = next((word.strip("'\"`.,;()") for word in problem.text.split() if _looks_like_scope(word)), None)
+    scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
+    hint = None
+    if scope == "orders:write":
+        hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
+    elif scope:
+        hint = f"Ask the organization's owner for the scope {_wire.clean_text(scope, 80)}."
+    error = PermissionDenied(f"This account may not call {name}{said}", hint=hint)
+    error.missing_scope = _wire.clean_text(scope, 80) or None
+    return error
+
+
+def _looks_like_scope(word: str) -> bool:
+    resource, colon, action = word.strip("'\"`.,;()").partition(":")
+    return bool(colon) and resource.replace("_", "").isalpha() and action.isalpha()
+
+
+def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
+    kind = _wire.payment_kind(problem)
+    if kind == "secure":
+        secure = AuthenticationRequired(
+            "The bank wants this payment confirmed (3-D Secure).",
+            hint="Confirm it with your bank, then place again: the same key is used and nothing is bought twice.",
+        )
+        secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
+        url = problem.extra.get("challenge_url")
+        secure.challenge_url = url if isinstance(url, str) and urlsplit(url).scheme in {"http", "https"} else None
+        return secure
+    if kind == "credits":
+        short = InsufficientCredits(
+            f"There are not enough credits{said}", hint="Top up, then place again: the same key is used."
+        )
+        short.required_credits = _wire.whole_number(problem.extra.get("required_credits"))
+        short.balance_credits = _wire.whole_number(problem.extra.get("balance_credits"))
+        return short
+    if kind == "declined":
+        declined = CardDeclined(
+            f"The card was declined{said}", hint="Attach another card, then place again: the same key is used."
+        )
+        declined.decline_code = _wire.clean_text(problem.extra.get("decline_code"), 80) or None
+        return declined
+    if kind == "no-card":
+        return NoPaymentMethod(
+            f"No card is attached{said}", hint="Attach one, then place again: the same key is used."
+        )
+    return PaymentRequired(
+        f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used."
+    )
+
+
+def _connection_error(error: httpx.HTTPError, name: str, base_url: str) -> ConnectionFailed:
+    where = urlsplit(base_url).netloc
+    if isinstance(error, httpx.TimeoutException):
+        return RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
+    if isinstance(error, httpx.ConnectError):
+        return ConnectionFailed(
+            f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name
+        )
+    return ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+
+
+class _HideSignedUrls(logging.Filter):
+    """Takes the query off the URLs that are being downloaded, since a signature in it opens the file."""
+
+    active: set[str] = set()  # noqa: RUF012  # shared on purpose: one filter sits on the one logger
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                str(value).split("?")[0] + "?[signed]" if str(value) in self.active else value for value in record.args
+            )
+        return True
+
+
+@contextlib.contextmanager
+def _hidden_from_logs(url: str) -> Iterator[None]:
+    logger = logging.getLogger("httpx")
+    if not any(isinstance(installed, _HideSignedUrls) for installed in logger.filters):
+        logger.addFilter(_HideSignedUrls())
+    shown = str(httpx.URL(url))
+    _HideSignedUrls.active.add(shown)
+    try:
+        yield
+    finally:
+        _HideSignedUrls.active.discard(shown)

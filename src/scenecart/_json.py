@@ -1,0 +1,45 @@
+"""JSON bytes to plain values and back. The only rules: strict, bounded in depth, and never NaN."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import msgspec
+
+
+class NotJson(ValueError):
+    """The bytes are not the JSON they should be."""
+
+
+def loads(data: bytes) -> Any:
+    """Decode one JSON document.
+
+    Lone surrogates, which some catalogs write, are kept; NaN and Infinity are refused as JSON does.
+
+    Raises
+    ------
+    NotJson
+        If the bytes are no JSON document, or nest deeper than the parser allows.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except RecursionError:
+        raise NotJson("nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            raise NotJson(str(error)) from None
+
+
+def dumps(value: Any) -> bytes:
+    """Encode a value in one canonical way: sorted keys, no spaces, UTF-8.
+
+    The same value gives the same bytes in every process, so the bytes can be fingerprinted and sent again.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

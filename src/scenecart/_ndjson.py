@@ -1,0 +1,53 @@
+"""Lines of a newline-delimited JSON stream, from bytes as they arrive.
+
+Split at ``\\n`` alone: a JSON text may hold U+2028, U+2029 or U+0085 as they are, which text readers split at too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_LINE = 64 * 2**20
+
+
+class LineTooLong(ValueError):
+    """A line goes on for longer than any feature could."""
+
+
+def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the whole lines each chunk completes; the last line needs no newline.
+
+    Raises
+    ------
+    LineTooLong
+        If a line passes 64 MiB.
+
+    Examples
+    --------
+    >>> list(batches([b'{"a":', b'1}\\r\\n\\n{"a":2}']))
+    [[b'{"a":1}'], [b'{"a":2}']]
+    """
+    rest = bytearray()
+    first = True
+    for chunk in chunks:
+        rest += chunk
+        end = rest.rfind(b"\n")
+        if end < 0:
+            if len(rest) > _LONGEST_LINE:
+                raise LineTooLong(f"a line is longer than {_LONGEST_LINE >> 20} MiB")
+            continue
+        whole = bytes(rest[:end])
+        del rest[: end + 1]
+        if first:
+            whole, first = whole.removeprefix(_BOM), False
+        lines = [line.strip() for line in whole.split(b"\n")]
+        if any(lines):
+            yield [line for line in lines if line]
+    last = bytes(rest)
+    last = (last.removeprefix(_BOM) if first else last).strip()
+    if last:
+        yield [last]

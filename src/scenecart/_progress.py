@@ -1,0 +1,82 @@
+"""Bars that show how far something is, in a terminal and in a notebook: one subscriber among others."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import ProgressColumn
+
+
+class Bar:
+    """One line that tells what is done of something."""
+
+    def __init__(self, progress: Progress, label: str, total: float | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(label, total=total)
+
+    def show(self, done: float | None = None, *, total: float | None = None, label: str | None = None) -> None:
+        """Show a new state; what is None stays as it was."""
+        given: dict[str, Any] = {"completed": done, "total": total, "description": label}
+        self._progress.update(self._task, **{name: value for name, value in given.items() if value is not None})
+
+    def add(self, done: float) -> None:
+        """Count on from where it was; safe from several threads."""
+        self._progress.advance(self._task, done)
+
+    def finish(self, label: str) -> None:
+        """Show that it is over."""
+        self._progress.update(self._task, description=label, completed=1, total=1)
+
+
+@contextlib.contextmanager
+def bar(label: str, *, total: float | None = None, unit: str = "count") -> Iterator[Bar]:
+    """Show a bar while the block runs.
+
+    Parameters
+    ----------
+    label
+        What is going on.
+    total
+        How much there is to do; None shows that something moves.
+    unit
+        ``"count"``, ``"bytes"``, or ``"state"`` for something without an amount.
+    """
+    columns: dict[str, list[ProgressColumn]] = {
+        "count": [MofNCompleteColumn()] if total is not None else [TextColumn("{task.completed:,.0f}")],
+        "bytes": [DownloadColumn(), TransferSpeedColumn()],
+        "state": [],
+    }
+    console = Console(file=sys.stderr) if not _in_notebook() else Console()
+    progress = Progress(
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        *columns[unit],
+        TimeElapsedColumn(),
+        console=console,
+        disable=_in_notebook() and importlib.util.find_spec("ipywidgets") is None,
+    )
+    with progress:
+        yield Bar(progress, label, total)
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules

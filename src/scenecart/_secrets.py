@@ -1,0 +1,314 @@
+"""What must never be printed, and where it comes from: arguments, environment, the official credentials file."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import stat
+import tempfile
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+from urllib.parse import urlsplit
+
+from scenecart._errors import ConfigurationError, ScenecartWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_BASE_URL = "https://api.geopera.com"
+API_KEY_PREFIX = "gpra_"
+_MAX_SECRET = 16_384
+
+
+class Secret:
+    """A text that never prints: not in a repr, a string, a copy, a pickle or a traceback.
+
+    Examples
+    --------
+    >>> from scenecart._secrets import Secret
+    >>> Secret("gpra_very-private", "API key")
+    Secret('[secure]')
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: object, what: str = "token") -> None:
+        if not isinstance(value, str):
+            raise ConfigurationError(f"The {what} must be text, not {type(value).__name__}.")
+        text = value.strip("\r\n\t ")
+        if not text:
+            raise ConfigurationError(f"The {what} is empty.")
+        if len(text) > _MAX_SECRET:
+            raise ConfigurationError(f"The {what} is longer than any real one; was a whole file passed?")
+        if what != "password" and any(not "!" <= letter <= "~" for letter in text):
+            raise ConfigurationError(
+                f"The {what} holds a space, a line break or a letter beyond ASCII.",
+                hint="Copy it again; it is shown here on purpose neither whole nor in part.",
+            )
+        self.__value = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one place that sends it."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return "Secret('[secure]')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self.__value
+
+    def __hash__(self) -> int:
+        return hash(self.__value)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not pickled; connect again in the other process.")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to sign in, and where. Which fields are set says which grant is used."""
+
+    base_url: str
+    source: str
+    token: Secret | None = None
+    api_key: Secret | None = None
+    username: str | None = None
+    password: Secret | None = None
+    refresh_token: Secret | None = None
+    expires_at: float | None = None
+    project: str | None = None
+    store: ProfileStore | None = None
+
+
+def resolve(  # noqa: PLR0913  # one keyword for each thing that can be configured
+    profile: str | None = None,
+    *,
+    base_url: str | None = None,
+    token: str | None = None,
+    api_key: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    project: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    credentials_file: str | os.PathLike[str] | None = None,
+) -> Credentials:
+    """Find out how to connect: arguments, then environment, then a profile of the official command line.
+
+    Raises
+    ------
+    ConfigurationError
+        If nothing says how, or what says it contradicts itself or is unsafe.
+    """
+    env = os.environ if environ is None else environ
+    project = project or _first(env, "SCENECART_PROJECT", "GEOPERA_PROJECT")
+    stated_url = base_url or _first(env, "SCENECART_BASE_URL", "GEOPERA_API_URL", "GEOPERA_BASE_URL")
+    given = _from_values("arguments", token, api_key, username, password)
+    if given is None and profile is None:
+        given = _from_values(
+            "environment variables",
+            _first(env, "SCENECART_TOKEN", "GEOPERA_API_TOKEN", "GEOPERA_TOKEN"),
+            _first(env, "SCENECART_API_KEY", "GEOPERA_API_KEY"),
+            _first(env, "SCENECART_USERNAME", "GEOPERA_USERNAME"),
+            _first(env, "SCENECART_PASSWORD", "GEOPERA_PASSWORD"),
+        )
+    if given is not None:
+        return replace(given, base_url=check_base_url(stated_url or DEFAULT_BASE_URL), project=project)
+    name = profile or _first(env, "SCENECART_PROFILE", "GEOPERA_PROFILE") or "default"
+    store = ProfileStore(Path(credentials_file) if credentials_file else _default_credentials_file())
+    found = store.load(name, required=profile is not None)
+    if found is None:
+        raise ConfigurationError(
+            "Nothing says how to connect: no argument, no SCENECART_* or GEOPERA_* variable, no saved profile.",
+            hint='Try scenecart.connect("sandbox") without an account, or set SCENECART_API_KEY, or sign in with '
+            "`geopera login`.",
+        )
+    if stated_url is not None and _origin(check_base_url(stated_url)) != _origin(found.base_url):
+        raise ConfigurationError(
+            f"Profile {name!r} belongs to {_origin(found.base_url)}; its key is not sent to {_origin(stated_url)}.",
+            hint="Leave base_url out, or pass the credentials of that service as well.",
+        )
+    return replace(found, project=project or found.project)
+
+
+def check_base_url(url: object) -> str:
+    """Return the URL without trailing slash, or say why it is not safe to use.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no http(s) URL, carries a password, or is plain http beyond this machine.
+    """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"base_url must be text such as 'https://api.geopera.com', not {type(url).__name__}.")
+    try:
+        parts = urlsplit(url.strip())
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("base_url is no URL.", hint="It looks like https://api.geopera.com.") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(
+            "base_url must not carry a user name or password.", hint="Pass username= and password= instead."
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError("base_url is no http(s) URL.", hint="It looks like https://api.geopera.com.")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url must not carry a query or fragment.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            "Plain http is accepted for this machine only, since it would send the token in the clear.",
+            hint="Use https.",
+        )
+    return url.strip().rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine; a name that merely starts like one is not."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ProfileStore:
+    """The official command line's ``credentials.json``: ``{profile: {api_url, auth: {type, …}}}``."""
+
+    def __init__(self, path: Path, profile: str | None = None) -> None:
+        self.path = path
+        self.profile = profile
+
+    def __repr__(self) -> str:
+        return f"ProfileStore(profile={self.profile!r})"
+
+    def load(self, profile: str, *, required: bool = False) -> Credentials | None:
+        """Read one profile; the file is never changed by reading.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be read, or the profile is required and not in it.
+        """
+        try:
+            profiles = self._read()
+        except FileNotFoundError:
+            profiles = {}
+        entry = profiles.get(profile)
+        if entry is None:
+            if required:
+                known = ", ".join(sorted(profiles)) or "none"
+                raise ConfigurationError(
+                    f"There is no profile {profile!r} (saved profiles: {known}).",
+                    hint='Sign in with `geopera login`, or try scenecart.connect("sandbox").',
+                )
+            return None
+        auth = entry.get("auth") if isinstance(entry, dict) else None
+        if not isinstance(auth, dict):
+            raise ConfigurationError(f"Profile {profile!r} is not signed in.", hint="Run `geopera login`.")
+        self._warn_if_readable_by_others()
+        base_url = check_base_url(entry.get("api_url") or DEFAULT_BASE_URL)
+        source = f"profile {profile!r}"
+        if auth.get("type") == "api_key":
+            return Credentials(base_url, source, api_key=Secret(auth.get("api_key"), "API key"))
+        if auth.get("type") == "oauth":
+            refresh = auth.get("refresh_token")
+            expires = auth.get("expires_at")
+            return Credentials(
+                base_url,
+                source,
+                token=Secret(auth.get("access_token")),
+                refresh_token=Secret(refresh, "refresh token") if refresh else None,
+                expires_at=float(expires) if isinstance(expires, int | float) else None,
+                store=ProfileStore(self.path, profile),
+            )
+        raise ConfigurationError(f"Profile {profile!r} is signed in in a way this version does not know.")
+
+    def save(self, access: Secret, refresh: Secret | None, expires_at: float | None) -> None:
+        """Store a rotated token pair in one step, so that the official command line stays signed in too."""
+        target = Path(os.path.realpath(self.path))
+        profiles = self._read()
+        entry = profiles.get(self.profile or "")
+        if not isinstance(entry, dict) or not isinstance(entry.get("auth"), dict):
+            return
+        entry["auth"].update(access_token=access.reveal(), expires_at=expires_at)
+        if refresh is not None:
+            entry["auth"]["refresh_token"] = refresh.reveal()
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".credentials-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(profiles, file, indent=2, sort_keys=True)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+            raise
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            profiles = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"The credentials file {self.path} cannot be read: {type(error).__name__}.",
+                hint="Sign in again with `geopera login`, or pass credentials to scenecart.connect.",
+            ) from None
+        if not isinstance(profiles, dict):
+            raise ConfigurationError(f"The credentials file {self.path} holds no profiles.")
+        return profiles
+
+    def _warn_if_readable_by_others(self) -> None:
+        if os.name == "posix" and self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            warnings.warn(
+                f"Others on this machine can read {self.path}; close it with `chmod 600`.",
+                ScenecartWarning,
+                stacklevel=5,
+            )
+
+
+def _from_values(
+    source: str, token: str | None, api_key: str | None, username: str | None, password: str | None
+) -> Credentials | None:
+    ways = [value is not None for value in (token, api_key, username if username is not None else password)]
+    if sum(ways) > 1 and source == "arguments":
+        raise ConfigurationError("Pass one of token, api_key, or username with password; not several.")
+    if token is not None:
+        secret = Secret(token)
+        if secret.reveal().startswith(API_KEY_PREFIX):
+            return Credentials("", source, api_key=secret)
+        return Credentials("", source, token=secret)
+    if api_key is not None:
+        return Credentials("", source, api_key=Secret(api_key, "API key"))
+    if username is not None or password is not None:
+        if not username or password is None:
+            raise ConfigurationError(f"A user name and a password go together; the {source} give only one of them.")
+        return Credentials("", source, username=username, password=Secret(password, "password"))
+    return None
+
+
+def _first(env: Mapping[str, str], *names: str) -> str | None:
+    return next((env[name] for name in names if env.get(name)), None)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _default_credentials_file() -> Path:
+    return Path("~/.config/geopera/credentials.json").expanduser()

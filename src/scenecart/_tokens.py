@@ -1,0 +1,201 @@
+"""Bearer tokens: fetched by whichever grant the credentials allow, renewed before they expire, once for all threads."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from scenecart._errors import AuthenticationError, ConfigurationError
+from scenecart._json import NotJson, loads
+from scenecart._secrets import Credentials, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TOKEN_PATH = "/realms/public/protocol/openid-connect/token"  # noqa: S105  # a path, not a secret
+USERINFO_PATH = "/realms/public/protocol/openid-connect/userinfo"
+_CLIENT_ID = "geopera"
+_CLI_CLIENT_ID = "geopera-cli"
+_LEEWAY_SECONDS = 30.0
+_NOT_OFFERED = frozenset({404, 405, 501})
+
+
+class Tokens:
+    """The token to send with each request.
+
+    A static token is used until the service refuses it. An API key is exchanged for a short-lived token, so that
+    the key itself is sent to the token endpoint only; where a service offers no exchange, the key is sent directly.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        post_form: Callable[[str, Mapping[str, str]], tuple[int, bytes]],
+        wall: Callable[[], float],
+    ) -> None:
+        self._credentials = credentials
+        self._post_form = post_form
+        self._wall = wall
+        self._lock = threading.Lock()
+        self._access = credentials.token
+        self._refresh = credentials.refresh_token
+        self._expires_at = credentials.expires_at
+
+    def bearer(self) -> Secret:
+        """Return a token that should still be valid for a while.
+
+        Raises
+        ------
+        AuthenticationError
+            If the sign-in is refused.
+        """
+        access, expires_at = self._access, self._expires_at
+        if access is not None and not self._is_old(expires_at):
+            return access
+        with self._lock:
+            if self._access is None or self._is_old(self._expires_at):
+                self._renew()
+            return self._current()
+
+    def renew(self, refused: Secret) -> Secret | None:
+        """Return another token than the one just refused, or None when there is no way to get one.
+
+        Of many threads that were refused at once, one renews and the others take what it got.
+        """
+        with self._lock:
+            if self._access is not None and self._access != refused:
+                return self._access
+            credentials = self._credentials
+            if self._refresh is None and credentials.api_key is None and credentials.password is None:
+                return None
+            self._renew()
+            renewed = self._current()
+            return renewed if renewed != refused else None
+
+    def scrub(self, text: str) -> str:
+        """Take every secret this client holds out of a text that came from the service."""
+        credentials = self._credentials
+        for secret in (self._access, self._refresh, credentials.api_key, credentials.password, credentials.token):
+            if secret is not None:
+                text = text.replace(secret.reveal(), "[secure]")
+        return text
+
+    def _current(self) -> Secret:
+        if self._access is None:
+            raise AuthenticationError("There is no token.", hint="Connect again.")
+        return self._access
+
+    def _is_old(self, expires_at: float | None) -> bool:
+        can_renew = (
+            self._refresh is not None
+            or self._credentials.api_key is not None
+            or (self._credentials.password is not None)
+        )
+        return can_renew and expires_at is not None and self._wall() >= expires_at - _LEEWAY_SECONDS
+
+    def _renew(self) -> None:
+        credentials = self._credentials
+        if self._refresh is not None:
+            client_id = _CLI_CLIENT_ID if credentials.store is not None else _CLIENT_ID
+            fields = {
+                "grant_type": "refresh_token",
+                "refresh_token": self._refresh.reveal(),
+                "client_id": client_id,
+            }
+            can_sign_in_again = credentials.password is not None or credentials.api_key is not None
+            if self._grant(fields, fatal=not can_sign_in_again):
+                return
+            self._refresh = None
+        if credentials.password is not None:
+            self._grant(
+                {
+                    "grant_type": "password",
+                    "client_id": _CLIENT_ID,
+                    "username": credentials.username or "",
+                    "password": credentials.password.reveal(),
+                }
+            )
+        elif credentials.api_key is not None:
+            self._grant(
+                {
+                    "grant_type": "client_credentials",
+                    "client_id": _CLIENT_ID,
+                    "client_secret": credentials.api_key.reveal(),
+                }
+            )
+        else:
+            raise AuthenticationError("The token has expired.", hint="Connect again with a new one.", status=401)
+
+    def _grant(self, fields: Mapping[str, str], *, fatal: bool = True) -> bool:
+        status, body = self._post_form(TOKEN_PATH, fields)
+        grant = fields["grant_type"]
+        if grant == "client_credentials" and status in _NOT_OFFERED and self._credentials.api_key is not None:
+            self._access, self._expires_at = self._credentials.api_key, None
+            return True
+        try:
+            answer = loads(body)
+        except NotJson:
+            answer = None
+        if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
+            if not fatal:
+                return False
+            raise AuthenticationError(
+                f"The sign-in with {_GRANT_NAMES[grant]} was refused{_reason(answer)}.",
+                hint=_GRANT_HINTS[grant],
+                operation="sign-in",
+                status=status,
+            )
+        self._accept(answer, status)
+        return True
+
+    def _accept(self, answer: Any, status: int) -> None:
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token.strip():
+            raise AuthenticationError(
+                "The service's sign-in answered without a token.",
+                hint="Is base_url the ordering service? Its sign-in answers JSON with an access_token.",
+                operation="sign-in",
+                status=status,
+            )
+        try:
+            self._access = Secret(token)
+            refresh = answer.get("refresh_token")
+            if isinstance(refresh, str) and refresh.strip():
+                self._refresh = Secret(refresh, "refresh token")
+        except ConfigurationError:
+            raise AuthenticationError(
+                "The service's sign-in answered with an unusable token.", operation="sign-in", status=status
+            ) from None
+        seconds = _seconds(answer.get("expires_in"))
+        self._expires_at = None if seconds is None else self._wall() + seconds
+        if self._credentials.store is not None:
+            self._credentials.store.save(self._access, self._refresh, self._expires_at)
+
+
+_GRANT_NAMES = {
+    "refresh_token": "the refresh token",
+    "password": "user name and password",
+    "client_credentials": "the API key",
+}
+_GRANT_HINTS = {
+    "refresh_token": "The session is over. Sign in again.",
+    "password": "Check both; they are case-sensitive.",
+    "client_credentials": "Check that the key is whole and was not revoked.",
+}
+_SHORTEST = 2 * _LEEWAY_SECONDS
+
+
+def _seconds(value: Any) -> float | None:
+    """Read ``expires_in``; a lifetime too short to renew ahead of is used until it is refused."""
+    if isinstance(value, str) and value.strip().isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST < value < 1e10:  # noqa: PLR2004  # three centuries
+        return None
+    return float(value)
+
+
+def _reason(answer: Any) -> str:
+    if not isinstance(answer, dict):
+        return ""
+    code = answer.get("error")
+    return f" ({code})" if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) < 64 else ""  # noqa: PLR2004  # error codes of OAuth are short words
