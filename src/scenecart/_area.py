@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _GEOD = Geod(ellps="WGS84")
 _WKT = re.compile(
-    r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$", re.I | re.S
+    r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
+    re.IGNORECASE | re.DOTALL,
 )
 _POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
@@ -135,7 +136,7 @@ def _read(value: Any, name: str) -> BaseGeometry | None:
     if isinstance(value, Mapping):
         return _read_geojson(value, name)
     if hasattr(value, "geometry") and hasattr(value, "to_crs"):
-        return _read_frame(value, name)
+        return _read_frame(value)
     if hasattr(value, "__geo_interface__"):
         return _read_geojson(value.__geo_interface__, name)
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
@@ -182,10 +183,10 @@ def _read_file(path: Path, name: str) -> BaseGeometry | None:
         raise InvalidArea(f"{name}: {path.name} cannot be read as a vector file ({type(error).__name__}).") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InvalidArea(f"{name}: {path.name} holds a table without geometry.")
-    return _read_frame(frame, name)
+    return _read_frame(frame)
 
 
-def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeometry | None:
+def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> BaseGeometry | None:
     series = frame.geometry
     if len(series) == 0:
         return None
@@ -287,7 +288,7 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     inside = np.abs(coordinates[:, 0]).max() <= 180  # noqa: PLR2004  # the antimeridian
     if inside and not _has_long_step(geometry):
         return geometry
-    fix = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
+    fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
@@ -346,10 +347,13 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
     """Return a geometry as GeoJSON with lists, two dimensions, and outer rings counter-clockwise (RFC 7946)."""
-    return _lists(mapping(shapely.orient_polygons(shapely.force_2d(geometry))))
+    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(shapely.force_2d(geometry))).items()}
 
 
 def _lists(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping):  # a part of a GeometryCollection
         return {name: _lists(inner) for name, inner in value.items()}
     return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+Area.__module__ = "scenecart"

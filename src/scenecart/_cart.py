@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -21,6 +20,8 @@ from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._estimate import Estimate
@@ -93,7 +94,7 @@ class Cart:
         return geodesic_km2(shapely.union_all([self._bought(footprint) for footprint in self._captures.geometry]))
 
     def bought(self) -> gpd.GeoSeries:
-        """The part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""
+        """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""
         return gpd.GeoSeries(
             [self._bought(footprint) for footprint in self._captures.geometry],
             index=self._captures.index,
@@ -155,9 +156,7 @@ class Cart:
         return split_at_antimeridian(footprint) if self.area is None else clip(footprint, self.area)
 
 
-def make_cart(
-    captures: Any, aoi: Any = None, *, split_by_date: bool = False, desk: CanEstimate | None = None
-) -> Cart:
+def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, desk: CanEstimate | None = None) -> Cart:
     """Check captures and area, and put them into a cart.
 
     Raises
@@ -218,10 +217,7 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
 
 
 def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
-    if "why_not" in captures.columns:
-        reasons = captures["why_not"].tolist()
-    else:
-        reasons = [None] * len(captures)
+    reasons = captures["why_not"].tolist() if "why_not" in captures.columns else [None] * len(captures)
     bad: Counter[str] = Counter()
     ids: list[str] = []
     valid = captures.geometry.is_valid
@@ -273,3 +269,6 @@ def _about(what: str, ids: Sequence[str]) -> InvalidCart:
 def _listed(ids: Sequence[str]) -> str:
     shown = ", ".join(clean_text(name, 80) for name in ids[:_SHOWN])
     return f"{shown} and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else shown
+
+
+Cart.__module__ = "scenecart"

@@ -15,7 +15,7 @@ import platformdirs
 from scenecart import _estimate, _search, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, MissingExtra, PriceChanged, ScenecartWarning
+from scenecart._errors import ConfigurationError, InvalidQuery, MissingExtra, PriceChanged, ScenecartWarning
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import (
@@ -63,7 +63,7 @@ class Client:
         How old an estimate may be, in seconds, before placing asks for the price once more. Default 300.
     """
 
-    def __init__(  # noqa: PLR0913  # everything a test may want to put in its place
+    def __init__(  # everything a test may want to put in its place
         self,
         credentials: Credentials,
         *,
@@ -99,7 +99,7 @@ class Client:
         """Where the service is."""
         return self._session.base_url
 
-    def search(  # noqa: PLR0913  # one keyword for each thing a catalog can be asked
+    def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
         *,
@@ -179,7 +179,7 @@ class Client:
         if callable(progress):
             return _search.search(self._session, query_, progress)
         with bar(f"Searching {host}", unit="count") as shown:
-            return _search.search(self._session, query_, lambda arrived: shown.show(arrived))
+            return _search.search(self._session, query_, shown.show)
 
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
@@ -199,7 +199,7 @@ class Client:
             At once, not at the first frame.
         """
         if not isinstance(batch_size, int) or batch_size < 1:
-            raise _search.InvalidQuery("batch_size must be a whole number of at least 1.")
+            raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, _search.build_query(host, **criteria), batch_size)
 
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
@@ -283,9 +283,7 @@ class Client:
         answer = self._session.call(_wire.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
-    def call(
-        self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
-    ) -> Any:
+    def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call any operation of the service by its name, and return its decoded answer.
 
         Placing is not called this way: only an estimate can be placed.
@@ -347,7 +345,7 @@ class Client:
             )
 
 
-def connect(  # noqa: PLR0913  # one keyword for each thing that can be configured
+def connect(  # one keyword for each thing that can be configured
     profile: str | None = None,
     *,
     base_url: str | None = None,
@@ -447,5 +445,5 @@ def _home(given: str | os.PathLike[str] | None) -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("scenecart", appauthor=False))
 
 
-for _thing in (Client, connect, Cart, _estimate.Estimate, Order):
+for _thing in (Client, connect):
     _thing.__module__ = "scenecart"

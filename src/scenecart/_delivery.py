@@ -123,7 +123,8 @@ class DeliveryDesk:
         if file.target.exists():
             if not _is_whole(file.target, file):
                 raise DownloadError(
-                    f"{file.target} is there already and is another file.", hint="Move it away, or choose another folder."
+                    f"{file.target} is there already and is another file.",
+                    hint="Move it away, or choose another folder.",
                 )
             count(file.target.stat().st_size)
             return file.target
@@ -198,9 +199,7 @@ class DeliveryDesk:
         except NotJson:
             document = None
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-            raise ServiceError(
-                f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id
-            )
+            raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
 
 
@@ -216,7 +215,11 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
     offered: set[str] = set()
     folders: dict[str, str] = {}
     for item in document["features"]:
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not isinstance(item.get("assets"), dict):
+        if (
+            not isinstance(item, dict)
+            or not isinstance(item.get("id"), str)
+            or not isinstance(item.get("assets"), dict)
+        ):
             continue
         place = folder / _unlike(safe_name(item["id"]), item["id"], folders)
         names: dict[str, str] = {}
@@ -236,7 +239,9 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
 
 
 def safe_name(text: str) -> str:
-    """Return a file name for any text: no folder, device or control character, at most 255 bytes, different for different texts.
+    """Return a file name for any text, and different names for different texts.
+
+    It holds no folder, device or control character, and at most 255 bytes.
 
     Examples
     --------
@@ -312,4 +317,3 @@ def _check(path: Path, file: Wanted) -> None:
 
 def _etag_file(part: Path) -> Path:
     return part.with_name(part.name + ".etag")
-

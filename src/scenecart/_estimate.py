@@ -12,7 +12,6 @@ import shapely
 from shapely.geometry import shape
 
 from scenecart import _frames, _html, _wire
-from scenecart._cart import Cart
 from scenecart._errors import EstimateIncomplete, InvalidCart
 from scenecart._wire import PriceGroup, clean_text
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from scenecart._cart import Cart
     from scenecart._http import Session
     from scenecart._orders import Order
 
@@ -104,9 +104,7 @@ class Estimate:
         """
         names = {name for name, _ in self.refused}
         if names.issuperset(self.cart.ids):
-            raise InvalidCart(
-                "Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors."
-            )
+            raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
         return self.cart.remove(names) if names else self.cart
 
     def place(self, project: str | None = None, license_type: str = "standard", *, again: bool = False) -> Order:
@@ -212,3 +210,6 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None = None) -> Estimate:
         refused=prices.errors,
         _desk=desk,
     )
+
+
+Estimate.__module__ = "scenecart"

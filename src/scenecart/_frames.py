@@ -1,8 +1,9 @@
 """Bytes of features become columns, and columns a GeoDataFrame: one row a capture, nothing dropped.
 
-Stages: JSON bytes → ``Feature`` (geometry, assets and links still raw) → columns → GeoDataFrame. The columns are laid
-out as in stac-geoparquet: every property stands beside ``id``, ``collection`` and ``geometry``; ``assets`` and ``links``
-stay JSON text until ``assets(row)`` touches them. A feature that cannot be drawn or ordered is kept and says why.
+Stages: JSON bytes → ``Feature`` (geometry, assets and links still raw) → columns → GeoDataFrame. The columns
+are laid out as in stac-geoparquet: every property stands beside ``id``, ``collection`` and ``geometry``; ``assets`` and
+``links`` stay JSON text until ``assets(row)`` touches them. A feature that cannot be drawn or ordered is kept and says
+why.
 """
 
 from __future__ import annotations
@@ -264,13 +265,17 @@ def _time_column(name: str, values: list[Any], columns: dict[str, Any]) -> Any:
     """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
     texts = pd.Series(values, dtype=object)
     given = texts.notna()
-    times = pd.to_datetime(texts.where(texts.map(type) == str), format="ISO8601", utc=True, errors="coerce")
+    times = pd.to_datetime(
+        texts.where(texts.map(lambda value: isinstance(value, str))), format="ISO8601", utc=True, errors="coerce"
+    )
     columns.pop(f"{name}:as_given", None)
     unread = given & times.isna()
     if unread.any():
         columns[f"{name}:as_given"] = texts.where(unread, None)
     if _lacks_zone(texts[given & ~unread]):
-        warnings.warn(f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=4)
+        warnings.warn(
+            f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=4
+        )
     return times.astype("datetime64[us, UTC]")
 
 
@@ -296,7 +301,7 @@ def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list
     """Parse all geometries at once; what cannot be read is None, with the reason beside it."""
     texts = np.array([bytes(feature.geometry).decode("utf-8", "replace") for feature in features], dtype=object)
     geometry = shapely.from_geojson(texts, on_invalid="ignore") if len(texts) else np.empty(0, dtype=object)
-    geometry = np.where(shapely.is_empty(geometry), None, geometry) if len(texts) else geometry
+    geometry[shapely.is_empty(geometry)] = None
     why: list[str | None] = [None] * len(features)
     missing = shapely.is_missing(geometry)
     polygonal = np.isin(shapely.get_type_id(geometry), _POLYGONAL)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -22,8 +23,8 @@ from scenecart._errors import (
     AuthenticationRequired,
     BadRequest,
     CardDeclined,
-    ConnectionFailed,
     Conflict,
+    ConnectionFailed,
     Gone,
     InsufficientCredits,
     InvalidRequest,
@@ -81,7 +82,7 @@ class Download:
 class Session:
     """One connection to one service, shared by everything a client does; safe to use from many threads."""
 
-    def __init__(  # noqa: PLR0913  # everything a test may want to put in its place
+    def __init__(  # everything a test may want to put in its place
         self,
         credentials: Credentials,
         *,
@@ -108,10 +109,11 @@ class Session:
             trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
         )
         self._tokens = Tokens(credentials, self._post_form, wall)
+        self._finalizer = weakref.finalize(self, self._http.close)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._http.close()
+        self._finalizer()
 
     def call(
         self,
@@ -358,9 +360,7 @@ class Session:
         return error
 
 
-def _error_of_status(
-    status: int, problem: _wire.Problem, name: str, retry_after: float | None
-) -> ScenecartError:
+def _error_of_status(status: int, problem: _wire.Problem, name: str, retry_after: float | None) -> ScenecartError:
     said = f": {problem.text}" if problem.text else "."
     if status == httpx.codes.PAYMENT_REQUIRED:
         return _payment_error(problem, said)
@@ -377,9 +377,7 @@ def _error_of_status(
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return ServiceError(f"The service failed in {name} ({status}){said}", hint="Try again in a few minutes.")
     if 300 <= status < 400:  # noqa: PLR2004  # the redirect class of HTTP
-        return ServiceError(
-            f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url."
-        )
+        return ServiceError(f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url.")
     if status == httpx.codes.UNAUTHORIZED:
         return AuthenticationError(
             f"The service refused the token{said}", hint="It may have expired. Connect again with a new one."
@@ -395,7 +393,9 @@ def _permission_error(problem: _wire.Problem, name: str, said: str) -> Permissio
     scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
     hint = None
     if scope == "orders:write":
-        hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
+        hint = (
+            "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
+        )
     elif scope:
         hint = f"Ask the organization's owner for the scope {_wire.clean_text(scope, 80)}."
     error = PermissionDenied(f"This account may not call {name}{said}", hint=hint)
@@ -433,9 +433,7 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
         declined.decline_code = _wire.clean_text(problem.extra.get("decline_code"), 80) or None
         return declined
     if kind == "no-card":
-        return NoPaymentMethod(
-            f"No card is attached{said}", hint="Attach one, then place again: the same key is used."
-        )
+        return NoPaymentMethod(f"No card is attached{said}", hint="Attach one, then place again: the same key is used.")
     return PaymentRequired(
         f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used."
     )

@@ -17,14 +17,15 @@ import os
 import sqlite3
 import threading
 import uuid
+import weakref
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _APPLICATION_ID = 0x5343_4A4C
 _VERSION = 1
@@ -108,6 +109,7 @@ class Journal:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        weakref.finalize(self, _close_all, self._opened)
 
     def last(self, intent: Intent) -> Placement | None:
         """Return the newest placement of the same thing, if there is one."""
@@ -192,8 +194,7 @@ class Journal:
     def close(self) -> None:
         """Close every thread's connection."""
         with self._lock:
-            while self._opened:
-                self._opened.pop().close()
+            _close_all(self._opened)
             self._local = threading.local()
 
     def _last(self, database: sqlite3.Connection, intent: Intent) -> Placement | None:
@@ -238,11 +239,11 @@ class Journal:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            database = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}.") from error
+            raise JournalError(
+                f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}."
+            ) from error
         try:
             self._prepare(database)
         except sqlite3.Error as error:
@@ -275,7 +276,7 @@ class Journal:
             what = "from a newer version of scenecart" if application == _APPLICATION_ID else "no journal of scenecart"
             raise JournalError(
                 f"The journal of placements is {what}; it is left as it is, and nothing is placed.",
-                hint=f"It is {self.path}. Update scenecart, or set SCENECART_HOME to another directory.",
+                hint=f"It is {self.path}. A newer scenecart reads it; or set SCENECART_HOME to another directory.",
             )
         database.execute("COMMIT")
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -283,3 +284,8 @@ class Journal:
         (found,) = database.execute("PRAGMA quick_check").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        connections.pop().close()

@@ -1,4 +1,4 @@
-"""Lines of a newline-delimited JSON stream, from bytes as they arrive.
+r"""Lines of a newline-delimited JSON stream, from bytes as they arrive.
 
 Split at ``\\n`` alone: a JSON text may hold U+2028, U+2029 or U+0085 as they are, which text readers split at too.
 """
@@ -19,7 +19,7 @@ class LineTooLong(ValueError):
 
 
 def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Yield the whole lines each chunk completes; the last line needs no newline.
+    r"""Yield the whole lines each chunk completes; the last line needs no newline.
 
     Raises
     ------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,7 +32,7 @@ from scenecart._progress import bar
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from decimal import Decimal
     from pathlib import Path
 
@@ -97,7 +96,7 @@ class OrderDesk:
         self._get_by_post = False
         self._account: str | None = None
 
-    def place(  # noqa: PLR0913  # each is part of what is bought
+    def place(  # each is part of what is bought
         self,
         cart: Cart,
         *,
@@ -453,9 +452,7 @@ class Order:
         price = "" if self.total_credits is None else f", {self.total_credits:,} credits"
         return f"Order({self.id}, {self.status}{price})"
 
-    def _poll(
-        self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None
-    ) -> None:
+    def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
         desk = self._desk
         deadline = None if timeout is None else desk.clock() + timeout
         least, most = _POLL_SECONDS
@@ -501,7 +498,17 @@ def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
 
 def orders_frame(records: list[_wire.OrderRecord]) -> pd.DataFrame:
     """Return orders as a table: one row each, indexed by id."""
-    columns = ["status", "captures", "total_credits", "total_aud", "billing_mode", "project", "name", "created", "reason"]
+    columns = [
+        "status",
+        "captures",
+        "total_credits",
+        "total_aud",
+        "billing_mode",
+        "project",
+        "name",
+        "created",
+        "reason",
+    ]
     rows = [
         {
             "id": record.id,
@@ -580,3 +587,5 @@ def _moment(text: str | None) -> datetime | None:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
+
+Order.__module__ = "scenecart"

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from scenecart import _frames, _wire
-from scenecart._area import as_area, as_geometry, around_world_bounds, geojson
+from scenecart._area import around_world_bounds, as_area, as_geometry, geojson
 from scenecart._errors import (
     InvalidQuery,
     ScenecartError,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from scenecart._http import Session
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
 _BATCH = 2_000
@@ -41,7 +41,7 @@ class Query:
     limit: int | None = None
 
 
-def build_query(  # noqa: PLR0913  # one keyword for each thing a catalog can be asked
+def build_query(  # one keyword for each thing a catalog can be asked
     host: str,
     *,
     aoi: Any = None,
@@ -116,14 +116,12 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield from _cut(_pages(session, query, query.limit), query)
         return
     try:
-        lines = session.stream(_wire.SEARCH_STREAM, query.body)
-        with lines as chunks:
+        with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
             yield from _cut(_rebatched(_streamed(chunks, query.host), batch_size), query)
-        return
     except ScenecartError as error:
         if error.status not in _NOT_OFFERED:
             raise
-    yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
+        yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
 
 
 def _cut(found: Iterator[tuple[list[_frames.Feature], int]], query: Query) -> Iterator[gpd.GeoDataFrame]:

@@ -92,7 +92,7 @@ class Credentials:
     store: ProfileStore | None = None
 
 
-def resolve(  # noqa: PLR0913  # one keyword for each thing that can be configured
+def resolve(  # one keyword for each thing that can be configured
     profile: str | None = None,
     *,
     base_url: str | None = None,

@@ -209,9 +209,7 @@ def estimate_body(captures: list[CaptureOrder], *, split_by_date: bool) -> dict[
     return {"captures": [capture.to_wire() for capture in captures], "splitByDate": split_by_date}
 
 
-def place_body(
-    captures: list[CaptureOrder], *, project: str, license_type: str, split_by_date: bool
-) -> dict[str, Any]:
+def place_body(captures: list[CaptureOrder], *, project: str, license_type: str, split_by_date: bool) -> dict[str, Any]:
     """Return what is sent to buy captures."""
     return {
         "projectId": project,

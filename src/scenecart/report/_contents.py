@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from scenecart._wire import clean_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
     import geopandas as gpd
@@ -74,7 +74,11 @@ def contents_of(estimate: Estimate, title: str | None = None) -> Contents:
         )
         for number, (_, row) in enumerate(captures.iterrows(), 1)
     )
-    hosts = sorted({clean_text(host, 120) for host in captures["host"] if isinstance(host, str)}) if "host" in captures else []
+    hosts = (
+        sorted({clean_text(host, 120) for host in captures["host"] if isinstance(host, str)})
+        if "host" in captures
+        else []
+    )
     return Contents(
         title=clean_text(title, 200) or "Quote for archive imagery",
         made_at=estimate.made_at,

@@ -33,7 +33,7 @@ def footprint_svg(contents: Contents) -> str:
     """
     footprints = [shape for shape in contents.captures.geometry if shape is not None]
     shift = _crosses_antimeridian([*footprints, *([contents.area.geometry] if contents.area else [])])
-    place = (lambda shape: _eastward(shape)) if shift else (lambda shape: shape)  # noqa: E731, PLW0108  # two ways to place a shape
+    place = (lambda shape: _eastward(shape)) if shift else (lambda shape: shape)  # noqa: PLW0108  # two ways to place a shape
     drawn = [place(shape) for shape in footprints]
     bought = [place(shape) for shape in contents.bought]
     area = None if contents.area is None else place(contents.area.geometry)
@@ -98,15 +98,15 @@ def _fill(
     axes: Axes, shapes: list[BaseGeometry], *, face: str, edge: str, width: float, alpha: float | None = None
 ) -> None:
     outlines = [
-        Outline.make_compound_path(*(Outline(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part)))
+        Outline.make_compound_path(
+            *(Outline(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part))
+        )
         for shape in shapes
         for part in shapely.get_parts(shape)
         if part.geom_type == "Polygon"
     ]
     edge_color = "none" if alpha is not None else edge
-    axes.add_collection(
-        PathCollection(outlines, facecolors=face, edgecolors=edge_color, linewidths=width, alpha=alpha)
-    )
+    axes.add_collection(PathCollection(outlines, facecolors=face, edgecolors=edge_color, linewidths=width, alpha=alpha))
 
 
 def _number_captures(axes: Axes, bought: list[BaseGeometry]) -> None:

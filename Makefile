@@ -1,0 +1,59 @@
+# Every target sets up what it needs in .venv and is quick when that is done already.
+
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint bench docs lab clean
+help:
+	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
+	@echo "make test   run all tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make bench  time scenecart beside its peers"
+	@echo "make docs   build the documentation into docs/_build"
+	@echo "make lab    JupyterLab on the notebooks"
+	@echo "make clean  remove what the other targets made"
+
+demo: $(VENV)/.demo
+	$(BIN)/scenecart demo $(ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+lab: $(VENV)/.lab
+	$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
+
+clean:
+	rm -rf $(VENV) demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "scenecart needs Python 3.11 or newer, and found none. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "scenecart needs pip for $(PYTHON), and found none. On Debian: apt-get install python3-pip"; exit 1; }
+	@$(PYTHON) -m venv --without-pip $(VENV) || { echo "$(PYTHON) could not make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+# One recipe for each set of extras: installed once, and again when what is needed changes.
+$(VENV)/.demo: EXTRAS = report,sandbox
+$(VENV)/.test: EXTRAS = all,test
+$(VENV)/.lint: EXTRAS = all,test,lint
+$(VENV)/.docs: EXTRAS = all,test,docs
+$(VENV)/.lab: EXTRAS = all,lab
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.made
+	@echo "Setting up $(VENV) ($(EXTRAS)): a minute or two the first time"
+	@$(INSTALL) -e ".[$(EXTRAS)]" || { echo "The packages could not be installed; pip says why above."; exit 1; }
+	@touch $@

@@ -1,0 +1,161 @@
+"""The main job from end to end, told as it happens: search, cart, estimate, report, order, delivery."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import shapely
+
+from scenecart._area import Area, as_area
+from scenecart._cart import make_cart
+from scenecart._client import Client, connect
+from scenecart._errors import InvalidCart, MissingExtra
+from scenecart._wire import clean_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import geopandas as gpd
+    from rich.console import Console
+
+    from scenecart._estimate import Estimate
+
+# Port Botany and the mouth of the Cooks River, Sydney
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+_MONTHS = "2024-01/2024-06"
+_MAX_CLOUD = 20
+_PICKED = 3
+_WAIT_SECONDS = 50.0
+_AREA_SHARE = 0.4
+_LARGEST_SIDE_DEGREES = 0.2
+
+
+def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Path:
+    """Go the whole way once against the embedded sandbox, and return the folder with what came of it.
+
+    Raises
+    ------
+    ScenecartError
+        If something cannot be had, such as captures in the given area.
+    """
+    began = time.monotonic()
+    try:
+        from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"The demo needs the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[sandbox,report]"',
+        ) from error
+    try:
+        box = Sandbox(items=items, pace="demo").start()
+    except SandboxError as error:
+        raise InvalidCart(str(error)) from error
+    try:
+        principal = box.principals["analyst"]
+        _step(console, "Connected", f"the embedded sandbox at {box.url}: no account, no network, no money")
+        home = directory / ".journal"
+        with connect(
+            base_url=box.url,
+            username=principal["username"],
+            password=principal["password"],
+            project=principal["project"],
+            home=home,
+        ) as client:
+            _main_job(client, box.hosts, directory, aoi if aoi is not None else (None if items else HARBOUR), console)
+    finally:
+        box.stop()
+    _step(console, "Done", f"in {time.monotonic() - began:.1f} s")
+    return directory
+
+
+def _main_job(client: Client, hosts: dict[str, list[str]], directory: Path, aoi: Any, console: Console) -> None:
+    captures, area = _find(client, hosts, aoi, console)
+    estimate = _estimate(client, captures, area, console)
+    quote = estimate.to_report(directory / "quote.html", title="Quote for archive imagery")
+    _step(console, "Report", str(quote))
+    before = client.balance()
+    order = estimate.place()
+    _step(console, "Placed", f"order {order.id}, {estimate.total_credits:,} credits reserved")
+    order.wait(timeout=_WAIT_SECONDS)
+    files = order.download(directory / "imagery")
+    delivered = order.items()
+    after = client.balance()
+    _step(console, "Delivered", f"{len(delivered)} items, {len(files)} files, {_megabytes(files)}, each verified")
+    for path in files:
+        console.print(f"             {path}", markup=False, style="dim", soft_wrap=True)
+    _step(console, "Money", _money(estimate, before, after))
+
+
+def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Console) -> tuple[gpd.GeoDataFrame, Area]:
+    area = None if aoi is None else as_area(aoi)
+    for host, collections in hosts.items():
+        if area is None:
+            sample = client.search(host, collections=collections, limit=500)
+            area = _area_within(sample)
+            if area is None:
+                continue
+        months: dict[str, Any] = {"datetime": _MONTHS, "max_cloud_cover": _MAX_CLOUD} if aoi == HARBOUR else {}
+        found = client.search(host, collections=collections, aoi=area, **months)
+        usable = found[found["orderable"]]
+        if len(usable):
+            _step(console, "Found", f"{len(found):,} captures of {area.km2:,.1f} km² in {clean_text(host, 60)}")
+            return usable, area
+    raise InvalidCart(
+        "There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids."
+    )
+
+
+def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
+    """Choose a modest area inside one of the captures, where no area was given."""
+    for footprint in captures[captures["orderable"]].geometry:
+        west, south, east, north = footprint.bounds
+        middle = footprint.representative_point()
+        half_x = min((east - west) * _AREA_SHARE, _LARGEST_SIDE_DEGREES) / 2
+        half_y = min((north - south) * _AREA_SHARE, _LARGEST_SIDE_DEGREES) / 2
+        square = shapely.box(middle.x - half_x, middle.y - half_y, middle.x + half_x, middle.y + half_y)
+        inside = shapely.intersection(square, footprint)
+        if inside.geom_type == "Polygon" and inside.area > 0:
+            return as_area(inside)
+    return None
+
+
+def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: Console) -> Estimate:
+    """Price the best captures, passing over those that the service does not price."""
+    best = captures.sort_values("eo:cloud_cover") if "eo:cloud_cover" in captures else captures
+    overlapping = best[[not shapely.intersection(shape, area.geometry).is_empty for shape in best.geometry]]
+    reasons: list[str] = []
+    for start in range(0, min(len(overlapping), 10 * _PICKED), _PICKED):
+        cart = make_cart(overlapping.iloc[start : start + _PICKED], area, desk=client)
+        estimate = cart.estimate()
+        reasons += [reason for _, reason in estimate.refused]
+        if estimate.price_groups:
+            whole = estimate if estimate.is_complete else estimate.priced_cart().estimate()
+            _step(
+                console,
+                "Estimate",
+                f"{len(whole.cart)} captures, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
+                "as the service says",
+            )
+            return whole
+    raise InvalidCart(
+        f"None of the captures can be priced: {reasons[0] if reasons else 'none overlaps the area'}.",
+        hint="Try another --aoi.",
+    )
+
+
+def _money(estimate: Estimate, before: dict[str, Any], after: dict[str, Any]) -> str:
+    spent = f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
+    old, new = before.get("balance_credits"), after.get("balance_credits")
+    if isinstance(old, int) and isinstance(new, int):
+        return f"{spent}; balance {old:,} → {new:,} credits"
+    return spent
+
+
+def _megabytes(files: list[Path]) -> str:
+    return f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB"
+
+
+def _step(console: Console, name: str, text: str) -> None:
+    console.print(f"[bold cyan]{name:>10}[/]   ", end="")
+    console.print(text, markup=False, soft_wrap=True)

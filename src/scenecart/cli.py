@@ -1,0 +1,333 @@
+"""The command line: arguments, printing, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scenecart._errors import ConfigurationError, InvalidRequest, MissingExtra, ScenecartError
+from scenecart._version import __version__
+from scenecart._wire import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+
+    from scenecart._client import Client
+    from scenecart._estimate import Estimate
+
+_SHOWN_ROWS = 20
+_USAGE_ERROR, _FAILED, _INTERRUPTED = 2, 1, 130
+
+_EXAMPLES = """\
+examples:
+  scenecart demo                                   the whole way, on the embedded sandbox
+  scenecart demo --items captures.ndjson           the same over your own STAC items
+  scenecart search HOST --collections C --aoi harbour.geojson --datetime 2024-01/2024-06 -o captures.parquet
+  scenecart estimate captures.parquet --aoi harbour.geojson --report quote.html
+  scenecart orders --status processing
+  scenecart sandbox --port 8900 --data box         the sandbox for other programs
+
+How to connect: SCENECART_BASE_URL, SCENECART_TOKEN (or SCENECART_API_KEY, or SCENECART_USERNAME and
+SCENECART_PASSWORD), or --profile. Secrets are not taken as arguments, which other users of a machine can read.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except ScenecartError as error:
+        _complain(str(error), error)
+        return _USAGE_ERROR if isinstance(error, InvalidRequest) and error.status is None else _FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return _FAILED
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _complain(text: str, error: BaseException) -> None:
+    first, *rest = text.splitlines()
+    rest += list(getattr(error, "__notes__", []))
+    print(f"scenecart: {clean_text(first, 1000)}", file=sys.stderr)
+    for line in rest:
+        print(f"  {clean_text(line, 1000)}", file=sys.stderr)
+
+
+def _demo_command(arguments: argparse.Namespace) -> int:
+    from scenecart import _demo  # noqa: PLC0415  # --help should not wait for it
+
+    _demo.run(
+        directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False)
+    )
+    return 0
+
+
+def _sandbox_command(arguments: argparse.Namespace) -> int:
+    try:
+        from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"The sandbox needs the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[sandbox]"',
+        ) from error
+    try:
+        serve(
+            port=arguments.port,
+            data=arguments.data,
+            items=arguments.items,
+            pace=arguments.pace,
+            ready_file=arguments.ready_file,
+            print_line=lambda line: print(line, flush=True),
+        )
+    except SandboxError as error:
+        raise ConfigurationError(str(error)) from error
+    return 0
+
+
+def _search_command(arguments: argparse.Namespace) -> int:
+    with _connect(arguments) as client:
+        captures = client.search(
+            arguments.host,
+            collections=arguments.collections,
+            ids=arguments.ids,
+            aoi=arguments.aoi,
+            bbox=arguments.bbox,
+            datetime=arguments.datetime,
+            query=_query(arguments.query),
+            max_cloud_cover=arguments.max_cloud_cover,
+            limit=arguments.limit,
+            progress=not arguments.json and sys.stderr.isatty(),
+        )
+    if arguments.output:
+        _write_captures(captures, Path(arguments.output))
+    if arguments.json:
+        print(captures.to_json(default=str))
+    else:
+        _show_captures(captures)
+        if arguments.output:
+            print(f"Written to {arguments.output}")
+    return 0
+
+
+def _estimate_command(arguments: argparse.Namespace) -> int:
+    captures = _read_captures(Path(arguments.captures))
+    with _connect(arguments) as client:
+        estimate = client.cart(captures, aoi=arguments.aoi, split_by_date=arguments.split_by_date).estimate()
+    report = estimate.to_report(arguments.report) if arguments.report else None
+    if arguments.json:
+        print(json.dumps(_estimate_document(estimate), indent=2))
+    else:
+        show_estimate(estimate, Console(highlight=False))
+        if report is not None:
+            print(f"Report: {report}")
+    return _FAILED if estimate.refused else 0
+
+
+def _orders_command(arguments: argparse.Namespace) -> int:
+    import pandas as pd  # noqa: PLC0415  # --help should not wait for it
+
+    with _connect(arguments) as client:
+        orders = client.orders(status=arguments.status, project=arguments.project)
+    if arguments.json:
+        print(orders.reset_index().to_json(orient="records", date_format="iso", default_handler=str))
+        return 0
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"):
+        table.add_column(name, justify="right" if name in {"Captures", "Credits", "A$"} else "left")
+    for order in orders.reset_index().to_dict("records"):
+        amounts = [
+            "" if pd.isna(order[name]) else f"{order[name]:,}" for name in ("captures", "total_credits", "total_aud")
+        ]
+        placed = "" if pd.isna(order["created"]) else f"{order['created']:%Y-%m-%d %H:%M}"
+        table.add_row(clean_text(order["id"], 80), clean_text(order["status"], 40), *amounts, placed)
+    Console(highlight=False).print(table if len(orders) else "No orders.", markup=False)
+    return 0
+
+
+def _connect(arguments: argparse.Namespace) -> Client:
+    from scenecart._client import connect  # noqa: PLC0415  # --help should not wait for geopandas
+
+    return connect(arguments.profile, base_url=arguments.base_url)
+
+
+def show_estimate(estimate: Estimate, console: Console) -> None:
+    """Print an estimate as a table."""
+    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=True)
+    table.add_column("Group", footer="Total")
+    table.add_column("Captures", justify="right", footer=f"{len(estimate.cart):,}")
+    table.add_column("km²", justify="right")
+    table.add_column("Credits", justify="right", footer=f"{estimate.total_credits:,}")
+    table.add_column("A$", justify="right", footer=f"{estimate.total_aud:,.2f}")
+    for number, group in enumerate(estimate.price_groups, 1):
+        area = "–" if group.aoi_km2 is None else f"{group.aoi_km2:,.2f}"
+        table.add_row(str(number), f"{len(group.ids):,}", area, f"{group.credits:,}", f"{group.aud:,.2f}")
+    console.print(table, markup=False)
+    for name, reason in estimate.refused:
+        console.print(f"not priced: {clean_text(name, 80)}: {reason}", markup=False)
+
+
+def _show_captures(captures: gpd.GeoDataFrame) -> None:
+    import pandas as pd  # noqa: PLC0415  # --help should not wait for it
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"):
+        table.add_column(name, justify="right" if name in {"Cloud", "GSD"} else "left", overflow="fold")
+    for _, row in captures.head(_SHOWN_ROWS).iterrows():
+        acquired = row["datetime"]
+        table.add_row(
+            clean_text(row["id"], 80),
+            clean_text(row["collection"], 40),
+            "" if pd.isna(acquired) else f"{acquired:%Y-%m-%d %H:%M}",
+            _figure(row.get("eo:cloud_cover"), " %"),
+            _figure(row.get("gsd"), " m"),
+        )
+    console = Console(highlight=False)
+    console.print(table, markup=False)
+    rest = len(captures) - _SHOWN_ROWS
+    more = f", {rest:,} of them not shown" if rest > 0 else ""
+    console.print(f"{len(captures):,} captures{more}", markup=False)
+
+
+def _figure(value: Any, unit: str) -> str:
+    is_number = isinstance(value, int | float) and not math.isnan(value)
+    return f"{value:g}{unit}" if is_number else ""
+
+
+def _estimate_document(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "total_credits": estimate.total_credits,
+        "total_aud": str(estimate.total_aud),
+        "groups": [
+            {"captures": list(group.ids), "aoi_km2": group.aoi_km2, "credits": group.credits, "aud": str(group.aud)}
+            for group in estimate.price_groups
+        ],
+        "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
+        "fingerprint": estimate.cart.fingerprint,
+        "made_at": estimate.made_at.isoformat(),
+    }
+
+
+def _query(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(f"--query is no JSON: {error}.", hint='It looks like {"gsd": {"lte": 0.5}}.') from None
+
+
+def _write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        captures.to_parquet(path)
+    elif suffix in {".geojson", ".json"}:
+        path.write_text(captures.to_json(default=str), encoding="utf-8")
+    else:
+        raise InvalidRequest(
+            f"Captures cannot be written as {suffix or 'a file without suffix'!r}.",
+            hint="Use .parquet, which keeps everything, or .geojson.",
+        )
+
+
+def _read_captures(path: Path) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415  # --help should not wait for it
+
+    if not path.is_file():
+        raise InvalidRequest(f"There is no file {str(path)!r}.")
+    try:
+        return gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
+    except Exception as error:
+        raise InvalidRequest(
+            f"{path.name} cannot be read as captures ({type(error).__name__}).",
+            hint="Pass what `scenecart search -o captures.parquet` wrote.",
+        ) from error
+
+
+def _bbox(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("four numbers, west,south,east,north in degrees") from None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scenecart",
+        description="Search, price, buy and receive archive satellite imagery.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"scenecart {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="go the whole way once, from search to delivered imagery")
+    demo.add_argument(
+        "--items", metavar="PATH", help="real STAC items to use as the catalog: JSON, NDJSON, Parquet or a folder"
+    )
+    demo.add_argument("--aoi", metavar="AREA", help="area of interest: a file, WKT or GeoJSON")
+    demo.add_argument("--directory", metavar="DIR", default="demo", help="where the files go (default: demo)")
+    demo.set_defaults(run=_demo_command)
+
+    sandbox = commands.add_parser("sandbox", help="run the embedded service for other programs")
+    sandbox.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: 8900)")
+    sandbox.add_argument("--data", metavar="DIR", help="keep the state here (default: a temporary folder)")
+    sandbox.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog")
+    sandbox.add_argument("--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders move")
+    sandbox.add_argument("--ready-file", metavar="FILE", help="write URL and sign-ins here as JSON once it answers")
+    sandbox.set_defaults(run=_sandbox_command)
+
+    search = commands.add_parser("search", help="search a host's catalog")
+    search.add_argument("host")
+    search.add_argument("--collections", type=_words, metavar="A,B")
+    search.add_argument("--ids", type=_words, metavar="A,B")
+    search.add_argument("--aoi", metavar="AREA", help="a file, WKT or GeoJSON")
+    search.add_argument("--bbox", type=_bbox, metavar="W,S,E,N", help="in degrees; write --bbox=… when W is negative")
+    search.add_argument("--datetime", metavar="RANGE", help="such as 2024-01/2024-06")
+    search.add_argument("--query", metavar="JSON", help='such as {"gsd": {"lte": 0.5}}')
+    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT")
+    search.add_argument("--limit", type=int, metavar="N")
+    search.add_argument("-o", "--output", metavar="FILE", help=".parquet keeps everything; .geojson")
+    _add_common(search)
+    search.set_defaults(run=_search_command)
+
+    estimate = commands.add_parser("estimate", help="ask what captures cost; nothing is bought")
+    estimate.add_argument("captures", metavar="FILE", help="what `scenecart search -o` wrote")
+    estimate.add_argument("--aoi", metavar="AREA", help="clip to this: a file, WKT or GeoJSON")
+    estimate.add_argument("--split-by-date", action="store_true", help="price each acquisition date for itself")
+    estimate.add_argument("--report", metavar="FILE", help="write a report: .html")
+    _add_common(estimate)
+    estimate.set_defaults(run=_estimate_command)
+
+    orders = commands.add_parser("orders", help="list the organization's orders")
+    orders.add_argument("--status", help="such as processing or delivered")
+    orders.add_argument("--project", metavar="ID")
+    _add_common(orders)
+    orders.set_defaults(run=_orders_command)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", help='a saved profile, or "sandbox"')
+    parser.add_argument("--base-url", metavar="URL", help="where the service is")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""A real HTTP server on loopback whose answers a test writes, down to the bytes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+TOKEN_PATH = "/realms/public/protocol/openid-connect/token"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to answer; ``promised`` states another length than the body has, ``None`` as body hangs up."""
+
+    body: bytes | None = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    promised: int | None = None
+
+
+def answer(document: Any, status: int = 200, **headers: str) -> Answer:
+    """Answer a JSON document."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(json.dumps(document).encode(), status, {"Content-Type": "application/json", **named})
+
+
+class ScriptedService:
+    """Answers each path with what the test put there: one answer, a list in turn (the last one stays), or a function."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._answers: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+            def _serve(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Asked(self.command, self.path, headers, self.rfile.read(length))
+                reply = service._reply(request)
+                if reply.body is None:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body) if reply.promised is None else reply.promised))
+                self.end_headers()
+                self.wfile.write(reply.body)
+                if reply.promised is not None:
+                    self.close_connection = True
+
+            do_GET = _serve
+            do_POST = _serve
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def put(self, path: str, *answers: Answer | Callable[[Asked], Answer]) -> None:
+        """Set what a path answers; an operation's name stands for its path."""
+        self._answers[path if path.startswith("/") else f"/v1/op/{path}"] = list(answers)
+
+    def requests(self, path: str) -> list[Asked]:
+        """Return the requests for a path so far."""
+        wanted = path if path.startswith("/") else f"/v1/op/{path}"
+        with self._lock:
+            return [request for request in self.asked if request.path.split("?")[0] == wanted]
+
+    def _reply(self, request: Asked) -> Answer:
+        with self._lock:
+            self.asked.append(request)
+            path = request.path.split("?")[0]
+            answers = self._answers.get(path)
+            if not answers:
+                return answer({"title": "Not Found", "status": 404, "detail": "no such thing"}, 404)
+            reply = answers.pop(0) if len(answers) > 1 else answers[0]
+        return reply(request) if callable(reply) else reply
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+def feature(name: Any = "a", west: float = 0.0, **properties: Any) -> dict[str, Any]:
+    """Return one plain capture, a tenth of a degree square."""
+    east, south, north = west + 0.1, 10.0, 10.1
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature",
+        "id": name,
+        "collection": "c",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"datetime": "2024-03-05T10:20:30Z", **properties},
+        "assets": {},
+        "links": [],
+    }
+
+
+def page(*features: Any, **more: Any) -> dict[str, Any]:
+    """Return a search answer."""
+    return {"type": "FeatureCollection", "features": list(features), **more}
+
+
+def ndjson(*documents: Any) -> Answer:
+    """Return a stream's answer."""
+    body = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+    return Answer(body, 200, {"Content-Type": "application/x-ndjson"})

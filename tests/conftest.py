@@ -1,0 +1,79 @@
+"""What every test stands on: no network beyond this machine, a home of its own, and real servers."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from _service import ScriptedService
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+class BlockedNetworkError(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def _refuse_beyond_loopback(address: object) -> None:
+    host = address[0] if isinstance(address, tuple) else None
+    if not isinstance(host, str) or host == "localhost":
+        return
+    try:
+        inside = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if not inside:
+        raise BlockedNetworkError(f"a test tried to reach {host}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Refuse every connection that leaves this machine."""
+    originals = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex")}
+    patch = pytest.MonkeyPatch()
+    for name, original in originals.items():
+
+        def guarded(sock: socket.socket, address: object, _original: object = original) -> object:
+            _refuse_beyond_loopback(address)
+            return _original(sock, address)  # type: ignore[operator]  # one of the two methods above
+
+        patch.setattr(socket.socket, name, guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the suite away from the developer's profiles and journal."""
+    patch = pytest.MonkeyPatch()
+    for name in list(os.environ):
+        if name.startswith(("SCENECART_", "GEOPERA_")) and name != "SCENECART_REQUIRE_BROWSER":
+            patch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    patch.setenv("HOME", str(home))
+    patch.setenv("SCENECART_HOME", str(home / "scenecart"))
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def service() -> Iterator[ScriptedService]:
+    """Give a real HTTP server whose answers the test writes."""
+    with ScriptedService() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Give the folder of real captures, or skip."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder of real captures, ../shared/data, is not on this machine")
+    return SHARED_DATA

@@ -1,0 +1,329 @@
+"""Searching over real sockets: pages, streams, and everything a catalog may do wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+import scenecart
+from _service import Answer, Asked, ScriptedService, answer, feature, ndjson, page
+
+SEARCH, STREAM = "catalog.search", "catalog.search_stream"
+
+
+@pytest.fixture
+def client(service: ScriptedService) -> Iterator[scenecart.Client]:
+    with scenecart.connect(base_url=service.url, token="t", sleep=lambda _: None) as connected:
+        yield connected
+
+
+def asked(service: ScriptedService, operation: str = SEARCH) -> dict[str, Any]:
+    return service.requests(operation)[-1].json
+
+
+def find(client: scenecart.Client, **criteria: Any) -> gpd.GeoDataFrame:
+    return client.search("h", **{"collections": ["c"], "limit": 10, **criteria})
+
+
+def test_a_search_is_a_plain_geodataframe(service: ScriptedService, client: scenecart.Client):
+    """A search gives one row a capture, in EPSG:4326, with every property a column and times in UTC."""
+    service.put(SEARCH, answer(page(feature("a", gsd=0.5), feature("b", **{"eo:cloud_cover": 12}))))
+    captures = find(client)
+    assert type(captures) is gpd.GeoDataFrame
+    assert captures.crs.to_epsg() == 4326
+    assert list(captures["id"]) == ["a", "b"]
+    assert captures["host"].tolist() == ["h", "h"]
+    assert captures["datetime"].iloc[0] == pd.Timestamp("2024-03-05T10:20:30Z")
+    assert captures.loc[1, "eo:cloud_cover"] == 12
+    assert pd.isna(captures.loc[0, "eo:cloud_cover"])
+    assert captures["orderable"].all()
+
+
+def test_what_is_asked_for_is_what_is_sent(service: ScriptedService, client: scenecart.Client):
+    """Every argument reaches the service under its own name, and nothing else does."""
+    service.put(SEARCH, answer(page()))
+    find(client, ids="x", bbox=(1, 2, 3, 4), datetime="2024-03", query={"gsd": {"LTE": 0.5}}, max_cloud_cover=20)
+    assert asked(service) == {
+        "host_name": "h",
+        "collections": ["c"],
+        "ids": ["x"],
+        "bbox": [1.0, 2.0, 3.0, 4.0],
+        "datetime": "2024-03-01T00:00:00Z/2024-03-31T23:59:59Z",
+        "query": {"gsd": {"lte": 0.5}, "eo:cloud_cover": {"lte": 20}},
+        "limit": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("2024-03-05", "2024-03-05T00:00:00Z/2024-03-05T23:59:59Z"),
+        ("2024-01/2024-06", "2024-01-01T00:00:00Z/2024-06-30T23:59:59Z"),
+        ("2024-01-01/..", "2024-01-01T00:00:00Z/.."),
+        (dt.datetime(2024, 3, 5, 12, tzinfo=dt.UTC), "2024-03-05T12:00:00Z"),
+        ((dt.datetime(2024, 3, 5, tzinfo=dt.UTC), None), "2024-03-05T00:00:00Z/.."),
+        (["2024-01-01", "2024-02-01"], "2024-01-01T00:00:00Z/2024-02-01T23:59:59Z"),
+    ],
+)
+def test_datetime_takes_what_pystac_client_takes(
+    service: ScriptedService, client: scenecart.Client, given: object, sent: str
+):
+    """Months, days, ranges, open ends, datetimes and pairs of them are all understood."""
+    service.put(SEARCH, answer(page()))
+    find(client, datetime=given)
+    assert asked(service)["datetime"] == sent
+
+
+SQUARE = shapely.box(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"])
+def test_an_area_is_taken_in_every_form(
+    service: ScriptedService, client: scenecart.Client, form: str, tmp_path: Any
+):
+    """A path, a frame in any CRS, a shape, GeoJSON, a bbox and WKT all send the same polygon."""
+    frame = gpd.GeoDataFrame(geometry=[SQUARE], crs=4326)
+    frame.to_file(tmp_path / "area.gpkg")
+    mercator = frame.to_crs(3857)
+    forms = {
+        "path": tmp_path / "area.gpkg",
+        "frame": frame,
+        "web mercator": mercator,
+        "shape": SQUARE,
+        "mapping": SQUARE.__geo_interface__,
+        "feature": json.loads(frame.to_json()),
+        "bbox": [1, 2, 3, 4],
+        "wkt": SQUARE.wkt,
+        "ewkt": f"SRID=3857;{mercator.geometry.iloc[0].wkt}",
+    }
+    service.put(SEARCH, answer(page()))
+    find(client, aoi=forms[form])
+    sent = shapely.geometry.shape(asked(service)["intersects"])
+    assert sent.symmetric_difference(SQUARE).area < 1e-9
+
+
+BAD_INPUT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "neither collections nor ids": ({"collections": None}, scenecart.InvalidQuery, "collections, ids, or both"),
+    "two places": ({"bbox": (0, 0, 1, 1), "aoi": SQUARE}, scenecart.InvalidQuery, "aoi and bbox"),
+    "swapped": ({"bbox": (-33.9, 151.2, -33.8, 151.3)}, scenecart.InvalidArea, "swapped"),
+    "upside down": ({"bbox": (0, 5, 1, 2)}, scenecart.InvalidArea, "upside down"),
+    "reversed": ({"bbox": (151.3, -34, 151.2, -33)}, scenecart.InvalidArea, "reversed"),
+    "outside": ({"aoi": shapely.box(0, 100, 1, 101)}, scenecart.InvalidArea, "swapped"),
+    "metres": ({"aoi": shapely.box(1e6, 2e6, 1.1e6, 2.1e6)}, scenecart.InvalidArea, "metres"),
+    "bow-tie": ({"aoi": "POLYGON((0 0,1 1,1 0,0 1,0 0))"}, scenecart.InvalidArea, "Self-intersection"),
+    "empty": ({"aoi": shapely.Polygon()}, scenecart.InvalidArea, "empty"),
+    "a point": ({"aoi": shapely.Point(1, 2)}, scenecart.InvalidArea, "no area"),
+    "no file": ({"aoi": "no-such-file.geojson"}, scenecart.InvalidArea, "no file"),
+    "not a number": ({"bbox": (0, 0, float("nan"), 1)}, scenecart.InvalidArea, "no bbox"),
+    "no time": ({"datetime": "next week"}, scenecart.InvalidQuery, "datetime"),
+    "reversed time": ({"datetime": "2024-06/2024-01"}, scenecart.InvalidQuery, "reversed"),
+    "unknown operator": ({"query": {"gsd": {"lt e": 1}}}, scenecart.InvalidQuery, "lte"),
+    "no operators": ({"query": {"gsd": 5}}, scenecart.InvalidQuery, "operators"),
+    "cloud": ({"max_cloud_cover": 120}, scenecart.InvalidQuery, "0 to 100"),
+    "limit": ({"limit": 0}, scenecart.InvalidQuery, "at least 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_refused_before_anything_is_sent(service: ScriptedService, client: scenecart.Client, case: str):
+    """What cannot be searched is one clear error that says what to do, and no request leaves."""
+    criteria, error, said = BAD_INPUT[case]
+    with pytest.raises(error, match=said):
+        find(client, **criteria)
+    with pytest.raises(error):
+        client.search_stream("h", **{"collections": ["c"], **criteria})
+    assert service.asked == []
+
+
+def test_an_unknown_host_is_not_found(client: scenecart.Client):
+    """A host that does not exist is a NotFound, whether one page or all is asked for."""
+    for limit in (5, None):
+        with pytest.raises(scenecart.NotFound):
+            find(client, limit=limit)
+
+
+def test_no_limit_reads_the_stream(service: ScriptedService, client: scenecart.Client):
+    """Without a limit, everything the stream holds arrives, with nothing asked of the pages."""
+    service.put(STREAM, ndjson(*(feature(str(number)) for number in range(2_500))))
+    captures = find(client, limit=None)
+    assert captures["id"].tolist() == [str(number) for number in range(2_500)]
+    assert service.requests(SEARCH) == []
+    assert "limit" not in asked(service, STREAM)
+
+
+def test_a_limit_cuts_the_stream(service: ScriptedService, client: scenecart.Client):
+    """A limit beyond one page is kept exactly."""
+    service.put(STREAM, ndjson(*(feature(str(number)) for number in range(2_500))))
+    assert len(find(client, limit=2_100)) == 2_100
+
+
+def test_frames_arrive_in_batches(service: ScriptedService, client: scenecart.Client):
+    """A stream is handed out as frames of the size asked for."""
+    service.put(STREAM, ndjson(*(feature(str(number)) for number in range(250))))
+    frames = list(client.search_stream("h", collections=["c"], batch_size=100))
+    assert [len(frame) for frame in frames] == [100, 100, 50]
+
+
+def test_without_a_stream_the_pages_are_followed(service: ScriptedService, client: scenecart.Client):
+    """A service without streams is read page by page, in each form of the next token."""
+    service.put(STREAM, answer({"title": "Not Found"}, 404))
+    service.put(
+        SEARCH,
+        answer(page(feature("1"), next="t1")),
+        answer(page(feature("2"), links=[{"rel": "next", "body": {"next": "t2"}}])),
+        answer(page(feature("3"), links=[{"rel": "next", "body": {"token": "t3"}}])),
+        answer(page(feature("4"), links=[{"rel": "self"}, {"rel": "next", "href": "https://evil.example/x?next=t4"}])),
+        answer(page(feature("5"), next=7)),
+        answer(page(feature("6"), next=None, links=[])),
+    )
+    assert find(client, limit=None)["id"].tolist() == list("123456")
+    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "t1", "t2", "t3", "t4", "7"]
+
+
+def test_a_repeated_page_ends_the_search(service: ScriptedService, client: scenecart.Client):
+    """A token that comes again ends the search with a warning, and no capture stands there twice."""
+    service.put(STREAM, answer({}, 405))
+    service.put(SEARCH, answer(page(feature("1"), next="same")))
+    with pytest.warns(scenecart.ScenecartWarning, match="repeated a page"):
+        captures = find(client, limit=None)
+    assert captures["id"].tolist() == ["1"]
+    assert len(service.requests(SEARCH)) == 2
+
+
+def test_a_page_that_fails_once_is_asked_again_alone(service: ScriptedService, client: scenecart.Client):
+    """Page two is repeated after a 503; page one is not fetched again."""
+    service.put(STREAM, answer({}, 405))
+    service.put(SEARCH, answer(page(feature("1"), next="t")), answer({}, 503), answer(page(feature("2"))))
+    assert find(client, limit=None)["id"].tolist() == ["1", "2"]
+    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "t", "t"]
+
+
+def test_a_page_that_stays_lost_keeps_what_came(service: ScriptedService, client: scenecart.Client):
+    """When a later page cannot be had, the error holds the captures that came."""
+    service.put(STREAM, answer({}, 405))
+    service.put(SEARCH, answer(page(feature("1"), next="t")), answer({}, 500))
+    with pytest.raises(scenecart.ServiceError) as caught:
+        find(client, limit=None)
+    assert caught.value.captures["id"].tolist() == ["1"]
+    assert "1 captures had arrived" in caught.value.__notes__[0]
+
+
+ODD_STREAMS = {
+    "a byte order mark": (b"\xef\xbb\xbf%a\n%b\n", ["a", "b"]),
+    "CRLF": (b"%a\r\n%b\r\n", ["a", "b"]),
+    "blank lines": (b"\n%a\n\n\n%b\n\n", ["a", "b"]),
+    "no final newline": (b"%a\n%b", ["a", "b"]),
+    "a collection as a line": (b'{"type":"FeatureCollection","features":[%a,%b]}\n', ["a", "b"]),
+    "nothing": (b"", []),
+}
+
+
+@pytest.mark.parametrize("case", ODD_STREAMS)
+def test_a_stream_is_read_however_its_lines_end(service: ScriptedService, client: scenecart.Client, case: str):
+    """Marks, line ends, blank lines and collections in a stream change nothing."""
+    body, ids = ODD_STREAMS[case]
+    for name in (b"a", b"b"):
+        body = body.replace(b"%" + name, json.dumps(feature(name.decode())).encode())
+    service.put(STREAM, Answer(body))
+    assert find(client, limit=None)["id"].tolist() == ids
+
+
+def test_line_separators_inside_text_split_nothing(service: ScriptedService, client: scenecart.Client):
+    """U+2028, U+2029 and U+0085 inside a text do not end a line."""
+    title = "a\u2028b\u2029c\u0085d"
+    line = json.dumps(feature("a", title=title), ensure_ascii=False).encode() + b"\n"
+    service.put(STREAM, Answer(line))
+    assert find(client, limit=None)["title"].tolist() == [title]
+
+
+def test_what_is_no_capture_is_counted_and_said(service: ScriptedService, client: scenecart.Client):
+    """Entries that are no captures are left out with a warning that counts them."""
+    service.put(STREAM, ndjson(feature("a"), None, 5, "x", {"type": "Progress"}, feature("b")))
+    with pytest.warns(scenecart.ScenecartWarning, match="4 entries"):
+        captures = find(client, limit=None)
+    assert captures["id"].tolist() == ["a", "b"]
+    service.put(SEARCH, answer(page(feature("a"), None, 5, "x", feature("b"))))
+    with pytest.warns(scenecart.ScenecartWarning, match="3 entries"):
+        assert len(find(client)) == 2
+
+
+BROKEN_STREAMS = {
+    "cut inside a line": lambda lines: Answer(lines[:-40]),
+    "cut by the connection": lambda lines: Answer(lines[:-40], promised=len(lines)),
+    "cut between lines": lambda lines: Answer(lines, promised=len(lines) + 500),
+    "HTML": lambda lines: Answer(lines + b"<html>\n"),
+    "a problem": lambda lines: Answer(lines + b'{"type":"x","title":"Broken","status":500,"detail":"disk full"}\n'),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_STREAMS)
+def test_a_broken_stream_is_an_error_that_keeps_what_came(
+    service: ScriptedService, client: scenecart.Client, case: str
+):
+    """A stream that ends early is never a short result: it raises, with what came in the error."""
+    lines = ndjson(*(feature(str(number)) for number in range(3_000))).body
+    service.put(STREAM, BROKEN_STREAMS[case](lines))
+    with pytest.raises((scenecart.ServiceError, scenecart.ConnectionFailed)) as caught:
+        find(client, limit=None)
+    kept = caught.value.captures["id"].tolist()
+    assert kept == [str(number) for number in range(len(kept))]
+    assert len(kept) >= 2_000
+
+
+NO_COLLECTIONS = {
+    "HTML": Answer(b"<html>", 200, {"Content-Type": "text/html"}),
+    "nothing": Answer(b""),
+    "cut": Answer(b'{"type": "FeatureCollection", "features": [{"ty'),
+    "null": answer(None),
+    "a list": answer([]),
+    "no features": answer({"type": "FeatureCollection"}),
+    "features null": answer({"type": "FeatureCollection", "features": None}),
+}
+
+
+@pytest.mark.parametrize("case", NO_COLLECTIONS)
+def test_no_feature_collection_is_never_no_imagery(service: ScriptedService, client: scenecart.Client, case: str):
+    """An answer that is no feature collection is an error, not an empty result."""
+    service.put(SEARCH, NO_COLLECTIONS[case])
+    with pytest.raises(scenecart.ServiceError):
+        find(client)
+
+
+def test_an_empty_result_has_its_columns(service: ScriptedService, client: scenecart.Client):
+    """No captures is a frame without rows that can be filtered like any other."""
+    service.put(SEARCH, answer(page()))
+    captures = find(client)
+    assert len(captures) == 0
+    assert captures.crs.to_epsg() == 4326
+    assert {"id", "collection", "host", "datetime", "geometry", "orderable"} <= set(captures.columns)
+
+
+def test_progress_is_told(service: ScriptedService, client: scenecart.Client, capsys: pytest.CaptureFixture[str]):
+    """A callable is given the count so far, and True shows a bar on the error stream only."""
+    service.put(STREAM, ndjson(*(feature(str(number)) for number in range(4_500))))
+    counts: list[int] = []
+    find(client, limit=None, progress=counts.append)
+    assert counts[-1] == 4_500
+    assert counts == sorted(counts)
+    find(client, limit=None, progress=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_interrupted_search_asks_for_nothing_more(service: ScriptedService, client: scenecart.Client):
+    """Leaving a stream early closes it."""
+
+    def endless(request: Asked) -> Answer:
+        return ndjson(*(feature(str(number)) for number in range(5_000)))
+
+    service.put(STREAM, endless)
+    frames = client.search_stream("h", collections=["c"], batch_size=10)
+    assert len(next(frames)) == 10
+    frames.close()
+    assert len(service.requests(STREAM)) == 1
