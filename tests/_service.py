@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN_PATH = "/realms/public/protocol/openid-connect/token"
 
@@ -44,7 +46,7 @@ def answer(document: Any, status: int = 200, **headers: str) -> Answer:
 
 
 class ScriptedService:
-    """Answers each path with what the test put there: one answer, a list in turn (the last one stays), or a function."""
+    """Answers each path with what the test put there: answers in turn, the last one for good, or a function."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -76,10 +78,14 @@ class ScriptedService:
                 if reply.promised is not None:
                     self.close_connection = True
 
-            do_GET = _serve
-            do_POST = _serve
+            do_GET = _serve  # noqa: N815  # named by the standard library
+            do_POST = _serve  # noqa: N815  # likewise
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                """Say nothing of clients that hang up: tests do."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 

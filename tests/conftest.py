@@ -6,14 +6,18 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from typing import TYPE_CHECKING
+
 from _service import ScriptedService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -61,7 +61,8 @@ def _room(path: Path) -> str:
 
 
 def _files() -> list[Path]:
-    return [path for path in sorted(SOURCE.rglob("*.py")) if "sandbox" not in path.parts and path != SOURCE / "__init__.py"]
+    found = sorted(SOURCE.rglob("*.py"))
+    return [path for path in found if "sandbox" not in path.parts and path != SOURCE / "__init__.py"]
 
 
 def _imports(path: Path, *, in_functions: bool) -> set[str]:
@@ -160,7 +161,7 @@ def test_the_door_is_sorted_and_true():
 
 
 def test_every_error_is_at_the_door_and_drawn():
-    """Each error can be caught by its public name, stands in the tree at the top of its file, and says so in a traceback."""
+    """Each error can be caught by its public name, and stands in the tree at the top of its file."""
     for name in _errors.__all__:
         assert name in scenecart.__all__
         assert getattr(scenecart, name).__module__ == "scenecart"
@@ -189,7 +190,7 @@ def test_conda_and_pip_name_the_same_packages():
     wanted = set(project["dependencies"])
     for extra in ("widgets", "report", "sandbox", "test", "lab"):
         wanted |= set(extras[extra])
-    lines = re.findall(r"^  - (\S+) (>=\S+)$", (ROOT / "environment.yml").read_text(), re.M)
+    lines = re.findall(r"^  - (\S+) (>=\S+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
     found = {f"{CONDA_NAMES.get(name, name)}{version}" for name, version in lines if name != "python"}
     assert found == wanted
 
@@ -197,7 +198,8 @@ def test_conda_and_pip_name_the_same_packages():
 def test_constraints_pin_everything_that_is_named():
     """Every package that pyproject.toml names has one exact version, and no host name stands beside it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = [entry for group in (project["dependencies"], *project["optional-dependencies"].values()) for entry in group]
+    groups = (project["dependencies"], *project["optional-dependencies"].values())
+    named = [entry for group in groups for entry in group]
     pins = (ROOT / "constraints.txt").read_text()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in pins.splitlines() if "==" in line}
     needed = {re.split(r"[\[<>=]", entry)[0].lower() for entry in named} - {"scenecart"}
@@ -219,3 +221,11 @@ def test_notebooks_carry_no_outputs():
     """Notebooks are kept without outputs."""
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert '"output_type"' not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_every_test_states_its_promise():
+    """Each test has a docstring: the promise it keeps."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"

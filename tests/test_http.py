@@ -68,7 +68,7 @@ def test_every_status_has_its_error(service: ScriptedService, status: int):
     """Each status of the contract becomes its own error, which carries operation, status and problem."""
     problem = {"type": "about:blank", "title": "T", "status": status, "detail": "what happened"}
     service.put("some.read", answer(problem, status))
-    with pytest.raises(scenecart.ScenecartError, match="what happened|redirect") as caught:
+    with pytest.raises(scenecart.ScenecartError, match=r"what happened|redirect") as caught:
         session(service).call(READ)
     assert type(caught.value) is STATUSES[status]
     assert caught.value.status == status
@@ -240,9 +240,7 @@ def test_an_api_key_is_exchanged(service: ScriptedService):
     service.put(TOKEN_PATH, *tokens("short-lived"))
     service.put("some.read", answer({}))
     session(service, api_key=Secret("gpra_key")).call(READ)
-    assert form(service) == [
-        {"grant_type": "client_credentials", "client_id": "geopera", "client_secret": "gpra_key"}
-    ]
+    assert form(service) == [{"grant_type": "client_credentials", "client_id": "geopera", "client_secret": "gpra_key"}]
     assert bearer(service) == ["Bearer short-lived"]
 
 
@@ -390,7 +388,7 @@ def test_every_httpx_error_is_mapped():
     """Whatever httpx raises while sending becomes one of ours."""
     kinds = [
         kind for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and kind not in (httpx.TooManyRedirects,)
+        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and kind != httpx.TooManyRedirects
     ]  # fmt: skip
     assert len(kinds) > 10
     for kind in kinds:

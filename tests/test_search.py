@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
@@ -14,6 +13,9 @@ import shapely
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, ndjson, page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SEARCH, STREAM = "catalog.search", "catalog.search_stream"
 
@@ -84,10 +86,10 @@ def test_datetime_takes_what_pystac_client_takes(
 SQUARE = shapely.box(1, 2, 3, 4)
 
 
-@pytest.mark.parametrize("form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"])
-def test_an_area_is_taken_in_every_form(
-    service: ScriptedService, client: scenecart.Client, form: str, tmp_path: Any
-):
+@pytest.mark.parametrize(
+    "form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"]
+)
+def test_an_area_is_taken_in_every_form(service: ScriptedService, client: scenecart.Client, form: str, tmp_path: Any):
     """A path, a frame in any CRS, a shape, GeoJSON, a bbox and WKT all send the same polygon."""
     frame = gpd.GeoDataFrame(geometry=[SQUARE], crs=4326)
     frame.to_file(tmp_path / "area.gpkg")

@@ -178,8 +178,7 @@ class Session:
         operation = _wire.Operation("userinfo", safe=True)
 
         def once() -> tuple[dict[str, str], bytes]:
-            with self._send("GET", USERINFO_PATH, operation.id) as response:
-                return self._read(response, operation.id, None)
+            return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
             return loads(self._with_retries(operation, None, once)[1])
@@ -262,34 +261,27 @@ class Session:
             headers["Content-Type"] = "application/json"
             options["content"] = dumps(body or {}) if content is None else content
         method = "GET" if query else "POST"
-        with self._send(method, operation.path, operation.id, headers=headers, **options) as response:
-            return self._read(response, operation.id, key)
+        response = self._exchange(method, operation.path, operation.id, headers=headers, **options)
+        return self._read(response, operation.id, key)
 
     def _open(self, operation: _wire.Operation, body: Mapping[str, Any]) -> httpx.Response:
-        with contextlib.ExitStack() as stack:
-            headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
-            response = stack.enter_context(
-                self._send("POST", operation.path, operation.id, headers=headers, content=dumps(body))
-            )
-            if not response.is_success:
-                self._read(response, operation.id, None)
-            stack.pop_all()
-            return response
+        headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
+        response = self._exchange("POST", operation.path, operation.id, headers=headers, content=dumps(body))
+        if not response.is_success:
+            self._read(response, operation.id, None)
+        return response
 
-    @contextlib.contextmanager
-    def _send(self, method: str, path: str, name: str, **options: Any) -> Iterator[httpx.Response]:
-        """Send one request, and once more with a fresh token when the first is refused."""
+    def _exchange(self, method: str, path: str, name: str, **options: Any) -> httpx.Response:
+        """Send one request, and once more with a fresh token when the first is refused; the answer is still open."""
         token = self._tokens.bearer()
         response = self._transmit(self._request(method, path, token, **options), name)
-        try:
-            if response.status_code == httpx.codes.UNAUTHORIZED:
-                fresh = self._tokens.renew(token)
-                if fresh is not None:
-                    response.close()
-                    response = self._transmit(self._request(method, path, fresh, **options), name)
-            yield response
-        finally:
-            response.close()
+        if response.status_code != httpx.codes.UNAUTHORIZED:
+            return response
+        with contextlib.closing(response):
+            fresh = self._tokens.renew(token)
+            if fresh is None:
+                self._read(response, name, None)
+        return self._transmit(self._request(method, path, fresh or token, **options), name)
 
     def _request(self, method: str, path: str, token: Secret, **options: Any) -> httpx.Request:
         headers = {**options.pop("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
@@ -303,13 +295,15 @@ class Session:
             raise _connection_error(error, name, self.base_url) from None
 
     def _read(self, response: httpx.Response, name: str, key: str | None) -> tuple[dict[str, str], bytes]:
+        """Read an answer to its end and close it; raise the error it stands for."""
         parts: list[bytes] = []
         size = 0
-        for chunk in self._chunks(response, name):
-            size += len(chunk)
-            if size > _MAX_ANSWER:
-                raise ServiceError(f"{name} answered more than {_MAX_ANSWER >> 20} MiB.", operation=name)
-            parts.append(chunk)
+        with contextlib.closing(response):
+            for chunk in self._chunks(response, name):
+                size += len(chunk)
+                if size > _MAX_ANSWER:
+                    raise ServiceError(f"{name} answered more than {_MAX_ANSWER >> 20} MiB.", operation=name)
+                parts.append(chunk)
         body = b"".join(parts)
         if not response.is_success:
             raise self._error(response, body, name, key)
@@ -328,12 +322,10 @@ class Session:
         def once() -> tuple[int, bytes]:
             request = self._http.build_request("POST", self.base_url + path, data=dict(fields))
             response = self._transmit(request, "sign-in")
-            try:
+            with contextlib.closing(response):
                 if response.status_code in READ_STATUSES:
                     self._read(response, "sign-in", None)
                 return response.status_code, b"".join(self._chunks(response, "sign-in"))
-            finally:
-                response.close()
 
         # A refresh token is spent by its first use: asked twice, the service would take the session for stolen.
         safe = fields.get("grant_type") != "refresh_token"

@@ -17,6 +17,7 @@ USERINFO_PATH = "/realms/public/protocol/openid-connect/userinfo"
 _CLIENT_ID = "geopera"
 _CLI_CLIENT_ID = "geopera-cli"
 _LEEWAY_SECONDS = 30.0
+_SHORTEST_SCRUBBED = 6  # what is shorter also stands in ordinary words
 _NOT_OFFERED = frozenset({404, 405, 501})
 
 
@@ -76,7 +77,7 @@ class Tokens:
         """Take every secret this client holds out of a text that came from the service."""
         credentials = self._credentials
         for secret in (self._access, self._refresh, credentials.api_key, credentials.password, credentials.token):
-            if secret is not None:
+            if secret is not None and len(secret.reveal()) >= _SHORTEST_SCRUBBED:
                 text = text.replace(secret.reveal(), "[secure]")
         return text
 

@@ -1,0 +1,489 @@
+"""Carts, estimates and placing against a service whose every answer the test decides."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pytest
+import shapely
+
+import scenecart
+from _service import Answer, Asked, ScriptedService, answer, feature, page
+from scenecart import _frames
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PLACE, ESTIMATE, GET, LIST = "orders.archive.place", "orders.archive.estimate", "orders.get", "orders.list"
+PROJECT = "11111111-2222-4333-8444-555555555555"
+
+
+def captures(*names: Any) -> gpd.GeoDataFrame:
+    features, _, _ = _frames.read_page(json.dumps(page(*(feature(name) for name in names or ("a", "b")))).encode(), "t")
+    return _frames.to_frame(features, host="h")
+
+
+def priced(*groups: tuple[list[str], int], errors: Any = ()) -> dict[str, Any]:
+    total = sum(price for _, price in groups)
+    return {
+        "groups": [{"captures": ids, "aoi_km2": 1.5, "credits": price, "aud": price / 100} for ids, price in groups],
+        "errors": list(errors),
+        "total_credits": total,
+        "total_aud": total / 100,
+    }
+
+
+ORDER = {"id": "o-1", "status": "processing", "totalCredits": 300, "totalAud": 3.0, "captures": ["a", "b"]}
+
+
+@pytest.fixture
+def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
+    """Connect as a new kernel would: the same home, a new client."""
+    made: list[scenecart.Client] = []
+
+    def make(**options: Any) -> scenecart.Client:
+        given = {"token": "t", "project": PROJECT, "home": tmp_path / "home", "sleep": lambda _: None, **options}
+        made.append(scenecart.connect(base_url=service.url, **given))
+        return made[-1]
+
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    service.put(GET, answer(ORDER))
+    yield make
+    for client in made:
+        client.close()
+
+
+def keys(service: ScriptedService) -> list[str]:
+    return [request.headers["idempotency-key"] for request in service.requests(PLACE)]
+
+
+def test_an_empty_cart_is_refused(connect: Any):
+    """A cart without captures is an error that says so, not an order of nothing."""
+    with pytest.raises(scenecart.InvalidCart, match="empty"):
+        connect().cart(captures().iloc[:0])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"id": None}, "it has no id"),
+        ({"id": 5}, "its id is int"),
+        ({"id": " "}, "its id is empty"),
+        ({"geometry": None}, "it has no footprint"),
+        ({"geometry": {"type": "Point", "coordinates": [1, 2]}}, "Point"),
+        ({"geometry": {"type": "Polygon", "coordinates": []}}, "no footprint|cannot be read"),
+        (
+            {"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}},
+            "no valid shape",
+        ),
+        ({"geometry": {"type": "Polygon", "coordinates": "x"}}, "cannot be read"),
+        ({"geometry": "polygon"}, "cannot be read"),
+        ({"geometry": {"type": "Polygon", "coordinates": [[[0, 91], [1, 91], [1, 92], [0, 91]]]}}, "outside the world"),
+    ],
+)
+def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, change: dict, why: str):
+    """A capture without usable id or footprint stays in the result with its reason, and the cart names it."""
+    found = page(feature("good"), {**feature("bad"), **change})
+    features, _, _ = _frames.read_page(json.dumps(found).encode(), "t")
+    frame = _frames.to_frame(features)
+    assert len(frame) == 2
+    assert frame["orderable"].tolist() == [True, False]
+    assert re.search(why, frame["why_not"].iloc[1])
+    with pytest.raises(scenecart.InvalidCart, match="1 of 2 captures cannot be ordered"):
+        connect().cart(frame)
+    assert len(connect().cart(frame[frame.orderable])) == 1
+
+
+def test_captures_outside_the_area_are_named(connect: Any):
+    """A capture that does not touch the area is refused by name, never dropped silently."""
+    with pytest.raises(scenecart.InvalidCart, match="outside the area") as caught:
+        connect().cart(captures(), aoi=(50, 50, 51, 51))
+    assert caught.value.ids == ["a", "b"]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [], {}, "captures.parquet"])
+def test_a_cart_is_made_of_a_frame(connect: Any, wrong: object):
+    """Anything but a GeoDataFrame is refused with what to pass instead."""
+    with pytest.raises(scenecart.InvalidCart, match="GeoDataFrame"):
+        connect().cart(wrong)
+    with pytest.raises(scenecart.InvalidCart, match="iloc"):
+        connect().cart(captures().iloc[0])
+
+
+def test_a_cart_clips_to_the_area(service: ScriptedService, connect: Any):
+    """What is sent is the footprint within the area, with the names the service knows it by."""
+    service.put(ESTIMATE, answer(priced((["a"], 100))))
+    connect().cart(captures("a"), aoi=(0.05, 10, 0.5, 10.1)).estimate()
+    sent = service.requests(ESTIMATE)[0].json
+    assert sent["splitByDate"] is False
+    (capture,) = sent["captures"]
+    assert (capture["id"], capture["host_name"], capture["collection"]) == ("a", "h", "c")
+    assert shapely.geometry.shape(capture["geometry"]).equals(shapely.box(0.05, 10, 0.1, 10.1))
+
+
+def test_the_fingerprint_depends_on_contents_alone(connect: Any):
+    """Rows and columns in another order, and digits beyond 1e-9 degrees, give the same fingerprint; contents do not."""
+    client = connect()
+    frame = captures("a", "b", "c")
+    cart = client.cart(frame)
+    moved = frame.set_geometry(frame.geometry.translate(1e-13, -1e-13))
+    assert client.cart(frame.iloc[::-1]).fingerprint == cart.fingerprint
+    assert client.cart(frame[sorted(frame.columns)]).fingerprint == cart.fingerprint
+    assert client.cart(moved).fingerprint == cart.fingerprint
+    others = [
+        cart.remove("a"),
+        cart.replace(split_by_date=True),
+        client.cart(frame, aoi=(0, 10, 0.05, 10.1)),
+        client.cart(frame.set_geometry(frame.geometry.translate(1e-6, 0))),
+    ]
+    assert len({other.fingerprint for other in [cart, *others]}) == 5
+
+
+def test_a_cart_changes_by_making_another(connect: Any):
+    """Add and remove give new carts; a capture is in a cart once."""
+    cart = connect().cart(captures("a"))
+    more = cart.add(captures("a", "b"))
+    assert (len(cart), sorted(more.ids), more.remove(["a"]).ids) == (1, ["a", "b"], ["b"])
+    with pytest.raises(scenecart.InvalidCart, match="not in the cart"):
+        cart.remove("x")
+    with pytest.raises(scenecart.InvalidCart, match="empty"):
+        cart.remove("a")
+
+
+def test_an_estimate_shows_the_service_price(service: ScriptedService, connect: Any):
+    """Groups, errors and totals are the service's, with credits as integers and dollars as decimals."""
+    refused = [{"id": "b", "detail": "retired product"}]
+    service.put(ESTIMATE, answer(priced((["a"], 4_200), errors=refused)))
+    estimate = connect().cart(captures()).estimate()
+    assert (estimate.total_credits, estimate.total_aud) == (4_200, Decimal("42.00"))
+    assert isinstance(estimate.groups, gpd.GeoDataFrame)
+    assert estimate.groups.loc[1, "captures"] == ["a"]
+    assert estimate.groups.geometry.iloc[0].equals(captures("a").geometry.iloc[0])
+    assert estimate.errors.to_dict("records") == refused
+    assert estimate.priced_cart().ids == ["a"]
+
+
+CONTRADICTIONS = {
+    "half a credit": lambda e: e.update(total_credits=12.5),
+    "text": lambda e: e.update(total_credits="300"),
+    "negative": lambda e: e.update(total_credits=-1),
+    "null": lambda e: e.update(total_credits=None),
+    "groups do not add up": lambda e: e.update(total_credits=301),
+    "dollars do not add up": lambda e: e.update(total_aud=4),
+    "negative group": lambda e: e["groups"].append({"captures": ["a"], "credits": -5, "aud": 0}),
+    "a capture forgotten": lambda e: e["groups"][0].update(captures=["a"]),
+    "a capture nobody asked for": lambda e: e["groups"][0].update(captures=["a", "b", "x"]),
+    "a capture twice": lambda e: e["groups"][0].update(captures=["a", "b", "b"]),
+    "priced and refused": lambda e: e.update(errors=[{"id": "a", "detail": "x"}]),
+    "no groups": lambda e: e.pop("groups"),
+    "groups is text": lambda e: e.update(groups="x"),
+    "a group is text": lambda e: e.update(groups=["x"]),
+    "errors is text": lambda e: e.update(errors="x"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_an_estimate_that_contradicts_itself_is_no_price(service: ScriptedService, connect: Any, case: str):
+    """Figures that do not add up are never shown as a price, and can never be placed."""
+    document = priced((["a", "b"], 300))
+    CONTRADICTIONS[case](document)
+    service.put(ESTIMATE, answer(document))
+    with pytest.raises(scenecart.UntrustedEstimate):
+        connect().cart(captures()).estimate()
+
+
+def test_a_price_that_is_shown_is_escaped(service: ScriptedService, connect: Any):
+    """Text from a catalog is text in a notebook, never markup."""
+    hostile = "<img src=x onerror=alert(1)>"
+    service.put(ESTIMATE, answer(priced(([hostile], 100), errors=[{"id": "b", "detail": "</style><script>x"}])))
+    html = connect().cart(captures(hostile, "b")).estimate()._repr_html_()
+    assert "<img" not in html
+    assert "<script" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+
+
+def test_placing_sends_the_estimate_once(service: ScriptedService, connect: Any):
+    """Placing sends what was priced, to the project, with a key; the order that answers is given."""
+    service.put(PLACE, answer(ORDER, 202))
+    order = connect().cart(captures()).estimate().place(license_type="standard")
+    assert (order.id, order.status, order.total_credits, order.total_aud) == ("o-1", "processing", 300, Decimal("3.00"))
+    (sent,) = service.requests(PLACE)
+    assert sent.json["projectId"] == PROJECT
+    assert sent.json["licenseType"] == "standard"
+    assert sent.json["captures"] == service.requests(ESTIMATE)[0].json["captures"]
+    assert len(sent.headers["idempotency-key"]) == 36
+
+
+def test_the_key_is_on_disk_before_the_request_leaves(service: ScriptedService, connect: Any, tmp_path: Path):
+    """While the service reads the request, another process can already read its key in the journal."""
+    seen: list[tuple[str, str]] = []
+
+    def look(request: Asked) -> Answer:
+        with sqlite3.connect(tmp_path / "home" / "placements.sqlite") as database:
+            seen.extend(database.execute("SELECT key, state FROM placement"))
+        database.close()
+        return answer(ORDER, 202)
+
+    service.put(PLACE, look)
+    connect().cart(captures()).estimate().place()
+    assert seen == [(keys(service)[0], "sent")]
+
+
+@pytest.mark.parametrize("new_kernel", [False, True], ids=["same kernel", "new kernel"])
+def test_placing_again_gives_the_order_that_exists(
+    service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str], *, new_kernel: bool
+):
+    """Running the same cell again buys nothing: it gives the order that exists, and says so."""
+    service.put(PLACE, answer(ORDER, 202))
+    client = connect()
+    client.cart(captures()).estimate().place()
+    again = (connect() if new_kernel else client).cart(captures().iloc[::-1]).estimate().place()
+    assert again.id == "o-1"
+    assert "Already ordered" in again.note
+    assert "Already ordered" in capsys.readouterr().out
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_buying_again_takes_saying_so(service: ScriptedService, connect: Any):
+    """again=True buys once more, with a key of its own; another project or licence is another purchase."""
+    service.put(PLACE, *(answer({**ORDER, "id": f"o-{number}"}, 202) for number in range(1, 5)))
+    estimate = connect().cart(captures()).estimate()
+    ids = [
+        estimate.place().id,
+        estimate.place(again=True).id,
+        estimate.place(license_type="extended").id,
+        estimate.place(project="another").id,
+    ]
+    assert ids == ["o-1", "o-2", "o-3", "o-4"]
+    assert len(set(keys(service))) == 4
+
+
+def test_a_lost_answer_is_settled_with_the_same_key(service: ScriptedService, connect: Any):
+    """When no answer comes, the error says so with the key, and placing again after a restart uses it."""
+    service.put(PLACE, Answer(None))
+    with pytest.raises(scenecart.PlacementUnknown, match="not known") as caught:
+        connect().cart(captures()).estimate().place()
+    assert caught.value.money_may_have_moved
+    service.put(PLACE, answer(ORDER, 202))
+    with pytest.warns(scenecart.ScenecartWarning, match="was not finished"):
+        client = connect()
+    assert client.placements()["state"].tolist() == ["unknown"]
+    assert client.cart(captures()).estimate().place().id == "o-1"
+    assert set(keys(service)) == {caught.value.idempotency_key}
+    assert client.placements()["state"].tolist() == ["placed"]
+
+
+def test_settle_finds_out(service: ScriptedService, connect: Any):
+    """settle() brings an unknown placement to its end with the key and body that were written down."""
+    service.put(PLACE, Answer(b"<html>", 202))
+    client = connect()
+    with pytest.raises(scenecart.PlacementUnknown):
+        client.cart(captures()).estimate().place()
+    service.put(PLACE, answer(ORDER, 202))
+    assert client.settle()["state"].tolist() == ["placed"]
+    assert len(set(keys(service))) == 1
+    assert len({request.body for request in service.requests(PLACE)}) == 1
+    assert len(client.settle()) == 0
+
+
+@pytest.mark.parametrize("reply", [answer({}, 202), answer({"id": None}, 200), answer([], 202), Answer(b"", 202)])
+def test_an_answer_without_an_order_is_not_an_order(service: ScriptedService, connect: Any, reply: Answer):
+    """A success that names no order is not reported as placed, and the key is kept for following up."""
+    service.put(PLACE, reply)
+    client = connect()
+    with pytest.raises(scenecart.PlacementUnknown) as caught:
+        client.cart(captures()).estimate().place()
+    assert caught.value.idempotency_key in str(caught.value)
+    assert client.placements()["state"].tolist() == ["unknown"]
+
+
+def test_a_402_keeps_the_key(service: ScriptedService, connect: Any):
+    """After paying is sorted out, the same key is used, so that nothing can be bought twice."""
+    service.put(PLACE, answer({"title": "insufficient credits"}, 402), answer(ORDER, 202))
+    client = connect()
+    estimate = client.cart(captures()).estimate()
+    with pytest.raises(scenecart.InsufficientCredits):
+        estimate.place()
+    assert client.placements()["state"].tolist() == ["unpaid"]
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+def test_a_refusal_frees_the_placement(service: ScriptedService, connect: Any):
+    """What the service refused is tried with a new key next time."""
+    service.put(PLACE, answer({"detail": "requires scope orders:write"}, 403), answer(ORDER, 202))
+    estimate = connect().cart(captures()).estimate()
+    with pytest.raises(scenecart.PermissionDenied):
+        estimate.place()
+    estimate.place()
+    assert len(set(keys(service))) == 2
+
+
+def test_an_old_price_is_asked_for_again(service: ScriptedService, connect: Any):
+    """A price that was shown long ago is asked for once more; a change stops the placement before money moves."""
+    service.put(PLACE, answer(ORDER, 202))
+    client = connect(price_seconds=-1.0)
+    estimate = client.cart(captures()).estimate()
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    with pytest.raises(scenecart.PriceChanged, match=r"450 credits.*instead of 300") as caught:
+        estimate.place()
+    assert (caught.value.old_credits, caught.value.new_credits) == (300, 450)
+    assert service.requests(PLACE) == []
+    assert len(client.placements()) == 0
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    assert estimate.place().id == "o-1"
+
+
+def test_a_dearer_order_is_shouted(service: ScriptedService, connect: Any):
+    """An order that costs more than its estimate is told at once."""
+    service.put(PLACE, answer({**ORDER, "totalCredits": 999}, 202))
+    estimate = connect().cart(captures()).estimate()
+    with pytest.warns(scenecart.ScenecartWarning, match="999 credits; the estimate said 300"):
+        estimate.place()
+
+
+def test_a_part_without_price_is_not_placed(service: ScriptedService, connect: Any):
+    """An estimate with errors is not placed silently for its rest."""
+    service.put(ESTIMATE, answer(priced((["a"], 100), errors=[{"id": "b", "detail": "retired"}])))
+    with pytest.raises(scenecart.EstimateIncomplete, match="priced_cart"):
+        connect().cart(captures()).estimate().place()
+    assert service.requests(PLACE) == []
+
+
+def test_no_project_is_an_error_before_anything_is_sent(service: ScriptedService, connect: Any):
+    """Without a project nothing is placed, and the error says where one can be given."""
+    with pytest.raises(scenecart.ConfigurationError, match="SCENECART_PROJECT"):
+        connect(project=None).cart(captures()).estimate().place()
+    assert service.requests(PLACE) == []
+
+
+def test_only_an_estimate_can_be_placed(service: ScriptedService, connect: Any):
+    """There is no way round the estimate: call() does not place."""
+    with pytest.raises(scenecart.ConfigurationError, match="only an estimate"):
+        connect().call(PLACE, {"captures": []})
+    assert service.asked == []
+
+
+def test_a_damaged_journal_places_nothing(service: ScriptedService, connect: Any, tmp_path: Path):
+    """A journal that cannot be read stops placing with a clear error, and is left as it is."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "placements.sqlite").write_bytes(b"this is no database, but it may have been one" * 100)
+    before = (home / "placements.sqlite").read_bytes()
+    with pytest.raises(scenecart.JournalError, match="damaged"):
+        connect().cart(captures()).estimate().place()
+    assert (home / "placements.sqlite").read_bytes() == before
+    assert service.requests(PLACE) == []
+
+
+def test_a_newer_journal_is_left_alone(connect: Any, tmp_path: Path):
+    """A journal of a newer version is neither read nor replaced."""
+    home = tmp_path / "home"
+    connect().placements()
+    with sqlite3.connect(home / "placements.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(scenecart.JournalError, match="newer version"):
+        connect().placements()
+
+
+def test_an_order_is_asked_for_by_get_and_else_by_post(service: ScriptedService, connect: Any):
+    """Orders are asked for with GET; a service that wants POST is remembered."""
+
+    def only_post(request: Asked) -> Answer:
+        return answer({}, 405) if request.method == "GET" else answer(ORDER)
+
+    service.put(GET, only_post)
+    client = connect()
+    client.order("o-1")
+    client.order("o-1")
+    assert [request.method for request in service.requests(GET)] == ["GET", "POST", "POST"]
+    assert service.requests(GET)[0].path.endswith("?id=o-1&order_id=o-1")
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "finished"),
+    [
+        ("delivered", "delivered", True),
+        ("FULFILLED", "delivered", True),
+        ("BEING_PLACED", "processing", False),
+        ("CANCELED", "cancelled", True),
+        ("Failed", "failed", True),
+        ("paused for review", "paused for review", False),
+        (None, "unknown", False),
+    ],
+)
+def test_states_in_every_spelling(service: ScriptedService, connect: Any, told: object, status: str, *, finished: bool):
+    """Known states are read in any spelling; an unknown one is shown as it is and not taken for an end."""
+    service.put(GET, answer({**ORDER, "status": told}))
+    order = connect().order("o-1")
+    assert (order.status, order.is_finished) == (status, finished)
+
+
+def test_waiting_ends_with_delivery(service: ScriptedService, connect: Any):
+    """wait() looks until the order is delivered, and tells each look."""
+    service.put(GET, answer(ORDER), answer(ORDER), answer({**ORDER, "status": "delivered"}))
+    seen: list[str] = []
+    order = connect().order("o-1").wait(callback=lambda order: seen.append(order.status), progress=False)
+    assert order.status == "delivered"
+    assert seen == ["processing", "delivered"]
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [("failed", scenecart.OrderFailed), ("cancelled", scenecart.OrderCancelled)]
+)
+def test_waiting_for_a_lost_order_raises(service: ScriptedService, connect: Any, state: str, error: type):
+    """An order that failed or was cancelled is an error with the reason."""
+    service.put(GET, answer({**ORDER, "status": state, "failureReason": "clouds in the archive"}))
+    with pytest.raises(error, match="clouds in the archive") as caught:
+        connect().order("o-1").wait(progress=False)
+    assert caught.value.order_id == "o-1"
+
+
+def test_waiting_can_end_by_time(connect: Any):
+    """A timeout says that the order goes on, and how to wait for it later."""
+    with pytest.raises(scenecart.WaitTimeout, match=r"client\.order\('o-1'\)"):
+        connect().order("o-1").wait(timeout=0, progress=False)
+
+
+@pytest.mark.parametrize("name", [None, "content", "orders", "items", "data"])
+def test_orders_are_listed_in_every_shape(service: ScriptedService, connect: Any, name: str | None):
+    """The list of orders is a table, whichever shape the service gives it."""
+    entries = [ORDER, {**ORDER, "id": "o-2", "status": "delivered", "createdAt": "2024-05-06T07:08:09Z"}, {"odd": 1}]
+    service.put(LIST, answer(entries if name is None else {name: entries, "totalPages": 1}))
+    orders = connect().orders(status="processing")
+    assert orders.index.tolist() == ["o-1", "o-2"]
+    assert orders.loc["o-2", "status"] == "delivered"
+    assert str(orders.loc["o-2", "created"]) == "2024-05-06 07:08:09+00:00"
+    assert service.requests(LIST)[0].json["status"] == "processing"
+
+
+def test_an_order_that_moves_between_pages_stands_once(service: ScriptedService, connect: Any):
+    """An order placed while the list is read does not make another stand there twice."""
+    first = [{**ORDER, "id": f"o-{number}"} for number in range(100)]
+    service.put(LIST, answer(first), answer([first[-1], {**ORDER, "id": "new"}]))
+    orders = connect().orders()
+    assert len(orders) == 101
+    assert orders.index.is_unique
+
+
+def test_cancelling_asks_with_one_key(service: ScriptedService, connect: Any):
+    """Cancelling the same order again uses the same key, and nothing is sent for one that is cancelled."""
+    service.put("orders.cancel", answer({"orderId": "o-1", "status": "cancelled"}))
+    service.put(
+        GET, answer(ORDER), answer(ORDER), answer(ORDER), answer(ORDER), answer({**ORDER, "status": "cancelled"})
+    )
+    order = connect().order("o-1")
+    order.cancel()
+    order.cancel()
+    assert order.cancel().status == "cancelled"
+    sent = service.requests("orders.cancel")
+    assert len(sent) == 2
+    assert len({request.headers["idempotency-key"] for request in sent}) == 1
+    assert sent[0].json == {"id": "o-1", "order_id": "o-1"}
