@@ -248,14 +248,14 @@ def safe_name(text: str) -> str:
     >>> safe_name("scene-01.tif")
     'scene-01.tif'
     >>> safe_name("../../etc/passwd")
-    'etc_passwd-b6a2ec0f'
+    'etc_passwd-3754d6cb'
     """
     name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
     name = "".join(letter if letter.isalnum() or letter in "._-+=@ " else "_" for letter in name)
     name = re.sub(r"_{2,}", "_", name).strip(" ._-")
     while len(name.encode()) > _MAX_NAME_BYTES:
         name = name[:-1]
-    if name == text and name.split(".")[0].lower() not in _RESERVED:
+    if name and name == text and name.split(".")[0].lower() not in _RESERVED:
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{name or 'file'}-{digest}" if name.split(".")[0].lower() not in _RESERVED else f"file-{digest}"

@@ -27,6 +27,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["whole"] = whole
     environment.filters["aud"] = aud
+    environment.filters["amount"] = "{:,.2f}".format
     environment.filters["km2"] = km2
     return environment
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scenecart.report._contents import Contents
 
 _FOOTPRINT, _BOUGHT, _AREA, _INK = "#7a8aa0", "#0b6e99", "#c2570c", "#64748b"
-_WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 0.9, 0.4
+_WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 0.62, 0.42
 _MARGIN = 0.08
 _LABELLED = 24
 
@@ -39,17 +39,21 @@ def footprint_svg(contents: Contents) -> str:
     area = None if contents.area is None else place(contents.area.geometry)
     west, south, east, north = _view(drawn, bought, area)
     stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
-    ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
-    figure = Figure(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.4), layout="constrained")
+    ratio = (north - south) * stretch / (east - west)
+    shown = min(_TALLEST, max(_FLATTEST, ratio))
+    wider, taller = max(1.0, ratio / shown), max(1.0, shown / ratio)
+    west, east = _widened(west, east, wider)
+    south, north = _widened(south, north, taller)
+    figure = Figure(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * shown + 0.2), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.subplots()
-    axes.set_aspect(stretch, adjustable="datalim")
+    axes.set_aspect(stretch, adjustable="box")
     _fill(axes, drawn, face="none", edge=_FOOTPRINT, width=0.9)
     _fill(axes, bought, face=_BOUGHT, edge=_BOUGHT, width=0.8, alpha=0.16)
     _fill(axes, bought, face="none", edge=_BOUGHT, width=1.1)
     if area is not None:
         _fill(axes, [area], face="none", edge=_AREA, width=1.8)
-    _number_captures(axes, bought)
+    _number_captures(axes, bought, (east - west) / 16)
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
     _style(axes)
@@ -109,18 +113,28 @@ def _fill(
     axes.add_collection(PathCollection(outlines, facecolors=face, edgecolors=edge_color, linewidths=width, alpha=alpha))
 
 
-def _number_captures(axes: Axes, bought: list[BaseGeometry]) -> None:
+def _number_captures(axes: Axes, bought: list[BaseGeometry], room: float) -> None:
     """Write each capture's number where it is bought; numbers that fall together are written as one list."""
     if len(bought) > _LABELLED:
         return
-    spots: dict[tuple[float, float], list[int]] = {}
+    spots: list[tuple[shapely.Point, list[int]]] = []
     for number, shape in enumerate(bought, 1):
         if shape.is_empty:
             continue
         point = shape.representative_point()
-        spots.setdefault((round(point.x, 3), round(point.y, 3)), []).append(number)
-    for (x, y), numbers in spots.items():
-        axes.text(x, y, ", ".join(map(str, numbers)), ha="center", va="center", fontsize=8, color=_INK, clip_on=True)
+        near = next((numbers for spot, numbers in spots if spot.distance(point) < room), None)
+        if near is None:
+            spots.append((point, [number]))
+        else:
+            near.append(number)
+    for spot, numbers in spots:
+        text = ", ".join(map(str, numbers))
+        axes.text(spot.x, spot.y, text, ha="center", va="center", fontsize=8, color=_INK, clip_on=True)
+
+
+def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
+    middle, half = (low + high) / 2, (high - low) / 2 * factor
+    return middle - half, middle + half
 
 
 def _style(axes: Axes) -> None:
