@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import antimeridian
 import numpy as np
 import shapely
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 from shapely.geometry import box, mapping, shape
@@ -31,7 +31,7 @@ from scenecart._json import NotJson, loads
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_GEOD = Geod(ellps="WGS84")
+_EDGE_DEGREES = 0.1
 _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
@@ -39,6 +39,7 @@ _WKT = re.compile(
 _POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
 _DEGREES = CRS.from_epsg(4326)
+_equal_area = Transformer.from_crs(_DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Area:
 
     @functools.cached_property
     def km2(self) -> float:
-        """Geodesic area in km² on the WGS84 ellipsoid."""
+        """Area in km² on the WGS84 ellipsoid."""
         return geodesic_km2(self.geometry)
 
     @property
@@ -118,12 +119,13 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
         raise InvalidArea(f"{name} is empty.")
     geometry = shapely.force_2d(geometry)
     _check_position(geometry, name)
+    geometry = split_at_antimeridian(geometry)
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
             hint="Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result.",
         )
-    return split_at_antimeridian(geometry)
+    return geometry
 
 
 def _read(value: Any, name: str) -> BaseGeometry | None:
@@ -285,8 +287,11 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     if geometry.geom_type not in _POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
-    inside = np.abs(coordinates[:, 0]).max() <= 180  # noqa: PLR2004  # the antimeridian
-    if inside and not _has_long_step(geometry):
+    west, east = coordinates[:, 0].min(), coordinates[:, 0].max()
+    if west >= 180 or east <= -180:  # noqa: PLR2004  # the antimeridian
+        turn = 360.0 if west < 0 else -360.0
+        return split_at_antimeridian(shapely.transform(geometry, lambda xy: xy + np.array([turn, 0.0])))
+    if west >= -180 and east <= 180 and not _has_long_step(geometry):  # noqa: PLR2004  # the antimeridian
         return geometry
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
@@ -295,7 +300,9 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
             fixed = fix(geometry, great_circle=False)
     except (ValueError, ShapelyError) as error:
         raise InvalidArea(f"A shape cannot be split at the antimeridian: {error}.") from error
-    return fixed if isinstance(fixed, BaseGeometry) else geometry
+    # A shape that only touches the antimeridian leaves a part without area on its other side.
+    parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def _has_long_step(geometry: BaseGeometry) -> bool:
@@ -320,7 +327,10 @@ def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:
 
 
 def geodesic_km2(geometry: BaseGeometry) -> float:
-    """Return the area in km² on the WGS84 ellipsoid; edges are geodesics.
+    """Return the area in km² on the WGS84 ellipsoid.
+
+    Edges are straight in longitude and latitude, as GeoJSON has them (RFC 7946, section 3.1.1), and not geodesics: the
+    northern edge of a bbox is its parallel. Computed in the ellipsoid's equal-area projection.
 
     Examples
     --------
@@ -329,8 +339,9 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
     """
     if geometry.is_empty:
         return 0.0
-    metres, _ = _GEOD.geometry_area_perimeter(shapely.orient_polygons(geometry))
-    return abs(float(metres)) / 1e6
+    fine = shapely.segmentize(geometry, _EDGE_DEGREES)
+    flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
+    return float(shapely.area(flat)) / 1e6
 
 
 def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, float]:

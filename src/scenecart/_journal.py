@@ -16,6 +16,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import uuid
 import weakref
 from dataclasses import dataclass
@@ -245,10 +246,10 @@ class Journal:
                 f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}."
             ) from error
         try:
-            self._prepare(database)
+            self._prepare_when_free(database)
         except sqlite3.Error as error:
             database.close()
-            if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            if _is_busy(error):
                 raise JournalError(
                     "The journal of placements is in use by another process.", hint="Try again in a moment."
                 ) from error
@@ -260,6 +261,21 @@ class Journal:
             database.close()
             raise
         return database
+
+    def _prepare_when_free(self, database: sqlite3.Connection) -> None:
+        """Prepare a connection; SQLite does not wait by itself while another one changes the journal mode."""
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._prepare(database)
+            except sqlite3.Error as error:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(0.01)
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA synchronous = FULL")
@@ -289,3 +305,7 @@ class Journal:
 def _close_all(connections: list[sqlite3.Connection]) -> None:
     while connections:
         connections.pop().close()
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -1,0 +1,185 @@
+"""Areas: taken in any form, checked, right at the antimeridian and the poles."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+import scenecart
+from scenecart._area import Area, as_area, as_geometry, clip, geodesic_km2, geojson, split_at_antimeridian
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACROSS = "POLYGON((179 -20,-179 -20,-179 -18,179 -18,179 -20))"
+
+
+@pytest.mark.parametrize(
+    "across",
+    [
+        (179, -20, -179, -18),
+        ACROSS,
+        "POLYGON((179 -20,181 -20,181 -18,179 -18,179 -20))",
+        "POLYGON((-181 -20,-179 -20,-179 -18,-181 -18,-181 -20))",
+        "MULTIPOLYGON(((179 -20,180 -20,180 -18,179 -18,179 -20)),((-180 -20,-179 -20,-179 -18,-180 -18,-180 -20)))",
+    ],
+)
+def test_an_area_across_the_antimeridian_is_small(across: Any):
+    """However it is written, an area across 180 degrees is two degrees wide and not 358."""
+    area = as_area(across)
+    assert area.bounds == pytest.approx((179, -20, -179, -18))
+    assert area.km2 == pytest.approx(as_area((9, -20, 11, -18)).km2, rel=1e-6)
+    assert shapely.Point(179.5, -19).within(area.geometry)
+    assert shapely.Point(-179.5, -19).within(area.geometry)
+    assert not shapely.Point(0, -19).within(area.geometry)
+
+
+def test_a_clip_across_the_antimeridian_is_the_small_side():
+    """A footprint and an area that meet at 180 degrees are clipped where they overlap, and nowhere else."""
+    footprint = shapely.from_wkt(ACROSS)
+    bought = clip(footprint, as_area((179.5, -19.5, -179.5, -18.5)))
+    assert geodesic_km2(bought) == pytest.approx(as_area((0, -19.5, 1, -18.5)).km2, rel=1e-6)
+
+
+def test_a_polar_area_has_an_area():
+    """An area around a pole is finite, positive and of the right size."""
+    ring = [(lon, 80) for lon in range(-180, 180, 10)]
+    area = as_area(shapely.Polygon(ring))
+    cap = as_area((-180, 80, 180, 90))
+    assert area.km2 == pytest.approx(cap.km2, rel=0.02)
+
+
+def test_a_hemisphere_is_no_surprise():
+    """Half the world is half of 510 million km²."""
+    assert as_area((-180, 0, 180, 90)).km2 == pytest.approx(255_032_810, rel=1e-3)
+
+
+@pytest.mark.parametrize("wkt", ["POLYGON((0 0,1 0,1 1,0 1,0 0))", "POLYGON((0 0,0 1,1 1,1 0,0 0))"])
+def test_winding_and_height_change_nothing(wkt: str):
+    """Rings wound the wrong way and heights are taken as what they are: the same ground."""
+    flat = as_area(wkt)
+    high = as_area(shapely.force_3d(shapely.from_wkt(wkt), 100.0))
+    assert flat.km2 == pytest.approx(12_308.8, rel=1e-4)
+    assert high.geometry.equals(flat.geometry)
+    assert not high.geometry.has_z
+    assert shapely.is_ccw(shapely.geometry.shape(flat.to_geojson()).exterior)
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".parquet"])
+def test_files_in_any_crs_are_read(tmp_path: Path, suffix: str):
+    """A file of several polygons in metres is one area in degrees."""
+    parts = [shapely.box(151.0, -34.0, 151.1, -33.9), shapely.box(151.05, -34.0, 151.2, -33.9)]
+    frame = gpd.GeoDataFrame(geometry=parts, crs=4326)
+    path = tmp_path / f"area{suffix}"
+    if suffix == ".parquet":
+        frame.to_crs(32756).to_parquet(path)
+    else:
+        (frame if suffix == ".geojson" else frame.to_crs(32756)).to_file(path)
+    assert as_area(path).bounds == pytest.approx((151.0, -34.0, 151.2, -33.9), abs=1e-5)
+    assert as_area(str(path)).km2 == pytest.approx(as_area((151.0, -34.0, 151.2, -33.9)).km2, rel=1e-3)
+
+
+def test_a_stated_crs_is_obeyed():
+    """GeoJSON that states another CRS is converted; one that is not known is refused."""
+    metres = {**shapely.box(0, 0, 1000, 1000).__geo_interface__, "crs": {"properties": {"name": "EPSG:3857"}}}
+    assert as_area(metres).km2 == pytest.approx(1.0, rel=0.02)
+    with pytest.raises(scenecart.InvalidArea, match="not known"):
+        as_area({**metres, "crs": {"properties": {"name": "EPSG:999999"}}})
+
+
+NO_AREAS = [
+    "",
+    "{",
+    "[]",
+    '{"type": "FeatureCollection", "features": []}',
+    '{"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}',
+    '{"type": "Feature", "geometry": null}',
+    '{"type": 5}',
+    '{"type": "Polygon", "coordinates": [[[NaN, 0], [1, 1], [2, 0]]]}',
+]
+
+
+@pytest.mark.parametrize("content", NO_AREAS)
+def test_a_file_that_holds_no_area_is_said(tmp_path: Path, content: str):
+    """Empty, cut and odd files are one clear error."""
+    path = tmp_path / "area.geojson"
+    path.write_text(content)
+    with pytest.raises(scenecart.InvalidArea, match="aoi"):
+        as_area(path)
+
+
+def test_an_entity_in_a_kml_is_not_resolved(tmp_path: Path):
+    """A KML file cannot make the reader fetch another file."""
+    (tmp_path / "secret.txt").write_text("0,0 1,0 1,1 0,0")
+    path = tmp_path / "area.kml"
+    path.write_text(
+        f'<!DOCTYPE k [<!ENTITY x SYSTEM "file://{tmp_path}/secret.txt">]><kml xmlns="http://www.opengis.net/kml/2.2">'
+        "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>&x;</coordinates></LinearRing>"
+        "</outerBoundaryIs></Polygon></Placemark></kml>"
+    )
+    with pytest.raises(scenecart.InvalidArea):
+        as_area(path)
+
+
+def test_many_parts_are_united():
+    """A collection of ten thousand squares is one area; ground that lies in two of them counts once."""
+    tenths = np.arange(100) / 10
+    west, south = (corner.ravel() for corner in np.meshgrid(tenths, tenths))
+    squares = shapely.to_geojson(shapely.box(west, south, west + 0.1001, south + 0.1001))
+    features = [{"type": "Feature", "geometry": json.loads(square)} for square in squares]
+    assert as_area({"type": "FeatureCollection", "features": features}).km2 == pytest.approx(
+        as_area((0, 0, 10.0001, 10.0001)).km2
+    )
+
+
+def test_an_area_shows_what_it_is():
+    """An area's repr says where it is and how large."""
+    assert repr(as_area((151.2, -33.9, 151.3, -33.8))) == "Area(102.7 km², 151.2000 -33.9000 151.3000 -33.8000)"
+    assert isinstance(as_area(as_area((0, 0, 1, 1))), Area)
+
+
+longitudes, latitudes = st.floats(-170, 170), st.floats(-80, 80)
+sizes = st.floats(0.01, 5)
+
+
+@given(longitudes, latitudes, sizes, st.floats(-3, 3), st.floats(-3, 3))
+def test_a_clip_lies_in_both(lon: float, lat: float, size: float, dx: float, dy: float):
+    """What is bought lies within the footprint and within the area, wherever they are on the globe."""
+    footprint = shapely.box(lon, lat, lon + size, lat + size)
+    area = as_area(shapely.box(lon + dx, lat + dy, lon + dx + size, lat + dy + size))
+    bought = clip(footprint, area)
+    assert geodesic_km2(bought) >= 0
+    assert bought.difference(footprint.buffer(1e-9)).is_empty
+    assert bought.difference(area.geometry.buffer(1e-9)).is_empty
+
+
+@given(st.floats(-20, 20), latitudes, sizes, sizes)
+def test_the_same_ground_has_the_same_size_everywhere(lon: float, lat: float, width: float, height: float):
+    """Moving an area along its parallel, also across 180 degrees, does not change its size."""
+    here = as_area(shapely.box(lon, lat, lon + width, lat + height)).km2
+    there = as_area(shapely.box(lon + 180, lat, lon + 180 + width, lat + height)).km2
+    assert there == pytest.approx(here, rel=1e-6)
+
+
+def test_real_shapes_over_the_antimeridian_and_the_poles(shared_data: Path):
+    """Every real shape that crosses 180 degrees or encloses a pole is split into a valid one, or refused by name."""
+    split = 0
+    for path in sorted((shared_data / "antimeridian").iterdir()):
+        document = json.loads(path.read_text())
+        geometry = document.get("geometry", document)
+        try:
+            shape = as_geometry(geometry)
+        except scenecart.InvalidArea:
+            continue
+        if shape.geom_type in {"Polygon", "MultiPolygon"}:
+            assert np.abs(shapely.get_coordinates(shape)[:, 0]).max() <= 180
+            assert shapely.geometry.shape(geojson(split_at_antimeridian(shape))).is_valid
+            split += 1
+    assert split > 10
