@@ -134,9 +134,7 @@ def test_many_parts_are_united():
     west, south = (corner.ravel() for corner in np.meshgrid(tenths, tenths))
     squares = shapely.to_geojson(shapely.box(west, south, west + 0.1001, south + 0.1001))
     features = [{"type": "Feature", "geometry": json.loads(square)} for square in squares]
-    assert as_area({"type": "FeatureCollection", "features": features}).km2 == pytest.approx(
-        as_area((0, 0, 10.0001, 10.0001)).km2
-    )
+    assert as_area({"type": "FeatureCollection", "features": features}).km2 == pytest.approx(as_area((0, 0, 10.0001, 10.0001)).km2)
 
 
 def test_an_area_shows_what_it_is():

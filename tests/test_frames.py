@@ -42,9 +42,7 @@ def test_every_property_is_a_column_and_keeps_its_type():
 
 def test_properties_cannot_replace_the_frame_s_own_columns():
     """A property called id, geometry or host stands beside the real one under a name of its own."""
-    frame = frame_of(
-        feature("a", **{"id": "x", "geometry": "y", "host": "z", "collection": 5, "": "e", "_repr_html_": 1})
-    )
+    frame = frame_of(feature("a", **{"id": "x", "geometry": "y", "host": "z", "collection": 5, "": "e", "_repr_html_": 1}))
     assert frame["id"].tolist() == ["a"]
     assert frame["host"].tolist() == ["h"]
     assert frame["properties:id"].tolist() == ["x"]
@@ -147,11 +145,7 @@ def test_real_captures_lose_nothing(shared_data: Path, folder: str):
 
 
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**60), 2**60)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )

@@ -40,9 +40,7 @@ class Clock:
 def session(service: ScriptedService, clock: Clock | None = None, **credentials: Any) -> Session:
     clock = clock or Clock()
     given = credentials or {"token": Secret("a-token")}
-    return Session(
-        Credentials(service.url, "test", **given), clock=clock, wall=clock, sleep=clock.sleep, uniform=lambda _, b: b
-    )
+    return Session(Credentials(service.url, "test", **given), clock=clock, wall=clock, sleep=clock.sleep, uniform=lambda _, b: b)
 
 
 STATUSES = {

@@ -435,9 +435,7 @@ def test_waiting_ends_with_delivery(service: ScriptedService, connect: Any):
     assert seen == ["processing", "delivered"]
 
 
-@pytest.mark.parametrize(
-    ("state", "error"), [("failed", scenecart.OrderFailed), ("cancelled", scenecart.OrderCancelled)]
-)
+@pytest.mark.parametrize(("state", "error"), [("failed", scenecart.OrderFailed), ("cancelled", scenecart.OrderCancelled)])
 def test_waiting_for_a_lost_order_raises(service: ScriptedService, connect: Any, state: str, error: type):
     """An order that failed or was cancelled is an error with the reason."""
     service.put(GET, answer({**ORDER, "status": state, "failureReason": "clouds in the archive"}))
@@ -476,9 +474,7 @@ def test_an_order_that_moves_between_pages_stands_once(service: ScriptedService,
 def test_cancelling_asks_with_one_key(service: ScriptedService, connect: Any):
     """Cancelling the same order again uses the same key, and nothing is sent for one that is cancelled."""
     service.put("orders.cancel", answer({"orderId": "o-1", "status": "cancelled"}))
-    service.put(
-        GET, answer(ORDER), answer(ORDER), answer(ORDER), answer(ORDER), answer({**ORDER, "status": "cancelled"})
-    )
+    service.put(GET, answer(ORDER), answer(ORDER), answer(ORDER), answer(ORDER), answer({**ORDER, "status": "cancelled"}))
     order = connect().order("o-1")
     order.cancel()
     order.cancel()

@@ -74,9 +74,7 @@ def test_what_is_asked_for_is_what_is_sent(service: ScriptedService, client: sce
         (["2024-01-01", "2024-02-01"], "2024-01-01T00:00:00Z/2024-02-01T23:59:59Z"),
     ],
 )
-def test_datetime_takes_what_pystac_client_takes(
-    service: ScriptedService, client: scenecart.Client, given: object, sent: str
-):
+def test_datetime_takes_what_pystac_client_takes(service: ScriptedService, client: scenecart.Client, given: object, sent: str):
     """Months, days, ranges, open ends, datetimes and pairs of them are all understood."""
     service.put(SEARCH, answer(page()))
     find(client, datetime=given)
@@ -86,9 +84,7 @@ def test_datetime_takes_what_pystac_client_takes(
 SQUARE = shapely.box(1, 2, 3, 4)
 
 
-@pytest.mark.parametrize(
-    "form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"]
-)
+@pytest.mark.parametrize("form", ["path", "frame", "web mercator", "shape", "mapping", "feature", "bbox", "wkt", "ewkt"])
 def test_an_area_is_taken_in_every_form(service: ScriptedService, client: scenecart.Client, form: str, tmp_path: Any):
     """A path, a frame in any CRS, a shape, GeoJSON, a bbox and WKT all send the same polygon."""
     frame = gpd.GeoDataFrame(geometry=[SQUARE], crs=4326)
@@ -266,9 +262,7 @@ BROKEN_STREAMS = {
 
 
 @pytest.mark.parametrize("case", BROKEN_STREAMS)
-def test_a_broken_stream_is_an_error_that_keeps_what_came(
-    service: ScriptedService, client: scenecart.Client, case: str
-):
+def test_a_broken_stream_is_an_error_that_keeps_what_came(service: ScriptedService, client: scenecart.Client, case: str):
     """A stream that ends early is never a short result: it raises, with what came in the error."""
     lines = ndjson(*(feature(str(number)) for number in range(3_000))).body
     service.put(STREAM, BROKEN_STREAMS[case](lines))

@@ -112,9 +112,7 @@ def test_an_unsafe_address_is_refused(url: Any):
         scenecart.connect(base_url=url or "nowhere", token="t")
 
 
-@pytest.mark.parametrize(
-    "url", ["https://x.example/", "https://x.example/prefix/", "http://127.0.0.1:8900/", "http://[::1]:5/"]
-)
+@pytest.mark.parametrize("url", ["https://x.example/", "https://x.example/prefix/", "http://127.0.0.1:8900/", "http://[::1]:5/"])
 def test_a_safe_address_loses_only_its_last_slash(url: str):
     """A path prefix stays; this machine may speak plain http."""
     assert check_base_url(url) == url.rstrip("/")

@@ -129,9 +129,7 @@ def __getattr__(name: str) -> Any:
         thing = getattr(importlib.import_module(f"scenecart.{_HOMES.get(name, '_errors')}"), name)
         globals()[name] = thing
         return thing
-    raise AttributeError(
-        f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__)
-    )
+    raise AttributeError(f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__))
 
 
 def __dir__() -> list[str]:

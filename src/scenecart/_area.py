@@ -229,8 +229,7 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGe
     if len(numbers) == 6:  # noqa: PLR2004  # a bbox with heights
         numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
     usable = len(numbers) == 4 and all(  # noqa: PLR2004  # west, south, east, north
-        isinstance(number, int | float | np.number) and not isinstance(number, bool) and math.isfinite(number)
-        for number in numbers
+        isinstance(number, int | float | np.number) and not isinstance(number, bool) and math.isfinite(number) for number in numbers
     )
     if not usable:
         raise InvalidArea(f"{name} is no bbox.", hint="A bbox is (west, south, east, north) in degrees.")

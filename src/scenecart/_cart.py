@@ -198,9 +198,7 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
     _refuse_unusable(captures)
     if area is not None:
         apart = [
-            str(name)
-            for name, footprint in zip(captures["id"], captures.geometry, strict=True)
-            if clip(footprint, area).is_empty
+            str(name) for name, footprint in zip(captures["id"], captures.geometry, strict=True) if clip(footprint, area).is_empty
         ]
         if apart:
             raise _about("outside the area of interest", apart)

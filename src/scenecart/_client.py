@@ -77,9 +77,7 @@ class Client:
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._session = Session(
-            credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep
-        )
+        self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
         self._source = credentials.source
         self.project = project if project is not None else credentials.project
         self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)

@@ -166,9 +166,7 @@ class DeliveryDesk:
                 self._write(answer, part, count, stop, keep=have if resumes else 0)
                 return
 
-    def _write(
-        self, answer: Download, part: Path, count: Callable[[int], None], stop: threading.Event, *, keep: int
-    ) -> None:
+    def _write(self, answer: Download, part: Path, count: Callable[[int], None], stop: threading.Event, *, keep: int) -> None:
         etag = answer.headers.get("etag", "")
         _etag_file(part).write_text(etag if not etag.startswith("W/") and etag.isascii() else "", encoding="ascii")
         count(keep)
@@ -215,11 +213,7 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
     offered: set[str] = set()
     folders: dict[str, str] = {}
     for item in document["features"]:
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("id"), str)
-            or not isinstance(item.get("assets"), dict)
-        ):
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not isinstance(item.get("assets"), dict):
             continue
         place = folder / _unlike(safe_name(item["id"]), item["id"], folders)
         names: dict[str, str] = {}
@@ -232,9 +226,7 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
             wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
     missing = [name for name in (assets or []) if name not in offered]
     if missing:
-        raise InvalidRequest(
-            f"No item has an asset {missing[0]!r}.", hint=f"There are: {', '.join(sorted(offered)) or 'none'}."
-        )
+        raise InvalidRequest(f"No item has an asset {missing[0]!r}.", hint=f"There are: {', '.join(sorted(offered)) or 'none'}.")
     return wanted
 
 
@@ -273,12 +265,12 @@ def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
 
 
 def _file_name(key: str, asset: dict[str, Any]) -> str:
+    media = str(asset.get("type") or "").split(";")[0].strip().lower()
     href = asset.get("href")
-    suffix = Path(unquote(urlsplit(href).path)).suffix if isinstance(href, str) else ""
-    if not re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix):
-        media = str(asset.get("type") or "").split(";")[0].strip().lower()
-        suffix = _SUFFIXES.get(media, "")
-    return safe_name(key) + suffix.lower()
+    suffix = _SUFFIXES.get(media)
+    if suffix is None:
+        suffix = Path(unquote(urlsplit(href).path)).suffix.lower() if isinstance(href, str) else ""
+    return safe_name(key) + (suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else "")
 
 
 def _checksum(value: Any) -> tuple[str, str] | None:

@@ -101,9 +101,7 @@ def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Consol
         if len(usable):
             _step(console, "Found", f"{len(found):,} captures of {area.km2:,.1f} km² in {clean_text(host, 60)}")
             return usable, area
-    raise InvalidCart(
-        "There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids."
-    )
+    raise InvalidCart("There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids.")
 
 
 def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
@@ -134,8 +132,7 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
             _step(
                 console,
                 "Estimate",
-                f"{len(whole.cart)} captures, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
-                "as the service says",
+                f"{len(whole.cart)} captures, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), as the service says",
             )
             return whole
     raise InvalidCart(

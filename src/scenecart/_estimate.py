@@ -167,6 +167,10 @@ class Estimate:
 
         return report.write(self, path, title=title)
 
+    def __repr__(self) -> str:
+        refused = f", {len(self.refused)} not priced" if self.refused else ""
+        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {len(self.cart)} captures{refused})"
+
     def _repr_html_(self) -> str:
         shown = self.price_groups[:_SHOWN_GROUPS]
         return _html.render(

@@ -109,9 +109,7 @@ def _read_odd_page(data: bytes, operation: str) -> tuple[list[Feature], int, Map
         document = loads(data)
     except NotJson as error:
         what = f"no JSON ({error})" if data.strip() else "an empty body"
-        raise ServiceError(
-            f"{operation} answered {what}.", hint="Is base_url the ordering service?", operation=operation
-        ) from None
+        raise ServiceError(f"{operation} answered {what}.", hint="Is base_url the ordering service?", operation=operation) from None
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
         raise ServiceError(
             f"{operation} answered JSON that is no feature collection.",
@@ -273,9 +271,7 @@ def _time_column(name: str, values: list[Any], columns: dict[str, Any]) -> Any:
     if unread.any():
         columns[f"{name}:as_given"] = texts.where(unread, None)
     if _lacks_zone(texts[given & ~unread]):
-        warnings.warn(
-            f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=4
-        )
+        warnings.warn(f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=4)
     return times.astype("datetime64[us, UTC]")
 
 

@@ -385,9 +385,7 @@ def _permission_error(problem: _wire.Problem, name: str, said: str) -> Permissio
     scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
     hint = None
     if scope == "orders:write":
-        hint = (
-            "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
-        )
+        hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
     elif scope:
         hint = f"Ask the organization's owner for the scope {_wire.clean_text(scope, 80)}."
     error = PermissionDenied(f"This account may not call {name}{said}", hint=hint)
@@ -412,23 +410,17 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
         secure.challenge_url = url if isinstance(url, str) and urlsplit(url).scheme in {"http", "https"} else None
         return secure
     if kind == "credits":
-        short = InsufficientCredits(
-            f"There are not enough credits{said}", hint="Top up, then place again: the same key is used."
-        )
+        short = InsufficientCredits(f"There are not enough credits{said}", hint="Top up, then place again: the same key is used.")
         short.required_credits = _wire.whole_number(problem.extra.get("required_credits"))
         short.balance_credits = _wire.whole_number(problem.extra.get("balance_credits"))
         return short
     if kind == "declined":
-        declined = CardDeclined(
-            f"The card was declined{said}", hint="Attach another card, then place again: the same key is used."
-        )
+        declined = CardDeclined(f"The card was declined{said}", hint="Attach another card, then place again: the same key is used.")
         declined.decline_code = _wire.clean_text(problem.extra.get("decline_code"), 80) or None
         return declined
     if kind == "no-card":
         return NoPaymentMethod(f"No card is attached{said}", hint="Attach one, then place again: the same key is used.")
-    return PaymentRequired(
-        f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used."
-    )
+    return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
 
 
 def _connection_error(error: httpx.HTTPError, name: str, base_url: str) -> ConnectionFailed:
@@ -436,9 +428,7 @@ def _connection_error(error: httpx.HTTPError, name: str, base_url: str) -> Conne
     if isinstance(error, httpx.TimeoutException):
         return RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
     if isinstance(error, httpx.ConnectError):
-        return ConnectionFailed(
-            f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name
-        )
+        return ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
     return ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
 
 

@@ -200,9 +200,7 @@ class Journal:
 
     def _last(self, database: sqlite3.Connection, intent: Intent) -> Placement | None:
         identity = (intent.base_url, intent.account, intent.project, intent.fingerprint)
-        return self._one(
-            database, "base_url = ? AND account = ? AND project = ? AND fingerprint = ? ORDER BY turn DESC", *identity
-        )
+        return self._one(database, "base_url = ? AND account = ? AND project = ? AND fingerprint = ? ORDER BY turn DESC", *identity)
 
     @staticmethod
     def _one(database: sqlite3.Connection, where: str, *values: object) -> Placement | None:
@@ -242,9 +240,7 @@ class Journal:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(
-                f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}."
-            ) from error
+            raise JournalError(f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}.") from error
         try:
             self._prepare_when_free(database)
         except sqlite3.Error as error:

@@ -116,9 +116,7 @@ class OrderDesk:
         ScenecartError
             The service's refusal, ``PaymentRequired``, or ``PlacementUnknown``; each with its idempotency key.
         """
-        body = _wire.place_body(
-            list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date
-        )
+        body = _wire.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
         content = dumps(body)
         intent = Intent(
             base_url=self.session.base_url,
@@ -249,8 +247,7 @@ class OrderDesk:
         why = cause.message if cause is not None else "The service's answer named no order."
         return PlacementUnknown(
             f"It is not known whether the order was placed. {why}",
-            hint="Nothing is bought twice: place the same estimate again, or call client.settle(); both use key "
-            f"{placement.key}.",
+            hint=f"Nothing is bought twice: place the same estimate again, or call client.settle(); both use key {placement.key}.",
             operation=_wire.PLACE.id,
             status=None if cause is None else cause.status,
             idempotency_key=placement.key,
@@ -525,9 +522,7 @@ def orders_frame(records: list[_wire.OrderRecord]) -> pd.DataFrame:
         for record in records
     ]
     frame = pd.DataFrame(rows, columns=["id", *columns]).set_index("id")
-    return frame.assign(
-        total_credits=frame["total_credits"].astype("Int64"), created=pd.to_datetime(frame["created"], utc=True)
-    )
+    return frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=pd.to_datetime(frame["created"], utc=True))
 
 
 def placements_frame(placements: list[Placement]) -> pd.DataFrame:

@@ -72,9 +72,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 class Limiter:
     """At most so many calls in any sixty seconds, shared by all threads of a client."""
 
-    def __init__(
-        self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0
-    ) -> None:
+    def __init__(self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0) -> None:
         if calls < 1:
             raise ValueError("A limit must allow at least one call.")
         self._calls = calls

@@ -137,9 +137,7 @@ def _cut(found: Iterator[tuple[list[_frames.Feature], int]], query: Query) -> It
             if left <= 0:
                 break
     if skipped:
-        warnings.warn(
-            f"{skipped} entries of the answer were no captures and are left out.", ScenecartWarning, stacklevel=4
-        )
+        warnings.warn(f"{skipped} entries of the answer were no captures and are left out.", ScenecartWarning, stacklevel=4)
 
 
 def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[_frames.Feature], int]]:
@@ -214,9 +212,7 @@ def _read_line(line: bytes, features: list[_frames.Feature], host: str) -> int:
     return 1
 
 
-def _rebatched(
-    found: Iterator[tuple[list[_frames.Feature], int]], size: int
-) -> Iterator[tuple[list[_frames.Feature], int]]:
+def _rebatched(found: Iterator[tuple[list[_frames.Feature], int]], size: int) -> Iterator[tuple[list[_frames.Feature], int]]:
     """Gather small batches into larger ones, keeping what has arrived when the stream breaks."""
     waiting: list[_frames.Feature] = []
     skipped = 0

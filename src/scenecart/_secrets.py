@@ -131,8 +131,7 @@ def resolve(  # one keyword for each thing that can be configured
     if found is None:
         raise ConfigurationError(
             "Nothing says how to connect: no argument, no SCENECART_* or GEOPERA_* variable, no saved profile.",
-            hint='Try scenecart.connect("sandbox") without an account, or set SCENECART_API_KEY, or sign in with '
-            "`geopera login`.",
+            hint='Try scenecart.connect("sandbox") without an account, or set SCENECART_API_KEY, or sign in with `geopera login`.',
         )
     if stated_url is not None and _origin(check_base_url(stated_url)) != _origin(found.base_url):
         raise ConfigurationError(
@@ -158,9 +157,7 @@ def check_base_url(url: object) -> str:
     except ValueError:
         raise ConfigurationError("base_url is no URL.", hint="It looks like https://api.geopera.com.") from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(
-            "base_url must not carry a user name or password.", hint="Pass username= and password= instead."
-        )
+        raise ConfigurationError("base_url must not carry a user name or password.", hint="Pass username= and password= instead.")
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigurationError("base_url is no http(s) URL.", hint="It looks like https://api.geopera.com.")
     if parts.query or parts.fragment:

@@ -87,11 +87,7 @@ class Tokens:
         return self._access
 
     def _is_old(self, expires_at: float | None) -> bool:
-        can_renew = (
-            self._refresh is not None
-            or self._credentials.api_key is not None
-            or (self._credentials.password is not None)
-        )
+        can_renew = self._refresh is not None or self._credentials.api_key is not None or (self._credentials.password is not None)
         return can_renew and expires_at is not None and self._wall() >= expires_at - _LEEWAY_SECONDS
 
     def _renew(self) -> None:

@@ -266,9 +266,7 @@ def parse_estimate(document: Any, asked: list[str]) -> PriceList:
     return PriceList(groups, refused, total_credits, total_aud)
 
 
-def _check_every_capture(
-    groups: tuple[PriceGroup, ...], refused: tuple[tuple[str, str], ...], asked: list[str]
-) -> None:
+def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[str, str], ...], asked: list[str]) -> None:
     told = Counter([name for group in groups for name in group.ids] + [name for name, _ in refused])
     wanted = Counter(asked)
     missing, surplus = wanted - told, told - wanted

@@ -69,9 +69,7 @@ def _complain(text: str, error: BaseException) -> None:
 def _demo_command(arguments: argparse.Namespace) -> int:
     from scenecart import _demo  # noqa: PLC0415  # --help should not wait for it
 
-    _demo.run(
-        directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False)
-    )
+    _demo.run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
     return 0
 
 
@@ -148,9 +146,7 @@ def _orders_command(arguments: argparse.Namespace) -> int:
     for name in ("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"):
         table.add_column(name, justify="right" if name in {"Captures", "Credits", "A$"} else "left")
     for order in orders.reset_index().to_dict("records"):
-        amounts = [
-            "" if pd.isna(order[name]) else f"{order[name]:,}" for name in ("captures", "total_credits", "total_aud")
-        ]
+        amounts = ["" if pd.isna(order[name]) else f"{order[name]:,}" for name in ("captures", "total_credits", "total_aud")]
         placed = "" if pd.isna(order["created"]) else f"{order['created']:%Y-%m-%d %H:%M}"
         table.add_row(clean_text(order["id"], 80), clean_text(order["status"], 40), *amounts, placed)
     Console(highlight=False).print(table if len(orders) else "No orders.", markup=False)
@@ -278,9 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser("demo", help="go the whole way once, from search to delivered imagery")
-    demo.add_argument(
-        "--items", metavar="PATH", help="real STAC items to use as the catalog: JSON, NDJSON, Parquet or a folder"
-    )
+    demo.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog: JSON, NDJSON, Parquet or a folder")
     demo.add_argument("--aoi", metavar="AREA", help="area of interest: a file, WKT or GeoJSON")
     demo.add_argument("--directory", metavar="DIR", default="demo", help="where the files go (default: demo)")
     demo.set_defaults(run=_demo_command)

@@ -74,11 +74,7 @@ def contents_of(estimate: Estimate, title: str | None = None) -> Contents:
         )
         for number, (_, row) in enumerate(captures.iterrows(), 1)
     )
-    hosts = (
-        sorted({clean_text(host, 120) for host in captures["host"] if isinstance(host, str)})
-        if "host" in captures
-        else []
-    )
+    hosts = sorted({clean_text(host, 120) for host in captures["host"] if isinstance(host, str)}) if "host" in captures else []
     return Contents(
         title=clean_text(title, 200) or "Quote for archive imagery",
         made_at=estimate.made_at,

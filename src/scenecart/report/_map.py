@@ -98,13 +98,9 @@ def _view(
     return float(west - pad_x), float(south - pad_y), float(east + pad_x), float(north + pad_y)
 
 
-def _fill(
-    axes: Axes, shapes: list[BaseGeometry], *, face: str, edge: str, width: float, alpha: float | None = None
-) -> None:
+def _fill(axes: Axes, shapes: list[BaseGeometry], *, face: str, edge: str, width: float, alpha: float | None = None) -> None:
     outlines = [
-        Outline.make_compound_path(
-            *(Outline(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part))
-        )
+        Outline.make_compound_path(*(Outline(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(part)))
         for shape in shapes
         for part in shapely.get_parts(shape)
         if part.geom_type == "Polygon"

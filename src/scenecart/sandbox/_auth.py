@@ -1,0 +1,252 @@
+"""Who is asking: principals, passwords, API keys, short-lived tokens, scopes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from scenecart.sandbox._problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart.sandbox._storage import Storage
+
+KEY_PREFIX = "gpra_"
+_REFRESH_SECONDS = 1_800
+_LONG_SECONDS = 30 * 24 * 3_600
+_WINDOW_SECONDS = 60
+_READS = ["catalog:read", "orders:read", "items:read", "provenance:read", "billing:read"]
+
+# name, organization, billing mode, credits to start with, scopes of the user (None: an API key only)
+_PRINCIPALS: list[tuple[str, str, str, int, list[str] | None]] = [
+    ("analyst", "harbour-watch", "credit", 5_000_000, ["*"]),
+    ("broke", "small-change", "credit", 10, ["*"]),
+    ("other", "elsewhere", "credit", 5_000_000, ["*"]),
+    ("robot", "harbour-watch", "credit", 0, None),
+]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever is asking, and what they may do."""
+
+    name: str
+    organization: str
+    project: str
+    billing_mode: str
+    scopes: tuple[str, ...]
+
+    def may(self, scope: str) -> bool:
+        """Tell whether a scope is held, exactly or by wildcard."""
+        resource, _, action = scope.partition(":")
+        return any(held in {scope, "*", f"{resource}:*", f"*:{action}"} for held in self.scopes)
+
+
+class Doorkeeper:
+    """Signs principals in, and recognises them afterwards."""
+
+    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+        self._storage = storage
+        self._clock = clock
+        self.token_seconds = 300
+        self.limits: dict[str, int] | None = {"calls": 600, "places": 60}
+        self._windows: dict[tuple[str, str], tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        if storage.is_new:
+            self._introduce()
+        self._secret = storage.setting("signing-secret") or ""
+
+    def principals(self) -> dict[str, dict[str, str | None]]:
+        """Return every principal's ways to sign in, with a token that stays valid for a month."""
+        rows = self._storage.read.execute("SELECT * FROM principal ORDER BY name")
+        return {
+            row["name"]: {
+                "token": self.token(row["name"], _LONG_SECONDS) if row["username"] else row["api_key"],
+                "api_key": row["api_key"],
+                "username": row["username"],
+                "password": row["password"],
+                "project": row["project"],
+            }
+            for row in rows
+        }
+
+    def token(self, name: str, seconds: float | None = None) -> str:
+        """Return a fresh token of a user."""
+        row = self._row("name = ?", name)
+        if row is None:
+            raise KeyError(name)
+        return self._issue(row, json.loads(row["scopes"]), self.token_seconds if seconds is None else seconds)
+
+    def grant(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Answer the token endpoint.
+
+        Raises
+        ------
+        Problem
+            In the form OAuth gives it.
+        """
+        kind = fields.get("grant_type")
+        if kind == "password":
+            row = self._row("username = ?", fields.get("username"))
+            if row is None or not secrets.compare_digest(row["password"].encode(), fields.get("password", "").encode()):
+                raise oauth_problem(401, "invalid_grant", "user name or password is wrong")
+            return self._answer(row, json.loads(row["scopes"]), refreshable=True)
+        if kind == "client_credentials":
+            row = self._row("api_key = ?", fields.get("client_secret"))
+            if row is None:
+                raise oauth_problem(401, "invalid_client", "the API key is not known")
+            return self._answer(row, json.loads(row["key_scopes"]), refreshable=False)
+        if kind == "refresh_token":
+            return self._refresh(fields.get("refresh_token", ""))
+        raise oauth_problem(400, "unsupported_grant_type", "use client_credentials, password or refresh_token")
+
+    def recognise(self, authorization: str | None, key: str | None) -> Caller:
+        """Return whoever a request comes from.
+
+        Raises
+        ------
+        Problem
+            401, when that cannot be told.
+        """
+        scheme, _, credential = (authorization or "").partition(" ")
+        credential = credential.strip() if scheme.lower() == "bearer" else (key or "")
+        if not credential:
+            raise _unauthorized("no token was sent")
+        if credential.startswith(KEY_PREFIX):
+            row = self._row("api_key = ?", credential)
+            if row is None:
+                raise _unauthorized("the API key is not known")
+            return self._caller(row, json.loads(row["key_scopes"]))
+        try:
+            claims = jwt.decode(credential, self._secret, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
+        except jwt.PyJWTError:
+            raise _unauthorized("the token is not valid") from None
+        if claims.get("exp", 0) <= self._clock():
+            raise _unauthorized("the token has expired")
+        row = self._row("name = ?", claims.get("principal"))
+        if row is None:
+            raise _unauthorized("the token is not valid")
+        return self._caller(row, str(claims.get("scope", "")).split())
+
+    def count(self, caller: Caller, kind: str) -> None:
+        """Count a call; refuse it beyond the limit of its minute.
+
+        Raises
+        ------
+        Problem
+            429, with the seconds until the next minute.
+        """
+        if self.limits is None:
+            return
+        now = self._clock()
+        window = int(now // _WINDOW_SECONDS)
+        with self._lock:
+            current, used = self._windows.get((caller.organization, kind), (window, 0))
+            used = used + 1 if current == window else 1
+            self._windows[caller.organization, kind] = (window, used)
+        if used > self.limits[kind]:
+            wait = max(1, int((window + 1) * _WINDOW_SECONDS - now) + 1)
+            raise Problem(429, f"more than {self.limits[kind]} {kind} a minute", headers={"Retry-After": str(wait)})
+
+    def _refresh(self, token: str) -> dict[str, Any]:
+        with self._storage.write() as database:
+            found = database.execute(
+                "DELETE FROM refresh_token WHERE digest = ? RETURNING principal, expires", (_digest(token),)
+            ).fetchone()
+        if found is None or found["expires"] <= self._clock():
+            raise oauth_problem(400, "invalid_grant", "the refresh token was used, has expired or is not known")
+        row = self._row("name = ?", found["principal"])
+        return self._answer(row, json.loads(row["scopes"]), refreshable=True)
+
+    def _answer(self, row: Any, scopes: list[str], *, refreshable: bool) -> dict[str, Any]:
+        answer = {
+            "access_token": self._issue(row, scopes, self.token_seconds),
+            "token_type": "Bearer",
+            "expires_in": self.token_seconds,
+            "scope": " ".join(scopes),
+        }
+        if refreshable:
+            token = secrets.token_urlsafe(32)
+            expires = self._clock() + _REFRESH_SECONDS
+            with self._storage.write() as database:
+                database.execute("INSERT INTO refresh_token VALUES (?, ?, ?)", (_digest(token), row["name"], expires))
+            answer |= {"refresh_token": token, "refresh_expires_in": _REFRESH_SECONDS}
+        return answer
+
+    def _issue(self, row: Any, scopes: list[str], seconds: float) -> str:
+        now = self._clock()
+        claims = {
+            "sub": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{row['organization']}/{row['name']}")),
+            "principal": row["name"],
+            "scope": " ".join(scopes),
+            "iat": int(now),
+            "exp": now + seconds,
+            "jti": secrets.token_hex(8),
+        }
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def _row(self, where: str, value: object) -> Any:
+        return self._storage.read.execute(f"SELECT * FROM principal WHERE {where}", (value,)).fetchone()  # noqa: S608  # conditions of this file
+
+    def _caller(self, row: Any, scopes: list[str]) -> Caller:
+        mode = self._storage.read.execute("SELECT billing_mode FROM organization WHERE id = ?", (row["organization"],)).fetchone()
+        return Caller(row["name"], row["organization"], row["project"], mode["billing_mode"], tuple(scopes))
+
+    def _introduce(self) -> None:
+        """Make the organizations, their projects and people. Ids and secrets differ in every new database."""
+        organizations: dict[str, tuple[str, str]] = {}
+        with self._storage.write() as database:
+            database.execute("INSERT INTO setting VALUES ('signing-secret', ?)", (secrets.token_hex(32),))
+            database.execute("INSERT INTO setting VALUES ('file-secret', ?)", (secrets.token_hex(32),))
+            for name, organization, mode, balance, scopes in _PRINCIPALS:
+                if organization not in organizations:
+                    ids = str(uuid.uuid4()), str(uuid.uuid4())
+                    organizations[organization] = ids
+                    database.execute("INSERT INTO organization VALUES (?, ?, ?)", (ids[0], organization, mode))
+                    database.execute("INSERT INTO project VALUES (?, ?)", (ids[1], ids[0]))
+                    for kind in ("issued", "available", "reserved", "income"):
+                        database.execute("INSERT INTO account (organization, kind) VALUES (?, ?)", (ids[0], kind))
+                    database.execute(
+                        "INSERT INTO transfer (kind, source, target, credits, created) SELECT 'top-up', a.id, b.id, ?, ?"
+                        " FROM account a, account b WHERE a.organization = ? AND b.organization = ?"
+                        " AND a.kind = 'issued' AND b.kind = 'available'",
+                        (balance, self._clock(), ids[0], ids[0]),
+                    )
+                username = None if scopes is None else f"{name}@{organization}.example"
+                password = None if scopes is None else secrets.token_urlsafe(12)
+                key = KEY_PREFIX + secrets.token_urlsafe(24)
+                database.execute(
+                    "INSERT INTO principal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        name,
+                        *organizations[organization],
+                        username,
+                        password,
+                        key,
+                        json.dumps(scopes or _READS),
+                        json.dumps(_READS),
+                    ),
+                )
+
+
+def oauth_problem(status: int, error: str, description: str) -> Problem:
+    """Return a problem in the form of the token endpoint."""
+    problem = Problem(status, description)
+    problem.document = {"error": error, "error_description": description}
+    return problem
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

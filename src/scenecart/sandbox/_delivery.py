@@ -1,0 +1,287 @@
+"""What a delivered order leaves: files, STAC items, signed addresses, and where everything came from."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import shapely
+
+from scenecart.sandbox import _pictures
+from scenecart.sandbox._problem import Invalid, Problem
+from scenecart.sandbox._shapes import bbox, read_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._catalog import Catalog
+    from scenecart.sandbox._orders import Orders
+    from scenecart.sandbox._storage import Storage
+
+SIGNED_SECONDS = 900
+_THUMBNAIL = 256
+_LOOK_SECONDS = 0.05
+_KEPT = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "view:off_nadir", "view:azimuth",
+         "view:sun_elevation", "view:sun_azimuth")  # fmt: skip
+_EXTENSIONS = [
+    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
+    "https://stac-extensions.github.io/view/v1.0.0/schema.json",
+]
+
+
+class Delivery:
+    """Delivers orders whose time has come, and hands out what was delivered."""
+
+    def __init__(self, storage: Storage, catalog: Catalog, orders: Orders, folder: Path, clock: Callable[[], float]) -> None:
+        self._storage = storage
+        self._catalog = catalog
+        self._orders = orders
+        self._folder = folder
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="sandbox-delivery", daemon=True)
+        self._secret = (storage.setting("file-secret") or "").encode()
+        self.failures: list[BaseException] = []
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being written, and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def items(self, caller: Caller, body: Any) -> dict[str, Any]:
+        """Return an order's items."""
+        order = self._orders.get(caller, body)
+        rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],))
+        return {"type": "FeatureCollection", "features": [self.item(row) for row in rows]}
+
+    def item_of(self, caller: Caller, body: Any) -> dict[str, Any]:
+        """Return one item."""
+        item = self.item(self._row(caller, body))
+        base = body.get("base_url")
+        if isinstance(base, str) and base:
+            item = json.loads(json.dumps(item).replace(self._catalog.url, base.rstrip("/")))
+        return item
+
+    def item(self, row: Any) -> dict[str, Any]:
+        """Return an item as STAC, with this server's addresses."""
+        item: dict[str, Any] = json.loads(row["body"])
+        url = self._catalog.url
+        for key, asset in item["assets"].items():
+            asset["href"] = f"{url}/v1/op/items.asset.download?" + urlencode({"item_id": item["id"], "asset_id": key})
+        collection = f"{url}/stac/collections/{quote(item['collection'])}"
+        item["links"] = [
+            {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{quote(item['id'])}"},
+            {"rel": "collection", "type": "application/json", "href": collection},
+            {"rel": "parent", "type": "application/json", "href": collection},
+            {"rel": "root", "type": "application/json", "href": f"{url}/stac/"},
+            {"rel": "derived_from", "type": "application/json", "href": f"{url}/v1/op/orders.get?id={row['order']}"},
+        ]
+        return item
+
+    def signed(self, caller: Caller, body: Any) -> dict[str, Any]:
+        """Return an address that opens one file for a while."""
+        item = json.loads(self._row(caller, body)["body"])
+        asset = item["assets"].get(body.get("asset_id"))
+        if asset is None:
+            raise Problem(404, "the item has no such asset")
+        path = asset["href"]
+        expires = int(self._clock() + SIGNED_SECONDS)
+        query = urlencode({"expires": expires, "signature": self._sign(path, expires)})
+        moment = datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
+        return {"url": f"{self._catalog.url}/files/{quote(path)}?{query}", "expires_at": moment}
+
+    def open_signed(self, path: str, expires: str, signature: str) -> Path:
+        """Return the file of a signed address.
+
+        Raises
+        ------
+        Problem
+            403 when the signature is wrong, 410 when it has expired, 404 when there is no such file.
+        """
+        if not expires.isdigit() or not hmac.compare_digest(self._sign(path, int(expires)), signature):
+            raise Problem(403, "the signature is wrong")
+        if int(expires) <= self._clock():
+            raise Problem(410, "the address has expired")
+        found = (self._folder / path).resolve()
+        if not found.is_relative_to(self._folder.resolve()) or not found.is_file():
+            raise Problem(404, "there is no such file")
+        return found
+
+    def provenance(self, caller: Caller, body: Any) -> dict[str, Any]:
+        """Return where an item came from, or what came of an order."""
+        kind, name = body.get("entity_type"), body.get("entity_id")
+        direction = body.get("direction", "up")
+        if direction not in {"up", "down", "both"}:
+            raise Invalid(("direction", "up, down or both"))
+        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}.get(str(kind))
+        if where is None or not isinstance(name, str):
+            raise Invalid(("entity_type", "item, order or capture, with its entity_id"))
+        rows = self._storage.read.execute(
+            f"SELECT * FROM item WHERE {where} AND organization = ? ORDER BY number",  # noqa: S608  # conditions above
+            (name, caller.organization),
+        ).fetchall()
+        if not rows:
+            raise Problem(404, "there is no such entity")
+        nodes: dict[tuple[str, str], None] = {(str(kind), name): None}
+        edges: list[dict[str, str]] = []
+        steps = ("item", "order", "capture")
+        for row in rows:
+            chain = [("item", row["id"]), ("order", row["order"]), ("capture", row["capture"])]
+            for (child, child_id), (parent, parent_id) in itertools.pairwise(chain):
+                upward = steps.index(child) >= steps.index(str(kind))
+                if direction == "both" or (direction == "up") == upward:
+                    nodes |= {(child, child_id): None, (parent, parent_id): None}
+                    edge = {
+                        "from_type": child,
+                        "from_id": child_id,
+                        "to_type": parent,
+                        "to_id": parent_id,
+                        "relation": "derived_from",
+                    }
+                    if edge not in edges:
+                        edges.append(edge)
+        return {
+            "root": {"type": str(kind), "id": name},
+            "direction": direction,
+            "nodes": [{"type": node, "id": identity} for node, identity in nodes],
+            "edges": edges,
+        }
+
+    def quicklook(self, host: str, name: str, side: int) -> bytes:
+        """Return a small picture of a capture."""
+        row = self._catalog.capture(host, None, name)
+        if row is None:
+            raise Problem(404, "there is no such capture")
+        with _pictures.environment():
+            return _pictures.png(_pictures.draw(name, row["cloud"], side, side))
+
+    def _work(self) -> None:
+        while not self._stop.wait(_LOOK_SECONDS):
+            for order in self._orders.due():
+                if self._stop.is_set():
+                    return
+                try:
+                    self._deliver(order)
+                except Exception as error:  # noqa: BLE001  # one order that cannot be delivered must not stop the others
+                    self.failures.append(error)
+                    self._fail(order, "the imagery could not be produced")
+
+    def _deliver(self, order: Any) -> None:
+        captures = json.loads(order["captures"])
+        made = []
+        for number, capture in enumerate(captures, 1):
+            row = self._catalog.capture(capture["host_name"], capture["collection"], capture["id"])
+            properties = json.loads(row["body"]).get("properties") or {}
+            if properties.get("sandbox:fails"):
+                self._fail(order, f"the archive no longer holds {capture['id']}")
+                return
+            made.append(self._produce(order, number, capture, row, properties))
+        with self._storage.write() as database:
+            state = database.execute('SELECT status FROM "order" WHERE id = ?', (order["id"],)).fetchone()
+            if state["status"] != "processing":
+                return
+            database.executemany(
+                'INSERT INTO item (id, organization, project, "order", capture, begins, shape, body)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                made,
+            )
+            self._orders.finish(database, order, None)
+
+    def _fail(self, order: Any, reason: str) -> None:
+        with self._storage.write() as database:
+            state = database.execute('SELECT status FROM "order" WHERE id = ?', (order["id"],)).fetchone()
+            if state["status"] == "processing":
+                self._orders.finish(database, order, reason)
+
+    def _produce(self, order: Any, number: int, capture: dict[str, Any], row: Any, properties: dict[str, Any]) -> tuple[Any, ...]:
+        """Write one capture's files and return its item's row."""
+        ground = read_shape(capture["geometry"])
+        digest = hashlib.sha256(f"{order['id']}/{number}/{capture['id']}".encode()).hexdigest()[:12]
+        item_id = f"{capture['id']}_{digest}"
+        folder = self._folder / order["id"] / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _pictures.environment():
+            crs, shape, transform, extent = _pictures.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], ground)
+            (folder / "thumbnail.png").write_bytes(
+                _pictures.png(_pictures.draw(capture["id"], row["cloud"], _THUMBNAIL, _THUMBNAIL))
+            )
+        moment = datetime.fromtimestamp(row["begins"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        item = {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "stac_extensions": _EXTENSIONS,
+            "id": item_id,
+            "collection": f"project-{order['project']}",
+            "geometry": capture["geometry"],
+            "bbox": bbox(ground),
+            "properties": {
+                "datetime": moment,
+                "created": now,
+                **{name: properties[name] for name in _KEPT if properties.get(name) is not None},
+                "proj:code": crs,
+                "order:id": order["id"],
+                "order:status": "succeeded",
+                "capture:id": capture["id"],
+                "capture:host": capture["host_name"],
+                "capture:collection": capture["collection"],
+            },
+            "assets": {
+                "visual": {
+                    **_file(self._folder, folder / "visual.tif"),
+                    "type": "image/tiff; application=geotiff; profile=cloud-optimized",
+                    "title": "Natural colour",
+                    "roles": ["data", "visual"],
+                    "proj:shape": shape,
+                    "proj:transform": transform,
+                    "proj:bbox": extent,
+                },
+                "thumbnail": {
+                    **_file(self._folder, folder / "thumbnail.png"),
+                    "type": "image/png",
+                    "title": "Thumbnail",
+                    "roles": ["thumbnail"],
+                },
+            },
+        }
+        owner = (order["organization"], order["project"], order["id"])
+        return item_id, *owner, capture["id"], row["begins"], shapely.to_wkb(ground), json.dumps(item)
+
+    def _row(self, caller: Caller, body: Any) -> Any:
+        name = body.get("item_id") if isinstance(body, dict) else None
+        if not isinstance(name, str):
+            raise Invalid(("item_id", "the item's id"))
+        row = self._storage.read.execute(
+            "SELECT * FROM item WHERE id = ? AND organization = ?", (name, caller.organization)
+        ).fetchone()
+        if row is None:
+            raise Problem(404, "there is no such item")
+        return row
+
+    def _sign(self, path: str, expires: int) -> str:
+        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _file(root: Path, path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "href": path.relative_to(root).as_posix(),
+        "file:size": len(content),
+        "file:checksum": "1220" + hashlib.sha256(content).hexdigest(),
+    }

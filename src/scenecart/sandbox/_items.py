@@ -1,0 +1,128 @@
+"""Real STAC items from files, as they are: whatever can be listed is kept, exactly."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scenecart.sandbox._problem import SandboxError
+from scenecart.sandbox._shapes import POLYGONAL, Unusable, read_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# host, collection, id, begin, end (seconds since 1970), cloud cover (per cent), shape, feature
+Row = tuple[str, str, str | None, float, float, float | None, Any, dict[str, Any]]
+
+HOST = "archive"
+_NO_COLLECTION = "uncollected"
+_TIMES = ("datetime", "start_datetime", "acquired")
+_UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC).timestamp()
+
+
+def load(path: Path) -> Iterator[Row]:
+    """Yield every feature in a file or folder.
+
+    Raises
+    ------
+    SandboxError
+        If there is nothing there, or nothing in it.
+    """
+    if not path.exists():
+        raise SandboxError(f"There are no items at {path}; give a file or folder that exists.")
+    files = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
+    found = False
+    for file in files:
+        for feature in _features(file):
+            found = True
+            yield _row(feature)
+    if not found:
+        raise SandboxError(f"There are no STAC items in {path}; it takes JSON, NDJSON, GeoParquet or a folder of them.")
+
+
+def _features(path: Path) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        yield from _parquet(path)
+        return
+    if path.suffix not in {".json", ".geojson", ".ndjson", ".jsonl"}:
+        return
+    text = path.read_bytes().decode("utf-8-sig", "replace")
+    try:
+        documents = [json.loads(text)]
+    except ValueError:
+        documents = list(_lines(text))
+    for document in documents:
+        yield from _inside(document)
+
+
+def _lines(text: str) -> Iterator[Any]:
+    for line in text.split("\n"):
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def _inside(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, list):
+        for entry in document:
+            yield from _inside(entry)
+    elif isinstance(document, dict) and isinstance(document.get("features"), list):
+        yield from _inside(document["features"])
+    elif isinstance(document, dict) and document.get("type") == "Feature":
+        yield document
+
+
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    import geopandas as gpd  # noqa: PLC0415  # a second that other sandboxes need not wait
+
+    frame = gpd.read_parquet(path)
+    own = {"id", "collection", "assets", "links", "bbox", "geometry", "type", "stac_version", "stac_extensions"}
+    for document in json.loads(frame.to_json(default=str))["features"]:
+        properties = document["properties"]
+        feature = {
+            "type": "Feature",
+            "geometry": document["geometry"],
+            "properties": {name: value for name, value in properties.items() if name not in own and value is not None},
+        }
+        for name in own - {"geometry", "type", "bbox"}:
+            value = properties.get(name)
+            is_text = name in {"assets", "links"} and isinstance(value, str)
+            if value is not None:
+                feature[name] = json.loads(value) if is_text else value
+        yield feature
+
+
+def _row(feature: dict[str, Any]) -> Row:
+    properties = feature.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    try:
+        shape = read_shape(feature.get("geometry"))
+    except Unusable:
+        shape = None
+    name = feature.get("id")
+    collection = feature.get("collection")
+    cloud = properties.get("eo:cloud_cover")
+    begins = next((time for time in (_time(properties.get(key)) for key in _TIMES) if time is not None), _UNKNOWN_TIME)
+    return (
+        HOST,
+        collection if isinstance(collection, str) and collection else _NO_COLLECTION,
+        name if isinstance(name, str) and name.strip() else None,
+        begins,
+        max(begins, _time(properties.get("end_datetime")) or begins),
+        float(cloud) if isinstance(cloud, int | float) and not isinstance(cloud, bool) else None,
+        shape if shape is not None and (shape.geom_type in POLYGONAL or not shape.is_empty) else None,
+        feature,
+    )
+
+
+def _time(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

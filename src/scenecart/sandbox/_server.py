@@ -1,0 +1,328 @@
+"""The sandbox as something that can be started and stopped, in this process or in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import json
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from scenecart.sandbox._app import Service, application
+from scenecart.sandbox._auth import Doorkeeper
+from scenecart.sandbox._catalog import Catalog
+from scenecart.sandbox._delivery import Delivery
+from scenecart.sandbox._faults import Faults
+from scenecart.sandbox._orders import PACES, Orders
+from scenecart.sandbox._problem import SandboxError
+from scenecart.sandbox._stac import StacApi
+from scenecart.sandbox._storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SEED = 20_240_101
+_START_SECONDS = 30.0
+
+
+class Sandbox:
+    """The whole ordering service on this machine: a real server with a real database.
+
+    Parameters
+    ----------
+    data
+        Folder for its state, which then survives a restart; None uses a temporary one.
+    items
+        Real STAC items to use as the catalog instead of the invented one: JSON, NDJSON, GeoParquet, or a folder of them.
+    port
+        Where to listen on 127.0.0.1; 0 picks a free one.
+    pace
+        How fast orders move: ``"instant"``, ``"demo"`` (seconds) or ``"real"`` (minutes).
+    seed
+        The same seed gives the same captures.
+    clock
+        Seconds since 1970; None is the machine's own.
+
+    Raises
+    ------
+    SandboxError
+        If it cannot be started as asked.
+
+    Examples
+    --------
+    >>> with Sandbox(pace="instant") as box:
+    ...     sorted(box.hosts)
+    ['aurora', 'lumen', 'openterra']
+    """
+
+    def __init__(  # each is a setting of its own
+        self,
+        data: str | os.PathLike[str] | None = None,
+        *,
+        items: str | os.PathLike[str] | None = None,
+        port: int = 0,
+        pace: str = "demo",
+        seed: int = SEED,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        if pace not in PACES:
+            raise SandboxError(f"There is no pace {pace!r}; there are {', '.join(PACES)}.")
+        self._wanted_data = None if data is None else Path(data).expanduser()
+        self._items = None if items is None else Path(items).expanduser()
+        if self._items is not None and not self._items.exists():
+            raise SandboxError(f"There are no items at {self._items}; give a file or folder that exists.")
+        self._port = port
+        self._pace = pace
+        self._seed = seed
+        self._clock = clock or time.time
+        self._ahead = 0.0
+        self._stack: contextlib.ExitStack | None = None
+        self._service: Service | None = None
+        self._url = ""
+        self._data: Path | None = None
+        self.faults = Faults()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        self._running()
+        return self._url
+
+    @property
+    def stac_url(self) -> str:
+        """Where its STAC API is."""
+        return f"{self.url}/stac/"
+
+    @property
+    def data(self) -> Path:
+        """The folder of its state."""
+        self._running()
+        if self._data is None:
+            raise SandboxError("The sandbox has no folder.")
+        return self._data
+
+    @property
+    def hosts(self) -> dict[str, list[str]]:
+        """Every catalog host with its collections."""
+        return self._running().catalog.hosts
+
+    @property
+    def principals(self) -> dict[str, dict[str, str | None]]:
+        """Everyone who can sign in: token, api_key, username, password and project of each."""
+        return self._running().doorkeeper.principals()
+
+    def token(self, name: str = "analyst") -> str:
+        """Return a fresh bearer token of a user."""
+        return self._running().doorkeeper.token(name)
+
+    @property
+    def token_seconds(self) -> int:
+        """How long the tokens of the sign-in stay valid."""
+        return self._running().doorkeeper.token_seconds
+
+    @token_seconds.setter
+    def token_seconds(self, seconds: int) -> None:
+        self._running().doorkeeper.token_seconds = seconds
+
+    @property
+    def rate_limits(self) -> dict[str, int] | None:
+        """Calls and places an organization may make a minute; None allows any number."""
+        return self._running().doorkeeper.limits
+
+    @rate_limits.setter
+    def rate_limits(self, limits: dict[str, int] | None) -> None:
+        self._running().doorkeeper.limits = limits
+
+    def client(self, name: str = "analyst", **options: Any) -> Any:
+        """Return a ``scenecart.Client`` that is signed in as one of the principals."""
+        import scenecart  # noqa: PLC0415  # the one line that speaks of the library: it hands out a client and reads nothing
+
+        principal = self.principals[name]
+        sign_in = ("api_key",) if principal["username"] is None else ("username", "password")
+        given = {field: principal[field] for field in sign_in}
+        return scenecart.connect(base_url=self.url, **given, project=principal["project"], **options)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self._ahead += seconds
+
+    def ready(self) -> dict[str, Any]:
+        """Return what another program needs to use it."""
+        return {"url": self.url, "stac_url": self.stac_url, "hosts": self.hosts, "principals": self.principals}
+
+    def start(self) -> Self:
+        """Start it, and return when it answers."""
+        if self._stack is not None:
+            return self
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(contextlib.closing(_listen(self._port)))
+            self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            self._data = self._folder(stack)
+            storage = Storage(self._data / "sandbox.sqlite")
+            stack.callback(storage.close)
+            self._service = self._assemble(storage)
+            self._service.delivery.start()
+            stack.callback(self._service.delivery.stop)
+            stack.enter_context(_serving(self._service, listener))
+            self._stack = stack.pop_all()
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """Stop it. A temporary folder goes with it."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+            atexit.unregister(self.stop)
+            self._service = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self._url if self._stack is not None else 'not running'})"
+
+    def _now(self) -> float:
+        return self._clock() + self._ahead
+
+    def _running(self) -> Service:
+        if self._service is None:
+            raise SandboxError("The sandbox is not running; call start(), or use it in a with block.")
+        return self._service
+
+    def _folder(self, stack: contextlib.ExitStack) -> Path:
+        if self._wanted_data is None:
+            temporary = tempfile.TemporaryDirectory(prefix="scenecart-sandbox-", ignore_cleanup_errors=True)
+            return Path(stack.enter_context(temporary))
+        try:
+            self._wanted_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SandboxError(f"The folder {self._wanted_data} cannot be used: {error.strerror}.") from error
+        return self._wanted_data
+
+    def _assemble(self, storage: Storage) -> Service:
+        doorkeeper = Doorkeeper(storage, self._now)
+        catalog = Catalog(storage, self._url)
+        if storage.setting("catalog") is None:
+            catalog.fill(self._seed, self._items)
+        orders = Orders(storage, catalog, self._now, self._pace)
+        delivery = Delivery(storage, catalog, orders, self.data_folder / "files", self._now)
+        stac = StacApi(storage, delivery, self._url)
+        return Service(storage, doorkeeper, catalog, orders, delivery, stac, self.faults, connections={})
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder, also while it is starting."""
+        if self._data is None:
+            raise SandboxError("The sandbox has no folder.")
+        return self._data
+
+
+def serve(
+    *,
+    port: int = 8900,
+    data: str | os.PathLike[str] | None = None,
+    items: str | os.PathLike[str] | None = None,
+    pace: str = "demo",
+    ready_file: str | os.PathLike[str] | None = None,
+    print_line: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Run the sandbox until it is interrupted or terminated.
+
+    Parameters
+    ----------
+    port, data, items, pace
+        As for :class:`Sandbox`.
+    ready_file
+        Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
+    print_line
+        Told the address and the sign-ins, a line at a time.
+    """
+    stopped = threading.Event()
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), lambda *_: stopped.set())
+    with Sandbox(data, items=items, port=port, pace=pace) as box:
+        ready = box.ready()
+        if ready_file is not None:
+            _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))
+        print_line(f"The sandbox answers at {box.url}")
+        print_line(f"STAC API: {box.stac_url}")
+        for host, collections in ready["hosts"].items():
+            print_line(f"Host {host}: {', '.join(collections)}")
+        for name, principal in ready["principals"].items():
+            print_line(f"{name}: project {principal['project']}, token {principal['token']}")
+        print_line("Stop it with Ctrl+C.")
+        stopped.wait()
+
+
+def _write_in_one_step(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise SandboxError(f"Port {port} cannot be used ({error}); choose another, or 0 for a free one.") from error
+    return listener
+
+
+@contextlib.contextmanager
+def _serving(service: Service, listener: socket.socket) -> Any:
+    """Serve in a thread of its own until the block ends."""
+
+    class Protocol(H11Protocol):
+        """Knows its connection by the client's address, so that a fault can hang up."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            service.connections[transport.get_extra_info("peername")] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            service.connections.pop(self.transport.get_extra_info("peername"), None)
+            super().connection_lost(exc)
+
+    config = uvicorn.Config(
+        application(service),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox-server", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise SandboxError("The sandbox's server did not start.")
+        time.sleep(0.005)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -1,0 +1,86 @@
+"""The database: one file, one connection a thread, one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from scenecart.sandbox._problem import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_VERSION = 1
+
+
+class Storage:
+    """The sandbox's database. What is committed survives the process being killed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self.is_new = self._prepare()
+
+    @property
+    def read(self) -> sqlite3.Connection:
+        """The connection of the thread that asks, for reading."""
+        database: sqlite3.Connection | None = getattr(self._local, "database", None)
+        if database is None:
+            # closed by whichever thread stops the sandbox
+            database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            database.row_factory = sqlite3.Row
+            database.execute("PRAGMA foreign_keys = ON")
+            database.execute("PRAGMA synchronous = NORMAL")
+            self._local.database = database
+            with self._lock:
+                self._opened.append(database)
+        return database
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one writer's place: everything in the block is done, or nothing."""
+        database = self.read
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    def setting(self, name: str) -> str | None:
+        """Return a remembered setting."""
+        row = self.read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def remember(self, name: str, value: str) -> None:
+        """Remember a setting."""
+        with self.write() as database:
+            database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            while self._opened:
+                self._opened.pop().close()
+
+    def _prepare(self) -> bool:
+        try:
+            (version,) = self.read.execute("PRAGMA user_version").fetchone()
+            if version == _VERSION:
+                return False
+            if version != 0 or self.read.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                raise SandboxError(f"{self.path} is no database of this version of the sandbox; use another folder.")
+            self.read.execute("PRAGMA journal_mode = WAL")
+            schema = resources.files("scenecart.sandbox").joinpath("schema.sql").read_text(encoding="utf-8")
+            self.read.executescript(f"BEGIN;{schema};PRAGMA user_version = {_VERSION};COMMIT;")
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise SandboxError(f"{self.path} cannot be used: {error}; use another folder.") from error
+        return True

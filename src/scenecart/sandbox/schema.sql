@@ -1,0 +1,132 @@
+-- Everything the sandbox remembers. The constraints do the guarding: an impossible state cannot be written.
+
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE organization (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  billing_mode TEXT NOT NULL CHECK (billing_mode IN ('credit', 'card', 'enterprise'))
+) STRICT;
+
+CREATE TABLE project (
+  id TEXT PRIMARY KEY,
+  organization TEXT NOT NULL REFERENCES organization (id)
+) STRICT;
+
+CREATE TABLE principal (
+  name TEXT PRIMARY KEY,
+  organization TEXT NOT NULL REFERENCES organization (id),
+  project TEXT NOT NULL REFERENCES project (id),
+  username TEXT UNIQUE,
+  password TEXT,
+  api_key TEXT NOT NULL UNIQUE,
+  scopes TEXT NOT NULL,
+  key_scopes TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE refresh_token (
+  digest TEXT PRIMARY KEY,
+  principal TEXT NOT NULL REFERENCES principal (name),
+  expires REAL NOT NULL
+) STRICT;
+
+CREATE TABLE product (
+  host TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  credits_per_km2 INTEGER NOT NULL CHECK (credits_per_km2 >= 0),
+  least_km2 REAL NOT NULL CHECK (least_km2 >= 0),
+  least_credits INTEGER NOT NULL CHECK (least_credits >= 0),
+  unites_one_date INTEGER NOT NULL CHECK (unites_one_date IN (0, 1)),
+  retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
+  PRIMARY KEY (host, collection)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE capture (
+  number INTEGER PRIMARY KEY,
+  host TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  id TEXT,
+  begins REAL NOT NULL,
+  ends REAL NOT NULL,
+  cloud REAL,
+  shape BLOB,
+  body TEXT NOT NULL
+) STRICT;
+
+CREATE VIRTUAL TABLE capture_box USING rtree (number, west, east, south, north);
+
+-- Double entry: a transfer takes from one account what it gives to another, so every journal sums to zero.
+CREATE TABLE account (
+  id INTEGER PRIMARY KEY,
+  organization TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('issued', 'available', 'reserved', 'income')),
+  balance INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0 OR kind = 'issued'),
+  UNIQUE (organization, kind)
+) STRICT;
+
+CREATE TABLE transfer (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('top-up', 'reserve', 'settle', 'refund')),
+  "order" TEXT REFERENCES "order" (id),
+  source INTEGER NOT NULL REFERENCES account (id),
+  target INTEGER NOT NULL REFERENCES account (id) CHECK (target != source),
+  credits INTEGER NOT NULL CHECK (credits >= 0),
+  created REAL NOT NULL,
+  UNIQUE ("order", kind)
+) STRICT;
+
+CREATE TRIGGER transfer_moves AFTER INSERT ON transfer BEGIN
+  UPDATE account SET balance = balance - new.credits WHERE id = new.source;
+  UPDATE account SET balance = balance + new.credits WHERE id = new.target;
+END;
+CREATE TRIGGER transfer_stays BEFORE UPDATE ON transfer BEGIN SELECT raise(ABORT, 'a transfer is never changed'); END;
+CREATE TRIGGER transfer_remains BEFORE DELETE ON transfer BEGIN SELECT raise(ABORT, 'a transfer is never removed'); END;
+
+CREATE TABLE "order" (
+  id TEXT PRIMARY KEY,
+  organization TEXT NOT NULL REFERENCES organization (id),
+  project TEXT NOT NULL REFERENCES project (id),
+  status TEXT NOT NULL CHECK (status IN ('processing', 'delivered', 'failed', 'cancelled')),
+  billing_mode TEXT NOT NULL,
+  license_type TEXT NOT NULL,
+  split_by_date INTEGER NOT NULL CHECK (split_by_date IN (0, 1)),
+  credits INTEGER NOT NULL CHECK (credits >= 0),
+  groups TEXT NOT NULL,
+  captures TEXT NOT NULL,
+  created REAL NOT NULL,
+  updated REAL NOT NULL,
+  no_return REAL NOT NULL,
+  due REAL NOT NULL CHECK (due >= no_return),
+  reason TEXT CHECK ((status = 'failed') = (reason IS NOT NULL))
+) STRICT;
+
+CREATE INDEX order_of_organization ON "order" (organization, created);
+CREATE INDEX order_due ON "order" (status, due);
+CREATE TRIGGER order_ends BEFORE UPDATE OF status ON "order" WHEN old.status != 'processing' BEGIN
+  SELECT raise(ABORT, 'an order that has ended stays ended');
+END;
+
+CREATE TABLE claim (
+  organization TEXT NOT NULL,
+  path TEXT NOT NULL,
+  key TEXT NOT NULL,
+  request TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  answer BLOB NOT NULL,
+  created REAL NOT NULL,
+  PRIMARY KEY (organization, path, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE item (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  organization TEXT NOT NULL REFERENCES organization (id),
+  project TEXT NOT NULL REFERENCES project (id),
+  "order" TEXT NOT NULL REFERENCES "order" (id),
+  capture TEXT NOT NULL,
+  begins REAL NOT NULL,
+  shape BLOB NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX item_of_order ON item ("order");
