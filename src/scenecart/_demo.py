@@ -54,13 +54,12 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
     try:
         principal = box.principals["analyst"]
         _step(console, "Connected", f"the embedded sandbox at {box.url}: no account, no network, no money")
-        home = directory / ".journal"
         with connect(
             base_url=box.url,
             username=principal["username"],
             password=principal["password"],
             project=principal["project"],
-            home=home,
+            home=box.data / "client",
         ) as client:
             _main_job(client, box.hosts, directory, aoi if aoi is not None else (None if items else HARBOUR), console)
     finally:

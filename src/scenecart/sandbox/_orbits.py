@@ -152,11 +152,9 @@ def _captures(satellite: Satellite, random: np.random.Generator) -> Iterator[Row
         times, off_nadir = np.round(times[chosen], 3), off_nadir[chosen]
         draws = random.random((len(times), 5))
         rings = _rings(satellite, (lon, lat), heading, off_nadir, draws)
-        for row, shape in enumerate(shapely.polygons(rings)):
-            ring = rings[row].tolist()
-            yield _capture(
-                satellite, (lon, lat), float(times[row]), float(off_nadir[row]), heading, draws[row].tolist(), shape, ring
-            )
+        shapes = np.atleast_1d(np.asarray(shapely.polygons(rings)))
+        for time, angle, drawn, shape, ring in zip(times, off_nadir, draws, shapes, rings, strict=True):
+            yield _capture(satellite, (lon, lat), float(time), float(angle), heading, drawn.tolist(), shape, ring.tolist())
 
 
 def _capture(  # noqa: PLR0917  # what one pass gives
