@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from scenecart._area import Area, as_area
+from scenecart._area import Area, as_area, clip, split_at_antimeridian
 from scenecart._cart import make_cart
 from scenecart._client import Client, connect
 from scenecart._errors import InvalidCart, MissingExtra
@@ -105,7 +105,8 @@ def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Consol
 
 def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
     """Choose a modest area inside one of the captures, where no area was given."""
-    for footprint in captures[captures["orderable"]].geometry:
+    for whole in captures[captures["orderable"]].geometry:
+        footprint = max(shapely.get_parts(split_at_antimeridian(whole)), key=shapely.area)
         west, south, east, north = footprint.bounds
         middle = footprint.representative_point()
         half_x = min((east - west) * _AREA_SHARE, _LARGEST_SIDE_DEGREES) / 2
@@ -120,7 +121,7 @@ def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
 def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: Console) -> Estimate:
     """Price the best captures, passing over those that the service does not price."""
     best = captures.sort_values("eo:cloud_cover") if "eo:cloud_cover" in captures else captures
-    overlapping = best[[not shapely.intersection(shape, area.geometry).is_empty for shape in best.geometry]]
+    overlapping = best[[not clip(footprint, area).is_empty for footprint in best.geometry]]
     reasons: list[str] = []
     for start in range(0, min(len(overlapping), 10 * _PICKED), _PICKED):
         cart = make_cart(overlapping.iloc[start : start + _PICKED], area, desk=client)

@@ -35,9 +35,9 @@ def load(path: Path) -> Iterator[Row]:
     files = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
     found = False
     for file in files:
-        for feature in _features(file):
+        for number, feature in enumerate(_features(file)):
             found = True
-            yield _row(feature)
+            yield _row(_named(feature, file.stem, number))
     if not found:
         raise SandboxError(f"There are no STAC items in {path}; it takes JSON, NDJSON, GeoParquet or a folder of them.")
 
@@ -55,6 +55,13 @@ def _features(path: Path) -> Iterator[dict[str, Any]]:
         documents = list(_lines(text))
     for document in documents:
         yield from _inside(document)
+
+
+def _named(feature: dict[str, Any], stem: str, number: int) -> dict[str, Any]:
+    """Name a plain GeoJSON feature, which need not have an id, after its file; a STAC item keeps what it has."""
+    if "id" in feature or "stac_version" in feature:
+        return feature
+    return {**feature, "id": f"{stem}-{number}" if number else stem}
 
 
 def _lines(text: str) -> Iterator[Any]:
