@@ -5,14 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from typing import TYPE_CHECKING
 
 from _service import ScriptedService
 

@@ -334,7 +334,7 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
     Examples
     --------
     >>> round(geodesic_km2(box(0, 0, 1, 1)))
-    12309
+    12308
     """
     if geometry.is_empty:
         return 0.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import threading
 import time
 import warnings
 from datetime import UTC, datetime
@@ -154,9 +154,8 @@ class Client:
 
         Examples
         --------
-        >>> client = scenecart.connect("sandbox")
-        >>> host, collections = next(iter(sandbox_hosts.items()))
-        >>> captures = client.search(host, collections=collections, datetime="2024-03", limit=5)
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=5)
         >>> len(captures), captures.crs.to_epsg()
         (5, 4326)
         """
@@ -390,8 +389,9 @@ def connect(  # one keyword for each thing that can be configured
 
     Examples
     --------
-    >>> import scenecart
-    >>> client = scenecart.connect("sandbox")
+    >>> client = connect("sandbox")
+    >>> client.balance()["balance_credits"]
+    5000000
     """
     if profile == "sandbox":
         return _connect_to_sandbox(project, home, options)
@@ -411,6 +411,7 @@ def connect(  # one keyword for each thing that can be configured
 
 
 _embedded: list[Any] = []
+_embedding = threading.Lock()
 
 
 def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
@@ -421,11 +422,9 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
             f"The embedded sandbox needs a package that is not installed ({error.name}).",
             hint='Install it: pip install "scenecart[sandbox]"',
         ) from error
-    if not _embedded:
-        box = Sandbox()
-        box.start()
-        atexit.register(box.stop)
-        _embedded.append(box)
+    with _embedding:
+        if not _embedded:
+            _embedded.append(Sandbox().start())
     box = _embedded[0]
     principal = box.principals["analyst"]
     credentials = resolve(
@@ -435,7 +434,8 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
         project=project or principal["project"],
         environ={},
     )
-    return Client(credentials, home=home, **options)
+    # its orders end with the process, so what is known of them does not go into the user's own journal
+    return Client(credentials, home=home or box.data / "client", **options)
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

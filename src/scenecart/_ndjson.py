@@ -28,7 +28,7 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
 
     Examples
     --------
-    >>> list(batches([b'{"a":', b'1}\\r\\n\\n{"a":2}']))
+    >>> list(batches([b'{"a":', b'1}\r\n\n{"a":2}']))
     [[b'{"a":1}'], [b'{"a":2}']]
     """
     rest = bytearray()

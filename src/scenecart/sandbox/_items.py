@@ -52,7 +52,7 @@ def _features(path: Path) -> Iterator[dict[str, Any]]:
     try:
         documents = [json.loads(text)]
     except ValueError:
-        documents = list(_lines(text))
+        documents = list(_lines(text, path))
     for document in documents:
         yield from _inside(document)
 
@@ -64,12 +64,14 @@ def _named(feature: dict[str, Any], stem: str, number: int) -> dict[str, Any]:
     return {**feature, "id": f"{stem}-{number}" if number else stem}
 
 
-def _lines(text: str) -> Iterator[Any]:
-    for line in text.split("\n"):
+def _lines(text: str, path: Path) -> Iterator[Any]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
             yield json.loads(line)
         except ValueError:
-            continue
+            raise SandboxError(f"{path} is neither JSON nor NDJSON: line {number} cannot be read.") from None
 
 
 def _inside(document: Any) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,110 @@
+"""Real STAC as the catalog: what public catalogs published is kept as it is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scenecart.sandbox import Sandbox, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from _wire_client import Wire
+
+FOLDERS = ["antimeridian", "api-items-planetary-computer", "api-pages-pystac-client", "ext-order", "ext-projection", "ext-sar",
+           "ext-view", "odc-stac", "pgstac-naip", "planet-disaster", "planet-native", "stac-api-spec", "stac-geoparquet",
+           "stactools-landsat", "stactools-sentinel1", "stactools-sentinel2"]  # fmt: skip
+
+
+def features(path: Path) -> list[Any]:
+    """Read every feature below a folder, plainly."""
+    found: list[Any] = []
+
+    def inside(document: Any) -> None:
+        if isinstance(document, list):
+            for entry in document:
+                inside(entry)
+        elif isinstance(document, dict) and isinstance(document.get("features"), list):
+            inside(document["features"])
+        elif isinstance(document, dict) and document.get("type") == "Feature":
+            found.append(document)
+
+    for file in sorted(path.rglob("*")):
+        if file.suffix in {".json", ".geojson"}:
+            inside(json.loads(file.read_text("utf-8-sig")))
+        elif file.suffix == ".ndjson":
+            for line in file.read_text().split("\n"):
+                inside(json.loads(line) if line else None)
+    return found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_real_capture_is_listed_and_answers_when_priced(shared_data: Path, folder: str, wire: Callable[..., Wire]):
+    """Each real capture is listed as it was published, and is priced or refused with a reason."""
+    published = features(shared_data / folder)
+    with Sandbox(items=shared_data / folder, pace="instant") as box:
+        box.rate_limits = None
+        caller = wire(box)
+        listed = caller.stream(host_name="archive", collections=box.hosts["archive"])
+        assert len(listed) == len(published)
+        for field in ("geometry", "properties"):
+            assert sorted(json.dumps(one.get(field), sort_keys=True) for one in listed) == sorted(
+                json.dumps(one.get(field), sort_keys=True) for one in published
+            )
+        found = caller.op(
+            "orders.archive.estimate", {"captures": [{"id": one.get("id"), "geometry": one.get("geometry")} for one in listed]}
+        ).json()
+    priced = [name for group in found["groups"] for name in group["captures"]]
+    assert len(priced) + len(found["errors"]) == len(listed)
+    assert all(error["detail"] for error in found["errors"])
+    assert priced
+
+
+def test_items_come_in_every_form(tmp_path: Path, small_items: str, wire: Callable[..., Wire]):
+    """NDJSON, an ItemCollection, a list, single items in a folder, and GeoParquet give the same catalog."""
+    import geopandas as gpd  # noqa: PLC0415  # used here alone
+
+    with open(small_items, encoding="utf-8") as lines:  # noqa: PTH123  # a fixture's path is text
+        items = [json.loads(line) for line in lines]
+    (tmp_path / "collection.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    (tmp_path / "list.json").write_text(json.dumps(items))
+    (tmp_path / "bom.jsonl").write_bytes(b"\xef\xbb\xbf" + "\r\n\r\n".join(map(json.dumps, items)).encode())
+    folder = tmp_path / "folder" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("not an item")
+    for item in items:
+        (folder / f"{item['id']}.json").write_text(json.dumps(item))
+    flat = [{**item["properties"], "id": item["id"], "collection": item["collection"]} for item in items]
+    shapes = gpd.GeoDataFrame.from_features(items, crs=4326).geometry
+    gpd.GeoDataFrame(flat, geometry=shapes, crs=4326).to_parquet(tmp_path / "items.parquet")
+
+    def names(path: object) -> list[str]:
+        with Sandbox(items=str(path), pace="instant") as box:
+            return [one["id"] for one in wire(box).stream(host_name="archive", collections=box.hosts["archive"])]
+
+    expected = names(small_items)
+    assert len(expected) == 6
+    for form in ("collection.json", "list.json", "bom.jsonl", "folder", "items.parquet"):
+        assert names(tmp_path / form) == expected, form
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"type": "FeatureCollection", "features": []}'])
+def test_a_file_without_items_is_refused(tmp_path: Path, content: str):
+    """A file that holds no items is an error that says what is taken."""
+    path = tmp_path / "empty.json"
+    path.write_text(content)
+    with pytest.raises(SandboxError, match="no STAC items"):
+        Sandbox(items=path).start()
+
+
+def test_a_broken_line_is_not_passed_over(tmp_path: Path, small_items: str):
+    """A line that is no JSON stops the start and says which line it is: captures are never lost silently."""
+    path = tmp_path / "broken.ndjson"
+    with open(small_items, encoding="utf-8") as lines:  # noqa: PTH123  # a fixture's path is text
+        path.write_text(lines.read() + '\n{"type": "Feature", "id')
+    with pytest.raises(SandboxError, match="line 7"):
+        Sandbox(items=path).start()

@@ -1,0 +1,208 @@
+"""The server itself: who may reach it, what goes wrong on demand, and what survives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from scenecart.sandbox import Sandbox, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from _wire_client import Wire
+
+
+@pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "10.0.0.1:80", ""])
+def test_other_names_are_refused(box: Sandbox, host: str):
+    """A request for another host's name is refused, so that a web page cannot reach the sandbox through DNS."""
+    assert httpx.get(f"{box.url}/openapi.json", headers={"Host": host}).status_code in {400, 421}
+
+
+def test_other_origins_are_refused(box: Sandbox, wire: Callable[..., Wire]):
+    """A web page of another origin is refused even with a token."""
+    assert wire(box, Origin="https://example.com").op("orders.list").status_code == 403
+    assert wire(box, Origin=box.url).op("orders.list").status_code == 200
+
+
+def test_it_listens_on_loopback_alone(box: Sandbox):
+    """Nothing listens on this machine's other addresses."""
+    port = int(box.url.rsplit(":", 1)[1])
+    with socket.socket() as other:
+        other.settimeout(2)
+        # another address of the loopback network stands for any other address
+        assert other.connect_ex(("127.0.0.2", port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"{", 400), (b"[]", 400), (b'{"a": NaN}', 400), (b"[" * 100_000, 400), (b"\xff\xfe", 400), (b'"x"', 400)],
+)
+def test_a_body_that_is_no_json_object_is_400(box: Sandbox, wire: Callable[..., Wire], content: bytes, status: int):
+    """A body that is cut, nested without end, or no object is 400, and the server goes on."""
+    caller = wire(box)
+    assert caller.http.post("/v1/op/orders.list", content=content).status_code == status
+    assert caller.op("orders.list").status_code == 200
+
+
+def test_a_body_without_end_is_refused(box: Sandbox, wire: Callable[..., Wire]):
+    """A body beyond the limit is refused before it is read to its end."""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b" " * 2**20
+
+    caller = wire(box)
+    with contextlib.suppress(httpx.WriteError):
+        assert caller.http.post("/v1/op/orders.list", content=endless()).status_code == 413
+    assert caller.op("orders.list").status_code == 200
+
+
+def test_unknown_methods_and_paths(box: Sandbox, wire: Callable[..., Wire]):
+    """An unknown method is 405, an unknown path or operation 404, each as a problem document."""
+    caller = wire(box)
+    answers = [
+        (caller.http.request("BREW", "/v1/op/orders.list"), 405),
+        (caller.http.put("/v1/op/orders.list", json={}), 405),
+        (caller.http.get("/nothing"), 404),
+        (caller.op("orders.steal"), 404),
+    ]
+    for answer, status in answers:
+        assert answer.status_code == status
+        assert answer.json()["status"] == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_client_that_stalls_hurts_nobody(box: Sandbox, wire: Callable[..., Wire]):
+    """Connections that send half a request do not keep others from being served."""
+    address = ("127.0.0.1", int(box.url.rsplit(":", 1)[1]))
+    with contextlib.ExitStack() as stack:
+        for _ in range(50):
+            stalled = stack.enter_context(socket.create_connection(address))
+            stalled.sendall(b"POST /v1/op/orders.list HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{")
+        assert wire(box).op("orders.list").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["drop-before", "drop-after", "cut"])
+def test_a_connection_can_break(box: Sandbox, wire: Callable[..., Wire], kind: str):
+    """On demand the connection breaks before the work, after it, or inside the answer; then all is well again."""
+    caller = wire(box)
+    captures = caller.wanted("first")
+    box.faults.add(kind, operation="orders.archive.place")
+    body = {"projectId": caller.project, "captures": captures}
+    with pytest.raises(httpx.TransportError):
+        caller.op("orders.archive.place", body, key="k")
+    taken = caller.op("orders.list").json()["totalElements"]
+    assert taken == (0 if kind == "drop-before" else 1)
+    assert caller.op("orders.archive.place", body, key="k").status_code == 202
+    assert caller.op("orders.list").json()["totalElements"] == 1
+
+
+@pytest.mark.parametrize(("kind", "status"), [("429", 429), ("500", 500), ("502", 502), ("503", 503), ("expire-token", 401)])
+def test_a_status_can_be_asked_for(box: Sandbox, wire: Callable[..., Wire], kind: str, status: int):
+    """On demand the next so many requests get a status, also asked for by another process."""
+    caller = wire(box)
+    asked = {"kind": kind, "times": 2, "operation": "orders.list", "retry_after": 7}
+    assert caller.http.post("/_sandbox/faults", json=asked).status_code == 200
+    answers = [caller.op("orders.list") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [status, status, 200]
+    assert kind != "429" or answers[0].headers["retry-after"] == "7"
+
+
+def test_garbage_and_nothing_can_be_asked_for(box: Sandbox, wire: Callable[..., Wire]):
+    """On demand an answer is an HTML page, or empty."""
+    caller = wire(box)
+    box.faults.add("garbage")
+    box.faults.add("empty")
+    assert caller.op("orders.list").text.startswith("<!doctype html>")
+    assert caller.op("orders.list").content == b""
+
+
+def test_an_answer_can_be_late(box: Sandbox, wire: Callable[..., Wire]):
+    """On demand an answer comes late, and others do not wait for it."""
+    caller = wire(box)
+    box.faults.add("stall", seconds=0.5, operation="orders.get")
+    began = time.monotonic()
+    assert caller.op("orders.get", {"id": "x"}).status_code == 404
+    assert time.monotonic() - began >= 0.5
+
+
+def test_an_unknown_fault_is_refused(box: Sandbox, wire: Callable[..., Wire]):
+    """A fault that does not exist is an error at once, in Python and over HTTP."""
+    with pytest.raises(SandboxError, match="drop-before"):
+        box.faults.add("explode")
+    assert wire(box).http.post("/_sandbox/faults", json={"kind": "explode"}).status_code == 422
+
+
+def test_state_survives_a_restart(tmp_path: Path, small_items: str, wire: Callable[..., Wire]):
+    """With a data folder orders, balances and sign-ins are there again after a restart."""
+    with Sandbox(tmp_path / "box", items=small_items, pace="real") as first:
+        caller = wire(first)
+        order = caller.place("first", key="k").json()
+        principals = {name: one["password"] for name, one in first.principals.items()}
+    with Sandbox(tmp_path / "box", pace="real") as second:
+        caller = wire(second)
+        assert caller.op("orders.get", {"id": order["id"]}).json()["status"] == "processing"
+        assert caller.place("first", key="k").json() == order
+        assert {name: one["password"] for name, one in second.principals.items()} == principals
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"pace": "slow"}, "There is no pace 'slow'"),
+        ({"items": "/nowhere/at/all"}, "There are no items at"),
+        ({"port": 70_000}, "Port 70000 cannot be used"),
+    ],
+)
+def test_what_it_cannot_do_it_says(options: Any, says: str):
+    """A sandbox that cannot be started as asked says why."""
+    with pytest.raises(SandboxError, match=says):
+        Sandbox(**options).start()
+
+
+def test_a_foreign_database_is_not_touched(tmp_path: Path):
+    """A file that is no database of the sandbox is refused and left as it is."""
+    (tmp_path / "sandbox.sqlite").write_bytes(b"precious")
+    with pytest.raises(SandboxError, match="cannot be used"):
+        Sandbox(tmp_path).start()
+    assert (tmp_path / "sandbox.sqlite").read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+def test_the_command_writes_a_ready_file_and_stops_when_told(tmp_path: Path, small_items: str):
+    """`scenecart sandbox` writes its ready file in one step once it answers, for its owner alone, and ends on SIGTERM."""
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "scenecart.cli", "sandbox", "--port", "0", "--items", small_items]
+    process = subprocess.Popen([*command, "--ready-file", str(ready), "--pace", "instant"], stdout=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 30
+        while not ready.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        found = json.loads(ready.read_text())
+        assert set(found) == {"url", "stac_url", "hosts", "principals"}
+        assert found["hosts"] == {"archive": ["test"]}
+        analyst = found["principals"]["analyst"]
+        assert set(analyst) == {"token", "api_key", "username", "password", "project"}
+        answer = httpx.get(found["stac_url"], headers={"Authorization": f"Bearer {analyst['token']}"})
+        assert answer.json()["type"] == "Catalog"
+        assert ready.stat().st_mode & 0o077 == 0
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+        assert found["url"] in output
+        assert process.returncode == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

@@ -1,0 +1,103 @@
+"""Tokens, scopes and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _wire_client import Wire
+    from conftest import Clock
+    from scenecart.sandbox import Sandbox
+
+TOKEN = "/realms/public/protocol/openid-connect/token"
+
+
+def grant(box: Sandbox, **fields: Any) -> httpx.Response:
+    return httpx.post(box.url + TOKEN, data=fields)
+
+
+def test_a_password_gives_a_short_lived_token(box: Sandbox, wire: Callable[..., Wire]):
+    """A user's password gives a bearer token for 300 seconds with a refresh token, and the token works."""
+    analyst = box.principals["analyst"]
+    answer = grant(box, grant_type="password", username=analyst["username"], password=analyst["password"])
+    found = answer.json()
+    assert answer.status_code == 200
+    assert (found["token_type"], found["expires_in"], found["refresh_expires_in"]) == ("Bearer", 300, 1800)
+    info = httpx.get(box.url + TOKEN.replace("token", "userinfo"), headers={"Authorization": f"Bearer {found['access_token']}"})
+    assert info.json()["preferred_username"] == "analyst"
+
+
+def test_a_refresh_token_works_once(box: Sandbox):
+    """A refresh token rotates: it gives a new pair, and is worth nothing afterwards."""
+    analyst = box.principals["analyst"]
+    first = grant(box, grant_type="password", username=analyst["username"], password=analyst["password"]).json()
+    second = grant(box, grant_type="refresh_token", refresh_token=first["refresh_token"])
+    assert second.status_code == 200
+    assert second.json()["refresh_token"] != first["refresh_token"]
+    assert grant(box, grant_type="refresh_token", refresh_token=first["refresh_token"]).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"grant_type": "password", "username": "nobody", "password": "x"}, 401),
+        ({"grant_type": "client_credentials", "client_id": "geopera", "client_secret": "gpra_x"}, 401),
+        ({"grant_type": "refresh_token", "refresh_token": "x"}, 400),
+        ({"grant_type": "something"}, 400),
+        ({}, 400),
+    ],
+)
+def test_a_wrong_sign_in_is_refused(box: Sandbox, fields: dict[str, str], status: int):
+    """Wrong credentials are refused in OAuth's own form, without telling which part was wrong."""
+    answer = grant(box, **fields)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error", "error_description"}
+
+
+def test_tokens_expire_by_the_clock(box: Sandbox, clock: Clock, wire: Callable[..., Wire]):
+    """A token is refused once its time has passed."""
+    caller = wire(box, None, Authorization=f"Bearer {box.token('analyst')}")
+    assert caller.op("orders.list").status_code == 200
+    clock.now += 301
+    answer = caller.op("orders.list")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer gpra_unknown", "Basic YTpi", "Bearer"])
+def test_a_wrong_token_is_refused(box: Sandbox, wire: Callable[..., Wire], header: str):
+    """A token that is none, and a key nobody has, get 401."""
+    assert wire(box, None, Authorization=header).op("orders.list").status_code == 401
+
+
+def test_no_token_is_refused(box: Sandbox, wire: Callable[..., Wire]):
+    """Without a token there is no answer but 401."""
+    assert wire(box, None).op("orders.list").status_code == 401
+
+
+def test_an_api_key_reads_and_never_places(box: Sandbox, wire: Callable[..., Wire]):
+    """An API key works as a bearer token and as X-API-Key, and placing with it says which scope is missing."""
+    robot = wire(box, "robot")
+    assert robot.op("orders.list").status_code == 200
+    by_header = wire(box, None, **{"X-API-Key": box.principals["robot"]["api_key"]})
+    assert by_header.op("orders.list").status_code == 200
+    answer = robot.place("first")
+    assert answer.status_code == 403
+    assert answer.json()["required_scope"] == "orders:write"
+
+
+def test_calls_are_limited_by_the_minute(box: Sandbox, clock: Clock, wire: Callable[..., Wire]):
+    """An organization's calls beyond its limit get 429 with the seconds to wait, and pass in the next minute."""
+    box.rate_limits = {"calls": 3, "places": 1}
+    analyst, other = wire(box), wire(box, "other")
+    assert [analyst.op("orders.list").status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert other.op("orders.list").status_code == 200
+    refused = analyst.op("orders.list")
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    clock.now += int(refused.headers["retry-after"])
+    assert analyst.op("orders.list").status_code == 200
