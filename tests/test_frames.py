@@ -165,3 +165,13 @@ def test_any_features_keep_ids_order_and_properties(items: list[tuple[Any, dict[
             if key in {"stac_version", "stac_extensions"}:
                 continue
             assert row[column] == value or (value is None and pd.isna(row[column]))
+
+
+def test_a_footprint_over_the_antimeridian_is_judged_by_its_parts():
+    """A ring that steps over the antimeridian is orderable when its two parts are valid, and not when they cross themselves."""
+    simple = [[179.5, 0], [-179.5, 0], [-179.5, 1], [179.5, 1], [179.5, 0]]
+    crossed = [[179.5, 0], [-179.5, 1], [-179.5, 0], [179.0, 1], [179.5, 0]]
+    shapes = [{"type": "Polygon", "coordinates": [ring]} for ring in (simple, crossed)]
+    found = frame_of(*({**feature(name), "geometry": shape} for name, shape in zip("ab", shapes, strict=True)))
+    assert found["orderable"].tolist() == [True, False]
+    assert "valid shape" in found["why_not"][1]

@@ -28,7 +28,7 @@ LEVELS = {
     "_secrets": 1,
     "_area": 1,
     "_wire": 1,
-    "_frames": 1,
+    "_frames": 2,
     "_tokens": 2,
     "_http": 3,
     "_journal": 3,

@@ -304,6 +304,15 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
+def why_unusable(footprint: BaseGeometry) -> str | None:
+    """Tell why a polygon is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    try:
+        split = split_at_antimeridian(footprint)
+    except InvalidArea:
+        return "its footprint cannot be split at the antimeridian"
+    return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
+
+
 def _has_long_step(geometry: BaseGeometry) -> bool:
     for ring in shapely.get_rings(shapely.get_parts(geometry)):
         xy = shapely.get_coordinates(ring)

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
-from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian
+from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, why_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
@@ -218,8 +218,7 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
     reasons = captures["why_not"].tolist() if "why_not" in captures.columns else [None] * len(captures)
     bad: Counter[str] = Counter()
     ids: list[str] = []
-    valid = captures.geometry.is_valid
-    for name, footprint, is_valid, reason in zip(captures["id"], captures.geometry, valid, reasons, strict=True):
+    for name, footprint, reason in zip(captures["id"], captures.geometry, reasons, strict=True):
         why = reason if isinstance(reason, str) else None
         if why is None and not (isinstance(name, str) and name.strip()):
             why = "it has no usable id"
@@ -227,8 +226,7 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
             why = "it has no footprint"
         if why is None and footprint.geom_type not in {"Polygon", "MultiPolygon"}:
             why = f"its footprint is a {footprint.geom_type}, not an area"
-        if why is None and not is_valid:
-            why = f"its footprint is no valid shape: {shapely.is_valid_reason(footprint)}"
+        why = why_unusable(footprint) if why is None else why
         if why is not None:
             bad[why] += 1
             ids.append(clean_text(name, 80) or "without id")

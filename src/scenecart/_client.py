@@ -220,7 +220,7 @@ class Client:
 
     def estimate(self, cart: Cart) -> Estimate:
         """Ask the service what a cart costs; the same as ``cart.estimate()``."""
-        return _estimate.ask(self._session, cart, self)
+        return _estimate.ask(self._session, cart, self, self._wall)
 
     def place(
         self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard", again: bool = False

@@ -17,6 +17,7 @@ from scenecart._wire import PriceGroup, clean_text
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
     from decimal import Decimal
     from pathlib import Path
 
@@ -195,8 +196,8 @@ class Estimate:
         )
 
 
-def ask(session: Session, cart: Cart, desk: CanPlace | None = None) -> Estimate:
-    """Ask the service for the price of a cart.
+def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], float]) -> Estimate:
+    """Ask the service for the price of a cart; ``wall`` tells the time in seconds since 1970.
 
     Raises
     ------
@@ -209,7 +210,7 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None = None) -> Estimate:
         cart=cart,
         total_credits=prices.total_credits,
         total_aud=prices.total_aud,
-        made_at=datetime.now(UTC),
+        made_at=datetime.fromtimestamp(wall(), UTC),
         price_groups=prices.groups,
         refused=prices.errors,
         _desk=desk,

@@ -20,6 +20,7 @@ import pyarrow as pa
 import shapely
 from geopandas.array import GeometryArray
 
+from scenecart._area import why_unusable
 from scenecart._errors import ScenecartWarning, ServiceError
 from scenecart._json import NotJson, loads
 
@@ -301,9 +302,10 @@ def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list
     why: list[str | None] = [None] * len(features)
     missing = shapely.is_missing(geometry)
     polygonal = np.isin(shapely.get_type_id(geometry), _POLYGONAL)
-    valid = shapely.is_valid(geometry)
-    outside = _outside_world(geometry)
-    for row in np.flatnonzero(missing | ~polygonal | ~valid | outside):
+    bounds = shapely.bounds(geometry)
+    doubtful = ~shapely.is_valid(geometry) | _around_antimeridian(bounds)
+    outside = _outside_world(bounds)
+    for row in np.flatnonzero(missing | ~polygonal | doubtful | outside):
         if missing[row]:
             absent = texts[row].strip() == "null"
             why[row] = "it has no footprint" if absent else "its footprint cannot be read"
@@ -312,14 +314,17 @@ def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list
         elif outside[row]:
             why[row] = "its footprint lies outside the world"
         else:
-            why[row] = f"its footprint is no valid shape: {shapely.is_valid_reason(geometry[row])}"
+            why[row] = why_unusable(geometry[row])
     return geometry, why
 
 
-def _outside_world(geometry: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if not len(geometry):
-        return np.zeros(0, dtype=bool)
-    bounds = shapely.bounds(geometry)
+def _outside_world(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     with np.errstate(invalid="ignore"):
-        beyond = np.abs(bounds) > np.tile(_WORLD, 2)
-    return np.asarray(beyond.any(axis=1) & ~shapely.is_missing(geometry))
+        return np.asarray((np.abs(bounds) > np.tile(_WORLD, 2)).any(axis=1))
+
+
+def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Tell which bounds are so wide, or so far out, that the shape may cross the antimeridian."""
+    with np.errstate(invalid="ignore"):
+        wide = bounds[:, 2] - bounds[:, 0] > 180  # noqa: PLR2004  # half the world
+        return np.asarray(wide | (np.abs(bounds[:, ::2]) > 180).any(axis=1))  # noqa: PLR2004  # the antimeridian

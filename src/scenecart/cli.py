@@ -96,6 +96,8 @@ def _sandbox_command(arguments: argparse.Namespace) -> int:
 
 
 def _search_command(arguments: argparse.Namespace) -> int:
+    if arguments.output:
+        _check_suffix(Path(arguments.output))
     with _connect(arguments) as client:
         captures = client.search(
             arguments.host,
@@ -225,17 +227,19 @@ def _query(text: str | None) -> Any:
         raise InvalidRequest(f"--query is no JSON: {error}.", hint='It looks like {"gsd": {"lte": 0.5}}.') from None
 
 
-def _write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        captures.to_parquet(path)
-    elif suffix in {".geojson", ".json"}:
-        path.write_text(captures.to_json(default=str), encoding="utf-8")
-    else:
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in {".parquet", ".geojson", ".json"}:
         raise InvalidRequest(
-            f"Captures cannot be written as {suffix or 'a file without suffix'!r}.",
+            f"Captures cannot be written as {path.suffix or 'a file without suffix'!r}.",
             hint="Use .parquet, which keeps everything, or .geojson.",
         )
+
+
+def _write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
+    if path.suffix.lower() == ".parquet":
+        captures.to_parquet(path)
+    else:
+        path.write_text(captures.to_json(default=str), encoding="utf-8")
 
 
 def _read_captures(path: Path) -> gpd.GeoDataFrame:

@@ -150,3 +150,28 @@ def test_a_malformed_estimate_names_the_field(box: Sandbox, wire: Callable[..., 
     answer = wire(box).op(ESTIMATE, body)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", field]
+
+
+def test_the_worked_figures_of_the_guide_hold(shared_box: Sandbox, wire: Callable[..., Wire]):
+    """Each figure worked out in docs/sandbox.md is what the sandbox asks."""
+    caller = wire(shared_box)
+    ground = rectangle(151.18, -33.99, 151.24, -33.94)
+
+    def whole(host: str, collection: str) -> list[dict[str, Any]]:
+        found = caller.stream(host_name=host, collections=[collection], bbox=list(ground.bounds))
+        return [one for one in found if shape(one["geometry"]).contains(ground)]
+
+    def price(*captures: Any, area: Any = ground, **options: Any) -> int:
+        given = [{"id": one["id"], "geometry": mapping(area)} for one in captures]
+        return int(caller.op(ESTIMATE, {"captures": given, **options}).json()["total_credits"])
+
+    half, third, radar = whole("aurora", "aurora-50cm"), whole("aurora", "aurora-30cm"), whole("lumen", "lumen-spot")
+    dates = [one["properties"]["datetime"][:10] for one in half]
+    twice = next(index for index, date in enumerate(dates[:-1]) if dates[index + 1] == date)
+    assert price(half[0]) == 38_444
+    assert price(half[twice], half[twice + 1]) == 38_444
+    assert price(half[0], half[1]) == 76_888
+    assert price(half[0], half[1], splitByDate=True) == 76_888
+    assert price(half[0], third[0]) == 106_105
+    assert price(*radar[:2]) == 55_360
+    assert price(half[0], area=rectangle(151.2, -33.97, 151.215, -33.955)) == 5_000

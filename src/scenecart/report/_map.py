@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from scenecart._area import split_at_antimeridian
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
@@ -31,7 +33,7 @@ def footprint_svg(contents: Contents) -> str:
 
     Colours hold on light and dark paper; the letters take the colour of the page.
     """
-    footprints = [shape for shape in contents.captures.geometry if shape is not None]
+    footprints = [split_at_antimeridian(shape) for shape in contents.captures.geometry if shape is not None]
     shift = _crosses_antimeridian([*footprints, *([contents.area.geometry] if contents.area else [])])
     place = (lambda shape: _eastward(shape)) if shift else (lambda shape: shape)  # noqa: PLW0108  # two ways to place a shape
     drawn = [place(shape) for shape in footprints]
@@ -145,6 +147,7 @@ def _style(axes: Axes) -> None:
 
 
 def _degrees(value: float, positive: str, negative: str) -> str:
-    turned = value - 360 if value > 180 else value  # noqa: PLR2004  # beyond the antimeridian
+    turned = value if abs(value) <= 180 else (value + 180) % 360 - 180  # noqa: PLR2004  # beyond the antimeridian
     number = f"{abs(turned):.3f}".rstrip("0").rstrip(".")
-    return f"{number}°{'' if not float(number) else positive if turned > 0 else negative}"
+    on_line = float(number) in {0.0, 180.0}
+    return f"{number}°{'' if on_line else positive if turned > 0 else negative}"

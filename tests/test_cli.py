@@ -1,0 +1,172 @@
+"""The command line, run as a user runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pytest
+
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAIP = "pgstac-naip/src__pgstac__tests__testdata__planetary-computer__data__naip__items.ndjson"
+ASKED = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-06"]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    """Give a sandbox for other processes."""
+    with Sandbox(pace="instant") as box:
+        box.rate_limits = None
+        yield box
+
+
+def run(*arguments: str, box: Sandbox | None = None, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command, signed in by environment variables."""
+    signed: dict[str, str] = {}
+    if box is not None:
+        analyst = box.principals["analyst"]
+        signed = {
+            "SCENECART_BASE_URL": box.url,
+            "SCENECART_USERNAME": analyst["username"] or "",
+            "SCENECART_PASSWORD": analyst["password"] or "",
+        }
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SCENECART_", "GEOPERA_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "scenecart.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**clean, **signed, "COLUMNS": "140", **environ},
+        timeout=100,
+        check=False,
+    )
+
+
+def test_search_then_estimate_then_report(running: Sandbox, tmp_path: Path):
+    """A search is written to a file, the file is priced, and the price is reported."""
+    searched = run(*ASKED, "--max-cloud-cover", "20", "--limit", "3", "-o", "found.parquet", box=running, cwd=tmp_path)
+    assert searched.returncode == 0, searched.stderr
+    assert "3 captures" in searched.stdout
+    found = gpd.read_parquet(tmp_path / "found.parquet")
+    assert len(found) == 3
+    harbour = '{"type":"Polygon","coordinates":[[[151.18,-33.99],[151.24,-33.99],[151.24,-33.94],[151.18,-33.99]]]}'
+    priced = run("estimate", "found.parquet", "--aoi", harbour, "--report", "quote.html", box=running, cwd=tmp_path)
+    assert priced.returncode == 0, priced.stderr
+    assert "Total" in priced.stdout
+    assert (tmp_path / "quote.html").is_file()
+    as_json = run("estimate", "found.parquet", "--aoi", harbour, "--json", box=running, cwd=tmp_path)
+    document = json.loads(as_json.stdout)
+    assert document["total_credits"] == sum(group["credits"] for group in document["groups"])
+    assert f"{document['total_credits']:,}" in priced.stdout
+
+
+def test_search_gives_geojson_on_request(running: Sandbox):
+    """--json prints a FeatureCollection and nothing else."""
+    searched = run(*ASKED, "--limit", "2", "--json", box=running)
+    assert len(json.loads(searched.stdout)["features"]) == 2
+    assert searched.stderr == ""
+
+
+def test_orders_are_listed(running: Sandbox, tmp_path: Path):
+    """Orders are a table for people and a list for programs."""
+    with running.client(home=tmp_path) as client:
+        found = client.search("aurora", collections="aurora-50cm", bbox=(151.18, -33.99, 151.24, -33.94), limit=1)
+        order = client.cart(found, aoi=(151.18, -33.99, 151.24, -33.94)).estimate().place()
+    assert order.id in run("orders", box=running).stdout
+    assert [one["id"] for one in json.loads(run("orders", "--json", box=running).stdout)] == [order.id]
+    assert run("orders", "--status", "failed", box=running).stdout.strip() == "No orders."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["search"], 2, "the following arguments are required: host"),
+        (["search", "aurora"], 2, "collections"),
+        (["search", "nowhere", "--collections", "x"], 1, "aurora, lumen, openterra"),
+        (["search", "aurora", "--collections", "x"], 1, "aurora has no 'x'"),
+        ([*ASKED, "--query", "{"], 2, "--query is no JSON"),
+        ([*ASKED[:4], "--bbox=1,2,x"], 2, "four numbers"),
+        ([*ASKED[:4], "--bbox=10,50,11,40"], 2, "upside down"),
+        ([*ASKED[:4], "--aoi", "nowhere.geojson"], 2, "there is no file 'nowhere.geojson'"),
+        ([*ASKED[:4], "--datetime", "soon"], 2, "soon"),
+        ([*ASKED, "-o", "found.xyz"], 2, "cannot be written as '.xyz'"),
+        (["estimate", "nowhere.parquet"], 2, "There is no file 'nowhere.parquet'"),
+        (["fly"], 2, "invalid choice"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_clear_line(running: Sandbox, tmp_path: Path, arguments: list[str], code: int, says: str):
+    """A wrong call ends with its exit code and one line that says what is wrong, without a traceback."""
+    done = run(*arguments, box=running, cwd=tmp_path)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_a_sign_in_it_says_how(tmp_path: Path):
+    """With nothing that says how to connect, the message names the sandbox."""
+    done = run(*ASKED, HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "sandbox" in done.stderr
+
+
+def test_a_service_that_is_not_there_is_said(tmp_path: Path):
+    """A service that cannot be reached is one line and exit code 1."""
+    done = run("orders", SCENECART_BASE_URL="http://127.0.0.1:9", SCENECART_TOKEN="x", SCENECART_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("scenecart: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_examples():
+    """--help shows commands and examples, quickly and without a sign-in."""
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("demo", "sandbox", "search", "estimate", "orders"):
+        assert f"scenecart {command}" in done.stdout
+
+
+def test_the_demo_goes_the_whole_way(tmp_path: Path):
+    """`scenecart demo` ends with verified imagery, a priced report and an account of the money."""
+    done = run("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for said in ("Found", "Estimate", "Placed", "Delivered", "Money", "each verified"):
+        assert said in done.stdout, said
+    assert (tmp_path / "demo" / "quote.html").is_file()
+    assert len(list((tmp_path / "demo" / "imagery").rglob("visual.tif"))) == 3
+
+
+@pytest.mark.parametrize(
+    "items", ["pgstac-naip/src__pgstac__tests__testdata__planetary-computer__data__naip__items.ndjson", "antimeridian"]
+)
+def test_the_demo_runs_on_real_captures(shared_data: Path, tmp_path: Path, items: str):
+    """`scenecart demo --items` goes the same way over captures that public catalogs published."""
+    done = run("demo", "--items", str(shared_data / items), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "each verified" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["demo", "--items", "nowhere"], "There are no items at nowhere"),
+        (["demo", "--aoi", "POLYGON((0 0,0.01 0,0.01 0.01,0 0))"], "no capture that could be ordered"),
+        (["demo", "--aoi", "POLYGON((0 0,1 1,1 0,0 1,0 0))"], "no valid shape"),
+        (["sandbox", "--port", "70000"], "Port 70000 cannot be used"),
+    ],
+)
+def test_a_demo_that_cannot_run_says_why(tmp_path: Path, arguments: list[str], says: str):
+    """Items that are not there, and areas without captures, are said in one line."""
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode in {1, 2}
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,220 @@
+"""The user's morning, end to end: the library on the embedded sandbox, over real sockets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import pystac
+import pytest
+import rasterio
+import shapely
+
+import scenecart
+from scenecart._area import split_at_antimeridian
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+FAST = {"sleep": lambda _: None}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    """Give a sandbox whose orders are delivered at once."""
+    with Sandbox(pace="instant") as box:
+        box.rate_limits = None
+        yield box
+
+
+@pytest.fixture
+def client(running: Sandbox, tmp_path: Path) -> Iterator[Any]:
+    """Give the analyst's client with a journal of its own."""
+    running.faults.clear()
+    with running.client("analyst", home=tmp_path / "home") as made:
+        yield made
+
+
+def choose(client: scenecart.Client, count: int = 2, months: str = "2024-01/2024-06") -> gpd.GeoDataFrame:
+    """Search the harbour and choose the clearest captures."""
+    found = client.search("aurora", collections=["aurora-50cm"], aoi=HARBOUR, datetime=months, max_cloud_cover=20)
+    return found.nsmallest(count, "eo:cloud_cover")
+
+
+def test_the_morning_works_as_written(client: scenecart.Client, tmp_path: Path):
+    """Search, cart, estimate, report, place, wait, items, download: each step gives what the next one takes."""
+    area = gpd.GeoDataFrame(geometry=gpd.GeoSeries.from_wkt(["POLYGON((151.18 -33.99,151.24 -33.99,151.24 -33.94,151.18 -33.99))"]))
+    area.set_crs(4326).to_file(tmp_path / "harbour.geojson")
+    captures = client.search(
+        "aurora",
+        collections=["aurora-50cm"],
+        aoi=tmp_path / "harbour.geojson",
+        datetime="2024-01/2024-06",
+        max_cloud_cover=20,
+    )
+    assert isinstance(captures, gpd.GeoDataFrame)
+    assert captures["eo:cloud_cover"].max() <= 20
+    assert set(captures["host"]) == {"aurora"}
+    estimate = client.cart(captures.head(2), aoi=tmp_path / "harbour.geojson").estimate()
+    assert isinstance(estimate.total_credits, int)
+    assert estimate.total_aud == Decimal(estimate.total_credits) / 100
+    assert estimate.to_report(tmp_path / "quote.html").stat().st_size > 5_000
+    before = client.balance()["balance_credits"]
+    order = estimate.place()
+    assert order.wait(timeout=30, progress=False).status == "delivered"
+    assert before - client.balance()["balance_credits"] == estimate.total_credits
+    items = order.items()
+    assert items["capture:id"].tolist() == captures["id"].head(2).tolist() or len(items) == 2
+    assert isinstance(order.item_collection(), pystac.ItemCollection)
+    files = order.download(tmp_path / "imagery", progress=False)
+    assert len(files) == 4
+    for path in files:
+        if path.suffix == ".tif":
+            with rasterio.open(path) as picture:
+                assert picture.count == 4  # red, green, blue and what was bought
+    assert order.id in client.orders().index
+
+
+def _corners(captures: gpd.GeoDataFrame) -> shapely.MultiPolygon:
+    """Return a small square at a point inside each footprint, so that whole scenes need not be paid for."""
+    points = [shapely.get_parts(split_at_antimeridian(shape))[0].representative_point() for shape in captures.geometry]
+    return shapely.union_all([shapely.box(p.x - 0.05, p.y - 0.05, p.x + 0.05, p.y + 0.05) for p in points])
+
+
+def test_search_is_the_same_by_pages_and_by_stream(client: scenecart.Client):
+    """A search with a limit pages, one without streams; the captures are the same."""
+    asked = {"collections": ["aurora-50cm", "aurora-30cm"], "bbox": (150, -35, 153, -32)}
+    everything = client.search("aurora", **asked)
+    first = client.search("aurora", **asked, limit=len(everything))
+    pd.testing.assert_frame_equal(first, everything)
+    batches = list(client.search_stream("aurora", **asked, batch_size=50))
+    assert [len(batch) for batch in batches[:-1]] == [50] * (len(batches) - 1)
+    assert [name for batch in batches for name in batch["id"]] == everything["id"].tolist()
+
+
+def test_a_broken_stream_is_an_error_with_what_arrived(client: scenecart.Client, running: Sandbox):
+    """A stream that is cut raises, and what had arrived is not lost."""
+    running.faults.add("cut", times=10, operation="catalog.search_stream")
+    with pytest.raises(scenecart.ScenecartError) as caught:
+        client.search("aurora", collections="aurora-50cm")
+    assert isinstance(caught.value.captures, gpd.GeoDataFrame)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("garbage", "ServiceError"),
+        ("empty", "ServiceError"),
+        ("500", "ServiceError"),
+        ("503", "ServiceError"),
+        ("429", "RateLimited"),
+        ("drop-before", "ConnectionFailed"),
+    ],
+)
+def test_a_service_that_fails_is_a_typed_error(running: Sandbox, tmp_path: Path, kind: str, error: str):
+    """HTML, nothing, server faults and lost connections each give their own clear error after a bounded number of tries."""
+    with running.client("analyst", home=tmp_path, **FAST) as client:
+        running.faults.add(kind, times=1_000, operation="catalog.search")
+        try:
+            with pytest.raises(getattr(scenecart, error)):
+                client.search("aurora", collections="aurora-50cm", limit=1)
+        finally:
+            running.faults.clear()
+
+
+def test_an_expired_token_is_renewed(client: scenecart.Client, running: Sandbox):
+    """A token that the service no longer takes is renewed once, unseen."""
+    client.orders()
+    running.faults.add("expire-token", operation="orders.list")
+    client.orders()
+
+
+def test_a_token_that_cannot_be_renewed_says_so(running: Sandbox, tmp_path: Path):
+    """A wrong bearer token is an authentication error, and the token is not in it."""
+    with scenecart.connect(base_url=running.url, token="not-a-token-at-all", home=tmp_path) as client:
+        with pytest.raises(scenecart.AuthenticationError) as caught:
+            client.orders()
+        assert "not-a-token-at-all" not in f"{caught.value!r} {caught.value}"
+
+
+def test_an_unknown_host_is_not_found(client: scenecart.Client):
+    """A host that does not exist is NotFound, with the service's own words."""
+    with pytest.raises(scenecart.NotFound, match="aurora, lumen, openterra"):
+        client.search("auroa", collections="aurora-50cm")
+
+
+def test_an_api_key_cannot_place(running: Sandbox, tmp_path: Path):
+    """An API key estimates and is refused when placing, with the scope that is missing; nothing is ordered."""
+    with running.client("robot", home=tmp_path) as robot:
+        estimate = robot.cart(choose(robot), aoi=HARBOUR).estimate()
+        count = len(robot.orders())
+        with pytest.raises(scenecart.PermissionDenied, match="orders:write"):
+            estimate.place()
+        assert len(robot.orders()) == count
+
+
+def test_too_few_credits_is_its_own_error(running: Sandbox, tmp_path: Path):
+    """Without enough credits the error carries what is needed and what is there."""
+    with running.client("broke", home=tmp_path) as broke:
+        estimate = broke.cart(choose(broke), aoi=HARBOUR).estimate()
+        with pytest.raises(scenecart.InsufficientCredits) as caught:
+            estimate.place()
+        assert (caught.value.required_credits, caught.value.balance_credits) == (estimate.total_credits, 10)
+        assert not caught.value.money_may_have_moved
+
+
+def test_a_lost_answer_buys_once(client: scenecart.Client, running: Sandbox):
+    """When the order was taken and the answer lost, the same key finds it: one order, paid once."""
+    estimate = client.cart(choose(client, months="2023-07/2023-12"), aoi=HARBOUR).estimate()
+    known, before = len(client.orders()), client.balance()["balance_credits"]
+    running.faults.add("drop-after", operation="orders.archive.place")
+    order = estimate.place()
+    assert len(client.orders()) == known + 1
+    assert before - client.balance()["balance_credits"] == estimate.total_credits
+    assert client.placements().iloc[-1]["order_id"] == order.id
+
+
+def test_a_restart_buys_nothing_twice(running: Sandbox, tmp_path: Path):
+    """The same cart placed from another process gives the order that exists."""
+    principal = running.principals["analyst"]
+    script = textwrap.dedent(f"""
+        import scenecart
+        client = scenecart.connect(base_url={running.url!r}, username={principal["username"]!r}, password={principal["password"]!r},
+                                   project={principal["project"]!r}, home={str(tmp_path / "home")!r})
+        found = client.search("aurora", collections="aurora-50cm", aoi={HARBOUR!r}, datetime="2024-07/2024-12", limit=2)
+        print(client.cart(found, aoi={HARBOUR!r}).estimate().place().id)
+    """)
+    orders = {
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()[-1]
+        for _ in range(2)
+    }
+    assert len(orders) == 1
+
+
+def test_the_sandbox_is_one_for_a_process():
+    """`connect("sandbox")` starts one server for the process, and needs no account."""
+    with scenecart.connect("sandbox") as first, scenecart.connect("sandbox") as second:
+        assert first.base_url == second.base_url
+        assert first.balance()["balance_credits"] == 5_000_000
+
+
+@pytest.mark.parametrize("folder", ["pgstac-naip", "antimeridian", "stactools-sentinel2", "stactools-landsat", "ext-sar"])
+def test_real_captures_are_bought_and_delivered(shared_data: Path, tmp_path: Path, folder: str):
+    """Captures of real catalogs, over the antimeridian and near the poles too, go the whole way to verified imagery."""
+    with Sandbox(items=shared_data / folder, pace="instant") as box, box.client(home=tmp_path / "home") as client:
+        found = client.search("archive", collections=box.hosts["archive"])
+        usable = found[found["orderable"]].drop_duplicates("id").head(12)
+        estimate = client.cart(usable, aoi=_corners(usable)).estimate()
+        estimate = estimate if estimate.is_complete else estimate.priced_cart().estimate()
+        order = estimate.place().wait(timeout=60, progress=False)
+        assert len(order.items()) == len(estimate.cart)
+        files = order.download(tmp_path / "imagery", progress=False)
+        assert len(files) == 2 * len(estimate.cart)
