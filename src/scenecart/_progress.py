@@ -75,7 +75,11 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
         disable=_in_notebook() and importlib.util.find_spec("ipywidgets") is None,
     )
     with progress:
-        yield Bar(progress, label, total)
+        try:
+            yield Bar(progress, label, total)
+        finally:
+            # in a notebook rich leaves the last state undrawn
+            progress.refresh()
 
 
 def _in_notebook() -> bool:
