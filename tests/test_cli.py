@@ -58,7 +58,7 @@ def test_search_then_estimate_then_report(running: Sandbox, tmp_path: Path):
     assert "3 captures" in searched.stdout
     found = gpd.read_parquet(tmp_path / "found.parquet")
     assert len(found) == 3
-    harbour = '{"type":"Polygon","coordinates":[[[151.18,-33.99],[151.24,-33.99],[151.24,-33.94],[151.18,-33.99]]]}'
+    harbour = "POLYGON ((151 -34.1, 151.4 -34.1, 151.4 -33.8, 151 -33.8, 151 -34.1))"
     priced = run("estimate", "found.parquet", "--aoi", harbour, "--report", "quote.html", box=running, cwd=tmp_path)
     assert priced.returncode == 0, priced.stderr
     assert "Total" in priced.stdout

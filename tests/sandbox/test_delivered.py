@@ -110,10 +110,10 @@ def test_provenance_leads_from_item_to_order_to_capture(delivered: Any):
     caller, order, items = delivered
     name = items[0]["id"]
     up = caller.op("provenance.get", {"entity_type": "item", "entity_id": name, "direction": "up"}).json()
-    steps = [(edge["from_type"], edge["to_type"], edge["to_id"]) for edge in up["edges"]]
+    steps = [(edge["src_type"], edge["dst_type"], edge["dst_id"]) for edge in up["edges"]]
     assert steps == [("item", "order", order), ("order", "capture", "first")]
     down = caller.op("provenance.get", {"entity_type": "order", "entity_id": order, "direction": "down"}).json()
-    assert {edge["from_id"] for edge in down["edges"]} == {item["id"] for item in items}
+    assert {edge["src_id"] for edge in down["edges"]} == {item["id"] for item in items}
 
 
 def test_pystac_client_opens_the_stac_api(delivered: Any, box: Sandbox):

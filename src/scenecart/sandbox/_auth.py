@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import threading
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from scenecart.sandbox._devices import DEVICE_GRANT, Devices, digest, oauth_problem
+from scenecart.sandbox._ledger import move
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ _LONG_SECONDS = 30 * 24 * 3_600
 _WINDOW_SECONDS = 60
 _READS = ["catalog:read", "orders:read", "items:read", "provenance:read", "billing:read"]
 
-# name, organization, billing mode, credits to start with, scopes of the user (None: an API key only)
-_PRINCIPALS: list[tuple[str, str, str, int, list[str] | None]] = [
-    ("analyst", "harbour-watch", "credit", 5_000_000, ["*"]),
-    ("broke", "small-change", "credit", 10, ["*"]),
-    ("other", "elsewhere", "credit", 5_000_000, ["*"]),
-    ("robot", "harbour-watch", "credit", 0, None),
+# name, organization, billing mode, its card, credits to start with, scopes of the user (None: an API key only)
+_PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
+    ("analyst", "harbour-watch", "credit", None, 5_000_000, ["*"]),
+    ("broke", "small-change", "credit", None, 10, ["*"]),
+    ("card", "pay-as-you-go", "card", "good", 0, ["*"]),
+    ("declined", "maxed-out", "card", "declined", 0, ["*"]),
+    ("secure", "careful-bank", "card", "secure", 0, ["*"]),
+    ("enterprise", "big-survey", "enterprise", None, 0, ["*"]),
+    ("other", "elsewhere", "credit", None, 5_000_000, ["*"]),
+    ("robot", "harbour-watch", "credit", None, 0, None),
 ]
 
 
@@ -39,10 +44,12 @@ class Caller:
     """Whoever is asking, and what they may do."""
 
     name: str
+    subject: str
     organization: str
     project: str
     billing_mode: str
     scopes: tuple[str, ...]
+    by_key: bool
 
     def may(self, scope: str) -> bool:
         """Tell whether a scope is held, exactly or by wildcard."""
@@ -58,6 +65,7 @@ class Doorkeeper:
         self._clock = clock
         self.token_seconds = 300
         self.limits: dict[str, int] | None = {"calls": 600, "places": 60}
+        self.devices = Devices(storage, clock)
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
         self._lock = threading.Lock()
         if storage.is_new:
@@ -77,6 +85,17 @@ class Doorkeeper:
             }
             for row in rows
         }
+
+    def names(self, *, users: bool = False) -> list[str]:
+        """Return the names of everyone, or of those who can sign in as a user."""
+        where = "WHERE username IS NOT NULL" if users else ""
+        rows = self._storage.read.execute(f"SELECT name FROM principal {where} ORDER BY name")  # noqa: S608  # fixed parts
+        return [str(row["name"]) for row in rows]
+
+    def organization(self, name: str) -> str | None:
+        """Return the organization of a principal, or None for one that does not exist."""
+        row = self._row("name = ?", name)
+        return None if row is None else str(row["organization"])
 
     def token(self, name: str, seconds: float | None = None) -> str:
         """Return a fresh token of a user."""
@@ -103,10 +122,18 @@ class Doorkeeper:
             row = self._row("api_key = ?", fields.get("client_secret"))
             if row is None:
                 raise oauth_problem(401, "invalid_client", "the API key is not known")
-            return self._answer(row, json.loads(row["key_scopes"]), refreshable=False)
+            return self._answer(row, json.loads(row["key_scopes"]), refreshable=False, kind="api_key")
         if kind == "refresh_token":
             return self._refresh(fields.get("refresh_token", ""))
-        raise oauth_problem(400, "unsupported_grant_type", "use client_credentials, password or refresh_token")
+        if kind == DEVICE_GRANT:
+            row = self.devices.redeem(fields.get("device_code", ""), fields.get("code_verifier", ""))
+            return self._answer(self._row("name = ?", row["principal"]), ["*"], refreshable=True)
+        raise oauth_problem(400, "unsupported_grant_type", f"use client_credentials, password, refresh_token or {DEVICE_GRANT}")
+
+    def sign_out(self, fields: dict[str, str]) -> None:
+        """Forget a refresh token."""
+        with self._storage.write() as database:
+            database.execute("DELETE FROM refresh_token WHERE digest = ?", (digest(fields.get("refresh_token", "")),))
 
     def recognise(self, authorization: str | None, key: str | None) -> Caller:
         """Return whoever a request comes from.
@@ -124,7 +151,7 @@ class Doorkeeper:
             row = self._row("api_key = ?", credential)
             if row is None:
                 raise _unauthorized("the API key is not known")
-            return self._caller(row, json.loads(row["key_scopes"]))
+            return self._caller(row, json.loads(row["key_scopes"]), by_key=True)
         try:
             claims = jwt.decode(credential, self._secret, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
         except jwt.PyJWTError:
@@ -134,7 +161,7 @@ class Doorkeeper:
         row = self._row("name = ?", claims.get("principal"))
         if row is None:
             raise _unauthorized("the token is not valid")
-        return self._caller(row, str(claims.get("scope", "")).split())
+        return self._caller(row, str(claims.get("scope", "")).split(), by_key=claims.get("principal_type") == "api_key")
 
     def count(self, caller: Caller, kind: str) -> None:
         """Count a call; refuse it beyond the limit of its minute.
@@ -159,16 +186,16 @@ class Doorkeeper:
     def _refresh(self, token: str) -> dict[str, Any]:
         with self._storage.write() as database:
             found = database.execute(
-                "DELETE FROM refresh_token WHERE digest = ? RETURNING principal, expires", (_digest(token),)
+                "DELETE FROM refresh_token WHERE digest = ? RETURNING principal, expires", (digest(token),)
             ).fetchone()
         if found is None or found["expires"] <= self._clock():
             raise oauth_problem(400, "invalid_grant", "the refresh token was used, has expired or is not known")
         row = self._row("name = ?", found["principal"])
         return self._answer(row, json.loads(row["scopes"]), refreshable=True)
 
-    def _answer(self, row: Any, scopes: list[str], *, refreshable: bool) -> dict[str, Any]:
+    def _answer(self, row: Any, scopes: list[str], *, refreshable: bool, kind: str = "user") -> dict[str, Any]:
         answer = {
-            "access_token": self._issue(row, scopes, self.token_seconds),
+            "access_token": self._issue(row, scopes, self.token_seconds, kind),
             "token_type": "Bearer",
             "expires_in": self.token_seconds,
             "scope": " ".join(scopes),
@@ -177,15 +204,16 @@ class Doorkeeper:
             token = secrets.token_urlsafe(32)
             expires = self._clock() + _REFRESH_SECONDS
             with self._storage.write() as database:
-                database.execute("INSERT INTO refresh_token VALUES (?, ?, ?)", (_digest(token), row["name"], expires))
+                database.execute("INSERT INTO refresh_token VALUES (?, ?, ?)", (digest(token), row["name"], expires))
             answer |= {"refresh_token": token, "refresh_expires_in": _REFRESH_SECONDS}
         return answer
 
-    def _issue(self, row: Any, scopes: list[str], seconds: float) -> str:
+    def _issue(self, row: Any, scopes: list[str], seconds: float, kind: str = "user") -> str:
         now = self._clock()
         claims = {
-            "sub": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{row['organization']}/{row['name']}")),
+            "sub": row["subject"],
             "principal": row["name"],
+            "principal_type": kind,
             "scope": " ".join(scopes),
             "iat": int(now),
             "exp": now + seconds,
@@ -196,9 +224,10 @@ class Doorkeeper:
     def _row(self, where: str, value: object) -> Any:
         return self._storage.read.execute(f"SELECT * FROM principal WHERE {where}", (value,)).fetchone()  # noqa: S608  # conditions of this file
 
-    def _caller(self, row: Any, scopes: list[str]) -> Caller:
+    def _caller(self, row: Any, scopes: list[str], *, by_key: bool) -> Caller:
         mode = self._storage.read.execute("SELECT billing_mode FROM organization WHERE id = ?", (row["organization"],)).fetchone()
-        return Caller(row["name"], row["organization"], row["project"], mode["billing_mode"], tuple(scopes))
+        who = row["name"], row["subject"], row["organization"], row["project"]
+        return Caller(*who, mode["billing_mode"], tuple(scopes), by_key)
 
     def _introduce(self) -> None:
         """Make the organizations, their projects and people. Ids and secrets differ in every new database."""
@@ -206,27 +235,24 @@ class Doorkeeper:
         with self._storage.write() as database:
             database.execute("INSERT INTO setting VALUES ('signing-secret', ?)", (secrets.token_hex(32),))
             database.execute("INSERT INTO setting VALUES ('file-secret', ?)", (secrets.token_hex(32),))
-            for name, organization, mode, balance, scopes in _PRINCIPALS:
+            for name, organization, mode, card, balance, scopes in _PRINCIPALS:
                 if organization not in organizations:
                     ids = str(uuid.uuid4()), str(uuid.uuid4())
                     organizations[organization] = ids
-                    database.execute("INSERT INTO organization VALUES (?, ?, ?)", (ids[0], organization, mode))
+                    database.execute("INSERT INTO organization VALUES (?, ?, ?, ?)", (ids[0], organization, mode, card))
                     database.execute("INSERT INTO project VALUES (?, ?)", (ids[1], ids[0]))
                     for kind in ("issued", "available", "reserved", "income"):
                         database.execute("INSERT INTO account (organization, kind) VALUES (?, ?)", (ids[0], kind))
-                    database.execute(
-                        "INSERT INTO transfer (kind, source, target, credits, created) SELECT 'top-up', a.id, b.id, ?, ?"
-                        " FROM account a, account b WHERE a.organization = ? AND b.organization = ?"
-                        " AND a.kind = 'issued' AND b.kind = 'available'",
-                        (balance, self._clock(), ids[0], ids[0]),
-                    )
+                    if balance:
+                        move(database, "top-up", ids[0], None, balance, self._clock())
                 username = None if scopes is None else f"{name}@{organization}.example"
                 password = None if scopes is None else secrets.token_urlsafe(12)
                 key = KEY_PREFIX + secrets.token_urlsafe(24)
                 database.execute(
-                    "INSERT INTO principal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO principal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         name,
+                        str(uuid.uuid4()),
                         *organizations[organization],
                         username,
                         password,
@@ -237,16 +263,5 @@ class Doorkeeper:
                 )
 
 
-def oauth_problem(status: int, error: str, description: str) -> Problem:
-    """Return a problem in the form of the token endpoint."""
-    problem = Problem(status, description)
-    problem.document = {"error": error, "error_description": description}
-    return problem
-
-
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

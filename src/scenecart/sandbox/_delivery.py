@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import itertools
 import json
 import threading
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from scenecart.sandbox._auth import Caller
     from scenecart.sandbox._catalog import Catalog
+    from scenecart.sandbox._inputs import Provenance
     from scenecart.sandbox._orders import Orders
     from scenecart.sandbox._storage import Storage
 
@@ -64,26 +64,23 @@ class Delivery:
         if self._thread.is_alive():
             self._thread.join(30)
 
-    def items(self, caller: Caller, body: Any) -> dict[str, Any]:
+    def items(self, caller: Caller, order_id: str) -> dict[str, Any]:
         """Return an order's items."""
-        order = self._orders.get(caller, body)
+        order = self._orders.row(caller, order_id)
         rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],))
         return {"type": "FeatureCollection", "features": [self.item(row) for row in rows]}
 
-    def item_of(self, caller: Caller, body: Any) -> dict[str, Any]:
-        """Return one item."""
-        item = self.item(self._row(caller, body))
-        base = body.get("base_url")
-        if isinstance(base, str) and base:
-            item = json.loads(json.dumps(item).replace(self._catalog.url, base.rstrip("/")))
-        return item
+    def item_of(self, caller: Caller, item_id: str, base_url: str | None = None) -> dict[str, Any]:
+        """Return one item, with addresses under another base where one is given."""
+        item = self.item(self._row(caller, item_id))
+        return replace_base(item, self._catalog.url, base_url)
 
     def item(self, row: Any) -> dict[str, Any]:
         """Return an item as STAC, with this server's addresses."""
         item: dict[str, Any] = json.loads(row["body"])
         url = self._catalog.url
         for key, asset in item["assets"].items():
-            asset["href"] = f"{url}/v1/op/items.asset.download?" + urlencode({"item_id": item["id"], "asset_id": key})
+            asset["href"] = f"{url}/v2/assets/{quote(item['id'], safe='')}/{key}"
         collection = f"{url}/stac/collections/{quote(item['collection'])}"
         item["links"] = [
             {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{quote(item['id'])}"},
@@ -94,10 +91,10 @@ class Delivery:
         ]
         return item
 
-    def signed(self, caller: Caller, body: Any) -> dict[str, Any]:
+    def signed(self, caller: Caller, item_id: str, asset_id: str) -> dict[str, Any]:
         """Return an address that opens one file for a while."""
-        item = json.loads(self._row(caller, body)["body"])
-        asset = item["assets"].get(body.get("asset_id"))
+        item = json.loads(self._row(caller, item_id)["body"])
+        asset = item["assets"].get(asset_id)
         if asset is None:
             raise Problem(404, "the item has no such asset")
         path = asset["href"]
@@ -123,45 +120,55 @@ class Delivery:
             raise Problem(404, "there is no such file")
         return found
 
-    def provenance(self, caller: Caller, body: Any) -> dict[str, Any]:
-        """Return where an item came from, or what came of an order."""
-        kind, name = body.get("entity_type"), body.get("entity_id")
-        direction = body.get("direction", "up")
-        if direction not in {"up", "down", "both"}:
-            raise Invalid(("direction", "up, down or both"))
-        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}.get(str(kind))
-        if where is None or not isinstance(name, str):
-            raise Invalid(("entity_type", "item, order or capture, with its entity_id"))
+    def provenance(self, caller: Caller, asked: Provenance) -> dict[str, Any]:
+        """Return where an item came from, or what came of an order or a capture."""
+        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}.get(asked.entity_type)
+        if where is None:
+            raise Invalid(("entity_type", "item, order or capture"))
         rows = self._storage.read.execute(
             f"SELECT * FROM item WHERE {where} AND organization = ? ORDER BY number",  # noqa: S608  # conditions above
-            (name, caller.organization),
+            (asked.entity_id, caller.organization),
         ).fetchall()
-        if not rows:
+        if not rows and not self._is_known(caller, asked):
             raise Problem(404, "there is no such entity")
-        nodes: dict[tuple[str, str], None] = {(str(kind), name): None}
-        edges: list[dict[str, str]] = []
-        steps = ("item", "order", "capture")
+        root = (asked.entity_type, asked.entity_id)
+        nodes = {root: 0}
+        edges: dict[tuple[tuple[str, str], tuple[str, str]], int] = {}
         for row in rows:
             chain = [("item", row["id"]), ("order", row["order"]), ("capture", row["capture"])]
-            for (child, child_id), (parent, parent_id) in itertools.pairwise(chain):
-                upward = steps.index(child) >= steps.index(str(kind))
-                if direction == "both" or (direction == "up") == upward:
-                    nodes |= {(child, child_id): None, (parent, parent_id): None}
-                    edge = {
-                        "from_type": child,
-                        "from_id": child_id,
-                        "to_type": parent,
-                        "to_id": parent_id,
-                        "relation": "derived_from",
-                    }
-                    if edge not in edges:
-                        edges.append(edge)
+            start = [kind for kind, _ in chain].index(asked.entity_type)
+            steps = [(n, n - start + 1) for n in range(start, len(chain) - 1)] if asked.direction != "down" else []
+            steps += [(n, start - n) for n in range(start)] if asked.direction != "up" else []
+            for number, depth in steps:
+                if depth <= asked.max_depth:
+                    further = chain[number + 1] if number >= start else chain[number]
+                    nodes.setdefault(further, depth)
+                    edges.setdefault((chain[number], chain[number + 1]), depth)
         return {
-            "root": {"type": str(kind), "id": name},
-            "direction": direction,
-            "nodes": [{"type": node, "id": identity} for node, identity in nodes],
-            "edges": edges,
+            "root": {"entity_type": root[0], "entity_id": root[1]},
+            "direction": asked.direction,
+            "nodes": [{"entity_type": kind, "entity_id": name, "depth": depth} for (kind, name), depth in nodes.items()],
+            "edges": [
+                {
+                    "depth": depth,
+                    "src_type": source[0],
+                    "src_id": source[1],
+                    "dst_type": target[0],
+                    "dst_id": target[1],
+                    "relation": "derived_from",
+                }
+                for (source, target), depth in edges.items()
+            ],
         }
+
+    def _is_known(self, caller: Caller, asked: Provenance) -> bool:
+        """Tell whether there is such an order or capture, though nothing came of it yet."""
+        if asked.entity_type == "capture":
+            return self._catalog.capture(None, None, asked.entity_id) is not None
+        found = self._storage.read.execute(
+            'SELECT 1 FROM "order" WHERE id = ? AND organization = ?', (asked.entity_id, caller.organization)
+        )
+        return found.fetchone() is not None
 
     def quicklook(self, host: str, name: str, side: int) -> bytes:
         """Return a small picture of a capture."""
@@ -187,7 +194,10 @@ class Delivery:
         made = []
         for number, capture in enumerate(captures, 1):
             row = self._catalog.capture(capture["host_name"], capture["collection"], capture["id"])
-            properties = json.loads(row["body"]).get("properties") or {}
+            if row is None:
+                self._fail(order, f"the archive no longer holds {capture['id']}")
+                return
+            properties = self._catalog.properties(row)
             if properties.get("sandbox:fails"):
                 self._fail(order, f"the archive no longer holds {capture['id']}")
                 return
@@ -263,12 +273,9 @@ class Delivery:
         owner = (order["organization"], order["project"], order["id"])
         return item_id, *owner, capture["id"], row["begins"], shapely.to_wkb(ground), json.dumps(item)
 
-    def _row(self, caller: Caller, body: Any) -> Any:
-        name = body.get("item_id") if isinstance(body, dict) else None
-        if not isinstance(name, str):
-            raise Invalid(("item_id", "the item's id"))
+    def _row(self, caller: Caller, item_id: str) -> Any:
         row = self._storage.read.execute(
-            "SELECT * FROM item WHERE id = ? AND organization = ?", (name, caller.organization)
+            "SELECT * FROM item WHERE id = ? AND organization = ?", (item_id, caller.organization)
         ).fetchone()
         if row is None:
             raise Problem(404, "there is no such item")
@@ -276,6 +283,14 @@ class Delivery:
 
     def _sign(self, path: str, expires: int) -> str:
         return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def replace_base(document: dict[str, Any], url: str, base_url: str | None) -> dict[str, Any]:
+    """Return a document with this server's addresses put under another base."""
+    if not base_url:
+        return document
+    moved: dict[str, Any] = json.loads(json.dumps(document).replace(url, base_url.rstrip("/")))
+    return moved
 
 
 def _file(root: Path, path: Path) -> dict[str, Any]:

@@ -62,3 +62,25 @@ class Faults:
                     fault.times -= 1
                     return fault
         return None
+
+
+def fault_of(header: str | None) -> Fault | None:
+    """Read what a request asks to go wrong with itself: a kind, then options such as ``stall; seconds=2``.
+
+    Raises
+    ------
+    SandboxError
+        If there is no such fault.
+    """
+    if header is None:
+        return None
+    kind, *options = (part.strip() for part in header.split(";"))
+    if kind not in KINDS:
+        raise SandboxError(f"There is no fault {kind[:40]!r}; there are {', '.join(KINDS)}.")
+    found: dict[str, Any] = {}
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in {"seconds", "retry_after"} or not value.replace(".", "", 1).isdecimal():
+            raise SandboxError("The options of a fault are seconds=… and retry_after=….")
+        found[name] = value
+    return Fault(kind, 1, None, found)

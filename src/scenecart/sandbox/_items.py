@@ -6,15 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import shapely
+
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox._shapes import POLYGONAL, Unusable, read_shape
+from scenecart.sandbox._shapes import Unusable, bbox, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# host, collection, id, begin, end (seconds since 1970), cloud cover (per cent), shape, feature
-Row = tuple[str, str, str | None, float, float, float | None, Any, dict[str, Any]]
+# host, collection, id, begin, end (seconds since 1970), cloud cover (per cent), west, south, east, north, shape (WKB), feature
+Row = tuple[Any, ...]
 
 HOST = "archive"
 _NO_COLLECTION = "uncollected"
@@ -122,7 +124,8 @@ def _row(feature: dict[str, Any]) -> Row:
         begins,
         max(begins, _time(properties.get("end_datetime")) or begins),
         float(cloud) if isinstance(cloud, int | float) and not isinstance(cloud, bool) else None,
-        shape if shape is not None and (shape.geom_type in POLYGONAL or not shape.is_empty) else None,
+        *(bbox(shape) if shape is not None else (None,) * 4),
+        shapely.to_wkb(shape) if shape is not None else None,
         feature,
     )
 

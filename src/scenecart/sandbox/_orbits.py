@@ -1,7 +1,7 @@
 """Captures of invented satellites, by simple orbital mechanics: the same seed gives the same captures.
 
 A satellite on a circular, sun-synchronous orbit crosses each latitude once on its descending pass; where, follows from the
-inclination, the orbit's precession and the Earth's rotation. A target within reach of that pass may be imaged, with the
+inclination, the orbit's precession and the Earth's rotation. A place within reach of that pass may be imaged, with the
 off-nadir angle its distance asks for. Source: D. A. Vallado, Fundamentals of Astrodynamics, chapters 9 and 11.
 """
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
-
-    from scenecart.sandbox._items import Row
 
     Numbers = NDArray[np.float64]
 
-BEGIN = datetime(2023, 7, 1, tzinfo=UTC).timestamp()
+BEGIN = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
+COUNT = 240_000
 _MU, _RADIUS, _J2 = 398_600.4418, 6_378.137, 1.08262668e-3  # km³/s², km, none
 _SUN_RATE = 2 * np.pi / 365.2422 / 86_400  # radians a second
 _KM_PER_DEGREE = 111.32
+_HINTERLAND_KM = (60.0, 190.0)
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Satellite:
     instrument: str
     radar: bool = False
     least_off_nadir: float = 0.0
+
+    @property
+    def platform(self) -> str:
+        """The name as STAC has it."""
+        return self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -74,17 +79,19 @@ SATELLITES = (
     Satellite("lumen", "lumen-spot", "Lumen-1", 514, 6.0, 10.0, 10.0, 1.0, 45.0, 0.07, "LX-SAR", radar=True, least_off_nadir=20.0),
     Satellite("openterra", "openterra-10m", "Terra-A", 786, 10.5, 180.0, 170.0, 10.0, 10.0, 0.30, "MSI"),
 )
+BY_PLATFORM = {satellite.platform: satellite for satellite in SATELLITES}
 
 PRODUCTS = (
-    Product("aurora", "aurora-50cm", 1_250, 1.0, 5_000, unites_one_date=True),
-    Product("aurora", "aurora-30cm", 2_200, 1.0, 8_000, unites_one_date=True),
-    Product("aurora", "aurora-legacy", 600, 1.0, 2_500, unites_one_date=True, retired=True),
-    Product("lumen", "lumen-spot", 900, 5.0, 10_000, unites_one_date=False),
+    Product("aurora", "aurora-50cm", 1_250, 0.1, 5_000, unites_one_date=True),
+    Product("aurora", "aurora-30cm", 2_200, 0.1, 8_000, unites_one_date=True),
+    Product("aurora", "aurora-legacy", 600, 0.1, 2_500, unites_one_date=True, retired=True),
+    Product("lumen", "lumen-spot", 900, 0.5, 10_000, unites_one_date=False),
     Product("openterra", "openterra-10m", 0, 0.0, 0, unites_one_date=True),
 )
+_RATES = {product.collection: product.credits_per_km2 for product in PRODUCTS}
 
 # Ports, cities and places where shapes are awkward: longitude and latitude in degrees.
-TARGETS = np.array([
+_PORTS = np.array([
     (151.21, -33.965), (151.23, -33.855), (4.10, 51.935), (4.48, 51.92), (103.75, 1.27), (121.80, 31.35), (114.20, 22.33),
     (139.80, 35.58), (129.05, 35.08), (55.05, 25.00), (9.95, 53.53), (4.30, 51.27), (-118.22, 33.74), (-74.05, 40.67),
     (-95.05, 29.70), (-46.30, -23.97), (31.02, -29.88), (18.43, -33.90), (32.33, 31.25), (29.00, 41.02), (23.62, 37.94),
@@ -109,140 +116,246 @@ TARGETS = np.array([
 ])  # fmt: skip
 
 
-def generate(seed: int) -> Iterator[Row]:
-    """Yield every capture."""
-    for number, satellite in enumerate(SATELLITES):
-        yield from _captures(satellite, np.random.Generator(np.random.PCG64([seed, number])))
+@dataclass(frozen=True)
+class Pass:
+    """Where and when a satellite is, on all its descending passes, ordered by the longitude at which they begin."""
+
+    satellite: Satellite
+    times: Numbers
+    longitudes: Numbers
+    inclination: float
+    period: float
 
 
-def passes(satellite: Satellite, lat: float) -> tuple[Numbers, Numbers, float]:
-    """Return when a satellite's descending passes cross a latitude, at what longitude, and their heading.
+def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
+    """Yield about so many captures as rows of the table, the newest first within a host.
 
-    Returns
-    -------
-    times, longitudes, heading
-        Seconds since 1970; degrees; degrees clockwise from north. Empty where the orbit does not reach.
+    Yields
+    ------
+    tuple
+        host, collection, id, begins, ends, cloud, west, south, east, north, shape (WKB), platform, gsd, off_nadir, azimuth,
+        sun_elevation, sun_azimuth.
     """
+    orbits = [_orbit(satellite) for satellite in SATELLITES]
+    batch = len(_PORTS)
+    rows: list[tuple[Any, ...]] = []
+    for ring in range(1_000):
+        places = _places(ring)
+        for number, orbit in enumerate(orbits):
+            random = np.random.Generator(np.random.PCG64([seed, number, ring]))
+            found = _captures(orbit, places, random)
+            rows += found
+        # the last ring is the one that reaches the count: the same count always gives the same captures
+        if len(rows) >= count or batch * ring > 50 * count:
+            break
+    rows.sort(key=lambda row: (row[0], -row[3], row[2]))
+    yield from rows
+
+
+def _places(ring: int) -> Numbers:
+    """Return longitudes and latitudes: the ports themselves, then places ever elsewhere around them."""
+    if ring == 0:
+        return _PORTS
+    near, far = _HINTERLAND_KM
+    angle = ring * _GOLDEN_ANGLE + np.arange(len(_PORTS))
+    distance = near + (far - near) * np.sqrt((ring * 0.618034 + 0.1) % 1)
+    lat = np.clip(_PORTS[:, 1] + distance * np.cos(angle) / _KM_PER_DEGREE, -80, 80)
+    lon = _PORTS[:, 0] + distance * np.sin(angle) / (_KM_PER_DEGREE * np.cos(np.radians(lat)))
+    return np.stack([(lon + 180) % 360 - 180, lat], axis=1)
+
+
+def _orbit(satellite: Satellite) -> Pass:
     axis = _RADIUS + satellite.altitude
     motion = np.sqrt(_MU / axis**3)
     oblateness = 1.5 * _J2 * (_RADIUS / axis) ** 2
-    inclination = np.arccos(-_SUN_RATE / (oblateness * motion))
-    ratio = np.sin(np.radians(lat)) / np.sin(inclination)
-    if abs(ratio) >= 1:
-        return np.empty(0), np.empty(0), 0.0
-    along = -np.arcsin(ratio)  # from the descending node, negative north of the equator
-    period = 2 * np.pi / (motion * (1 + oblateness * (3 - 4 * np.sin(inclination) ** 2)))
+    inclination = float(np.arccos(-_SUN_RATE / (oblateness * motion)))
+    period = float(2 * np.pi / (motion * (1 + oblateness * (3 - 4 * np.sin(inclination) ** 2))))
     nodes = BEGIN + np.arange((END - BEGIN) // period) * period
-    since_node = along / (2 * np.pi) * period
     # the node follows the mean sun: where it is crossed, it is always the same hour
-    at_node = 15.0 * (satellite.local_hour - nodes % 86_400 / 3_600)
-    turned = np.degrees(np.arctan2(np.cos(inclination) * np.sin(along), np.cos(along))) - 15.0 * since_node / 3_600
-    heading = 180 - np.degrees(np.arcsin(np.clip(np.cos(inclination) / np.cos(np.radians(lat)), -1, 1)))
-    return nodes + since_node, (at_node + turned + 180) % 360 - 180, float(heading)
+    longitudes = 15.0 * (satellite.local_hour - nodes % 86_400 / 3_600) % 360
+    order = np.argsort(longitudes, kind="stable")
+    return Pass(satellite, nodes[order], longitudes[order], inclination, period)
 
 
-def _captures(satellite: Satellite, random: np.random.Generator) -> Iterator[Row]:
-    for lon, lat in TARGETS:
-        times, ground, heading = passes(satellite, lat)
-        east = ((lon - ground + 180) % 360 - 180) * _KM_PER_DEGREE * np.cos(np.radians(lat))
-        across = east * np.cos(np.radians(heading - 180))
-        off_nadir = np.degrees(np.arctan2(across, satellite.altitude))
-        chosen = (np.abs(off_nadir) <= satellite.reach) & (np.abs(off_nadir) >= satellite.least_off_nadir)
-        chosen &= random.random(len(times)) < satellite.share
-        times, off_nadir = np.round(times[chosen], 3), off_nadir[chosen]
-        draws = random.random((len(times), 5))
-        rings = _rings(satellite, (lon, lat), heading, off_nadir, draws)
-        shapes = np.atleast_1d(np.asarray(shapely.polygons(rings)))
-        for time, angle, drawn, shape, ring in zip(times, off_nadir, draws, shapes, rings, strict=True):
-            yield _capture(satellite, (lon, lat), float(time), float(angle), heading, drawn.tolist(), shape, ring.tolist())
+def _captures(orbit: Pass, places: Numbers, random: np.random.Generator) -> list[tuple[Any, ...]]:
+    satellite = orbit.satellite
+    lon, lat = places.T
+    ratio = np.sin(np.radians(lat)) / np.sin(orbit.inclination)
+    reached = np.abs(ratio) < 1
+    along = -np.arcsin(np.where(reached, ratio, 0.0))  # from the descending node, negative north of the equator
+    later = along / (2 * np.pi) * orbit.period
+    turned = np.degrees(np.arctan2(np.cos(orbit.inclination) * np.sin(along), np.cos(along))) - 15.0 * later / 3_600
+    heading = 180 - np.degrees(np.arcsin(np.clip(np.cos(orbit.inclination) / np.cos(np.radians(lat)), -1, 1)))
+    km_east = _KM_PER_DEGREE * np.cos(np.radians(lat)) * np.cos(np.radians(heading - 180))
+    within = satellite.altitude * math.tan(math.radians(satellite.reach)) / np.maximum(1e-6, km_east)
+    place, index, apart = [], [], []
+    for number in np.flatnonzero(reached):
+        width = min(float(within[number]), 179.9)
+        middle = (lon[number] - turned[number]) % 360
+        for shift in (-360.0, 0.0, 360.0):
+            low, high = np.searchsorted(orbit.longitudes, [middle + shift - width, middle + shift + width])
+            found = np.arange(low, high)
+            found = found[random.random(len(found)) < satellite.share]
+            place.append(np.full(len(found), number))
+            index.append(found)
+            apart.append(middle + shift - orbit.longitudes[found])
+    places_of, passes, degrees = np.concatenate(place), np.concatenate(index), np.concatenate(apart)
+    off_nadir = np.degrees(np.arctan2(degrees * km_east[places_of], satellite.altitude))
+    kept = np.abs(off_nadir) >= satellite.least_off_nadir
+    places_of, passes, off_nadir = places_of[kept], passes[kept], off_nadir[kept]
+    times = np.round(orbit.times[passes] + later[places_of], 3)
+    return _rows(satellite, lon[places_of], lat[places_of], heading[places_of], times, off_nadir, random.random((len(times), 4)))
 
 
-def _capture(  # noqa: PLR0917  # what one pass gives
-    satellite: Satellite,
-    target: tuple[float, float],
-    time: float,
-    off_nadir: float,
-    heading: float,
-    draws: list[float],
-    shape: BaseGeometry,
-    ring: list[list[float]],
-) -> Row:
-    lon, lat = target
-    stretch = 1 / math.cos(math.radians(off_nadir))
-    cloud = None if satellite.radar else _cloud(lat, draws[3])
-    geometry: dict[str, Any] = {"type": "Polygon", "coordinates": [ring]}
-    if max(abs(x) for x, _ in ring) > 180:  # noqa: PLR2004  # the antimeridian
-        shape = split(shape)
+def _rows(  # noqa: PLR0917  # what passes give
+    satellite: Satellite, lon: Numbers, lat: Numbers, heading: Numbers, times: Numbers, off_nadir: Numbers, draws: Numbers
+) -> list[tuple[Any, ...]]:
+    count = len(times)
+    rings = _rings(satellite, lon, lat, heading, off_nadir, draws)
+    shapes = np.atleast_1d(np.asarray(shapely.polygons(rings)))
+    bounds = shapely.bounds(shapes)
+    for number in np.flatnonzero(np.abs(bounds[:, [0, 2]]).max(axis=1) > 180):  # noqa: PLR2004  # the antimeridian
+        shapes[number] = split(shapes[number])
+        bounds[number] = bbox(shapes[number])
+    stamps = np.datetime_as_string((times * 1000).astype("datetime64[ms]"), unit="s")
+    prefix = satellite.name.replace("-", "").upper()
+    names = [
+        f"{prefix}_{stamp.replace('-', '').replace(':', '')}_{'N' if y >= 0 else 'S'}{abs(y) * 100:04.0f}"
+        f"{'E' if x >= 0 else 'W'}{abs(x) * 100:05.0f}"
+        for stamp, x, y in zip(stamps.tolist(), lon.tolist(), lat.tolist(), strict=True)
+    ]
+    nothing = [None] * count
+    clouds = nothing if satellite.radar else _cloud(lat, draws[:, 3]).tolist()
+    elevation, azimuth = (nothing, nothing) if satellite.radar else (numbers.tolist() for numbers in _sun(lat, lon, times))
+    return list(
+        zip(
+            [satellite.host] * count,
+            [satellite.collection] * count,
+            names,
+            times.tolist(),
+            times.tolist(),
+            clouds,
+            *bounds.T.tolist(),
+            shapely.to_wkb(shapes).tolist(),
+            [satellite.platform] * count,
+            np.round(satellite.gsd / np.cos(np.radians(off_nadir)) ** 2, 2).tolist(),
+            np.round(np.abs(off_nadir), 2).tolist(),
+            np.round((heading + np.where(off_nadir > 0, 90, 270)) % 360, 1).tolist(),
+            elevation,
+            azimuth,
+            strict=True,
+        )
+    )
+
+
+def feature(row: Any) -> dict[str, Any]:
+    """Return a capture as STAC; assets and links are the server's to add."""
+    satellite = BY_PLATFORM[row["platform"]]
+    shape = shapely.from_wkb(row["shape"])
+    if shape.geom_type == "Polygon":
+        geometry: dict[str, Any] = {"type": "Polygon", "coordinates": [shapely.get_coordinates(shape).tolist()]}
+    else:
         geometry = geojson(shape)
-    moment = datetime.fromtimestamp(time, UTC)
-    name = f"{satellite.name.replace('-', '').upper()}_{moment:%Y%m%dT%H%M%S}_{_grid_name(lon, lat)}"
     properties: dict[str, Any] = {
-        "datetime": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "created": datetime.fromtimestamp(time + 7_200 + 3_600 * float(draws[4]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "platform": satellite.name.lower(),
+        "datetime": _moment(row["begins"], "milliseconds"),
+        "created": _moment(row["begins"] // 1 + 7_200 + row["number"] * 37 % 3_600, "seconds"),
+        "platform": row["platform"],
         "constellation": satellite.host,
         "instruments": [satellite.instrument.lower()],
-        "gsd": round(satellite.gsd * stretch**2, 2),
-        "view:off_nadir": round(abs(off_nadir), 2),
-        "view:azimuth": round((heading + (90 if off_nadir > 0 else 270)) % 360, 1),
+        "gsd": row["gsd"],
+        "view:off_nadir": row["off_nadir"],
+        "view:azimuth": row["azimuth"],
     }
-    if cloud is not None:
-        elevation, azimuth = _sun(lat, lon, moment)
-        properties |= {"eo:cloud_cover": cloud, "view:sun_elevation": elevation, "view:sun_azimuth": azimuth}
+    extensions = [VIEW_EXTENSION]
+    if row["cloud"] is not None:
+        extensions.append(EO_EXTENSION)
+        properties["eo:cloud_cover"] = row["cloud"]
+        properties["view:sun_elevation"] = row["sun_elevation"]
+        properties["view:sun_azimuth"] = row["sun_azimuth"]
     else:
-        properties |= {
-            "sar:instrument_mode": "spotlight",
-            "sar:frequency_band": "X",
-            "sar:polarizations": ["VV"],
-            "sar:product_type": "SLC",
-            "sar:observation_direction": "right" if off_nadir > 0 else "left",
-        }
-    rate = next(product.credits_per_km2 for product in PRODUCTS if product.collection == satellite.collection)
+        extensions.append(SAR_EXTENSION)
+        properties |= RADAR
+    rate = _RATES[row["collection"]]
     if rate:
         properties |= {"price:credits_per_km2": rate, "price:currency": "AUD"}
-    feature = {
+    return {
         "type": "Feature",
         "stac_version": "1.0.0",
-        "id": name,
-        "collection": satellite.collection,
+        "stac_extensions": extensions,
+        "id": row["id"],
+        "collection": row["collection"],
         "geometry": geometry,
-        "bbox": bbox(shape),
+        "bbox": [row["west"], row["south"], row["east"], row["north"]],
         "properties": properties,
     }
-    return satellite.host, satellite.collection, name, time, time, cloud, shape, feature
 
 
-def _rings(satellite: Satellite, target: tuple[float, float], heading: float, off_nadir: Numbers, draws: Numbers) -> Numbers:
+EO_EXTENSION = "https://stac-extensions.github.io/eo/v1.1.0/schema.json"
+VIEW_EXTENSION = "https://stac-extensions.github.io/view/v1.0.0/schema.json"
+SAR_EXTENSION = "https://stac-extensions.github.io/sar/v1.0.0/schema.json"
+RADAR: dict[str, Any] = {
+    "sar:instrument_mode": "spotlight",
+    "sar:frequency_band": "X",
+    "sar:polarizations": ["VV"],
+    "sar:product_type": "SLC",
+}
+
+# What a search may ask of a capture that is kept in columns, as SQL.
+PROPERTIES = {
+    "datetime": "strftime('%Y-%m-%dT%H:%M:%fZ', begins, 'unixepoch')",
+    "created": "strftime('%Y-%m-%dT%H:%M:%SZ', CAST(begins AS INTEGER) + 7200 + number * 37 % 3600, 'unixepoch')",
+    "eo:cloud_cover": "cloud",
+    "gsd": "gsd",
+    "platform": "platform",
+    "constellation": "host",
+    "view:off_nadir": "off_nadir",
+    "view:azimuth": "azimuth",
+    "view:sun_elevation": "sun_elevation",
+    "view:sun_azimuth": "sun_azimuth",
+    "sar:instrument_mode": f"CASE WHEN cloud IS NULL THEN '{RADAR['sar:instrument_mode']}' END",
+    "sar:frequency_band": f"CASE WHEN cloud IS NULL THEN '{RADAR['sar:frequency_band']}' END",
+    "sar:product_type": f"CASE WHEN cloud IS NULL THEN '{RADAR['sar:product_type']}' END",
+    "price:credits_per_km2": "CASE collection "
+    + " ".join(f"WHEN '{name}' THEN {rate}" for name, rate in _RATES.items() if rate)
+    + " END",
+    "price:currency": "CASE WHEN host != 'openterra' THEN 'AUD' END",
+}
+
+
+def _moment(seconds: float, precision: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _rings(  # noqa: PLR0917  # as above
+    satellite: Satellite, lon: Numbers, lat: Numbers, heading: Numbers, off_nadir: Numbers, draws: Numbers
+) -> Numbers:
     """Lay rectangles along the ground track, counter-clockwise and closed; near the poles a degree of longitude is short."""
-    turn = math.radians(heading)
+    turn = np.radians(heading)[:, None]
     width = satellite.swath / np.cos(np.radians(off_nadir))
     length = satellite.length * (1 + draws[:, 2])
-    across, along = np.outer(width, [-0.5, 0.5, 0.5, -0.5]), np.outer(length, [-0.5, -0.5, 0.5, 0.5])
+    across = width[:, None] * np.array([-0.5, 0.5, 0.5, -0.5])
+    along = length[:, None] * np.array([-0.5, -0.5, 0.5, 0.5])
     jitter = satellite.swath * 0.25
-    east = across * math.cos(turn) + along * math.sin(turn) + (draws[:, :1] - 0.5) * jitter
-    north = along * math.cos(turn) - across * math.sin(turn) + (draws[:, 1:2] - 0.5) * jitter
-    lat = np.clip(target[1] + north / _KM_PER_DEGREE, -89.9, 89.9)
-    lon = target[0] + east / (_KM_PER_DEGREE * np.cos(np.radians(lat)))
-    corners = np.round(np.stack([lon, lat], axis=2), 6)
+    east = across * np.cos(turn) + along * np.sin(turn) + (draws[:, :1] - 0.5) * jitter
+    north = along * np.cos(turn) - across * np.sin(turn) + (draws[:, 1:2] - 0.5) * jitter
+    y = np.clip(lat[:, None] + north / _KM_PER_DEGREE, -89.9, 89.9)
+    x = lon[:, None] + east / (_KM_PER_DEGREE * np.cos(np.radians(y)))
+    corners = np.round(np.stack([x, y], axis=2), 6)
     return np.concatenate([corners, corners[:, :1]], axis=1)
 
 
-def _cloud(lat: float, draw: float) -> float:
-    """Draw a cloud cover: clear in the subtropics, overcast at the equator and in high latitudes."""
-    mean = 0.32 + 0.20 * math.cos(math.radians(6 * min(abs(lat), 60)))
-    return round(100.0 * float(draw ** (1 / mean - 1)), 1)
+def _cloud(lat: Numbers, draw: Numbers) -> Numbers:
+    """Draw cloud covers: clear in the subtropics, overcast at the equator and in high latitudes."""
+    mean = 0.32 + 0.20 * np.cos(np.radians(6 * np.minimum(np.abs(lat), 60)))
+    return np.asarray(np.round(100.0 * draw ** (1 / mean - 1), 1))
 
 
-def _sun(lat: float, lon: float, moment: datetime) -> tuple[float, float]:
+def _sun(lat: Numbers, lon: Numbers, times: Numbers) -> tuple[Numbers, Numbers]:
     """Return the sun's elevation and azimuth in degrees."""
-    day = moment.timetuple().tm_yday
-    declination = math.radians(-23.44 * math.cos(2 * math.pi * (day + 10) / 365))
-    hour = math.radians(15 * (moment.hour + moment.minute / 60 + lon / 15 - 12))
-    phi = math.radians(lat)
-    sine = math.sin(phi) * math.sin(declination) + math.cos(phi) * math.cos(declination) * math.cos(hour)
-    azimuth = math.atan2(-math.sin(hour), math.tan(declination) * math.cos(phi) - math.sin(phi) * math.cos(hour))
-    return round(math.degrees(math.asin(sine)), 2), round(math.degrees(azimuth) % 360, 2)
-
-
-def _grid_name(lon: float, lat: float) -> str:
-    return f"{'N' if lat >= 0 else 'S'}{abs(lat) * 100:04.0f}{'E' if lon >= 0 else 'W'}{abs(lon) * 100:05.0f}"
+    days = (times - BEGIN) / 86_400 % 365.25
+    declination = np.radians(-23.44 * np.cos(2 * np.pi * (days + 11) / 365.25))
+    hour = np.radians(15 * (times % 86_400 / 3_600 + lon / 15 - 12))
+    phi = np.radians(lat)
+    sine = np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.cos(hour)
+    azimuth = np.arctan2(-np.sin(hour), np.tan(declination) * np.cos(phi) - np.sin(phi) * np.cos(hour))
+    return np.round(np.degrees(np.arcsin(sine)), 2), np.round(np.degrees(azimuth) % 360, 2)

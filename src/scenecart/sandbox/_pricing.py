@@ -1,7 +1,7 @@
 """What captures cost: the rules, in integers.
 
-A group is ground that hangs together: captures of one host whose bought areas overlap, of each date for itself with
-``splitByDate``. In a group, each product's captures of one date are paid for by the area of their union where the product says
+A group is ground that hangs together: captures of one host whose bought areas overlap or share an edge, of each date for itself
+with ``splitByDate``. In a group, each product's captures of one date are paid for by the area of their union where the product says
 so, and each by its own area where it does not. The sum is rounded up once, and is at least the product's smallest order.
 """
 
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart.sandbox._problem import Invalid
+from scenecart.sandbox._ledger import CREDITS_PER_AUD
 from scenecart.sandbox._shapes import POLYGONAL, Unusable, km2, polygons, read_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shapely.geometry.base import BaseGeometry
 
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._storage import Storage
 
-CREDITS_PER_AUD = 100
-_MOST_CAPTURES = 10_000
 # a millimetre or so, for clips computed by others
 _TOLERANCE_DEGREES = 1e-7
 
@@ -39,6 +39,7 @@ class Wanted:
     product: Any
     shape: BaseGeometry
     date: str
+    area: float
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,8 @@ class Prices:
         }
 
 
-def estimate(catalog: Catalog, storage: Storage, body: Any) -> Prices:
-    """Price the captures of a request.
-
-    Raises
-    ------
-    Invalid
-        If the request is none; a capture that cannot be priced is an entry of ``errors``.
-    """
-    if not isinstance(body, dict) or not isinstance(body.get("captures"), list):
-        raise Invalid(("captures", "a list of captures"))
-    captures = body["captures"]
-    by_date = body.get("splitByDate")
-    if not isinstance(by_date, bool | None):
-        raise Invalid(("splitByDate", "true or false"))
-    if len(captures) > _MOST_CAPTURES:
-        raise Invalid(("captures", f"at most {_MOST_CAPTURES}"))
+def price(catalog: Catalog, storage: Storage, captures: list[Any], *, by_date: bool) -> Prices:
+    """Price captures; one that cannot be priced is an entry of ``errors``."""
     products = {(row["host"], row["collection"]): row for row in storage.read.execute("SELECT * FROM product")}
     wanted: list[Wanted] = []
     errors: list[dict[str, Any]] = []
@@ -85,7 +72,7 @@ def estimate(catalog: Catalog, storage: Storage, body: Any) -> Prices:
         except Unusable as why:
             name = capture.get("id") if isinstance(capture, dict) else None
             errors.append({"id": name if isinstance(name, str) else None, "detail": str(why)})
-    groups = [_priced(group) for group in _together(wanted, by_date=bool(by_date))]
+    groups = [_priced(group) for group in _together(wanted, by_date=by_date)]
     return Prices(wanted, groups, errors, sum(group["credits"] for group in groups))
 
 
@@ -116,15 +103,25 @@ def _wanted(catalog: Catalog, products: dict[tuple[str, str], Any], capture: Any
     if area < product["least_km2"]:
         raise Unusable(f"the area of {area:.3g} km² is below the least of {product['least_km2']:g} km²")
     date = datetime.fromtimestamp(row["begins"], UTC).date().isoformat()
-    return Wanted(name, row, product, shape, date)
+    return Wanted(name, row, product, shape, date, area)
 
 
 def _together(wanted: list[Wanted], *, by_date: bool) -> list[list[Wanted]]:
-    """Put what overlaps into one group, in the order in which it was asked for."""
-    if not wanted:
-        return []
-    shapes = np.array([capture.shape for capture in wanted], dtype=object)
-    parent = list(range(len(wanted)))
+    """Put what hangs together into one group, in the order in which it was asked for."""
+    groups: dict[object, list[Wanted]] = {}
+    for kind, members in _by(wanted, lambda entry: (entry.row["host"], entry.date if by_date else "")).items():
+        for entry, ground in zip(members, _grounds([entry.shape for entry in members]), strict=True):
+            groups.setdefault((kind, ground), []).append(entry)
+    place = {id(entry): number for number, entry in enumerate(wanted)}
+    return sorted(groups.values(), key=lambda group: place[id(group[0])])
+
+
+def _grounds(shapes: list[BaseGeometry]) -> list[int]:
+    """Return the number of the connected ground each shape is on; over the antimeridian a shape connects both sides."""
+    pieces, owners = shapely.get_parts(np.array(shapes, dtype=object), return_index=True)
+    grounds = shapely.get_parts(shapely.union_all(pieces))
+    ground_of = shapely.STRtree(grounds).nearest(shapely.point_on_surface(pieces)).tolist()
+    parent = list(range(len(grounds)))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -132,33 +129,36 @@ def _together(wanted: list[Wanted], *, by_date: bool) -> list[list[Wanted]]:
             index = parent[index]
         return index
 
-    tree = shapely.STRtree(shapes)
-    for left, right in zip(*tree.query(shapes, predicate="intersects"), strict=True):
-        a, b = wanted[left], wanted[right]
-        if left >= right or a.row["host"] != b.row["host"] or (by_date and a.date != b.date):
-            continue
-        if root(left) != root(right) and not shapely.touches(a.shape, b.shape):
-            parent[root(right)] = root(left)
-    groups: dict[int, list[Wanted]] = {}
-    for index, capture in enumerate(wanted):
-        groups.setdefault(root(index), []).append(capture)
-    return list(groups.values())
+    first: dict[int, int] = {}
+    for piece, owner in enumerate(owners.tolist()):
+        ground = ground_of[piece]
+        parent[root(ground)] = root(first.setdefault(owner, ground))
+    return [root(first[owner]) for owner in range(len(shapes))]
 
 
 def _priced(group: list[Wanted]) -> dict[str, Any]:
     cost = 0.0
-    for product, date in sorted({(entry.product["collection"], entry.date) for entry in group}):
-        part = [entry for entry in group if (entry.product["collection"], entry.date) == (product, date)]
+    for _, part in sorted(_by(group, lambda entry: (entry.product["collection"], entry.date)).items()):
         rules = part[0].product
-        united = km2(shapely.union_all([entry.shape for entry in part])) if rules["unites_one_date"] else None
-        cost += rules["credits_per_km2"] * (united if united is not None else sum(km2(entry.shape) for entry in part))
+        cost += rules["credits_per_km2"] * (_united(part) if rules["unites_one_date"] else sum(entry.area for entry in part))
     least = max(entry.product["least_credits"] for entry in group)
     # a whole number that came out a hair too high is not rounded up to the next
     price = max(least, math.ceil(round(cost, 6)))
-    area = km2(shapely.union_all([entry.shape for entry in group]))
     return {
         "captures": [entry.name for entry in group],
-        "aoi_km2": round(area, 6),
+        "aoi_km2": round(_united(group), 6),
         "credits": price,
         "aud": price / CREDITS_PER_AUD,
     }
+
+
+def _united(entries: list[Wanted]) -> float:
+    """Return the km² of ground that some captures cover together."""
+    return entries[0].area if len(entries) == 1 else km2(shapely.union_all([entry.shape for entry in entries]))
+
+
+def _by(entries: list[Wanted], key: Callable[[Wanted], tuple[str, str]]) -> dict[tuple[str, str], list[Wanted]]:
+    found: dict[tuple[str, str], list[Wanted]] = {}
+    for entry in entries:
+        found.setdefault(key(entry), []).append(entry)
+    return found

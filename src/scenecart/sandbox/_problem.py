@@ -72,5 +72,8 @@ class Invalid(Problem):
     def __init__(self, *fields: tuple[str, str]) -> None:
         super().__init__(422, "invalid")
         self.document = {
-            "detail": [{"loc": ["body", *name.split(".")], "msg": message, "type": "value_error"} for name, message in fields]
+            "detail": [
+                {"loc": ["body", *filter(None, name.split("."))], "msg": message, "type": "value_error"} for name, message in fields
+            ]
         }
+        self.sentence = "; ".join(f"{name}: {message}" if name else message for name, message in fields)

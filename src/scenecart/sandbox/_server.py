@@ -18,14 +18,19 @@ from typing import TYPE_CHECKING, Any, Self
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from scenecart.sandbox._app import Service, application
+from scenecart.sandbox import _archive, _control
+from scenecart.sandbox._app import application
 from scenecart.sandbox._auth import Doorkeeper
 from scenecart.sandbox._catalog import Catalog
 from scenecart.sandbox._delivery import Delivery
 from scenecart.sandbox._faults import Faults
+from scenecart.sandbox._ledger import Ledger
+from scenecart.sandbox._operations import Service
+from scenecart.sandbox._orbits import COUNT
 from scenecart.sandbox._orders import PACES, Orders
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox._stac import StacApi
+from scenecart.sandbox._resources import Resources
+from scenecart.sandbox._stac import Archive, Delivered
 from scenecart.sandbox._storage import Storage
 
 if TYPE_CHECKING:
@@ -50,6 +55,8 @@ class Sandbox:
         How fast orders move: ``"instant"``, ``"demo"`` (seconds) or ``"real"`` (minutes).
     seed
         The same seed gives the same captures.
+    captures
+        About how many captures to invent.
     clock
         Seconds since 1970; None is the machine's own.
 
@@ -73,6 +80,7 @@ class Sandbox:
         port: int = 0,
         pace: str = "demo",
         seed: int = SEED,
+        captures: int = COUNT,
         clock: Callable[[], float] | None = None,
     ) -> None:
         if pace not in PACES:
@@ -84,6 +92,7 @@ class Sandbox:
         self._port = port
         self._pace = pace
         self._seed = seed
+        self._captures = captures
         self._clock = clock or time.time
         self._ahead = 0.0
         self._stack: contextlib.ExitStack | None = None
@@ -152,6 +161,24 @@ class Sandbox:
         given = {field: principal[field] for field in sign_in}
         return scenecart.connect(base_url=self.url, **given, project=principal["project"], **options)
 
+    def top_up(self, name: str, credits: int) -> None:  # noqa: A002  # the unit of money here
+        """Add credits to the balance of a principal's organization."""
+        _control.top_up(self._running(), name, credits)
+
+    def attach_card(self, name: str, card: str | None = "good") -> None:
+        """Give a principal's organization a card: ``"good"``, ``"declined"``, ``"secure"``, or None for none."""
+        if card not in {"good", "declined", "secure", None}:
+            raise SandboxError(f"There is no card {card!r}; there are good, declined and secure.")
+        _control.attach_card(self._running(), name, card)
+
+    def complete_challenge(self, client_secret: str, *, accept: bool = True) -> None:
+        """Answer the bank's challenge of a 402, as its page does."""
+        _control.complete(self._running(), client_secret, accept=accept)
+
+    def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
+        """Approve a sign-in that waits for it as one of the principals, as its page does; None refuses it."""
+        _control.approve(self._running(), user_code, name)
+
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""
         self._ahead += seconds
@@ -168,9 +195,11 @@ class Sandbox:
             listener = stack.enter_context(contextlib.closing(_listen(self._port)))
             self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._data = self._folder(stack)
-            storage = Storage(self._data / "sandbox.sqlite")
+            keep = self._wanted_data is not None
+            captures = _archive.prepare(self._data, self._seed, self._captures, self._items, keep=keep)
+            storage = Storage(self._data / "sandbox.sqlite", captures)
             stack.callback(storage.close)
-            self._service = self._assemble(storage)
+            self._service = self._assemble(storage, self._data)
             self._service.delivery.start()
             stack.callback(self._service.delivery.stop)
             stack.enter_context(_serving(self._service, listener))
@@ -213,22 +242,26 @@ class Sandbox:
             raise SandboxError(f"The folder {self._wanted_data} cannot be used: {error.strerror}.") from error
         return self._wanted_data
 
-    def _assemble(self, storage: Storage) -> Service:
+    def _assemble(self, storage: Storage, data: Path) -> Service:
         doorkeeper = Doorkeeper(storage, self._now)
         catalog = Catalog(storage, self._url)
-        if storage.setting("catalog") is None:
-            catalog.fill(self._seed, self._items)
-        orders = Orders(storage, catalog, self._now, self._pace)
-        delivery = Delivery(storage, catalog, orders, self.data_folder / "files", self._now)
-        stac = StacApi(storage, delivery, self._url)
-        return Service(storage, doorkeeper, catalog, orders, delivery, stac, self.faults, connections={})
-
-    @property
-    def data_folder(self) -> Path:
-        """The folder, also while it is starting."""
-        if self._data is None:
-            raise SandboxError("The sandbox has no folder.")
-        return self._data
+        ledger = Ledger(storage, self._url, self._now)
+        orders = Orders(storage, catalog, ledger, self._now, self._pace)
+        delivery = Delivery(storage, catalog, orders, data / "files", self._now)
+        return Service(
+            url=self._url,
+            doorkeeper=doorkeeper,
+            catalog=catalog,
+            ledger=ledger,
+            orders=orders,
+            resources=Resources(storage, catalog, orders),
+            delivery=delivery,
+            delivered=Delivered(storage, delivery),
+            archive=Archive(storage, catalog),
+            faults=self.faults,
+            advance=self.advance,
+            connections={},
+        )
 
 
 def serve(
@@ -237,6 +270,7 @@ def serve(
     data: str | os.PathLike[str] | None = None,
     items: str | os.PathLike[str] | None = None,
     pace: str = "demo",
+    captures: int = COUNT,
     ready_file: str | os.PathLike[str] | None = None,
     print_line: Callable[[str], object] = lambda _: None,
 ) -> None:
@@ -244,7 +278,7 @@ def serve(
 
     Parameters
     ----------
-    port, data, items, pace
+    port, data, items, pace, captures
         As for :class:`Sandbox`.
     ready_file
         Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
@@ -254,7 +288,7 @@ def serve(
     stopped = threading.Event()
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stopped.set())
-    with Sandbox(data, items=items, port=port, pace=pace) as box:
+    with Sandbox(data, items=items, port=port, pace=pace, captures=captures) as box:
         ready = box.ready()
         if ready_file is not None:
             _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))
@@ -276,7 +310,8 @@ def _write_in_one_step(path: Path, text: str) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio sends at once, without waiting for acknowledgements, only where the protocol is named
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

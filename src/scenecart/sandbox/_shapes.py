@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 _GEOD = Geod(ellps="WGS84")
-_EDGE_DEGREES = 0.1
+_EDGE_DEGREES = 0.02
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 
 

@@ -1,217 +1,295 @@
-"""Delivered items as a plain STAC API, so that any STAC tool opens them."""
+"""STAC APIs: of what was delivered, and of the catalog, so that any STAC tool opens them."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 import shapely
 
-from scenecart.sandbox._catalog import box_of, instants
+from scenecart.sandbox._catalog import instants, read_place, read_token
+from scenecart.sandbox._inputs import StacSearch, read
+from scenecart.sandbox._ledger import moment
 from scenecart.sandbox._problem import Invalid, Problem
-from scenecart.sandbox._shapes import Unusable, read_shape
 
 if TYPE_CHECKING:
     from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._delivery import Delivery
     from scenecart.sandbox._storage import Storage
 
-_CONFORMS = [
+CONFORMS = [
     "https://api.stacspec.org/v1.0.0/core",
     "https://api.stacspec.org/v1.0.0/collections",
     "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "https://api.stacspec.org/v1.0.0/item-search",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
 ]
-_PAGE, _LARGEST_PAGE = 10, 10_000
+_GEOJSON = "application/geo+json"
+# RFC 3339, section 5.6
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+class Source(Protocol):
+    """What a STAC API is of."""
+
+    title: str
+
+    def collections(self, caller: Caller) -> list[dict[str, Any]]:
+        """Return the caller's collections: id, description, bbox and interval of each."""
+
+    def page(self, caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return one page of features, the token of the next, and how many there are if that is known."""
 
 
 class StacApi:
-    """The STAC API of one organization's delivered items."""
+    """One STAC API: landing page, conformance, collections, items, and search by GET and POST."""
 
-    def __init__(self, storage: Storage, delivery: Delivery, url: str) -> None:
-        self._storage = storage
-        self._delivery = delivery
-        self.root = f"{url}/stac"
+    def __init__(self, source: Source, url: str, path: str) -> None:
+        self.source = source
+        self._url = url
+        self.path = path
+        self.root = f"{url}{path}"
 
-    def landing(self) -> dict[str, Any]:
+    def landing(self, caller: Caller) -> dict[str, Any]:
         """Return the landing page."""
         links = [
             _link("self", f"{self.root}/"),
             _link("root", f"{self.root}/"),
             _link("conformance", f"{self.root}/conformance"),
             _link("data", f"{self.root}/collections"),
-            {**_link("search", f"{self.root}/search"), "type": "application/geo+json", "method": "GET"},
-            {**_link("search", f"{self.root}/search"), "type": "application/geo+json", "method": "POST"},
+            {**_link("service-desc", f"{self._url}/openapi.json"), "type": "application/vnd.oai.openapi+json;version=3.1"},
+            {**_link("search", f"{self.root}/search"), "type": _GEOJSON, "method": "GET"},
+            {**_link("search", f"{self.root}/search"), "type": _GEOJSON, "method": "POST"},
+        ]
+        links += [
+            {**_link("child", f"{self.root}/collections/{quote(known['id'], safe='')}"), "title": known["id"]}
+            for known in self.source.collections(caller)
         ]
         return {
             "type": "Catalog",
             "stac_version": "1.0.0",
             "id": "sandbox",
-            "title": "Delivered imagery",
-            "description": "Imagery delivered to your projects by the sandbox.",
-            "conformsTo": _CONFORMS,
+            "title": self.source.title,
+            "description": f"{self.source.title}, served by the sandbox.",
+            "conformsTo": CONFORMS,
             "links": links,
         }
 
-    def conformance(self) -> dict[str, Any]:
-        """Return what the API conforms to."""
-        return {"conformsTo": _CONFORMS}
-
     def collections(self, caller: Caller) -> dict[str, Any]:
-        """Return the organization's projects as collections."""
-        rows = self._storage.read.execute("SELECT id FROM project WHERE organization = ?", (caller.organization,))
-        found = [self._collection(caller, row["id"]) for row in rows]
+        """Return all collections."""
         return {
-            "collections": found,
+            "collections": [self._collection(known) for known in self.source.collections(caller)],
             "links": [_link("self", f"{self.root}/collections"), _link("root", f"{self.root}/")],
         }
 
     def collection(self, caller: Caller, name: str) -> dict[str, Any]:
         """Return one collection."""
-        project = name.removeprefix("project-")
-        found = self._storage.read.execute(
-            "SELECT id FROM project WHERE id = ? AND organization = ?", (project, caller.organization)
-        ).fetchone()
-        if found is None or name != f"project-{project}":
-            raise Problem(404, "there is no such collection")
-        return self._collection(caller, project)
+        for known in self.source.collections(caller):
+            if known["id"] == name:
+                return self._collection(known)
+        raise Problem(404, "there is no such collection")
 
     def item(self, caller: Caller, collection: str, name: str) -> dict[str, Any]:
         """Return one item of a collection."""
         self.collection(caller, collection)
-        return self._delivery.item_of(caller, {"item_id": name})
+        found, _, _ = self.source.page(caller, StacSearch(collections=[collection], ids=[name], limit=1))
+        if not found:
+            raise Problem(404, "there is no such item")
+        return self.linked(found[0])
 
-    def search(self, caller: Caller, body: dict[str, Any], *, path: str = "/search", method: str = "POST") -> dict[str, Any]:
+    def items(self, caller: Caller, collection: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        """Return a page of a collection's items."""
+        self.collection(caller, collection)
+        asked = self._read({**query, "collections": [collection]}, from_query=True)
+        given = {name: ",".join(values) for name, values in query.items()}
+        return self._answer(caller, asked, f"/collections/{quote(collection, safe='')}/items", given)
+
+    def search(self, caller: Caller, body: Any, *, from_query: bool) -> dict[str, Any]:
         """Answer a search with one page."""
-        where, values = "organization = ?", [caller.organization]
-        for name, column in (("ids", "id"), ("collections", "'project-' || project")):
-            wanted = body.get(name)
-            if wanted is not None:
-                if not isinstance(wanted, list):
-                    raise Invalid((name, "a list of names"))
-                where += f" AND {column} IN ({', '.join('?' * len(wanted))})"
-                values += [str(entry) for entry in wanted]
-        if body.get("datetime") is not None:
-            begin, end = instants(body["datetime"])
-            where += " AND begins >= ? AND begins <= ?"
-            values += [begin if begin is not None else -1e18, end if end is not None else 1e18]  # type: ignore[list-item]  # SQLite takes any
-        limit, after = self._limit(body), self._after(body)
-        rows = self._storage.read.execute(
-            f"SELECT * FROM item WHERE {where} AND number > ? ORDER BY number",  # noqa: S608  # built from fixed parts
-            [*values, after],
-        ).fetchall()
-        shape = self._shape(body)
-        if shape is not None:
-            rows = [row for row in rows if shapely.intersects(shape, shapely.from_wkb(row["shape"]))]
+        given = {name: ",".join(values) for name, values in body.items()} if from_query else None
+        return self._answer(caller, self._read(body, from_query=from_query), "/search", given, body)
+
+    def linked(self, feature: dict[str, Any]) -> dict[str, Any]:
+        """Return an item with this API's links; those of other kinds stay."""
+        collection = f"{self.root}/collections/{quote(str(feature.get('collection')), safe='')}"
+        links = [
+            {**_link("self", f"{collection}/items/{quote(str(feature.get('id')), safe='')}"), "type": _GEOJSON},
+            _link("collection", collection),
+            _link("parent", collection),
+            _link("root", f"{self.root}/"),
+        ]
+        ours = {link["rel"] for link in links}
+        kept = feature.get("links")
+        others = [link for link in kept if isinstance(link, dict) and link.get("rel") not in ours] if isinstance(kept, list) else []
+        return {"stac_version": "1.0.0", "assets": {}, **feature, "links": links + others}
+
+    def _read(self, body: Any, *, from_query: bool) -> StacSearch:
+        """Read a search; what is wrong with it is 400 here, as OGC API has it."""
+        try:
+            asked = read(StacSearch, body, from_query=from_query)
+            strict(asked)
+        except Invalid as invalid:
+            raise Problem(400, invalid.sentence) from None
+        return asked
+
+    def _answer(  # who asked what, where, and how
+        self, caller: Caller, asked: StacSearch, path: str, query: dict[str, str] | None, body: Any = None
+    ) -> dict[str, Any]:
+        try:
+            found, token, matched = self.source.page(caller, asked)
+        except Invalid as invalid:
+            raise Problem(400, invalid.sentence) from None
         links = [_link("self", f"{self.root}{path}"), _link("root", f"{self.root}/")]
-        if len(rows) > limit:
-            links.append(self._next(body, str(rows[limit - 1]["number"]), path, method))
-        return {
+        if token is not None and query is not None:
+            following = urlencode({**query, "token": token})
+            links.append({**_link("next", f"{self.root}{path}?{following}"), "type": _GEOJSON, "method": "GET"})
+        elif token is not None:
+            more = {**body, "token": token}
+            links.append({**_link("next", f"{self.root}{path}"), "type": _GEOJSON, "method": "POST", "body": more})
+        answer = {
             "type": "FeatureCollection",
-            "features": [self._delivery.item(row) for row in rows[:limit]],
+            "features": [self.linked(feature) for feature in found],
             "links": links,
-            "numberMatched": len(rows) if after == 0 else None,
-            "numberReturned": min(limit, len(rows)),
+            "numberReturned": len(found),
         }
+        return answer if matched is None else {**answer, "numberMatched": matched}
 
-    def _next(self, body: dict[str, Any], token: str, path: str, method: str) -> dict[str, Any]:
-        following = {**{name: value for name, value in body.items() if value is not None}, "token": token}
-        if method == "POST":
-            return {
-                **_link("next", f"{self.root}{path}"),
-                "type": "application/geo+json",
-                "method": "POST",
-                "body": following,
-            }
-        flat = {
-            name: ",".join(map(str, value)) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
-            for name, value in following.items()
-        }
-        return {
-            **_link("next", f"{self.root}{path}?{urlencode(flat)}"),
-            "type": "application/geo+json",
-            "method": "GET",
-        }
-
-    @staticmethod
-    def _limit(body: dict[str, Any]) -> int:
-        limit = body.get("limit", _PAGE)
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= _LARGEST_PAGE:
-            raise Problem(400, f"limit is a whole number from 1 to {_LARGEST_PAGE}")
-        return limit
-
-    @staticmethod
-    def _after(body: dict[str, Any]) -> int:
-        token = body.get("token", body.get("next", "0"))
-        if not isinstance(token, str) or not token.isdigit():
-            raise Problem(400, "the token is not one of this service")
-        return int(token)
-
-    @staticmethod
-    def _shape(body: dict[str, Any]) -> Any:
-        if body.get("bbox") is not None and body.get("intersects") is not None:
-            raise Problem(400, "bbox and intersects exclude each other")
-        if body.get("bbox") is not None:
-            return box_of(body["bbox"])
-        if body.get("intersects") is not None:
-            try:
-                return read_shape(body["intersects"])
-            except Unusable as why:
-                raise Problem(400, str(why)) from None
-        return None
-
-    def _collection(self, caller: Caller, project: str) -> dict[str, Any]:
-        rows = self._storage.read.execute(
-            "SELECT begins, shape FROM item WHERE project = ? AND organization = ?", (project, caller.organization)
-        ).fetchall()
-        bounds = [float(n) for n in shapely.total_bounds(shapely.from_wkb([row["shape"] for row in rows]))] if rows else None
-        times = sorted(row["begins"] for row in rows)
-        interval = [_moment(times[0]), _moment(times[-1])] if times else [None, None]
-        where = f"{self.root}/collections/{quote(f'project-{project}')}"
+    def _collection(self, known: dict[str, Any]) -> dict[str, Any]:
+        where = f"{self.root}/collections/{quote(known['id'], safe='')}"
         return {
             "type": "Collection",
             "stac_version": "1.0.0",
-            "id": f"project-{project}",
-            "description": "Imagery delivered to this project.",
+            "id": known["id"],
+            "title": known["id"],
+            "description": known["description"],
             "license": "proprietary",
-            "extent": {
-                "spatial": {"bbox": [bounds or [-180.0, -90.0, 180.0, 90.0]]},
-                "temporal": {"interval": [interval]},
-            },
+            "extent": {"spatial": {"bbox": [known["bbox"]]}, "temporal": {"interval": [known["interval"]]}},
             "links": [
                 _link("self", where),
                 _link("root", f"{self.root}/"),
                 _link("parent", f"{self.root}/"),
-                {**_link("items", f"{where}/items"), "type": "application/geo+json"},
+                {**_link("items", f"{where}/items"), "type": _GEOJSON},
             ],
         }
 
 
-def query_to_body(query: dict[str, str]) -> dict[str, Any]:
-    """Turn the query of a GET search into the body of a POST search."""
-    body: dict[str, Any] = dict(query)
-    try:
-        for name in ("ids", "collections"):
-            if name in body:
-                body[name] = body[name].split(",")
-        if "bbox" in body:
-            body["bbox"] = [float(number) for number in body["bbox"].split(",")]
-        if "limit" in body:
-            body["limit"] = int(body["limit"])
-        if "intersects" in body:
-            body["intersects"] = json.loads(body["intersects"])
-    except ValueError:
-        raise Problem(400, "the query cannot be read") from None
-    return body
+class Delivered:
+    """The imagery delivered to the caller's organization: a collection for each project."""
+
+    title = "Delivered imagery"
+
+    def __init__(self, storage: Storage, delivery: Delivery) -> None:
+        self._storage = storage
+        self._delivery = delivery
+
+    def collections(self, caller: Caller) -> list[dict[str, Any]]:
+        """Return the organization's projects."""
+        projects = self._storage.read.execute("SELECT id FROM project WHERE organization = ?", (caller.organization,)).fetchall()
+        found = []
+        for project in projects:
+            rows = self._storage.read.execute("SELECT begins, shape FROM item WHERE project = ?", (project["id"],)).fetchall()
+            shapes = shapely.from_wkb([row["shape"] for row in rows])
+            times = sorted(row["begins"] for row in rows)
+            bounds = [float(number) for number in shapely.total_bounds(shapes)] if rows else [-180.0, -90.0, 180.0, 90.0]
+            found.append(
+                {
+                    "id": f"project-{project['id']}",
+                    "description": "Imagery delivered to this project.",
+                    "bbox": bounds,
+                    "interval": [moment(times[0]), moment(times[-1])] if times else [None, None],
+                }
+            )
+        return found
+
+    def page(self, caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return a page of items, in the order in which they were delivered."""
+        where, values = "organization = ?", [caller.organization]
+        for names, column in ((asked.ids, "id"), (asked.collections, "'project-' || project")):
+            if names is not None:
+                where += f" AND {column} IN ({', '.join('?' * len(names))})"
+                values += names
+        times: list[float] = []
+        if asked.datetime is not None:
+            begin, end = instants(asked.datetime)
+            where += " AND begins >= ? AND begins <= ?"
+            times = [-1e18 if begin is None else begin, 1e18 if end is None else end]
+        token = asked.token or asked.next
+        if token is not None and not token.isdecimal():
+            raise Invalid(("token", "not one of this service"))
+        rows = self._storage.read.execute(
+            f"SELECT number, shape FROM item WHERE {where} ORDER BY number",  # noqa: S608  # built from fixed parts
+            [*values, *times],
+        ).fetchall()
+        shape = read_place(asked.bbox, asked.intersects)
+        if shape is not None:
+            rows = [row for row in rows if shapely.intersects(shape, shapely.from_wkb(row["shape"]))]
+        matched = len(rows)
+        rest = [row["number"] for row in rows if row["number"] > int((token or "0")[:18])]
+        rest = rest[asked.page * asked.limit :]
+        chosen = rest[: asked.limit]
+        found = self._storage.read.execute(
+            f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(chosen))}) ORDER BY number",  # noqa: S608  # marks only
+            chosen,
+        )
+        following = str(chosen[-1]) if len(rest) > asked.limit else None
+        return [self._delivery.item(row) for row in found], following, matched
+
+
+class Archive:
+    """The catalog: a collection for each collection of each host."""
+
+    title = "The catalog"
+
+    def __init__(self, storage: Storage, catalog: Catalog) -> None:
+        self._storage = storage
+        self._catalog = catalog
+
+    def collections(self, _caller: Caller) -> list[dict[str, Any]]:
+        """Return every host's collections."""
+        rows = self._storage.read.execute("SELECT * FROM product ORDER BY host, collection")
+        return [
+            {
+                "id": row["collection"],
+                "description": f"{row['captures']:,} captures of the host {row['host']}.",
+                "bbox": [row["west"], row["south"], row["east"], row["north"]]
+                if row["west"] is not None
+                else [-180.0, -90.0, 180.0, 90.0],
+                "interval": [None if row[name] is None else moment(row[name]) for name in ("first", "last")],
+            }
+            for row in rows
+        ]
+
+    def page(self, _caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return a page of captures, the newest first."""
+        search = self._catalog.read_filters(asked)
+        if asked.collections is not None:
+            wanted = set(asked.collections)
+            search.hosts = [host for host, known in self._catalog.hosts.items() if wanted & set(known)]
+        if asked.collections == [] or asked.ids == []:
+            search.hosts = []
+        search.limit = asked.limit
+        token = asked.token or asked.next
+        search.after = None if token is None else read_token(token)
+        found, following = self._catalog.find(search)
+        return [self._catalog.feature(row) for row in found], following, None
+
+
+def strict(asked: StacSearch) -> None:
+    """Refuse what a STAC search without extensions refuses, and times that are not RFC 3339."""
+    if asked.sortby or asked.filter or asked.query:
+        raise Invalid(("query", "sortby, filter and query are no part of what this API conforms to"))
+    if asked.datetime is None:
+        return
+    sides = asked.datetime.split("/")
+    if len(sides) > 2 or not any(_INSTANT.fullmatch(side) for side in sides):  # noqa: PLR2004  # start and end
+        raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
+    if not all(_INSTANT.fullmatch(side) or (side in {"", ".."} and len(sides) > 1) for side in sides):
+        raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
 
 
 def _link(relation: str, href: str) -> dict[str, Any]:
     return {"rel": relation, "type": "application/json", "href": href}
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

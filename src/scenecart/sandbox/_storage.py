@@ -8,23 +8,26 @@ import threading
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from scenecart.sandbox import _archive
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Storage:
     """The sandbox's database. What is committed survives the process being killed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, captures: Path) -> None:
         self.path = path
+        self._captures = _archive.uri(captures)
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self.is_new = self._prepare()
 
     @property
@@ -33,10 +36,14 @@ class Storage:
         database: sqlite3.Connection | None = getattr(self._local, "database", None)
         if database is None:
             # closed by whichever thread stops the sandbox
-            database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            database = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
+            )
             database.row_factory = sqlite3.Row
             database.execute("PRAGMA foreign_keys = ON")
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("PRAGMA mmap_size = 1073741824")
+            database.execute("ATTACH ? AS captures", (self._captures,))
             self._local.database = database
             with self._lock:
                 self._opened.append(database)
@@ -46,13 +53,15 @@ class Storage:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Hold the one writer's place: everything in the block is done, or nothing."""
         database = self.read
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            yield database
-        except BaseException:
-            database.execute("ROLLBACK")
-            raise
-        database.execute("COMMIT")
+        # other threads wait here: SQLite itself would have them sleep and ask again
+        with self._writing:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
 
     def setting(self, name: str) -> str | None:
         """Return a remembered setting."""

@@ -5,7 +5,8 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE organization (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
-  billing_mode TEXT NOT NULL CHECK (billing_mode IN ('credit', 'card', 'enterprise'))
+  billing_mode TEXT NOT NULL CHECK (billing_mode IN ('credit', 'card', 'enterprise')),
+  card TEXT CHECK (card IN ('good', 'declined', 'secure'))
 ) STRICT;
 
 CREATE TABLE project (
@@ -15,6 +16,7 @@ CREATE TABLE project (
 
 CREATE TABLE principal (
   name TEXT PRIMARY KEY,
+  subject TEXT NOT NULL UNIQUE,
   organization TEXT NOT NULL REFERENCES organization (id),
   project TEXT NOT NULL REFERENCES project (id),
   username TEXT UNIQUE,
@@ -24,36 +26,23 @@ CREATE TABLE principal (
   key_scopes TEXT NOT NULL
 ) STRICT;
 
+-- A sign-in that waits for someone to approve it in a browser (RFC 8628).
+CREATE TABLE device (
+  digest TEXT PRIMARY KEY,
+  user_code TEXT NOT NULL UNIQUE,
+  challenge TEXT,
+  expires REAL NOT NULL,
+  polled REAL NOT NULL DEFAULT 0,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'approved', 'denied')),
+  principal TEXT REFERENCES principal (name),
+  CHECK ((state = 'approved') = (principal IS NOT NULL))
+) STRICT;
+
 CREATE TABLE refresh_token (
   digest TEXT PRIMARY KEY,
   principal TEXT NOT NULL REFERENCES principal (name),
   expires REAL NOT NULL
 ) STRICT;
-
-CREATE TABLE product (
-  host TEXT NOT NULL,
-  collection TEXT NOT NULL,
-  credits_per_km2 INTEGER NOT NULL CHECK (credits_per_km2 >= 0),
-  least_km2 REAL NOT NULL CHECK (least_km2 >= 0),
-  least_credits INTEGER NOT NULL CHECK (least_credits >= 0),
-  unites_one_date INTEGER NOT NULL CHECK (unites_one_date IN (0, 1)),
-  retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
-  PRIMARY KEY (host, collection)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE capture (
-  number INTEGER PRIMARY KEY,
-  host TEXT NOT NULL,
-  collection TEXT NOT NULL,
-  id TEXT,
-  begins REAL NOT NULL,
-  ends REAL NOT NULL,
-  cloud REAL,
-  shape BLOB,
-  body TEXT NOT NULL
-) STRICT;
-
-CREATE VIRTUAL TABLE capture_box USING rtree (number, west, east, south, north);
 
 -- Double entry: a transfer takes from one account what it gives to another, so every journal sums to zero.
 CREATE TABLE account (
@@ -66,14 +55,22 @@ CREATE TABLE account (
 
 CREATE TABLE transfer (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('top-up', 'reserve', 'settle', 'refund')),
+  kind TEXT NOT NULL CHECK (
+    kind IN ('top-up', 'reserve', 'settle', 'refund', 'hold', 'capture', 'void', 'accrue', 'bill', 'reverse')
+  ),
   "order" TEXT REFERENCES "order" (id),
   source INTEGER NOT NULL REFERENCES account (id),
   target INTEGER NOT NULL REFERENCES account (id) CHECK (target != source),
   credits INTEGER NOT NULL CHECK (credits >= 0),
   created REAL NOT NULL,
-  UNIQUE ("order", kind)
+  CHECK ((kind = 'top-up') = ("order" IS NULL))
 ) STRICT;
+
+-- An order's money is set aside once, and once it is spent or given back.
+CREATE UNIQUE INDEX transfer_begins ON transfer ("order") WHERE kind IN ('reserve', 'hold', 'accrue');
+CREATE UNIQUE INDEX transfer_ends ON transfer ("order")
+  WHERE kind IN ('settle', 'refund', 'capture', 'void', 'bill', 'reverse');
+CREATE INDEX transfer_of_account ON transfer (source, target);
 
 CREATE TRIGGER transfer_moves AFTER INSERT ON transfer BEGIN
   UPDATE account SET balance = balance - new.credits WHERE id = new.source;
@@ -89,6 +86,9 @@ CREATE TABLE "order" (
   status TEXT NOT NULL CHECK (status IN ('processing', 'delivered', 'failed', 'cancelled')),
   billing_mode TEXT NOT NULL,
   license_type TEXT NOT NULL,
+  display_name TEXT NOT NULL,
+  tags TEXT NOT NULL,
+  data_product TEXT,
   split_by_date INTEGER NOT NULL CHECK (split_by_date IN (0, 1)),
   credits INTEGER NOT NULL CHECK (credits >= 0),
   groups TEXT NOT NULL,
@@ -116,6 +116,18 @@ CREATE TABLE claim (
   created REAL NOT NULL,
   PRIMARY KEY (organization, path, key)
 ) STRICT, WITHOUT ROWID;
+
+-- What the bank asks of the buyer before one request may be charged.
+CREATE TABLE challenge (
+  client_secret TEXT PRIMARY KEY,
+  organization TEXT NOT NULL REFERENCES organization (id),
+  request TEXT NOT NULL,
+  credits INTEGER NOT NULL,
+  created REAL NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'completed', 'refused', 'used'))
+) STRICT;
+
+CREATE UNIQUE INDEX challenge_open ON challenge (organization, request) WHERE state IN ('pending', 'completed');
 
 CREATE TABLE item (
   number INTEGER PRIMARY KEY,

@@ -1,0 +1,167 @@
+"""The file the captures are kept in: made once from a seed or from real items, then only read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
+
+from scenecart.sandbox import _items, _orbits
+from scenecart.sandbox._problem import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FILE = "catalog.sqlite"
+# what a capture of someone's own items costs
+_ITEMS_PRODUCT = (20, 0.01, 500, 1, 0)
+
+
+def prepare(data: Path, seed: int, count: int, items: Path | None, *, keep: bool) -> Path:
+    """Return the file with the captures that were asked for, made now if it is not there yet.
+
+    Parameters
+    ----------
+    data
+        The sandbox's folder.
+    seed, count
+        Which captures to invent, and about how many.
+    items
+        Real items to take instead; None keeps those the folder was filled with.
+    keep
+        Whether the folder outlives the sandbox. The invented captures of others are kept in the user's cache, so that they
+        are made once a machine.
+    """
+    path = data / _FILE
+    if items is None:
+        signature = f"{_version()}/{seed}/{count}"
+        if keep and _is_of_items(path):
+            return path
+        if not keep:
+            path = _cached(signature) or path
+    else:
+        signature = _signature(items)
+    if not _holds(path, signature):
+        _make(path, signature, seed, count, items)
+    return path
+
+
+def uri(path: Path) -> str:
+    """Return the address under which SQLite reads the file without locking it."""
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+
+
+def _version() -> str:
+    """Return what changes whenever the captures would: the code that invents them."""
+    folder = resources.files("scenecart.sandbox")
+    parts = [folder.joinpath(name).read_bytes() for name in ("_orbits.py", "catalog.sql")]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def _signature(items: Path) -> str:
+    files = sorted(items.rglob("*")) if items.is_dir() else [items]
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return hashlib.sha256(json.dumps(stats).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _cached(signature: str) -> Path | None:
+    folder = user_cache_path("scenecart") / "sandbox"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    return folder / f"{hashlib.sha256(signature.encode()).hexdigest()[:16]}.sqlite"
+
+
+def _source(path: Path) -> tuple[str, bool] | None:
+    if not path.exists():
+        return None
+    with contextlib.closing(sqlite3.connect(uri(path), uri=True)) as database:
+        try:
+            signature, is_of_items = database.execute("SELECT signature, items FROM source").fetchone()
+        except (sqlite3.DatabaseError, TypeError):
+            return None
+    return str(signature), bool(is_of_items)
+
+
+def _holds(path: Path, signature: str) -> bool:
+    found = _source(path)
+    return found is not None and found[0] == signature
+
+
+def _is_of_items(path: Path) -> bool:
+    found = _source(path)
+    return found is not None and found[1]
+
+
+def _make(path: Path, signature: str, seed: int, count: int, items: Path | None) -> None:
+    """Write the file beside its place and move it there, so that nobody sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    os.close(handle)
+    try:
+        with contextlib.closing(sqlite3.connect(name, isolation_level=None)) as database:
+            _fill(database, signature, seed, count, items)
+        Path(name).replace(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise SandboxError(f"The captures cannot be written to {path.parent}: {error}.") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, items: Path | None) -> None:
+    schema = resources.files("scenecart.sandbox").joinpath("catalog.sql").read_text(encoding="utf-8")
+    database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
+    database.executescript(f"BEGIN;{schema}")
+    rows = _invented(seed, count) if items is None else _real(items)
+    database.executemany("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    database.execute(
+        "INSERT INTO capture_box SELECT 2 * number, west, iif(west > east, 180, east), south, north FROM capture"
+        " WHERE west IS NOT NULL"
+    )
+    database.execute("INSERT INTO capture_box SELECT 2 * number + 1, -180, east, south, north FROM capture WHERE west > east")
+    # everything a search looks at before it opens a capture
+    database.execute(
+        "CREATE INDEX capture_time ON capture (host, begins DESC, number, ends, collection, cloud, west, south, east, north)"
+    )
+    database.execute("CREATE INDEX capture_id ON capture (id)")
+    if items is None:
+        products = [
+            (p.host, p.collection, p.credits_per_km2, p.least_km2, p.least_credits, p.unites_one_date, p.retired)
+            for p in _orbits.PRODUCTS
+        ]
+    else:
+        found = database.execute("SELECT DISTINCT host, collection FROM capture").fetchall()
+        products = [(*entry, *_ITEMS_PRODUCT) for entry in found]
+    database.executemany(
+        "INSERT INTO product (host, collection, credits_per_km2, least_km2, least_credits, unites_one_date, retired)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        products,
+    )
+    database.execute(
+        "UPDATE product SET (captures, first, last, west, south, east, north) = (SELECT count(*), min(begins), max(ends),"
+        " min(iif(west > east, -180, west)), min(south), max(iif(west > east, 180, east)), max(north)"
+        " FROM capture c WHERE c.host = product.host AND c.collection = product.collection)"
+    )
+    database.execute("INSERT INTO source VALUES (?, ?)", (signature, items is not None))
+    database.execute("COMMIT")
+
+
+def _invented(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
+    for number, row in enumerate(_orbits.generate(seed, count), 1):
+        yield number, *row, None
+
+
+def _real(items: Path) -> Iterator[tuple[Any, ...]]:
+    nothing = (None,) * 6
+    for number, (*known, feature) in enumerate(_items.load(items), 1):
+        yield number, *known, *nothing, json.dumps(feature, separators=(",", ":"))

@@ -1,0 +1,296 @@
+"""The service's own description: from the same types that read requests, so that it cannot say anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from scenecart.sandbox import _inputs as take
+from scenecart.sandbox._gate import REALM
+from scenecart.sandbox._operations import OPERATIONS
+
+_PROBLEMS = {
+    "400": "The request cannot be read.",
+    "401": "Nobody is signed in.",
+    "403": "The caller may not do this.",
+    "404": "There is no such thing, or it is another organization's.",
+    "429": "Too many calls a minute.",
+}
+_SPEND_PROBLEMS = {
+    "402": "The order cannot be paid for.",
+    "409": "The key was used with another body, or the order cannot change any more.",
+}
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+_WHOLE = {"type": "integer"}
+_CREDITS = {"type": "integer", "minimum": 0}
+_ANY: dict[str, Any] = {}
+
+
+def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {**required, **optional}, "required": list(required)}
+
+
+def _list(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": of}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_OR_NOTHING = {"type": ["object", "null"]}
+_STATUS = {"enum": ["processing", "delivered", "failed", "cancelled"]}
+_OTHER_STATUS = {"enum": ["CREATED", "BEING_FULFILLED", "FULFILLED", "FAILED_PERMANENTLY", "CANCELED"]}
+_LINKS = _list(_object({"rel": _TEXT, "href": _TEXT}))
+_INDEXED_ERROR = _object({"index": _WHOLE, "message": _TEXT, "details": _TEXT})
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "Feature": _object({"type": {"const": "Feature"}, "geometry": _OR_NOTHING, "properties": _OR_NOTHING}),
+    "FeatureCollection": _object(
+        {"type": {"const": "FeatureCollection"}, "features": _list(_ref("Feature"))}, links=_LINKS, next=_TEXT
+    ),
+    "Lines": {"type": "string", "description": "One Feature a line."},
+    "Group": _object({"captures": _list(_TEXT), "aoi_km2": _NUMBER, "credits": _CREDITS, "aud": _NUMBER}),
+    "Estimate": _object(
+        {
+            "groups": _list(_ref("Group")),
+            "errors": _list(_object({"id": {"type": ["string", "null"]}, "detail": _TEXT})),
+            "total_aud": _NUMBER,
+            "total_credits": _CREDITS,
+        }
+    ),
+    "Order": _object(
+        {
+            "id": _TEXT,
+            "status": _STATUS,
+            "orderType": {"const": "archive"},
+            "billingMode": {"enum": ["credit", "card", "enterprise"]},
+            "currency": {"const": "AUD"},
+            "totalAud": _NUMBER,
+            "totalCredits": _CREDITS,
+            "groups": _list(_ref("Group")),
+            "projectId": _TEXT,
+            "licenseType": {"enum": list(take.LICENSES)},
+            "captures": _list(_TEXT),
+            "createdAt": _TEXT,
+            "updatedAt": _TEXT,
+        },
+        displayName=_TEXT,
+        tags=_list(_TEXT),
+        failureReason=_TEXT,
+    ),
+    "OrderPage": _object({"content": _list(_ref("Order")), "totalElements": _WHOLE, "totalPages": _WHOLE}),
+    "Cancellation": _object(
+        {"orderId": _TEXT, "status": {"const": "cancelled"}}, refundedCredits=_CREDITS, releasedCredits=_CREDITS
+    ),
+    "Signed": _object({"url": _TEXT, "expires_at": _TEXT}),
+    "Lineage": _object(
+        {
+            "root": _object({"entity_type": _TEXT, "entity_id": _TEXT}),
+            "direction": {"enum": ["up", "down", "both"]},
+            "nodes": _list(_object({"entity_type": _TEXT, "entity_id": _TEXT, "depth": _WHOLE})),
+            "edges": _list(
+                _object(
+                    {"depth": _WHOLE, "src_type": _TEXT, "src_id": _TEXT, "dst_type": _TEXT, "dst_id": _TEXT, "relation": _TEXT}
+                )
+            ),
+        }
+    ),
+    "Balance": _object(
+        {
+            "balance_credits": _CREDITS,
+            "reserved_credits": _CREDITS,
+            "spent_credits": _CREDITS,
+            "balance_aud": _NUMBER,
+            "currency": {"const": "AUD"},
+            "billing_mode": {"enum": ["credit", "card", "enterprise"]},
+        }
+    ),
+    "Transactions": _object({"transactions": _list({"type": "object"}), "total": _WHOLE, "limit": _WHOLE, "offset": _WHOLE}),
+    "BatchEstimate": _object(
+        {
+            "summary": _object({"totalCredits": _CREDITS, "totalSize": _NUMBER, "unit": {"const": "SQ_KM"}}),
+            "results": _list(_object({"index": _WHOLE, "credits": _CREDITS, "size": _NUMBER, "unit": {"const": "SQ_KM"}})),
+            "errors": _list(_INDEXED_ERROR),
+        }
+    ),
+    "BatchPlacement": _object({"results": _list(_object({"index": _WHOLE, "id": _TEXT})), "errors": _list(_INDEXED_ERROR)}),
+    "OtherOrder": _object(
+        {
+            "id": _TEXT,
+            "displayName": _TEXT,
+            "status": _OTHER_STATUS,
+            "workspaceId": _TEXT,
+            "accountId": _TEXT,
+            "type": {"const": "ARCHIVE"},
+            "dataProductId": {"type": ["string", "null"]},
+            "tags": _list(_TEXT),
+            "credits": _CREDITS,
+            "createdAt": _TEXT,
+            "updatedAt": _TEXT,
+            "orderDetails": _object({"aoi": {"type": "object"}, "imageId": {"type": ["string", "null"]}}),
+        },
+        failureReason=_TEXT,
+    ),
+    "OtherOrderPage": _object({"content": _list(_ref("OtherOrder")), "totalElements": _WHOLE, "totalPages": _WHOLE}),
+    "Problem": _object({"title": _TEXT, "status": _WHOLE, "detail": _TEXT}, type=_TEXT),
+    "ValidationError": _object({"loc": _list({"type": ["string", "integer"]}), "msg": _TEXT, "type": _TEXT}),
+    "HTTPValidationError": _object({"detail": _list(_ref("ValidationError"))}),
+    "Token": _object(
+        {"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": _WHOLE, "scope": _TEXT},
+        refresh_token=_TEXT,
+        refresh_expires_in=_WHOLE,
+    ),
+    "OAuthError": _object({"error": _TEXT, "error_description": _TEXT}),
+}
+
+
+def describe(url: str) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    kinds = {operation.takes for operation in OPERATIONS.values()} | {take.BatchOrder, take.OrderChange}
+    _, components = msgspec.json.schema_components(list(kinds), ref_template="#/components/schemas/{name}")
+    paths = {f"/v1/op/{name}": _operation(name) for name in OPERATIONS}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "scenecart sandbox",
+            "version": "2",
+            "description": "The ordering service for rehearsals. Every operation also answers at its path twin, dots as slashes.",
+        },
+        "servers": [{"url": url}],
+        "paths": {**paths, **_resources(), **_sign_in()},
+        "components": {
+            "schemas": {**components, **ANSWERS},
+            "securitySchemes": {
+                "HTTPBearer": {"type": "http", "scheme": "bearer"},
+                "APIKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _operation(name: str) -> dict[str, Any]:
+    operation = OPERATIONS[name]
+    spends = operation.spend is not None
+    described = {
+        "operationId": name,
+        "summary": operation.summary,
+        "x-required-scope": operation.scope,
+        "security": [{"HTTPBearer": []}, {"APIKey": []}],
+        "requestBody": _body({"$ref": f"#/components/schemas/{operation.takes.__name__}"}, required=_is_needed(operation.takes)),
+        "responses": _responses(operation.status, operation.answers, operation.media, spends=spends),
+    }
+    if spends:
+        described["parameters"] = [_KEY]
+    return {"post": described}
+
+
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same key and body within 24 hours give the same answer, and nothing is done twice.",
+}
+
+
+def _is_needed(kind: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(kind))
+
+
+def _body(schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def _responses(status: int, answers: str, media: str = "application/json", *, spends: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {str(status): {"description": "Done."}}
+    if answers == "Redirect":
+        found[str(status)]["headers"] = {"Location": {"schema": _TEXT}}
+    else:
+        found[str(status)]["content"] = {media: {"schema": _ref(answers)}}
+    for code, text in {**_PROBLEMS, **(_SPEND_PROBLEMS if spends else {})}.items():
+        found[code] = {"description": text, "content": {"application/problem+json": {"schema": _ref("Problem")}}}
+    invalid = {media: {"schema": _ref(name)} for media, name in _INVALID.items()}
+    found["422"] = {"description": "The request cannot be used.", "content": invalid}
+    return found
+
+
+_INVALID = {"application/json": "HTTPValidationError", "application/problem+json": "Problem"}
+
+
+def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def _resources() -> dict[str, Any]:
+    """Describe the routes of the other convention."""
+    order = _parameter("order", {"type": "string", "minLength": 1, "pattern": "^[0-9a-f-]+$"}, "path")
+    workspace = _parameter("workspaceId", _TEXT)
+    page = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
+    size = {"type": "integer", "minimum": 1, "maximum": take.LARGEST_PAGE}
+    filters = [_parameter(name, _TEXT) for name in ("status", "displayName", "orderIds", "tags", "type")]
+    batch = {"$ref": "#/components/schemas/BatchOrder"}
+    either = {"anyOf": [batch, {"$ref": "#/components/schemas/ArchivePlace"}]}
+    placed = {"anyOf": [_ref("BatchPlacement"), _ref("Order")]}
+    place = _entry("place_order", "Buy captures, in either form.", "orders:write", 202, "Order", spends=True)
+    place["responses"]["202"]["content"]["application/json"]["schema"] = placed
+    return {
+        "/v2/orders": {
+            "get": {
+                **_entry("list_orders", "List orders.", "orders:read", 200, "OtherOrderPage"),
+                "parameters": [workspace, _parameter("page", page), _parameter("size", size), *filters],
+            },
+            "post": {**place, "parameters": [workspace, _KEY], "requestBody": _body(either, required=True)},
+        },
+        "/v2/orders/estimate": {
+            "post": {
+                **_entry("estimate_order", "Price features.", "orders:read", 200, "BatchEstimate"),
+                "requestBody": _body(batch, required=True),
+            }
+        },
+        "/v2/orders/{order}": {
+            "parameters": [order],
+            "get": _entry("get_order", "Look at one order.", "orders:read", 200, "OtherOrder"),
+            "patch": {
+                **_entry("change_order", "Change an order's tags.", "orders:write", 200, "OtherOrder"),
+                "requestBody": _body({"$ref": "#/components/schemas/OrderChange"}, required=False),
+            },
+        },
+        "/v2/orders/{order}/cancellation": {
+            "parameters": [order, _KEY],
+            "post": _entry("cancel_order", "Cancel an order.", "orders:write", 200, "Cancellation", spends=True),
+        },
+    }
+
+
+def _entry(
+    name: str, summary: str, scope: str, status: int, answers: str, *, spends: bool = False
+) -> dict[str, Any]:  # one line of a table
+    return {
+        "operationId": name,
+        "summary": summary,
+        "x-required-scope": scope,
+        "security": [{"HTTPBearer": []}, {"APIKey": []}],
+        "responses": _responses(status, answers, spends=spends),
+    }
+
+
+def _sign_in() -> dict[str, Any]:
+    """Describe the token endpoint."""
+    fields = dict.fromkeys(("client_id", "client_secret", "username", "password", "refresh_token", "device_code"), _TEXT)
+    schema = _object({"grant_type": _TEXT}, **fields)
+    refused = {"description": "Refused.", "content": {"application/json": {"schema": _ref("OAuthError")}}}
+    done = {"description": "Signed in.", "content": {"application/json": {"schema": _ref("Token")}}}
+    return {
+        f"{REALM}/token": {
+            "post": {
+                "operationId": "token",
+                "summary": "Sign in.",
+                "security": [],
+                "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}},
+                "responses": {"200": done, "400": refused, "401": refused},
+            }
+        }
+    }

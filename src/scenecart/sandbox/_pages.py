@@ -1,0 +1,86 @@
+"""The two pages a person meets: approving a sign-in, and the bank's challenge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from scenecart.sandbox._ledger import CREDITS_PER_AUD
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from scenecart.sandbox._operations import Service
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+_TEMPLATES = jinja2.Environment(loader=jinja2.PackageLoader("scenecart.sandbox"), autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
+    """Return the pages' routes."""
+
+    async def device(request: Request) -> Response:
+        names = await run_in_threadpool(service.doorkeeper.names, users=True)
+        code = request.query_params.get("user_code", "")
+        return _page("device.html", code=code, names=names, wrong=False)
+
+    async def decide(request: Request) -> Response:
+        fields = await form(request)
+        names = await run_in_threadpool(service.doorkeeper.names, users=True)
+        code, name = fields.get("user_code", ""), fields.get("principal", "")
+        approved = fields.get("decision") == "approve" and name in names
+        done = await run_in_threadpool(service.doorkeeper.devices.decide, code, name if approved else None)
+        if not done:
+            return _page("device.html", 404, code=code, names=names, wrong=True)
+        told = f"Signed in as {name}." if approved else "The sign-in was refused."
+        return _page("done.html", title=told, text="You can close this page and go back to where you came from.")
+
+    def challenge(secret: str) -> Response:
+        found = service.ledger.open_challenge(secret)
+        if found is None:
+            return _page("done.html", 404, title="There is no such challenge.", text="Place the order again to get another.")
+        if found["state"] != "pending":
+            return _page("done.html", title=f"This payment was {_WORDS[found['state']]}.", text=_NEXT[found["state"]])
+        amount = f"A${found['credits'] / CREDITS_PER_AUD:,.2f}"
+        return _page("challenge.html", amount=amount, organization=found["name"], secret=secret)
+
+    def answer(secret: str, decision: str) -> Response:
+        service.ledger.complete(secret, accepted=decision == "complete")
+        return challenge(secret)
+
+    async def show_challenge(request: Request) -> Response:
+        return await run_in_threadpool(challenge, request.path_params["secret"])
+
+    async def answer_challenge(request: Request) -> Response:
+        fields = await form(request)
+        return await run_in_threadpool(answer, request.path_params["secret"], fields.get("decision", ""))
+
+    return [
+        Route("/device", device, methods=["GET"]),
+        Route("/device", decide, methods=["POST"]),
+        Route("/challenge/{secret}", show_challenge, methods=["GET"]),
+        Route("/challenge/{secret}", answer_challenge, methods=["POST"]),
+    ]
+
+
+_WORDS = {"completed": "confirmed", "refused": "refused", "used": "confirmed and charged"}
+_NEXT = {
+    "completed": "Place the order again: the same key is used, and nothing is bought twice.",
+    "refused": "Nothing was charged. Placing the order again asks once more.",
+    "used": "There is nothing left to do here.",
+}
+
+
+def _page(name: str, status: int = 200, **values: Any) -> Response:
+    return HTMLResponse(_TEMPLATES.get_template(name).render(values), status, headers=_HEADERS)
