@@ -6,10 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint bench docs lab clean
+CLIENTS := geopera up42 stac schemathesis
+
+.PHONY: help demo test test-clients lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
+	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
 	@echo "make docs   build the documentation into docs/_build"
@@ -21,6 +24,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
+	SCENECART_CLIENTS=$(VENV)/clients $(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -56,4 +62,10 @@ $(VENV)/.lab: EXTRAS = all,lab
 $(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/.made
 	@echo "Setting up $(VENV) ($(EXTRAS)): a minute or two the first time"
 	@$(INSTALL) -e ".[$(EXTRAS)]" || { echo "The packages could not be installed; pip says why above."; exit 1; }
+	@touch $@
+
+$(VENV)/clients/%/.made: tests/clients/%.txt | $(VENV)/.made
+	@echo "Setting up $(@D)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check -r $<
 	@touch $@

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
+import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import anyio
+import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("scenecart.sandbox")
 _LARGEST_BODY = 32 * 2**20
 _BODY_SECONDS = 60.0
+_EXACT = 2**53
 _SIDES = {"quicklook": 512, "thumbnail": 256}
 
 
@@ -136,16 +141,16 @@ async def _content(request: Request) -> bytes:
 
 async def json_body(request: Request) -> Any:
     """Return a request's body, a JSON object; without one, an empty object."""
-    content = await _content(request)
+    content = (await _content(request)).removeprefix(codecs.BOM_UTF8)
     if not content.strip():
         return {}
     try:
-        body = json.loads(content, parse_constant=_refuse_constant)
+        body = _decode(content)
     except (ValueError, RecursionError):
         raise Problem(400, "the body is not JSON") from None
-    if not isinstance(body, dict | None):
+    if not isinstance(body, dict):
         raise Problem(400, "the body is not a JSON object")
-    return body or {}
+    return body
 
 
 async def form(request: Request) -> dict[str, str]:
@@ -153,8 +158,15 @@ async def form(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await _content(request)).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
+def _number(text: str) -> int | float:
+    """Read a number; JSON knows no difference between 20 and 20.0."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
+
+
+_decode = msgspec.json.Decoder(float_hook=_number).decode
 
 
 def _sign_in_routes(service: Service) -> list[Route]:
@@ -224,8 +236,9 @@ def _picture(service: Service) -> Endpoint:
 def _openapi(service: Service) -> Endpoint:
     document = json.dumps(describe(service.url)).encode()
 
-    async def endpoint(_request: Request) -> Response:
-        return Response(document, media_type="application/json")
+    async def endpoint(request: Request) -> Response:
+        named = "application/vnd.oai.openapi+json" in request.headers.get("accept", "")
+        return Response(document, media_type="application/vnd.oai.openapi+json;version=3.1" if named else "application/json")
 
     return endpoint
 
@@ -273,10 +286,10 @@ def _resource_routes(service: Service) -> list[Route]:
         return JSONResponse({"content": [resources.document(row, caller) for row in rows], **counts})
 
     def one(request: Request, caller: Caller, _body: Any) -> Response:
-        return JSONResponse(resources.document(orders.row(caller, request.path_params["order"]), caller))
+        return JSONResponse(resources.document(orders.row(caller, str(request.path_params["order"])), caller))
 
     def change(request: Request, caller: Caller, body: Any) -> Response:
-        orders.change(caller, request.path_params["order"], read(OrderChange, body))
+        orders.change(caller, str(request.path_params["order"]), read(OrderChange, body))
         return one(request, caller, body)
 
     def place(request: Request, caller: Caller, body: Any) -> Response:
@@ -289,7 +302,7 @@ def _resource_routes(service: Service) -> list[Route]:
         return _once(service, caller, request, {"body": body, "workspaceId": workspace}, prepare, 202)
 
     def cancel(request: Request, caller: Caller, body: Any) -> Response:
-        name = request.path_params["order"]
+        name = str(request.path_params["order"])
         return _once(service, caller, request, body, lambda: orders.cancelling(caller, name), 200)
 
     return [
@@ -298,9 +311,9 @@ def _resource_routes(service: Service) -> list[Route]:
         _guarded(
             service, "/v2/orders/estimate", "POST", "orders:read", lambda _r, _c, body: JSONResponse(resources.estimate(body))
         ),
-        _guarded(service, "/v2/orders/{order}", "GET", "orders:read", one),
-        _guarded(service, "/v2/orders/{order}", "PATCH", "orders:write", change),
-        _guarded(service, "/v2/orders/{order}/cancellation", "POST", "orders:write", cancel),
+        _guarded(service, "/v2/orders/{order:uuid}", "GET", "orders:read", one),
+        _guarded(service, "/v2/orders/{order:uuid}", "PATCH", "orders:write", change),
+        _guarded(service, "/v2/orders/{order:uuid}/cancellation", "POST", "orders:write", cancel),
         _guarded(service, "/v2/collections", "GET", "catalog:read", lambda *_: JSONResponse(resources.glossary())),
     ]
 
@@ -325,10 +338,21 @@ async def _tell(_request: Request, error: Exception) -> Response:
     return tell(error if isinstance(error, Problem) else Problem(500, "something went wrong"))
 
 
-async def _tell_http(_request: Request, error: Exception) -> Response:
+async def _tell_http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
-    return tell(Problem(status, "there is nothing here" if status == 404 else "this cannot be done here",  # noqa: PLR2004  # HTTP
-                        headers=dict(getattr(error, "headers", None) or {})))  # fmt: skip
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return tell(Problem(status, "this cannot be done here", headers={"Allow": ", ".join(sorted(_allowed(request)))}))
+    return tell(Problem(status, "there is nothing here" if status == HTTPStatus.NOT_FOUND else "this cannot be done here"))
+
+
+def _allowed(request: Request) -> set[str]:
+    """Return every method that an address takes."""
+    path = request.url.path
+    operation = OPERATIONS.get(path.removeprefix("/v1/op/") if path.startswith("/v1/op/") else path[4:].replace("/", "."))
+    if operation is not None:
+        return {"POST"} if operation.read is None else {"GET", "HEAD", "POST"}
+    matching = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return {method for route in matching for method in route.methods or ()}
 
 
 async def _tell_unexpected(_request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import shapely
 
 from scenecart.sandbox import _pictures
-from scenecart.sandbox._problem import Invalid, Problem
+from scenecart.sandbox._problem import Problem
 from scenecart.sandbox._shapes import bbox, read_shape
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Delivery:
 
     def item_of(self, caller: Caller, item_id: str, base_url: str | None = None) -> dict[str, Any]:
         """Return one item, with addresses under another base where one is given."""
-        item = self.item(self._row(caller, item_id))
-        return replace_base(item, self._catalog.url, base_url)
+        moved: dict[str, Any] = replace_base(self.item(self._row(caller, item_id)), self._catalog.url, base_url)
+        return moved
 
     def item(self, row: Any) -> dict[str, Any]:
         """Return an item as STAC, with this server's addresses."""
@@ -122,9 +122,7 @@ class Delivery:
 
     def provenance(self, caller: Caller, asked: Provenance) -> dict[str, Any]:
         """Return where an item came from, or what came of an order or a capture."""
-        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}.get(asked.entity_type)
-        if where is None:
-            raise Invalid(("entity_type", "item, order or capture"))
+        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}[asked.entity_type]
         rows = self._storage.read.execute(
             f"SELECT * FROM item WHERE {where} AND organization = ? ORDER BY number",  # noqa: S608  # conditions above
             (asked.entity_id, caller.organization),
@@ -132,7 +130,7 @@ class Delivery:
         if not rows and not self._is_known(caller, asked):
             raise Problem(404, "there is no such entity")
         root = (asked.entity_type, asked.entity_id)
-        nodes = {root: 0}
+        nodes: dict[tuple[str, str], int] = {root: 0}
         edges: dict[tuple[tuple[str, str], tuple[str, str]], int] = {}
         for row in rows:
             chain = [("item", row["id"]), ("order", row["order"]), ("capture", row["capture"])]
@@ -163,6 +161,8 @@ class Delivery:
 
     def _is_known(self, caller: Caller, asked: Provenance) -> bool:
         """Tell whether there is such an order or capture, though nothing came of it yet."""
+        if asked.entity_type == "item":
+            return False
         if asked.entity_type == "capture":
             return self._catalog.capture(None, None, asked.entity_id) is not None
         found = self._storage.read.execute(
@@ -285,12 +285,17 @@ class Delivery:
         return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def replace_base(document: dict[str, Any], url: str, base_url: str | None) -> dict[str, Any]:
+def replace_base(document: Any, url: str, base_url: str | None) -> Any:
     """Return a document with this server's addresses put under another base."""
     if not base_url:
         return document
-    moved: dict[str, Any] = json.loads(json.dumps(document).replace(url, base_url.rstrip("/")))
-    return moved
+    if isinstance(document, dict):
+        return {name: replace_base(value, url, base_url) for name, value in document.items()}
+    if isinstance(document, list):
+        return [replace_base(value, url, base_url) for value in document]
+    if isinstance(document, str) and document.startswith(url):
+        return base_url.rstrip("/") + document.removeprefix(url)
+    return document
 
 
 def _file(root: Path, path: Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Image(Struct):
 class ArchiveEstimate(Struct):
     """Captures to be priced."""
 
-    captures: Annotated[list[Any], Meta(max_length=10_000, extra_json_schema={"items": {"type": "object"}})]
+    captures: Annotated[list[dict[str, Any]], Meta(max_length=10_000)]
     splitByDate: bool | None = None  # noqa: N815  # the service's name
 
 
@@ -77,7 +77,7 @@ class ArchivePlace(Struct):
     """Captures to be bought."""
 
     projectId: Text  # noqa: N815  # the service's name
-    captures: Annotated[list[Any], Meta(min_length=1, max_length=10_000, extra_json_schema={"items": {"type": "object"}})]
+    captures: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=10_000)]
     licenseType: Literal["standard", "extended", "internal"] = "standard"  # noqa: N815  # the service's name
     splitByDate: bool | None = None  # noqa: N815  # the service's name
     displayName: str | None = None  # noqa: N815  # the service's name
@@ -105,8 +105,8 @@ class OrderChange(Struct):
 class OrderName(Struct):
     """One order, under either name the service takes."""
 
-    id: str | None = None
-    order_id: str | None = None
+    id: Text | None = None
+    order_id: Text | None = None
 
     def name(self) -> str:
         """Return the order's id."""
@@ -130,7 +130,7 @@ class OrdersList(Struct):
     tags: str | list[str] | None = None
     size: Size = 20
     page: Page = 0
-    sort: str = "createdAt,desc"
+    sort: Annotated[str, Meta(pattern=r"^(createdAt|updatedAt|status|type|displayName)(,(asc|desc))?$")] = "createdAt,desc"
 
 
 class ItemStac(Struct):
@@ -156,20 +156,21 @@ class StacSearch(Struct, rename={"filter_lang": "filter-lang"}):
     bbox: Bbox | None = None
     intersects: Geometry | None = None
     datetime: Interval | None = None
-    query: Query | None = None
     limit: Annotated[int, Meta(ge=1, le=LARGEST_STAC_PAGE)] = 10
     page: Page = 0
     token: str | None = None
     next: str | None = None
-    sortby: list[Any] | None = None
-    filter: dict[str, Any] | None = None
+    # what this API does not offer is refused, rather than passed over
+    query: None = None
+    sortby: None = None
+    filter: None = None
     filter_lang: str | None = None
 
 
 class Provenance(Struct):
     """Where something came from, or what came of it."""
 
-    entity_type: Annotated[str, Meta(description="item, order or capture")]
+    entity_type: Literal["item", "order", "capture"]
     entity_id: Text
     direction: Literal["up", "down", "both"] = "up"
     max_depth: Annotated[int, Meta(ge=1, le=50)] = 20
@@ -230,17 +231,21 @@ def _each_fault(kind: type[Struct], body: Any, *, strict: bool) -> list[tuple[st
 def _from_texts(kind: type[Struct], query: dict[str, list[str]]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     kinds = {field.encode_name: _inside(hints[field.name]) for field in msgspec.structs.fields(kind)}
-    return {name: _value(values, kinds.get(name, set())) for name, values in query.items()}
+    return {name: _value(name, values, kinds.get(name, set())) for name, values in query.items()}
 
 
 def _inside(hint: Any) -> set[Any]:
     """Return the plain types a hint is made of."""
     if get_origin(hint) in {Union, UnionType}:
         return {plain for part in get_args(hint) for plain in _inside(part)}
-    return {get_origin(hint) or hint}
+    plain = get_origin(hint) or hint
+    # a list of objects stands in an address as one JSON text
+    return {dict} if plain is list and get_args(hint)[0] not in {str, float} else {plain}
 
 
-def _value(values: list[str], kinds: set[Any]) -> Any:
+def _value(name: str, values: list[str], kinds: set[Any]) -> Any:
+    if values[-1] == "null" and str not in kinds:
+        raise Invalid((name, "leave it out rather than say null"))
     if dict in kinds:
         try:
             return msgspec.json.decode(values[-1])

@@ -28,6 +28,14 @@ _CREDITS = {"type": "integer", "minimum": 0}
 _ANY: dict[str, Any] = {}
 
 
+_CAPTURE = {
+    "type": "object",
+    "required": ["id", "geometry"],
+    "properties": {"id": {"type": "string", "minLength": 1}, "geometry": {"type": "object", "required": ["type", "coordinates"]}},
+}
+_MOST_IN_ADDRESS = 20
+
+
 def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
     return {"type": "object", "properties": {**required, **optional}, "required": list(required)}
 
@@ -108,7 +116,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "billing_mode": {"enum": ["credit", "card", "enterprise"]},
         }
     ),
-    "Transactions": _object({"transactions": _list({"type": "object"}), "total": _WHOLE, "limit": _WHOLE, "offset": _WHOLE}),
+    "TransactionPage": _object({"transactions": _list({"type": "object"}), "total": _WHOLE, "limit": _WHOLE, "offset": _WHOLE}),
     "BatchEstimate": _object(
         {
             "summary": _object({"totalCredits": _CREDITS, "totalSize": _NUMBER, "unit": {"const": "SQ_KM"}}),
@@ -138,12 +146,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Problem": _object({"title": _TEXT, "status": _WHOLE, "detail": _TEXT}, type=_TEXT),
     "ValidationError": _object({"loc": _list({"type": ["string", "integer"]}), "msg": _TEXT, "type": _TEXT}),
     "HTTPValidationError": _object({"detail": _list(_ref("ValidationError"))}),
-    "Token": _object(
-        {"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": _WHOLE, "scope": _TEXT},
-        refresh_token=_TEXT,
-        refresh_expires_in=_WHOLE,
-    ),
-    "OAuthError": _object({"error": _TEXT, "error_description": _TEXT}),
 }
 
 
@@ -151,6 +153,14 @@ def describe(url: str) -> dict[str, Any]:
     """Return the OpenAPI document."""
     kinds = {operation.takes for operation in OPERATIONS.values()} | {take.BatchOrder, take.OrderChange}
     _, components = msgspec.json.schema_components(list(kinds), ref_template="#/components/schemas/{name}")
+    components["ArchivePlace"]["properties"]["captures"]["items"] = _CAPTURE
+    components["OrderName"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("order_id", "id")
+    ]
+    components["CatalogSearch"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "array", "minItems": 1}}} for name in ("collections", "ids")
+    ]
+    grant = {"tokenUrl": f"{url}{REALM}/token", "scopes": {}}
     paths = {f"/v1/op/{name}": _operation(name) for name in OPERATIONS}
     return {
         "openapi": "3.1.0",
@@ -160,12 +170,13 @@ def describe(url: str) -> dict[str, Any]:
             "description": "The ordering service for rehearsals. Every operation also answers at its path twin, dots as slashes.",
         },
         "servers": [{"url": url}],
-        "paths": {**paths, **_resources(), **_sign_in()},
+        "paths": {**paths, **_resources()},
         "components": {
             "schemas": {**components, **ANSWERS},
             "securitySchemes": {
                 "HTTPBearer": {"type": "http", "scheme": "bearer"},
                 "APIKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "OAuth": {"type": "oauth2", "flows": {"clientCredentials": grant, "password": grant}},
             },
         },
     }
@@ -183,8 +194,31 @@ def _operation(name: str) -> dict[str, Any]:
         "responses": _responses(operation.status, operation.answers, operation.media, spends=spends),
     }
     if spends:
-        described["parameters"] = [_KEY]
-    return {"post": described}
+        return {"post": {**described, "parameters": [_KEY]}}
+    by_get = {**described, "operationId": f"{name}.get", "parameters": _parameters(operation.takes)}
+    del by_get["requestBody"]
+    return {"get": by_get, "post": described}
+
+
+def _parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
+    """Describe what a read takes in an address: lists with commas, objects as JSON."""
+    if kind is take.OrderName:
+        return [{**_parameter("order_id", {"type": "string", "minLength": 1}), "required": True}]
+    schema = msgspec.json.schema_components([kind])[1][kind.__name__]
+    found = []
+    for name, described in schema["properties"].items():
+        options = [option for option in described.get("anyOf", [described]) if option.get("type") != "null"]
+        if not options:
+            continue
+        plain = next((option for option in options if option.get("type") not in {"array", "object"}), options[0])
+        one: dict[str, Any] = {"name": name, "in": "query", "required": name in schema["required"]}
+        if plain.get("type") == "object" or plain.get("items", {}).get("type") == "object":
+            found.append({**one, "content": {"application/json": {"schema": plain}}})
+        elif plain.get("type") == "array":
+            found.append({**one, "schema": {**plain, "maxItems": _MOST_IN_ADDRESS}, "style": "form", "explode": False})
+        else:
+            found.append({**one, "schema": plain})
+    return found
 
 
 _KEY = {
@@ -197,7 +231,7 @@ _KEY = {
 
 
 def _is_needed(kind: type[msgspec.Struct]) -> bool:
-    return any(field.required for field in msgspec.structs.fields(kind))
+    return kind is take.OrderName or any(field.required for field in msgspec.structs.fields(kind))
 
 
 def _body(schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
@@ -226,7 +260,7 @@ def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[
 
 def _resources() -> dict[str, Any]:
     """Describe the routes of the other convention."""
-    order = _parameter("order", {"type": "string", "minLength": 1, "pattern": "^[0-9a-f-]+$"}, "path")
+    order = _parameter("order", {"type": "string", "format": "uuid"}, "path")
     workspace = _parameter("workspaceId", _TEXT)
     page = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
     size = {"type": "integer", "minimum": 1, "maximum": take.LARGEST_PAGE}
@@ -274,23 +308,4 @@ def _entry(
         "x-required-scope": scope,
         "security": [{"HTTPBearer": []}, {"APIKey": []}],
         "responses": _responses(status, answers, spends=spends),
-    }
-
-
-def _sign_in() -> dict[str, Any]:
-    """Describe the token endpoint."""
-    fields = dict.fromkeys(("client_id", "client_secret", "username", "password", "refresh_token", "device_code"), _TEXT)
-    schema = _object({"grant_type": _TEXT}, **fields)
-    refused = {"description": "Refused.", "content": {"application/json": {"schema": _ref("OAuthError")}}}
-    done = {"description": "Signed in.", "content": {"application/json": {"schema": _ref("Token")}}}
-    return {
-        f"{REALM}/token": {
-            "post": {
-                "operationId": "token",
-                "summary": "Sign in.",
-                "security": [],
-                "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}},
-                "responses": {"200": done, "400": refused, "401": refused},
-            }
-        }
     }

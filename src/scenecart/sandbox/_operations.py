@@ -92,7 +92,7 @@ def _orders(service: Service, caller: Caller, asked: take.OrdersList) -> dict[st
     return {"content": [service.orders.document(row) for row in rows], **counts}
 
 
-def _stac(service: Service, caller: Caller, asked: take.StacSearch) -> dict[str, Any]:
+def _stac(service: Service, caller: Caller, asked: take.StacSearch) -> Any:
     strict(asked)
     api = StacApi(service.delivered, service.url, "/stac")
     found, token, matched = service.delivered.page(caller, asked)
@@ -179,7 +179,7 @@ OPERATIONS: dict[str, Operation] = {
         "billing:read",
         take.Transactions,
         "List the organization's ledger, the newest first.",
-        "Transactions",
+        "TransactionPage",
         lambda s, c, asked: s.ledger.transactions(c, asked),
     ),
 }

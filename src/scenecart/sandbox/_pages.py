@@ -1,4 +1,4 @@
-"""The two pages a person meets: approving a sign-in, and the bank's challenge."""
+"""The pages a person meets: what this is, approving a sign-in, and the bank's challenge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,14 @@ _TEMPLATES = jinja2.Environment(loader=jinja2.PackageLoader("scenecart.sandbox")
 def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
     """Return the pages' routes."""
 
-    async def device(request: Request) -> Response:
+    async def index(_request: Request) -> Response:
+        return _page("index.html", url=service.url, hosts=service.catalog.hosts)
+
+    return [Route("/", index, methods=["GET"]), *_device(service, form), *_challenge(service, form)]
+
+
+def _device(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
+    async def show(request: Request) -> Response:
         names = await run_in_threadpool(service.doorkeeper.names, users=True)
         code = request.query_params.get("user_code", "")
         return _page("device.html", code=code, names=names, wrong=False)
@@ -46,7 +53,11 @@ def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]
         told = f"Signed in as {name}." if approved else "The sign-in was refused."
         return _page("done.html", title=told, text="You can close this page and go back to where you came from.")
 
-    def challenge(secret: str) -> Response:
+    return [Route("/device", show, methods=["GET"]), Route("/device", decide, methods=["POST"])]
+
+
+def _challenge(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
+    def page(secret: str) -> Response:
         found = service.ledger.open_challenge(secret)
         if found is None:
             return _page("done.html", 404, title="There is no such challenge.", text="Place the order again to get another.")
@@ -55,23 +66,19 @@ def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]
         amount = f"A${found['credits'] / CREDITS_PER_AUD:,.2f}"
         return _page("challenge.html", amount=amount, organization=found["name"], secret=secret)
 
-    def answer(secret: str, decision: str) -> Response:
+    def answered(secret: str, decision: str) -> Response:
         service.ledger.complete(secret, accepted=decision == "complete")
-        return challenge(secret)
+        return page(secret)
 
-    async def show_challenge(request: Request) -> Response:
-        return await run_in_threadpool(challenge, request.path_params["secret"])
+    async def show(request: Request) -> Response:
+        return await run_in_threadpool(page, request.path_params["secret"])
 
-    async def answer_challenge(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         fields = await form(request)
-        return await run_in_threadpool(answer, request.path_params["secret"], fields.get("decision", ""))
+        return await run_in_threadpool(answered, request.path_params["secret"], fields.get("decision", ""))
 
-    return [
-        Route("/device", device, methods=["GET"]),
-        Route("/device", decide, methods=["POST"]),
-        Route("/challenge/{secret}", show_challenge, methods=["GET"]),
-        Route("/challenge/{secret}", answer_challenge, methods=["POST"]),
-    ]
+    path = "/challenge/{secret}"
+    return [Route(path, show, methods=["GET"]), Route(path, answer, methods=["POST"])]
 
 
 _WORDS = {"completed": "confirmed", "refused": "refused", "used": "confirmed and charged"}

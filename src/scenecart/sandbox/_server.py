@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -28,7 +29,7 @@ from scenecart.sandbox._ledger import Ledger
 from scenecart.sandbox._operations import Service
 from scenecart.sandbox._orbits import COUNT
 from scenecart.sandbox._orders import PACES, Orders
-from scenecart.sandbox._problem import SandboxError
+from scenecart.sandbox._problem import Problem, SandboxError
 from scenecart.sandbox._resources import Resources
 from scenecart.sandbox._stac import Archive, Delivered
 from scenecart.sandbox._storage import Storage
@@ -327,6 +328,14 @@ def _serving(service: Service, listener: socket.socket) -> Any:
 
     class Protocol(H11Protocol):
         """Knows its connection by the client's address, so that a fault can hang up."""
+
+        def send_400_response(self, msg: str) -> None:
+            # what is no HTTP, or an address without end, never reaches the application
+            problem = json.dumps(Problem(400, msg).document).encode()
+            headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=problem), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+            self.transport.close()
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)

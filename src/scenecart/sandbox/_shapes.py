@@ -36,7 +36,7 @@ def read_shape(document: Any) -> BaseGeometry:
         raise Unusable("the geometry is missing")
     try:
         found = shapely.force_2d(shape(document))
-    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError):
         raise Unusable("the geometry is no GeoJSON geometry") from None
     if found.is_empty:
         raise Unusable("the geometry is empty")

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import shapely
 
 from scenecart.sandbox._catalog import instants, read_place, read_token
-from scenecart.sandbox._inputs import StacSearch, read
+from scenecart.sandbox._inputs import LARGEST_STAC_PAGE, StacSearch, read
 from scenecart.sandbox._ledger import moment
 from scenecart.sandbox._problem import Invalid, Problem
 
@@ -29,6 +29,13 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
 ]
 _GEOJSON = "application/geo+json"
+_TITLES = {
+    "self": "This document",
+    "root": "Landing page",
+    "data": "Collections",
+    "service-desc": "OpenAPI",
+    "service-doc": "About",
+}
 # RFC 3339, section 5.6
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -62,6 +69,7 @@ class StacApi:
             _link("conformance", f"{self.root}/conformance"),
             _link("data", f"{self.root}/collections"),
             {**_link("service-desc", f"{self._url}/openapi.json"), "type": "application/vnd.oai.openapi+json;version=3.1"},
+            {**_link("service-doc", f"{self._url}/"), "type": "text/html"},
             {**_link("search", f"{self.root}/search"), "type": _GEOJSON, "method": "GET"},
             {**_link("search", f"{self.root}/search"), "type": _GEOJSON, "method": "POST"},
         ]
@@ -128,9 +136,9 @@ class StacApi:
         return {"stac_version": "1.0.0", "assets": {}, **feature, "links": links + others}
 
     def _read(self, body: Any, *, from_query: bool) -> StacSearch:
-        """Read a search; what is wrong with it is 400 here, as OGC API has it."""
+        """Read a search; what is wrong with it is 400 here, as OGC API has it, and a page beyond the largest is the largest."""
         try:
-            asked = read(StacSearch, body, from_query=from_query)
+            asked = read(StacSearch, {**body, **_at_most(body.get("limit"))}, from_query=from_query)
             strict(asked)
         except Invalid as invalid:
             raise Problem(400, invalid.sentence) from None
@@ -279,9 +287,7 @@ class Archive:
 
 
 def strict(asked: StacSearch) -> None:
-    """Refuse what a STAC search without extensions refuses, and times that are not RFC 3339."""
-    if asked.sortby or asked.filter or asked.query:
-        raise Invalid(("query", "sortby, filter and query are no part of what this API conforms to"))
+    """Refuse what STAC's search refuses: times that are not RFC 3339."""
     if asked.datetime is None:
         return
     sides = asked.datetime.split("/")
@@ -291,5 +297,11 @@ def strict(asked: StacSearch) -> None:
         raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
 
 
+def _at_most(limit: Any) -> dict[str, Any]:
+    if isinstance(limit, list) and limit[-1].isdecimal():
+        return {"limit": [str(min(int(limit[-1][:9]), LARGEST_STAC_PAGE))]}
+    return {"limit": LARGEST_STAC_PAGE} if isinstance(limit, int) and limit > LARGEST_STAC_PAGE else {}
+
+
 def _link(relation: str, href: str) -> dict[str, Any]:
-    return {"rel": relation, "type": "application/json", "href": href}
+    return {"rel": relation, "type": "application/json", "href": href, "title": _TITLES.get(relation, relation.capitalize())}
