@@ -13,6 +13,7 @@ from scenecart.sandbox._problem import Invalid, Problem
 LARGEST_PAGE = 500
 LARGEST_STAC_PAGE = 10_000
 LICENSES = ("standard", "extended", "internal")
+MOST_IN_ADDRESS = 100
 _LONGEST_TEXT = 2_000
 
 Shaped = TypeVar("Shaped", bound=Struct)
@@ -252,5 +253,8 @@ def _value(name: str, values: list[str], kinds: set[Any]) -> Any:
         except msgspec.DecodeError:
             raise Problem(400, "the query holds something that is not JSON") from None
     if list in kinds:
-        return [part for value in values for part in value.split(",")]
+        parts = [part for value in values for part in value.split(",")]
+        if len(parts) > MOST_IN_ADDRESS:
+            raise Invalid((name, f"an address holds at most {MOST_IN_ADDRESS}; send more in a body"))
+        return parts
     return values[-1]

@@ -33,7 +33,6 @@ _CAPTURE = {
     "required": ["id", "geometry"],
     "properties": {"id": {"type": "string", "minLength": 1}, "geometry": {"type": "object", "required": ["type", "coordinates"]}},
 }
-_MOST_IN_ADDRESS = 20
 
 
 def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
@@ -215,7 +214,7 @@ def _parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
         if plain.get("type") == "object" or plain.get("items", {}).get("type") == "object":
             found.append({**one, "content": {"application/json": {"schema": plain}}})
         elif plain.get("type") == "array":
-            found.append({**one, "schema": {**plain, "maxItems": _MOST_IN_ADDRESS}, "style": "form", "explode": False})
+            found.append({**one, "schema": {**plain, "maxItems": take.MOST_IN_ADDRESS}, "style": "form", "explode": False})
         else:
             found.append({**one, "schema": plain})
     return found
