@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from _books import balance, reconcile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,26 +19,6 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 PLACE = "orders.archive.place"
-
-
-def balance(caller: Wire) -> tuple[int, int, int]:
-    found = caller.op("billing.credits.balance").json()
-    return found["balance_credits"], found["reserved_credits"], found["spent_credits"]
-
-
-def reconcile(box: Sandbox) -> None:
-    """Check every account against its transfers, and that nothing was made or lost."""
-    database = sqlite3.connect(box.data / "sandbox.sqlite")
-    try:
-        wrong = database.execute(
-            "SELECT id FROM account a WHERE balance != (SELECT coalesce(sum(credits), 0) FROM transfer WHERE target = a.id)"
-            " - (SELECT coalesce(sum(credits), 0) FROM transfer WHERE source = a.id)"
-        ).fetchall()
-        (total,) = database.execute("SELECT sum(balance) FROM account").fetchone()
-    finally:
-        database.close()
-    assert wrong == []
-    assert total == 0
 
 
 def test_placing_reserves_credits(box: Sandbox, wire: Callable[..., Wire]):
