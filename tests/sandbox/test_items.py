@@ -92,6 +92,43 @@ def test_items_come_in_every_form(tmp_path: Path, small_items: str, wire: Callab
         assert names(tmp_path / form) == expected, form
 
 
+def test_stac_geoparquet_gives_items_back_as_they_were(tmp_path: Path, shared_data: Path, wire: Callable[..., Wire]):
+    """Real items written as STAC GeoParquet are listed with the same assets and properties as from JSON."""
+    import pyarrow.parquet as pq  # noqa: PLC0415  # used here alone
+    from stac_geoparquet.arrow import parse_stac_items_to_arrow  # noqa: PLC0415  # likewise
+
+    folder = tmp_path / "items"
+    folder.mkdir()
+    kinds: dict[str, list[Any]] = {}
+    for path in sorted((shared_data / "stac-geoparquet").glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for one in found if isinstance(found, list) else [found]:
+            if one.get("geometry"):
+                kinds.setdefault(one["collection"], []).append(one)
+    items = max(kinds.values(), key=len)
+    (folder / "items.json").write_text(json.dumps(items))
+    pq.write_table(parse_stac_items_to_arrow(items).read_all(), tmp_path / "items.parquet")
+
+    def listed(path: Path) -> dict[str, Any]:
+        with Sandbox(items=path, pace="instant") as box:
+            return {one["id"]: one for one in wire(box).stream(host_name="archive", collections=box.hosts["archive"])}
+
+    as_json, as_table = listed(folder), listed(tmp_path / "items.parquet")
+    assert as_table.keys() == as_json.keys()
+    for name, item in as_json.items():
+        assert as_table[name]["assets"] == item["assets"]
+        assert as_table[name]["geometry"] == item["geometry"]
+        same = {key for key, value in item["properties"].items() if isinstance(value, int | float | list)}
+        assert {key: as_table[name]["properties"][key] for key in same} == {key: item["properties"][key] for key in same}
+
+
+def test_a_table_that_is_none_is_refused(tmp_path: Path):
+    """A file that only looks like GeoParquet is an error that names it."""
+    (tmp_path / "items.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(SandboxError, match="GeoParquet"):
+        Sandbox(items=tmp_path / "items.parquet").start()
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"type": "FeatureCollection", "features": []}'])
 def test_a_file_without_items_is_refused(tmp_path: Path, content: str):
     """A file that holds no items is an error that says what is taken."""

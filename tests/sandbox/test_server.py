@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -136,6 +137,73 @@ def test_an_answer_can_be_late(box: Sandbox, wire: Callable[..., Wire]):
     began = time.monotonic()
     assert caller.op("orders.get", {"id": "x"}).status_code == 404
     assert time.monotonic() - began >= 0.5
+
+
+def test_a_request_can_ask_for_its_own_fault(box: Sandbox, wire: Callable[..., Wire]):
+    """A header lets the request that bears it go wrong, and no other."""
+    broken = wire(box, "analyst", **{"X-Sandbox-Fault": "429; retry_after=3"})
+    answer = broken.op("orders.list")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+    assert wire(box).op("orders.list").status_code == 200
+    for header in ("explode", "stall; minutes=3", "stall; seconds=x"):
+        assert wire(box, "analyst", **{"X-Sandbox-Fault": header}).op("orders.list").status_code == 400
+
+
+def test_another_process_can_turn_the_clock_and_the_settings(box: Sandbox, wire: Callable[..., Wire]):
+    """Time, limits and the life of tokens can be set over loopback; other origins cannot."""
+    caller = wire(box)
+    order = caller.place("first").json()["id"]
+    assert httpx.post(f"{box.url}/_sandbox/advance", json={"seconds": 3_600}).status_code == 200
+    caller.wait(order, "delivered")
+    settings = {"token_seconds": 5, "calls_a_minute": 2}
+    assert httpx.post(f"{box.url}/_sandbox/settings", json=settings).status_code == 200
+    assert box.token_seconds == 5
+    assert [caller.op("orders.list").status_code for _ in range(3)][-1] == 429
+    stranger = httpx.post(f"{box.url}/_sandbox/top-up", json={}, headers={"Origin": "https://example.com"})
+    assert stranger.status_code == 403
+    assert httpx.post(f"{box.url}/_sandbox/advance", json={"seconds": -1}).status_code == 422
+
+
+@pytest.mark.parametrize("operation", ["orders.list", "billing.credits.balance", "stac.search", "orders.list_assets"])
+def test_reads_also_take_get(box: Sandbox, wire: Callable[..., Wire], operation: str):
+    """A read called by GET, at its operation or at its path, says the same as by POST; numbers and lists come as text."""
+    caller = wire(box)
+    orders = [caller.place("first").json()["id"] for _ in range(3)]
+    body: dict[str, Any] = {"orders.list": {"size": 2, "page": 1, "orderIds": orders[:2]}, "stac.search": {"limit": 3}}.get(
+        operation, {}
+    )
+    if operation == "orders.list_assets":
+        body = {"order_id": orders[0]}
+    query = {name: ",".join(value) if isinstance(value, list) else value for name, value in body.items()}
+    by_post = caller.op(operation, body)
+    assert by_post.status_code == 200
+    for path in (f"/v1/op/{operation}", f"/v1/{operation.replace('.', '/')}"):
+        by_get = caller.http.get(path, params=query)
+        assert (by_get.status_code, by_get.json()) == (200, by_post.json())
+    assert caller.http.get("/v1/op/orders.list", params={"size": "many"}).status_code == 422
+
+
+def test_what_is_no_http_is_told_so(box: Sandbox):
+    """Bytes that are no HTTP, and an address without end, are answered with a problem document."""
+    address = ("127.0.0.1", int(box.url.rsplit(":", 1)[1]))
+    for sent in (b"\x00\x01\x02 what\r\n\r\n", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n"):
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(sent)
+            answer = connection.recv(4_096)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in answer
+
+
+def test_an_unexpected_error_tells_nothing(box: Sandbox, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture):
+    """When the sandbox itself fails, the answer is 500 without a word of what happened; the log has it."""
+    caller = wire(box)
+    with contextlib.closing(sqlite3.connect(box.data / "sandbox.sqlite")) as database:
+        database.execute("ALTER TABLE claim RENAME TO precious_secret")
+    answer = caller.place("first", key="k")
+    assert answer.status_code == 500
+    assert "precious" not in answer.text
+    assert "claim" not in answer.text
+    assert "claim" in caplog.text
 
 
 def test_an_unknown_fault_is_refused(box: Sandbox, wire: Callable[..., Wire]):

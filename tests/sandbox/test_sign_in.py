@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -101,3 +103,60 @@ def test_calls_are_limited_by_the_minute(box: Sandbox, clock: Clock, wire: Calla
     assert 1 <= int(refused.headers["retry-after"]) <= 61
     clock.now += int(refused.headers["retry-after"])
     assert analyst.op("orders.list").status_code == 200
+
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def begin(box: Sandbox, **fields: str) -> dict[str, Any]:
+    answer = httpx.post(box.url + TOKEN.replace("token", "auth/device"), data={"client_id": "geopera-cli", **fields})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_device_signs_in_once_it_is_approved(box: Sandbox, clock: Clock):
+    """A program without a browser waits until someone approves it, is then that person, and its code is spent."""
+    verifier = "x" * 43
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    waiting = begin(box, code_challenge=challenge, code_challenge_method="S256")
+    asked = {"grant_type": DEVICE_GRANT, "device_code": waiting["device_code"], "client_id": "geopera-cli"}
+    assert grant(box, **asked, code_verifier=verifier).json()["error"] == "authorization_pending"
+    assert grant(box, **asked, code_verifier=verifier).json()["error"] == "slow_down"
+    box.approve_device(waiting["user_code"], "enterprise")
+    clock.now += 5
+    assert grant(box, **asked, code_verifier="y" * 43).json()["error"] == "invalid_grant"
+    signed = grant(box, **asked, code_verifier=verifier)
+    assert signed.status_code == 200
+    headers = {"Authorization": f"Bearer {signed.json()['access_token']}"}
+    info = httpx.get(box.url + TOKEN.replace("token", "userinfo"), headers=headers).json()
+    assert (info["preferred_username"], info["geopera_principal_type"]) == ("enterprise", "user")
+    assert grant(box, **asked, code_verifier=verifier).json()["error"] == "invalid_grant"
+    assert grant(box, grant_type="refresh_token", refresh_token=signed.json()["refresh_token"]).status_code == 200
+
+
+def test_a_device_that_is_refused_or_forgotten_does_not_sign_in(box: Sandbox, clock: Clock):
+    """A refused sign-in is access_denied, one that nobody approved in time expired_token."""
+    refused, forgotten = begin(box), begin(box)
+    box.approve_device(refused["user_code"], None)
+    assert grant(box, grant_type=DEVICE_GRANT, device_code=refused["device_code"]).json()["error"] == "access_denied"
+    clock.now += 601
+    assert grant(box, grant_type=DEVICE_GRANT, device_code=forgotten["device_code"]).json()["error"] == "expired_token"
+    assert httpx.post(f"{box.url}/device", data={"user_code": forgotten["user_code"], "decision": "approve"}).status_code == 404
+
+
+def test_signing_out_ends_a_session(box: Sandbox):
+    """After signing out the refresh token is worth nothing."""
+    analyst = box.principals["analyst"]
+    signed = grant(box, grant_type="password", username=analyst["username"], password=analyst["password"]).json()
+    left = httpx.post(box.url + TOKEN.replace("token", "logout"), data={"refresh_token": signed["refresh_token"]})
+    assert left.status_code == 204
+    assert grant(box, grant_type="refresh_token", refresh_token=signed["refresh_token"]).status_code == 400
+
+
+def test_every_principal_can_sign_in_its_own_way(box: Sandbox, wire: Callable[..., Wire]):
+    """The guide's eight principals exist; users have passwords, the robot only a key that reads."""
+    assert set(box.principals) == {"analyst", "broke", "card", "declined", "secure", "enterprise", "robot", "other"}
+    for name in box.principals:
+        assert wire(box, name).op("orders.list").status_code == 200
+    assert box.principals["robot"]["username"] is None
+    assert wire(box, "robot").op("billing.credits.transactions").status_code == 200

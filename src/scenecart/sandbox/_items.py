@@ -87,23 +87,43 @@ def _inside(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    import geopandas as gpd  # noqa: PLC0415  # a second that other sandboxes need not wait
+    import pyarrow.parquet as pq  # noqa: PLC0415  # a second that other sandboxes need not wait
 
-    frame = gpd.read_parquet(path)
-    own = {"id", "collection", "assets", "links", "bbox", "geometry", "type", "stac_version", "stac_extensions"}
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
+    with file:
+        if {"assets", "stac_version", "geometry"} <= set(file.schema_arrow.names):
+            from stac_geoparquet.arrow import stac_table_to_items  # noqa: PLC0415  # likewise
+
+            for item in stac_table_to_items(file.read()):
+                # a table has every column for every item: what an item did not have is null there
+                yield {name: _without_nulls(value) if name in {"assets", "links"} else value for name, value in item.items()}
+            return
+    yield from _plain_parquet(path)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _plain_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table that is no STAC: an id, a collection, a geometry, and the rest as properties."""
+    import geopandas as gpd  # noqa: PLC0415  # as above
+
+    try:
+        frame = gpd.read_parquet(path)
+    except ValueError as error:
+        raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
+    own = {"id", "collection", "geometry"}
     for document in json.loads(frame.to_json(default=str))["features"]:
         properties = document["properties"]
-        feature = {
-            "type": "Feature",
-            "geometry": document["geometry"],
-            "properties": {name: value for name, value in properties.items() if name not in own and value is not None},
-        }
-        for name in own - {"geometry", "type", "bbox"}:
-            value = properties.get(name)
-            is_text = name in {"assets", "links"} and isinstance(value, str)
-            if value is not None:
-                feature[name] = json.loads(value) if is_text else value
-        yield feature
+        kept = {name: value for name, value in properties.items() if name not in own and value is not None}
+        named = {name: properties[name] for name in ("id", "collection") if properties.get(name) is not None}
+        yield {"type": "Feature", **named, "geometry": document["geometry"], "properties": kept}
 
 
 def _row(feature: dict[str, Any]) -> Row:
