@@ -87,6 +87,7 @@ def _sandbox_command(arguments: argparse.Namespace) -> int:
             data=arguments.data,
             items=arguments.items,
             pace=arguments.pace,
+            **({} if arguments.captures is None else {"captures": arguments.captures}),
             ready_file=arguments.ready_file,
             print_line=lambda line: print(line, flush=True),
         )
@@ -287,6 +288,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: 8900)")
     sandbox.add_argument("--data", metavar="DIR", help="keep the state here (default: a temporary folder)")
     sandbox.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog")
+    sandbox.add_argument("--captures", type=int, metavar="N", help="about how many captures to invent (default: 240,000)")
     sandbox.add_argument("--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders move")
     sandbox.add_argument("--ready-file", metavar="FILE", help="write URL and sign-ins here as JSON once it answers")
     sandbox.set_defaults(run=_sandbox_command)

@@ -124,7 +124,7 @@ def test_the_challenge_has_a_page(box: Sandbox, wire: Callable[..., Wire]):
     refused = caller.place("first", key="k").json()
     page = httpx.get(refused["challenge_url"])
     assert page.status_code == 200
-    assert "careful-bank" in page.text
+    assert "careful-buyer" in page.text
     assert "A$" in page.text
     done = httpx.post(refused["challenge_url"], data={"decision": "complete"})
     assert "confirmed" in done.text

@@ -232,6 +232,7 @@ def test_state_survives_a_restart(tmp_path: Path, small_items: str, wire: Callab
         ({"pace": "slow"}, "There is no pace 'slow'"),
         ({"items": "/nowhere/at/all"}, "There are no items at"),
         ({"port": 70_000}, "Port 70000 cannot be used"),
+        ({"captures": 0}, "between 1 and"),
     ],
 )
 def test_what_it_cannot_do_it_says(options: Any, says: str):

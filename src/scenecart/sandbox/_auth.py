@@ -32,7 +32,7 @@ _PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
     ("broke", "small-change", "credit", None, 10, ["*"]),
     ("card", "pay-as-you-go", "card", "good", 0, ["*"]),
     ("declined", "maxed-out", "card", "declined", 0, ["*"]),
-    ("secure", "careful-bank", "card", "secure", 0, ["*"]),
+    ("secure", "careful-buyer", "card", "secure", 0, ["*"]),
     ("enterprise", "big-survey", "enterprise", None, 0, ["*"]),
     ("other", "elsewhere", "credit", None, 5_000_000, ["*"]),
     ("robot", "harbour-watch", "credit", None, 0, None),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SEED = 20_240_101
 _START_SECONDS = 30.0
+_MOST_CAPTURES = 5_000_000
 
 
 class Sandbox:
@@ -84,6 +85,8 @@ class Sandbox:
         captures: int = COUNT,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        if not 1 <= captures <= _MOST_CAPTURES:
+            raise SandboxError(f"The sandbox invents between 1 and {_MOST_CAPTURES:,} captures, not {captures:,}.")
         if pace not in PACES:
             raise SandboxError(f"There is no pace {pace!r}; there are {', '.join(PACES)}.")
         self._wanted_data = None if data is None else Path(data).expanduser()

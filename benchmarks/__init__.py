@@ -1,0 +1,1 @@
+"""What scenecart's claims of speed rest on. Run with ``make bench``."""

@@ -1,0 +1,38 @@
+"""Runs every benchmark, prints a table of each, and writes them into the documentation on request."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES = ("sandbox",)
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"which of {', '.join(NAMES)}; all without any")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
+    arguments = parser.parse_args(argv)
+    sections = []
+    for name in arguments.names or NAMES:
+        module = import_module(f"benchmarks.{name}")
+        sections.append(f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n")
+        print(sections[-1], flush=True)
+    if arguments.write:
+        machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+        head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Every figure is the median of its runs.\n"
+        PAGE.write_text("\n".join([head, *sections]), encoding="utf-8")
+        print(f"Written to {PAGE.name}")
+
+
+if __name__ == "__main__":
+    main()
