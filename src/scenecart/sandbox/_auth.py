@@ -6,11 +6,11 @@ import json
 import secrets
 import threading
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from scenecart.sandbox._caller import Caller
 from scenecart.sandbox._devices import DEVICE_GRANT, Devices, digest, oauth_problem
 from scenecart.sandbox._ledger import move
 from scenecart.sandbox._problem import Problem
@@ -37,24 +37,6 @@ _PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
     ("other", "elsewhere", "credit", None, 5_000_000, ["*"]),
     ("robot", "harbour-watch", "credit", None, 0, None),
 ]
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whoever is asking, and what they may do."""
-
-    name: str
-    subject: str
-    organization: str
-    project: str
-    billing_mode: str
-    scopes: tuple[str, ...]
-    by_key: bool
-
-    def may(self, scope: str) -> bool:
-        """Tell whether a scope is held, exactly or by wildcard."""
-        resource, _, action = scope.partition(":")
-        return any(held in {scope, "*", f"{resource}:*", f"*:{action}"} for held in self.scopes)
 
 
 class Doorkeeper:

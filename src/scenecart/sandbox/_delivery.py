@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._inputs import Provenance
     from scenecart.sandbox._orders import Orders

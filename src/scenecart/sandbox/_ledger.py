@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._inputs import Transactions
     from scenecart.sandbox._storage import Storage
 

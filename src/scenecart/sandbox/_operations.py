@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
-    from scenecart.sandbox._auth import Caller, Doorkeeper
+    from scenecart.sandbox._auth import Doorkeeper
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._delivery import Delivery
     from scenecart.sandbox._faults import Faults

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._inputs import ArchivePlace, OrderChange, OrdersList
     from scenecart.sandbox._ledger import Ledger

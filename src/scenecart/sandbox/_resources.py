@@ -15,7 +15,7 @@ from scenecart.sandbox._problem import Invalid, Problem
 if TYPE_CHECKING:
     import sqlite3
 
-    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._orders import Orders, Work
     from scenecart.sandbox._pricing import Prices

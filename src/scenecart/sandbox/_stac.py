@@ -14,7 +14,7 @@ from scenecart.sandbox._ledger import moment
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._auth import Caller
+    from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._catalog import Catalog
     from scenecart.sandbox._delivery import Delivery
     from scenecart.sandbox._storage import Storage
