@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 import scenecart
 from _service import feature, page
-from scenecart import _frames
+from scenecart import _features, _frames
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def frame_of(*features: Any) -> gpd.GeoDataFrame:
-    read, _, _ = _frames.read_page(json.dumps(page(*features)).encode(), "t")
+    read, _, _ = _features.read_page(json.dumps(page(*features)).encode(), "t")
     return _frames.to_frame(read, host="h")
 
 
@@ -103,7 +103,7 @@ def test_assets_are_decoded_when_touched():
 def test_lone_surrogates_survive():
     """A text that is no Unicode is kept exactly, and costs no other row."""
     body = json.dumps(page(feature("a", title="x"), feature("b"))).replace('"x"', '"\\ud800"').encode()
-    read, skipped, _ = _frames.read_page(body, "t")
+    read, skipped, _ = _features.read_page(body, "t")
     frame = _frames.to_frame(read)
     assert skipped == 0
     assert frame["title"][0] == "\ud800"

@@ -28,6 +28,7 @@ LEVELS = {
     "_secrets": 1,
     "_area": 1,
     "_wire": 1,
+    "_features": 1,
     "_frames": 2,
     "_tokens": 2,
     "_http": 3,

@@ -14,7 +14,7 @@ import shapely
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
-from scenecart import _frames
+from scenecart import _features, _frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ PROJECT = "11111111-2222-4333-8444-555555555555"
 
 
 def captures(*names: Any) -> gpd.GeoDataFrame:
-    features, _, _ = _frames.read_page(json.dumps(page(*(feature(name) for name in names or ("a", "b")))).encode(), "t")
+    features, _, _ = _features.read_page(json.dumps(page(*(feature(name) for name in names or ("a", "b")))).encode(), "t")
     return _frames.to_frame(features, host="h")
 
 
@@ -90,7 +90,7 @@ def test_an_empty_cart_is_refused(connect: Any):
 def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, change: dict, why: str):
     """A capture without usable id or footprint stays in the result with its reason, and the cart names it."""
     found = page(feature("good"), {**feature("bad"), **change})
-    features, _, _ = _frames.read_page(json.dumps(found).encode(), "t")
+    features, _, _ = _features.read_page(json.dumps(found).encode(), "t")
     frame = _frames.to_frame(features)
     assert len(frame) == 2
     assert frame["orderable"].tolist() == [True, False]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scenecart import _frames, _wire
+from scenecart import _features, _frames, _wire
 from scenecart._errors import ConnectionFailed, DownloadError, InvalidRequest, ServiceError
 from scenecart._json import NotJson, loads
 from scenecart._progress import bar
@@ -61,7 +61,7 @@ class DeliveryDesk:
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search."""
-        features, _, _ = _frames.read_page(self._page(order), _wire.LIST_ASSETS.id)
+        features, _, _ = _features.read_page(self._page(order), _wire.LIST_ASSETS.id)
         return _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
 
     def item_collection(self, order: Order) -> pystac.ItemCollection:

@@ -17,135 +17,24 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from geopandas.array import GeometryArray
 
 from scenecart._area import why_unusable
-from scenecart._errors import ScenecartWarning, ServiceError
-from scenecart._json import NotJson, loads
+from scenecart._errors import ScenecartWarning
+from scenecart._features import Feature, Geometry, collector_paused, columns_of, geometry_text
+from scenecart._json import loads
 
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LONGEST_ID = 1024
+_LEAST_POINTS = 4
+_SHORTEST_RING = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
+_numbers = msgspec.json.Decoder(list[float])
 _WORLD = np.array([540.0, 90.0])
-
-
-class Feature(msgspec.Struct, gc=False):
-    """One capture as it came, decoded only as far as every reader needs."""
-
-    type: Any = None
-    id: Any = None
-    collection: Any = None
-    properties: Any = None
-    geometry: msgspec.Raw = msgspec.Raw(b"null")
-    assets: msgspec.Raw = msgspec.Raw(b"{}")
-    links: msgspec.Raw = msgspec.Raw(b"[]")
-    stac_version: Any = None
-    stac_extensions: Any = None
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    """A feature collection without its features' inside."""
-
-    features: list[msgspec.Raw]
-    next: Any = None
-    links: Any = None
-
-
-_features = msgspec.json.Decoder(Feature)
-_envelope = msgspec.json.Decoder(_Envelope)
-
-
-def read_feature(data: bytes | msgspec.Raw) -> Feature | None:
-    """Decode one feature, or return None for JSON that is none.
-
-    Raises
-    ------
-    NotJson
-        If the bytes are no JSON.
-    """
-    try:
-        feature = _features.decode(data)
-    except RecursionError:
-        raise NotJson("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        document = loads(bytes(data))
-        if not isinstance(document, Mapping):
-            return None
-        return _feature_of(document)
-    return feature if feature.type == "Feature" or feature.type is None else None
-
-
-def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
-    """Decode a feature collection.
-
-    Returns
-    -------
-    features, skipped, rest
-        The features, how many entries were none, and the collection's ``next`` and ``links``.
-
-    Raises
-    ------
-    ServiceError
-        If the bytes are no feature collection: never taken for "no imagery".
-    """
-    try:
-        envelope = _envelope.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_odd_page(data, operation)
-    features, skipped = [], 0
-    for raw in envelope.features:
-        feature = read_feature(raw)
-        if feature is None or not isinstance(feature.properties, dict | None):
-            skipped += 1
-        else:
-            features.append(feature)
-    return features, skipped, {"next": envelope.next, "links": envelope.links}
-
-
-def _read_odd_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
-    try:
-        document = loads(data)
-    except NotJson as error:
-        what = f"no JSON ({error})" if data.strip() else "an empty body"
-        raise ServiceError(f"{operation} answered {what}.", hint="Is base_url the ordering service?", operation=operation) from None
-    if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
-        raise ServiceError(
-            f"{operation} answered JSON that is no feature collection.",
-            hint="Is base_url the ordering service?",
-            operation=operation,
-        )
-    features = [_feature_of(entry) for entry in document["features"] if isinstance(entry, Mapping)]
-    return features, len(document["features"]) - len(features), document
-
-
-def _feature_of(document: Mapping[str, Any]) -> Feature:
-    """Build a feature from a document that the typed decoder would not take, such as one with lone surrogates."""
-
-    def raw(name: str, default: str) -> msgspec.Raw:
-        value = document.get(name)
-        text = default if value is None else _ascii_json(value)
-        return msgspec.Raw(text.encode())
-
-    return Feature(
-        type=document.get("type"),
-        id=document.get("id"),
-        collection=document.get("collection"),
-        properties=document.get("properties"),
-        geometry=raw("geometry", "null"),
-        assets=raw("assets", "{}"),
-        links=raw("links", "[]"),
-        stac_version=document.get("stac_version"),
-        stac_extensions=document.get("stac_extensions"),
-    )
-
-
-def _ascii_json(value: Any) -> str:
-    import json  # noqa: PLC0415  # only for the rare document that needs escapes kept
-
-    return json.dumps(value)
 
 
 def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.GeoDataFrame:
@@ -164,6 +53,11 @@ def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.Geo
         EPSG:4326, with a fresh ``RangeIndex``. ``datetime`` and the other times are UTC. A property whose name is
         one of scenecart's own columns is kept as ``properties:<name>``.
     """
+    with collector_paused():
+        return gpd.GeoDataFrame(pd.DataFrame(_columns(features, host), copy=False), geometry="geometry")
+
+
+def _columns(features: Sequence[Feature], host: str | None) -> dict[str, Any]:
     count = len(features)
     geometry, why = _geometries(features)
     ids = [feature.id for feature in features]
@@ -174,19 +68,21 @@ def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.Geo
         "host": _column("host", [host] * count),
     }
     columns["datetime"] = _time_column("datetime", [None] * count, columns)
-    for name, values in _properties(features).items():
+    for name, values in columns_of(features).items():
         own = f"properties:{name}" if name in OWN_COLUMNS else name
-        columns[own] = _time_column(own, values, columns) if own in TIMES else _column(own, values)
+        column = _time_column(own, values, columns) if own in TIMES else _column(own, values)
+        if column is not None:
+            columns[own] = column
     columns["geometry"] = GeometryArray(geometry, crs=CRS)
     for name in ("stac_version", "stac_extensions"):
         values = [getattr(feature, name) for feature in features]
         if any(value is not None for value in values):
             columns.setdefault(name, _column(name, values))
-    columns["assets"] = _column("assets", [bytes(feature.assets).decode() for feature in features])
-    columns["links"] = _column("links", [bytes(feature.links).decode() for feature in features])
+    columns["assets"] = _raw_column([bytes(feature.assets) for feature in features])
+    columns["links"] = _raw_column([bytes(feature.links) for feature in features])
     columns["orderable"] = np.array([reason is None for reason in why], dtype=bool)
     columns["why_not"] = pd.Series(why, dtype=object)
-    return gpd.GeoDataFrame(pd.DataFrame(columns), geometry="geometry")
+    return columns
 
 
 def concat(frames: Iterable[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
@@ -227,23 +123,19 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _properties(features: Sequence[Feature]) -> dict[str, list[Any]]:
-    """Turn one dict a feature into one list a property, in the order in which names first come up."""
-    sets = [feature.properties if isinstance(feature.properties, dict) else {} for feature in features]
-    names: dict[str, None] = {}
-    for properties in sets:
-        if not names.keys() >= properties.keys():
-            names.update(dict.fromkeys(properties))
-    return {name: [properties.get(name) for properties in sets] for name in names}
-
-
 def _column(name: str, values: list[Any]) -> Any:
-    """Give a list of plain values the narrowest column that loses nothing of it."""
+    """Give a list of plain values the narrowest column that loses nothing of it; None if no row has the property."""
     if name in {"id", "collection"} and not all(isinstance(value, str) or value is None for value in values):
         return pd.Series(values, dtype=object)
+    if type(next((value for value in values if value is not None), None)) in {list, dict}:
+        return pd.Series([None if value is msgspec.UNSET else value for value in values], dtype=object)
     try:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
+        if any(value is msgspec.UNSET for value in values):
+            if all(value is msgspec.UNSET for value in values):
+                return None
+            return _column(name, [None if value is msgspec.UNSET else value for value in values])
         return pd.Series(values, dtype=object)
     kind = array.type
     if pa.types.is_integer(kind) and array.null_count:
@@ -253,16 +145,35 @@ def _column(name: str, values: list[Any]) -> Any:
     if pa.types.is_boolean(kind) and not array.null_count:
         return array.to_numpy(zero_copy_only=False)
     if pa.types.is_string(kind):
-        return pd.Series(values, dtype="str" if _PANDAS_HAS_STR else object)
+        return _text_column(array, values)
     return pd.Series(values, dtype=object)
 
 
 _PANDAS_HAS_STR = int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004  # the first with a string type of its own
 
 
+def _text_column(array: pa.Array, values: list[Any]) -> Any:
+    if not _PANDAS_HAS_STR:
+        return pd.Series(values, dtype=object)
+    return pd.array(array.cast(pa.large_string()), dtype="str")
+
+
+def _raw_column(values: list[bytes]) -> Any:
+    """Return a column of JSON texts that were never decoded."""
+    try:
+        array = pa.array(values, pa.large_string())
+    except (pa.ArrowException, UnicodeDecodeError):
+        return _column("", [value.decode("utf-8", "replace") for value in values])
+    return pd.array(array, dtype="str") if _PANDAS_HAS_STR else pd.Series(array.to_pylist(), dtype=object)
+
+
 def _time_column(name: str, values: list[Any], columns: dict[str, Any]) -> Any:
     """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
-    texts = pd.Series(values, dtype=object)
+    quick = _plain_times(values)
+    if quick is not None:
+        columns.pop(f"{name}:as_given", None)
+        return quick
+    texts = pd.Series([None if value is msgspec.UNSET else value for value in values], dtype=object)
     given = texts.notna()
     times = pd.to_datetime(
         texts.where(texts.map(lambda value: isinstance(value, str))), format="ISO8601", utc=True, errors="coerce"
@@ -276,6 +187,18 @@ def _time_column(name: str, values: list[Any], columns: dict[str, Any]) -> Any:
     return times.astype("datetime64[us, UTC]")
 
 
+def _plain_times(values: list[Any]) -> Any:
+    """Read times that are all text in UTC, as nearly every catalog writes them; None where one is not."""
+    try:
+        texts = pa.array(values, pa.string())
+        if not pc.all(pc.match_substring_regex(texts, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$"), skip_nulls=True).as_py():
+            return None
+        times = texts.cast(pa.timestamp("us", "UTC"))
+    except (pa.ArrowException, TypeError, ValueError):
+        return None
+    return pd.array(times.to_numpy(zero_copy_only=False), dtype="datetime64[us]").tz_localize("UTC")
+
+
 def _lacks_zone(texts: pd.Series[Any]) -> bool:
     if texts.empty:
         return False
@@ -283,6 +206,9 @@ def _lacks_zone(texts: pd.Series[Any]) -> bool:
 
 
 def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
+    # nearly always every id is text of a sensible length, and nothing needs to be said
+    if all(isinstance(name, str) and 0 < len(name) <= _LONGEST_ID and not name.isspace() for name in ids):
+        return
     for row, name in enumerate(ids):
         if name is None:
             why[row] = "it has no id"
@@ -296,8 +222,11 @@ def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
 
 def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list[str | None]]:
     """Parse all geometries at once; what cannot be read is None, with the reason beside it."""
-    texts = np.array([bytes(feature.geometry).decode("utf-8", "replace") for feature in features], dtype=object)
-    geometry = shapely.from_geojson(texts, on_invalid="ignore") if len(texts) else np.empty(0, dtype=object)
+    geometry = np.full(len(features), None, dtype=object)
+    rest = _simple_polygons(features, geometry)
+    if len(rest):
+        texts = np.array([geometry_text(features[row]) for row in rest.tolist()], dtype=object)
+        geometry[rest] = shapely.from_geojson(texts, on_invalid="ignore")
     geometry[shapely.is_empty(geometry)] = None
     why: list[str | None] = [None] * len(features)
     missing = shapely.is_missing(geometry)
@@ -305,9 +234,9 @@ def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list
     bounds = shapely.bounds(geometry)
     doubtful = ~shapely.is_valid(geometry) | _around_antimeridian(bounds)
     outside = _outside_world(bounds)
-    for row in np.flatnonzero(missing | ~polygonal | doubtful | outside):
+    for row in np.flatnonzero(missing | ~polygonal | doubtful | outside).tolist():
         if missing[row]:
-            absent = texts[row].strip() == "null"
+            absent = geometry_text(features[row]).strip() == "null"
             why[row] = "it has no footprint" if absent else "its footprint cannot be read"
         elif not polygonal[row]:
             why[row] = f"its footprint is a {geometry[row].geom_type}, not an area"
@@ -316,6 +245,60 @@ def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list
         else:
             why[row] = why_unusable(geometry[row])
     return geometry, why
+
+
+def _simple_polygons(features: Sequence[Feature], geometry: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Build every polygon of one closed, flat ring from one parse of all their numbers; return the rows that are left."""
+    everything = np.arange(len(features))
+    shapes = [feature.geometry for feature in features]
+    texts = [bytes(shape.coordinates) if type(shape) is Geometry and shape.type == "Polygon" else b"" for shape in shapes]
+    joined = b",".join(texts)
+    if any(space in joined for space in (b" ", b"\n", b"\t", b"\r")):
+        texts = [text.translate(None, b" \n\t\r") for text in texts]
+        joined = b",".join(texts)
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    rows = np.flatnonzero(lengths > _SHORTEST_RING)
+    if not len(rows):
+        return everything
+    points = _points_of_one_ring(np.frombuffer(joined, dtype=np.uint8), (np.cumsum(lengths + 1) - lengths - 1)[rows], lengths[rows])
+    simple = points >= _LEAST_POINTS
+    if not simple.all() or len(rows) < len(features):
+        rows, points = rows[simple], points[simple]
+        if not len(rows):
+            return everything
+        joined = b",".join([texts[row] for row in rows.tolist()])
+    try:
+        xy = np.array(_numbers.decode(b"[" + joined.translate(None, b"[]") + b"]")).reshape(-1, 2)
+    except (msgspec.DecodeError, ValueError):
+        return everything
+    ends = np.cumsum(points)
+    closed = (xy[ends - points] == xy[ends - 1]).all(axis=1)
+    rings = (np.concatenate(([0], ends)), np.arange(len(ends) + 1))
+    chosen = rows[closed]
+    geometry[chosen] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy, rings)[closed]
+    return np.setdiff1d(everything, chosen, assume_unique=True) if len(chosen) < len(everything) else everything[:0]
+
+
+def _points_of_one_ring(
+    text: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Count the points of each polygon of one flat ring, from its brackets and commas; 0 for any other.
+
+    ``[[[1,2],[3,4]]]`` has two brackets more than points, two numbers a point, and ends in three brackets that are its only
+    neighbours.
+    """
+    ends = starts + lengths
+
+    def count(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        places = np.flatnonzero(marks)
+        return np.asarray(np.searchsorted(places, ends) - np.searchsorted(places, starts))
+
+    closing = text == ord("]")
+    numbers = count(text == ord(",")) + 1
+    points = count(text == ord("[")) - 2
+    neighbours = count(closing[:-1] & closing[1:])
+    opened = (text[starts] == ord("[")) & (text[starts + 1] == ord("[")) & (text[starts + 2] == ord("["))
+    return np.where(opened & (numbers == 2 * points) & (neighbours == 2), points, 0)  # noqa: PLR2004  # as said above
 
 
 def _outside_world(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

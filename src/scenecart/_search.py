@@ -16,6 +16,7 @@ from scenecart._errors import (
     ScenecartWarning,
     ServiceError,
 )
+from scenecart._features import Feature, Reader, read_feature, read_page
 from scenecart._json import NotJson, loads
 from scenecart._ndjson import LineTooLong, batches
 
@@ -124,7 +125,7 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
 
 
-def _cut(found: Iterator[tuple[list[_frames.Feature], int]], query: Query) -> Iterator[gpd.GeoDataFrame]:
+def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[gpd.GeoDataFrame]:
     left = query.limit
     skipped = 0
     for features, odd in found:
@@ -140,15 +141,16 @@ def _cut(found: Iterator[tuple[list[_frames.Feature], int]], query: Query) -> It
         warnings.warn(f"{skipped} entries of the answer were no captures and are left out.", ScenecartWarning, stacklevel=4)
 
 
-def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[_frames.Feature], int]]:
+def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[Feature], int]]:
     """Follow the pages. A token that comes again ends it, and a capture that comes again is given once."""
     token: str | None = None
     tokens: set[str] = set()
     given: set[tuple[Any, str]] = set()
+    reader = Reader()
     while True:
         body = {**query.body, "limit": page_limit, **({} if token is None else {"next": token})}
         data = session.page(_wire.SEARCH, body)
-        features, skipped, rest = _frames.read_page(data, _wire.SEARCH.id)
+        features, skipped, rest = reader.page(data, _wire.SEARCH.id)
         fresh = [feature for feature in features if _key(feature) not in given]
         given.update(key for key in map(_key, features) if key is not None)
         yield fresh, skipped
@@ -165,28 +167,32 @@ def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[li
         tokens.add(token)
 
 
-def _key(feature: _frames.Feature) -> tuple[Any, str] | None:
+def _key(feature: Feature) -> tuple[Any, str] | None:
     if not isinstance(feature.id, str) or not isinstance(feature.collection, str | None):
         return None
     return feature.collection, feature.id
 
 
-def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[tuple[list[_frames.Feature], int]]:
+def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[tuple[list[Feature], int]]:
+    reader = Reader()
     try:
         for lines in batches(chunks):
-            features: list[_frames.Feature] = []
+            features = reader.lines(lines)
             skipped = 0
-            for line in lines:
-                skipped += _read_line(line, features, host)
+            if features is None:
+                features = []
+                for line in lines:
+                    skipped += _read_line(line, features, host)
+                reader.learn_from(features)
             yield features, skipped
     except LineTooLong as error:
         raise ServiceError(f"The stream cannot be read: {error}.", operation=_wire.SEARCH_STREAM.id) from None
 
 
-def _read_line(line: bytes, features: list[_frames.Feature], host: str) -> int:
+def _read_line(line: bytes, features: list[Feature], host: str) -> int:
     """Add a line's features; return how many entries were none."""
     try:
-        feature = _frames.read_feature(line)
+        feature = read_feature(line)
         if feature is not None and feature.type == "Feature" and isinstance(feature.properties, dict | None):
             features.append(feature)
             return 0
@@ -199,7 +205,7 @@ def _read_line(line: bytes, features: list[_frames.Feature], host: str) -> int:
     if not isinstance(document, Mapping):
         return 1
     if document.get("type") == "FeatureCollection":
-        inner, skipped, _ = _frames.read_page(line, _wire.SEARCH_STREAM.id)
+        inner, skipped, _ = read_page(line, _wire.SEARCH_STREAM.id)
         features.extend(inner)
         return skipped
     if "status" in document and ("title" in document or "detail" in document):
@@ -212,9 +218,9 @@ def _read_line(line: bytes, features: list[_frames.Feature], host: str) -> int:
     return 1
 
 
-def _rebatched(found: Iterator[tuple[list[_frames.Feature], int]], size: int) -> Iterator[tuple[list[_frames.Feature], int]]:
+def _rebatched(found: Iterator[tuple[list[Feature], int]], size: int) -> Iterator[tuple[list[Feature], int]]:
     """Gather small batches into larger ones, keeping what has arrived when the stream breaks."""
-    waiting: list[_frames.Feature] = []
+    waiting: list[Feature] = []
     skipped = 0
     try:
         for features, odd in found:
