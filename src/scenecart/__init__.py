@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scenecart import report, sandbox
     from scenecart._area import Area
     from scenecart._cart import Cart
+    from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._client import Client, connect
     from scenecart._errors import (
         AuthenticationError,
@@ -70,6 +71,8 @@ _HOMES = {
     "Retry": "_retry",
     "assets": "_frames",
     "connect": "_client",
+    "coverage": "_choose",
+    "filter": "_choose",
 }
 _PARTS = ("report", "sandbox")
 
@@ -117,6 +120,8 @@ __all__ = [
     "__version__",
     "assets",
     "connect",
+    "coverage",
+    "filter",
     "report",
     "sandbox",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import platformdirs
 
-from scenecart import _estimate, _search, _wire
+from scenecart import _estimate, _many, _search, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._delivery import DeliveryDesk
 from scenecart._errors import ConfigurationError, InvalidQuery, MissingExtra, PriceChanged, ScenecartWarning
@@ -31,6 +31,7 @@ from scenecart._secrets import Credentials, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
     import geopandas as gpd
     import httpx
@@ -198,6 +199,66 @@ class Client:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, _search.build_query(host, **criteria), batch_size)
+
+    def search_many(
+        self,
+        areas: Any,
+        host: str,
+        *,
+        executor: Executor | None = None,
+        at_once: int = 8,
+        progress: bool | Callable[[int], object] | None = None,
+        **criteria: Any,
+    ) -> gpd.GeoDataFrame:
+        """Search many areas at once, and put what was found below each other.
+
+        Requests leave from this process alone, under one rate limit, and no sign-in ever leaves it; an executor only builds
+        frames from answers, so a cluster of other machines needs no account.
+
+        Parameters
+        ----------
+        areas
+            A GeoDataFrame or GeoSeries (its index names the areas), a mapping of names to areas, or a list.
+        host
+            The catalog host.
+        executor
+            What builds the frames: any ``concurrent.futures.Executor``, such as that of a Dask cluster. None uses threads.
+        at_once
+            How many requests may be under way, 1 to 64.
+        progress
+            True shows a bar; a callable is given the number of areas done.
+        **criteria
+            As for :meth:`search`, without ``aoi``, ``bbox`` and ``intersects``.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            As from :meth:`search`, with the column ``area`` (the area's name) and ``duplicate`` (True where the same capture
+            stands above for another area). ``.attrs["errors"]`` maps the areas that failed to what went wrong; what had
+            arrived of them is kept.
+
+        Raises
+        ------
+        InvalidQuery
+            If the criteria cannot be used for any area.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> harbours = {"Sydney": (151.18, -33.99, 151.24, -33.94), "Rotterdam": (4.0, 51.9, 4.2, 51.97)}
+        >>> captures = client.search_many(harbours, "aurora", collections="aurora-50cm", datetime="2024-03")
+        >>> sorted(set(captures["area"]))
+        ['Rotterdam', 'Sydney']
+        """
+
+        def query_of(area: Any) -> _search.Query:
+            return _search.build_query(host, aoi=area, **criteria)
+
+        if progress is None or progress is False or callable(progress):
+            told = progress if callable(progress) else None
+            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
+        with bar("Searching areas", unit="count") as shown:
+            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=shown.show)
 
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.

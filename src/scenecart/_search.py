@@ -125,6 +125,37 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
 
 
+def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
+    """Return what a query answers as it came: ``"lines"`` of a stream, or ``"pages"``.
+
+    Raises
+    ------
+    ScenecartError
+        Whatever went wrong.
+    """
+    if query.limit is None or query.limit > _wire.PAGE_LIMIT:
+        try:
+            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+                return list(chunks), "lines"
+        except ScenecartError as error:
+            if error.status not in _NOT_OFFERED:
+                raise
+    size = min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)
+    return [data for data, _, _, _ in _raw_pages(session, query, size)], "pages"
+
+
+def assemble(parts: Sequence[bytes], kind: str, host: str, limit: int | None) -> gpd.GeoDataFrame:
+    """Build the frame of what ``fetch`` returned; needs nothing but its arguments, so that another process can do it."""
+    query = Query(host, {}, limit)
+    if kind == "lines":
+        found: Iterator[tuple[list[Feature], int]] = _rebatched(_streamed(iter(parts), host), _BATCH)
+    else:
+        reader = Reader()
+        found = _once(reader.page(data, _wire.SEARCH.id)[:2] for data in parts)
+    frames = list(_cut(found, query))
+    return _frames.concat(frames) if frames else _frames.to_frame([], host=host)
+
+
 def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[gpd.GeoDataFrame]:
     left = query.limit
     skipped = 0
@@ -142,20 +173,32 @@ def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[g
 
 
 def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[Feature], int]]:
-    """Follow the pages. A token that comes again ends it, and a capture that comes again is given once."""
+    """Follow the pages; a capture that comes again is given once."""
+    return _once((features, skipped) for _, features, skipped, _ in _raw_pages(session, query, page_limit))
+
+
+def _once(found: Iterator[tuple[list[Feature], int]]) -> Iterator[tuple[list[Feature], int]]:
+    given: set[tuple[Any, str]] = set()
+    for features, skipped in found:
+        fresh = [feature for feature in features if _key(feature) not in given]
+        given.update(key for key in map(_key, features) if key is not None)
+        yield fresh, skipped
+
+
+def _raw_pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[bytes, list[Feature], int, Mapping[str, Any]]]:
+    """Ask for page after page. A token that comes again ends it, and so do captures enough."""
     token: str | None = None
     tokens: set[str] = set()
-    given: set[tuple[Any, str]] = set()
     reader = Reader()
+    arrived = 0
     while True:
         body = {**query.body, "limit": page_limit, **({} if token is None else {"next": token})}
         data = session.page(_wire.SEARCH, body)
         features, skipped, rest = reader.page(data, _wire.SEARCH.id)
-        fresh = [feature for feature in features if _key(feature) not in given]
-        given.update(key for key in map(_key, features) if key is not None)
-        yield fresh, skipped
+        yield data, features, skipped, rest
+        arrived += len(features)
         token = _wire.next_token(rest)
-        if token is None:
+        if token is None or (query.limit is not None and arrived >= query.limit and page_limit >= query.limit):
             return
         if token in tokens:
             warnings.warn(

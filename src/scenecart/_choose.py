@@ -1,0 +1,236 @@
+"""Looking through what was found: how much of an area captures cover, and which of them suit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian
+from scenecart._errors import InvalidQuery
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_CLOUD, _OFF_NADIR, _GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
+
+
+def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
+    """Tell how much of an area each capture covers, and how much all of them do together.
+
+    Parameters
+    ----------
+    captures
+        Rows of a search result, in any CRS; one without is taken as EPSG:4326.
+    aoi
+        The area, in any form ``search`` takes.
+
+    Returns
+    -------
+    pandas.Series
+        Shares from 0 to 1 of the area's geodesic size, with the captures' index. ``.attrs["together"]`` is the share of their
+        union. A capture without a usable footprint covers nothing.
+
+    Raises
+    ------
+    InvalidArea
+        If the area cannot be used.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> captures = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1), shapely.box(0.5, 0, 2, 1)], crs=4326)
+    >>> shares = coverage(captures, (0, 0, 2, 1))
+    >>> shares.round(2).tolist(), round(shares.attrs["together"], 2)
+    ([0.5, 0.75], 1.0)
+    """
+    area = as_area(aoi)
+    frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
+    parts = [_within(shape, area.geometry) for shape in frame.geometry]
+    shares = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
+    found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
+    together = shapely.union_all([part for part in parts if not part.is_empty])
+    found.attrs["together"] = min(1.0, geodesic_km2(together) / area.km2)
+    return found
+
+
+def filter(  # noqa: A001  # the verb that analysts look for; captures, then keywords
+    captures: gpd.GeoDataFrame,
+    *,
+    datetime: Any = None,
+    cloud_cover: float | Sequence[float | None] | None = None,
+    off_nadir: float | Sequence[float | None] | None = None,
+    gsd: float | Sequence[float | None] | None = None,
+    price: float | Sequence[float | None] | None = None,
+    coverage: float | Sequence[float | None] | None = None,
+    aoi: Any = None,
+    orderable: bool | None = None,
+) -> gpd.GeoDataFrame:
+    """Keep the captures that suit, as a frame of the same columns and index labels.
+
+    A number is a limit, the highest that suits (for ``coverage`` the lowest); a pair is a range, either end of which may be None.
+    A capture that does not say what is asked for does not suit.
+
+    Parameters
+    ----------
+    captures
+        Rows of a search result.
+    datetime
+        A day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may be ``..``. UTC.
+    cloud_cover
+        Per cent, of ``eo:cloud_cover``.
+    off_nadir
+        Degrees, of ``view:off_nadir``.
+    gsd
+        Metres.
+    price
+        Of the first numeric column that begins with ``price``, in its own unit. The price of an order is the estimate's alone.
+    coverage
+        Share from 0 to 1 of ``aoi``, which is needed then.
+    aoi
+        The area, in any form ``search`` takes; without ``coverage``, captures that only touch it suit.
+    orderable
+        True keeps those that can be ordered, False the others.
+
+    Raises
+    ------
+    InvalidQuery
+        If no capture says anything of what is asked for, or a range makes no sense.
+    InvalidArea
+        If the area cannot be used.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> shapes = [shapely.box(0, 0, 1, 1)] * 2
+    >>> captures = gpd.GeoDataFrame({"gsd": [0.3, 0.5], "eo:cloud_cover": [40, 3]}, geometry=shapes, crs=4326)
+    >>> filter(captures, cloud_cover=10)["gsd"].tolist()
+    [0.5]
+    """
+    keep = np.ones(len(captures), dtype=bool)
+    for name, column, wanted in (
+        ("cloud_cover", _CLOUD, cloud_cover),
+        ("off_nadir", _OFF_NADIR, off_nadir),
+        ("gsd", _GSD, gsd),
+        ("price", _price_column(captures) if price is not None else "", price),
+    ):
+        if wanted is not None:
+            low, high = _range(name, wanted, is_least=False)
+            keep &= _between(_numbers(captures, name, column), low, high)
+    if datetime is not None:
+        keep &= _in_time(captures, datetime)
+    if orderable is not None:
+        keep &= _column(captures, "orderable", "orderable").to_numpy(dtype=bool) == orderable
+    if coverage is not None and aoi is None:
+        raise InvalidQuery("coverage is the share of an area: give aoi too.")
+    if aoi is not None:
+        low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_least=True)
+        shares = _shares(captures, keep, aoi)
+        keep &= (shares > 0) & _between(shares, low, high)
+    return captures[keep]
+
+
+def _within(shape: Any, area: Any) -> Any:
+    if shape is None or shape.is_empty:
+        return shapely.Polygon()
+    ground = polygonal(split_at_antimeridian(shape))
+    if not ground.is_valid:
+        ground = shapely.make_valid(ground)
+    return polygonal(shapely.intersection(ground, area))
+
+
+def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:
+    """Measure only those that suit otherwise: areas are the dear part."""
+    shares = np.zeros(len(captures))
+    shares[keep] = coverage(captures[keep], aoi).to_numpy()
+    return shares
+
+
+def _range(name: str, wanted: Any, *, is_least: bool) -> tuple[float | None, float | None]:
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float | Sequence) or isinstance(wanted, str):
+        raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.")
+    if isinstance(wanted, int | float):
+        return (float(wanted), None) if is_least else (None, float(wanted))
+    if len(wanted) != 2 or not all(end is None or isinstance(end, int | float) for end in wanted):  # noqa: PLR2004  # a pair
+        raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.", hint=f"{name}=(0, 20)")
+    low, high = wanted
+    if low is not None and high is not None and low > high:
+        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.")
+    return low, high
+
+
+def _between(values: np.ndarray[Any, Any], low: float | None, high: float | None) -> np.ndarray[Any, Any]:
+    with np.errstate(invalid="ignore"):
+        keep = ~np.isnan(values)
+        if low is not None:
+            keep &= values >= low
+        if high is not None:
+            keep &= values <= high
+    return np.asarray(keep)
+
+
+def _column(captures: gpd.GeoDataFrame, name: str, column: str) -> pd.Series[Any]:
+    if column not in captures.columns:
+        raise InvalidQuery(f"No capture says anything of {name}: there is no column {column!r}.")
+    found: pd.Series[Any] = captures[column]
+    return found
+
+
+def _numbers(captures: gpd.GeoDataFrame, name: str, column: str) -> np.ndarray[Any, Any]:
+    values = _column(captures, name, column)
+    return np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+
+
+def _price_column(captures: gpd.GeoDataFrame) -> str:
+    named = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith("price")]
+    return next((name for name in named if pd.api.types.is_numeric_dtype(captures[name])), "price")
+
+
+def _in_time(captures: gpd.GeoDataFrame, wanted: Any) -> np.ndarray[Any, Any]:
+    """Tell which captures lie in a span; one with a range of its own lies in it where the two meet."""
+    begin, end = _span(wanted)
+    times = _column(captures, "datetime", "datetime")
+    first = captures["start_datetime"].fillna(times) if "start_datetime" in captures.columns else times
+    last = captures["end_datetime"].fillna(times) if "end_datetime" in captures.columns else times
+    keep = first.notna() & last.notna()
+    if begin is not None:
+        keep &= last >= begin
+    if end is not None:
+        keep &= first < end
+    return keep.to_numpy(dtype=bool)
+
+
+def _span(wanted: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """Read a span of time as its first instant and the first one after it."""
+    if isinstance(wanted, dt.date):
+        wanted = wanted.isoformat()
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str) and len(wanted) == 2:  # noqa: PLR2004  # start and end
+        wanted = "/".join(".." if end is None else end if isinstance(end, str) else end.isoformat() for end in wanted)
+    if not isinstance(wanted, str):
+        raise InvalidQuery(f"datetime is a text such as '2024-03' or '2024-01/2024-06', not {wanted!r}.")
+    first, slash, last = wanted.partition("/")
+    begin, until = _period(first), _period(last) if slash else _period(first)
+    begins, ends = (None if begin is None else begin[0]), (None if until is None else until[1])
+    if begins is not None and ends is not None and begins >= ends:
+        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.")
+    return begins, ends
+
+
+def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    if text.strip() in {"", ".."}:
+        return None
+    try:
+        if "T" in text.upper() or ":" in text:
+            moment = pd.Timestamp(text)
+            moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+            return moment, moment + pd.Timedelta(1, "us")
+        period = pd.Period(text)
+    except (ValueError, TypeError):
+        raise InvalidQuery(
+            f"datetime cannot be read: {text!r}.", hint="It looks like 2024-03, 2024-03-05 or 2024-01/2024-06."
+        ) from None
+    return period.start_time.tz_localize("UTC"), (period + 1).start_time.tz_localize("UTC")

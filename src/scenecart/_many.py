@@ -1,0 +1,102 @@
+"""Many areas at once: requests leave from here, under one rate limit; frames are built wherever the executor is."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from scenecart import _frames, _search
+from scenecart._errors import InvalidQuery, ScenecartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scenecart._http import Session
+
+_AT_ONCE = 8
+_MOST_AT_ONCE = 64
+
+
+def search_many(
+    session: Session,
+    areas: Any,
+    query_of: Callable[[Any], _search.Query],
+    *,
+    executor: Executor | None = None,
+    at_once: int = _AT_ONCE,
+    progress: Callable[[int], object] | None = None,
+) -> gpd.GeoDataFrame:
+    """Search each area; see :meth:`Client.search_many`."""
+    if executor is not None and not hasattr(executor, "submit"):
+        raise InvalidQuery("executor is a concurrent.futures.Executor, such as dask.distributed.Client(…).get_executor().")
+    if not isinstance(at_once, int) or not 1 <= at_once <= _MOST_AT_ONCE:
+        raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
+    queries, errors = _queries(areas, query_of)
+    frames: dict[int, gpd.GeoDataFrame] = {}
+    labels = [label for label, _ in queries]
+    with ThreadPoolExecutor(at_once, thread_name_prefix="scenecart-search") as threads:
+        asked = {threads.submit(_one, session, query, executor): number for number, (_, query) in enumerate(queries) if query}
+        for done, future in enumerate(as_completed(asked), 1):
+            number = asked[future]
+            try:
+                frames[number] = future.result()
+            except ScenecartError as error:
+                errors[labels[number]] = f"{type(error).__name__}: {error}"
+                if error.captures is not None and len(error.captures):
+                    frames[number] = error.captures
+            if progress is not None:
+                progress(done)
+    return _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
+
+
+def _one(session: Session, query: _search.Query, executor: Executor | None) -> gpd.GeoDataFrame:
+    """Fetch what one area holds, and have it built."""
+    if executor is None:
+        return _search.search(session, query)
+    parts, kind = _search.fetch(session, query)
+    built: Future[gpd.GeoDataFrame] = executor.submit(_search.assemble, parts, kind, query.host, query.limit)
+    return built.result()
+
+
+def _queries(
+    areas: Any, query_of: Callable[[Any], _search.Query]
+) -> tuple[list[tuple[Hashable, _search.Query | None]], dict[Hashable, str]]:
+    """Check every area; one that cannot be used is an error of its own, and does not stop the others."""
+    found: list[tuple[Hashable, _search.Query | None]] = []
+    errors: dict[Hashable, str] = {}
+    for label, area in _labelled(areas):
+        try:
+            found.append((label, query_of(area)))
+        except InvalidQuery:
+            raise
+        except ScenecartError as error:
+            errors[label] = f"{type(error).__name__}: {error}"
+            found.append((label, None))
+    if not found:
+        raise InvalidQuery("There is no area to search.")
+    return found, errors
+
+
+def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
+    if isinstance(areas, gpd.GeoDataFrame | gpd.GeoSeries):
+        shapes = areas.geometry if areas.crs is None else areas.geometry.to_crs(_frames.CRS)
+        return list(zip(areas.index.tolist(), shapes, strict=True))
+    if isinstance(areas, Mapping) and "type" not in areas:
+        return list(areas.items())
+    if isinstance(areas, str | bytes) or not hasattr(areas, "__iter__"):
+        raise InvalidQuery("areas is a GeoDataFrame, a GeoSeries, a mapping of names to areas, or a list of areas.")
+    return list(enumerate(areas))
+
+
+def _together(found: list[tuple[Hashable, gpd.GeoDataFrame]], errors: dict[Hashable, str]) -> gpd.GeoDataFrame:
+    frame = _frames.concat([part.assign(area=[label] * len(part)) for label, part in found])
+    if "area" not in frame.columns:
+        frame["area"] = pd.Series(dtype=object)
+    known = frame["id"].notna()
+    frame["duplicate"] = frame.duplicated(["host", "collection", "id"]) & known
+    frame.attrs["errors"] = errors
+    return frame
