@@ -58,7 +58,10 @@ if TYPE_CHECKING:
     from scenecart._frames import assets
     from scenecart._http import Limits
     from scenecart._orders import Order
+    from scenecart._parquet import to_items
     from scenecart._retry import Retry
+    from scenecart._search import search_stac
+    from scenecart._timeline import timeline
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
@@ -73,6 +76,9 @@ _HOMES = {
     "connect": "_client",
     "coverage": "_choose",
     "filter": "_choose",
+    "search_stac": "_search",
+    "timeline": "_timeline",
+    "to_items": "_parquet",
 }
 _PARTS = ("report", "sandbox")
 
@@ -124,6 +130,9 @@ __all__ = [
     "filter",
     "report",
     "sandbox",
+    "search_stac",
+    "timeline",
+    "to_items",
 ]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _search, _wire
+from scenecart import _estimate, _many, _parquet, _search, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._delivery import DeliveryDesk
 from scenecart._errors import ConfigurationError, InvalidQuery, MissingExtra, PriceChanged, ScenecartWarning
@@ -199,6 +199,64 @@ class Client:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, _search.build_query(host, **criteria), batch_size)
+
+    def search_to_parquet(
+        self,
+        directory: str | os.PathLike[str],
+        host: str,
+        *,
+        partition: str = "month",
+        progress: bool | Callable[[int], object] | None = None,
+        **criteria: Any,
+    ) -> list[Path]:
+        """Search, and write what is found to a folder of GeoParquet files instead of memory.
+
+        The files are STAC GeoParquet 1.1, spatially sorted, with a bounding box a row; geopandas, DuckDB, dask-geopandas and
+        stac-geoparquet read them. In memory is one partition at a time.
+
+        Parameters
+        ----------
+        directory
+            A folder that is new or empty.
+        host
+            The catalog host.
+        partition
+            ``"month"`` (default), ``"year"`` or ``"day"`` of acquisition, in UTC.
+        progress
+            True shows a bar; a callable is given the number of captures so far.
+        **criteria
+            As for :meth:`search`.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files: ``host=…/month=2024-03/part-0000.parquet``, and ``without-footprint.ndjson`` for captures that no such
+            file can hold.
+
+        Raises
+        ------
+        InvalidQuery
+            If the folder holds something already, or the search makes no sense; nothing was sent.
+        MissingExtra
+            If stac-geoparquet is not installed.
+        ScenecartError
+            If the search breaks; what had arrived stands in the folder.
+
+        Examples
+        --------
+        >>> import tempfile, geopandas
+        >>> folder = tempfile.mkdtemp()
+        >>> client = connect("sandbox")
+        >>> files = client.search_to_parquet(folder, "aurora", collections="aurora-50cm", datetime="2024-03", limit=20)
+        >>> len(geopandas.read_parquet(files[0]))
+        20
+        """
+        query = _search.build_query(host, **criteria)
+        frames = _search.stream(self._session, query)
+        if progress is None or progress is False or callable(progress):
+            return _parquet.write(frames, Path(directory), host, partition, progress if callable(progress) else None)
+        with bar(f"Searching {host}", unit="count") as shown:
+            return _parquet.write(frames, Path(directory), host, partition, shown.show)
 
     def search_many(
         self,

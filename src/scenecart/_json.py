@@ -41,5 +41,10 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def encode(value: Any) -> bytes:
+    """Encode a value as it stands, quickly; for what is decoded again in this process."""
+    return msgspec.json.encode(value)
+
+
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from scenecart import _frames, _wire
 from scenecart._area import around_world_bounds, as_area, as_geometry, geojson
@@ -17,8 +18,9 @@ from scenecart._errors import (
     ServiceError,
 )
 from scenecart._features import Feature, Reader, read_feature, read_page
-from scenecart._json import NotJson, loads
+from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
+from scenecart._stac import interval, pages
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -74,7 +76,7 @@ def build_query(  # one keyword for each thing a catalog can be asked
         body["ids"] = names
     body.update(_place(aoi, bbox, intersects))
     if datetime is not None:
-        body["datetime"] = _interval(datetime)
+        body["datetime"] = interval(datetime)
     conditions = _conditions(query, max_cloud_cover)
     if conditions:
         body["query"] = conditions
@@ -123,6 +125,90 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         if error.status not in _NOT_OFFERED:
             raise
         yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
+
+
+def search_stac(  # one keyword for each thing a catalog can be asked
+    url: str,
+    *,
+    aoi: Any = None,
+    bbox: Any = None,
+    intersects: Any = None,
+    collections: str | Sequence[str] | None = None,
+    ids: str | Sequence[str] | None = None,
+    datetime: Any = None,
+    query: Mapping[str, Any] | None = None,
+    max_cloud_cover: float | None = None,
+    limit: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    host: str | None = None,
+    progress: Progress | None = None,
+) -> gpd.GeoDataFrame:
+    """Search any STAC API, and return the same frame as a search of the service, so that the two stand in one table.
+
+    Parameters
+    ----------
+    url
+        The API's landing page.
+    aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit
+        As for :meth:`Client.search`; nothing of it is needed here.
+    query
+        As for :meth:`Client.search`; the API must offer the query extension.
+    headers
+        Sent with every request, such as an ``Authorization`` of the API's own.
+    host
+        What stands in the column ``host``. Default: the name in the address.
+    progress
+        Given the number of items so far.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        As from :meth:`Client.search`.
+
+    Raises
+    ------
+    InvalidQuery, InvalidArea
+        If something asked for cannot be used; nothing was sent.
+    ServiceError
+        If the API cannot be searched; what had arrived stands in the error's ``captures``.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> box = scenecart.sandbox.Sandbox().start()
+    >>> headers = {"Authorization": f"Bearer {box.token()}"}
+    >>> captures = search_stac(f"{box.url}/v2/catalog/", collections="openterra-10m", limit=5, headers=headers)
+    >>> len(captures), captures["host"].iloc[0]
+    (5, '127.0.0.1')
+    >>> box.stop()
+    """
+    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+        raise InvalidQuery("url is the address of a STAC API's landing page.", hint="https://…")
+    named = {"collections": _names(collections, "collections"), "ids": _names(ids, "ids")}
+    criteria: dict[str, Any] = {name: names for name, names in named.items() if names} | _place(aoi, bbox, intersects)
+    if datetime is not None:
+        criteria["datetime"] = interval(datetime)
+    conditions = _conditions(query, max_cloud_cover)
+    if conditions:
+        criteria["query"] = conditions
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidQuery(f"limit must be a whole number of at least 1, not {limit!r}.")
+    if limit is not None:
+        criteria |= {"max_items": limit, "limit": min(limit, _wire.PAGE_LIMIT)}
+    name = host or urlsplit(url).hostname or url
+    reader, frames, arrived = Reader(), [], 0
+    try:
+        for page in pages(url, criteria, headers):
+            features, _, _ = reader.page(encode(page), "the STAC API")
+            frames.append(_frames.to_frame(features, host=name))
+            arrived += len(features)
+            if progress is not None:
+                progress(arrived)
+    except ScenecartError as error:
+        error.captures = _frames.concat(frames)
+        raise
+    found = _frames.concat(frames) if frames else _frames.to_frame([], host=name)
+    return found if limit is None else found.head(limit)
 
 
 def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
@@ -298,25 +384,6 @@ def _place(aoi: Any, bbox: Any, intersects: Any) -> dict[str, Any]:
     if intersects is not None:
         return {"intersects": geojson(as_geometry(intersects))}
     return {}
-
-
-def _interval(value: Any) -> str:
-    """Write a time or a range as pystac-client does, so that what works there works here."""
-    from pystac_client import ItemSearch  # noqa: PLC0415  # a fifth of a second, and few searches lack a time
-
-    try:
-        text = ItemSearch(url="http://localhost", datetime=value).get_parameters().get("datetime")
-    except Exception as error:
-        raise InvalidQuery(
-            f"datetime cannot be read: {error}.",
-            hint='It looks like "2024-01/2024-06", "2024-03-05", ("2024-01-01", None) or a datetime.',
-        ) from error
-    if not isinstance(text, str):
-        raise InvalidQuery("datetime is empty.")
-    start, slash, end = text.partition("/")
-    if slash and ".." not in {start, end} and start > end:
-        raise InvalidQuery(f"datetime is reversed: {start} is after {end}.")
-    return text
 
 
 def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,72 @@
+"""When captures were taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+import scenecart
+from scenecart import InvalidQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close every figure."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # after the backend is chosen
+
+    yield
+    plt.close("all")
+
+
+def frame(count: int = 4) -> gpd.GeoDataFrame:
+    """Give captures of two collections, one of which has no time."""
+    times = pd.to_datetime([f"2024-{1 + n % 12:02d}-05" for n in range(count - 1)] + [None], utc=True)
+    values = {"datetime": times, "collection": ["a", "b"] * (count // 2), "eo:cloud_cover": range(count), "n": range(count)}
+    return gpd.GeoDataFrame(values, geometry=[None] * count, crs=4326)
+
+
+def test_every_capture_with_a_time_is_drawn():
+    """There is a row for each collection and a mark for each capture that has a time; the axis counts the others."""
+    ax = scenecart.timeline(frame())
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    (marks,) = ax.collections
+    assert len(marks.get_offsets()) == 3
+    assert "1 without a time" in ax.get_xlabel()
+    assert marks.get_array().tolist() == [0, 1, 2]
+
+
+def test_nothing_is_cut_off():
+    """Names of any length stay within the figure."""
+    captures = frame().assign(collection="a-collection-with-quite-a-long-name-that-goes-on")
+    ax = scenecart.timeline(captures)
+    ax.figure.canvas.draw()
+    for label in ax.get_yticklabels():
+        box = label.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= ax.get_window_extent().x0
+
+
+def test_it_draws_where_it_is_told_and_without_clouds():
+    """An axis of one's own is used, any column can be the rows, and captures that say nothing of clouds are drawn."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # after the backend is chosen
+
+    _, ax = plt.subplots()
+    assert scenecart.timeline(frame().drop(columns="eo:cloud_cover"), by="n", ax=ax) is ax
+    assert len(ax.get_yticklabels()) == 3
+
+
+def test_what_cannot_be_drawn_is_said():
+    """A column that is not there, or has too many values to read, is an error."""
+    with pytest.raises(InvalidQuery, match="no column 'platform'"):
+        scenecart.timeline(frame(), by="platform")
+    with pytest.raises(InvalidQuery, match="legible"):
+        scenecart.timeline(frame(60), by="n")
