@@ -11,6 +11,7 @@ import gc
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -148,37 +149,42 @@ class Reader:
         return features, skipped, {"next": envelope.next, "links": envelope.links}
 
     def _learn(self, names: Mapping[str, Any]) -> None:
-        """Build decoders for all names known so far; where that cannot be, the general way remains."""
+        """Take up names and the decoders for all known so far; where there can be none, the general way remains."""
         self._names.update(dict.fromkeys(names))
-        self._page = self._list = None
-        if not 0 < len(self._names) <= _MOST_NAMES:
-            return
-        slots = {f"slot{number}": name for number, name in enumerate(self._names)}
-        try:
-            properties = msgspec.defstruct(
-                "Properties",
-                [(slot, Any, msgspec.UNSET) for slot in slots],
-                bases=(Slots,),
-                rename=slots,
-                gc=False,
-                forbid_unknown_fields=True,
-                namespace={"names": tuple(self._names)},
-            )
-            feature = msgspec.defstruct(
-                "LearnedFeature",
-                [("properties", properties | None, None), ("geometry", Geometry | None, None)],
-                bases=(Feature,),
-                gc=False,
-            )
-            page = msgspec.defstruct(
-                "LearnedPage",
-                [("features", list[feature]), ("next", Any, None), ("links", Any, None)],  # type: ignore[valid-type]  # made just now
-                gc=False,
-            )
-            self._page, self._list = msgspec.json.Decoder(page), msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]  # made just now
-        except (ValueError, TypeError):
-            # a name that no slot can be called by, such as one with a quote in it
-            self._page = self._list = None
+        self._page, self._list = _decoders(tuple(self._names))
+
+
+@lru_cache(maxsize=32)
+def _decoders(names: tuple[str, ...]) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
+    """Return decoders of pages and of lists whose features have these properties, or None where names cannot be slots."""
+    if not 0 < len(names) <= _MOST_NAMES:
+        return None, None
+    slots = {f"slot{number}": name for number, name in enumerate(names)}
+    try:
+        properties = msgspec.defstruct(
+            "Properties",
+            [(slot, Any, msgspec.UNSET) for slot in slots],
+            bases=(Slots,),
+            rename=slots,
+            gc=False,
+            forbid_unknown_fields=True,
+            namespace={"names": names},
+        )
+        feature = msgspec.defstruct(
+            "LearnedFeature",
+            [("properties", properties | None, None), ("geometry", Geometry | None, None)],
+            bases=(Feature,),
+            gc=False,
+        )
+        page = msgspec.defstruct(
+            "LearnedPage",
+            [("features", list[feature]), ("next", Any, None), ("links", Any, None)],  # type: ignore[valid-type]  # made just now
+            gc=False,
+        )
+        return msgspec.json.Decoder(page), msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]  # likewise
+    except (ValueError, TypeError):
+        # a name that no slot can be called by, such as one with a quote in it
+        return None, None
 
 
 @contextmanager

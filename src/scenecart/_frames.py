@@ -125,8 +125,6 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(name: str, values: list[Any]) -> Any:
     """Give a list of plain values the narrowest column that loses nothing of it; None if no row has the property."""
-    if name in {"id", "collection"} and not all(isinstance(value, str) or value is None for value in values):
-        return pd.Series(values, dtype=object)
     if type(next((value for value in values if value is not None), None)) in {list, dict}:
         return pd.Series([None if value is msgspec.UNSET else value for value in values], dtype=object)
     try:
@@ -138,6 +136,8 @@ def _column(name: str, values: list[Any]) -> Any:
             return _column(name, [None if value is msgspec.UNSET else value for value in values])
         return pd.Series(values, dtype=object)
     kind = array.type
+    if name in {"id", "collection"} and not (pa.types.is_string(kind) or pa.types.is_null(kind)):
+        return pd.Series(values, dtype=object)
     if pa.types.is_integer(kind) and array.null_count:
         return pd.Series(values, dtype="Int64")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
@@ -159,11 +159,16 @@ def _text_column(array: pa.Array, values: list[Any]) -> Any:
 
 
 def _raw_column(values: list[bytes]) -> Any:
-    """Return a column of JSON texts that were never decoded."""
-    try:
-        array = pa.array(values, pa.large_string())
-    except (pa.ArrowException, UnicodeDecodeError):
-        return _column("", [value.decode("utf-8", "replace") for value in values])
+    """Return a column of JSON texts that were never decoded: one buffer, and where each begins."""
+    joined = b"".join(values)
+    if not joined.isascii():
+        try:
+            joined.decode()
+        except UnicodeDecodeError:
+            return _column("", [value.decode("utf-8", "replace") for value in values])
+    ends = np.cumsum(np.fromiter(map(len, values), dtype=np.int64, count=len(values)))
+    offsets = np.concatenate((np.zeros(1, dtype=np.int64), ends))
+    array = pa.LargeStringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(joined))
     return pd.array(array, dtype="str") if _PANDAS_HAS_STR else pd.Series(array.to_pylist(), dtype=object)
 
 
@@ -206,8 +211,7 @@ def _lacks_zone(texts: pd.Series[Any]) -> bool:
 
 
 def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
-    # nearly always every id is text of a sensible length, and nothing needs to be said
-    if all(isinstance(name, str) and 0 < len(name) <= _LONGEST_ID and not name.isspace() for name in ids):
+    if _are_sensible(ids):
         return
     for row, name in enumerate(ids):
         if name is None:
@@ -218,6 +222,20 @@ def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
             why[row] = "its id is empty"
         elif len(name) > _LONGEST_ID:
             why[row] = "its id is longer than any real one"
+
+
+def _are_sensible(ids: list[Any]) -> bool:
+    """Tell whether every id is text of a sensible length, as they nearly always are."""
+    try:
+        texts = pa.array(ids, pa.string())
+    except (pa.ArrowException, UnicodeEncodeError):
+        return False
+    if texts.null_count or not len(texts):
+        return not len(texts)
+    lengths = pc.min_max(pc.utf8_length(texts))
+    return bool(
+        lengths["min"].as_py() > 0 and lengths["max"].as_py() <= _LONGEST_ID and not pc.any(pc.utf8_is_space(texts)).as_py()
+    )
 
 
 def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list[str | None]]:

@@ -17,7 +17,7 @@ from scenecart._errors import (
     ScenecartWarning,
     ServiceError,
 )
-from scenecart._features import Feature, Reader, read_feature, read_page
+from scenecart._features import Feature, Reader, collector_paused, read_feature, read_page
 from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
 from scenecart._stac import interval, pages
@@ -96,11 +96,12 @@ def search(session: Session, query: Query, progress: Progress | None = None) -> 
     frames: list[gpd.GeoDataFrame] = []
     arrived = 0
     try:
-        for frame in stream(session, query):
-            frames.append(frame)
-            arrived += len(frame)
-            if progress is not None:
-                progress(arrived)
+        with collector_paused():
+            for frame in stream(session, query):
+                frames.append(frame)
+                arrived += len(frame)
+                if progress is not None:
+                    progress(arrived)
     except ScenecartError as error:
         error.captures = _frames.concat(frames)
         if arrived:
