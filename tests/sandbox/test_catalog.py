@@ -144,6 +144,7 @@ def test_ids_are_found(shared_box: Sandbox, wire: Callable[..., Wire]):
         ({**AURORA, "datetime": "2024-05-01T00:00:00Z/2024-04-01T00:00:00Z"}, 422, "datetime"),
         ({**AURORA, "query": {"gsd": {"about": 1}}}, 422, "query.gsd.about"),
         ({**AURORA, "query": {"gsd": 1}}, 422, "query.gsd"),
+        ({**AURORA, "query": {f"p{number}": {"eq": 1} for number in range(101)}}, 422, "query"),
         ({**AURORA, "limit": 0}, 422, "limit"),
         ({**AURORA, "limit": 501}, 422, "limit"),
         ({**AURORA, "limit": True}, 422, "limit"),

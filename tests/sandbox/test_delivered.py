@@ -6,6 +6,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import numpy as np
 import pystac
 import pytest
@@ -79,6 +80,11 @@ def test_a_signed_address_serves_ranges(delivered: Any):
     assert part.status_code == 206
     assert part.content == whole.content[100:200]
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole.content)}"
+    assert caller.http.get(address, headers={"Range": "bytes=-10"}).content == whole.content[-10:]
+    assert caller.http.get(address, headers={"Range": "bytes=99999999-"}).status_code == 416
+    assert caller.http.get(address, headers={"Range": "bytes=0-9", "If-Range": '"another"'}).status_code == 200
+    same = caller.http.get(address, headers={"If-None-Match": whole.headers["etag"]})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", whole.headers["etag"])
 
 
 def test_a_signed_address_expires_and_cannot_be_made_up(delivered: Any, clock: Clock):
@@ -88,6 +94,8 @@ def test_a_signed_address_expires_and_cannot_be_made_up(delivered: Any, clock: C
     assert caller.http.get(address.replace("visual.tif", "thumbnail.png")).status_code == 403
     assert caller.http.get(address + "0").status_code == 403
     assert caller.http.get(address.split("?")[0]).status_code == 403
+    assert caller.http.get(address.split("?")[0] + "?expires=9&signature=é").status_code == 403
+    assert caller.http.get(address.split("?")[0] + f"?expires={'9' * 5_000}&signature=a").status_code == 403
     assert caller.http.get(address.replace("/files/", "/files/../")).status_code in {403, 404}
     clock.now += 3_600
     assert caller.http.get(address).status_code == 410
@@ -131,3 +139,17 @@ def test_pystac_client_opens_the_stac_api(delivered: Any, box: Sandbox):
         pages = list(catalog.search(limit=1, method=method).pages())
         assert [len(page.items) for page in pages] == [1, 1]
     assert [item.id for item in catalog.search(ids=[items[1]["id"]]).items()] == [items[1]["id"]]
+
+
+def test_an_asset_opens_by_its_address(delivered: Any, box: Sandbox, wire: Callable[..., Wire]):
+    """An asset's own address leads to its file for those who may see it, and signs one for programs that cannot send a token."""
+    caller, _, items = delivered
+    asset = items[0]["assets"]["visual"]
+    led = caller.http.get(asset["href"])
+    assert led.status_code == 307
+    content = httpx.get(led.headers["location"]).content
+    assert len(content) == asset["file:size"]
+    by_post = caller.http.post(f"{asset['href']}/download-url").json()["url"]
+    assert httpx.get(by_post).content == content
+    assert wire(box, "other").http.get(asset["href"]).status_code == 404
+    assert httpx.get(asset["href"]).status_code == 401

@@ -144,6 +144,15 @@ def test_a_device_that_is_refused_or_forgotten_does_not_sign_in(box: Sandbox, cl
     assert httpx.post(f"{box.url}/device", data={"user_code": forgotten["user_code"], "decision": "approve"}).status_code == 404
 
 
+def test_a_strange_proof_is_refused(box: Sandbox):
+    """A proof of any letters is compared, not stumbled over."""
+    waiting = begin(box, code_challenge="ünlikely", code_challenge_method="S256")
+    answer = grant(box, grant_type=DEVICE_GRANT, device_code=waiting["device_code"], code_verifier="é")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    plain = httpx.post(box.url + TOKEN.replace("token", "auth/device"), data={"client_id": "a", "code_challenge": "b"})
+    assert plain.json()["error"] == "invalid_request"
+
+
 def test_signing_out_ends_a_session(box: Sandbox):
     """After signing out the refresh token is worth nothing."""
     analyst = box.principals["analyst"]

@@ -213,7 +213,10 @@ def _file(service: Service) -> Endpoint:
     def find(request: Request) -> Response:
         query = request.query_params
         path = service.delivery.open_signed(request.path_params["path"], query.get("expires", ""), query.get("signature", ""))
-        return FileResponse(path)
+        answer = FileResponse(path, stat_result=path.stat())
+        if request.headers.get("if-none-match") == answer.headers["etag"]:
+            return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
+        return answer
 
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(find, request)

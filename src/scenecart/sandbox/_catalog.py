@@ -29,6 +29,7 @@ _PAGE, _BATCH = 100, 1_000
 _FEW = 6_000
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "neq": "!="}
 _NUMBERS_PER_POSITION = 2
+_MOST_TESTS = 100
 _encode = msgspec.json.Encoder().encode
 
 
@@ -264,6 +265,8 @@ def _instant(text: str) -> float | None:
 
 
 def _read_query(query: dict[str, Any] | None, search: Search) -> None:
+    if sum(len(tests) for tests in (query or {}).values() if isinstance(tests, dict)) > _MOST_TESTS:
+        raise Invalid(("query", f"at most {_MOST_TESTS} conditions"))
     for name, tests in (query or {}).items():
         if not isinstance(tests, dict) or '"' in name or "\0" in name:
             raise Invalid((f"query.{name}", "an object of operator to value"))

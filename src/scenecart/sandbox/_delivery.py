@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._storage import Storage
 
 SIGNED_SECONDS = 900
+_LONGEST_NUMBER = 15
 _THUMBNAIL = 256
 _LOOK_SECONDS = 0.05
 _KEPT = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "view:off_nadir", "view:azimuth",
@@ -111,7 +112,8 @@ class Delivery:
         Problem
             403 when the signature is wrong, 410 when it has expired, 404 when there is no such file.
         """
-        if not expires.isdigit() or not hmac.compare_digest(self._sign(path, int(expires)), signature):
+        is_number = expires.isdecimal() and expires.isascii() and len(expires) <= _LONGEST_NUMBER
+        if not is_number or not hmac.compare_digest(self._sign(path, int(expires)).encode(), signature.encode()):
             raise Problem(403, "the signature is wrong")
         if int(expires) <= self._clock():
             raise Problem(410, "the address has expired")
@@ -282,7 +284,7 @@ class Delivery:
         return row
 
     def _sign(self, path: str, expires: int) -> str:
-        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, f"{path}\n{expires}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def replace_base(document: Any, url: str, base_url: str | None) -> Any:

@@ -86,7 +86,7 @@ class Devices:
             raise oauth_problem(400, "invalid_grant", "the device code was used or is not known")
         if row["expires"] <= now:
             raise oauth_problem(400, "expired_token", "nobody approved the sign-in in time")
-        if row["challenge"] is not None and not secrets.compare_digest(_s256(verifier), row["challenge"]):
+        if row["challenge"] is not None and not secrets.compare_digest(_s256(verifier).encode(), row["challenge"].encode()):
             raise oauth_problem(400, "invalid_grant", "the code_verifier does not fit the code_challenge")
         if row["state"] == "denied":
             raise oauth_problem(400, "access_denied", "the sign-in was refused")
