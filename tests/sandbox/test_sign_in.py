@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from scenecart.sandbox._caller import Caller
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -142,6 +144,23 @@ def test_a_device_that_is_refused_or_forgotten_does_not_sign_in(box: Sandbox, cl
     clock.now += 601
     assert grant(box, grant_type=DEVICE_GRANT, device_code=forgotten["device_code"]).json()["error"] == "expired_token"
     assert httpx.post(f"{box.url}/device", data={"user_code": forgotten["user_code"], "decision": "approve"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("held", "may"),
+    [
+        (["orders:read"], {"orders:read"}),
+        (["orders:*"], {"orders:read", "orders:write"}),
+        (["*:read"], {"orders:read", "items:read"}),
+        (["*"], {"orders:read", "orders:write", "items:read"}),
+        (["orders"], set()),
+        ([], set()),
+    ],
+)
+def test_scopes_match_exactly_or_by_wildcard(held: list[str], may: set[str]):
+    """A scope is held by its own name, by its resource's star, by its action's star, or by the star of all."""
+    caller = Caller("a", "a", "a", "a", "credit", tuple(held), by_key=False)
+    assert {scope for scope in ("orders:read", "orders:write", "items:read") if caller.may(scope)} == may
 
 
 def test_a_strange_proof_is_refused(box: Sandbox):
