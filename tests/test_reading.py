@@ -1,0 +1,82 @@
+"""However the bytes arrive, the frame is the same; and half an answer is never taken for a whole one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from scenecart import ServiceError, _features, _search
+
+SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.text(max_size=5), st.lists(st.integers(0, 3), max_size=2)
+)
+properties = st.dictionaries(st.sampled_from(["gsd", "eo:cloud_cover", 'a "b"', "title", "é"]), values, max_size=4)
+geometries = st.sampled_from([SQUARE, None, {"type": "Point", "coordinates": [0, 0]}, {"type": "Polygon", "coordinates": []}])
+
+
+def feature(name: int, known: dict[str, Any], geometry: Any) -> dict[str, Any]:
+    """Return a capture."""
+    return {
+        "type": "Feature",
+        "id": f"c{name}",
+        "collection": "c",
+        "geometry": geometry,
+        "properties": known,
+        "assets": {"a": {"href": "é"}},
+    }
+
+
+captures = st.lists(st.tuples(properties, geometries), min_size=1, max_size=8).map(
+    lambda drawn: [feature(number, *one) for number, one in enumerate(drawn)]
+)
+
+
+def lines(features: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in features)
+
+
+@settings(deadline=None)
+@given(captures, st.lists(st.integers(0, 2_000), max_size=6))
+def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts: list[int]):
+    """A stream cut into pieces anywhere gives the frame of the same bytes in one piece, and of a page with the same captures."""
+    whole = lines(features)
+    ends = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
+    pieces = [whole[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    at_once = _search.assemble([whole], "lines", "h", None)
+    assert_frame_equal(_search.assemble(pieces, "lines", "h", None), at_once)
+    page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    by_page = _search.assemble([page], "pages", "h", None)
+    assert by_page["id"].tolist() == at_once["id"].tolist() == [one["id"] for one in features]
+    assert by_page["why_not"].tolist() == at_once["why_not"].tolist()
+    assert set(by_page.columns) == set(at_once.columns)
+
+
+@settings(deadline=None)
+@given(captures, st.data())
+def test_any_truncation_raises(features: list[dict[str, Any]], data: st.DataObject):
+    """A page or a line that ends too early is an error, never a shorter result."""
+    page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    with pytest.raises(ServiceError):
+        _features.read_page(page[: data.draw(st.integers(0, len(page) - 1))], "a search")
+    last = lines(features[-1:]).rstrip(b"\n")
+    short = lines(features[:-1]) + last[: data.draw(st.integers(1, len(last) - 1))]
+    with pytest.raises(ServiceError):
+        _search.assemble([short], "lines", "h", None)
+
+
+def test_what_was_learned_changes_nothing():
+    """Captures with other properties than the first are read the same as if each had come alone."""
+    features = [feature(number, {f"p{number % 3}": number, "gsd": 0.5}, SQUARE) for number in range(60)]
+    page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    frame = _search.assemble([page], "pages", "h", None)
+    for number in range(60):
+        row = frame.iloc[number]
+        assert row[f"p{number % 3}"] == number
+        assert frame[f"p{(number + 1) % 3}"].isna()[number]
+    assert frame["orderable"].all()
