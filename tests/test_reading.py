@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts:
     """A stream cut into pieces anywhere gives the frame of the same bytes in one piece, and of a page with the same captures."""
     whole = lines(features)
     ends = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
-    pieces = [whole[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    pieces = [whole[begin:end] for begin, end in itertools.pairwise(ends)]
     at_once = _search.assemble([whole], "lines", "h", None)
     assert_frame_equal(_search.assemble(pieces, "lines", "h", None), at_once)
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
