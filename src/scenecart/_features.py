@@ -115,16 +115,6 @@ class Reader:
         # a line that holds two values would be two entries
         return found if len(found) == len(lines) and all(feature.type == "Feature" for feature in found) else None
 
-    def line(self, data: bytes) -> Feature | None:
-        """Decode one line that may hold a feature; None for JSON that is none.
-
-        Raises
-        ------
-        NotJson
-            If the bytes are no JSON.
-        """
-        return read_feature(data)
-
     def learn_from(self, features: Sequence[Feature]) -> None:
         """Take up names that were not known yet."""
         sets = [feature.properties for feature in features if isinstance(feature.properties, dict)]

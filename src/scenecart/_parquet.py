@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry import mapping
 
 from scenecart import _frames
-from scenecart._area import split_at_antimeridian
+from scenecart._area import around_world_bounds, split_at_antimeridian
 from scenecart._errors import InvalidQuery, MissingExtra
 from scenecart._json import loads
 
@@ -241,15 +241,8 @@ def _plain(value: Any) -> Any:
 
 def _bbox(shape: Any) -> list[float]:
     """Return a box as RFC 7946 has it: west greater than east across the antimeridian."""
-    parts = split_at_antimeridian(shape) if shape.geom_type in {"Polygon", "MultiPolygon"} else shape
-    west, south, east, north = shapely.bounds(parts).tolist()
-    if east - west < 180 or shape.geom_type not in {"Polygon", "MultiPolygon"}:  # noqa: PLR2004  # half the world
-        return [west, south, east, north]
-    bounds = shapely.bounds(shapely.get_parts(parts))
-    eastern = bounds[:, 0] >= 0
-    if not eastern.any() or eastern.all():
-        return [west, south, east, north]
-    return [float(bounds[eastern, 0].min()), south, float(bounds[~eastern, 2].max()), north]
+    is_area = shape.geom_type in {"Polygon", "MultiPolygon"}
+    return list(around_world_bounds(split_at_antimeridian(shape))) if is_area else shapely.bounds(shape).tolist()
 
 
 def write(

@@ -17,7 +17,7 @@ from scenecart._errors import (
     ScenecartWarning,
     ServiceError,
 )
-from scenecart._features import Feature, Reader, collector_paused, read_feature, read_page
+from scenecart._features import Feature, Reader, read_feature, read_page
 from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
 from scenecart._stac import interval, pages
@@ -66,23 +66,12 @@ def build_query(  # one keyword for each thing a catalog can be asked
     """
     if not isinstance(host, str) or not host.strip():
         raise InvalidQuery("host must be the name of a catalog host, as text.")
-    body: dict[str, Any] = {"host_name": host}
-    wanted, names = _names(collections, "collections"), _names(ids, "ids")
-    if not wanted and not names:
+    criteria = _criteria(
+        collections, ids, {"aoi": aoi, "bbox": bbox, "intersects": intersects}, datetime, query, max_cloud_cover, limit
+    )
+    if not criteria.keys() & {"collections", "ids"}:
         raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
-    if wanted:
-        body["collections"] = wanted
-    if names:
-        body["ids"] = names
-    body.update(_place(aoi, bbox, intersects))
-    if datetime is not None:
-        body["datetime"] = interval(datetime)
-    conditions = _conditions(query, max_cloud_cover)
-    if conditions:
-        body["query"] = conditions
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidQuery(f"limit must be a whole number of at least 1, not {limit!r}.")
-    return Query(host, body, limit)
+    return Query(host, {"host_name": host, **criteria}, limit)
 
 
 def search(session: Session, query: Query, progress: Progress | None = None) -> gpd.GeoDataFrame:
@@ -96,12 +85,11 @@ def search(session: Session, query: Query, progress: Progress | None = None) -> 
     frames: list[gpd.GeoDataFrame] = []
     arrived = 0
     try:
-        with collector_paused():
-            for frame in stream(session, query):
-                frames.append(frame)
-                arrived += len(frame)
-                if progress is not None:
-                    progress(arrived)
+        for frame in stream(session, query):
+            frames.append(frame)
+            arrived += len(frame)
+            if progress is not None:
+                progress(arrived)
     except ScenecartError as error:
         error.captures = _frames.concat(frames)
         if arrived:
@@ -185,15 +173,9 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     """
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
         raise InvalidQuery("url is the address of a STAC API's landing page.", hint="https://…")
-    named = {"collections": _names(collections, "collections"), "ids": _names(ids, "ids")}
-    criteria: dict[str, Any] = {name: names for name, names in named.items() if names} | _place(aoi, bbox, intersects)
-    if datetime is not None:
-        criteria["datetime"] = interval(datetime)
-    conditions = _conditions(query, max_cloud_cover)
-    if conditions:
-        criteria["query"] = conditions
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidQuery(f"limit must be a whole number of at least 1, not {limit!r}.")
+    criteria = _criteria(
+        collections, ids, {"aoi": aoi, "bbox": bbox, "intersects": intersects}, datetime, query, max_cloud_cover, limit
+    )
     if limit is not None:
         criteria |= {"max_items": limit, "limit": min(limit, _wire.PAGE_LIMIT)}
     name = host or urlsplit(url).hostname or url
@@ -227,8 +209,14 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
         except ScenecartError as error:
             if error.status not in _NOT_OFFERED:
                 raise
-    size = min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)
-    return [data for data, _, _, _ in _raw_pages(session, query, size)], "pages"
+    answers: list[bytes] = []
+    given: set[tuple[Any, str] | None] = set()
+    for data, features, _ in _raw_pages(session, query, min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)):
+        answers.append(data)
+        given.update(map(_key, features))
+        if query.limit is not None and len(given - {None}) >= query.limit:
+            break
+    return answers, "pages"
 
 
 def assemble(parts: Sequence[bytes], kind: str, host: str, limit: int | None) -> gpd.GeoDataFrame:
@@ -261,7 +249,7 @@ def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[g
 
 def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[Feature], int]]:
     """Follow the pages; a capture that comes again is given once."""
-    return _once((features, skipped) for _, features, skipped, _ in _raw_pages(session, query, page_limit))
+    return _once((features, skipped) for _, features, skipped in _raw_pages(session, query, page_limit))
 
 
 def _once(found: Iterator[tuple[list[Feature], int]]) -> Iterator[tuple[list[Feature], int]]:
@@ -272,20 +260,18 @@ def _once(found: Iterator[tuple[list[Feature], int]]) -> Iterator[tuple[list[Fea
         yield fresh, skipped
 
 
-def _raw_pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[bytes, list[Feature], int, Mapping[str, Any]]]:
-    """Ask for page after page. A token that comes again ends it, and so do captures enough."""
+def _raw_pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[bytes, list[Feature], int]]:
+    """Ask for page after page. A token that comes again ends it."""
     token: str | None = None
     tokens: set[str] = set()
     reader = Reader()
-    arrived = 0
     while True:
         body = {**query.body, "limit": page_limit, **({} if token is None else {"next": token})}
         data = session.page(_wire.SEARCH, body)
         features, skipped, rest = reader.page(data, _wire.SEARCH.id)
-        yield data, features, skipped, rest
-        arrived += len(features)
+        yield data, features, skipped
         token = _wire.next_token(rest)
-        if token is None or (query.limit is not None and arrived >= query.limit and page_limit >= query.limit):
+        if token is None:
             return
         if token in tokens:
             warnings.warn(
@@ -363,6 +349,23 @@ def _rebatched(found: Iterator[tuple[list[Feature], int]], size: int) -> Iterato
         yield waiting, skipped
         raise
     yield waiting, skipped
+
+
+def _criteria(  # noqa: PLR0917  # what a catalog can be asked
+    collections: Any, ids: Any, places: Mapping[str, Any], datetime: Any, query: Any, max_cloud_cover: Any, limit: Any
+) -> dict[str, Any]:
+    """Check what every catalog can be asked, and return it as the request has it."""
+    named = {"collections": _names(collections, "collections"), "ids": _names(ids, "ids")}
+    criteria: dict[str, Any] = {name: names for name, names in named.items() if names}
+    criteria |= _place(**places)
+    if datetime is not None:
+        criteria["datetime"] = interval(datetime)
+    conditions = _conditions(query, max_cloud_cover)
+    if conditions:
+        criteria["query"] = conditions
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidQuery(f"limit must be a whole number of at least 1, not {limit!r}.")
+    return criteria
 
 
 def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
