@@ -8,11 +8,12 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients lint bench docs lab clean
+.PHONY: help demo test test-clients fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
+	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
 	@echo "make docs   build the documentation into docs/_build"
@@ -24,6 +25,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
 	SCENECART_CLIENTS=$(VENV)/clients $(BIN)/python -m pytest -m clients tests/clients $(ARGS)

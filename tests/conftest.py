@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from _service import ScriptedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", max_examples=3_000, print_blob=True)
+settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import scenecart
@@ -125,6 +125,7 @@ def test_coverage_reads_other_crs_and_broken_footprints():
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.1, 2)), min_size=1, max_size=6))
+@example([(0.0, 0.0, 0.5), (0.0, 0.5, 1.0), (0.0, 7.5e-304, 1.0), (0.0, 2.2e-309, 1.0)])
 def test_coverage_is_a_share(boxes: list[tuple[float, float, float]]):
     """Every share is from 0 to 1, and together they cover at least the best of them and at most their sum."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(x, y, x + size, y + size) for x, y, size in boxes], crs=4326)

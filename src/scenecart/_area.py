@@ -10,7 +10,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ _WKT = re.compile(
 )
 _POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
+_GRID_DEGREES = 1e-9
 _DEGREES = CRS.from_epsg(4326)
 _equal_area = Transformer.from_crs(_DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
@@ -327,6 +328,12 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
         return geometry
     parts = [part for part in shapely.get_parts(geometry) if part.geom_type in _POLYGONAL]
     return shapely.union_all(parts) if parts else shapely.Polygon()
+
+
+def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
+    """Return what shapes cover together, on a grid of 1e-9 degrees (a tenth of a millimetre), on which no overlay stumbles."""
+    parts = [part for part in shapes if not part.is_empty]
+    return shapely.union_all(parts, grid_size=_GRID_DEGREES) if parts else shapely.Polygon()
 
 
 def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
-from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, why_unusable
+from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
@@ -91,7 +91,7 @@ class Cart:
     @cached_property
     def km2(self) -> float:
         """Ground covered by all that is bought, in geodesic km²; ground bought twice counts once."""
-        return geodesic_km2(shapely.union_all([self._bought(footprint) for footprint in self._captures.geometry]))
+        return geodesic_km2(union(map(self._bought, self._captures.geometry)))
 
     def bought(self) -> gpd.GeoSeries:
         """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""

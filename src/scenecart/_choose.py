@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian
+from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     parts = [_within(shape, area.geometry) for shape in frame.geometry]
     shares = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
-    together = shapely.union_all([part for part in parts if not part.is_empty])
-    found.attrs["together"] = min(1.0, geodesic_km2(together) / area.km2)
+    found.attrs["together"] = min(1.0, geodesic_km2(union(parts)) / area.km2)
     return found
 
 

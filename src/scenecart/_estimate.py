@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import geopandas as gpd
 import pandas as pd
-import shapely
 from shapely.geometry import shape
 
 from scenecart import _frames, _html, _wire
+from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart
 from scenecart._wire import PriceGroup, clean_text
 
@@ -77,7 +77,7 @@ class Estimate:
                 "aoi_km2": group.aoi_km2,
                 "credits": group.credits,
                 "aud": group.aud,
-                "geometry": shapely.union_all([part for name in group.ids for part in shapes[name]]),
+                "geometry": union(part for name in group.ids for part in shapes[name]),
             }
             for group in self.price_groups
         ]
