@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 
 def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Return captures with 21 properties, three assets and four links, some 1.7 kB of JSON each."""
+    """Return captures with 21 properties, three assets and two links, some 1.7 kB of JSON each."""
     pick = random.Random(seed)  # noqa: S311  # footprints, not secrets
     found = []
     for number in range(count):
         west, south = pick.uniform(-179, 178), pick.uniform(-60, 60)
         width, height, turn = pick.uniform(0.1, 0.3), pick.uniform(0.1, 0.3), pick.uniform(-0.03, 0.03)
-        ring = [
-            [west, south + turn],
-            [west + width, south],
-            [west + width + turn, south + height],
-            [west + turn, south + height + turn],
-            [west, south + turn],
+        corners = [
+            (west, south + turn),
+            (west + width, south),
+            (west + width + turn, south + height),
+            (west + turn, south + height + turn),
         ]
+        ring = [[round(x, 6), round(y, 6)] for x, y in [*corners, corners[0]]]
+        xs, ys = zip(*ring, strict=True)
         day = f"{2015 + number % 10}-{1 + number % 12:02d}-{1 + number % 28:02d}"
         name = f"SCENE_{number:09d}_{day.replace('-', '')}_{pick.randrange(10**6):06d}"
-        base = f"https://catalog.example.com/collections/very-high-resolution/items/{name}"
+        base = f"https://catalog.example.com/{name}"
         found.append(
             {
                 "type": "Feature",
@@ -34,8 +36,8 @@ def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
                 ],
                 "id": name,
                 "collection": "very-high-resolution",
-                "geometry": {"type": "Polygon", "coordinates": [[[round(x, 6), round(y, 6)] for x, y in ring]]},
-                "bbox": [west, south, west + width + 0.03, south + height + 0.03],
+                "geometry": {"type": "Polygon", "coordinates": [ring]},
+                "bbox": [min(xs), min(ys), max(xs), max(ys)],
                 "properties": {
                     "datetime": f"{day}T10:{number % 60:02d}:{number % 59:02d}.{number % 1000:03d}Z",
                     "created": f"{day}T12:00:00Z",
@@ -60,13 +62,10 @@ def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
                     "order:status": "orderable",
                 },
                 "assets": {
-                    kind: {"href": f"{base}/{kind}.png", "type": "image/png", "title": kind.title(), "roles": [kind]}
+                    kind: {"href": f"{base}/{kind}.png", "type": "image/png", "roles": [kind]}
                     for kind in ("thumbnail", "overview", "visual")
                 },
-                "links": [
-                    {"rel": rel, "href": f"{base}/{rel}", "type": "application/json"}
-                    for rel in ("self", "parent", "collection", "root")
-                ],
+                "links": [{"rel": rel, "href": f"{base}/{rel}", "type": "application/json"} for rel in ("self", "collection")],
             }
         )
     return found
@@ -75,6 +74,20 @@ def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
 def page(features: list[dict[str, Any]]) -> bytes:
     """Return features as one answer."""
     return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
+
+
+def real(count: int) -> bytes | None:
+    """Return an answer of real aerial and satellite captures, repeated under new ids; None where there are none here."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    files = [*(folder / "pgstac-naip").glob("*naip__items.ndjson"), *(folder / "stac-geoparquet").glob("*sentinel-2-l2a-pc.json")]
+    found: list[dict[str, Any]] = []
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        documents = [json.loads(line) for line in text.split("\n") if line] if file.suffix == ".ndjson" else json.loads(text)
+        found += documents if isinstance(documents, list) else documents["features"]
+    if not found:
+        return None
+    return page([{**found[number % len(found)], "id": f"capture-{number}"} for number in range(count)])
 
 
 def lines(features: list[dict[str, Any]]) -> bytes:

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import settings
 
 from _service import ScriptedService
+from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import scenecart
 
 # the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
 settings.register_profile("steady", derandomize=True)
@@ -75,6 +78,22 @@ def service() -> Iterator[ScriptedService]:
     """Give a real HTTP server whose answers the test writes."""
     with ScriptedService() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """Give a sandbox that delivers at once and allows any number of calls."""
+    with Sandbox(pace="instant") as running:
+        running.rate_limits = None
+        yield running
+
+
+@pytest.fixture
+def client(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[scenecart.Client]:
+    """Give the analyst's client, which does not wait between tries."""
+    box.faults.clear()
+    with box.client("analyst", home=tmp_path_factory.mktemp("client"), sleep=lambda _: None) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

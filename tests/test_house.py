@@ -29,12 +29,14 @@ LEVELS = {
     "_area": 1,
     "_wire": 1,
     "_features": 1,
+    "_stac": 1,
     "_choose": 2,
-    "_frames": 2,
+    "_footprints": 2,
+    "_query": 2,
     "_timeline": 2,
     "_tokens": 2,
+    "_frames": 3,
     "_http": 3,
-    "_stac": 3,
     "_journal": 3,
     "_search": 4,
     "_cart": 4,
@@ -44,6 +46,7 @@ LEVELS = {
     "_estimate": 5,
     "_delivery": 5,
     "_client": 6,
+    "_connect": 7,
     "report": 7,
     "_demo": 8,
     "cli": 9,
@@ -186,7 +189,7 @@ def test_an_unknown_name_is_an_attribute_error():
         scenecart.conect  # noqa: B018  # the access is the point
 
 
-CONDA_NAMES = {"playwright-python": "playwright"}
+CONDA_NAMES = {"playwright-python": "playwright", "python-duckdb": "duckdb"}
 
 
 def test_conda_and_pip_name_the_same_packages():

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pytest
 import shapely
+from dask.distributed import Client as DaskClient
+from dask.distributed import LocalCluster
 
+import scenecart
 from scenecart import InvalidQuery
-from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from concurrent.futures import Executor
 
-    import scenecart
+    from scenecart.sandbox import Sandbox
 
 SYDNEY, BOTANY, ROTTERDAM = (151.18, -33.99, 151.24, -33.94), (151.19, -33.98, 151.25, -33.95), (4.0, 51.9, 4.2, 51.97)
 ASKED: dict[str, Any] = {"collections": "aurora-50cm", "datetime": "2024-03"}
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    """Give a sandbox that allows any number of calls."""
-    with Sandbox(pace="instant") as running:
-        running.rate_limits = None
-        yield running
-
-
-@pytest.fixture
-def client(box: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
-    """Give the analyst's client."""
-    box.faults.clear()
-    with box.client("analyst", home=tmp_path) as made:
-        yield made
 
 
 def test_areas_are_searched_and_named(client: scenecart.Client):
@@ -55,13 +41,26 @@ def test_areas_are_searched_and_named(client: scenecart.Client):
     assert found.attrs["errors"] == {}
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
+@contextmanager
+def executor_of(kind: str) -> Iterator[Executor]:
+    """Give two workers of a kind."""
+    if kind == "a dask cluster":
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1") as cluster,
+            DaskClient(cluster) as dask,
+        ):
+            yield dask.get_executor()
+        return
+    with ThreadPoolExecutor(2) if kind == "threads" else ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes", "a dask cluster"])
 def test_an_executor_builds_the_frames(client: scenecart.Client, kind: str):
     """Any executor gives the same frame; one of other processes is sent answers, never a sign-in."""
     areas = {"s": SYDNEY, "r": ROTTERDAM}
     plain = client.search_many(areas, "aurora", **ASKED)
-    made = ThreadPoolExecutor(2) if kind == "threads" else ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    with made as executor:
+    with executor_of(kind) as executor:
         found = client.search_many(areas, "aurora", executor=executor, **ASKED)
         few = client.search_many(areas, "aurora", executor=executor, limit=3, **ASKED)
     assert found.drop(columns="geometry").equals(plain.drop(columns="geometry"))
@@ -76,7 +75,7 @@ def test_one_area_that_fails_does_not_stop_the_others(client: scenecart.Client, 
     assert set(found["area"]) == {0}
     assert set(found.attrs["errors"]) == {1, 2}
     assert "InvalidArea" in found.attrs["errors"][1]
-    box.faults.add("cut", times=1, operation="catalog.search_stream")
+    box.faults.add("cut", times=9, operation="catalog.search_stream")
     broken = client.search_many({"s": SYDNEY}, "aurora", **ASKED)
     assert set(broken.attrs["errors"]) == {"s"}
 
@@ -91,16 +90,12 @@ def test_the_rate_limit_holds_for_all_together(client: scenecart.Client, box: Sa
 
 
 def test_progress_counts_areas(client: scenecart.Client):
-    """A callable is told how many areas are done."""
-    told: list[int] = []
-    lock = threading.Lock()
-
-    def tell(done: int) -> None:
-        with lock:
-            told.append(done)
-
-    client.search_many([SYDNEY, ROTTERDAM], "aurora", progress=tell, **ASKED)
-    assert told == [1, 2]
+    """A callable is told how many areas are done of how many, and how many captures that gave."""
+    told: list[scenecart.SearchEvent] = []
+    found = client.search_many([SYDNEY, ROTTERDAM], "aurora", progress=told.append, **ASKED)
+    assert [(event.kind, event.areas_done) for event in told] == [("started", 0), ("area", 1), ("area", 2), ("finished", 2)]
+    assert {event.areas for event in told} == {2}
+    assert told[-1].captures == len(found)
 
 
 @pytest.mark.parametrize(

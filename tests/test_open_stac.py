@@ -46,10 +46,11 @@ def test_open_and_commercial_stand_in_one_table(box: Sandbox, tmp_path: Any):
 
 def test_pages_are_followed_to_the_limit(box: Sandbox):
     """More than one page is followed, a limit is kept, and progress is told."""
-    told: list[int] = []
+    told: list[scenecart.SearchEvent] = []
     found = ask(box, bbox=(150, -35, 153, -32), datetime="2024-03", limit=25, progress=told.append)
     assert len(found) == found["id"].nunique() == 25
-    assert told[-1] >= 25
+    assert (told[0].kind, told[-1].kind, told[-1].captures) == ("started", "finished", 25)
+    assert len(ask(box, bbox=(150, -35, 153, -32), datetime="2024-03", limit=25, page_size=10)) == 25
     assert ask(box, ids=["nothing"]).empty
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from scenecart import ServiceError, _features, _search
+from scenecart._query import Query
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 values = st.one_of(
@@ -49,10 +50,10 @@ def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts:
     whole = lines(features)
     ends = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
     pieces = [whole[begin:end] for begin, end in itertools.pairwise(ends)]
-    at_once = _search.assemble([whole], "lines", "h", None)
-    assert_frame_equal(_search.assemble(pieces, "lines", "h", None), at_once)
+    at_once = _search.assemble([whole], "lines", Query("h", {}))
+    assert_frame_equal(_search.assemble(pieces, "lines", Query("h", {})), at_once)
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    by_page = _search.assemble([page], "pages", "h", None)
+    by_page = _search.assemble([page], "pages", Query("h", {}))
     assert by_page["id"].tolist() == at_once["id"].tolist() == [one["id"] for one in features]
     assert by_page["why_not"].tolist() == at_once["why_not"].tolist()
     assert set(by_page.columns) == set(at_once.columns)
@@ -68,14 +69,14 @@ def test_any_truncation_raises(features: list[dict[str, Any]], data: st.DataObje
     last = lines(features[-1:]).rstrip(b"\n")
     short = lines(features[:-1]) + last[: data.draw(st.integers(1, len(last) - 1))]
     with pytest.raises(ServiceError):
-        _search.assemble([short], "lines", "h", None)
+        _search.assemble([short], "lines", Query("h", {}))
 
 
 def test_what_was_learned_changes_nothing():
     """Captures with other properties than the first are read the same as if each had come alone."""
     features = [feature(number, {f"p{number % 3}": number, "gsd": 0.5}, SQUARE) for number in range(60)]
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    frame = _search.assemble([page], "pages", "h", None)
+    frame = _search.assemble([page], "pages", Query("h", {}))
     for number in range(60):
         row = frame.iloc[number]
         assert row[f"p{number % 3}"] == number

@@ -302,12 +302,17 @@ def test_an_empty_result_has_its_columns(service: ScriptedService, client: scene
 
 
 def test_progress_is_told(service: ScriptedService, client: scenecart.Client, capsys: pytest.CaptureFixture[str]):
-    """A callable is given the count so far, and True shows a bar on the error stream only."""
+    """A callable is told the count so far and when it is over, and True shows a bar on the error stream only."""
     service.put(STREAM, ndjson(*(feature(str(number)) for number in range(4_500))))
-    counts: list[int] = []
-    find(client, limit=None, progress=counts.append)
-    assert counts[-1] == 4_500
+    told: list[scenecart.SearchEvent] = []
+    find(client, limit=None, progress=told.append)
+    counts = [event.captures for event in told]
+    assert (counts[0], counts[-1]) == (0, 4_500)
     assert counts == sorted(counts)
+    assert [told[0].kind, told[-1].kind] == ["started", "finished"]
+    assert {event.host for event in told} == {"h"}
+    with pytest.raises(scenecart.InvalidQuery, match="progress"):
+        find(client, progress="yes")
     find(client, limit=None, progress=True)
     assert capsys.readouterr().out == ""
 
@@ -323,3 +328,99 @@ def test_an_interrupted_search_asks_for_nothing_more(service: ScriptedService, c
     assert len(next(frames)) == 10
     frames.close()
     assert len(service.requests(STREAM)) == 1
+
+
+def cut(*documents: Any) -> Answer:
+    """Return a stream that promises more than it holds."""
+    whole = ndjson(*documents)
+    assert whole.body is not None
+    return Answer(whole.body, 200, whole.headers, promised=len(whole.body) + 100)
+
+
+def test_a_broken_stream_is_begun_again_and_gives_nothing_twice(service: ScriptedService, client: scenecart.Client):
+    """When the connection breaks, the rest comes from a second try, whatever its order; what came twice by itself stays twice."""
+    features = [feature(f"c{number}", west=number / 100) for number in range(300)]
+    twins = [*features, features[5]]
+    service.put(STREAM, cut(*twins[:200], features[5]), cut(*reversed(twins[50:280])), ndjson(*twins))
+    told: list[scenecart.SearchEvent] = []
+    found = find(client, limit=None, progress=told.append)
+    assert sorted(found["id"]) == sorted([one["id"] for one in twins])
+    assert len(service.requests(STREAM)) == 3
+    assert [event.kind for event in told].count("restarted") == 2
+
+
+def test_a_line_cut_in_the_middle_is_a_broken_stream(service: ScriptedService, client: scenecart.Client):
+    """A stream that ends inside a line without an error of the connection is begun again too."""
+    whole = ndjson(*(feature(f"c{number}") for number in range(50)))
+    assert whole.body is not None
+    service.put(STREAM, Answer(whole.body[:-40], 200, whole.headers), whole)
+    assert find(client, limit=None)["id"].tolist() == [f"c{number}" for number in range(50)]
+
+
+def test_a_stream_that_never_ends_well_says_so(service: ScriptedService, client: scenecart.Client):
+    """After a few tries the error comes, with everything that arrived, once each."""
+    service.put(STREAM, cut(*(feature(f"c{number}") for number in range(70))))
+    with pytest.raises(scenecart.ConnectionFailed) as error:
+        find(client, limit=None)
+    assert error.value.captures is not None
+    assert error.value.captures["id"].tolist() == [f"c{number}" for number in range(70)]
+    assert 1 < len(service.requests(STREAM)) < 10
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_stopping_a_search_returns_what_came_if_asked(service: ScriptedService, client: scenecart.Client, asked: bool):  # noqa: FBT001  # a case
+    """KeyboardInterrupt goes on as it is, or with return_on_interrupt gives the captures so far and says that it does."""
+    service.put(STREAM, ndjson(*(feature(f"c{number}") for number in range(3_000))))
+
+    def stop(event: scenecart.SearchEvent) -> None:
+        if event.kind == "arrived" and event.captures >= 1_000:
+            raise KeyboardInterrupt
+
+    if not asked:
+        with pytest.raises(KeyboardInterrupt):
+            find(client, limit=None, progress=stop)
+        return
+    with pytest.warns(scenecart.ScenecartWarning, match="stopped"):
+        found = find(client, limit=None, progress=stop, return_on_interrupt=True)
+    assert 1_000 <= len(found) < 3_000
+    assert found["id"].tolist() == [f"c{number}" for number in range(len(found))]
+
+
+def test_the_page_s_size_is_apart_from_the_limit(service: ScriptedService, client: scenecart.Client):
+    """page_size says how many to ask for at a time, limit how many in all."""
+    pages = [page(*(feature(f"{letter}{number}") for number in range(40)), next=letter) for letter in "abc"]
+    service.put(SEARCH, *(answer(one) for one in pages), answer(page()))
+    found = find(client, limit=100, page_size=40)
+    assert len(found) == 100
+    assert [request.json["limit"] for request in service.requests(SEARCH)] == [40, 40, 40]
+    assert not service.requests(STREAM)
+    with pytest.raises(scenecart.InvalidQuery, match="from 1 to 500"):
+        find(client, page_size=501)
+
+
+def test_a_large_area_is_asked_for_simply_and_applied_exactly(service: ScriptedService, client: scenecart.Client):
+    """Thousands of vertices become a few hundred around them in the request; what only touches the simple shape is left out."""
+    coast = shapely.Point(10, 10).buffer(2, quad_segs=2_000)
+    bay = shapely.Point(12, 10).buffer(0.4, quad_segs=2_000)
+    area = coast.difference(bay)
+    service.put(SEARCH, answer(page(feature("bay", west=11.8), feature("inside", west=9.0), feature("beyond", west=30.0))))
+    found = find(client, aoi=area)
+    sent = shapely.geometry.shape(asked(service)["intersects"])
+    assert shapely.get_num_coordinates(area) > 8_000
+    assert shapely.get_num_coordinates(sent) <= 500
+    assert sent.covers(area)
+    assert sent.area < area.area * 1.1
+    assert found["id"].tolist() == ["inside"]
+
+
+def test_page_three_is_tried_again_alone(service: ScriptedService, client: scenecart.Client):
+    """A page that fails once is asked for again, and the pages before it are not."""
+    service.put(
+        SEARCH,
+        answer(page(feature("a"), next="2")),
+        answer(page(feature("b"), next="3")),
+        answer({"title": "Busy", "status": 503}, 503),
+        answer(page(feature("c"))),
+    )
+    assert find(client, limit=3, page_size=1)["id"].tolist() == ["a", "b", "c"]
+    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "2", "3", "3"]

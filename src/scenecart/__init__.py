@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from scenecart._area import Area
     from scenecart._cart import Cart
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
-    from scenecart._client import Client, connect
+    from scenecart._client import Client
+    from scenecart._connect import connect
     from scenecart._errors import (
         AuthenticationError,
         AuthenticationRequired,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from scenecart._orders import Order
     from scenecart._parquet import to_items
     from scenecart._retry import Retry
-    from scenecart._search import search_stac
+    from scenecart._search import SearchEvent, search_stac
     from scenecart._timeline import timeline
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
@@ -72,8 +73,9 @@ _HOMES = {
     "Limits": "_http",
     "Order": "_orders",
     "Retry": "_retry",
+    "SearchEvent": "_search",
     "assets": "_frames",
-    "connect": "_client",
+    "connect": "_connect",
     "coverage": "_choose",
     "filter": "_choose",
     "search_stac": "_search",
@@ -120,6 +122,7 @@ __all__ = [
     "Retry",
     "ScenecartError",
     "ScenecartWarning",
+    "SearchEvent",
     "ServiceError",
     "UntrustedEstimate",
     "WaitTimeout",

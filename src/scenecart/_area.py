@@ -39,6 +39,7 @@ _WKT = re.compile(
 _POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
 _GRID_DEGREES = 1e-9
+_MOST_ROUNDINGS = 16
 _DEGREES = CRS.from_epsg(4326)
 _equal_area = Transformer.from_crs(_DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
@@ -328,6 +329,23 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
         return geometry
     parts = [part for part in shapely.get_parts(geometry) if part.geom_type in _POLYGONAL]
     return shapely.union_all(parts) if parts else shapely.Polygon()
+
+
+def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
+    """Return a geometry of few vertices that covers another; the same one where that has few itself."""
+    if shapely.get_num_coordinates(geometry) <= most_vertices:
+        return geometry
+    west, south, east, north = geometry.bounds
+    tolerance = 1e-4 * max(east - west, north - south)
+    world = box(-180.0, -90.0, 180.0, 90.0)
+    for _ in range(_MOST_ROUNDINGS):
+        # twice the tolerance, since a buffer's round corners are cut a little short
+        around: BaseGeometry = shapely.buffer(shapely.simplify(geometry, tolerance), 2 * tolerance, quad_segs=2)
+        around = polygonal(shapely.intersection(shapely.simplify(around, tolerance / 2), world))
+        if shapely.get_num_coordinates(around) <= most_vertices and shapely.covers(around, geometry):
+            return around
+        tolerance *= 2
+    return box(west, south, east, north)
 
 
 def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:

@@ -1,9 +1,8 @@
-"""Client and connect(): the one door to a service. Each method is a few lines over the other files."""
+"""Client: a connection to a service. Each method is a few lines over the other files."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 import warnings
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ import platformdirs
 from scenecart import _estimate, _many, _parquet, _search, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery, MissingExtra, PriceChanged, ScenecartWarning
+from scenecart._errors import ConfigurationError, InvalidQuery, PriceChanged, ScenecartWarning
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import (
@@ -26,8 +25,7 @@ from scenecart._orders import (
     require_project,
     unfinished,
 )
-from scenecart._progress import bar
-from scenecart._secrets import Credentials, resolve
+from scenecart._query import Query, build_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
 
     from scenecart._estimate import Estimate
     from scenecart._retry import Retry
+    from scenecart._search import Progress
+    from scenecart._secrets import Credentials
 
 PRICE_SECONDS = 300.0
 
@@ -111,7 +111,9 @@ class Client:
         query: Mapping[str, Any] | None = None,
         max_cloud_cover: float | None = None,
         limit: int | None = None,
-        progress: bool | Callable[[int], object] | None = None,
+        page_size: int | None = None,
+        progress: bool | Progress | None = None,
+        return_on_interrupt: bool = False,
     ) -> gpd.GeoDataFrame:
         """Search a host's catalog for captures that can be ordered.
 
@@ -120,7 +122,8 @@ class Client:
         host
             The catalog host.
         aoi
-            Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT.
+            Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. One of thousands of vertices
+            is asked for by a simpler shape around it, and applied exactly to what comes back.
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
@@ -135,8 +138,13 @@ class Client:
             Highest ``eo:cloud_cover`` in per cent.
         limit
             How many captures at most; None finds all.
+        page_size
+            How many captures to ask for at a time, 1 to 500. Default: as many as are wanted, from the service's stream where
+            they are more than one page holds.
         progress
-            True shows a bar; a callable is given the number of captures so far.
+            True shows a bar; a callable is given a :class:`SearchEvent` whenever something arrives.
+        return_on_interrupt
+            Whether stopping the cell returns what has arrived, with a warning, instead of raising KeyboardInterrupt.
 
         Returns
         -------
@@ -160,7 +168,7 @@ class Client:
         >>> len(captures), captures.crs.to_epsg()
         (5, 4326)
         """
-        query_ = _search.build_query(
+        wanted = build_query(
             host,
             aoi=aoi,
             bbox=bbox,
@@ -171,13 +179,10 @@ class Client:
             query=query,
             max_cloud_cover=max_cloud_cover,
             limit=limit,
+            page_size=page_size,
         )
-        if progress is None or progress is False:
-            return _search.search(self._session, query_)
-        if callable(progress):
-            return _search.search(self._session, query_, progress)
-        with bar(f"Searching {host}", unit="count") as shown:
-            return _search.search(self._session, query_, shown.show)
+        with _search.told(progress, f"Searching {host}") as told:
+            return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
 
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
@@ -189,7 +194,7 @@ class Client:
         batch_size
             Captures in one frame at most.
         **criteria
-            As for :meth:`search`, without ``progress``.
+            As for :meth:`search`, without ``progress`` and ``return_on_interrupt``.
 
         Raises
         ------
@@ -198,7 +203,7 @@ class Client:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
-        return _search.stream(self._session, _search.build_query(host, **criteria), batch_size)
+        return _search.stream(self._session, build_query(host, **criteria), batch_size)
 
     def search_to_parquet(
         self,
@@ -206,7 +211,7 @@ class Client:
         host: str,
         *,
         partition: str = "month",
-        progress: bool | Callable[[int], object] | None = None,
+        progress: bool | Progress | None = None,
         **criteria: Any,
     ) -> list[Path]:
         """Search, and write what is found to a folder of GeoParquet files instead of memory.
@@ -223,7 +228,7 @@ class Client:
         partition
             ``"month"`` (default), ``"year"`` or ``"day"`` of acquisition, in UTC.
         progress
-            True shows a bar; a callable is given the number of captures so far.
+            True shows a bar; a callable is given a :class:`SearchEvent` whenever something arrives.
         **criteria
             As for :meth:`search`.
 
@@ -251,12 +256,9 @@ class Client:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
-        query = _search.build_query(host, **criteria)
-        frames = _search.stream(self._session, query)
-        if progress is None or progress is False or callable(progress):
-            return _parquet.write(frames, Path(directory), host, partition, progress if callable(progress) else None)
-        with bar(f"Searching {host}", unit="count") as shown:
-            return _parquet.write(frames, Path(directory), host, partition, shown.show)
+        frames = _search.stream(self._session, build_query(host, **criteria))
+        with _search.told(progress, f"Searching {host}") as told:
+            return _parquet.write(frames, Path(directory), host, partition, _search.Teller(told, host))
 
     def search_many(
         self,
@@ -265,7 +267,7 @@ class Client:
         *,
         executor: Executor | None = None,
         at_once: int = 8,
-        progress: bool | Callable[[int], object] | None = None,
+        progress: bool | Progress | None = None,
         **criteria: Any,
     ) -> gpd.GeoDataFrame:
         """Search many areas at once, and put what was found below each other.
@@ -284,7 +286,7 @@ class Client:
         at_once
             How many requests may be under way, 1 to 64.
         progress
-            True shows a bar; a callable is given the number of areas done.
+            True shows a bar; a callable is given a :class:`SearchEvent` whenever an area is done.
         **criteria
             As for :meth:`search`, without ``aoi``, ``bbox`` and ``intersects``.
 
@@ -309,14 +311,11 @@ class Client:
         ['Rotterdam', 'Sydney']
         """
 
-        def query_of(area: Any) -> _search.Query:
-            return _search.build_query(host, aoi=area, **criteria)
+        def query_of(area: Any) -> Query:
+            return build_query(host, aoi=area, **criteria)
 
-        if progress is None or progress is False or callable(progress):
-            told = progress if callable(progress) else None
+        with _search.told(progress, f"Searching {host}") as told:
             return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
-        with bar("Searching areas", unit="count") as shown:
-            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=shown.show)
 
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
@@ -450,7 +449,7 @@ class Client:
         error.old_aud, error.new_aud = estimate.total_aud, now.total_aud
         raise error
 
-    def _mention_unfinished(self) -> None:
+    def mention_unfinished(self) -> None:
         left = [placement for placement in unfinished(self._journal, self.base_url) if placement.state != "unpaid"]
         if left:
             warnings.warn(
@@ -461,106 +460,9 @@ class Client:
             )
 
 
-def connect(  # one keyword for each thing that can be configured
-    profile: str | None = None,
-    *,
-    base_url: str | None = None,
-    token: str | None = None,
-    api_key: str | None = None,
-    username: str | None = None,
-    password: str | None = None,
-    project: str | None = None,
-    credentials_file: str | os.PathLike[str] | None = None,
-    home: str | os.PathLike[str] | None = None,
-    **options: Any,
-) -> Client:
-    """Connect to the ordering service.
-
-    How to sign in is looked for in the arguments, then in ``SCENECART_*`` and ``GEOPERA_*`` environment variables
-    (``…_BASE_URL``, ``…_TOKEN``, ``…_API_KEY``, ``…_USERNAME``, ``…_PASSWORD``, ``…_PROJECT``, ``…_PROFILE``), then in
-    the profile that the official command line saved. Nothing is sent until the first call.
-
-    Parameters
-    ----------
-    profile
-        A saved profile, or ``"sandbox"`` for the embedded service: no account, no network, no money.
-    base_url
-        Where the service is. Default ``https://api.geopera.com``. Plain http is accepted on this machine only.
-    token
-        A bearer token; it is used as it is until it expires.
-    api_key
-        An API key (``gpra_…``). It never places orders: that needs a user.
-    username, password
-        A user's sign-in.
-    project
-        Where imagery is delivered unless ``place`` says otherwise.
-    credentials_file
-        Instead of ``~/.config/geopera/credentials.json``.
-    home
-        Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
-    **options
-        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall`` and ``sleep`` of :class:`Client`.
-
-    Raises
-    ------
-    ConfigurationError
-        If nothing says how to sign in, or what says it is unsafe.
-
-    Examples
-    --------
-    >>> client = connect("sandbox")
-    >>> client.balance()["balance_credits"]
-    5000000
-    """
-    if profile == "sandbox":
-        return _connect_to_sandbox(project, home, options)
-    credentials = resolve(
-        profile,
-        base_url=base_url,
-        token=token,
-        api_key=api_key,
-        username=username,
-        password=password,
-        project=project,
-        credentials_file=credentials_file,
-    )
-    client = Client(credentials, home=home, **options)
-    client._mention_unfinished()  # noqa: SLF001  # the two are one door
-    return client
-
-
-_embedded: list[Any] = []
-_embedding = threading.Lock()
-
-
-def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
-    try:
-        from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an extra: the core works without it
-    except ImportError as error:
-        raise MissingExtra(
-            f"The embedded sandbox needs a package that is not installed ({error.name}).",
-            hint='Install it: pip install "scenecart[sandbox]"',
-        ) from error
-    with _embedding:
-        if not _embedded:
-            _embedded.append(Sandbox().start())
-    box = _embedded[0]
-    principal = box.principals["analyst"]
-    credentials = resolve(
-        base_url=box.url,
-        username=principal["username"],
-        password=principal["password"],
-        project=project or principal["project"],
-        environ={},
-    )
-    # its orders end with the process, so what is known of them does not go into the user's own journal
-    return Client(credentials, home=home or box.data / "client", **options)
-
-
 def _home(given: str | os.PathLike[str] | None) -> Path:
     chosen = given or os.environ.get("SCENECART_HOME")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("scenecart", appauthor=False))
 
 
-for _thing in (Client, connect):
-    _thing.__module__ = "scenecart"
+Client.__module__ = "scenecart"

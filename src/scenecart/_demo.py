@@ -9,7 +9,7 @@ import shapely
 
 from scenecart._area import Area, as_area, clip, split_at_antimeridian
 from scenecart._cart import make_cart
-from scenecart._client import Client, connect
+from scenecart._connect import connect
 from scenecart._errors import InvalidCart, MissingExtra
 from scenecart._wire import clean_text
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from rich.console import Console
 
+    from scenecart._client import Client
     from scenecart._estimate import Estimate
 
 # Port Botany and the mouth of the Cooks River, Sydney

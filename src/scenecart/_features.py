@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import chain
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from scenecart._errors import ServiceError
 from scenecart._json import NotJson, loads
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_PROBED_BYTES, _PROBED_FEATURES, _MOST_NAMES = 64 * 2**10, 20, 500
+_PROBED_BYTES, _PROBED_FEATURES, _MOST_NAMES = 64 * 2**10, 4, 500
+_LARGE_PAGE, _PIECE_BYTES, _AT_ONCE = 4 * 2**20, 2**20, 1_000
+_FIRST_FEATURE = re.compile(rb'"features"\s*:\s*\[\s*(?P<mark>\{\s*"type"\s*:\s*"Feature"\s*,)')
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_NULL = msgspec.Raw(b"null")
 
 
 class Geometry(msgspec.Struct, gc=False):
@@ -38,19 +38,28 @@ class Geometry(msgspec.Struct, gc=False):
 class Feature(msgspec.Struct, gc=False):
     """One capture as it came. ``geometry`` is a :class:`Geometry`, or raw where it is none."""
 
-    type: Any = None
     id: Any = None
     collection: Any = None
     properties: Any = None
     geometry: Any = None
     assets: msgspec.Raw = msgspec.Raw(b"{}")
     links: msgspec.Raw = msgspec.Raw(b"[]")
+    bbox: msgspec.Raw = _NULL
     stac_version: Any = None
-    stac_extensions: Any = None
+    stac_extensions: msgspec.Raw = _NULL
 
 
-class _General(Feature, gc=False):
-    geometry: msgspec.Raw = msgspec.Raw(b"null")
+class _Loose(Feature, gc=False, forbid_unknown_fields=True):
+    """A feature whose properties are not known yet."""
+
+    geometry: msgspec.Raw = _NULL
+    type: Any = None
+
+
+class _Odd(Feature, gc=False, kw_only=True):
+    """A feature with members that no feature has by the standards."""
+
+    foreign: dict[str, Any]
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -61,29 +70,46 @@ class _Envelope(msgspec.Struct, gc=False):
     links: Any = None
 
 
-_general = msgspec.json.Decoder(_General)
+Batch = tuple[list[Feature], int]
+"""Features, and how many entries beside them were none."""
+
+_MEMBERS = frozenset({*Feature.__struct_fields__, "type"})
+_loose = msgspec.json.Decoder(_Loose)
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
 class Slots(msgspec.Struct, gc=False):
-    """Properties in slots; ``names`` says which slot is which property, and a slot may be unset."""
+    """Properties in slots; ``names`` says which slot is which property. Those in ``nested`` are still text."""
+
+
+class Page:
+    """One answer: ``rest`` is its ``next`` and ``links``; ``features`` counts what it holds."""
+
+    def __init__(self, parts: Iterable[Batch], rest: Mapping[str, Any]) -> None:
+        self._parts = parts
+        self.rest = rest
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the features some at a time, each time with how many entries were none; a large page is decoded on the way."""
+        yield from self._parts
+
+    def features(self) -> tuple[list[Feature], int]:
+        """Return all features, and how many entries were none."""
+        parts = list(self._parts)
+        return [feature for features, _ in parts for feature in features], sum(skipped for _, skipped in parts)
 
 
 class Reader:
     """Reads the features of one search, and learns their properties' names on the way."""
 
     def __init__(self) -> None:
-        self._names: dict[str, None] = {}
+        self._names: dict[str, bool] = {}
+        self._foreign: dict[str, None] = {}
         self._page: msgspec.json.Decoder[Any] | None = None
         self._list: msgspec.json.Decoder[Any] | None = None
 
-    def page(self, data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
+    def page(self, data: bytes, operation: str) -> Page:
         """Decode a feature collection.
-
-        Returns
-        -------
-        features, skipped, rest
-            The features, how many entries were none, and the collection's ``next`` and ``links``.
 
         Raises
         ------
@@ -92,79 +118,142 @@ class Reader:
         """
         if not self._names:
             self._learn(_probe(data))
-        with collector_paused():
-            if self._page is not None:
+        if self._page is not None and len(data) < _LARGE_PAGE:
+            with collector_paused():
                 try:
                     found = self._page.decode(data)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                except _UNREADABLE:
                     pass
                 else:
-                    if all(feature.type == "Feature" for feature in found.features):
-                        return found.features, 0, {"next": found.next, "links": found.links}
-            return self._general_page(data, operation)
+                    return Page([(found.features, 0)], {"next": found.next, "links": found.links})
+        return (self._cut_at_marks(data, operation) if len(data) >= _LARGE_PAGE else None) or self._slowly(data, operation)
 
-    def lines(self, lines: Sequence[bytes]) -> list[Feature] | None:
-        """Decode lines that hold a feature each, or return None when one of them holds something else."""
+    def lines(self, lines: Sequence[bytes | msgspec.Raw], *, alone: bool = True) -> list[Feature] | None:
+        """Decode texts that hold a feature each (``alone``) or several, or return None when one of them holds something else."""
         if self._list is None:
             return None
         with collector_paused():
             try:
                 found: list[Feature] = self._list.decode(b"[" + b",".join(lines) + b"]")
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except _UNREADABLE:
                 return None
         # a line that holds two values would be two entries
-        return found if len(found) == len(lines) and all(feature.type == "Feature" for feature in found) else None
+        return found if len(found) == len(lines) or not alone else None
 
     def learn_from(self, features: Sequence[Feature]) -> None:
         """Take up names that were not known yet."""
         sets = [feature.properties for feature in features if isinstance(feature.properties, dict)]
-        fresh = dict.fromkeys(name for name in chain.from_iterable(sets) if name not in self._names)
-        if fresh:
-            self._learn(fresh)
+        known: dict[str, bool] = {}
+        for properties in sets:
+            if not known.keys() >= properties.keys():
+                known.update(_kinds(properties))
+        foreign = dict.fromkeys(name for feature in features if isinstance(feature, _Odd) for name in feature.foreign)
+        if not self._names.keys() >= known.keys() or not self._foreign.keys() >= foreign.keys():
+            self._learn((known, foreign))
 
-    def _general_page(self, data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
+    def _cut_at_marks(self, data: bytes, operation: str) -> Page | None:
+        """Cut a large page where features begin, without reading it first; None where that cannot be told.
+
+        A quote within a text is escaped, so the mark that every feature begins with stands in none; where it stands deeper
+        inside a feature, the piece that ends there is no list and is not taken for one.
+        """
+        begin = _FIRST_FEATURE.search(data, 0, _PROBED_BYTES)
+        if begin is None or self._page is None:
+            return None
+        mark, first = begin["mark"], begin.start("mark")
+        last = data.rfind(mark)
         try:
-            envelope = _envelope.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return _read_odd_page(data, operation)
-        features: list[Feature] = []
-        skipped = 0
-        for raw in envelope.features:
-            feature = read_feature(raw)
-            if feature is None or not isinstance(feature.properties, dict | None):
-                skipped += 1
-            else:
-                features.append(feature)
-        self.learn_from(features)
-        return features, skipped, {"next": envelope.next, "links": envelope.links}
+            head = self._page.decode(data[:first] + b"]}")
+            tail = self._page.decode(b'{"features":[' + data[last:])
+        except _UNREADABLE:
+            return None
+        rest = {"next": head.next if tail.next is None else tail.next, "links": head.links if tail.links is None else tail.links}
+        return Page(self._between(data, mark, (first, last), tail.features, operation), rest)
 
-    def _learn(self, names: Mapping[str, Any]) -> None:
+    def _between(self, data: bytes, mark: bytes, span: tuple[int, int], tail: list[Feature], operation: str) -> Iterator[Batch]:
+        start, last = span
+        while start < last:
+            end = data.find(mark, min(start + _PIECE_BYTES, last))
+            piece = data[start:end].rstrip().removesuffix(b",")
+            features = self.lines([piece], alone=False)
+            if features is not None:
+                yield features, 0
+            else:
+                try:
+                    page = self._slowly(b'{"features":[' + piece + b"]}", operation)
+                except ServiceError:
+                    # the mark stood inside a feature, or the page is broken: everything from here
+                    yield from self._slowly(b'{"features":[' + data[start:], operation).batches()
+                    return
+                yield from page.batches()
+            start = end
+        yield tail, 0
+
+    def _slowly(self, data: bytes, operation: str) -> Page:
+        with collector_paused():
+            try:
+                envelope = _envelope.decode(data)
+            except _UNREADABLE:
+                return _read_odd_page(data, operation)
+        return Page(self._cut(envelope.features, operation), {"next": envelope.next, "links": envelope.links})
+
+    def _cut(self, entries: list[msgspec.Raw], operation: str) -> Iterator[Batch]:
+        for start in range(0, len(entries), _AT_ONCE):
+            raws = entries[start : start + _AT_ONCE]
+            features = self.lines(raws)
+            if features is not None:
+                yield features, 0
+                continue
+            found = [_read_entry(raw, operation) for raw in raws]
+            features = [feature for feature in found if feature is not None]
+            self.learn_from(features)
+            yield features, len(found) - len(features)
+
+    def _learn(self, names: tuple[Mapping[str, bool], Mapping[str, Any]]) -> None:
         """Take up names and the decoders for all known so far; where there can be none, the general way remains."""
-        self._names.update(dict.fromkeys(names))
-        self._page, self._list = _decoders(tuple(self._names))
+        properties, foreign = names
+        self._names = {**properties, **self._names}
+        self._foreign.update(dict.fromkeys(foreign))
+        self._page, self._list = _decoders(tuple(self._names.items()), tuple(self._foreign))
 
 
 @lru_cache(maxsize=32)
-def _decoders(names: tuple[str, ...]) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
-    """Return decoders of pages and of lists whose features have these properties, or None where names cannot be slots."""
-    if not 0 < len(names) <= _MOST_NAMES:
+def _decoders(
+    properties: tuple[tuple[str, bool], ...], foreign: tuple[str, ...]
+) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
+    """Return decoders of pages and of lists whose features have these names, or None where names cannot be slots."""
+    if not 0 < len(properties) + len(foreign) <= _MOST_NAMES:
         return None, None
+    names = tuple(name for name, _ in properties)
     slots = {f"slot{number}": name for number, name in enumerate(names)}
+    others = {f"foreign{number}": name for number, name in enumerate(foreign)}
     try:
-        properties = msgspec.defstruct(
+        kind = msgspec.defstruct(
             "Properties",
-            [(slot, Any, msgspec.UNSET) for slot in slots],
+            [
+                (slot, msgspec.Raw, _NULL) if nested else (slot, Any, None)
+                for slot, (_, nested) in zip(slots, properties, strict=True)
+            ],
             bases=(Slots,),
             rename=slots,
             gc=False,
             forbid_unknown_fields=True,
-            namespace={"names": names},
+            namespace={"names": names, "nested": frozenset(name for name, nested in properties if nested)},
         )
         feature = msgspec.defstruct(
             "LearnedFeature",
-            [("properties", properties | None, None), ("geometry", Geometry | None, None)],
+            [
+                ("properties", kind | None, None),
+                ("geometry", Geometry | None, None),
+                *((slot, msgspec.Raw, _NULL) for slot in others),
+            ],
             bases=(Feature,),
+            rename=others,
             gc=False,
+            tag="Feature",
+            tag_field="type",
+            forbid_unknown_fields=True,
+            namespace={"foreign_names": foreign},
         )
         page = msgspec.defstruct(
             "LearnedPage",
@@ -189,8 +278,8 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def read_feature(data: bytes | msgspec.Raw) -> Feature | None:
-    """Decode one feature the general way, or return None for JSON that is none.
+def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature | None:
+    """Decode one feature the general way, or return None for JSON that is none; ``typed`` wants it to say that it is one.
 
     Raises
     ------
@@ -198,39 +287,68 @@ def read_feature(data: bytes | msgspec.Raw) -> Feature | None:
         If the bytes are no JSON.
     """
     try:
-        feature: Feature = _general.decode(data)
+        feature: _Loose = _loose.decode(data)
     except RecursionError:
         raise NotJson("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = loads(bytes(data))
-        if not isinstance(document, Mapping):
+        if not isinstance(document, Mapping) or not _is_feature(document.get("type"), document.get("properties"), typed=typed):
             return None
         return _feature_of(document)
-    return feature if feature.type == "Feature" or feature.type is None else None
+    return feature if _is_feature(feature.type, feature.properties, typed=typed) else None
 
 
 def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
-    """Decode one feature collection by itself; see :meth:`Reader.page`."""
-    return Reader().page(data, operation)
+    """Decode one feature collection by itself: its features, how many entries were none, and the rest; see :meth:`Reader.page`."""
+    page = Reader().page(data, operation)
+    return *page.features(), page.rest
 
 
 def columns_of(features: Sequence[Feature]) -> dict[str, list[Any]]:
-    """Turn the properties of features into one list a property, in the order in which names first come up.
-
-    A list may hold ``msgspec.UNSET`` where a feature does not have the property.
-    """
+    """Turn the properties of features into one list a property, in the order in which names first come up."""
     kinds = {type(feature.properties) for feature in features}
     learned = next((kind for kind in kinds if issubclass(kind, Slots)), None)
     if learned is not None and len(kinds) == 1:
-        names: tuple[str, ...] = learned.names  # type: ignore[attr-defined]  # given when it was made
-        sets = [feature.properties for feature in features]
-        return {name: list(map(attrgetter(slot), sets)) for name, slot in zip(names, learned.__struct_fields__, strict=True)}
+        rows = [msgspec.structs.astuple(feature.properties) for feature in features]
+        columns = dict(zip(_names_of(learned), map(list, zip(*rows, strict=True)), strict=True))
+        for name in learned.nested:  # type: ignore[attr-defined]  # given when it was made
+            columns[name] = decode_each(columns[name])
+        return columns
     dicts = [_as_dict(feature.properties) for feature in features]
     found: dict[str, None] = {}
     for properties in dicts:
         if not found.keys() >= properties.keys():
             found.update(dict.fromkeys(properties))
     return {name: [properties.get(name) for properties in dicts] for name in found}
+
+
+def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
+    """Decode JSON texts; those that say the same share what they became, as most rows of a catalog do."""
+    texts = list(map(bytes, values))
+    unique = list(dict.fromkeys(texts))
+    try:
+        decoded = msgspec.json.decode(b"[" + b",".join(unique) + b"]")
+    except _UNREADABLE:
+        decoded = [_decode_odd(text) for text in unique]
+    if len(unique) == len(texts):
+        return list(decoded)
+    known = dict(zip(unique, decoded, strict=True))
+    return [known[text] for text in texts]
+
+
+def _decode_odd(text: bytes) -> Any:
+    try:
+        return loads(text)
+    except NotJson:
+        return text.decode("utf-8", "replace")
+
+
+def foreign_of(features: Sequence[Feature]) -> list[dict[str, Any]] | None:
+    """Return each feature's members that no feature has by the standards, or None where there are none at all."""
+    if not any(issubclass(kind, _Odd) or getattr(kind, "foreign_names", ()) for kind in set(map(type, features))):
+        return None
+    found = [_foreign(feature) for feature in features]
+    return found if any(found) else None
 
 
 def geometry_text(feature: Feature) -> str:
@@ -245,23 +363,44 @@ def geometry_text(feature: Feature) -> str:
     return bytes(geometry).decode("utf-8", "replace")
 
 
+def _names_of(kind: type[Slots]) -> tuple[str, ...]:
+    names: tuple[str, ...] = kind.names  # type: ignore[attr-defined]  # given when it was made
+    return names
+
+
 def _as_dict(properties: Any) -> dict[str, Any]:
     if isinstance(properties, Slots):
-        values = (getattr(properties, slot) for slot in properties.__struct_fields__)
-        names: tuple[str, ...] = properties.names  # type: ignore[attr-defined]  # given when it was made
-        return {name: value for name, value in zip(names, values, strict=True) if value is not msgspec.UNSET}
+        names, values = _names_of(type(properties)), msgspec.structs.astuple(properties)
+        return {
+            name: decode_each([value])[0] if isinstance(value, msgspec.Raw) else value
+            for name, value in zip(names, values, strict=True)
+        }
     return properties if isinstance(properties, dict) else {}
 
 
-def _probe(data: bytes) -> dict[str, None]:
+def _foreign(feature: Feature) -> dict[str, Any]:
+    if isinstance(feature, _Odd):
+        return feature.foreign
+    names: tuple[str, ...] = getattr(feature, "foreign_names", ())
+    raws = ((name, getattr(feature, f"foreign{number}")) for number, name in enumerate(names))
+    return {name: decode_each([raw])[0] for name, raw in raws if bytes(raw) != b"null"}
+
+
+def _kinds(properties: Mapping[str, Any]) -> dict[str, bool]:
+    """Tell which properties are lists or objects; those are decoded after the rest, alike ones once."""
+    return {name: isinstance(value, list | dict) for name, value in properties.items()}
+
+
+def _probe(data: bytes) -> tuple[dict[str, bool], dict[str, None]]:
     """Return the names in the first features of a page, without decoding the rest."""
     start = data.find(b'"features"')
     start = data.find(b"[", start) + 1 if start >= 0 else 0
+    found: dict[str, bool] = {}
+    foreign: dict[str, None] = {}
     if start <= 0:
-        return {}
+        return found, foreign
     text = data[start : start + _PROBED_BYTES].decode("utf-8", "ignore")
     decoder = json.JSONDecoder()
-    found: dict[str, None] = {}
     position = 0
     for _ in range(_PROBED_FEATURES):
         while position < len(text) and text[position] in ", \r\n\t":
@@ -270,13 +409,14 @@ def _probe(data: bytes) -> dict[str, None]:
             feature, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             break
-        properties = feature.get("properties") if isinstance(feature, dict) else None
-        if isinstance(properties, dict):
-            found.update(dict.fromkeys(properties))
-    return found
+        if isinstance(feature, dict) and isinstance(feature.get("properties"), dict):
+            for name, nested in _kinds(feature["properties"]).items():
+                found[name] = found.get(name, False) or nested
+            foreign.update(dict.fromkeys(name for name in feature if name not in _MEMBERS))
+    return found, foreign
 
 
-def _read_odd_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
+def _read_odd_page(data: bytes, operation: str) -> Page:
     try:
         document = loads(data)
     except NotJson as error:
@@ -289,7 +429,18 @@ def _read_odd_page(data: bytes, operation: str) -> tuple[list[Feature], int, Map
             operation=operation,
         )
     features = [_feature_of(entry) for entry in document["features"] if isinstance(entry, Mapping)]
-    return features, len(document["features"]) - len(features), document
+    return Page([(features, len(document["features"]) - len(features))], document)
+
+
+def _read_entry(raw: msgspec.Raw, operation: str) -> Feature | None:
+    try:
+        return read_feature(raw)
+    except NotJson as error:
+        raise ServiceError(f"{operation} answered a capture that is no JSON ({error}).", operation=operation) from None
+
+
+def _is_feature(kind: Any, properties: Any, *, typed: bool) -> bool:
+    return (kind == "Feature" or (kind is None and not typed)) and isinstance(properties, dict | None)
 
 
 def _feature_of(document: Mapping[str, Any]) -> Feature:
@@ -299,14 +450,15 @@ def _feature_of(document: Mapping[str, Any]) -> Feature:
         value = document.get(name)
         return msgspec.Raw((default if value is None else json.dumps(value)).encode())
 
-    return Feature(
-        type=document.get("type"),
+    return _Odd(
         id=document.get("id"),
         collection=document.get("collection"),
         properties=document.get("properties"),
         geometry=raw("geometry", "null"),
         assets=raw("assets", "{}"),
         links=raw("links", "[]"),
+        bbox=raw("bbox", "null"),
         stac_version=document.get("stac_version"),
-        stac_extensions=document.get("stac_extensions"),
+        stac_extensions=raw("stac_extensions", "null"),
+        foreign={name: value for name, value in document.items() if name not in _MEMBERS},
     )

@@ -10,79 +10,149 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas as gpd
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import shapely
 from geopandas.array import GeometryArray
 
-from scenecart._area import why_unusable
 from scenecart._errors import ScenecartWarning
-from scenecart._features import Feature, Geometry, collector_paused, columns_of, geometry_text
+from scenecart._features import Feature, collector_paused, columns_of, decode_each, foreign_of
+from scenecart._footprints import odd_boxes, read_geometries
 from scenecart._json import loads
 
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
-_POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_ALWAYS = ("assets", "links")
+_LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
 _LONGEST_ID = 1024
-_LEAST_POINTS = 4
-_SHORTEST_RING = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
-_numbers = msgspec.json.Decoder(list[float])
-_WORLD = np.array([540.0, 90.0])
+_AT_ONCE = 1_000
+_UTC = pa.timestamp("us", "UTC")
+Piece: TypeAlias = "pa.Array | list[Any]"
+"""Some rows of a column: an Arrow array, or values that fit none."""
 
 
-def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.GeoDataFrame:
-    """Turn features into a GeoDataFrame, in order, one row each.
+class Builder:
+    """Takes features some at a time, keeps them as columns, and makes one frame of them all.
 
     Parameters
     ----------
-    features
-        What ``read_page`` or ``read_feature`` gave.
     host
         The host that was searched; stands in the column ``host``.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        EPSG:4326, with a fresh ``RangeIndex``. ``datetime`` and the other times are UTC. A property whose name is
-        one of scenecart's own columns is kept as ``properties:<name>``.
     """
-    with collector_paused():
-        return gpd.GeoDataFrame(pd.DataFrame(_columns(features, host), copy=False), geometry="geometry")
+
+    def __init__(self, host: str | None = None) -> None:
+        self._host = host
+        self._count = 0
+        self._pieces: dict[str, list[tuple[int, Piece]]] = {"id": [], "collection": []}
+        self._shapes: dict[int, np.ndarray[Any, Any]] = {}
+        self._why: dict[int, str] = {}
+        self._without_zone: dict[str, None] = {}
+        self._waiting: list[Feature] = []
+
+    def __len__(self) -> int:
+        return self._count + len(self._waiting)
+
+    def add(self, features: Sequence[Feature]) -> None:
+        """Take features, whose own memory is free soon after."""
+        self._waiting.extend(features)
+        while len(self._waiting) >= _AT_ONCE:
+            self._turn(self._waiting[:_AT_ONCE])
+            self._waiting = self._waiting[_AT_ONCE:]
+
+    def _turn(self, features: Sequence[Feature]) -> None:
+        """Turn features into columns, or leave everything as it was."""
+        before = {name: len(pieces) for name, pieces in self._pieces.items()}
+        try:
+            with collector_paused():
+                self._add(features)
+        except BaseException:
+            self._pieces = {name: self._pieces[name][:kept] for name, kept in before.items()}
+            raise
+
+    def _add(self, features: Sequence[Feature]) -> None:
+        shapes, bounds, why = read_geometries(features)
+        ids = [feature.id for feature in features]
+        why |= _why_not_ordered(ids)
+        self._keep("id", _piece(ids))
+        self._keep("collection", _piece([feature.collection for feature in features]))
+        for name, values in columns_of(features).items():
+            own = f"properties:{name}" if name in OWN_COLUMNS else name
+            if own in TIMES:
+                self._keep_times(own, values)
+            else:
+                self._keep(own, _piece(values))
+        self._keep("assets", _raw_piece([bytes(feature.assets) for feature in features]))
+        self._keep("links", _raw_piece([bytes(feature.links) for feature in features]))
+        versions = [feature.stac_version for feature in features]
+        if any(version is not None for version in versions):
+            self._keep("stac_version", _piece(versions))
+        extensions = decode_each([feature.stac_extensions for feature in features])
+        if any(extensions):
+            self._keep("stac_extensions", extensions)
+        odd = odd_boxes([bytes(feature.bbox) for feature in features], bounds)
+        if odd is not None:
+            self._keep("bbox:as_given", odd)
+        foreign = foreign_of(features)
+        if foreign is not None:
+            self._keep("foreign_members", [members or None for members in foreign])
+        self._shapes[self._count] = shapes
+        self._why |= {self._count + row: reason for row, reason in why.items()}
+        self._count += len(features)
+
+    def _keep(self, name: str, piece: Piece) -> None:
+        self._pieces.setdefault(name, []).append((self._count, piece))
+
+    def _keep_times(self, name: str, values: list[Any]) -> None:
+        """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
+        try:
+            self._keep(name, pa.array(values, pa.string()).cast(_UTC))
+        except (pa.ArrowException, TypeError, ValueError):
+            times, unread, lacks_zone = _read_times(values)
+            self._keep(name, pa.Array.from_pandas(times).cast(_UTC))
+            if unread is not None:
+                self._keep(f"{name}:as_given", unread)
+            if lacks_zone:
+                self._without_zone[name] = None
+
+    def frame(self) -> gpd.GeoDataFrame:
+        """Return everything so far.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            EPSG:4326, in order, one row a feature, with a fresh ``RangeIndex``. ``datetime`` and the other times are UTC. A
+            property whose name is one of scenecart's own columns is kept as ``properties:<name>``.
+        """
+        if self._waiting:
+            self._turn(self._waiting)
+            self._waiting = []
+        for name in self._without_zone:
+            warnings.warn(f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=3)
+        count, pieces = self._count, dict(self._pieces)
+        columns: dict[str, Any] = {name: _column(name, pieces.pop(name), count) for name in ("id", "collection")}
+        columns["host"] = _text_column(pa.chunked_array([pa.repeat(pa.scalar(self._host, pa.string()), count)]))
+        last = {name: pieces.pop(name) for name in _LAST if name in pieces}
+        columns["datetime"] = _column("datetime", pieces.pop("datetime", []), count)
+        columns |= {name: _column(name, parts, count) for name, parts in pieces.items()}
+        shapes = np.concatenate(list(self._shapes.values())) if self._shapes else np.empty(0, dtype=object)
+        columns["geometry"] = GeometryArray(shapes, crs=CRS)
+        columns |= {name: _column(name, last.get(name, []), count) for name in _LAST if name in last or name in _ALWAYS}
+        why = np.full(count, None, dtype=object)
+        why[list(self._why)] = list(self._why.values())
+        columns["orderable"] = pd.isna(why)
+        columns["why_not"] = pd.Series(why, dtype=object)
+        return gpd.GeoDataFrame(pd.DataFrame(columns, copy=False), geometry="geometry")
 
 
-def _columns(features: Sequence[Feature], host: str | None) -> dict[str, Any]:
-    count = len(features)
-    geometry, why = _geometries(features)
-    ids = [feature.id for feature in features]
-    _explain_ids(ids, why)
-    columns: dict[str, Any] = {
-        "id": _column("id", ids),
-        "collection": _column("collection", [feature.collection for feature in features]),
-        "host": _column("host", [host] * count),
-    }
-    columns["datetime"] = _time_column("datetime", [None] * count, columns)
-    for name, values in columns_of(features).items():
-        own = f"properties:{name}" if name in OWN_COLUMNS else name
-        column = _time_column(own, values, columns) if own in TIMES else _column(own, values)
-        if column is not None:
-            columns[own] = column
-    columns["geometry"] = GeometryArray(geometry, crs=CRS)
-    for name in ("stac_version", "stac_extensions"):
-        values = [getattr(feature, name) for feature in features]
-        if any(value is not None for value in values):
-            columns.setdefault(name, _column(name, values))
-    columns["assets"] = _raw_column([bytes(feature.assets) for feature in features])
-    columns["links"] = _raw_column([bytes(feature.links) for feature in features])
-    columns["orderable"] = np.array([reason is None for reason in why], dtype=bool)
-    columns["why_not"] = pd.Series(why, dtype=object)
-    return columns
+def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.GeoDataFrame:
+    """Turn features into a GeoDataFrame; see :meth:`Builder.frame`."""
+    builder = Builder(host)
+    builder.add(features)
+    return builder.frame()
 
 
 def concat(frames: Iterable[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
@@ -123,96 +193,118 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _column(name: str, values: list[Any]) -> Any:
-    """Give a list of plain values the narrowest column that loses nothing of it; None if no row has the property."""
+def _piece(values: list[Any]) -> Piece:
+    """Return values as an Arrow array of one plain kind, or as they are where there is none that loses nothing."""
     if type(next((value for value in values if value is not None), None)) in {list, dict}:
-        return pd.Series([None if value is msgspec.UNSET else value for value in values], dtype=object)
+        return values
     try:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        if any(value is msgspec.UNSET for value in values):
-            if all(value is msgspec.UNSET for value in values):
-                return None
-            return _column(name, [None if value is msgspec.UNSET else value for value in values])
-        return pd.Series(values, dtype=object)
+        return values
     kind = array.type
-    if name in {"id", "collection"} and not (pa.types.is_string(kind) or pa.types.is_null(kind)):
-        return pd.Series(values, dtype=object)
-    if pa.types.is_integer(kind) and array.null_count:
-        return pd.Series(values, dtype="Int64")
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return array.to_numpy(zero_copy_only=False)
-    if pa.types.is_boolean(kind) and not array.null_count:
-        return array.to_numpy(zero_copy_only=False)
-    if pa.types.is_string(kind):
-        return _text_column(array, values)
-    return pd.Series(values, dtype=object)
+    is_plain = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return array if is_plain or pa.types.is_boolean(kind) or pa.types.is_null(kind) else values
 
 
-_PANDAS_HAS_STR = int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004  # the first with a string type of its own
-
-
-def _text_column(array: pa.Array, values: list[Any]) -> Any:
-    if not _PANDAS_HAS_STR:
-        return pd.Series(values, dtype=object)
-    return pd.array(array.cast(pa.large_string()), dtype="str")
-
-
-def _raw_column(values: list[bytes]) -> Any:
-    """Return a column of JSON texts that were never decoded: one buffer, and where each begins."""
+def _raw_piece(values: list[bytes]) -> Piece:
+    """Return JSON texts that were never decoded: one buffer, and where each begins."""
     joined = b"".join(values)
     if not joined.isascii():
         try:
             joined.decode()
         except UnicodeDecodeError:
-            return _column("", [value.decode("utf-8", "replace") for value in values])
+            return _piece([value.decode("utf-8", "replace") for value in values])
     ends = np.cumsum(np.fromiter(map(len, values), dtype=np.int64, count=len(values)))
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), ends))
-    array = pa.LargeStringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(joined))
-    return pd.array(array, dtype="str") if _PANDAS_HAS_STR else pd.Series(array.to_pylist(), dtype=object)
+    return pa.LargeStringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(joined))
 
 
-def _time_column(name: str, values: list[Any], columns: dict[str, Any]) -> Any:
-    """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
-    quick = _plain_times(values)
-    if quick is not None:
-        columns.pop(f"{name}:as_given", None)
-        return quick
-    texts = pd.Series([None if value is msgspec.UNSET else value for value in values], dtype=object)
+def _column(name: str, pieces: list[tuple[int, Piece]], count: int) -> Any:
+    """Join the pieces of a column to the narrowest one that loses nothing; rows between them are missing."""
+    arrays = [piece for _, piece in pieces if isinstance(piece, pa.Array)]
+    kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
+    if name in TIMES:
+        kinds = {_UTC}
+    if kinds == {pa.int64(), pa.float64()}:
+        kinds = {pa.float64()} if _all_cast(arrays, pa.float64()) else kinds
+    if len(arrays) < len(pieces) or len(kinds) != 1:
+        return _object_column(pieces, count)
+    kind = kinds.pop()
+    if name in {"id", "collection"} and not pa.types.is_string(kind):
+        return _object_column(pieces, count)
+    column = pa.chunked_array(_filled(pieces, count, kind), kind)
+    if kind == _UTC:
+        return _from_arrow(_TIME, column)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _text_column(column)
+    if not column.null_count or pa.types.is_floating(kind):
+        return column.to_numpy()
+    if pa.types.is_integer(kind):
+        return _from_arrow(_INTEGER, column)
+    return _object_column(pieces, count)
+
+
+def _filled(pieces: list[tuple[int, pa.Array]], count: int, kind: pa.DataType) -> list[pa.Array]:
+    """Return arrays of one kind that follow each other, with missing values between them."""
+    chunks: list[pa.Array] = []
+    filled = 0
+    for start, array in pieces:
+        if start > filled:
+            chunks.append(pa.nulls(start - filled, kind))
+        chunks.append(array if array.type == kind else array.cast(kind))
+        filled = start + len(array)
+    return [*chunks, pa.nulls(count - filled, kind)]
+
+
+def _object_column(pieces: list[tuple[int, Piece]], count: int) -> pd.Series[Any]:
+    """Return a column of values as they came."""
+    values = np.full(count, None, dtype=object)
+    for start, piece in pieces:
+        plain = piece.to_pylist() if isinstance(piece, pa.Array) else piece
+        values[start : start + len(plain)] = np.fromiter(plain, dtype=object, count=len(plain))
+    return pd.Series(values, dtype=object)
+
+
+def _all_cast(arrays: list[pa.Array], kind: pa.DataType) -> bool:
+    try:
+        return all(array.cast(kind) is not None for array in arrays)
+    except pa.ArrowException:
+        return False
+
+
+_PANDAS_HAS_STR = int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004  # the first with a string type of its own
+_TEXT, _TIME, _INTEGER = pd.api.types.pandas_dtype("str"), pd.DatetimeTZDtype("us", "UTC"), pd.Int64Dtype()
+
+
+def _text_column(column: pa.ChunkedArray) -> Any:
+    if not _PANDAS_HAS_STR:
+        return pd.Series(column.to_pylist(), dtype=object)
+    return _from_arrow(_TEXT, column)
+
+
+def _from_arrow(kind: Any, column: pa.ChunkedArray) -> Any:
+    """Hand a column over by the protocol between Arrow and pandas, which copies as little as it can."""
+    return kind.__from_arrow__(column)
+
+
+def _read_times(values: list[Any]) -> tuple[pd.Series[Any], list[Any] | None, bool]:
+    """Read times of any form: the times, what is none (None where it is one), and whether some have no zone."""
+    texts = pd.Series(values, dtype=object)
     given = texts.notna()
     times = pd.to_datetime(
         texts.where(texts.map(lambda value: isinstance(value, str))), format="ISO8601", utc=True, errors="coerce"
-    )
-    columns.pop(f"{name}:as_given", None)
+    ).astype("datetime64[us, UTC]")
     unread = given & times.isna()
-    if unread.any():
-        columns[f"{name}:as_given"] = texts.where(unread, None)
-    if _lacks_zone(texts[given & ~unread]):
-        warnings.warn(f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=4)
-    return times.astype("datetime64[us, UTC]")
+    read = texts[given & ~unread]
+    lacks_zone = len(read) > 0 and bool((~read.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{0,2})$", regex=True)).any())
+    return times, texts.where(unread, None).tolist() if unread.any() else None, lacks_zone
 
 
-def _plain_times(values: list[Any]) -> Any:
-    """Read times that are all text in UTC, as nearly every catalog writes them; None where one is not."""
-    try:
-        texts = pa.array(values, pa.string())
-        if not pc.all(pc.match_substring_regex(texts, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$"), skip_nulls=True).as_py():
-            return None
-        times = texts.cast(pa.timestamp("us", "UTC"))
-    except (pa.ArrowException, TypeError, ValueError):
-        return None
-    return pd.array(times.to_numpy(zero_copy_only=False), dtype="datetime64[us]").tz_localize("UTC")
-
-
-def _lacks_zone(texts: pd.Series[Any]) -> bool:
-    if texts.empty:
-        return False
-    return bool((~texts.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{0,2})$", regex=True)).any())
-
-
-def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
+def _why_not_ordered(ids: list[Any]) -> dict[int, str]:
+    """Tell of which rows the id cannot be ordered by, and why."""
     if _are_sensible(ids):
-        return
+        return {}
+    why: dict[int, str] = {}
     for row, name in enumerate(ids):
         if name is None:
             why[row] = "it has no id"
@@ -222,110 +314,12 @@ def _explain_ids(ids: list[Any], why: list[str | None]) -> None:
             why[row] = "its id is empty"
         elif len(name) > _LONGEST_ID:
             why[row] = "its id is longer than any real one"
+    return why
 
 
 def _are_sensible(ids: list[Any]) -> bool:
     """Tell whether every id is text of a sensible length, as they nearly always are."""
     try:
-        texts = pa.array(ids, pa.string())
-    except (pa.ArrowException, UnicodeEncodeError):
+        return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _LONGEST_ID
+    except TypeError:
         return False
-    if texts.null_count or not len(texts):
-        return not len(texts)
-    lengths = pc.min_max(pc.utf8_length(texts))
-    return bool(
-        lengths["min"].as_py() > 0 and lengths["max"].as_py() <= _LONGEST_ID and not pc.any(pc.utf8_is_space(texts)).as_py()
-    )
-
-
-def _geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], list[str | None]]:
-    """Parse all geometries at once; what cannot be read is None, with the reason beside it."""
-    geometry = np.full(len(features), None, dtype=object)
-    rest = _simple_polygons(features, geometry)
-    if len(rest):
-        texts = np.array([geometry_text(features[row]) for row in rest.tolist()], dtype=object)
-        geometry[rest] = shapely.from_geojson(texts, on_invalid="ignore")
-    geometry[shapely.is_empty(geometry)] = None
-    why: list[str | None] = [None] * len(features)
-    missing = shapely.is_missing(geometry)
-    polygonal = np.isin(shapely.get_type_id(geometry), _POLYGONAL)
-    bounds = shapely.bounds(geometry)
-    doubtful = ~shapely.is_valid(geometry) | _around_antimeridian(bounds)
-    outside = _outside_world(bounds)
-    for row in np.flatnonzero(missing | ~polygonal | doubtful | outside).tolist():
-        if missing[row]:
-            absent = geometry_text(features[row]).strip() == "null"
-            why[row] = "it has no footprint" if absent else "its footprint cannot be read"
-        elif not polygonal[row]:
-            why[row] = f"its footprint is a {geometry[row].geom_type}, not an area"
-        elif outside[row]:
-            why[row] = "its footprint lies outside the world"
-        else:
-            why[row] = why_unusable(geometry[row])
-    return geometry, why
-
-
-def _simple_polygons(features: Sequence[Feature], geometry: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Build every polygon of one closed, flat ring from one parse of all their numbers; return the rows that are left."""
-    everything = np.arange(len(features))
-    shapes = [feature.geometry for feature in features]
-    texts = [bytes(shape.coordinates) if type(shape) is Geometry and shape.type == "Polygon" else b"" for shape in shapes]
-    joined = b",".join(texts)
-    if any(space in joined for space in (b" ", b"\n", b"\t", b"\r")):
-        texts = [text.translate(None, b" \n\t\r") for text in texts]
-        joined = b",".join(texts)
-    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    rows = np.flatnonzero(lengths > _SHORTEST_RING)
-    if not len(rows):
-        return everything
-    points = _points_of_one_ring(np.frombuffer(joined, dtype=np.uint8), (np.cumsum(lengths + 1) - lengths - 1)[rows], lengths[rows])
-    simple = points >= _LEAST_POINTS
-    if not simple.all() or len(rows) < len(features):
-        rows, points = rows[simple], points[simple]
-        if not len(rows):
-            return everything
-        joined = b",".join([texts[row] for row in rows.tolist()])
-    try:
-        xy = np.array(_numbers.decode(b"[" + joined.translate(None, b"[]") + b"]")).reshape(-1, 2)
-    except (msgspec.DecodeError, ValueError):
-        return everything
-    ends = np.cumsum(points)
-    closed = (xy[ends - points] == xy[ends - 1]).all(axis=1)
-    rings = (np.concatenate(([0], ends)), np.arange(len(ends) + 1))
-    chosen = rows[closed]
-    geometry[chosen] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy, rings)[closed]
-    return np.setdiff1d(everything, chosen, assume_unique=True) if len(chosen) < len(everything) else everything[:0]
-
-
-def _points_of_one_ring(
-    text: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Count the points of each polygon of one flat ring, from its brackets and commas; 0 for any other.
-
-    ``[[[1,2],[3,4]]]`` has two brackets more than points, two numbers a point, and ends in three brackets that are its only
-    neighbours.
-    """
-    ends = starts + lengths
-
-    def count(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        places = np.flatnonzero(marks)
-        return np.asarray(np.searchsorted(places, ends) - np.searchsorted(places, starts))
-
-    closing = text == ord("]")
-    numbers = count(text == ord(",")) + 1
-    points = count(text == ord("[")) - 2
-    neighbours = count(closing[:-1] & closing[1:])
-    opened = (text[starts] == ord("[")) & (text[starts + 1] == ord("[")) & (text[starts + 2] == ord("["))
-    return np.where(opened & (numbers == 2 * points) & (neighbours == 2), points, 0)  # noqa: PLR2004  # as said above
-
-
-def _outside_world(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.abs(bounds) > np.tile(_WORLD, 2)).any(axis=1))
-
-
-def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Tell which bounds are so wide, or so far out, that the shape may cross the antimeridian."""
-    with np.errstate(invalid="ignore"):
-        wide = bounds[:, 2] - bounds[:, 0] > 180  # noqa: PLR2004  # half the world
-        return np.asarray(wide | (np.abs(bounds[:, ::2]) > 180).any(axis=1))  # noqa: PLR2004  # the antimeridian

@@ -213,6 +213,10 @@ class Session:
                 url = urljoin(url, location)
             raise ServiceError("A download redirects without end.", operation=_wire.DOWNLOAD.id)
 
+    def pause(self, failures: int) -> None:
+        """Wait before something that broke off is begun again."""
+        self._sleep(self.retry.wait(failures, 0.0, None, self._uniform) or 0.0)
+
     def same_origin(self, url: str) -> bool:
         """Tell whether a URL is the service's own."""
         mine, other = urlsplit(self.base_url), urlsplit(url)

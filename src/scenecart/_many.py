@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._http import Session
+    from scenecart._query import Query
 
 _AT_ONCE = 8
 _MOST_AT_ONCE = 64
@@ -24,11 +25,11 @@ _MOST_AT_ONCE = 64
 def search_many(
     session: Session,
     areas: Any,
-    query_of: Callable[[Any], _search.Query],
+    query_of: Callable[[Any], Query],
     *,
     executor: Executor | None = None,
     at_once: int = _AT_ONCE,
-    progress: Callable[[int], object] | None = None,
+    progress: _search.Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Search each area; see :meth:`Client.search_many`."""
     if executor is not None and not hasattr(executor, "submit"):
@@ -36,11 +37,14 @@ def search_many(
     if not isinstance(at_once, int) or not 1 <= at_once <= _MOST_AT_ONCE:
         raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
     queries, errors = _queries(areas, query_of)
+    host = next((query.host for _, query in queries if query), "")
+    teller, captures = _search.Teller(progress, host, len(queries)), 0
+    teller.tell("started", areas_done=len(errors))
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]
     with ThreadPoolExecutor(at_once, thread_name_prefix="scenecart-search") as threads:
         asked = {threads.submit(_one, session, query, executor): number for number, (_, query) in enumerate(queries) if query}
-        for done, future in enumerate(as_completed(asked), 1):
+        for done, future in enumerate(as_completed(asked), 1 + len(errors)):
             number = asked[future]
             try:
                 frames[number] = future.result()
@@ -48,25 +52,25 @@ def search_many(
                 errors[labels[number]] = f"{type(error).__name__}: {error}"
                 if error.captures is not None and len(error.captures):
                     frames[number] = error.captures
-            if progress is not None:
-                progress(done)
-    return _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
+            captures += len(frames[number]) if number in frames else 0
+            teller.tell("area", captures, done)
+    found = _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
+    teller.tell("finished", len(found), len(queries))
+    return found
 
 
-def _one(session: Session, query: _search.Query, executor: Executor | None) -> gpd.GeoDataFrame:
+def _one(session: Session, query: Query, executor: Executor | None) -> gpd.GeoDataFrame:
     """Fetch what one area holds, and have it built."""
     if executor is None:
         return _search.search(session, query)
     parts, kind = _search.fetch(session, query)
-    built: Future[gpd.GeoDataFrame] = executor.submit(_search.assemble, parts, kind, query.host, query.limit)
+    built: Future[gpd.GeoDataFrame] = executor.submit(_search.assemble, parts, kind, query)
     return built.result()
 
 
-def _queries(
-    areas: Any, query_of: Callable[[Any], _search.Query]
-) -> tuple[list[tuple[Hashable, _search.Query | None]], dict[Hashable, str]]:
+def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[Hashable, Query | None]], dict[Hashable, str]]:
     """Check every area; one that cannot be used is an error of its own, and does not stop the others."""
-    found: list[tuple[Hashable, _search.Query | None]] = []
+    found: list[tuple[Hashable, Query | None]] = []
     errors: dict[Hashable, str] = {}
     for label, area in _labelled(areas):
         try:

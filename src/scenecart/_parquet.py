@@ -22,16 +22,21 @@ from scenecart._errors import InvalidQuery, MissingExtra
 from scenecart._json import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import geopandas as gpd
+
+    from scenecart._search import Teller
 
 PARTITIONS = {"month": "%Y-%m", "year": "%Y", "day": "%Y-%m-%d"}
 _NO_TIME = "unknown"
 _ROWS_IN_FILE = 20_000
+_WITH_HEIGHTS = 6
 _ROWS_IN_GROUP = 5_000
+_MEMBERS = ("assets", "links", "id", "collection", "stac_version", "stac_extensions", "bbox:as_given", "foreign_members")
+_ITEM = {"type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "assets", "links", "collection"}
 _UNPLACED = "without-footprint.ndjson"
-_NOT_PROPERTIES = {*_frames.OWN_COLUMNS, "stac_version", "stac_extensions", "bbox"}
+_NOT_PROPERTIES = {*_frames.OWN_COLUMNS, "stac_version", "stac_extensions", "bbox:as_given", "foreign_members"}
 
 
 def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
@@ -59,7 +64,7 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
         name for name in frame.columns if isinstance(name, str) and name not in _NOT_PROPERTIES and name != frame.geometry.name
     ]
     columns = {name: frame[name].astype(object).tolist() for name in names}
-    texts = {name: _texts(frame, name) for name in ("assets", "links", "id", "collection", "stac_version", "stac_extensions")}
+    texts = {name: _texts(frame, name) for name in _MEMBERS}
     for row, shape in enumerate(frame.geometry):
         properties: dict[str, Any] = {"datetime": None}
         for name, values in columns.items():
@@ -78,9 +83,10 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
         }
         if texts["collection"][row] is not None:
             item["collection"] = texts["collection"][row]
-        if item["geometry"] is not None:
-            item["bbox"] = _bbox(shape)
-        yield item
+        box = _published_box(texts["bbox:as_given"][row]) or (_bbox(shape) if item["geometry"] is not None else None)
+        if box is not None:
+            item["bbox"] = box
+        yield {**(texts["foreign_members"][row] or {}), **item}
 
 
 class Writer:
@@ -138,10 +144,15 @@ class Writer:
 
 
 def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
-    """Yield what one file holds; readers stumble over a second geometry that only some rows have, so those stand apart."""
-    second = frame.get("proj:geometry")
-    has = np.zeros(len(frame), dtype=bool) if second is None else second.notna().to_numpy()
-    for part in (frame[has], frame[~has]):
+    """Yield what one file holds; readers stumble where only some rows have a second geometry, or a box with heights."""
+    nothing = np.zeros(len(frame), dtype=int)
+    second, boxes = frame.get("proj:geometry"), frame.get("bbox:as_given")
+    kinds = nothing if second is None else 2 * second.notna().to_numpy(dtype=int)
+    kinds = kinds + (
+        nothing if boxes is None else boxes.map(lambda text: len(_published_box(text) or ()) == _WITH_HEIGHTS).to_numpy()
+    )
+    for kind in np.unique(kinds):
+        part = frame[kinds == kind]
         for start in range(0, len(part), _ROWS_IN_FILE):
             yield part.iloc[start : start + _ROWS_IN_FILE]
 
@@ -149,7 +160,7 @@ def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
 def _write(frame: gpd.GeoDataFrame, path: Path) -> None:
     """Write one file as STAC GeoParquet 1.1: the layout of stac-geoparquet, with a box a row to look things up by."""
     arrow = _stac_geoparquet()
-    items = list(to_items(frame))
+    items = [_without_twins(item) for item in to_items(frame.set_geometry(frame.geometry.map(_without_empty_parts), crs=frame.crs))]
     try:
         table = arrow.parse_stac_items_to_arrow(items).read_all()
         fits = not any(_is_hollow(field.type, top=True) for field in table.schema)
@@ -162,15 +173,37 @@ def _write(frame: gpd.GeoDataFrame, path: Path) -> None:
     arrow.to_parquet(pa.RecordBatchReader.from_batches(table.schema, batches), path, compression="zstd")
 
 
+def _without_empty_parts(shape: Any) -> Any:
+    """Return a geometry without parts that are none, over which some readers of files fall."""
+    parts = shapely.get_parts(shape)
+    empty = shapely.is_empty(parts)
+    return shapely.MultiPolygon(list(parts[~empty])) if shape.geom_type == "MultiPolygon" and empty.any() else shape
+
+
+def _without_twins(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item without the foreign members whose name a property has too: in a table there is room for one."""
+    return {name: value for name, value in item.items() if name in _ITEM or name not in item["properties"]}
+
+
 def _of_one_kind(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return items whose values fit columns: where a catalog mixes kinds of values, each becomes JSON text."""
     names = dict.fromkeys(name for item in items for name in item["properties"])
     mixed = {name for name in names if not _fits([item["properties"].get(name) for item in items])}
     for item in items:
         item["properties"] = {name: _text(value) if name in mixed else value for name, value in item["properties"].items()}
-    if not _fits([item["assets"] for item in items]):
-        for item in items:
-            item["assets"] = {key: _plainly(asset) for key, asset in item["assets"].items()}
+    known: dict[tuple[str, str], list[Any]] = {}
+    for item in items:
+        for key, asset in item["assets"].items():
+            for name, value in (asset if isinstance(asset, Mapping) else {}).items():
+                known.setdefault((key, name), []).append(value)
+    odd = {place for place, values in known.items() if not _fits(values)}
+    for item in items:
+        item["assets"] = {
+            key: {name: _text(value) if (key, name) in odd else value for name, value in asset.items()}
+            if isinstance(asset, Mapping)
+            else _plainly(asset)
+            for key, asset in item["assets"].items()
+        }
     if not _fits([item["links"] for item in items]):
         for item in items:
             item["links"] = [_plainly(link) for link in item["links"]]
@@ -180,11 +213,11 @@ def _of_one_kind(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _plainly(part: Any) -> dict[str, str | None]:
     """Return an asset or a link with every value as text."""
     known = part if isinstance(part, Mapping) else {"href": part}
-    return {name: value if isinstance(value, str) else _text(value) for name, value in known.items()}
+    return {name: _text(value) for name, value in known.items()}
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _fits(values: list[Any]) -> bool:
@@ -239,26 +272,33 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _published_box(text: Any) -> list[float] | None:
+    """Return the box that the catalog gave, where it is one: with heights, or a little wider than the footprint."""
+    box = _document(text, [])
+    numbers = all(isinstance(edge, int | float) and not isinstance(edge, bool) for edge in box)
+    return box if numbers and len(box) in {4, _WITH_HEIGHTS} else None
+
+
 def _bbox(shape: Any) -> list[float]:
     """Return a box as RFC 7946 has it: west greater than east across the antimeridian."""
     is_area = shape.geom_type in {"Polygon", "MultiPolygon"}
     return list(around_world_bounds(split_at_antimeridian(shape))) if is_area else shapely.bounds(shape).tolist()
 
 
-def write(
-    frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, progress: Callable[[int], object] | None
-) -> list[Path]:
+def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, teller: Teller) -> list[Path]:
     """Write frames as they arrive; when the search breaks, what had arrived is written before the error goes on."""
     writer = Writer(directory, host, partition)
+    teller.tell("started")
     try:
         try:
             for frame in frames:
                 writer.add(frame)
-                if progress is not None:
-                    progress(writer.rows)
+                teller.tell("arrived", writer.rows)
         except Exception:
             writer.finish()
             raise
-        return writer.finish()
+        files = writer.finish()
+        teller.tell("finished", writer.rows)
+        return files
     finally:
         writer.close()

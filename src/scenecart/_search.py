@@ -2,79 +2,103 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from scenecart import _frames, _wire
-from scenecart._area import around_world_bounds, as_area, as_geometry, geojson
-from scenecart._errors import (
-    InvalidQuery,
-    ScenecartError,
-    ScenecartWarning,
-    ServiceError,
-)
-from scenecart._features import Feature, Reader, read_feature, read_page
+from scenecart._errors import ConnectionFailed, InvalidQuery, ScenecartError, ScenecartWarning, ServiceError
+from scenecart._features import Batch, Feature, Page, Reader, read_feature, read_page
+from scenecart._footprints import touch
 from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
-from scenecart._stac import interval, pages
+from scenecart._progress import bar
+from scenecart._query import Query, build_criteria, check_count
+from scenecart._stac import pages
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._http import Session
 
-Progress = Callable[[int], object]
-
-OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
-_BATCH = 2_000
+_BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _NOT_OFFERED = frozenset({404, 405, 501})
-_CLOUD = "eo:cloud_cover"
+_MOST_TRIES = 4
 
 
 @dataclass(frozen=True)
-class Query:
-    """A checked search: the host, the body to send, and how many captures are wanted in all."""
+class SearchEvent:
+    """What a search tells whoever follows its progress.
 
-    host: str
-    body: Mapping[str, Any]
-    limit: int | None = None
-
-
-def build_query(  # one keyword for each thing a catalog can be asked
-    host: str,
-    *,
-    aoi: Any = None,
-    bbox: Any = None,
-    intersects: Any = None,
-    collections: str | Sequence[str] | None = None,
-    ids: str | Sequence[str] | None = None,
-    datetime: Any = None,
-    query: Mapping[str, Any] | None = None,
-    max_cloud_cover: float | None = None,
-    limit: int | None = None,
-) -> Query:
-    """Check everything that can be checked before a request leaves.
-
-    Raises
-    ------
-    InvalidQuery, InvalidArea
-        Which argument cannot be used, and what it should look like.
+    Attributes
+    ----------
+    kind : str
+        ``"started"``, ``"arrived"`` (some captures), ``"restarted"`` (the connection was lost; nothing is given twice),
+        ``"area"`` (one of many areas is done) or ``"finished"``.
+    host : str
+        Who is searched.
+    captures : int
+        Captures so far.
+    seconds : float
+        Since the search began.
+    areas_done, areas : int or None
+        Of a search of many areas.
     """
-    if not isinstance(host, str) or not host.strip():
-        raise InvalidQuery("host must be the name of a catalog host, as text.")
-    criteria = _criteria(
-        collections, ids, {"aoi": aoi, "bbox": bbox, "intersects": intersects}, datetime, query, max_cloud_cover, limit
-    )
-    if not criteria.keys() & {"collections", "ids"}:
-        raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
-    return Query(host, {"host_name": host, **criteria}, limit)
+
+    kind: str
+    host: str
+    captures: int
+    seconds: float
+    areas_done: int | None = None
+    areas: int | None = None
 
 
-def search(session: Session, query: Query, progress: Progress | None = None) -> gpd.GeoDataFrame:
+Progress = Callable[[SearchEvent], object]
+
+
+class Teller:
+    """Tells how a search goes."""
+
+    def __init__(self, progress: Progress | None, host: str, areas: int | None = None) -> None:
+        self._progress = progress
+        self._host = host
+        self._areas = areas
+        self._began = time.monotonic()
+        self._captures = 0
+
+    def tell(self, kind: str, captures: int | None = None, areas_done: int | None = None) -> None:
+        """Say what happened."""
+        self._captures = self._captures if captures is None else captures
+        if self._progress is not None:
+            seconds = time.monotonic() - self._began
+            self._progress(SearchEvent(kind, self._host, self._captures, seconds, areas_done, self._areas))
+
+
+@contextlib.contextmanager
+def told(progress: Any, label: str) -> Iterator[Progress | None]:
+    """Give what is to be told how a search goes: a bar for True, a callable as it is."""
+    if progress is None or isinstance(progress, bool):
+        if not progress:
+            yield None
+            return
+        with bar(label, unit="count") as shown:
+            yield lambda event: shown.show(event.captures, label=f"{label}, again" if event.kind == "restarted" else None)
+    elif callable(progress):
+        yield progress
+    else:
+        raise InvalidQuery("progress is True, False or something to call.")
+
+
+def search(
+    session: Session, query: Query, progress: Progress | None = None, *, return_on_interrupt: bool = False
+) -> gpd.GeoDataFrame:
     """Run a query to its end.
 
     Raises
@@ -82,38 +106,51 @@ def search(session: Session, query: Query, progress: Progress | None = None) -> 
     ScenecartError
         Whatever went wrong; what had arrived by then stands in its ``captures``.
     """
-    frames: list[gpd.GeoDataFrame] = []
-    arrived = 0
+    teller = Teller(progress, query.host)
+    return gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+
+
+def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, return_on_interrupt: bool = False) -> gpd.GeoDataFrame:
+    """Make one frame of features that arrive some at a time; see :func:`search`."""
+    builder = _frames.Builder(host)
+    teller.tell("started")
     try:
-        for frame in stream(session, query):
-            frames.append(frame)
-            arrived += len(frame)
-            if progress is not None:
-                progress(arrived)
+        for features in parts:
+            builder.add(features)
+            teller.tell("arrived", len(builder))
     except ScenecartError as error:
-        error.captures = _frames.concat(frames)
-        if arrived:
-            error.add_note(f"{arrived:,} captures had arrived; they are in this error's .captures.")
+        error.captures = builder.frame()
+        if len(builder):
+            error.add_note(f"{len(builder):,} captures had arrived; they are in this error's .captures.")
         raise
-    return _frames.concat(frames) if frames else _frames.to_frame([], host=query.host)
+    except KeyboardInterrupt:
+        if not return_on_interrupt:
+            raise
+        warnings.warn(
+            f"The search was stopped; these are the {len(builder):,} captures of it so far.", ScenecartWarning, stacklevel=4
+        )
+    frame = builder.frame()
+    teller.tell("finished", len(frame))
+    return frame
 
 
 def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator[gpd.GeoDataFrame]:
-    """Yield the results of a query as frames, while they arrive.
-
-    One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
-    where it offers none.
-    """
-    if query.limit is not None and query.limit <= _wire.PAGE_LIMIT:
-        yield from _cut(_pages(session, query, query.limit), query)
-        return
+    """Yield the results of a query as frames, while they arrive; the first ones are smaller, so that they come soon."""
+    waiting: list[Feature] = []
+    size = min(batch_size, _FIRST_BATCH)
     try:
-        with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
-            yield from _cut(_rebatched(_streamed(chunks, query.host), batch_size), query)
-    except ScenecartError as error:
-        if error.status not in _NOT_OFFERED:
-            raise
-        yield from _cut(_pages(session, query, _wire.PAGE_LIMIT), query)
+        for features in _features_of(session, query, Teller(None, query.host)):
+            waiting += features
+            while len(waiting) >= size:
+                yield _frames.to_frame(waiting[:size], host=query.host)
+                waiting = waiting[size:]
+                size = min(batch_size, 2 * size)
+    except ScenecartError:
+        if waiting:
+            yield _frames.to_frame(waiting, host=query.host)
+        raise
+    if waiting:
+        yield _frames.to_frame(waiting, host=query.host)
 
 
 def search_stac(  # one keyword for each thing a catalog can be asked
@@ -128,9 +165,11 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     query: Mapping[str, Any] | None = None,
     max_cloud_cover: float | None = None,
     limit: int | None = None,
+    page_size: int | None = None,
     headers: Mapping[str, str] | None = None,
     host: str | None = None,
     progress: Progress | None = None,
+    return_on_interrupt: bool = False,
 ) -> gpd.GeoDataFrame:
     """Search any STAC API, and return the same frame as a search of the service, so that the two stand in one table.
 
@@ -138,8 +177,10 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     ----------
     url
         The API's landing page.
-    aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit
+    aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit, return_on_interrupt
         As for :meth:`Client.search`; nothing of it is needed here.
+    page_size
+        How many items to ask for at a time. Default: what the API likes best.
     query
         As for :meth:`Client.search`; the API must offer the query extension.
     headers
@@ -147,7 +188,7 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     host
         What stands in the column ``host``. Default: the name in the address.
     progress
-        Given the number of items so far.
+        Given a :class:`SearchEvent` whenever something arrives.
 
     Returns
     -------
@@ -173,25 +214,30 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     """
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
         raise InvalidQuery("url is the address of a STAC API's landing page.", hint="https://…")
-    criteria = _criteria(
-        collections, ids, {"aoi": aoi, "bbox": bbox, "intersects": intersects}, datetime, query, max_cloud_cover, limit
+    criteria, exact = build_criteria(
+        aoi=aoi,
+        bbox=bbox,
+        intersects=intersects,
+        collections=collections,
+        ids=ids,
+        datetime=datetime,
+        query=query,
+        max_cloud_cover=max_cloud_cover,
     )
-    if limit is not None:
-        criteria |= {"max_items": limit, "limit": min(limit, _wire.PAGE_LIMIT)}
+    check_count(limit, "limit")
+    check_count(page_size, "page_size")
     name = host or urlsplit(url).hostname or url
-    reader, frames, arrived = Reader(), [], 0
-    try:
-        for page in pages(url, criteria, headers):
-            features, _, _ = reader.page(encode(page), "the STAC API")
-            frames.append(_frames.to_frame(features, host=name))
-            arrived += len(features)
-            if progress is not None:
-                progress(arrived)
-    except ScenecartError as error:
-        error.captures = _frames.concat(frames)
-        raise
-    found = _frames.concat(frames) if frames else _frames.to_frame([], host=name)
-    return found if limit is None else found.head(limit)
+    wanted = Query(name, criteria, limit, page_size, exact)
+    reader = Reader()
+    answers = (reader.page(encode(page), "the STAC API") for page in pages(url, {**criteria, **_page_size(wanted)}, headers))
+    arriving = _wanted((batch for answer in answers for batch in answer.batches()), wanted)
+    return gather(arriving, name, Teller(progress, name), return_on_interrupt=return_on_interrupt)
+
+
+def _page_size(query: Query) -> dict[str, int]:
+    """Return how many items to ask for at a time; what the API likes best where nothing says."""
+    size = query.page_size or (min(query.limit, _wire.PAGE_LIMIT) if query.limit else None)
+    return {} if size is None else {"limit": size}
 
 
 def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
@@ -202,43 +248,74 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
     ScenecartError
         Whatever went wrong.
     """
-    if query.limit is None or query.limit > _wire.PAGE_LIMIT:
-        try:
-            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
-                return list(chunks), "lines"
-        except ScenecartError as error:
-            if error.status not in _NOT_OFFERED:
-                raise
+    if not _fits_pages(query):
+        for attempt in range(1, _MOST_TRIES + 1):
+            try:
+                with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+                    return list(chunks), "lines"
+            except ConnectionFailed:
+                if attempt == _MOST_TRIES:
+                    raise
+                session.pause(attempt)
+            except ScenecartError as error:
+                if error.status not in _NOT_OFFERED:
+                    raise
+                break
     answers: list[bytes] = []
     given: set[tuple[Any, str] | None] = set()
-    for data, features, _ in _raw_pages(session, query, min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)):
+    for data, page in _raw_pages(session, query):
         answers.append(data)
-        given.update(map(_key, features))
+        for features, _ in page.batches():
+            given.update(map(_key, _touching(features, query)))
         if query.limit is not None and len(given - {None}) >= query.limit:
             break
     return answers, "pages"
 
 
-def assemble(parts: Sequence[bytes], kind: str, host: str, limit: int | None) -> gpd.GeoDataFrame:
+def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
     """Build the frame of what ``fetch`` returned; needs nothing but its arguments, so that another process can do it."""
-    query = Query(host, {}, limit)
     if kind == "lines":
-        found: Iterator[tuple[list[Feature], int]] = _rebatched(_streamed(iter(parts), host), _BATCH)
+        found = _told(_streamed(iter(parts), query.host), query.host)
     else:
         reader = Reader()
-        found = _once(reader.page(data, _wire.SEARCH.id)[:2] for data in parts)
-    frames = list(_cut(found, query))
-    return _frames.concat(frames) if frames else _frames.to_frame([], host=host)
+        found = _once(batch for data in parts for batch in reader.page(data, _wire.SEARCH.id).batches())
+    return gather(_wanted(found, query), query.host, Teller(None, query.host))
 
 
-def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[gpd.GeoDataFrame]:
+def _features_of(session: Session, query: Query, teller: Teller) -> Iterator[list[Feature]]:
+    """Yield what a query finds while it arrives.
+
+    One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
+    where it offers none.
+    """
+    return _wanted(_arriving(session, query, teller), query)
+
+
+def _fits_pages(query: Query) -> bool:
+    return query.page_size is not None or (query.limit is not None and query.limit <= _wire.PAGE_LIMIT)
+
+
+def _arriving(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
+    if not _fits_pages(query):
+        try:
+            yield from _resumed(session, query, teller)
+        except ScenecartError as error:
+            if error.status not in _NOT_OFFERED:
+                raise
+        else:
+            return
+    yield from _once(batch for _, page in _raw_pages(session, query) for batch in page.batches())
+
+
+def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
+    """Keep what was asked for, and no more than was asked for."""
     left = query.limit
     skipped = 0
     for features, odd in found:
         skipped += odd
-        kept = features if left is None else features[:left]
+        kept = _touching(features, query)[:left]
         if kept:
-            yield _frames.to_frame(kept, host=query.host)
+            yield kept
         if left is not None:
             left -= len(kept)
             if left <= 0:
@@ -247,12 +324,14 @@ def _cut(found: Iterator[tuple[list[Feature], int]], query: Query) -> Iterator[g
         warnings.warn(f"{skipped} entries of the answer were no captures and are left out.", ScenecartWarning, stacklevel=4)
 
 
-def _pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[list[Feature], int]]:
-    """Follow the pages; a capture that comes again is given once."""
-    return _once((features, skipped) for _, features, skipped in _raw_pages(session, query, page_limit))
+def _touching(features: list[Feature], query: Query) -> list[Feature]:
+    if query.exact is None or not features:
+        return features
+    return [feature for feature, wanted in zip(features, touch(features, query.exact), strict=True) if wanted]
 
 
-def _once(found: Iterator[tuple[list[Feature], int]]) -> Iterator[tuple[list[Feature], int]]:
+def _once(found: Iterator[Batch]) -> Iterator[Batch]:
+    """Give a capture that comes again on another page once."""
     given: set[tuple[Any, str]] = set()
     for features, skipped in found:
         fresh = [feature for feature in features if _key(feature) not in given]
@@ -260,17 +339,18 @@ def _once(found: Iterator[tuple[list[Feature], int]]) -> Iterator[tuple[list[Fea
         yield fresh, skipped
 
 
-def _raw_pages(session: Session, query: Query, page_limit: int) -> Iterator[tuple[bytes, list[Feature], int]]:
+def _raw_pages(session: Session, query: Query) -> Iterator[tuple[bytes, Page]]:
     """Ask for page after page. A token that comes again ends it."""
+    size = query.page_size or min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
     reader = Reader()
     while True:
-        body = {**query.body, "limit": page_limit, **({} if token is None else {"next": token})}
+        body = {**query.body, "limit": size, **({} if token is None else {"next": token})}
         data = session.page(_wire.SEARCH, body)
-        features, skipped, rest = reader.page(data, _wire.SEARCH.id)
-        yield data, features, skipped
-        token = _wire.next_token(rest)
+        page = reader.page(data, _wire.SEARCH.id)
+        yield data, page
+        token = _wire.next_token(page.rest)
         if token is None:
             return
         if token in tokens:
@@ -283,41 +363,103 @@ def _raw_pages(session: Session, query: Query, page_limit: int) -> Iterator[tupl
         tokens.add(token)
 
 
+def _resumed(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
+    """Read the stream to its end; when it breaks, begin again and leave out what was given already."""
+    given: list[bytes] = []
+    for attempt in range(1, _MOST_TRIES + 1):
+        again = Counter(key for keys in given for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
+        try:
+            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+                for features, odd in _streamed(chunks, query.host):
+                    fresh = _not_yet(features, again) if again else features
+                    given.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
+                    yield fresh, odd
+        except (ConnectionFailed, _CutLine) as error:
+            if attempt == _MOST_TRIES:
+                if isinstance(error, _CutLine):
+                    raise error.told(query.host) from None
+                raise
+            session.pause(attempt)
+            teller.tell("restarted")
+        else:
+            return
+
+
+def _not_yet(features: Sequence[Feature], again: Counter[tuple[Any, Any]]) -> list[Feature]:
+    """Leave out as many of each capture as were given before."""
+    fresh = []
+    for feature in features:
+        key = _key(feature) or ("", "")
+        if again[key] > 0:
+            again[key] -= 1
+        else:
+            fresh.append(feature)
+    return fresh
+
+
 def _key(feature: Feature) -> tuple[Any, str] | None:
     if not isinstance(feature.id, str) or not isinstance(feature.collection, str | None):
         return None
     return feature.collection, feature.id
 
 
-def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[tuple[list[Feature], int]]:
+class _CutLine(ValueError):
+    """A line of a stream that is no JSON: the connection ended inside it, or this is no stream of captures."""
+
+    def told(self, host: str) -> ServiceError:
+        return ServiceError(
+            f"The stream of {host!r} holds a line that is no JSON ({self}); it was cut, or is no capture stream.",
+            operation=_wire.SEARCH_STREAM.id,
+        )
+
+
+def _told(found: Iterator[Batch], host: str) -> Iterator[Batch]:
+    try:
+        yield from found
+    except _CutLine as error:
+        raise error.told(host) from None
+
+
+def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
     reader = Reader()
     try:
-        for lines in batches(chunks):
+        for lines in (lines[start : start + _LINES] for lines in batches(chunks) for start in range(0, len(lines), _LINES)):
             features = reader.lines(lines)
-            skipped = 0
-            if features is None:
-                features = []
-                for line in lines:
-                    skipped += _read_line(line, features, host)
-                reader.learn_from(features)
-            yield features, skipped
+            if features is not None:
+                yield features, 0
+                continue
+            yield from _line_by_line(lines, reader)
     except LineTooLong as error:
-        raise ServiceError(f"The stream cannot be read: {error}.", operation=_wire.SEARCH_STREAM.id) from None
+        raise ServiceError(f"The stream of {host!r} cannot be read: {error}.", operation=_wire.SEARCH_STREAM.id) from None
 
 
-def _read_line(line: bytes, features: list[Feature], host: str) -> int:
+def _line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
+    """Read lines each by itself; what stands before a bad one is given before its error."""
+    features: list[Feature] = []
+    skipped = 0
+    failure: Exception | None = None
+    for line in lines:
+        try:
+            skipped += _read_line(line, features)
+        except (ScenecartError, _CutLine) as error:
+            failure = error
+            break
+    reader.learn_from(features)
+    yield features, skipped
+    if failure is not None:
+        raise failure
+
+
+def _read_line(line: bytes, features: list[Feature]) -> int:
     """Add a line's features; return how many entries were none."""
     try:
-        feature = read_feature(line)
-        if feature is not None and feature.type == "Feature" and isinstance(feature.properties, dict | None):
+        feature = read_feature(line, typed=True)
+        if feature is not None:
             features.append(feature)
             return 0
         document = loads(line)
     except NotJson as error:
-        raise ServiceError(
-            f"The stream of {host!r} holds a line that is no JSON ({error}); it was cut, or is no capture stream.",
-            operation=_wire.SEARCH_STREAM.id,
-        ) from None
+        raise _CutLine(str(error)) from None
     if not isinstance(document, Mapping):
         return 1
     if document.get("type") == "FeatureCollection":
@@ -334,80 +476,5 @@ def _read_line(line: bytes, features: list[Feature], host: str) -> int:
     return 1
 
 
-def _rebatched(found: Iterator[tuple[list[Feature], int]], size: int) -> Iterator[tuple[list[Feature], int]]:
-    """Gather small batches into larger ones, keeping what has arrived when the stream breaks."""
-    waiting: list[Feature] = []
-    skipped = 0
-    try:
-        for features, odd in found:
-            waiting += features
-            skipped += odd
-            while len(waiting) >= size:
-                yield waiting[:size], skipped
-                waiting, skipped = waiting[size:], 0
-    except ScenecartError:
-        yield waiting, skipped
-        raise
-    yield waiting, skipped
-
-
-def _criteria(  # noqa: PLR0917  # what a catalog can be asked
-    collections: Any, ids: Any, places: Mapping[str, Any], datetime: Any, query: Any, max_cloud_cover: Any, limit: Any
-) -> dict[str, Any]:
-    """Check what every catalog can be asked, and return it as the request has it."""
-    named = {"collections": _names(collections, "collections"), "ids": _names(ids, "ids")}
-    criteria: dict[str, Any] = {name: names for name, names in named.items() if names}
-    criteria |= _place(**places)
-    if datetime is not None:
-        criteria["datetime"] = interval(datetime)
-    conditions = _conditions(query, max_cloud_cover)
-    if conditions:
-        criteria["query"] = conditions
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidQuery(f"limit must be a whole number of at least 1, not {limit!r}.")
-    return criteria
-
-
-def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
-    if value is None:
-        return []
-    names = [value] if isinstance(value, str) else list(value)
-    if not all(isinstance(name, str) and name for name in names):
-        raise InvalidQuery(f"{what} must be names, as text.")
-    return names
-
-
-def _place(aoi: Any, bbox: Any, intersects: Any) -> dict[str, Any]:
-    given = [name for name, value in (("aoi", aoi), ("bbox", bbox), ("intersects", intersects)) if value is not None]
-    if len(given) > 1:
-        raise InvalidQuery(f"Give one of {' and '.join(given)}, not both.")
-    if bbox is not None:
-        return {"bbox": list(around_world_bounds(as_geometry(bbox, name="bbox")))}
-    if aoi is not None:
-        return {"intersects": as_area(aoi).to_geojson()}
-    if intersects is not None:
-        return {"intersects": geojson(as_geometry(intersects))}
-    return {}
-
-
-def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) -> dict[str, dict[str, Any]]:
-    conditions: dict[str, dict[str, Any]] = {}
-    if query is not None and not isinstance(query, Mapping):
-        raise InvalidQuery("query must map a property to operators.", hint='{"gsd": {"lte": 0.5}}')
-    for name, tests in (query or {}).items():
-        if not isinstance(tests, Mapping) or not tests:
-            raise InvalidQuery(f"query[{name!r}] must map operators to values.", hint='{"gsd": {"lte": 0.5}}')
-        for operator in tests:
-            if not isinstance(operator, str) or operator.lower() not in OPERATORS:
-                near = get_close_matches(str(operator).lower(), OPERATORS, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"The operators are {', '.join(sorted(OPERATORS))}."
-                raise InvalidQuery(f"query[{name!r}] has an unknown operator {operator!r}.", hint=hint)
-        conditions[str(name)] = {operator.lower(): value for operator, value in tests.items()}
-    if max_cloud_cover is not None:
-        percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
-        if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
-            raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
-        if "lte" in conditions.get(_CLOUD, {}):
-            raise InvalidQuery(f"Give max_cloud_cover or query[{_CLOUD!r}], not both.")
-        conditions.setdefault(_CLOUD, {})["lte"] = max_cloud_cover
-    return conditions
+for _thing in (SearchEvent, search_stac):
+    _thing.__module__ = "scenecart"

@@ -157,7 +157,7 @@ def _orders_command(arguments: argparse.Namespace) -> int:
 
 
 def _connect(arguments: argparse.Namespace) -> Client:
-    from scenecart._client import connect  # noqa: PLC0415  # --help should not wait for geopandas
+    from scenecart._connect import connect  # noqa: PLC0415  # --help should not wait for geopandas
 
     return connect(arguments.profile, base_url=arguments.base_url)
 

@@ -1,0 +1,152 @@
+"""What a catalog can be asked: every argument checked, and written as the request has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from scenecart import _wire
+from scenecart._area import around_world_bounds, as_area, as_geometry, geojson, simplified
+from scenecart._errors import InvalidQuery
+from scenecart._stac import interval
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
+_CLOUD = "eo:cloud_cover"
+_MOST_VERTICES = 500
+
+
+@dataclass(frozen=True)
+class Query:
+    """A checked search.
+
+    Attributes
+    ----------
+    host, body
+        Whom to ask, and what.
+    limit
+        How many captures are wanted in all; None wants all.
+    page_size
+        How many are asked for at a time; None leaves it to the reader, which prefers a stream.
+    exact
+        The place asked for, where the request holds a simpler one around it.
+    """
+
+    host: str
+    body: Mapping[str, Any]
+    limit: int | None = None
+    page_size: int | None = None
+    exact: BaseGeometry | None = None
+
+
+def build_query(  # one keyword for each thing a catalog can be asked
+    host: str,
+    *,
+    aoi: Any = None,
+    bbox: Any = None,
+    intersects: Any = None,
+    collections: str | Sequence[str] | None = None,
+    ids: str | Sequence[str] | None = None,
+    datetime: Any = None,
+    query: Mapping[str, Any] | None = None,
+    max_cloud_cover: float | None = None,
+    limit: int | None = None,
+    page_size: int | None = None,
+) -> Query:
+    """Check everything that can be checked before a request leaves.
+
+    Raises
+    ------
+    InvalidQuery, InvalidArea
+        Which argument cannot be used, and what it should look like.
+    """
+    if not isinstance(host, str) or not host.strip():
+        raise InvalidQuery("host must be the name of a catalog host, as text.")
+    criteria, exact = build_criteria(
+        aoi=aoi,
+        bbox=bbox,
+        intersects=intersects,
+        collections=collections,
+        ids=ids,
+        datetime=datetime,
+        query=query,
+        max_cloud_cover=max_cloud_cover,
+    )
+    check_count(limit, "limit")
+    check_count(page_size, "page_size", _wire.PAGE_LIMIT)
+    if not criteria.keys() & {"collections", "ids"}:
+        raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
+    return Query(host, {"host_name": host, **criteria}, limit, page_size, exact)
+
+
+def build_criteria(
+    *, aoi: Any, bbox: Any, intersects: Any, collections: Any, ids: Any, datetime: Any, query: Any, max_cloud_cover: Any
+) -> tuple[dict[str, Any], BaseGeometry | None]:
+    """Check what every catalog can be asked; return it as the request has it, and the place where that holds a simpler one."""
+    named = {"collections": _names(collections, "collections"), "ids": _names(ids, "ids")}
+    criteria: dict[str, Any] = {name: names for name, names in named.items() if names}
+    place, exact = _place(aoi, bbox, intersects)
+    criteria |= place
+    if datetime is not None:
+        criteria["datetime"] = interval(datetime)
+    conditions = _conditions(query, max_cloud_cover)
+    if conditions:
+        criteria["query"] = conditions
+    return criteria, exact
+
+
+def check_count(value: Any, name: str, most: int | None = None) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
+        wanted = "of at least 1" if most is None else f"from 1 to {most}"
+        raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.")
+
+
+def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
+    if value is None:
+        return []
+    names = [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(name, str) and name for name in names):
+        raise InvalidQuery(f"{what} must be names, as text.")
+    return names
+
+
+def _place(aoi: Any, bbox: Any, intersects: Any) -> tuple[dict[str, Any], BaseGeometry | None]:
+    given = [name for name, value in (("aoi", aoi), ("bbox", bbox), ("intersects", intersects)) if value is not None]
+    if len(given) > 1:
+        raise InvalidQuery(f"Give one of {' and '.join(given)}, not both.")
+    if bbox is not None:
+        return {"bbox": list(around_world_bounds(as_geometry(bbox, name="bbox")))}, None
+    if aoi is None and intersects is None:
+        return {}, None
+    geometry = as_geometry(intersects) if aoi is None else as_area(aoi).geometry
+    around = simplified(geometry, _MOST_VERTICES)
+    return {"intersects": geojson(around)}, None if around is geometry else geometry
+
+
+def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) -> dict[str, dict[str, Any]]:
+    conditions: dict[str, dict[str, Any]] = {}
+    if query is not None and not isinstance(query, Mapping):
+        raise InvalidQuery("query must map a property to operators.", hint='{"gsd": {"lte": 0.5}}')
+    for name, tests in (query or {}).items():
+        if not isinstance(tests, Mapping) or not tests:
+            raise InvalidQuery(f"query[{name!r}] must map operators to values.", hint='{"gsd": {"lte": 0.5}}')
+        for operator in tests:
+            if not isinstance(operator, str) or operator.lower() not in OPERATORS:
+                near = get_close_matches(str(operator).lower(), OPERATORS, n=1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"The operators are {', '.join(sorted(OPERATORS))}."
+                raise InvalidQuery(f"query[{name!r}] has an unknown operator {operator!r}.", hint=hint)
+        conditions[str(name)] = {operator.lower(): value for operator, value in tests.items()}
+    if max_cloud_cover is not None:
+        percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
+        if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
+            raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
+        if "lte" in conditions.get(_CLOUD, {}):
+            raise InvalidQuery(f"Give max_cloud_cover or query[{_CLOUD!r}], not both.")
+        conditions.setdefault(_CLOUD, {})["lte"] = max_cloud_cover
+    return conditions
