@@ -423,7 +423,7 @@ def _told(found: Iterator[Batch], host: str) -> Iterator[Batch]:
 def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
     reader = Reader()
     try:
-        for lines in (lines[start : start + _LINES] for lines in batches(chunks) for start in range(0, len(lines), _LINES)):
+        for lines in (many[start : start + _LINES] for many in batches(chunks) for start in range(0, len(many), _LINES)):
             features = reader.lines(lines)
             if features is not None:
                 yield features, 0
