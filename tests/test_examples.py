@@ -35,7 +35,7 @@ def test_the_morning_of_the_readme_runs(tmp_path: Path):
     morning, more = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     bought = "assert len(items) == 2 and len(files) == 4 and all(path.is_file() for path in files)"
     found = "assert len(shares) == len(captures) and len(files) == 1"
-    code = "\n".join([morning, bought, more, found])
+    code = f"{morning}\n{bought}\n{more}\n{found}"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "harbour-quote.html").is_file()
