@@ -33,6 +33,11 @@ def item(name: str = "item", **assets: Any) -> dict[str, Any]:
     return {**feature(name), "stac_version": "1.0.0", "assets": assets or {"visual": visual}}
 
 
+def edge(name: str, order: str = "o") -> dict[str, Any]:
+    """Return the record that an item came of an order."""
+    return {"src_type": "item", "src_id": name, "dst_type": "order", "dst_id": order, "relation": "delivered_by", "depth": 1}
+
+
 @pytest.fixture
 def order(service: ScriptedService, tmp_path: Path) -> Iterator[scenecart.Order]:
     """Give a delivered order whose one file the test serves."""
@@ -40,6 +45,7 @@ def order(service: ScriptedService, tmp_path: Path) -> Iterator[scenecart.Order]
     service.put("orders.list_assets", answer(page(item())))
     service.put("items.asset.download", answer({"url": f"{service.url}{FILE}?signature=private-signature"}))
     service.put(FILE, Answer(CONTENT, headers={"ETag": '"v1"'}))
+    service.put("provenance.get", answer({"edges": [edge("item")]}))
     with scenecart.connect(base_url=service.url, token="bearer-token", home=tmp_path, sleep=lambda _: None) as client:
         yield client.order("o")
 

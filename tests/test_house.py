@@ -25,6 +25,7 @@ LEVELS = {
     "_retry": 0,
     "_html": 0,
     "_progress": 0,
+    "_raster": 1,
     "_secrets": 1,
     "_area": 1,
     "_wire": 1,
@@ -39,17 +40,19 @@ LEVELS = {
     "_http": 3,
     "_journal": 3,
     "_search": 4,
+    "_tables": 4,
     "_cart": 4,
     "_many": 5,
     "_parquet": 5,
     "_orders": 5,
     "_estimate": 5,
     "_delivery": 5,
-    "_client": 6,
-    "_connect": 7,
-    "report": 7,
-    "_demo": 8,
-    "cli": 9,
+    "_placing": 6,
+    "_client": 7,
+    "_connect": 8,
+    "report": 8,
+    "_demo": 9,
+    "cli": 10,
 }
 
 # One outside library is named in one room; these are the rooms.
@@ -62,6 +65,7 @@ ROOMS = {
     "platformdirs": {"_client"},
     "matplotlib": {"report", "_timeline"},
     "sqlite3": {"_journal"},
+    "rioxarray": {"_raster"},
 }
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         NotFound,
         OrderCancelled,
         OrderFailed,
+        OverLimit,
         PaymentRequired,
         PermissionDenied,
         PlacementError,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from scenecart._estimate import Estimate
     from scenecart._frames import assets
     from scenecart._http import Limits
-    from scenecart._orders import Order
+    from scenecart._orders import Order, wait_all
     from scenecart._parquet import to_items
     from scenecart._retry import Retry
     from scenecart._search import SearchEvent, search_stac
@@ -81,6 +82,7 @@ _HOMES = {
     "search_stac": "_search",
     "timeline": "_timeline",
     "to_items": "_parquet",
+    "wait_all": "_orders",
 }
 _PARTS = ("report", "sandbox")
 
@@ -112,6 +114,7 @@ __all__ = [
     "Order",
     "OrderCancelled",
     "OrderFailed",
+    "OverLimit",
     "PaymentRequired",
     "PermissionDenied",
     "PlacementError",
@@ -136,6 +139,7 @@ __all__ = [
     "search_stac",
     "timeline",
     "to_items",
+    "wait_all",
 ]
 
 

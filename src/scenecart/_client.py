@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,18 +12,13 @@ import platformdirs
 from scenecart import _estimate, _many, _parquet, _search, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery, PriceChanged, ScenecartWarning
+from scenecart._errors import ConfigurationError, InvalidQuery
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
-from scenecart._orders import (
-    Order,
-    OrderDesk,
-    orders_frame,
-    placements_frame,
-    require_project,
-    unfinished,
-)
-from scenecart._query import Query, build_query
+from scenecart._orders import Order, OrderDesk
+from scenecart._placing import PlacingDesk, mention, require_project
+from scenecart._query import Query, build_query, check_count
+from scenecart._tables import footprints_of, orders_frame, placements_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,15 +75,15 @@ class Client:
         self._source = credentials.source
         self.project = project if project is not None else credentials.project
         self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
-        self._price_seconds = price_seconds
         self._wall = wall
-        self._orders = OrderDesk(
-            self._session,
+        deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
+        self._orders = OrderDesk(self._session, deliveries=deliveries, clock=clock, sleep=sleep)
+        self._placing = PlacingDesk(
+            self._orders,
             self._journal,
-            deliveries=DeliveryDesk(self._session),
+            estimate_again=lambda estimate: self.estimate(estimate.cart),
+            price_seconds=price_seconds,
             wall=wall,
-            clock=clock,
-            sleep=sleep,
         )
 
     @property
@@ -341,17 +334,21 @@ class Client:
         return _estimate.ask(self._session, cart, self, self._wall)
 
     def place(
-        self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard", again: bool = False
+        self,
+        estimate: Estimate,
+        *,
+        project: str | None = None,
+        license_type: str = "standard",
+        again: bool = False,
+        max_credits: int | None = None,
     ) -> Order:
         """Buy what was estimated; the same as ``estimate.place()``."""
-        return self._orders.place(
-            estimate.cart,
+        return self._placing.place(
+            estimate,
             project=require_project(project, self.project),
             license_type=license_type,
-            total_credits=estimate.total_credits,
-            total_aud=estimate.total_aud,
             again=again,
-            confirm=lambda: self._check_price(estimate),
+            max_credits=max_credits,
         )
 
     def order(self, order_id: str) -> Order:
@@ -364,7 +361,17 @@ class Client:
         """
         return self._orders.get(order_id)
 
-    def orders(self, *, status: str | None = None, project: str | None = None, name: str | None = None) -> pd.DataFrame:
+    def orders(
+        self,
+        *,
+        status: str | None = None,
+        project: str | None = None,
+        name: str | None = None,
+        ids: Sequence[str] | None = None,
+        tags: str | Sequence[str] | None = None,
+        order_type: str | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
         """Return the organization's orders as a table, newest first, indexed by id.
 
         Parameters
@@ -375,12 +382,35 @@ class Client:
             Only those delivered to this project.
         name
             Only those of this display name.
+        ids
+            Only these.
+        tags
+            Only those with all of these tags.
+        order_type
+            Only those of this kind, such as ``"archive"``.
+        limit
+            How many at most; None lists all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A ``geopandas.GeoDataFrame`` (EPSG:4326) where the ground of an order is known: from the service, or from this
+            machine's journal.
         """
-        given = {"status": status, "workspaceId": project, "displayName": name}
-        return orders_frame(self._orders.list(**{field: value for field, value in given.items() if value is not None}))
+        check_count(limit, "limit")
+        given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
+        wanted = {field: value for field, value in given.items() if value is not None}
+        records = self._orders.list(
+            limit, **{field: value if isinstance(value, str) else list(value) for field, value in wanted.items()}
+        )
+        return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
 
     def placements(self) -> pd.DataFrame:
-        """Return what this machine's journal knows of placements at this service, oldest first."""
+        """Return what this machine's journal knows of placements at this service, oldest first.
+
+        The column ``state`` is ``"placed"``, ``"unpaid"`` (the same key is used next time), ``"refused"``, ``"unknown"`` or
+        ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent).
+        """
         return placements_frame(self._journal.placements(self.base_url))
 
     def settle(self) -> pd.DataFrame:
@@ -391,7 +421,7 @@ class Client:
         pandas.DataFrame
             The placements that were looked at, as they stand now.
         """
-        return placements_frame([placement for placement, _ in self._orders.settle()])
+        return placements_frame(self._placing.settle())
 
     def balance(self) -> dict[str, Any]:
         """Return what the service says of the organization's credits."""
@@ -431,33 +461,9 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.base_url}, signed in by {self._source})"
 
-    def _check_price(self, estimate: Estimate) -> None:
-        """Ask again for a price that was shown a while ago."""
-        age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
-        if age <= self._price_seconds:
-            return
-        now = self.estimate(estimate.cart)
-        if (now.total_credits, now.total_aud, now.refused) == (estimate.total_credits, estimate.total_aud, ()):
-            return
-        error = PriceChanged(
-            f"The price has changed: {now.total_credits:,} credits (A${now.total_aud:,.2f}) instead of "
-            f"{estimate.total_credits:,} (A${estimate.total_aud:,.2f}). Nothing was ordered.",
-            hint="Look at cart.estimate() again and place that, if it still suits.",
-            operation=_wire.PLACE.id,
-        )
-        error.old_credits, error.new_credits = estimate.total_credits, now.total_credits
-        error.old_aud, error.new_aud = estimate.total_aud, now.total_aud
-        raise error
-
     def mention_unfinished(self) -> None:
-        left = [placement for placement in unfinished(self._journal, self.base_url) if placement.state != "unpaid"]
-        if left:
-            warnings.warn(
-                f"{len(left)} placement{'s were' if len(left) > 1 else ' was'} not finished; it is not known whether "
-                "something was ordered. client.settle() finds out, and buys nothing twice.",
-                ScenecartWarning,
-                stacklevel=3,
-            )
+        """Say what a former session left open, and what to do about it."""
+        mention(self._placing.unfinished())
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

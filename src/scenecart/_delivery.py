@@ -8,22 +8,35 @@ import os
 import re
 import threading
 import unicodedata
+import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+import pandas as pd
+
 from scenecart import _features, _frames, _wire
-from scenecart._errors import ConnectionFailed, DownloadError, InvalidRequest, ServiceError
+from scenecart._errors import (
+    ConnectionFailed,
+    DownloadError,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ScenecartWarning,
+    ServiceError,
+)
 from scenecart._json import NotJson, loads
 from scenecart._progress import bar
+from scenecart._raster import open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import geopandas as gpd
     import pystac
+    import xarray as xr
 
     from scenecart._http import Download, Session
     from scenecart._orders import Order
@@ -38,6 +51,7 @@ _SUFFIXES = {
 }
 _MAX_NAME_BYTES = 200
 _ATTEMPTS = 4
+_ASKED_ALONE = 50
 _EXPIRED = frozenset({401, 403, 410})
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 
@@ -56,13 +70,61 @@ class Wanted:
 class DeliveryDesk:
     """Fetching what orders delivered, from one service."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, cache: Path) -> None:
         self._session = session
+        self._cache = cache
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
-        """Return an order's items: one row each, columns as in a search."""
+        """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
         features, _, _ = _features.read_page(self._page(order), _wire.LIST_ASSETS.id)
-        return _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
+        frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
+        return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
+
+    def lineage(self, order: Order) -> pd.DataFrame:
+        """Return how things follow from each other around an order; see ``Order.lineage``."""
+        edges = _wire.parse_lineage(self._session.call(_wire.PROVENANCE, _wire.lineage_body("order", order.id)))
+        return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(_wire.Edge)])
+
+    def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
+        """Fetch one file and open it; see ``Order.open``."""
+        folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
+        wanted = [file for file in plan(self._document(order), folder, [asset]) if item in {None, file.item_id}]
+        if len(wanted) != 1:
+            named = sorted({file.item_id for file in plan(self._document(order), folder, [asset])})
+            what = "has" if not wanted else "is not alone in having"
+            raise InvalidRequest(
+                f"{'No item' if item is None and not wanted else 'The item'} {what} the asset {asset!r}.",
+                hint=f'Say which: open({asset!r}, item="…"). There are: {", ".join(_wire.clean_text(name, 80) for name in named)}.',
+            )
+        return open_raster(self._fetch_all(wanted, 1, lambda _: None)[0])
+
+    def _provenance(self, order: Order, names: list[Any]) -> list[str]:
+        """Tell of each item whether the service's record leads from it back to the order."""
+        try:
+            known = self._items_of(order, "order", order.id)
+            for name in [name for name in names if name not in known][:_ASKED_ALONE]:
+                known |= self._items_of(order, "item", str(name))
+        except PermissionDenied:
+            return ["unknown"] * len(names)
+        found = ["verified" if name in known else "missing" for name in names]
+        if "missing" in found:
+            warnings.warn(
+                f"{found.count('missing')} of {len(found)} delivered items have no record that leads back to order {order.id}; "
+                "the column 'provenance' says which. Ask the service's support before you use them.",
+                ScenecartWarning,
+                stacklevel=4,
+            )
+        return found
+
+    def _items_of(self, order: Order, kind: str, name: str) -> set[str]:
+        try:
+            edges = _wire.parse_lineage(self._session.call(_wire.PROVENANCE, _wire.lineage_body(kind, name)))
+        except NotFound:
+            return set()
+        back = {edge.entity_id for edge in edges if (edge.entity, edge.source, edge.source_id) == ("item", "order", order.id)}
+        # the same record written from the order's side
+        forth = {edge.source_id for edge in edges if (edge.source, edge.entity, edge.entity_id) == ("item", "order", order.id)}
+        return back | forth
 
     def item_collection(self, order: Order) -> pystac.ItemCollection:
         """Return an order's items as pystac knows them."""
@@ -97,7 +159,9 @@ class DeliveryDesk:
         if not progress:
             return self._fetch_all(wanted, workers, lambda _: None)
         with bar(f"Downloading {len(wanted)} files", total=total, unit="bytes") as shown:
-            return self._fetch_all(wanted, workers, shown.add)
+            found = self._fetch_all(wanted, workers, shown.add)
+            shown.show(label=_verified(wanted))
+            return found
 
     def _fetch_all(self, wanted: list[Wanted], workers: int, count: Callable[[int], None]) -> list[Path]:
         stop = threading.Event()
@@ -199,6 +263,20 @@ class DeliveryDesk:
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
+
+
+def _verified(wanted: list[Wanted]) -> str:
+    """Say how files were checked.
+
+    Examples
+    --------
+    >>> _verified([Wanted("i", "a", Path("a.tif"), 5, ("sha256", "00")), Wanted("i", "b", Path("b.png"), 5, None)])
+    '2 files whole: 1 by checksum, 1 by size'
+    """
+    by_checksum = sum(file.checksum is not None for file in wanted)
+    by_size = sum(file.checksum is None and file.size is not None for file in wanted)
+    ways = [(by_checksum, "by checksum"), (by_size, "by size"), (len(wanted) - by_checksum - by_size, "with nothing to check by")]
+    return f"{len(wanted)} files whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
 
 
 def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[Wanted]:

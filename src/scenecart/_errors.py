@@ -25,6 +25,7 @@ ScenecartError
 │   └── RequestTimeout
 ├── PlacementError            nothing was ordered, or it is not known whether
 │   ├── EstimateIncomplete    part of the cart has no price
+│   ├── OverLimit             it costs more than was allowed
 │   ├── PriceChanged          the price is not the one that was shown
 │   └── PlacementUnknown      the request left, and no usable answer came back
 ├── OrderFailed               the order ended without delivery
@@ -39,11 +40,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     import geopandas as gpd
+    import pandas as pd
 
+    from scenecart._estimate import Estimate
+    from scenecart._orders import Order
     from scenecart._secrets import Secret
 
 
@@ -150,8 +154,35 @@ class AuthenticationError(ScenecartError):
     """The sign-in failed, or the token is missing, wrong or expired (401)."""
 
 
-class PaymentRequired(ScenecartError):
-    """The service cannot charge (402). Nothing was ordered; the same placement can be tried again."""
+class _Repeatable(ScenecartError):
+    """What can be tried again with the same key."""
+
+    _again: Callable[[], Order] | None = None
+
+    def bind(self, again: Callable[[], Order] | None) -> None:
+        """Say how it is tried again."""
+        self._again = again
+
+    def retry(self) -> Order:
+        """Place again with the same key, so that nothing can be bought twice.
+
+        Returns
+        -------
+        Order
+            The order, placed now or found to be placed already.
+
+        Raises
+        ------
+        ScenecartError
+            Whatever stands in the way this time.
+        """
+        if self._again is None:
+            raise ConfigurationError("There is nothing to try again here.", hint="Place the estimate again, or client.settle().")
+        return self._again()
+
+
+class PaymentRequired(_Repeatable):
+    """The service cannot charge (402). Nothing was ordered; ``retry()`` places again with the same key."""
 
 
 class InsufficientCredits(PaymentRequired):
@@ -267,16 +298,35 @@ class PriceChanged(PlacementError):
         The price that was shown and today's.
     old_aud, new_aud : decimal.Decimal
         The same in Australian dollars.
+    groups : pandas.DataFrame
+        The same for each group: ``captures`` (ids), ``old_credits``, ``new_credits``.
+    estimate : Estimate
+        Today's price, which can be placed.
     """
 
     old_credits: int
     new_credits: int
     old_aud: Decimal
     new_aud: Decimal
+    groups: pd.DataFrame
+    estimate: Estimate
 
 
-class PlacementUnknown(PlacementError):
-    """The request left, and no usable answer came back: the order may exist."""
+class PlacementUnknown(PlacementError, _Repeatable):
+    """The request left, and no usable answer came back: the order may exist. ``retry()`` asks with the same key."""
+
+
+class OverLimit(PlacementError):
+    """It costs more than ``max_credits`` allows; nothing was ordered.
+
+    Attributes
+    ----------
+    total_credits, max_credits : int
+        The price, and what was allowed.
+    """
+
+    total_credits: int
+    max_credits: int
 
 
 class OrderFailed(ScenecartError):
@@ -311,7 +361,11 @@ class JournalError(ScenecartError):
 
 
 PUBLIC = sorted(
-    (name for name, thing in globals().items() if isinstance(thing, type) and issubclass(thing, Exception | Warning)),
+    (
+        name
+        for name, thing in globals().items()
+        if name[0] != "_" and isinstance(thing, type) and issubclass(thing, Exception | Warning)
+    ),
 )
 for _name in PUBLIC:
     globals()[_name].__module__ = "scenecart"

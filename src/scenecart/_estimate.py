@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from scenecart import _frames, _html, _wire
 from scenecart._area import union
-from scenecart._errors import EstimateIncomplete, InvalidCart
+from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
 from scenecart._wire import PriceGroup, clean_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _SHOWN_IDS = 4
 class CanPlace(Protocol):
     """Whoever can place an estimate."""
 
-    def place(self, estimate: Estimate, *, project: str | None, license_type: str, again: bool) -> Order:
+    def place(self, estimate: Estimate, *, project: str | None, license_type: str, again: bool, max_credits: int | None) -> Order:
         """Buy what was estimated."""
         ...
 
@@ -51,6 +51,8 @@ class Estimate:
         The same in Australian dollars.
     made_at : datetime.datetime
         When the service answered, UTC.
+    balance_credits : int or None
+        The credits that can be spent, as the service said beside the price; None where it does not tell.
     """
 
     cart: Cart
@@ -59,6 +61,7 @@ class Estimate:
     made_at: datetime
     price_groups: tuple[PriceGroup, ...] = field(repr=False)
     refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    balance_credits: int | None = field(default=None, repr=False)
     _desk: CanPlace | None = field(default=None, repr=False)
 
     @property
@@ -108,7 +111,14 @@ class Estimate:
             raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
         return self.cart.remove(names) if names else self.cart
 
-    def place(self, project: str | None = None, license_type: str = "standard", *, again: bool = False) -> Order:
+    def place(
+        self,
+        project: str | None = None,
+        license_type: str = "standard",
+        *,
+        again: bool = False,
+        max_credits: int | None = None,
+    ) -> Order:
         """Buy exactly this, at exactly this price. This spends money.
 
         The same cart placed again, in this session or another one, gives the order that exists.
@@ -121,6 +131,8 @@ class Estimate:
             The licence to buy, ``"standard"`` by default.
         again
             Buy it once more, although it was bought before.
+        max_credits
+            Buy nothing that costs more than this.
 
         Returns
         -------
@@ -133,8 +145,10 @@ class Estimate:
             If part of the cart has no price; ``priced_cart()`` gives the rest.
         PriceChanged
             If the price is not this estimate's any more. No money has moved.
+        OverLimit
+            If it costs more than ``max_credits``. No money has moved.
         PaymentRequired
-            If the service cannot charge. Place again once that is sorted out.
+            If the service cannot charge. The error's ``retry()`` places again once that is sorted out.
         PlacementUnknown
             If no usable answer came. Place again, or call ``client.settle()``: the same key is used.
         """
@@ -145,7 +159,7 @@ class Estimate:
             )
         if self._desk is None:
             raise InvalidCart("This estimate has no client.")
-        return self._desk.place(self, project=project, license_type=license_type, again=again)
+        return self._desk.place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write the estimate as a report for whoever approves the money; the suffix tells the format.
@@ -180,6 +194,7 @@ class Estimate:
             made_at=f"{self.made_at:%Y-%m-%d %H:%M} UTC",
             total_credits=self.total_credits,
             total_aud=self.total_aud,
+            balance=self.balance_credits,
             groups=[
                 {
                     "names": ", ".join(clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]),
@@ -213,8 +228,17 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
         made_at=datetime.fromtimestamp(wall(), UTC),
         price_groups=prices.groups,
         refused=prices.errors,
+        balance_credits=_balance(session),
         _desk=desk,
     )
+
+
+def _balance(session: Session) -> int | None:
+    """Return what can be spent; a price is worth showing without it too."""
+    try:
+        return _wire.available_credits(session.call(_wire.BALANCE, {}))
+    except (PermissionDenied, NotFound):
+        return None
 
 
 Estimate.__module__ = "scenecart"

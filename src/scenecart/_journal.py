@@ -179,6 +179,10 @@ class Journal:
             )
             return self._one(database, "number = ?", placement.number) or placement
 
+    def again(self, placement: Placement) -> Placement:
+        """Return a placement as it stands now."""
+        return self._one(self._database(), "number = ?", placement.number) or placement
+
     def of_order(self, order_id: str, base_url: str) -> Placement | None:
         """Return the placement that became an order, if this journal knows it."""
         return self._one(self._database(), "order_id = ? AND base_url = ?", order_id, base_url)

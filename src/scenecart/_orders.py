@@ -1,51 +1,45 @@
-"""Orders: placing one exactly once, following it to its end, cancelling it."""
+"""Orders: looking them up, following them to their end, cancelling them."""
 
 from __future__ import annotations
 
 import random
 import time
-import warnings
-from datetime import UTC, datetime
+import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-
-from scenecart import _wire
+from scenecart import _html, _wire
 from scenecart._errors import (
-    ConfigurationError,
-    Conflict,
     ConnectionFailed,
     InvalidRequest,
     OrderCancelled,
     OrderFailed,
-    PaymentRequired,
-    PlacementUnknown,
     RateLimited,
     ScenecartError,
-    ScenecartWarning,
     ServiceError,
     WaitTimeout,
 )
-from scenecart._journal import UNFINISHED, Intent, Journal, Placement
-from scenecart._json import dumps
 from scenecart._progress import bar
+from scenecart._tables import moment
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
 
     import geopandas as gpd
+    import pandas as pd
     import pystac
+    import xarray as xr
 
-    from scenecart._cart import Cart
     from scenecart._http import Session
 
-KEY_LIFETIME_SECONDS = 24 * 3600.0
 _POLL_SECONDS = (0.25, 15.0)
 _POLL_GROWTH = 1.5
+_MOST_FAILURES = 8
 _LIST_SIZE = 100
+_TRACKED_AT_ONCE = 500
 _MOST_PAGES = 1_000
 _METHOD_NOT_ALLOWED = 405
 
@@ -55,6 +49,10 @@ class Deliveries(Protocol):
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return the delivered items as a frame."""
+        ...
+
+    def lineage(self, order: Order) -> pd.DataFrame:
+        """Return what came of an order, and what it came of."""
         ...
 
     def item_collection(self, order: Order) -> pystac.ItemCollection:
@@ -73,87 +71,27 @@ class Deliveries(Protocol):
         """Fetch the delivered files."""
         ...
 
+    def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
+        """Open a delivered file as an array."""
+        ...
+
 
 class OrderDesk:
-    """Placing, looking up, listing and cancelling orders at one service."""
+    """Looking up, listing, following and cancelling orders at one service."""
 
     def __init__(
         self,
         session: Session,
-        journal: Journal,
         *,
         deliveries: Deliveries,
-        wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.session = session
-        self.journal = journal
         self.deliveries = deliveries
-        self.wall = wall
         self.clock = clock
         self.sleep = sleep
         self._get_by_post = False
-        self._account: str | None = None
-
-    def place(  # each is part of what is bought
-        self,
-        cart: Cart,
-        *,
-        project: str,
-        license_type: str,
-        total_credits: int,
-        total_aud: Decimal,
-        again: bool = False,
-        confirm: Callable[[], object] = lambda: None,
-    ) -> Order:
-        """Buy a cart once. The key is on disk before the request leaves; see ``_journal`` for what follows.
-
-        ``confirm`` is called before anything is sent that may spend; what it raises stops the placement.
-
-        Raises
-        ------
-        ScenecartError
-            The service's refusal, ``PaymentRequired``, or ``PlacementUnknown``; each with its idempotency key.
-        """
-        body = _wire.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
-        content = dumps(body)
-        intent = Intent(
-            base_url=self.session.base_url,
-            account=self._who_pays(),
-            project=project,
-            fingerprint=f"{cart.fingerprint}:{license_type}",
-            license_type=license_type,
-            captures=len(cart),
-            credits=total_credits,
-            aud=str(total_aud),
-            body=content,
-        )
-        known = self.journal.last(intent)
-        if known is not None and known.state == "placed" and not again:
-            return self._placed_before(known)
-        if known is not None and known.state in {"sent", "unknown"} and self._key_may_be_free(known):
-            found = self._reconcile(known)
-            if found is not None:
-                return found
-        confirm()
-        placement = self.journal.claim(intent, again=again)
-        return self._send(placement, total_credits)
-
-    def settle(self) -> list[tuple[Placement, Order | None]]:
-        """Find out what became of every placement that was sent and got no answer.
-
-        Returns
-        -------
-        list of (Placement, Order or None)
-            Each placement as it stands now, with its order where there is one.
-        """
-        settled: list[tuple[Placement, Order | None]] = []
-        for placement in self.journal.placements(self.session.base_url, ("sent", "unknown")):
-            order = self._reconcile(placement) if self._key_may_be_free(placement) else self._send(placement)
-            now = self.journal.of_order(order.id, self.session.base_url) if order is not None else None
-            settled.append((now or placement, order))
-        return settled
 
     def get(self, order_id: str) -> Order:
         """Return one order."""
@@ -179,8 +117,8 @@ class OrderDesk:
                 self._get_by_post = True
         return self._record(self.session.call(_wire.GET_ORDER, reference))
 
-    def list(self, **filters: Any) -> list[_wire.OrderRecord]:
-        """Return the orders that fit the service's own filters, newest first, each once."""
+    def list(self, limit: int | None = None, **filters: Any) -> list[_wire.OrderRecord]:
+        """Return the orders that fit the service's own filters, newest first, each once, and at most so many."""
         found: dict[str, _wire.OrderRecord] = {}
         for page in range(_MOST_PAGES):
             body = {"size": _LIST_SIZE, "page": page, "sort": "createdAt,desc", **filters}
@@ -188,14 +126,27 @@ class OrderDesk:
             fresh = [record for record in records if record.id not in found]
             found.update((record.id, record) for record in fresh)
             last = page + 1 >= pages if pages is not None else len(records) < _LIST_SIZE
-            if last or not fresh:
+            if last or not fresh or (limit is not None and len(found) >= limit):
                 break
-        return list(found.values())
+        return list(found.values())[:limit]
+
+    def states(self, orders: Iterable[Order]) -> None:
+        """Ask for many orders at once, each by its id, and have each take up what is told of it."""
+        wanted = {order.id: order for order in orders}
+        names = list(wanted)
+        for start in range(0, len(names), _TRACKED_AT_ONCE):
+            some = names[start : start + _TRACKED_AT_ONCE]
+            body = {"orderIds": some, "size": len(some), "page": 0}
+            records, _ = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
+            for record in records:
+                if record.id in wanted:
+                    wanted.pop(record.id).take_up(record)
+        for order in wanted.values():
+            # a list may leave out what was placed a moment ago
+            order.refresh()
 
     def cancel(self, order_id: str) -> Mapping[str, Any]:
         """Ask the service to cancel; the same order always uses the same key, so asking twice is safe."""
-        import uuid  # noqa: PLC0415  # only here
-
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
         answer = self.session.call(_wire.CANCEL, _wire.order_reference(order_id), key=key)
         return answer if isinstance(answer, dict) else {}
@@ -206,79 +157,6 @@ class OrderDesk:
         if record is None:
             raise ServiceError("The service answered an order without an id.", operation=_wire.GET_ORDER.id)
         return record
-
-    def _who_pays(self) -> str:
-        if self._account is None:
-            self._account = _wire.account_of(self.session.userinfo())
-        return self._account
-
-    def _send(self, placement: Placement, expected_credits: int | None = None) -> Order:
-        placement = self.journal.mark(placement, "sent")
-        if placement.state == "placed":
-            return self._placed_before(placement)
-        try:
-            answer = self.session.call(_wire.PLACE, key=placement.key, content=placement.body)
-        except ScenecartError as error:
-            now = self._note_failure(placement, error)
-            if now.state == "placed":
-                return self._placed_before(now)
-            if isinstance(error, ConnectionFailed | ServiceError):
-                raise self._unknown(placement, error) from error
-            error.idempotency_key = placement.key
-            raise
-        except BaseException:
-            self.journal.mark(placement, "unknown", detail="interrupted")
-            raise
-        record = _wire.parse_order(answer)
-        if record is None:
-            self.journal.mark(placement, "unknown", detail="the answer named no order")
-            raise self._unknown(placement, None)
-        self.journal.mark(placement, "placed", order_id=record.id, answer=answer)
-        _compare(record, placement.credits if expected_credits is None else expected_credits)
-        return Order(self, record)
-
-    def _note_failure(self, placement: Placement, error: ScenecartError) -> Placement:
-        """Write down why it failed. A conflict may be another process placing with this very key."""
-        unsure = isinstance(error, RateLimited | ConnectionFailed | ServiceError | Conflict)
-        state = "unpaid" if isinstance(error, PaymentRequired) else "unknown" if unsure else "refused"
-        return self.journal.mark(placement, state, detail=error.message)
-
-    def _unknown(self, placement: Placement, cause: ScenecartError | None) -> PlacementUnknown:
-        why = cause.message if cause is not None else "The service's answer named no order."
-        return PlacementUnknown(
-            f"It is not known whether the order was placed. {why}",
-            hint=f"Nothing is bought twice: place the same estimate again, or call client.settle(); both use key {placement.key}.",
-            operation=_wire.PLACE.id,
-            status=None if cause is None else cause.status,
-            idempotency_key=placement.key,
-            money_may_have_moved=True,
-        )
-
-    def _placed_before(self, placement: Placement) -> Order:
-        order = self.get(placement.order_id or "")
-        when = datetime.fromtimestamp(placement.changed, UTC)
-        order.note = (
-            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}; nothing was bought again. "
-            "To buy it once more, pass again=True."
-        )
-        print(order.note)  # noqa: T201  # the analyst must see that this cell did not spend
-        return order
-
-    def _key_may_be_free(self, placement: Placement) -> bool:
-        return self.wall() - placement.created >= KEY_LIFETIME_SECONDS
-
-    def _reconcile(self, placement: Placement) -> Order | None:
-        """Find the order of a placement whose key the service has forgotten, among all the orders there are."""
-        known = {entry.order_id for entry in self.journal.placements(self.session.base_url, ("placed",))}
-        wanted = sorted(_ids_in(placement.body))
-        for record in self.list(workspaceId=placement.project):
-            created = _moment(record.created)
-            is_after = created is None or created.timestamp() >= placement.created - 60.0
-            if record.id not in known and is_after and sorted(record.captures) == wanted:
-                self.journal.mark(placement, "placed", order_id=record.id)
-                return Order(self, record)
-        self.journal.mark(placement, "refused", detail="not among the orders after the key had expired")
-        return None
 
 
 class Order:
@@ -340,12 +218,21 @@ class Order:
     @property
     def created(self) -> datetime | None:
         """When it was placed, UTC."""
-        return _moment(self._record.created)
+        return moment(self._record.created)
 
     def refresh(self) -> Order:
         """Ask the service for its state; returns the order itself."""
         self._record = self._desk.fetch(self.id)
         return self
+
+    def take_up(self, record: _wire.OrderRecord) -> None:
+        """Take up a newer state that came with a list."""
+        self._record = record
+
+    def tell(self, note: str) -> None:
+        """Keep what there is to say, and say it where the analyst looks."""
+        self.note = note
+        print(note)  # noqa: T201  # the analyst must see what this cell did, and what it did not
 
     def wait(
         self,
@@ -391,7 +278,7 @@ class Order:
         return self
 
     def cancel(self) -> Order:
-        """Ask the service to cancel; asking again for a cancelled order does nothing.
+        """Ask the service to cancel, and tell what was given back; asking again for a cancelled order does nothing.
 
         Raises
         ------
@@ -400,13 +287,56 @@ class Order:
         """
         self.refresh()
         if self.status != "cancelled":
-            self._desk.cancel(self.id)
+            answer = self._desk.cancel(self.id)
             self.refresh()
+            self.tell(f"Order {self.id} is {self.status}{_given_back(answer, self._record)}.")
         return self
 
     def items(self) -> gpd.GeoDataFrame:
-        """Return what was delivered: one row an item, columns as in a search, EPSG:4326."""
+        """Return what was delivered: one row an item, columns as in a search, EPSG:4326.
+
+        The column ``provenance`` says whether the service's own record leads from the item back to this order:
+        ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
+        """
         return self._desk.deliveries.items(self)
+
+    def lineage(self) -> pd.DataFrame:
+        """Return how items, this order and captures follow from each other, as the service recorded it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an edge: ``entity``, ``entity_id``, ``relation``, ``source``, ``source_id``, ``depth``.
+        """
+        return self._desk.deliveries.lineage(self)
+
+    def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
+        """Open a delivered raster as an array, fetched and verified first.
+
+        Parameters
+        ----------
+        asset
+            Which asset, by key, such as ``"visual"``.
+        item
+            Which item, by id; needed where the order delivered several.
+        directory
+            Where the file is kept. Default: the user's cache directory.
+
+        Returns
+        -------
+        xarray.DataArray
+            Dimensions ``band``, ``y``, ``x``, in the file's own CRS (``.rio.crs``), read when it is used.
+
+        Raises
+        ------
+        InvalidRequest
+            If there is no such asset, or several items have it.
+        MissingExtra
+            If rioxarray is not installed.
+        DownloadError
+            If it does not arrive whole.
+        """
+        return self._desk.deliveries.open(self, asset, item=item, directory=directory)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return what was delivered as a ``pystac.ItemCollection``."""
@@ -449,26 +379,32 @@ class Order:
         price = "" if self.total_credits is None else f", {self.total_credits:,} credits"
         return f"Order({self.id}, {self.status}{price})"
 
+    def _repr_html_(self) -> str:
+        return _html.render(
+            "order.html",
+            id=_wire.clean_text(self.id, 80),
+            status=_wire.clean_text(self.status, 40),
+            kind=self.status if self.status in _wire.TERMINAL else "processing",
+            captures=len(self.captures),
+            total_credits=self.total_credits,
+            total_aud=self.total_aud,
+            created="" if self.created is None else f"{self.created:%Y-%m-%d %H:%M} UTC",
+            note=self.note,
+            reason=self.reason,
+        )
+
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
-        desk = self._desk
-        deadline = None if timeout is None else desk.clock() + timeout
-        least, most = _POLL_SECONDS
-        pause = least if poll is None else max(0.05, poll)
-        while True:
+        def look() -> bool:
             self.refresh()
             if callback is not None:
                 callback(self)
-            if self.is_finished:
-                return
-            if deadline is not None and desk.clock() >= deadline:
-                raise WaitTimeout(
-                    f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
-                    hint=f"It goes on without you: client.order({self.id!r}).wait() later.",
-                )
-            left = pause if deadline is None else min(pause, max(0.0, deadline - desk.clock()))
-            desk.sleep(left)
-            if poll is None:
-                pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
+            return self.is_finished
+
+        if not _look_until(self._desk, look, timeout, poll):
+            raise WaitTimeout(
+                f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
+                hint=f"It goes on without you: client.order({self.id!r}).wait() later.",
+            )
 
     def _raise_if_lost(self) -> None:
         if self.status == "delivered":
@@ -483,104 +419,122 @@ class Order:
         raise error
 
 
-def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
-    if record.total_credits is not None and record.total_credits != expected_credits:
-        warnings.warn(
-            f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
-            f"{expected_credits:,}. Look at it before it is delivered: order.cancel() may still be possible.",
-            ScenecartWarning,
-            stacklevel=6,
-        )
+def wait_all(
+    orders: Iterable[Order],
+    timeout: float | None = None,
+    poll: float | None = None,
+    callback: Callable[[list[Order]], object] | None = None,
+    *,
+    progress: bool = True,
+) -> list[Order]:
+    """Wait until every one of many orders is delivered; each look is one question to the service, however many there are.
 
+    Parameters
+    ----------
+    orders
+        Orders of one client.
+    timeout
+        Seconds to wait at most; None waits as long as it takes.
+    poll
+        Seconds between two looks. Default: from a quarter of a second, growing to 15.
+    callback
+        Called with all orders after each look.
+    progress
+        Show a bar.
 
-def orders_frame(records: list[_wire.OrderRecord]) -> pd.DataFrame:
-    """Return orders as a table: one row each, indexed by id."""
-    columns = [
-        "status",
-        "captures",
-        "total_credits",
-        "total_aud",
-        "billing_mode",
-        "project",
-        "name",
-        "created",
-        "reason",
-    ]
-    rows = [
-        {
-            "id": record.id,
-            "status": record.state,
-            "captures": len(record.captures),
-            "total_credits": record.total_credits,
-            "total_aud": record.total_aud,
-            "billing_mode": record.billing_mode,
-            "project": record.project,
-            "name": record.name,
-            "created": _moment(record.created),
-            "reason": record.reason,
-        }
-        for record in records
-    ]
-    frame = pd.DataFrame(rows, columns=["id", *columns]).set_index("id")
-    return frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=pd.to_datetime(frame["created"], utc=True))
-
-
-def placements_frame(placements: list[Placement]) -> pd.DataFrame:
-    """Return what the journal knows as a table: one row a placement, oldest first."""
-    columns = ["state", "order_id", "project", "captures", "total_credits", "total_aud", "key", "created", "detail"]
-    rows = [
-        (
-            placement.state,
-            placement.order_id,
-            placement.project,
-            placement.captures,
-            placement.credits,
-            placement.aud,
-            placement.key,
-            datetime.fromtimestamp(placement.created, UTC),
-            placement.detail,
-        )
-        for placement in placements
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def unfinished(journal: Journal, base_url: str) -> list[Placement]:
-    """Return the placements of a service whose end is not known."""
-    return journal.placements(base_url, UNFINISHED)
-
-
-def require_project(project: str | None, default: str | None) -> str:
-    """Return the project to deliver to.
+    Returns
+    -------
+    list of Order
+        The same orders.
 
     Raises
     ------
-    ConfigurationError
-        If none is given.
+    OrderFailed
+        When all have ended and some without delivery; the message names them, and ``order_id`` is the first.
+    WaitTimeout
+        If the time is over first.
+
+    Examples
+    --------
+    >>> wait_all([])
+    []
     """
-    chosen = project if project is not None else default
-    if chosen is None or not isinstance(chosen, str) or not chosen.strip():
-        raise ConfigurationError(
-            "No project says where the imagery is to be delivered.",
-            hint='Pass place(project="…"), or connect with project=… or SCENECART_PROJECT.',
+    followed = list(orders)
+    if not followed:
+        return followed
+    desks = {id(order._desk): order._desk for order in followed}  # noqa: SLF001  # orders are this file's own
+    if len(desks) != 1:
+        raise InvalidRequest("These orders are of several clients.", hint="Wait for each client's orders by themselves.")
+    (desk,) = desks.values()
+
+    def ended() -> int:
+        return sum(order.is_finished for order in followed)
+
+    def look(show: Callable[[float], object]) -> bool:
+        desk.states(order for order in followed if not order.is_finished)
+        show(ended())
+        if callback is not None:
+            callback(followed)
+        return ended() == len(followed)
+
+    if progress:
+        with bar(f"Waiting for {len(followed)} orders", total=len(followed)) as shown:
+            done = _look_until(desk, lambda: look(shown.show), timeout, poll)
+    else:
+        done = _look_until(desk, lambda: look(lambda _: None), timeout, poll)
+    if not done:
+        raise WaitTimeout(
+            f"{len(followed) - ended()} of {len(followed)} orders are not finished after {timeout:g} seconds.",
+            hint="They go on without you: wait_all(orders) later.",
         )
-    return chosen
+    lost = [order for order in followed if order.status != "delivered"]
+    if lost:
+        error = OrderFailed(
+            f"{len(lost)} of {len(followed)} orders were not delivered: "
+            + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
+            + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
+            hint="What was reserved or held for them is given back; see client.balance().",
+        )
+        error.order_id, error.reason = lost[0].id, lost[0].reason
+        raise error
+    return followed
 
 
-def _ids_in(body: bytes) -> list[str]:
-    from scenecart._json import loads  # noqa: PLC0415  # only for a placement that was lost
+def _look_until(desk: OrderDesk, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
+    """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again."""
+    deadline = None if timeout is None else desk.clock() + timeout
+    least, most = _POLL_SECONDS
+    pause = least if poll is None else max(0.05, poll)
+    failures = 0
+    while True:
+        asked = pause
+        try:
+            if look():
+                return True
+            failures = 0
+        except (ConnectionFailed, RateLimited, ServiceError) as error:
+            # the order goes on whether or not somebody can look
+            failures += 1
+            if failures >= _MOST_FAILURES:
+                raise
+            asked = max(pause, getattr(error, "retry_after", None) or 0.0)
+        if deadline is not None and desk.clock() >= deadline:
+            return False
+        desk.sleep(asked if deadline is None else min(asked, max(0.0, deadline - desk.clock())))
+        if poll is None:
+            pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
 
-    return [str(capture["id"]) for capture in loads(body)["captures"]]
+
+def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:
+    """Tell what a cancelled order gives back, as far as the service says it."""
+    told = _wire.given_back(answer)
+    if told is not None:
+        kind, amount = told
+        return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"
+    if record.state == "cancelled" and record.total_credits is not None:
+        return f"; nothing of its {record.total_credits:,} credits is charged"
+    return ""
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Order.__module__ = "scenecart"
+for _thing in (Order, wait_all):
+    _thing.__module__ = "scenecart"

@@ -429,6 +429,60 @@ def download_url(document: Any) -> str | None:
     return None
 
 
+def given_back(document: Any) -> tuple[str, int] | None:
+    """Return what a cancelled order gave back, ``("refunded", credits)`` or ``("released", credits)``, where it is told."""
+    if isinstance(document, Mapping):
+        for kind in ("refunded", "released"):
+            amount = whole_number(document.get(f"{kind}Credits"))
+            if amount is not None:
+                return kind, amount
+    return None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One thing that follows from another, as the service recorded it."""
+
+    entity: str
+    entity_id: str
+    relation: str
+    source: str
+    source_id: str
+    depth: int | None
+
+
+def parse_lineage(document: Any) -> list[Edge]:
+    """Read the edges of a provenance graph; what is no edge is left out."""
+    edges = document.get("edges") if isinstance(document, Mapping) else None
+    if not isinstance(edges, list):
+        raise ServiceError("The service's record of provenance cannot be read.", operation=PROVENANCE.id)
+    return [
+        Edge(
+            entity=clean_text(edge.get("src_type"), 80),
+            entity_id=str(edge.get("src_id")),
+            relation=clean_text(edge.get("relation"), 80),
+            source=clean_text(edge.get("dst_type"), 80),
+            source_id=str(edge.get("dst_id")),
+            depth=whole_number(edge.get("depth")),
+        )
+        for edge in edges
+        if isinstance(edge, Mapping)
+    ]
+
+
+def lineage_body(kind: str, name: str) -> dict[str, Any]:
+    """Return what asks for everything that came of something, and what it came of."""
+    return {"entity_type": kind, "entity_id": name, "direction": "both", "max_depth": 5}
+
+
+def available_credits(document: Any) -> int | None:
+    """Return the credits that can be spent, where the service tells them."""
+    if not isinstance(document, Mapping):
+        return None
+    names = ("balance_credits", "available_credits", "balanceCredits", "credits", "balance")
+    return next((whole_number(document[name]) for name in names if whole_number(document.get(name)) is not None), None)
+
+
 def account_of(userinfo: Any) -> str:
     """Return what identifies the account that pays, or an empty text where the service does not say."""
     if isinstance(userinfo, Mapping):

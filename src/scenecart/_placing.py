@@ -1,0 +1,333 @@
+"""Placing: buying a cart exactly once, and finding out what became of everything that was sent."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scenecart import _wire
+from scenecart._errors import (
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    InvalidRequest,
+    OverLimit,
+    PaymentRequired,
+    PlacementUnknown,
+    PriceChanged,
+    RateLimited,
+    ScenecartError,
+    ScenecartWarning,
+    ServiceError,
+)
+from scenecart._journal import UNFINISHED, Intent, Journal, Placement
+from scenecart._json import dumps, loads
+from scenecart._orders import Order
+from scenecart._tables import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._estimate import Estimate
+    from scenecart._orders import OrderDesk
+
+# The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.
+_KEY_SECONDS = 23 * 3600.0
+# Nobody takes a minute between writing an intent down and sending it.
+_ABANDONED_SECONDS = 60.0
+
+
+class PlacingDesk:
+    """Placing estimates at one service, through one journal.
+
+    Parameters
+    ----------
+    orders
+        Where placed orders are looked up.
+    journal
+        Where every placement is written down before it is sent.
+    estimate_again
+        Asks the service for an estimate's price once more.
+    price_seconds
+        How old a price may be, in seconds, before placing asks for it again.
+    wall
+        The time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        orders: OrderDesk,
+        journal: Journal,
+        *,
+        estimate_again: Callable[[Estimate], Estimate],
+        price_seconds: float,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._orders = orders
+        self._session = orders.session
+        self._journal = journal
+        self._estimate_again = estimate_again
+        self._price_seconds = price_seconds
+        self._wall = wall
+        self._account: str | None = None
+
+    def place(
+        self,
+        estimate: Estimate,
+        *,
+        project: str,
+        license_type: str = "standard",
+        again: bool = False,
+        max_credits: int | None = None,
+    ) -> Order:
+        """Buy what was estimated, once. The key is on disk before the request leaves; see ``_journal`` for what follows.
+
+        Raises
+        ------
+        ScenecartError
+            The service's refusal, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``; what was sent
+            has its idempotency key in it.
+        """
+        cart = estimate.cart
+        if max_credits is not None and _wire.whole_number(max_credits) is None:
+            raise InvalidRequest(f"max_credits is a whole number of credits, not {max_credits!r}.")
+        body = _wire.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
+        intent = Intent(
+            base_url=self._session.base_url,
+            account=self._who_pays(),
+            project=project,
+            fingerprint=f"{cart.fingerprint}:{license_type}",
+            license_type=license_type,
+            captures=len(cart),
+            credits=estimate.total_credits,
+            aud=str(estimate.total_aud),
+            body=dumps(body),
+        )
+        known = self._journal.last(intent)
+        if known is not None and known.state == "placed" and not again:
+            return self._placed_before(known)
+        if known is not None and known.state in {"sent", "unknown"} and self._key_may_be_free(known):
+            found = self._reconcile(known)
+            if found is not None:
+                return found
+        _check_limit(estimate, max_credits)
+        self._check_price(estimate)
+        placement = self._journal.claim(intent, again=again)
+        # once it is claimed, buying it again means bringing this very placement to its end
+        retry = partial(self.place, estimate, project=project, license_type=license_type, max_credits=max_credits)
+        return self._send(placement, estimate.total_credits, retry)
+
+    def settle(self) -> list[Placement]:
+        """Find out what became of every placement that was sent and got no answer, and put away what was never sent.
+
+        Returns
+        -------
+        list of Placement
+            Each as it stands now.
+        """
+        settled: list[Placement] = []
+        for placement in self._journal.placements(self._session.base_url, ("intended", "sent", "unknown")):
+            if placement.state == "intended":
+                if self._wall() - placement.changed >= _ABANDONED_SECONDS:
+                    settled.append(self._journal.mark(placement, "refused", detail="it was never sent"))
+                continue
+            try:
+                if self._key_may_be_free(placement):
+                    self._reconcile(placement)
+                else:
+                    self._send(placement, placement.credits, None)
+            except PaymentRequired:
+                # an answer, and what became of it stands in the journal
+                pass
+            settled.append(self._journal.again(placement))
+        return settled
+
+    def unfinished(self) -> list[Placement]:
+        """Return the placements of this service whose end is not known."""
+        return self._journal.placements(self._session.base_url, UNFINISHED)
+
+    def _who_pays(self) -> str:
+        if self._account is None:
+            self._account = _wire.account_of(self._session.userinfo())
+        return self._account
+
+    def _check_price(self, estimate: Estimate) -> None:
+        """Ask again for a price that was shown a while ago.
+
+        Raises
+        ------
+        PriceChanged
+            If anything of it is not what was shown.
+        """
+        age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
+        if 0 <= age <= self._price_seconds:
+            return
+        now = self._estimate_again(estimate)
+        if _price(now) == _price(estimate):
+            return
+        error = PriceChanged(
+            f"The price has changed: {now.total_credits:,} credits (A${now.total_aud:,.2f}) instead of "
+            f"{estimate.total_credits:,} (A${estimate.total_aud:,.2f}). Nothing was ordered.",
+            hint="The error's .groups shows where, .estimate is today's price: look at it, and place that if it still suits.",
+            operation=_wire.PLACE.id,
+        )
+        error.old_credits, error.new_credits = estimate.total_credits, now.total_credits
+        error.old_aud, error.new_aud = estimate.total_aud, now.total_aud
+        error.groups, error.estimate = _changes(estimate, now), now
+        raise error
+
+    def _send(self, placement: Placement, expected_credits: int, retry: Callable[[], Order] | None) -> Order:
+        placement = self._journal.mark(placement, "sent")
+        if placement.state == "placed":
+            return self._placed_before(placement)
+        try:
+            answer = self._session.call(_wire.PLACE, key=placement.key, content=placement.body)
+        except ScenecartError as error:
+            now = self._note_failure(placement, error)
+            if now.state == "placed":
+                return self._placed_before(now)
+            if isinstance(error, ConnectionFailed | ServiceError):
+                raise self._unknown(placement, error, retry) from error
+            error.idempotency_key = placement.key
+            if isinstance(error, PaymentRequired):
+                error.bind(retry)
+            raise
+        except BaseException:
+            self._journal.mark(placement, "unknown", detail="interrupted")
+            raise
+        record = _wire.parse_order(answer)
+        if record is None:
+            self._journal.mark(placement, "unknown", detail="the answer named no order")
+            raise self._unknown(placement, None, retry)
+        self._journal.mark(placement, "placed", order_id=record.id, answer=answer)
+        _compare(record, expected_credits)
+        return Order(self._orders, record)
+
+    def _note_failure(self, placement: Placement, error: ScenecartError) -> Placement:
+        """Write down why it failed. A conflict may be another process placing with this very key."""
+        unsure = isinstance(error, RateLimited | ConnectionFailed | ServiceError | Conflict)
+        state = "unpaid" if isinstance(error, PaymentRequired) else "unknown" if unsure else "refused"
+        return self._journal.mark(placement, state, detail=error.message)
+
+    def _unknown(self, placement: Placement, cause: ScenecartError | None, retry: Callable[[], Order] | None) -> PlacementUnknown:
+        why = cause.message if cause is not None else "The service's answer named no order."
+        error = PlacementUnknown(
+            f"It is not known whether the order was placed. {why}",
+            hint="Nothing is bought twice: this error's .retry(), placing the same estimate again and client.settle() all use "
+            f"key {placement.key}.",
+            operation=_wire.PLACE.id,
+            status=None if cause is None else cause.status,
+            idempotency_key=placement.key,
+            money_may_have_moved=True,
+        )
+        error.bind(retry)
+        return error
+
+    def _placed_before(self, placement: Placement) -> Order:
+        order = self._orders.get(placement.order_id or "")
+        when = datetime.fromtimestamp(placement.changed, UTC)
+        order.tell(
+            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}; nothing was bought again. "
+            "To buy it once more, pass again=True."
+        )
+        return order
+
+    def _key_may_be_free(self, placement: Placement) -> bool:
+        return self._wall() - placement.created >= _KEY_SECONDS
+
+    def _reconcile(self, placement: Placement) -> Order | None:
+        """Find the order of a placement whose key the service has forgotten, among all the orders there are."""
+        known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
+        wanted = sorted(_ids_in(placement.body))
+        for record in self._orders.list(workspaceId=placement.project):
+            created = moment(record.created)
+            is_after = created is None or created.timestamp() >= placement.created - 60.0
+            if record.id not in known and is_after and sorted(record.captures) == wanted:
+                self._journal.mark(placement, "placed", order_id=record.id)
+                return Order(self._orders, record)
+        self._journal.mark(placement, "refused", detail="not among the orders after the key had expired")
+        return None
+
+
+def require_project(project: str | None, default: str | None) -> str:
+    """Return the project to deliver to.
+
+    Raises
+    ------
+    ConfigurationError
+        If none is given.
+    """
+    chosen = project if project is not None else default
+    if chosen is None or not isinstance(chosen, str) or not chosen.strip():
+        raise ConfigurationError(
+            "No project says where the imagery is to be delivered.",
+            hint='Pass place(project="…"), or connect with project=… or SCENECART_PROJECT.',
+        )
+    return chosen
+
+
+def mention(left: list[Placement]) -> None:
+    """Say once what a former session left open, and what to do about it."""
+    open_ = [placement for placement in left if placement.state in {"sent", "unknown"}]
+    unpaid = [placement for placement in left if placement.state == "unpaid"]
+    if open_:
+        were = "s were" if len(open_) > 1 else " was"
+        warnings.warn(
+            f"{len(open_)} placement{were} not finished; it is not known whether something was ordered. "
+            "client.settle() finds out, and buys nothing twice.",
+            ScenecartWarning,
+            stacklevel=4,
+        )
+    if unpaid:
+        warnings.warn(
+            f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment; nothing was ordered. "
+            "Place the same cart again once that is sorted out; client.placements() shows them.",
+            ScenecartWarning,
+            stacklevel=4,
+        )
+
+
+def _price(estimate: Estimate) -> Any:
+    """Return everything of an estimate that is money, in an order of its own."""
+    groups = sorted((sorted(group.ids), group.credits, group.aud) for group in estimate.price_groups)
+    return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
+
+
+def _changes(old: Estimate, new: Estimate) -> pd.DataFrame:
+    """Return each group's price then and now; a group that only one of the two has is missing in the other."""
+    then = {tuple(sorted(group.ids)): group.credits for group in old.price_groups}
+    now = {tuple(sorted(group.ids)): group.credits for group in new.price_groups}
+    rows = [(list(ids), then.get(ids), now.get(ids)) for ids in dict.fromkeys([*then, *now])]
+    table = pd.DataFrame(rows, columns=["captures", "old_credits", "new_credits"])
+    return table.astype({"old_credits": "Int64", "new_credits": "Int64"})
+
+
+def _check_limit(estimate: Estimate, max_credits: int | None) -> None:
+    if max_credits is None or estimate.total_credits <= max_credits:
+        return
+    error = OverLimit(
+        f"This costs {estimate.total_credits:,} credits; max_credits allows {max_credits:,}. Nothing was ordered.",
+        hint="Take captures out of the cart, or allow more.",
+        operation=_wire.PLACE.id,
+    )
+    error.total_credits, error.max_credits = estimate.total_credits, max_credits
+    raise error
+
+
+def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
+    if record.total_credits is not None and record.total_credits != expected_credits:
+        warnings.warn(
+            f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
+            f"{expected_credits:,}. Look at it before it is delivered: order.cancel() may still be possible.",
+            ScenecartWarning,
+            stacklevel=6,
+        )
+
+
+def _ids_in(body: bytes) -> list[str]:
+    return [str(capture["id"]) for capture in loads(body)["captures"]]
