@@ -6,18 +6,18 @@ import ipaddress
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-from _service import ScriptedService
+import scenecart
+from _service import ScriptedService, answer
+from _shop import ESTIMATE, GET, ORDER, PROJECT, priced
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import scenecart
 
 # the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
 settings.register_profile("steady", derandomize=True)
@@ -78,6 +78,23 @@ def service() -> Iterator[ScriptedService]:
     """Give a real HTTP server whose answers the test writes."""
     with ScriptedService() as running:
         yield running
+
+
+@pytest.fixture
+def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
+    """Connect as a new kernel would: the same home, a new client."""
+    made: list[scenecart.Client] = []
+
+    def make(**options: Any) -> scenecart.Client:
+        given = {"token": "t", "project": PROJECT, "home": tmp_path / "home", "sleep": lambda _: None, **options}
+        made.append(scenecart.connect(base_url=service.url, **given))
+        return made[-1]
+
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    service.put(GET, answer(ORDER))
+    yield make
+    for client in made:
+        client.close()
 
 
 @pytest.fixture(scope="module")

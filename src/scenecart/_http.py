@@ -232,12 +232,15 @@ class Session:
 
     def _with_retries(self, operation: _wire.Operation, key: str | None, once: Callable[[], T]) -> T:
         repeatable = READ_STATUSES if operation.safe else SPEND_STATUSES if key is not None else frozenset[int]()
-        failures, waited = 0, 0.0
+        failures, waited, doubt = 0, 0.0, False
         while True:
             try:
                 return once()
             except ScenecartError as error:
                 lost = isinstance(error, ConnectionFailed)
+                # what refuses a later try says nothing of an earlier one that got no answer
+                doubt = doubt or error.money_may_have_moved or (lost and key is not None)
+                error.money_may_have_moved = doubt
                 if not repeatable or not (lost or error.status in repeatable):
                     raise
                 failures += 1

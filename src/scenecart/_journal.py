@@ -7,6 +7,9 @@ enough to find out what happened. States of a placement:
                                  │──402───────▶ unpaid    (the same key on the next try)
                                  │──other 4xx─▶ refused   (a new key on the next try)
                                  └──no answer─▶ unknown   (the same key, while the service remembers it)
+
+A refusal says what became of one try only. While an earlier try of the same key may have been carried out (``doubt``), or
+another process is trying (``tries`` went on), a refused try leaves the placement unknown.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _APPLICATION_ID = 0x5343_4A4C
-_VERSION = 1
+_VERSION = 2
 _BUSY_SECONDS = 30.0
 STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown")
 UNFINISHED = ("intended", "sent", "unpaid", "unknown")
@@ -54,9 +57,19 @@ CREATE TABLE placement (
   detail TEXT,
   created REAL NOT NULL,
   changed REAL NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  doubt INTEGER NOT NULL DEFAULT 0,
   UNIQUE (base_url, account, project, fingerprint, turn)
 ) STRICT;
 """
+
+# What makes a journal of each older version one of the next.
+_CHANGES = {
+    1: (
+        "ALTER TABLE placement ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE placement ADD COLUMN doubt INTEGER NOT NULL DEFAULT 0",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,8 @@ class Placement:
     detail: str | None
     created: float
     changed: float
+    tries: int
+    doubt: int
 
 
 _COLUMNS = ", ".join(Placement.__dataclass_fields__)
@@ -154,6 +169,26 @@ class Journal:
             raise JournalError("The journal did not keep what was written.")
         return made
 
+    def begin(self, placement: Placement, price: int, aud: str) -> Placement:
+        """Write down that a placement is about to be sent, at which price; one that is placed or refused stays what it is."""
+        with self._write() as database:
+            database.execute(
+                "UPDATE placement SET doubt = doubt OR state IN ('sent', 'unknown'), state = 'sent', tries = tries + 1,"
+                " credits = ?, aud = ?, changed = ? WHERE number = ? AND state NOT IN ('placed', 'refused')",
+                (price, aud, self._wall(), placement.number),
+            )
+            return self._one(database, "number = ?", placement.number) or placement
+
+    def refuse(self, placement: Placement, detail: str, *, sure: bool = True) -> Placement:
+        """Write down that a try was refused: the placement is over if this was the only try whose end is not known."""
+        with self._write() as database:
+            database.execute(
+                "UPDATE placement SET state = CASE WHEN ? AND NOT doubt AND tries = ? THEN 'refused' ELSE 'unknown' END,"
+                " detail = ?, changed = ? WHERE number = ? AND state IN ('intended', 'sent', 'unknown', 'unpaid')",
+                (sure, placement.tries, detail, self._wall(), placement.number),
+            )
+            return self._one(database, "number = ?", placement.number) or placement
+
     def mark(
         self,
         placement: Placement,
@@ -163,7 +198,7 @@ class Journal:
         answer: object = None,
         detail: str | None = None,
     ) -> Placement:
-        """Write down what became of a placement. One that is placed stays placed."""
+        """Write down what became of a placement. One that is placed stays placed, whatever another try was told."""
         with self._write() as database:
             database.execute(
                 "UPDATE placement SET state = ?, order_id = ?, answer = coalesce(?, answer), detail = ?, changed = ?"
@@ -286,6 +321,10 @@ class Journal:
         if version == 0 and application == 0 and tables == 0:
             database.execute(_SCHEMA)
             database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+        elif application == _APPLICATION_ID and version in _CHANGES:
+            for change in (step for older in range(version, _VERSION) for step in _CHANGES[older]):
+                database.execute(change)
             database.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION_ID or version != _VERSION:
             database.execute("ROLLBACK")

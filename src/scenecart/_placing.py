@@ -12,12 +12,17 @@ import pandas as pd
 
 from scenecart import _wire
 from scenecart._errors import (
+    AuthenticationError,
     ConfigurationError,
     Conflict,
     ConnectionFailed,
+    EstimateIncomplete,
     InvalidRequest,
+    JournalError,
     OverLimit,
     PaymentRequired,
+    PermissionDenied,
+    PlacementError,
     PlacementUnknown,
     PriceChanged,
     RateLimited,
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
 
 # The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.
 _KEY_SECONDS = 23 * 3600.0
+_CLOCKS_DIFFER_SECONDS = 60.0
+_SENT = frozenset({"sent", "unknown", "unpaid"})
 # Nobody takes a minute between writing an intent down and sending it.
 _ABANDONED_SECONDS = 60.0
 
@@ -94,7 +101,7 @@ class PlacingDesk:
             has its idempotency key in it.
         """
         cart = estimate.cart
-        if max_credits is not None and _wire.whole_number(max_credits) is None:
+        if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
             raise InvalidRequest(f"max_credits is a whole number of credits, not {max_credits!r}.")
         body = _wire.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
         intent = Intent(
@@ -111,41 +118,78 @@ class PlacingDesk:
         known = self._journal.last(intent)
         if known is not None and known.state == "placed" and not again:
             return self._placed_before(known)
-        if known is not None and known.state in {"sent", "unknown"} and self._key_may_be_free(known):
+        if known is not None and known.state in _SENT and self._key_may_be_free(known):
             found = self._reconcile(known)
             if found is not None:
                 return found
-        _check_limit(estimate, max_credits)
-        self._check_price(estimate)
+        try:
+            _check_limit(estimate, max_credits)
+            self._check_price(estimate)
+        except (OverLimit, PriceChanged):
+            # an earlier try may have bought it before the price changed
+            found = self._adopt(known) if known is not None and known.state in {"sent", "unknown"} else None
+            if found is not None:
+                return found
+            raise
         placement = self._journal.claim(intent, again=again)
         # once it is claimed, buying it again means bringing this very placement to its end
         retry = partial(self.place, estimate, project=project, license_type=license_type, max_credits=max_credits)
-        return self._send(placement, estimate.total_credits, retry)
+        return self._send(placement, estimate.total_credits, str(estimate.total_aud), retry)
 
     def settle(self) -> list[Placement]:
         """Find out what became of every placement that was sent and got no answer, and put away what was never sent.
 
+        What is settled by sending again is sent with its own key, and only while it costs what it cost when it was agreed to.
+
         Returns
         -------
         list of Placement
-            Each as it stands now.
+            Each as it stands now; ``"unknown"`` with a reason in ``detail`` where it could not be found out.
+
+        Raises
+        ------
+        AuthenticationError, PermissionDenied
+            If this account cannot find out anything.
         """
         settled: list[Placement] = []
         for placement in self._journal.placements(self._session.base_url, ("intended", "sent", "unknown")):
             if placement.state == "intended":
                 if self._wall() - placement.changed >= _ABANDONED_SECONDS:
-                    settled.append(self._journal.mark(placement, "refused", detail="it was never sent"))
+                    settled.append(self._journal.refuse(placement, "it was never sent"))
                 continue
             try:
-                if self._key_may_be_free(placement):
-                    self._reconcile(placement)
-                else:
-                    self._send(placement, placement.credits, None)
-            except PaymentRequired:
-                # an answer, and what became of it stands in the journal
+                self._settle(placement)
+            except (AuthenticationError, PermissionDenied, JournalError):
+                raise
+            except (PaymentRequired, PlacementUnknown):
+                # what became of it stands in the journal
                 pass
+            except ScenecartError as error:
+                now = self._journal.again(placement)
+                if now.state in {"sent", "unknown"}:
+                    self._journal.mark(now, "unknown", detail=error.message)
             settled.append(self._journal.again(placement))
         return settled
+
+    def _settle(self, placement: Placement) -> None:
+        if self._key_may_be_free(placement):
+            self._reconcile(placement)
+            return
+        total = self._price_again(placement)
+        if total == placement.credits:
+            self._send(placement, placement.credits, placement.aud, None)
+        elif self._adopt(placement) is None:
+            why = f"not sent again: it costs {total:,} credits now, not {placement.credits:,}; place the cart anew"
+            self._journal.mark(placement, "unknown", detail=why)
+
+    def _price_again(self, placement: Placement) -> int:
+        """Ask for the price of what was written down; what has no price any more raises."""
+        body = loads(placement.body)
+        asked = {"captures": body["captures"], "splitByDate": body.get("splitByDate", False)}
+        prices = _wire.parse_estimate(self._session.call(_wire.ESTIMATE, asked), [entry["id"] for entry in body["captures"]])
+        if prices.errors:
+            raise EstimateIncomplete(f"{len(prices.errors)} of its captures have no price any more.")
+        return prices.total_credits
 
     def unfinished(self) -> list[Placement]:
         """Return the placements of this service whose end is not known."""
@@ -181,17 +225,19 @@ class PlacingDesk:
         error.groups, error.estimate = _changes(estimate, now), now
         raise error
 
-    def _send(self, placement: Placement, expected_credits: int, retry: Callable[[], Order] | None) -> Order:
-        placement = self._journal.mark(placement, "sent")
+    def _send(self, placement: Placement, expected: int, aud: str, retry: Callable[[], Order] | None) -> Order:
+        placement = self._journal.begin(placement, expected, aud)
         if placement.state == "placed":
             return self._placed_before(placement)
+        if placement.state == "refused":
+            raise PlacementError("Another session put this placement away meanwhile. Nothing was ordered.", hint="Place it again.")
         try:
             answer = self._session.call(_wire.PLACE, key=placement.key, content=placement.body)
         except ScenecartError as error:
             now = self._note_failure(placement, error)
             if now.state == "placed":
                 return self._placed_before(now)
-            if isinstance(error, ConnectionFailed | ServiceError):
+            if now.state == "unknown":
                 raise self._unknown(placement, error, retry) from error
             error.idempotency_key = placement.key
             if isinstance(error, PaymentRequired):
@@ -205,14 +251,16 @@ class PlacingDesk:
             self._journal.mark(placement, "unknown", detail="the answer named no order")
             raise self._unknown(placement, None, retry)
         self._journal.mark(placement, "placed", order_id=record.id, answer=answer)
-        _compare(record, expected_credits)
+        _compare(record, expected)
         return Order(self._orders, record)
 
     def _note_failure(self, placement: Placement, error: ScenecartError) -> Placement:
         """Write down why it failed. A conflict may be another process placing with this very key."""
-        unsure = isinstance(error, RateLimited | ConnectionFailed | ServiceError | Conflict)
-        state = "unpaid" if isinstance(error, PaymentRequired) else "unknown" if unsure else "refused"
-        return self._journal.mark(placement, state, detail=error.message)
+        if isinstance(error, PaymentRequired):
+            return self._journal.mark(placement, "unpaid", detail=error.message)
+        if isinstance(error, RateLimited | ConnectionFailed | ServiceError | Conflict):
+            return self._journal.mark(placement, "unknown", detail=error.message)
+        return self._journal.refuse(placement, error.message, sure=not error.money_may_have_moved)
 
     def _unknown(self, placement: Placement, cause: ScenecartError | None, retry: Callable[[], Order] | None) -> PlacementUnknown:
         why = cause.message if cause is not None else "The service's answer named no order."
@@ -222,6 +270,7 @@ class PlacingDesk:
             f"key {placement.key}.",
             operation=_wire.PLACE.id,
             status=None if cause is None else cause.status,
+            problem=None if cause is None else cause.problem,
             idempotency_key=placement.key,
             money_may_have_moved=True,
         )
@@ -241,16 +290,23 @@ class PlacingDesk:
         return self._wall() - placement.created >= _KEY_SECONDS
 
     def _reconcile(self, placement: Placement) -> Order | None:
-        """Find the order of a placement whose key the service has forgotten, among all the orders there are."""
+        """Find the order of a placement whose key the service has forgotten; where there is none, nothing was ordered."""
+        found = self._adopt(placement)
+        if found is None:
+            self._journal.mark(placement, "refused", detail="not among the orders after the key had expired")
+        return found
+
+    def _adopt(self, placement: Placement) -> Order | None:
+        """Find the order that a placement became, among all the orders there are, and write it down."""
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
         for record in self._orders.list(workspaceId=placement.project):
             created = moment(record.created)
-            is_after = created is None or created.timestamp() >= placement.created - 60.0
+            is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
-                self._journal.mark(placement, "placed", order_id=record.id)
-                return Order(self._orders, record)
-        self._journal.mark(placement, "refused", detail="not among the orders after the key had expired")
+                placement = self._journal.mark(placement, "placed", order_id=record.id)
+                _compare(record, placement.credits)
+                return self._placed_before(placement)
         return None
 
 
