@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -200,3 +205,144 @@ def test_safe_names_differ_for_different_texts(texts: set[str]):
     names = {safe_name(text) for text in texts}
     assert len(names) == len(texts)
     assert all(0 < len(name.encode()) <= 255 for name in names)
+
+
+def test_items_without_a_record_are_told(service: ScriptedService, order: scenecart.Order):
+    """An item that no record leads back to this order is marked and warned of; the others are verified."""
+    service.put("orders.list_assets", answer(page(item("item"), item("stray"), item("other"))))
+    service.put("provenance.get", answer({"edges": [edge("item"), edge("other", order="another")]}))
+    with pytest.warns(scenecart.ScenecartWarning, match=r"2 of 3 .*column 'provenance'"):
+        items = order.items()
+    assert items["provenance"].tolist() == ["verified", "missing", "missing"]
+
+
+def test_a_record_that_only_the_item_has_is_found(service: ScriptedService, order: scenecart.Order):
+    """Where the order's own record leaves an item out, the item's is asked for."""
+
+    def asked(request: Asked) -> Answer:
+        return answer({"edges": [edge("item")] if request.json["entity_type"] == "item" else []})
+
+    service.put("provenance.get", asked)
+    assert order.items()["provenance"].tolist() == ["verified"]
+
+
+def test_provenance_that_may_not_be_asked_is_unknown(service: ScriptedService, order: scenecart.Order):
+    """An account without the right to ask gets its items all the same, marked as not checked."""
+    service.put("provenance.get", answer({"detail": "requires scope provenance:read"}, 403))
+    assert order.items()["provenance"].tolist() == ["unknown"]
+
+
+def test_a_record_that_cannot_be_read_is_an_error(service: ScriptedService, order: scenecart.Order):
+    """An answer that is no record is not taken for a record that says nothing."""
+    service.put("provenance.get", answer({"nodes": []}))
+    with pytest.raises(scenecart.ServiceError, match="provenance"):
+        order.items()
+
+
+def test_lineage_is_a_table(order: scenecart.Order):
+    """What came of what is a table, one row an edge."""
+    lineage = order.lineage()
+    assert lineage.columns.tolist() == ["entity", "entity_id", "relation", "source", "source_id", "depth"]
+    assert lineage.loc[0, ["entity", "entity_id", "source", "source_id"]].tolist() == ["item", "item", "order", "o"]
+
+
+def test_how_files_were_checked_is_said(order: scenecart.Order, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """The bar ends with how many files are whole, and by what that is known."""
+    order.download(tmp_path / "out", progress=True)
+    assert "1 files whole: 1 by checksum" in capsys.readouterr().err.replace("\n", " ").replace("1 file ", "1 files ")
+
+
+def test_files_come_side_by_side(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """Several workers fetch several files at once; each stands under its own name, in the order of the items."""
+    together = threading.Barrier(3, timeout=30)
+
+    def wait_for_others(_: Asked) -> Answer:
+        together.wait()
+        return Answer(CONTENT)
+
+    service.put("orders.list_assets", answer(page(*(item(f"item-{number}") for number in range(3)))))
+    service.put(FILE, wait_for_others)
+    paths = order.download(tmp_path / "out", workers=3, progress=False)
+    assert [path.parent.name for path in paths] == ["item-0", "item-1", "item-2"]
+
+
+def test_a_failure_keeps_what_is_whole(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """When one file fails, those that were whole stay, and the next download fetches only the rest."""
+    service.put("orders.list_assets", answer(page(item("first"), item("second"))))
+    service.put(FILE, Answer(CONTENT), answer({}, 404))
+    with pytest.raises(scenecart.DownloadError, match="404"):
+        order.download(tmp_path / "out", workers=1, progress=False)
+    assert (tmp_path / "out" / "first" / "visual.tif").read_bytes() == CONTENT
+    service.put(FILE, Answer(CONTENT))
+    assert len(order.download(tmp_path / "out", workers=1, progress=False)) == 2
+    assert len(service.requests(FILE)) == 3
+
+
+FULL = """
+import resource, signal, sys
+import scenecart
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with scenecart.connect(base_url=sys.argv[1], token="t", home=sys.argv[2], sleep=lambda _: None) as client:
+    order = client.order("o")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    try:
+        order.download(sys.argv[3], progress=False)
+    except scenecart.DownloadError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes to run into on Windows")
+def test_a_full_disk_leaves_nothing_that_looks_whole(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """When no more can be written, the error says so, nothing stands under the file's name, and room is all it takes to go on."""
+    target = tmp_path / "out" / "item" / "visual.tif"
+    command = [sys.executable, "-c", FULL, service.url, str(tmp_path / "other"), str(tmp_path / "out")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "cannot be written" in ran.stdout
+    assert not target.exists()
+    (path,) = order.download(tmp_path / "out", progress=False)
+    assert path.read_bytes() == CONTENT
+
+
+def geotiff(path: Path) -> bytes:
+    """Write a small raster of two bands in UTM, and return its bytes."""
+    grid = {"height": 20, "width": 30, "crs": "EPSG:32631", "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_000_000)}
+    with rasterio.open(path, "w", driver="GTiff", count=2, dtype="uint16", **grid) as raster:
+        raster.write(np.arange(1_200, dtype="uint16").reshape(2, 20, 30))
+    return path.read_bytes()
+
+
+def test_a_delivered_raster_opens_as_an_array(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """open() gives an array with the file's own bands, grid and CRS, fetched once and kept."""
+    content = geotiff(tmp_path / "made.tif")
+    entry = item(visual={"href": "https://x.example/a.tif", "type": "image/tiff", "file:size": len(content)})
+    service.put("orders.list_assets", answer(page(entry)))
+    service.put(FILE, Answer(content))
+    with order.open("visual") as array:
+        assert array.dims == ("band", "y", "x")
+        assert array.shape == (2, 20, 30)
+        assert array.rio.crs.to_epsg() == 32631
+        assert int(array.sum()) == sum(range(1_200))
+    with order.open("visual", item="item"):
+        pass
+    assert len(service.requests(FILE)) == 1
+    with order.open("visual", directory=tmp_path / "here"):
+        assert (tmp_path / "here" / "item" / "visual.tif").is_file()
+
+
+def test_opening_says_which_rasters_there_are(service: ScriptedService, order: scenecart.Order):
+    """An asset that several items have, or none, is an error that names them."""
+    service.put("orders.list_assets", answer(page(item("one"), item("two"))))
+    with pytest.raises(scenecart.InvalidRequest, match=r"one, two"):
+        order.open("visual")
+    with pytest.raises(scenecart.InvalidRequest, match=r"one, two"):
+        order.open("visual", item="three")
+    with pytest.raises(scenecart.InvalidRequest, match="There are: visual"):
+        order.open("thermal")
+
+
+def test_what_is_no_raster_is_not_opened(order: scenecart.Order):
+    """A delivered file that is no raster is an error of ours, not a traceback of a library underneath."""
+    with pytest.raises(scenecart.DownloadError, match="cannot be opened as a raster"):
+        order.open("visual")

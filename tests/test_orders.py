@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import geopandas as gpd
 import pytest
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer
-from _shop import GET, LIST, ORDER
+from _shop import GET, LIST, ORDER, PLACE, captures
+from scenecart._retry import Retry
 
 
 def test_an_order_is_asked_for_by_get_and_else_by_post(service: ScriptedService, connect: Any):
@@ -101,3 +104,186 @@ def test_cancelling_asks_with_one_key(service: ScriptedService, connect: Any):
     assert len(sent) == 2
     assert len({request.headers["idempotency-key"] for request in sent}) == 1
     assert sent[0].json == {"id": "o-1", "order_id": "o-1"}
+
+
+def test_waiting_outlasts_trouble(service: ScriptedService, connect: Any):
+    """wait() goes on past answers that fail, as late as the service asks, for the order goes on as well."""
+    slept: list[float] = []
+    service.put(GET, answer(ORDER))
+    order = connect(sleep=slept.append, retry=Retry(attempts=1)).order("o-1")
+    trouble = [answer({}, 503), Answer(None), answer({}, 429, Retry_After="7"), Answer(b"<html>")]
+    service.put(GET, *trouble, answer({**ORDER, "status": "delivered"}))
+    assert order.wait(poll=1.0, progress=False).status == "delivered"
+    assert slept[:4] == [1.0, 1.0, 7.0, 1.0]
+
+
+def test_waiting_ends_when_nobody_answers(service: ScriptedService, connect: Any):
+    """A service that keeps failing ends the wait with its own error after a bounded number of looks."""
+    order = connect(retry=Retry(attempts=1)).order("o-1")
+    service.put(GET, answer({}, 503))
+    with pytest.raises(scenecart.ServiceError):
+        order.wait(progress=False)
+    assert 2 <= len(service.requests(GET)) <= 20
+
+
+def test_a_refusal_ends_the_wait_at_once(service: ScriptedService, connect: Any):
+    """An order that is not there, or may not be seen, is not waited for."""
+    order = connect().order("o-1")
+    service.put(GET, answer({}, 404))
+    with pytest.raises(scenecart.NotFound):
+        order.wait(progress=False)
+
+
+def test_looks_are_spread_out(service: ScriptedService, connect: Any):
+    """Without a poll of one's own, looks come quickly at first and then ever more rarely, never in step."""
+    slept: list[float] = []
+    service.put(GET, *[answer(ORDER)] * 20, answer({**ORDER, "status": "delivered"}))
+    connect(sleep=slept.append).order("o-1").wait(progress=False)
+    assert slept[0] == 0.25
+    assert slept[5] > slept[0]
+    assert max(slept) <= 15 * 1.1
+    assert len(set(slept[-5:])) == 5
+
+
+def test_an_interrupted_wait_harms_nothing(service: ScriptedService, connect: Any):
+    """Stopping the cell leaves the order as it is, and waiting goes on by its id in another session."""
+
+    def stop(_: scenecart.Order) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        connect().order("o-1").wait(callback=stop, progress=False)
+    service.put(GET, answer({**ORDER, "status": "delivered"}))
+    assert connect().order("o-1").wait(progress=False).status == "delivered"
+
+
+def many(*states: str) -> list[dict[str, Any]]:
+    return [{**ORDER, "id": f"o-{number}", "status": state} for number, state in enumerate(states)]
+
+
+def by_id(request: Asked) -> Answer:
+    """Answer orders.get with a processing order of the id that was asked for."""
+    return answer({**ORDER, "id": parse_qs(urlsplit(request.path).query)["id"][0]})
+
+
+def test_many_orders_are_one_question_a_round(service: ScriptedService, connect: Any):
+    """wait_all asks once a round for all orders that are not finished, and only for those."""
+    service.put(GET, by_id)
+    client = connect()
+    orders = [client.order(f"o-{number}") for number in range(3)]
+    service.asked.clear()
+    service.put(LIST, answer(many("processing", "delivered", "processing")), answer(many("delivered", "", "delivered")))
+    rounds: list[int] = []
+    waited = scenecart.wait_all(
+        orders, callback=lambda seen: rounds.append(sum(order.is_finished for order in seen)), progress=False
+    )
+    assert waited == orders
+    assert rounds == [1, 3]
+    assert [request.json["orderIds"] for request in service.requests(LIST)] == [["o-0", "o-1", "o-2"], ["o-0", "o-2"]]
+    assert service.requests(GET) == []
+
+
+def test_an_order_missing_from_the_list_is_asked_for_alone(service: ScriptedService, connect: Any):
+    """An order the list leaves out is looked up by its id instead of being waited for without end."""
+    service.put(GET, by_id, by_id, answer({**ORDER, "id": "o-1", "status": "delivered"}))
+    client = connect()
+    orders = [client.order("o-0"), client.order("o-1")]
+    service.put(LIST, answer(many("delivered")))
+    scenecart.wait_all(orders, progress=False)
+    assert [order.status for order in orders] == ["delivered", "delivered"]
+
+
+def test_every_lost_order_of_many_is_named(service: ScriptedService, connect: Any):
+    """wait_all waits for all of them, then names those that were not delivered, with their reasons."""
+    service.put(GET, by_id)
+    client = connect()
+    orders = [client.order(f"o-{number}") for number in range(3)]
+    ended = many("failed", "delivered", "cancelled")
+    ended[0]["failureReason"] = "clouds"
+    service.put(LIST, answer(ended))
+    with pytest.raises(scenecart.OrderFailed, match=r"2 of 3 .*o-0 failed \(clouds\); o-2 cancelled") as caught:
+        scenecart.wait_all(orders, progress=False)
+    assert caught.value.order_id == "o-0"
+
+
+def test_waiting_for_many_can_end_by_time(service: ScriptedService, connect: Any):
+    """A timeout tells how many are left."""
+    service.put(GET, by_id)
+    client = connect()
+    orders = [client.order(f"o-{number}") for number in range(2)]
+    service.put(LIST, answer(many("delivered", "processing")))
+    with pytest.raises(scenecart.WaitTimeout, match="1 of 2"):
+        scenecart.wait_all(orders, timeout=0, progress=False)
+
+
+def test_orders_of_two_clients_are_not_mixed(service: ScriptedService, connect: Any):
+    """Orders of two connections are refused, for one question cannot ask two accounts."""
+    service.put(GET, by_id)
+    with pytest.raises(scenecart.InvalidRequest, match="several clients"):
+        scenecart.wait_all([connect().order("o-0"), connect().order("o-1")], progress=False)
+
+
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        ({"status": "cancelled", "refundedCredits": 300}, "300 credits were given back"),
+        ({"status": "cancelled", "releasedCredits": 300}, "300 credits were released"),
+        ({"status": "cancelled"}, "nothing of its 300 credits is charged"),
+        ([], "nothing of its 300 credits is charged"),
+    ],
+)
+def test_cancelling_tells_what_is_given_back(
+    service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str], answered: Any, told: str
+):
+    """After cancelling, the analyst reads what became of the money."""
+    service.put("orders.cancel", answer(answered))
+    service.put(GET, answer(ORDER), answer(ORDER), answer({**ORDER, "status": "cancelled"}))
+    order = connect().order("o-1").cancel()
+    assert told in capsys.readouterr().out
+    assert told in order._repr_html_()
+
+
+def test_cancelling_too_late_leaves_the_order(service: ScriptedService, connect: Any):
+    """An order that can no longer be cancelled goes on, and the error says so."""
+    service.put("orders.cancel", answer({"detail": "already delivered"}, 409))
+    order = connect().order("o-1")
+    with pytest.raises(scenecart.Conflict, match="already delivered"):
+        order.cancel()
+    assert order.status == "processing"
+
+
+def test_orders_are_filtered_by_the_service(service: ScriptedService, connect: Any):
+    """Every filter is sent to the service, which knows all orders; a limit stops the paging."""
+    service.put(LIST, answer([{**ORDER, "id": f"o-{number}"} for number in range(100)]))
+    orders = connect().orders(
+        status="delivered", project="p", name="harbour", ids=["a"], tags="port", order_type="archive", limit=7
+    )
+    assert len(orders) == 7
+    (request,) = service.requests(LIST)
+    asked = {"status": "delivered", "workspaceId": "p", "displayName": "harbour", "orderIds": ["a"], "tags": "port"}
+    assert request.json.items() >= {**asked, "type": "archive"}.items()
+
+
+def test_orders_have_their_ground_where_it_is_known(service: ScriptedService, connect: Any):
+    """Orders placed from this machine come with the ground that was bought, as a GeoDataFrame beside others without."""
+    service.put(PLACE, answer(ORDER, 202))
+    client = connect()
+    service.put(LIST, answer([{**ORDER, "id": "elsewhere"}]))
+    assert not isinstance(client.orders(), gpd.GeoDataFrame)
+    cart = client.cart(captures())
+    cart.estimate().place()
+    service.put(LIST, answer([ORDER, {**ORDER, "id": "elsewhere"}]))
+    orders = client.orders()
+    assert isinstance(orders, gpd.GeoDataFrame)
+    assert orders.crs.to_epsg() == 4326
+    assert orders.loc["o-1", "geometry"].equals(captures().geometry.union_all())
+    assert orders.loc["elsewhere", "geometry"] is None
+
+
+def test_an_order_is_shown_without_markup_from_outside(service: ScriptedService, connect: Any):
+    """Text the service sends is text in a notebook, and a state nobody knows is shown as it is."""
+    service.put(GET, answer({**ORDER, "status": "<b>odd</b>", "failureReason": "<script>alert(1)</script>"}))
+    shown = connect().order("o-1")._repr_html_()
+    assert "<script>" not in shown
+    assert "<b>odd" not in shown
+    assert "&lt;b&gt;odd" in shown

@@ -158,7 +158,7 @@ class DeliveryDesk:
         folder.mkdir(parents=True, exist_ok=True)
         if not progress:
             return self._fetch_all(wanted, workers, lambda _: None)
-        with bar(f"Downloading {len(wanted)} files", total=total, unit="bytes") as shown:
+        with bar(f"Downloading {len(wanted)} {'file' if len(wanted) == 1 else 'files'}", total=total, unit="bytes") as shown:
             found = self._fetch_all(wanted, workers, shown.add)
             shown.show(label=_verified(wanted))
             return found
@@ -276,7 +276,9 @@ def _verified(wanted: list[Wanted]) -> str:
     by_checksum = sum(file.checksum is not None for file in wanted)
     by_size = sum(file.checksum is None and file.size is not None for file in wanted)
     ways = [(by_checksum, "by checksum"), (by_size, "by size"), (len(wanted) - by_checksum - by_size, "with nothing to check by")]
-    return f"{len(wanted)} files whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
+    return f"{len(wanted)} {'file' if len(wanted) == 1 else 'files'} whole: " + ", ".join(
+        f"{count} {way}" for count, way in ways if count
+    )
 
 
 def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[Wanted]:
