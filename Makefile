@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
+STORIES ?= 2000
+
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients crash fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
+	@echo "make crash  kill the process that buys, thousands of times"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
@@ -25,6 +28,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+crash: $(VENV)/.test
+	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$$(date +%s) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

@@ -292,6 +292,14 @@ def test_a_forgotten_key_is_never_sent_again(service: ScriptedService, lost: sce
     assert lost.cart(captures()).estimate().place().note.startswith("Already ordered")
 
 
+def test_a_clock_that_was_set_back_makes_a_key_doubtful(service: ScriptedService, lost: scenecart.Client, wall: Wall):
+    """A placement from the future is looked up as well, for nobody knows how old its key is."""
+    wall.now -= HOUR
+    service.put(LIST, answer([ORDER]))
+    assert lost.settle()["order_id"].tolist() == ["o-1"]
+    assert keys(service) == []
+
+
 def test_a_forgotten_key_without_an_order_gives_way_to_a_new_one(service: ScriptedService, lost: scenecart.Client, wall: Wall):
     """Where no such order is among the orders, placing again is a new placement with a new key."""
     (key,) = lost.placements()["key"]
