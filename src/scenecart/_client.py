@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
@@ -457,6 +457,9 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")
 
     def __repr__(self) -> str:
         return f"Client({self.base_url}, signed in by {self._source})"

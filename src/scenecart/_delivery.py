@@ -27,6 +27,7 @@ from scenecart._errors import (
     ScenecartWarning,
     ServiceError,
 )
+from scenecart._http import sealed_url
 from scenecart._json import NotJson, loads
 from scenecart._progress import bar
 from scenecart._raster import open_raster
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from scenecart._http import Download, Session
     from scenecart._orders import Order
+    from scenecart._secrets import Secret
 
 _HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
 _SUFFIXES = {
@@ -244,13 +246,12 @@ class DeliveryDesk:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _signed_url(self, file: Wanted) -> str:
+    def _signed_url(self, file: Wanted) -> Secret:
         body = {"item_id": file.item_id, "asset_id": file.asset_id}
-        answer = self._session.call(_wire.DOWNLOAD, body)
-        url = _wire.download_url(answer)
+        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, body))
         if url is None:
             raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
-        return urljoin(self._session.base_url + "/", url)
+        return sealed_url(urljoin(self._session.base_url + "/", url))
 
     def _page(self, order: Order) -> bytes:
         return self._session.page(_wire.LIST_ASSETS, {"order_id": order.id})

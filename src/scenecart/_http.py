@@ -23,6 +23,7 @@ from scenecart._errors import (
     AuthenticationRequired,
     BadRequest,
     CardDeclined,
+    ConfigurationError,
     Conflict,
     ConnectionFailed,
     Gone,
@@ -190,7 +191,7 @@ class Session:
             raise
 
     @contextlib.contextmanager
-    def download(self, url: str, headers: Mapping[str, str]) -> Iterator[Download]:
+    def download(self, address: Secret, headers: Mapping[str, str]) -> Iterator[Download]:
         """Open a signed URL. The token goes to the service's own origin only, and never with a signed URL.
 
         Raises
@@ -200,18 +201,20 @@ class Session:
         """
         with contextlib.ExitStack() as stack:
             for _ in range(_MAX_REDIRECTS):
-                self._check_download(url)
-                stack.enter_context(_hidden_from_logs(url))
-                request = self._http.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers})
-                response = self._transmit(request, _wire.DOWNLOAD.id)
+                self._check_download(address)
+                stack.enter_context(_hidden_from_logs(address))
+                response = self._transmit(self._signed_request(address, headers), _wire.DOWNLOAD.id)
                 stack.callback(response.close)
-                location = response.headers.get("location")
-                if not (response.is_redirect and location):
+                onward = _onward(response, address)
+                if onward is None:
                     lower = {name.lower(): value for name, value in response.headers.items()}
                     yield Download(response.status_code, lower, self._chunks(response, _wire.DOWNLOAD.id))
                     return
-                url = urljoin(url, location)
+                address = onward
             raise ServiceError("A download redirects without end.", operation=_wire.DOWNLOAD.id)
+
+    def _signed_request(self, address: Secret, headers: Mapping[str, str]) -> httpx.Request:
+        return self._http.build_request("GET", address.reveal(), headers={"Accept-Encoding": "identity", **headers})
 
     def pause(self, failures: int) -> None:
         """Wait before something that broke off is begun again."""
@@ -222,8 +225,8 @@ class Session:
         mine, other = urlsplit(self.base_url), urlsplit(url)
         return (mine.scheme, mine.netloc.lower()) == (other.scheme, other.netloc.lower())
 
-    def _check_download(self, url: str) -> None:
-        parts = urlsplit(url)
+    def _check_download(self, address: Secret) -> None:
+        parts = urlsplit(address.reveal().partition("?")[0])
         host = parts.hostname or ""
         safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
         inward = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
@@ -299,7 +302,10 @@ class Session:
         try:
             return self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise _connection_error(error, name, self.base_url) from None
+            failed = _connection_error(error, name, self.base_url)
+        # a request shows its whole address, which may be signed
+        del request
+        raise failed
 
     def _read(self, response: httpx.Response, name: str, key: str | None) -> tuple[dict[str, str], bytes]:
         """Read an answer to its end and close it; raise the error it stands for."""
@@ -313,7 +319,11 @@ class Session:
                 parts.append(chunk)
         body = b"".join(parts)
         if not response.is_success:
-            raise self._error(response, body, name, key)
+            error = self._error(response, body, name, key)
+            # notebooks can show the variables of a traceback, and a 402's body holds a secret
+            chunk = body = b""
+            parts.clear()
+            raise error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return {**headers, ":status": str(response.status_code)}, body
 
@@ -325,9 +335,9 @@ class Session:
         except httpx.HTTPError as error:
             raise _connection_error(error, name, self.base_url) from None
 
-    def _post_form(self, path: str, fields: Mapping[str, str]) -> tuple[int, bytes]:
+    def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def once() -> tuple[int, bytes]:
-            request = self._http.build_request("POST", self.base_url + path, data=dict(fields))
+            request = self._http.build_request("POST", self.base_url + path, data=_revealed(fields))
             response = self._transmit(request, "sign-in")
             with contextlib.closing(response):
                 if response.status_code in READ_STATUSES:
@@ -357,6 +367,10 @@ class Session:
         }
         error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
         return error
+
+
+def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
 
 
 def _error_of_status(status: int, problem: _wire.Problem, name: str, retry_after: float | None) -> ScenecartError:
@@ -452,14 +466,35 @@ class _HideSignedUrls(logging.Filter):
         return True
 
 
+def _onward(response: httpx.Response, address: Secret) -> Secret | None:
+    """Return where an answer redirects to, if it does."""
+    if not response.is_redirect or not response.headers.get("location"):
+        return None
+    return sealed_url(urljoin(address.reveal(), response.headers["location"]))
+
+
+def sealed_url(url: str) -> Secret:
+    """Return a signed URL as the secret that it is.
+
+    Raises
+    ------
+    ServiceError
+        If it is no URL.
+    """
+    try:
+        return Secret(str(httpx.URL(url)), "address")
+    except (httpx.InvalidURL, ConfigurationError):
+        url = ""
+    raise ServiceError("The service gave an address that is none.", operation=_wire.DOWNLOAD.id)
+
+
 @contextlib.contextmanager
-def _hidden_from_logs(url: str) -> Iterator[None]:
+def _hidden_from_logs(address: Secret) -> Iterator[None]:
     logger = logging.getLogger("httpx")
     if not any(isinstance(installed, _HideSignedUrls) for installed in logger.filters):
         logger.addFilter(_HideSignedUrls())
-    shown = str(httpx.URL(url))
-    _HideSignedUrls.active.add(shown)
+    _HideSignedUrls.active.add(address.reveal())
     try:
         yield
     finally:
-        _HideSignedUrls.active.discard(shown)
+        _HideSignedUrls.active.discard(address.reveal())

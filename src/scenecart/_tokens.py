@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import AuthenticationError, ConfigurationError
@@ -31,7 +32,7 @@ class Tokens:
     def __init__(
         self,
         credentials: Credentials,
-        post_form: Callable[[str, Mapping[str, str]], tuple[int, bytes]],
+        post_form: Callable[[str, Mapping[str, str | Secret]], tuple[int, bytes]],
         wall: Callable[[], float],
     ) -> None:
         self._credentials = credentials
@@ -94,9 +95,9 @@ class Tokens:
         credentials = self._credentials
         if self._refresh is not None:
             client_id = _CLI_CLIENT_ID if credentials.store is not None else _CLIENT_ID
-            fields = {
+            fields: dict[str, str | Secret] = {
                 "grant_type": "refresh_token",
-                "refresh_token": self._refresh.reveal(),
+                "refresh_token": self._refresh,
                 "client_id": client_id,
             }
             can_sign_in_again = credentials.password is not None or credentials.api_key is not None
@@ -109,7 +110,7 @@ class Tokens:
                     "grant_type": "password",
                     "client_id": _CLIENT_ID,
                     "username": credentials.username or "",
-                    "password": credentials.password.reveal(),
+                    "password": credentials.password,
                 }
             )
         elif credentials.api_key is not None:
@@ -117,56 +118,73 @@ class Tokens:
                 {
                     "grant_type": "client_credentials",
                     "client_id": _CLIENT_ID,
-                    "client_secret": credentials.api_key.reveal(),
+                    "client_secret": credentials.api_key,
                 }
             )
         else:
             raise AuthenticationError("The token has expired.", hint="Connect again with a new one.", status=401)
 
-    def _grant(self, fields: Mapping[str, str], *, fatal: bool = True) -> bool:
+    def _grant(self, fields: Mapping[str, str | Secret], *, fatal: bool = True) -> bool:
         status, body = self._post_form(TOKEN_PATH, fields)
-        grant = fields["grant_type"]
+        grant = str(fields["grant_type"])
         if grant == "client_credentials" and status in _NOT_OFFERED and self._credentials.api_key is not None:
             self._access, self._expires_at = self._credentials.api_key, None
             return True
-        try:
-            answer = loads(body)
-        except NotJson:
-            answer = None
+        answer = _read(body)
+        # what stands in a variable here can be shown by a traceback
+        del body
         if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
             if not fatal:
                 return False
             raise AuthenticationError(
-                f"The sign-in with {_GRANT_NAMES[grant]} was refused{_reason(answer)}.",
+                f"The sign-in with {_GRANT_NAMES[grant]} was refused{answer.reason}.",
                 hint=_GRANT_HINTS[grant],
                 operation="sign-in",
                 status=status,
             )
-        self._accept(answer, status)
-        return True
-
-    def _accept(self, answer: Any, status: int) -> None:
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token.strip():
+        if answer.access is None:
             raise AuthenticationError(
-                "The service's sign-in answered without a token.",
+                f"The service's sign-in answered {answer.instead}.",
                 hint="Is base_url the ordering service? Its sign-in answers JSON with an access_token.",
                 operation="sign-in",
                 status=status,
             )
-        try:
-            self._access = Secret(token)
-            refresh = answer.get("refresh_token")
-            if isinstance(refresh, str) and refresh.strip():
-                self._refresh = Secret(refresh, "refresh token")
-        except ConfigurationError:
-            raise AuthenticationError(
-                "The service's sign-in answered with an unusable token.", operation="sign-in", status=status
-            ) from None
-        seconds = _seconds(answer.get("expires_in"))
-        self._expires_at = None if seconds is None else self._wall() + seconds
+        self._access = answer.access
+        self._refresh = answer.refresh or self._refresh
+        self._expires_at = None if answer.seconds is None else self._wall() + answer.seconds
         if self._credentials.store is not None:
             self._credentials.store.save(self._access, self._refresh, self._expires_at)
+        return True
+
+
+@dataclass(frozen=True)
+class _Granted:
+    """What a sign-in answered, with its secrets sealed; ``instead`` says what came where there is no token."""
+
+    access: Secret | None = None
+    refresh: Secret | None = None
+    seconds: float | None = None
+    reason: str = ""
+    instead: str = "without a token"
+
+
+def _read(body: bytes) -> _Granted:
+    try:
+        answer = loads(body)
+    except NotJson:
+        answer = None
+    if not isinstance(answer, dict):
+        return _Granted()
+    reason = _reason(answer)
+    token, refresh = answer.get("access_token"), answer.get("refresh_token")
+    if not isinstance(token, str) or not token.strip():
+        return _Granted(reason=reason)
+    try:
+        access = Secret(token)
+        renewal = Secret(refresh, "refresh token") if isinstance(refresh, str) and refresh.strip() else None
+    except ConfigurationError:
+        return _Granted(reason=reason, instead="with an unusable token")
+    return _Granted(access, renewal, _seconds(answer.get("expires_in")), reason)
 
 
 _GRANT_NAMES = {
@@ -191,8 +209,6 @@ def _seconds(value: Any) -> float | None:
     return float(value)
 
 
-def _reason(answer: Any) -> str:
-    if not isinstance(answer, dict):
-        return ""
+def _reason(answer: dict[str, Any]) -> str:
     code = answer.get("error")
     return f" ({code})" if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) < 64 else ""  # noqa: PLR2004  # error codes of OAuth are short words

@@ -58,27 +58,29 @@ def _device(service: Service, form: Callable[[Request], Awaitable[dict[str, str]
 
 
 def _challenge(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
-    def page(secret: str) -> Response:
-        found = service.ledger.open_challenge(secret)
+    def page(name: str) -> Response:
+        found = service.ledger.open_challenge(name)
         if found is None:
             return _page("done.html", 404, title="There is no such challenge.", text="Place the order again to get another.")
         if found["state"] != "pending":
             return _page("done.html", title=f"This payment was {_WORDS[found['state']]}.", text=_NEXT[found["state"]])
         amount = f"A${found['credits'] / CREDITS_PER_AUD:,.2f}"
-        return _page("challenge.html", amount=amount, organization=found["name"], secret=secret)
+        return _page("challenge.html", amount=amount, organization=found["name"], challenge=name)
 
-    def answered(secret: str, decision: str) -> Response:
-        service.ledger.complete(secret, accepted=decision == "complete")
-        return page(secret)
+    def answered(name: str, decision: str) -> Response:
+        found = service.ledger.open_challenge(name)
+        if found is not None:
+            service.ledger.complete(found["client_secret"], accepted=decision == "complete")
+        return page(name)
 
     async def show(request: Request) -> Response:
-        return await run_in_threadpool(page, request.path_params["secret"])
+        return await run_in_threadpool(page, request.path_params["name"])
 
     async def answer(request: Request) -> Response:
         fields = await form(request)
-        return await run_in_threadpool(answered, request.path_params["secret"], fields.get("decision", ""))
+        return await run_in_threadpool(answered, request.path_params["name"], fields.get("decision", ""))
 
-    path = "/challenge/{secret}"
+    path = "/challenge/{name}"
     return [Route(path, show, methods=["GET"]), Route(path, answer, methods=["POST"])]
 
 
