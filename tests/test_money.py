@@ -12,7 +12,7 @@ import pytest
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer
-from _shop import ESTIMATE, LIST, ORDER, PLACE, captures, keys, priced
+from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, captures, keys, priced
 from scenecart._journal import Intent, Journal
 
 if TYPE_CHECKING:
@@ -394,3 +394,13 @@ def test_the_body_that_is_sent_again_is_the_one_that_was_written_down(service: S
     service.put(PLACE, remember)
     lost.cart(captures("b", "a")).estimate().place()
     assert [entry["id"] for entry in json.loads(seen[0])["captures"]] == ["a", "b"]
+
+
+def test_an_order_that_ended_without_delivery_is_said(service: ScriptedService, estimate: scenecart.Estimate):
+    """Placing a cart again whose order was cancelled says so, and buys nothing until it is asked to."""
+    service.put(PLACE, PLACED)
+    estimate.place()
+    service.put(GET, answer({**ORDER, "status": "cancelled"}))
+    order = estimate.place()
+    assert "and cancelled since; nothing was bought again" in str(order.note)
+    assert len(keys(service)) == 1

@@ -281,8 +281,9 @@ class PlacingDesk:
     def _placed_before(self, placement: Placement) -> Order:
         order = self._orders.get(placement.order_id or "")
         when = datetime.fromtimestamp(placement.changed, UTC)
+        since = f", and {order.status} since" if order.status in {"failed", "cancelled"} else ""
         order.tell(
-            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}; nothing was bought again. "
+            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}{since}; nothing was bought again. "
             "To buy it once more, pass again=True."
         )
         return order

@@ -10,6 +10,8 @@ from pyproj import Geod
 from shapely.geometry import box as rectangle
 from shapely.geometry import mapping, shape
 
+from scenecart.sandbox import SandboxError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -122,6 +124,22 @@ def test_a_retired_product_is_not_priced(shared_box: Sandbox, wire: Callable[...
     found = caller.op(ESTIMATE, {"captures": [{"id": old["id"], "geometry": old["geometry"]}]}).json()
     assert found["errors"][0]["detail"] == "the product is retired"
     assert found["total_credits"] == 0
+
+
+def test_a_new_price_list_holds_from_now_on(box: Sandbox, wire: Callable[..., Wire]):
+    """Changed prices are asked for by estimates and placements alike, and the first ones can be had back."""
+    caller = wire(box)
+    captures = caller.wanted("first")
+    before = caller.op(ESTIMATE, {"captures": captures}).json()["total_credits"]
+    box.change_prices(1.5)
+    assert caller.op(ESTIMATE, {"captures": captures}).json()["total_credits"] == math.ceil(
+        km2(captures[0]["geometry"]) * RATE * 1.5
+    )
+    assert caller.http.post("/_sandbox/prices", json={"factor": 1}).status_code == 200
+    assert caller.op(ESTIMATE, {"captures": captures}).json()["total_credits"] == before
+    assert caller.http.post("/_sandbox/prices", json={"factor": 0}).status_code == 422
+    with pytest.raises(SandboxError):
+        box.change_prices(-1)
 
 
 def test_the_antimeridian_costs_nothing_extra(shared_box: Sandbox, wire: Callable[..., Wire]):

@@ -51,6 +51,7 @@ class Catalog:
     def __init__(self, storage: Storage, url: str) -> None:
         self._storage = storage
         self.url = url
+        self.price_factor = 1.0
         self.hosts: dict[str, list[str]] = {}
         for row in storage.read.execute("SELECT host, collection FROM product ORDER BY host, collection"):
             self.hosts.setdefault(row["host"], []).append(row["collection"])

@@ -64,6 +64,12 @@ class Advance(Struct):
     seconds: Annotated[float, Meta(ge=0, le=10**9)]
 
 
+class ChangePrices(Struct):
+    """What everything costs from now on, as a multiple of what it cost at first."""
+
+    factor: Annotated[float, Meta(ge=0.01, le=100)]
+
+
 class Settings(Struct):
     """How long tokens live, and how many calls a minute an organization may make."""
 
@@ -98,6 +104,7 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
         route("challenge", Challenge, lambda asked: complete(service, asked.client_secret, accept=asked.accept)),
         route("device", Approve, lambda asked: approve(service, asked.user_code, asked.principal)),
         route("advance", Advance, lambda asked: service.advance(asked.seconds)),
+        route("prices", ChangePrices, lambda asked: change_prices(service, asked.factor)),
         route("settings", Settings, lambda asked: _set(service, asked)),
     ]
 
@@ -110,6 +117,13 @@ def top_up(service: Service, principal: str, amount: int) -> None:
 def attach_card(service: Service, principal: str, card: str | None) -> None:
     """Give a principal's organization another card, or none."""
     service.ledger.attach_card(_organization(service, principal), card)
+
+
+def change_prices(service: Service, factor: float) -> None:
+    """Let everything cost so many times what it cost at first."""
+    if not 0.01 <= factor <= 100:  # noqa: PLR2004  # as in ChangePrices
+        raise SandboxError("Prices change by a factor between 0.01 and 100.")
+    service.catalog.price_factor = factor
 
 
 def complete(service: Service, client_secret: str, *, accept: bool) -> None:

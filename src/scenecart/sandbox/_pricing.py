@@ -72,7 +72,7 @@ def price(catalog: Catalog, storage: Storage, captures: list[Any], *, by_date: b
         except Unusable as why:
             name = capture.get("id") if isinstance(capture, dict) else None
             errors.append({"id": name if isinstance(name, str) else None, "detail": str(why)})
-    groups = [_priced(group) for group in _together(wanted, by_date=by_date)]
+    groups = [_priced(group, catalog.price_factor) for group in _together(wanted, by_date=by_date)]
     return Prices(wanted, groups, errors, sum(group["credits"] for group in groups))
 
 
@@ -136,14 +136,14 @@ def _grounds(shapes: list[BaseGeometry]) -> list[int]:
     return [root(first[owner]) for owner in range(len(shapes))]
 
 
-def _priced(group: list[Wanted]) -> dict[str, Any]:
+def _priced(group: list[Wanted], factor: float) -> dict[str, Any]:
     cost = 0.0
     for _, part in sorted(_by(group, lambda entry: (entry.product["collection"], entry.date)).items()):
         rules = part[0].product
         cost += rules["credits_per_km2"] * (_united(part) if rules["unites_one_date"] else sum(entry.area for entry in part))
     least = max(entry.product["least_credits"] for entry in group)
     # a whole number that came out a hair too high is not rounded up to the next
-    price = max(least, math.ceil(round(cost, 6)))
+    price = math.ceil(round(max(least, cost) * factor, 6))
     return {
         "captures": [entry.name for entry in group],
         "aoi_km2": round(_united(group), 6),

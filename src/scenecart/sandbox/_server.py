@@ -179,6 +179,10 @@ class Sandbox:
         """Answer the bank's challenge of a 402, as its page does."""
         _control.complete(self._running(), client_secret, accept=accept)
 
+    def change_prices(self, factor: float) -> None:
+        """Let everything cost so many times what it cost at first, as a provider's new price list does."""
+        _control.change_prices(self._running(), factor)
+
     def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
         """Approve a sign-in that waits for it as one of the principals, as its page does; None refuses it."""
         _control.approve(self._running(), user_code, name)
