@@ -112,8 +112,9 @@ class Crashes:
             if "order" in told:
                 break
             time.sleep(0.2)
-        (order,) = self.orders(pair)
-        assert told["order"] == order
+        orders = self.orders(pair)
+        assert orders == [told.get("order")], (told, orders)
+        order = orders[0]
         states = self.placements(home)
         assert [name for _, state, name in states if state == "placed"] == [order]
         assert {state for _, state, _ in states} <= {"placed", "refused"}

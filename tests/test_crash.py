@@ -34,6 +34,7 @@ def shop() -> Iterator[Sandbox]:
     """Give a sandbox whose orders stay under way."""
     with Sandbox(pace="real") as box:
         box.rate_limits = None
+        box.token_seconds = 10**6
         box.top_up("analyst", 10**9)
         yield box
 

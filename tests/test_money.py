@@ -235,6 +235,14 @@ def lost(service: ScriptedService, estimate: scenecart.Estimate, connect: Any, w
     return client
 
 
+def test_a_warning_shows_the_analysts_own_line(service: ScriptedService, connect: Any):
+    """A warning names the line of the notebook that led to it, not one inside the library."""
+    service.put(PLACE, answer({**ORDER, "totalCredits": 999}, 202))
+    with pytest.warns(scenecart.ScenecartWarning) as caught:
+        connect().cart(captures()).estimate().place()
+    assert [entry.filename for entry in caught] == [__file__]
+
+
 def test_settling_never_buys_at_another_price(service: ScriptedService, lost: scenecart.Client):
     """settle() sends again only what costs what was agreed to; else it says why it did not."""
     service.put(ESTIMATE, answer(priced((["a", "b"], 450))))

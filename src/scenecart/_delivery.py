@@ -8,7 +8,6 @@ import os
 import re
 import threading
 import unicodedata
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,8 +23,8 @@ from scenecart._errors import (
     InvalidRequest,
     NotFound,
     PermissionDenied,
-    ScenecartWarning,
     ServiceError,
+    warn,
 )
 from scenecart._http import sealed_url
 from scenecart._json import NotJson, loads
@@ -110,11 +109,9 @@ class DeliveryDesk:
             return ["unknown"] * len(names)
         found = ["verified" if name in known else "missing" for name in names]
         if "missing" in found:
-            warnings.warn(
+            warn(
                 f"{found.count('missing')} of {len(found)} delivered items have no record that leads back to order {order.id}; "
-                "the column 'provenance' says which. Ask the service's support before you use them.",
-                ScenecartWarning,
-                stacklevel=4,
+                "the column 'provenance' says which. Ask the service's support before you use them."
             )
         return found
 

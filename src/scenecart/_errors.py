@@ -37,6 +37,9 @@ ScenecartError
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,8 +54,19 @@ if TYPE_CHECKING:
     from scenecart._secrets import Secret
 
 
+_HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with the names that frames give
+
+
 class ScenecartWarning(UserWarning):
     """Something was done, but not quite as asked; the message says what."""
+
+
+def warn(message: str) -> None:
+    """Warn, and show the line outside of scenecart that led here."""
+    frame, depth = sys._getframe(1), 2  # noqa: SLF001  # what warnings itself does, before Python 3.12 did it for others
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, ScenecartWarning, stacklevel=depth)
 
 
 class ScenecartError(Exception):

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from geopandas.array import GeometryArray
 
-from scenecart._errors import ScenecartWarning
+from scenecart._errors import warn
 from scenecart._features import Feature, collector_paused, columns_of, decode_each, foreign_of
 from scenecart._footprints import odd_boxes, read_geometries
 from scenecart._json import loads
@@ -131,7 +131,7 @@ class Builder:
             self._turn(self._waiting)
             self._waiting = []
         for name in self._without_zone:
-            warnings.warn(f"Some values of {name!r} have no time zone; they are read as UTC.", ScenecartWarning, stacklevel=3)
+            warn(f"Some values of {name!r} have no time zone; they are read as UTC.")
         count, pieces = self._count, dict(self._pieces)
         columns: dict[str, Any] = {name: _column(name, pieces.pop(name), count) for name in ("id", "collection")}
         columns["host"] = _text_column(pa.chunked_array([pa.repeat(pa.scalar(self._host, pa.string()), count)]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ from scenecart._errors import (
     PriceChanged,
     RateLimited,
     ScenecartError,
-    ScenecartWarning,
     ServiceError,
+    warn,
 )
 from scenecart._journal import UNFINISHED, Intent, Journal, Placement
 from scenecart._json import dumps, loads
@@ -336,18 +335,14 @@ def mention(left: list[Placement]) -> None:
     unpaid = [placement for placement in left if placement.state == "unpaid"]
     if open_:
         were = "s were" if len(open_) > 1 else " was"
-        warnings.warn(
+        warn(
             f"{len(open_)} placement{were} not finished; it is not known whether something was ordered. "
-            "client.settle() finds out, and buys nothing twice.",
-            ScenecartWarning,
-            stacklevel=4,
+            "client.settle() finds out, and buys nothing twice."
         )
     if unpaid:
-        warnings.warn(
+        warn(
             f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment; nothing was ordered. "
-            "Place the same cart again once that is sorted out; client.placements() shows them.",
-            ScenecartWarning,
-            stacklevel=4,
+            "Place the same cart again once that is sorted out; client.placements() shows them."
         )
 
 
@@ -380,11 +375,9 @@ def _check_limit(estimate: Estimate, max_credits: int | None) -> None:
 
 def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
     if record.total_credits is not None and record.total_credits != expected_credits:
-        warnings.warn(
+        warn(
             f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
-            f"{expected_credits:,}. Look at it before it is delivered: order.cancel() may still be possible.",
-            ScenecartWarning,
-            stacklevel=6,
+            f"{expected_credits:,}. Look at it before it is delivered: order.cancel() may still be possible."
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from scenecart import _frames, _wire
-from scenecart._errors import ConnectionFailed, InvalidQuery, ScenecartError, ScenecartWarning, ServiceError
+from scenecart._errors import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
 from scenecart._features import Batch, Feature, Page, Reader, read_feature, read_page
 from scenecart._footprints import touch
 from scenecart._json import NotJson, encode, loads
@@ -126,9 +125,7 @@ def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, ret
     except KeyboardInterrupt:
         if not return_on_interrupt:
             raise
-        warnings.warn(
-            f"The search was stopped; these are the {len(builder):,} captures of it so far.", ScenecartWarning, stacklevel=4
-        )
+        warn(f"The search was stopped; these are the {len(builder):,} captures of it so far.")
     frame = builder.frame()
     teller.tell("finished", len(frame))
     return frame
@@ -321,7 +318,7 @@ def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
             if left <= 0:
                 break
     if skipped:
-        warnings.warn(f"{skipped} entries of the answer were no captures and are left out.", ScenecartWarning, stacklevel=4)
+        warn(f"{skipped} entries of the answer were no captures and are left out.")
 
 
 def _touching(features: list[Feature], query: Query) -> list[Feature]:
@@ -354,11 +351,7 @@ def _raw_pages(session: Session, query: Query) -> Iterator[tuple[bytes, Page]]:
         if token is None:
             return
         if token in tokens:
-            warnings.warn(
-                "The service repeated a page; the search ends there and may be incomplete.",
-                ScenecartWarning,
-                stacklevel=4,
-            )
+            warn("The service repeated a page; the search ends there and may be incomplete.")
             return
         tokens.add(token)
 

@@ -8,13 +8,12 @@ import json
 import os
 import stat
 import tempfile
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
-from scenecart._errors import ConfigurationError, ScenecartWarning
+from scenecart._errors import ConfigurationError, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -271,11 +270,7 @@ class ProfileStore:
 
     def _warn_if_readable_by_others(self) -> None:
         if os.name == "posix" and self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            warnings.warn(
-                f"Others on this machine can read {self.path}; close it with `chmod 600`.",
-                ScenecartWarning,
-                stacklevel=5,
-            )
+            warn(f"Others on this machine can read {self.path}; close it with `chmod 600`.")
 
 
 def _from_values(
