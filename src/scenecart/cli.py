@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,14 @@ from scenecart._version import __version__
 from scenecart._wire import clean_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import geopandas as gpd
+    import pandas as pd
 
     from scenecart._client import Client
     from scenecart._estimate import Estimate
+    from scenecart._orders import Order
 
 _SHOWN_ROWS = 20
 _USAGE_ERROR, _FAILED, _INTERRUPTED = 2, 1, 130
@@ -33,7 +37,10 @@ examples:
   scenecart demo --items captures.ndjson           the same over your own STAC items
   scenecart search HOST --collections C --aoi harbour.geojson --datetime 2024-01/2024-06 -o captures.parquet
   scenecart estimate captures.parquet --aoi harbour.geojson --report quote.html
+  scenecart place captures.parquet --aoi harbour.geojson --project ID --max-credits 50000
   scenecart orders --status processing
+  scenecart order ID --wait --download harbour/
+  scenecart settle                                 what became of orders whose answer was lost
   scenecart sandbox --port 8900 --data box         the sandbox for other programs
 
 How to connect: SCENECART_BASE_URL, SCENECART_TOKEN (or SCENECART_API_KEY, or SCENECART_USERNAME and
@@ -45,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    warnings.showwarning = lambda message, *_, **__: print(f"scenecart: {clean_text(str(message), 1000)}", file=sys.stderr)
     try:
         return int(arguments.run(arguments) or 0)
     except ScenecartError as error:
@@ -154,6 +162,97 @@ def _orders_command(arguments: argparse.Namespace) -> int:
         table.add_row(clean_text(order["id"], 80), clean_text(order["status"], 40), *amounts, placed)
     Console(highlight=False).print(table if len(orders) else "No orders.", markup=False)
     return 0
+
+
+def _place_command(arguments: argparse.Namespace) -> int:
+    captures = _read_captures(Path(arguments.captures))
+    with _connect(arguments) as client, _only_json(arguments):
+        estimate = client.cart(captures, aoi=arguments.aoi, split_by_date=arguments.split_by_date).estimate()
+        if not arguments.json:
+            show_estimate(estimate, Console(highlight=False))
+        order = estimate.place(project=arguments.project, license_type=arguments.license, max_credits=arguments.max_credits)
+    _show_order(order, arguments)
+    return 0
+
+
+def _order_command(arguments: argparse.Namespace) -> int:
+    with _connect(arguments) as client, _only_json(arguments):
+        order = client.order(arguments.id)
+        shown = not arguments.json and sys.stderr.isatty()
+        if arguments.wait:
+            order.wait(timeout=arguments.timeout, progress=shown)
+        files = []
+        if arguments.download:
+            files = order.download(arguments.download, arguments.assets, progress=shown)
+    _show_order(order, arguments, files)
+    return 0
+
+
+def _cancel_command(arguments: argparse.Namespace) -> int:
+    with _connect(arguments) as client, _only_json(arguments):
+        order = client.order(arguments.id).cancel()
+    _show_order(order, arguments)
+    return 0 if order.status == "cancelled" else _FAILED
+
+
+def _placements_command(arguments: argparse.Namespace) -> int:
+    with _connect(arguments) as client:
+        _show_placements(client.placements(), arguments)
+    return 0
+
+
+def _settle_command(arguments: argparse.Namespace) -> int:
+    with _connect(arguments) as client, _only_json(arguments):
+        settled = client.settle()
+    _show_placements(settled, arguments)
+    return _FAILED if settled["state"].isin(["sent", "unknown"]).any() else 0
+
+
+@contextlib.contextmanager
+def _only_json(arguments: argparse.Namespace) -> Iterator[None]:
+    """Keep what is said to a person out of an output that a program reads."""
+    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        yield
+
+
+def _show_order(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
+    if arguments.json:
+        document = {
+            "id": order.id,
+            "status": order.status,
+            "total_credits": order.total_credits,
+            "total_aud": None if order.total_aud is None else str(order.total_aud),
+            "project": order.project,
+            "captures": order.captures,
+            "note": order.note,
+            "files": [str(path) for path in files],
+        }
+        print(json.dumps(document, indent=2))
+        return
+    credits_ = "" if order.total_credits is None else f", {order.total_credits:,} credits"
+    print(f"Order {clean_text(order.id, 80)}: {clean_text(order.status, 40)}{credits_}")
+    for path in files:
+        print(path)
+
+
+def _show_placements(placements: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(placements.to_json(orient="records", date_format="iso", default_handler=str))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"):
+        table.add_column(name, justify="right" if name in {"Captures", "Credits"} else "left", overflow="fold")
+    for row in placements.to_dict("records"):
+        begun = f"{row['created']:%Y-%m-%d %H:%M}"
+        table.add_row(
+            row["state"],
+            clean_text(row["order_id"] or "", 80),
+            f"{row['captures']:,}",
+            f"{row['total_credits']:,}",
+            begun,
+            clean_text(row["detail"] or "", 200),
+        )
+    Console(highlight=False).print(table if len(placements) else "No placements.", markup=False)
 
 
 def _connect(arguments: argparse.Namespace) -> Client:
@@ -320,7 +419,42 @@ def _parser() -> argparse.ArgumentParser:
     orders.add_argument("--project", metavar="ID")
     _add_common(orders)
     orders.set_defaults(run=_orders_command)
+    _add_money_commands(commands)
     return parser
+
+
+def _add_money_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    place = commands.add_parser("place", help="buy captures; this spends money, and running it again buys nothing twice")
+    place.add_argument("captures", metavar="FILE", help="what `scenecart search -o` wrote")
+    place.add_argument("--max-credits", type=int, metavar="N", required=True, help="buy nothing that costs more")
+    place.add_argument("--aoi", metavar="AREA", help="clip to this: a file, WKT or GeoJSON")
+    place.add_argument("--split-by-date", action="store_true", help="price each acquisition date for itself")
+    place.add_argument("--project", metavar="ID", help="where the imagery is delivered (default: SCENECART_PROJECT)")
+    place.add_argument("--license", metavar="TYPE", default="standard", help="the licence to buy (default: standard)")
+    _add_common(place)
+    place.set_defaults(run=_place_command)
+
+    order = commands.add_parser("order", help="look at one order, wait for it, fetch its files")
+    order.add_argument("id")
+    order.add_argument("--wait", action="store_true", help="until it is delivered")
+    order.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this")
+    order.add_argument("--download", metavar="DIR", help="fetch the delivered files, verified")
+    order.add_argument("--assets", type=_words, metavar="A,B", help="only these of each item")
+    _add_common(order)
+    order.set_defaults(run=_order_command)
+
+    cancel = commands.add_parser("cancel", help="cancel an order, where that is still possible")
+    cancel.add_argument("id")
+    _add_common(cancel)
+    cancel.set_defaults(run=_cancel_command)
+
+    placements = commands.add_parser("placements", help="what this machine's journal knows of purchases")
+    _add_common(placements)
+    placements.set_defaults(run=_placements_command)
+
+    settle = commands.add_parser("settle", help="find out what became of purchases whose answer was lost")
+    _add_common(settle)
+    settle.set_defaults(run=_settle_command)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
