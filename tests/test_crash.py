@@ -35,7 +35,7 @@ def shop() -> Iterator[Sandbox]:
     with Sandbox(pace="real") as box:
         box.rate_limits = None
         box.token_seconds = 10**6
-        box.top_up("analyst", 10**9)
+        box.top_up("analyst", 10**12)
         yield box
 
 

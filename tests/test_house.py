@@ -51,6 +51,7 @@ LEVELS = {
     "_client": 7,
     "_connect": 8,
     "report": 8,
+    "widgets": 9,
     "_demo": 9,
     "cli": 10,
 }
@@ -66,6 +67,8 @@ ROOMS = {
     "matplotlib": {"report", "_timeline"},
     "sqlite3": {"_journal"},
     "rioxarray": {"_raster"},
+    "ipyleaflet": {"widgets"},
+    "anywidget": {"widgets"},
 }
 
 

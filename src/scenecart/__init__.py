@@ -84,7 +84,7 @@ _HOMES = {
     "to_items": "_parquet",
     "wait_all": "_orders",
 }
-_PARTS = ("report", "sandbox")
+_PARTS = ("report", "sandbox", "widgets")
 
 __all__ = [
     "Area",
@@ -140,6 +140,7 @@ __all__ = [
     "timeline",
     "to_items",
     "wait_all",
+    "widgets",
 ]
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scenecart._secrets import Credentials
 
 PRICE_SECONDS = 300.0
+_MOST_PICTURE = 4 * 2**20
 
 
 class Client:
@@ -309,6 +310,22 @@ class Client:
 
         with _search.told(progress, f"Searching {host}") as told:
             return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
+
+    def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
+        """Return a small picture of a capture, as the catalog shows it.
+
+        Parameters
+        ----------
+        capture
+            A row of a search result: its ``host`` and ``id`` are asked for.
+
+        Returns
+        -------
+        bytes or None
+            PNG or JPEG; None where the catalog has none, or one of more than 4 MB.
+        """
+        reference = {"host_name": str(capture["host"]), "image_id": str(capture["id"])}
+        return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.

@@ -190,6 +190,32 @@ class Session:
                 return None
             raise
 
+    def picture(self, operation: _wire.Operation, body: Mapping[str, Any], most: int) -> bytes | None:
+        """Call an operation that redirects to a picture, and return it; None where there is none, or one beyond ``most`` bytes."""
+
+        def once() -> Secret | None:
+            headers = {"Content-Type": "application/json"}
+            response = self._exchange("POST", operation.path, operation.id, headers=headers, content=dumps(body))
+            onward = _onward(response, Secret(self.base_url + operation.path, "address"))
+            if onward is None:
+                self._read(response, operation.id, None)
+            response.close()
+            return onward
+
+        try:
+            address = self._with_retries(operation, None, once)
+        except NotFound:
+            return None
+        if address is None:
+            return None
+        with self.download(address, {}) as answer:
+            found = b""
+            for chunk in answer.chunks:
+                found += chunk
+                if len(found) > most:
+                    return None
+            return found if answer.status == httpx.codes.OK else None
+
     @contextlib.contextmanager
     def download(self, address: Secret, headers: Mapping[str, str]) -> Iterator[Download]:
         """Open a signed URL. The token goes to the service's own origin only, and never with a signed URL.

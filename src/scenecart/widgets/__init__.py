@@ -1,0 +1,48 @@
+"""Widgets for JupyterLab and Voila: filter, pick, price, order and follow by looking and clicking.
+
+Everything that can be clicked can be done in Python too: each widget is a view of traits.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from scenecart._errors import MissingExtra
+
+_HOMES = {
+    "CaptureFilters": "_filters",
+    "CaptureMap": "_capture_map",
+    "CaptureTable": "_table",
+    "CartPanel": "_cart_panel",
+    "FootprintMap": "_map",
+    "OrderTracker": "_tracker",
+    "Workbench": "_workbench",
+}
+
+__all__ = [
+    "CaptureFilters",
+    "CaptureMap",
+    "CaptureTable",
+    "CartPanel",
+    "FootprintMap",
+    "OrderTracker",
+    "Workbench",
+]  # loaded when asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'scenecart.widgets' has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"scenecart.widgets.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("scenecart"):
+            raise
+        raise MissingExtra(
+            f"Widgets need the package {error.name!r}, which is not installed.", hint='Install it: pip install "scenecart[widgets]"'
+        ) from error
+
+
+def __dir__() -> list[str]:
+    return __all__

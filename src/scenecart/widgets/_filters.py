@@ -1,0 +1,213 @@
+"""The filter panel: one control for each thing the captures can be filtered by, with live counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import numpy as np
+
+from scenecart.widgets import _look
+from scenecart.widgets._state import CaptureState, Facet, day_iso, day_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BARS = 40
+
+
+class CaptureFilters(W.VBox):
+    """Filters on captures: dates with a histogram, cloud, off-nadir, GSD, sun, price, collection, and the area covered.
+
+    Parameters
+    ----------
+    captures
+        A search result, or the state of another widget, which the two then share.
+    aoi
+        Area of interest, in any form ``search`` takes; with it captures can be filtered by how much of it they cover.
+
+    Attributes
+    ----------
+    filters : dict
+        What is set now; it can be saved as JSON and set again.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> captures = gpd.GeoDataFrame({"gsd": [0.3, 0.5]}, geometry=[shapely.box(0, 0, 1, 1)] * 2, crs=4326)
+    >>> panel = CaptureFilters(captures)
+    >>> panel.filters = {"gsd": [0.0, 0.4]}
+    >>> len(panel.filtered)
+    1
+    """
+
+    def __init__(self, captures: Any, aoi: Any = None) -> None:
+        self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
+        self._count = W.HTML()
+        self._reset = _look.button("Reset", "Take all filters off", icon="undo")
+        self._reset.on_click(lambda _: self.reset())
+        self._controls: dict[str, _Control] = {}
+        self._facets: tuple[Facet, ...] = ()
+        head = _look.box(self._count, self._reset, kind="row", across=True)
+        head.layout.justify_content = "space-between"
+        self._top = (_look.sheet(), head)
+        super().__init__(self._top)
+        for name in ("scenecart", "scenecart-panel"):
+            self.add_class(name)
+        self._watched = [(self._rebuild, "captures"), (self._rebuild, "aoi"), (self._show, "revision")]
+        for react, name in self._watched:
+            self.state.observe(react, name)
+        self._rebuild(None)
+        self._made = True
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """What is set now."""
+        return dict(self.state.filters)
+
+    @filters.setter
+    def filters(self, wanted: dict[str, Any]) -> None:
+        self.state.filters = wanted
+
+    @property
+    def filtered(self) -> Any:
+        """The captures that suit, as a GeoDataFrame."""
+        return self.state.filtered
+
+    def reset(self) -> None:
+        """Take all filters off."""
+        self.state.filters = {}
+
+    def close(self) -> None:
+        """Let go of the state, and close every part."""
+        if not hasattr(self, "_made"):
+            super().close()
+            return
+        for react, name in self._watched:
+            self.state.unobserve(react, name)
+        self._watched = []
+        for control in self._controls.values():
+            control.close()
+        self._controls = {}
+        for part in (self._count, self._reset, *self._top):
+            part.close()
+        super().close()
+
+    def _rebuild(self, _: Any) -> None:
+        if self._facets != self.state.facets:
+            self._facets = self.state.facets
+            for old in self._controls.values():
+                old.close()
+            self._controls = {facet.name: _Control(facet, self.state, self._wanted) for facet in self._facets}
+            self.children = (*self._top, *(control.view for control in self._controls.values()))
+        self._show(None)
+
+    def _wanted(self, name: str, value: Any) -> None:
+        wanted = dict(self.state.filters)
+        if value is None:
+            wanted.pop(name, None)
+        else:
+            wanted[name] = value
+        self.state.filters = wanted
+
+    def _show(self, _: Any) -> None:
+        total, kept = len(self.state.captures), int(self.state.keep.sum())
+        self._count.value = _look.message(f"{kept:,} of {total:,} captures")
+        for control in self._controls.values():
+            control.show(self.state.filters.get(control.facet.name), self.state)
+
+
+class _Control:
+    """A facet's control, and the line above it that says what is set and how many captures suit it."""
+
+    def __init__(self, facet: Facet, state: CaptureState, wanted: Callable[[str, Any], None]) -> None:
+        self.facet = facet
+        self._wanted = wanted
+        self._showing = False
+        self._head = W.HTML()
+        self._bars = _histogram(state.values(facet.name), facet) if facet.kind == "dates" else None
+        self._picture = W.HTML()
+        self._input = _input(facet)
+        self._input.observe(self._changed, "value")
+        parts = [self._head, *([self._picture] if self._bars is not None else []), self._input]
+        self.view = _look.box(*parts, kind="facet")
+
+    def show(self, value: Any, state: CaptureState) -> None:
+        """Show what is set, and how many captures suit it."""
+        facet = self.facet
+        if facet.kind == "choice":
+            shown: Any = tuple(facet.options if value is None else value)
+            words = f"{state.count(facet):,}"
+        else:
+            ends = (facet.low, facet.high) if value is None else tuple(value)
+            shown = tuple(_day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
+            words = f"{_ends(facet, shown)} · {state.count(facet):,}"
+        self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
+        if self._bars is not None:
+            self._picture.value = _look.text("widget_bars.html", bars=_lit(self._bars, facet, shown))
+        self._showing = True
+        try:
+            self._input.value = shown
+        finally:
+            self._showing = False
+
+    def close(self) -> None:
+        """Close every part."""
+        for part in (self._head, self._picture, self._input, self.view):
+            part.close()
+
+    def _changed(self, change: Any) -> None:
+        if self._showing:
+            return
+        facet, value = self.facet, change["new"]
+        if facet.kind == "choice":
+            chosen = [one for one in facet.options if one in value]
+            self._wanted(facet.name, None if len(chosen) in {0, len(facet.options)} else chosen)
+        elif tuple(value) == (facet.low, facet.high):
+            self._wanted(facet.name, None)
+        else:
+            self._wanted(facet.name, [day_iso(end) for end in value] if facet.kind == "dates" else [float(end) for end in value])
+
+
+def _input(facet: Facet) -> W.Widget:
+    wide = W.Layout(width="100%", margin="0")
+    if facet.kind == "choice":
+        made = W.SelectMultiple(options=facet.options, value=facet.options, rows=min(4, len(facet.options)), layout=wide)
+    elif facet.kind == "dates":
+        made = W.IntRangeSlider(
+            value=(int(facet.low), int(facet.high)), min=int(facet.low), max=int(facet.high), readout=False, layout=wide
+        )
+    else:
+        made = W.FloatRangeSlider(
+            value=(facet.low, facet.high), min=facet.low, max=facet.high, step=facet.step, readout=False, layout=wide
+        )
+    made.tooltip = f"{facet.title}{f', {facet.unit}' if facet.unit else ''}"
+    return made
+
+
+def _ends(facet: Facet, ends: tuple[float, ...]) -> str:
+    low, high = ends
+    if facet.kind == "dates":
+        return f"{day_text(low)} – {day_text(high)}"
+    space = "" if facet.unit == "°" else " "
+    return f"{low:g} – {high:g}{space}{facet.unit}".rstrip()
+
+
+def _day_of(text: str) -> int:
+    return int((np.datetime64(text) - np.datetime64("1970-01-01")).astype(int))
+
+
+def _histogram(values: np.ndarray[Any, Any], facet: Facet) -> list[float]:
+    counts, _ = np.histogram(values[np.isfinite(values)], bins=_BARS, range=(facet.low, facet.high + 1))
+    most = max(1, int(counts.max()))
+    # a single capture among thousands is still a line that can be seen
+    return [0.0 if count == 0 else max(1.5, 24 * count / most) for count in counts.tolist()]
+
+
+def _lit(bars: list[float], facet: Facet, ends: tuple[float, ...]) -> list[tuple[float, float, bool]]:
+    """Return each bar's left end, height, and whether its days are within the range."""
+    width = (facet.high + 1 - facet.low) / _BARS
+    return [
+        (number * 100 / _BARS, height, ends[0] - width < facet.low + number * width <= ends[1])
+        for number, height in enumerate(bars)
+    ]

@@ -1,0 +1,542 @@
+"""The map of footprints: what is in view is sent, nothing is ever restyled, and what is selected lies on top."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import ipyleaflet as leaflet
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import numpy as np
+import pandas as pd
+import shapely
+import xyzservices.providers
+from shapely.geometry import mapping, shape
+
+from scenecart._area import as_area
+from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
+from scenecart._wire import clean_text
+from scenecart.widgets import _look
+from scenecart.widgets._ground import MOST_SHAPES, Ground
+from scenecart.widgets._keys import Keys
+from scenecart.widgets._runner import Runner
+from scenecart.widgets._state import CaptureState, day_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SETTLE_SECONDS = 0.08
+_MOST_CHOSEN = 500
+_MOST_STACKED = 30
+_MOST_OVERLAYS = 12
+_COLOURS = ("eo:cloud_cover", "datetime", "view:off_nadir", "gsd", "view:sun_elevation", "collection", "platform")
+_NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
+_LINE = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+
+
+class FootprintMap(W.VBox):
+    """Footprints on a map: coloured by a column, picked by clicking or drawing, in step with a table.
+
+    A click selects the footprint under it and, where several overlap, offers the whole stack as a list; with Shift or Ctrl it
+    is added or taken away. A rectangle or polygon selects what it meets, or draws the area of interest. Some 2,000 footprints
+    are drawn at a time, chosen by the view; where there are more, their density is shown.
+
+    Parameters
+    ----------
+    captures
+        A search result, or the state of another widget, which the two then share.
+    aoi
+        Area of interest, in any form ``search`` takes.
+    basemap
+        A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
+        alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
+    quicklook
+        Gives the picture of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
+    runner
+        What works beside the kernel's thread; None makes one.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, shapely
+    >>> captures = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[shapely.box(0, 0, 1, 1), shapely.box(5, 5, 6, 6)], crs=4326)
+    >>> shown = FootprintMap(captures, basemap="none")
+    >>> shown.click(0.5, 0.5)
+    >>> shown.state.selected["id"].tolist()
+    ['a']
+    >>> shown.close()
+    """
+
+    def __init__(
+        self,
+        captures: Any,
+        aoi: Any = None,
+        *,
+        basemap: Any = None,
+        quicklook: Callable[[pd.Series[Any]], bytes | None] | None = None,
+        runner: Runner | None = None,
+    ) -> None:
+        self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
+        self._runner, self._own_runner = (Runner(), True) if runner is None else (runner, False)
+        self._quicklook = quicklook
+        self._ground = Ground(self.state.captures)
+        self._held = Keys()
+        self._overlays: list[leaflet.ImageOverlay] = []
+        self._hovered: int | None = None
+        self._make_map(basemap)
+        self._make_controls()
+        super().__init__([_look.sheet(), self._tools, self._held, self.map, self._card, self._stack, self._status])
+        for name in ("scenecart", "scenecart-panel"):
+            self.add_class(name)
+        self._watched = [
+            (self._new_captures, "captures"),
+            (self._look_again, "revision"),
+            (self._show_chosen, "selection"),
+            (self._show_area, "aoi"),
+        ]
+        for react, name in self._watched:
+            self.state.observe(react, name)
+        self._show_area(None)
+        self._new_captures(None)
+        self._made = True
+
+    def click(self, longitude: float, latitude: float, how: str = "replace") -> None:
+        """Do what a click on the map does: select the footprint under a point, and offer all of them where they overlap."""
+        rows = self._ground.at(longitude, latitude, self.state.keep)
+        if len(rows):
+            self.state.select(self.state.labels(rows[:1]), how)
+        elif how == "replace":
+            self.state.select(())
+        self._offer(rows)
+
+    def draw(self, area: Any, how: str = "replace") -> None:
+        """Do what drawing on the map does: select the footprints that meet an area, or set the area of interest."""
+        ground = as_area(area)
+        if self._purpose.value == "area":
+            self.state.aoi = ground
+            self._purpose.value = "select"
+            return
+        self.state.select(self.state.labels(self._ground.touching(ground.geometry, self.state.keep)), how)
+
+    def zoom_to(self, what: str = "selection") -> None:
+        """Bring the selection, the area of interest (``"area"``) or everything (``"all"``) into view."""
+        if what == "area" and self.state.aoi is not None:
+            bounds = self.state.aoi.geometry.bounds
+        elif what == "selection" and self.state.selection:
+            bounds = self._ground.bounds_of(self.state.positions())
+        else:
+            bounds = self._ground.bounds_of(np.flatnonzero(self.state.keep))
+        if bounds is not None:
+            west, south, east, north = bounds
+            self.map.fit_bounds([[max(-85.0, south), west], [min(85.0, north), east]])
+
+    def show_quicklooks(self, _: Any = None) -> None:
+        """Lay the quicklooks of the selected captures over the map, or take them off where they lie."""
+        if self._overlays:
+            self._drop_overlays()
+            return
+        if self._quicklook is None:
+            self._say("There are no quicklooks here: make the map with client=…")
+            return
+        rows = self.state.selected.head(_MOST_OVERLAYS)
+        if not len(rows):
+            self._say("Select captures first; their quicklooks are laid over the map.")
+            return
+        self._say("Fetching quicklooks…", kind="busy")
+        fetch = self._quicklook
+        self._runner.start(
+            "quicklooks",
+            lambda _: [(row.geometry, fetch(row)) for _, row in rows.iterrows()],
+            self._lay_over,
+            lambda error: setattr(self._status, "value", _look.failure(error)),
+        )
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard, where the browser allows it."""
+        self._held.copy(text)
+
+    def close(self) -> None:
+        """Let go of the state, and close every layer, control and part."""
+        if not hasattr(self, "_made"):
+            super().close()
+            return
+        for react, name in self._watched:
+            self.state.unobserve(react, name)
+        self._watched = []
+        if self._own_runner:
+            self._runner.close()
+        self._drop_overlays()
+        layers, controls = list(self.map.layers), list(self.map.controls)
+        self.map.layers, self.map.controls = (), ()
+        for part in (*layers, *controls, self._legend, *self._closed_with, self.map, *self.children):
+            part.close()
+        super().close()
+
+    def _make_map(self, basemap: Any) -> None:
+        tiles = _tiles(basemap)
+        land = leaflet.GeoJSON(
+            data=json.loads(files("scenecart.widgets").joinpath("land.json").read_text("utf-8")),
+            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#f3f1ea", "fillOpacity": 1.0, "interactive": False},
+            name="Land",
+        )
+        quiet = {"fillOpacity": 0, "interactive": False}
+        self._base = leaflet.GeoJSON(data=_NOTHING, style=_LINE, hover_style={"weight": 3, "fillOpacity": 0.3}, name="Footprints")
+        self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
+        self._chosen = leaflet.GeoJSON(
+            data=_NOTHING, style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False}, name="Selected"
+        )
+        self._area = leaflet.GeoJSON(
+            data=_NOTHING, style={"color": _look.AREA, "weight": 2, "dashArray": "6 4", **quiet}, name="Area"
+        )
+        self._base.on_hover(self._hover)
+        bounds = self._ground.bounds or (-170, -55, 170, 70)
+        self.map = leaflet.Map(
+            center=((bounds[1] + bounds[3]) / 2, (bounds[0] + bounds[2]) / 2),
+            zoom=_zoom_of(bounds),
+            layers=(land, *([tiles] if tiles is not None else []), self._density, self._base, self._area, self._chosen),
+            prefer_canvas=True,
+            scroll_wheel_zoom=True,
+            attribution_control=tiles is not None,
+            layout=W.Layout(height="420px", width="100%"),
+        )
+        self.map.add_class("scenecart-map")
+        self._pen = leaflet.DrawControl(
+            rectangle={"shapeOptions": {"color": _look.CHOSEN, "weight": 2, "fillOpacity": 0.1}},
+            polygon={"shapeOptions": {"color": _look.CHOSEN, "weight": 2, "fillOpacity": 0.1}},
+            polyline={},
+            circle={},
+            circlemarker={},
+            marker={},
+            edit=False,
+            remove=False,
+        )
+        self._pen.on_draw(self._drawn)
+        self._legend = W.HTML()
+        self.map.add(self._pen)
+        self.map.add(leaflet.WidgetControl(widget=self._legend, position="bottomleft", transparent_bg=True))
+        self.map.add(leaflet.ScaleControl(position="bottomright", imperial=False))
+        self.map.on_interaction(self._interaction)
+        self.map.observe(self._look_again, "bounds")
+
+    def _make_controls(self) -> None:
+        self._colour = W.Dropdown(description="Colour", layout=W.Layout(width="190px"), style={"description_width": "48px"})
+        self._colour.observe(self._look_again, "value")
+        self._purpose = W.ToggleButtons(
+            options=[("Select", "select"), ("Draw area", "area")],
+            style={"button_width": "86px"},
+            tooltips=["Drawing selects", "Drawing sets the area of interest"],
+        )
+        made = {
+            "fit": ("", "Zoom to the selection, or to everything", "search-plus", lambda _: self.zoom_to()),
+            "invert": ("Invert", "Select what suits and was not selected", "", lambda _: self.state.invert()),
+            "clear": ("Clear", "Select nothing", "", lambda _: self.state.select(())),
+            "quicklooks": ("Quicklooks", "Lay the quicklooks of the selection over the map", "image", self.show_quicklooks),
+        }
+        buttons = []
+        for words, tooltip, icon, act in made.values():
+            one = _look.button(words, tooltip, icon=icon)
+            one.on_click(self._safely(act))
+            buttons.append(one)
+        self._file = W.FileUpload(
+            accept=".geojson,.json,.gpkg,.zip,.kml,.parquet", description="Area file", layout=W.Layout(width="auto")
+        )
+        self._file.tooltip = "Load the area of interest from a file"
+        self._file.observe(self._safely(self._uploaded), "value")
+        self._card = W.HTML()
+        self._stack = W.Select(options=[], rows=4, layout=W.Layout(width="100%", display="none"))
+        self._stack.tooltip = "Captures under the click, the smallest first"
+        self._stack.observe(self._from_stack, "value")
+        self._status = W.HTML()
+        self._tools = _look.box(self._colour, self._purpose, *buttons, self._file, kind="row", across=True)
+        self._closed_with = [self._colour, self._purpose, *buttons, self._file, self._tools]
+
+    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Show what fails where the analyst looks."""
+
+        def tried(what: Any) -> None:
+            try:
+                act(what)
+            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
+                self._status.value = _look.failure(error)
+
+        return tried
+
+    def _say(self, words: str, kind: str = "quiet") -> None:
+        self._status.value = _look.message(words, kind=kind)
+
+    def _new_captures(self, _: Any) -> None:
+        had = self._ground.bounds
+        self._ground = Ground(self.state.captures)
+        there = [name for name in _COLOURS if name in self.state.captures.columns]
+        options = [("one colour", ""), *((_title(name), name) for name in there)]
+        if tuple(options) != tuple(self._colour.options):
+            chosen = self._colour.value
+            self._colour.options = options
+            self._colour.value = chosen if chosen in dict(options).values() else (there[0] if there else "")
+        if had is None and self._ground.bounds is not None:
+            self.zoom_to("all")
+        self._look_again(None)
+
+    def _look_again(self, _: Any) -> None:
+        """Send what is in view now, once the view and the filters have settled."""
+        self._runner.later(f"view-{id(self)}", _SETTLE_SECONDS, lambda _: self._in_view(), self._sent, self._failed)
+
+    def _in_view(self) -> tuple[Any, Any, str, str]:
+        view = self._view()
+        found = self._ground.in_view(view, self.state.keep)
+        count = sum(len(parts) for _, parts in found)
+        pixel = (view[2] - view[0]) / max(200, self._width())
+        if count > MOST_SHAPES:
+            cells = self._ground.density(view, found)
+            words = f"{count:,} footprints in view, shown as density. Zoom in or filter to see them."
+            return _NOTHING, _cells(cells), words, _density_legend(cells)
+        paint, legend = self._paint()
+        features = [one for turn, parts in found for one in self._ground.features(turn, parts, pixel)]
+        for one in features:
+            one["properties"]["style"] = {"color": paint[one["properties"]["row"]]}
+        return {"type": "FeatureCollection", "features": features}, _NOTHING, "", legend
+
+    def _sent(self, made: tuple[Any, Any, str, str]) -> None:
+        footprints, density, words, legend = made
+        if self._base.data != footprints:
+            self._base.data = footprints
+        if self._density.data != density:
+            self._density.data = density
+        self._legend.value = legend
+        self._say(words)
+        self._show_chosen(None)
+
+    def _failed(self, error: Exception) -> None:
+        self._status.value = _look.failure(error)
+
+    def _view(self) -> tuple[float, float, float, float]:
+        if self.map.bounds:
+            (south, west), (north, east) = self.map.bounds
+            return west, south, east, north
+        bounds = self._ground.bounds
+        return bounds if bounds is not None else (-180.0, -90.0, 180.0, 90.0)
+
+    def _width(self) -> float:
+        return float(self.map.right - self.map.left) or 800.0
+
+    def _paint(self) -> tuple[Any, str]:
+        """Return each row's colour, and the legend."""
+        name = self._colour.value
+        captures = self.state.captures
+        if not name or name not in captures.columns:
+            return [_look.PLAIN] * len(captures), ""
+        if name in {"collection", "platform"}:
+            texts = captures[name].astype(str)
+            kinds = {kind: _look.KINDS[place % len(_look.KINDS)] for place, kind in enumerate(sorted(texts.unique()))}
+            keys = [(clean_text(kind, 40), colour) for kind, colour in kinds.items()][: len(_look.KINDS)]
+            return texts.map(kinds).tolist(), _look.text("widget_legend.html", title=_title(name), keys=keys, ends=None, scale="")
+        values = self.state.values(name)
+        there = values[np.isfinite(values)]
+        low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+        share = (values - low) / (high - low if high > low else 1.0)
+        colours = [_look.KINDS[-1] if np.isnan(one) else _look.colour_of(float(one)) for one in share]
+        ends = (day_text(low), day_text(high)) if name == "datetime" else (f"{low:g}", f"{high:g}")
+        scale = ", ".join(_look.SCALE)
+        return colours, _look.text("widget_legend.html", title=_title(name), keys=[], ends=ends, scale=scale)
+
+    def _show_chosen(self, _: Any) -> None:
+        positions = self.state.positions()
+        keep = np.zeros(len(self.state.captures), dtype=bool)
+        keep[positions[:_MOST_CHOSEN]] = True
+        view = self._view()
+        features = [
+            one
+            for turn, parts in self._ground.in_view(view, keep)
+            for one in self._ground.features(turn, parts, (view[2] - view[0]) / max(200, self._width()))
+        ]
+        data = {"type": "FeatureCollection", "features": features}
+        if self._chosen.data != data:
+            self._chosen.data = data
+
+    def _show_area(self, _: Any) -> None:
+        area = self.state.aoi
+        self._area.data = _NOTHING if area is None else {"type": "Feature", "properties": {}, "geometry": mapping(area.geometry)}
+
+    def _interaction(self, **event: Any) -> None:
+        if event.get("type") == "click" and not self._held.drawing:
+            latitude, longitude = event["coordinates"]
+            how = "toggle" if self._held.shift or self._held.ctrl else "replace"
+            self._safely(lambda _: self.click(longitude, latitude, how))(None)
+
+    def _drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
+        if action != "created":
+            return
+        how = "add" if self._held.shift else "replace"
+        self._safely(lambda _: self.draw(shape(geo_json["geometry"]), how))(None)
+        self._pen.clear()
+
+    def _uploaded(self, change: Any) -> None:
+        if not change["new"]:
+            return
+        upload = change["new"][0]
+        self.state.aoi = read_area(str(upload["name"]), bytes(upload["content"]))
+        self.zoom_to("area")
+        self._say(f"Area of interest: {clean_text(upload['name'], 80)}, {self.state.aoi.km2:,.1f} km²", kind="good")
+
+    def _offer(self, rows: np.ndarray[Any, Any]) -> None:
+        """Offer the stack of captures under a click as a list."""
+        if len(rows) < 2:  # noqa: PLR2004  # one is no stack
+            self._stack.layout.display = "none"
+            return
+        shown = rows[:_MOST_STACKED]
+        labels = self.state.labels(shown)
+        names = [_line(self.state.captures.iloc[int(row)]) for row in shown]
+        self._stack.unobserve(self._from_stack, "value")
+        self._stack.options = list(zip(names, labels, strict=True))
+        self._stack.value = labels[0]
+        self._stack.rows = min(6, len(shown))
+        self._stack.observe(self._from_stack, "value")
+        self._stack.layout.display = ""
+        self._say(f"{len(rows):,} captures overlap here; choose below.")
+
+    def _from_stack(self, change: Any) -> None:
+        if change["new"] is not None:
+            self.state.select([change["new"]])
+
+    def _hover(self, event: str = "", feature: Any = None, **_: Any) -> None:
+        row = (feature or {}).get("properties", {}).get("row")
+        if event == "mouseout" or not isinstance(row, int) or not 0 <= row < len(self.state.captures):
+            return
+        self._hovered = row
+        capture = self.state.captures.iloc[row]
+        self._card.value = _look.text("widget_hover.html", capture=describe(capture), picture=None)
+        if self._quicklook is not None:
+            fetch = self._quicklook
+            self._runner.later(
+                f"card-{id(self)}", 0.15, lambda _: fetch(capture), lambda picture: self._pictured(row, picture), lambda _: None
+            )
+
+    def _pictured(self, row: int, picture: bytes | None) -> None:
+        if picture is not None and self._hovered == row:
+            url = data_url(picture)
+            self._card.value = _look.text("widget_hover.html", capture=describe(self.state.captures.iloc[row]), picture=url)
+
+    def _lay_over(self, pictures: list[tuple[Any, bytes | None]]) -> None:
+        for ground, picture in pictures:
+            url = None if picture is None else data_url(picture)
+            if url is not None and ground is not None:
+                west, south, east, north = ground.bounds
+                layer = leaflet.ImageOverlay(url=url, bounds=((south, west), (north, east)), opacity=0.85)
+                self._overlays.append(layer)
+                self.map.add(layer)
+        missing = sum(picture is None for _, picture in pictures)
+        self._say(f"{missing} of {len(pictures)} have no quicklook." if missing else "")
+
+    def _drop_overlays(self) -> None:
+        for layer in self._overlays:
+            self.map.remove(layer)
+            layer.close()
+        self._overlays = []
+
+
+def read_area(name: str, content: bytes) -> Any:
+    """Read an uploaded file as an area of interest.
+
+    Raises
+    ------
+    InvalidArea
+        If it holds no usable area.
+    """
+    import io  # noqa: PLC0415  # uploads are rare
+
+    import geopandas as gpd  # noqa: PLC0415  # likewise
+
+    try:
+        if name.lower().endswith(".parquet"):
+            return as_area(gpd.read_parquet(io.BytesIO(content)))
+        return as_area(gpd.read_file(io.BytesIO(content)))
+    except ScenecartError:
+        raise
+    except Exception as error:
+        raise InvalidArea(
+            f"{clean_text(name, 80)} cannot be read as an area.", hint="GeoJSON, GeoPackage, zipped Shapefile, KML or GeoParquet."
+        ) from error
+
+
+def describe(capture: pd.Series[Any]) -> dict[str, Any]:
+    """Return what a card says of a capture, as texts."""
+
+    def figure(name: str, unit: str) -> str:
+        number = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
+        return "" if np.isnan(number) else f"{number:g}{unit}"
+
+    acquired = capture.get("datetime")
+    facts = [
+        "" if acquired is None or pd.isna(acquired) else f"{acquired:%Y-%m-%d %H:%M} UTC",
+        figure("eo:cloud_cover", " % cloud"),
+        figure("view:off_nadir", "° off-nadir"),
+        figure("gsd", " m"),
+    ]
+    why = capture.get("why_not")
+    return {
+        "id": clean_text(capture.get("id"), 120),
+        "collection": clean_text(capture.get("collection"), 80),
+        "facts": [fact for fact in facts if fact],
+        "why_not": clean_text(why, 200) if isinstance(why, str) and why else "",
+    }
+
+
+def data_url(picture: bytes) -> str | None:
+    """Return a picture as a URL that loads nothing; None for what is no PNG or JPEG."""
+    import base64  # noqa: PLC0415  # pictures are rare
+
+    kinds = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
+    kind = next((kind for start, kind in kinds.items() if picture.startswith(start)), None)
+    return None if kind is None else f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def _line(capture: pd.Series[Any]) -> str:
+    told = describe(capture)
+    return " · ".join([told["id"], *told["facts"]])
+
+
+def _title(name: str) -> str:
+    titles = {"eo:cloud_cover": "Cloud cover, %", "datetime": "Acquired", "view:off_nadir": "Off-nadir, °", "gsd": "GSD, m"}
+    return titles.get(name, name.removeprefix("view:").replace("_", " ").capitalize())
+
+
+def _cells(cells: list[tuple[tuple[float, float, float, float], int]]) -> dict[str, Any]:
+    most = max((count for _, count in cells), default=1)
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"style": {"fillColor": _look.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
+                "geometry": mapping(shapely.box(*cell)),
+            }
+            for cell, count in cells
+        ],
+    }
+
+
+def _density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) -> str:
+    most = max((count for _, count in cells), default=1)
+    scale = "#0072b21f, #0072b2cc"
+    return _look.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
+
+
+def _zoom_of(bounds: tuple[float, float, float, float]) -> float:
+    span = max(bounds[2] - bounds[0], 2 * (bounds[3] - bounds[1]), 1e-3)
+    return float(min(15, max(1, int(np.log2(360 * 2.2 / span)))))
+
+
+def _tiles(wanted: Any) -> leaflet.TileLayer | None:
+    chosen = wanted if wanted is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
+    if isinstance(chosen, str):
+        if chosen.lower() == "none":
+            return None
+        try:
+            chosen = xyzservices.providers.query_name(chosen)
+        except ValueError:
+            raise InvalidRequest(
+                f"There is no basemap {chosen[:80]!r}.", hint='A name of xyzservices such as "CartoDB.Positron", or "none".'
+            ) from None
+    made: leaflet.TileLayer = leaflet.basemap_to_tiles(chosen)
+    return made

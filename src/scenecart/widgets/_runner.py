@@ -1,0 +1,108 @@
+"""Work beside the kernel's own thread, so that sliders and cells answer while a search, an estimate or a download runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Job:
+    """One piece of work; ``cancelled`` is for it to look at."""
+
+    name: str
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Runner:
+    """Runs jobs, one at a time for each name: a newer job of a name makes the older one's result stale.
+
+    What a job gives is handed to ``done``, what it raises to ``failed``, both under one lock and never after ``close``. They run in
+    the job's thread, so that they also come where no event loop turns: they write traits, which is safe from any thread.
+    """
+
+    def __init__(self, workers: int = 4) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="scenecart-widget")
+        self._jobs: dict[str, Job] = {}
+        self._timers: dict[str, threading.Timer] = {}
+        self._closed = False
+        self.lock = threading.RLock()
+
+    def start(
+        self, name: str, work: Callable[[Job], Any], done: Callable[[Any], object], failed: Callable[[Exception], object]
+    ) -> Job:
+        """Run ``work`` now, in place of what runs under this name."""
+        with self.lock:
+            self.cancel(name)
+            job = self._jobs[name] = Job(name)
+            if not self._closed:
+                # an interpreter that is ending takes no more work
+                with contextlib.suppress(RuntimeError):
+                    self._pool.submit(self._run, job, work, done, failed)
+            return job
+
+    def later(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[Job], Any],
+        done: Callable[[Any], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Run ``work`` once nothing of this name has been asked for during some seconds."""
+        with self.lock:
+            self.cancel(name)
+            if self._closed:
+                return
+            timer = self._timers[name] = threading.Timer(seconds, self.start, (name, work, done, failed))
+            timer.daemon = True
+            timer.start()
+
+    def cancel(self, name: str) -> None:
+        """Let what runs under a name end without a result."""
+        with self.lock:
+            timer, job = self._timers.pop(name, None), self._jobs.pop(name, None)
+            if timer is not None:
+                timer.cancel()
+            if job is not None:
+                job.cancelled.set()
+
+    def is_busy(self, name: str) -> bool:
+        """Tell whether something runs, or is about to, under a name."""
+        with self.lock:
+            return name in self._jobs or name in self._timers
+
+    def close(self) -> None:
+        """End everything; threads end with what they are doing."""
+        with self.lock:
+            self._closed = True
+            for name in [*self._jobs, *self._timers]:
+                self.cancel(name)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(
+        self, job: Job, work: Callable[[Job], Any], done: Callable[[Any], object], failed: Callable[[Exception], object]
+    ) -> None:
+        try:
+            result = work(job)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must be shown where the analyst looks
+            self._end(job, failed, error)
+            return
+        try:
+            self._end(job, done, result)
+        except Exception as error:  # noqa: BLE001  # likewise
+            with self.lock:
+                failed(error)
+
+    def _end(self, job: Job, tell: Callable[[Any], object], what: Any) -> None:
+        with self.lock:
+            if self._closed or self._jobs.get(job.name) is not job:
+                return
+            del self._jobs[job.name]
+            tell(what)

@@ -1,0 +1,129 @@
+// A grid that holds only the rows in view; the kernel sorts, searches and sends them.
+const ROW = 28;
+
+function el(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function render({ model, el: root }) {
+  const css = el("style");
+  css.textContent = model.get("_style");
+  const header = el("div", { class: "head", role: "row" });
+  const space = el("div", { class: "space" });
+  const body = el("div", { class: "body", tabindex: "0", role: "rowgroup" }, space);
+  const grid = el("div", { class: "sc-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Captures" }, header, body);
+  const empty = el("div", { class: "empty" }, "No capture suits the filters.");
+  root.append(css, grid, empty);
+  let active = 0;
+  let asked = [-1, -1];
+  let timer = 0;
+
+  const wanted = () => {
+    const first = Math.max(0, Math.floor(body.scrollTop / ROW) - 10);
+    const size = Math.ceil(body.clientHeight / ROW) + 20;
+    return [first, size];
+  };
+  const ask = () => {
+    const [first, size] = wanted();
+    if (first === asked[0] && size === asked[1]) return;
+    asked = [first, size];
+    model.send({ kind: "window", start: first, size });
+  };
+  const widths = () => model.get("columns").map((column) => column.width).join(" ");
+
+  const drawHead = () => {
+    const [sorted, descending] = model.get("sort");
+    header.style.gridTemplateColumns = widths();
+    header.replaceChildren(
+      ...model.get("columns").map((column) => {
+        const order = column.name !== sorted ? "none" : descending ? "descending" : "ascending";
+        const mark = el("span", { class: "mark", "aria-hidden": "true" }, order === "none" ? "" : descending ? "▼" : "▲");
+        const sort = el("button", { type: "button", class: column.align, title: "Sort by " + column.title }, column.title, mark);
+        sort.addEventListener("click", () => model.send({ kind: "sort", column: column.name }));
+        return el("div", { role: "columnheader", "aria-sort": order }, sort);
+      })
+    );
+  };
+  const drawRows = () => {
+    const { start, rows } = model.get("view");
+    const columns = model.get("columns");
+    const count = model.get("count");
+    grid.setAttribute("aria-rowcount", count);
+    space.style.height = count * ROW + "px";
+    empty.hidden = count > 0;
+    body.hidden = count === 0;
+    active = Math.min(active, Math.max(0, count - 1));
+    space.replaceChildren(
+      ...rows.map(([cells, chosen], offset) => {
+        const number = start + offset;
+        const made = el("div", { class: "row", role: "row", "aria-rowindex": number + 1, "aria-selected": chosen ? "true" : "false" });
+        if (number === active) made.classList.add("active");
+        made.style.gridTemplateColumns = widths();
+        made.style.top = number * ROW + "px";
+        cells.forEach((value, place) => made.append(el("div", { role: "gridcell", class: columns[place].align, title: value }, value)));
+        made.addEventListener("click", (event) => {
+          active = number;
+          body.focus({ preventScroll: true });
+          model.send({ kind: "pick", row: number, how: event.shiftKey ? "span" : event.ctrlKey || event.metaKey ? "toggle" : "replace" });
+        });
+        return made;
+      })
+    );
+  };
+  const move = (to, span) => {
+    const count = model.get("count");
+    active = Math.max(0, Math.min(count - 1, to));
+    const top = active * ROW;
+    if (top < body.scrollTop) body.scrollTop = top;
+    else if (top + ROW > body.scrollTop + body.clientHeight) body.scrollTop = top + ROW - body.clientHeight;
+    drawRows();
+    ask();
+    if (span) model.send({ kind: "pick", row: active, how: "span" });
+  };
+  body.addEventListener("keydown", (event) => {
+    const page = Math.max(1, Math.floor(body.clientHeight / ROW) - 1);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -1e9, End: 1e9 };
+    if (event.key in steps) move(active + steps[event.key], event.shiftKey);
+    else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: active, how: event.key === " " ? "toggle" : "replace" });
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) model.send({ kind: "all" });
+    else if (event.key === "Escape") model.send({ kind: "none" });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  body.addEventListener("scroll", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, 30);
+  });
+  const reveal = () => {
+    const row = model.get("reveal");
+    if (row >= 0) {
+      active = row;
+      body.scrollTop = Math.max(0, row * ROW - body.clientHeight / 2);
+      ask();
+      drawRows();
+    }
+  };
+  const renew = () => {
+    asked = [-1, -1];
+    drawRows();
+  };
+  model.on("change:columns", drawHead);
+  model.on("change:sort", drawHead);
+  model.on("change:view", renew);
+  model.on("change:count", renew);
+  model.on("change:reveal", reveal);
+  drawHead();
+  drawRows();
+  const watcher = new ResizeObserver(() => ask());
+  watcher.observe(body);
+  return () => {
+    watcher.disconnect();
+    clearTimeout(timer);
+  };
+}
+
+export default { render };
