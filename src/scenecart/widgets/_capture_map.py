@@ -13,6 +13,7 @@ from scenecart._errors import ScenecartError
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
 from scenecart.widgets._map import FootprintMap
+from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Job, Runner
 from scenecart.widgets._state import CaptureState
 from scenecart.widgets._table import CaptureTable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _FIRST_BATCH = 500
 
 
-class CaptureMap(W.VBox):
+class CaptureMap(Panel):
     """Captures to filter and pick from: filter panel, map and table, linked.
 
     Parameters
@@ -78,14 +79,12 @@ class CaptureMap(W.VBox):
         foot = _look.box(self._copy, self._stop, self._words, kind="row", across=True)
         side = _look.box(self.filter_panel, kind="side")
         main = _look.box(self.map, self.table, foot, kind="main")
-        super().__init__([_look.box(side, main, kind="split", across=True)])
-        self.add_class("scenecart")
+        super().__init__(_look.box(side, main, kind="split", across=True))
         self._links = [
             t.link((self.state, "selection"), (self, "selection")),
             t.link((self.state, "filters"), (self, "filters")),
             t.link((self.state, "aoi"), (self, "aoi")),
         ]
-        self._made = True
 
     @classmethod
     def from_search(cls, client: Client, host: str, *, aoi: Any = None, basemap: Any = None, **criteria: Any) -> CaptureMap:
@@ -164,18 +163,11 @@ class CaptureMap(W.VBox):
         self._runner.cancel("search")
         self._arrived(len(self.state.captures))
 
-    def close(self) -> None:
-        """End what runs, and close every part."""
-        if not hasattr(self, "_made"):
-            super().close()
-            return
+    def end(self) -> None:
+        """End what runs, and unlink the state."""
         for link in self._links:
             link.unlink()
-        self._links = []
         self._runner.close()
-        for part in (self.filter_panel, self.map, self.table, self._copy, self._stop, self._words, *self.children):
-            part.close()
-        super().close()
 
     def _take(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
         with self._runner.lock:

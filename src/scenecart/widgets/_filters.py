@@ -8,6 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
 from scenecart.widgets import _look
+from scenecart.widgets._panel import Panel, parts_of
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_text
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _BARS = 40
 
 
-class CaptureFilters(W.VBox):
+class CaptureFilters(Panel):
     """Filters on captures: dates with a histogram, cloud, off-nadir, GSD, sun, price, collection, and the area covered.
 
     Parameters
@@ -51,14 +52,11 @@ class CaptureFilters(W.VBox):
         head = _look.box(self._count, self._reset, kind="row", across=True)
         head.layout.justify_content = "space-between"
         self._top = (_look.sheet(), head)
-        super().__init__(self._top)
-        for name in ("scenecart", "scenecart-panel"):
-            self.add_class(name)
-        self._watched = [(self._rebuild, "captures"), (self._rebuild, "aoi"), (self._show, "revision")]
-        for react, name in self._watched:
-            self.state.observe(react, name)
+        super().__init__(*self._top)
+        self.watch(self.state, self._rebuild, "captures")
+        self.watch(self.state, self._rebuild, "aoi")
+        self.watch(self.state, self._show, "revision")
         self._rebuild(None)
-        self._made = True
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -78,20 +76,9 @@ class CaptureFilters(W.VBox):
         """Take all filters off."""
         self.state.filters = {}
 
-    def close(self) -> None:
-        """Let go of the state, and close every part."""
-        if not hasattr(self, "_made"):
-            super().close()
-            return
-        for react, name in self._watched:
-            self.state.unobserve(react, name)
-        self._watched = []
-        for control in self._controls.values():
-            control.close()
+    def end(self) -> None:
+        """Let go of controls."""
         self._controls = {}
-        for part in (self._count, self._reset, *self._top):
-            part.close()
-        super().close()
 
     def _rebuild(self, _: Any) -> None:
         if self._facets != self.state.facets:
@@ -126,10 +113,10 @@ class _Control:
         self._showing = False
         self._head = W.HTML()
         self._bars = _histogram(state.values(facet.name), facet) if facet.kind == "dates" else None
-        self._picture = W.HTML()
+        self._picture = None if self._bars is None else W.HTML()
         self._input = _input(facet)
         self._input.observe(self._changed, "value")
-        parts = [self._head, *([self._picture] if self._bars is not None else []), self._input]
+        parts = [self._head, *([] if self._picture is None else [self._picture]), self._input]
         self.view = _look.box(*parts, kind="facet")
 
     def show(self, value: Any, state: CaptureState) -> None:
@@ -143,7 +130,7 @@ class _Control:
             shown = tuple(_day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
             words = f"{_ends(facet, shown)} · {state.count(facet):,}"
         self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
-        if self._bars is not None:
+        if self._bars is not None and self._picture is not None:
             self._picture.value = _look.text("widget_bars.html", bars=_lit(self._bars, facet, shown))
         self._showing = True
         try:
@@ -153,7 +140,7 @@ class _Control:
 
     def close(self) -> None:
         """Close every part."""
-        for part in (self._head, self._picture, self._input, self.view):
+        for part in (*parts_of(self.view), self.view):
             part.close()
 
     def _changed(self, change: Any) -> None:

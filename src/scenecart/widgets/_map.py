@@ -21,6 +21,7 @@ from scenecart._wire import clean_text
 from scenecart.widgets import _look
 from scenecart.widgets._ground import MOST_SHAPES, Ground
 from scenecart.widgets._keys import Keys
+from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState, day_text
 
@@ -36,7 +37,7 @@ _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 _LINE = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
 
 
-class FootprintMap(W.VBox):
+class FootprintMap(Panel):
     """Footprints on a map: coloured by a column, picked by clicking or drawing, in step with a table.
 
     A click selects the footprint under it and, where several overlap, offers the whole stack as a list; with Shift or Ctrl it
@@ -86,20 +87,13 @@ class FootprintMap(W.VBox):
         self._hovered: int | None = None
         self._make_map(basemap)
         self._make_controls()
-        super().__init__([_look.sheet(), self._tools, self._held, self.map, self._card, self._stack, self._status])
-        for name in ("scenecart", "scenecart-panel"):
-            self.add_class(name)
-        self._watched = [
-            (self._new_captures, "captures"),
-            (self._look_again, "revision"),
-            (self._show_chosen, "selection"),
-            (self._show_area, "aoi"),
-        ]
-        for react, name in self._watched:
-            self.state.observe(react, name)
+        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._card, self._stack, self._status)
+        self.watch(self.state, self._new_captures, "captures")
+        self.watch(self.state, self._look_again, "revision")
+        self.watch(self.state, self._show_chosen, "selection")
+        self.watch(self.state, self._show_area, "aoi")
         self._show_area(None)
         self._new_captures(None)
-        self._made = True
 
     def click(self, longitude: float, latitude: float, how: str = "replace") -> None:
         """Do what a click on the map does: select the footprint under a point, and offer all of them where they overlap."""
@@ -156,22 +150,12 @@ class FootprintMap(W.VBox):
         """Put a text on the clipboard, where the browser allows it."""
         self._held.copy(text)
 
-    def close(self) -> None:
-        """Let go of the state, and close every layer, control and part."""
-        if not hasattr(self, "_made"):
-            super().close()
-            return
-        for react, name in self._watched:
-            self.state.unobserve(react, name)
-        self._watched = []
+    def end(self) -> None:
+        """End what runs."""
         if self._own_runner:
             self._runner.close()
-        self._drop_overlays()
-        layers, controls = list(self.map.layers), list(self.map.controls)
-        self.map.layers, self.map.controls = (), ()
-        for part in (*layers, *controls, self._legend, *self._closed_with, self.map, *self.children):
-            part.close()
-        super().close()
+        else:
+            self._runner.cancel(f"view-{id(self)}")
 
     def _make_map(self, basemap: Any) -> None:
         tiles = _tiles(basemap)
@@ -249,7 +233,6 @@ class FootprintMap(W.VBox):
         self._stack.observe(self._from_stack, "value")
         self._status = W.HTML()
         self._tools = _look.box(self._colour, self._purpose, *buttons, self._file, kind="row", across=True)
-        self._closed_with = [self._colour, self._purpose, *buttons, self._file, self._tools]
 
     def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
         """Show what fails where the analyst looks."""

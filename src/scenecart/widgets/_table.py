@@ -13,6 +13,7 @@ import traitlets as t
 
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
+from scenecart.widgets._panel import Panel
 from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class _Grid(anywidget.AnyWidget):
     reveal = t.Int(-1).tag(sync=True)
 
 
-class CaptureTable(W.VBox):
+class CaptureTable(Panel):
     """Captures as a table that sorts, searches and selects, in step with the map, by mouse or keyboard.
 
     Arrow keys move, space selects, shift extends, Ctrl+A selects all that suit, Escape none.
@@ -77,14 +78,11 @@ class CaptureTable(W.VBox):
         self._anchor = 0
         head = _look.box(self._search, self._words, kind="row", across=True)
         head.layout.justify_content = "space-between"
-        super().__init__([_look.sheet(), head, self._grid])
-        for name in ("scenecart", "scenecart-panel"):
-            self.add_class(name)
-        self._watched = [(self._renewed, "captures"), (self._order_again, "revision"), (self._chosen, "selection")]
-        for react, name in self._watched:
-            self.state.observe(react, name)
+        super().__init__(_look.sheet(), head, self._grid)
+        self.watch(self.state, self._renewed, "captures")
+        self.watch(self.state, self._order_again, "revision")
+        self.watch(self.state, self._chosen, "selection")
         self._renewed(None)
-        self._made = True
 
     @property
     def search(self) -> str:
@@ -111,18 +109,6 @@ class CaptureTable(W.VBox):
     def shown(self) -> Any:
         """The rows of the table in their order, as a GeoDataFrame."""
         return self.state.captures.iloc[self._order]
-
-    def close(self) -> None:
-        """Let go of the state, and close every part."""
-        if not hasattr(self, "_made"):
-            super().close()
-            return
-        for react, name in self._watched:
-            self.state.unobserve(react, name)
-        self._watched = []
-        for part in (self._grid, self._search, self._words, *self.children):
-            part.close()
-        super().close()
 
     def _renewed(self, _: Any) -> None:
         captures = self.state.captures

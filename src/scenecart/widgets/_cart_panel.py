@@ -1,0 +1,320 @@
+"""The cart: what is in it, what it costs, and the one button that spends, in two steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import pandas as pd
+import traitlets as t
+
+from scenecart._area import as_area
+from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
+from scenecart._wire import clean_text
+from scenecart.widgets import _look
+from scenecart.widgets._map import describe
+from scenecart.widgets._panel import Panel
+from scenecart.widgets._runner import Runner
+from scenecart.widgets._state import CaptureState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scenecart._cart import Cart
+    from scenecart._client import Client
+    from scenecart._estimate import Estimate
+    from scenecart._orders import Order
+
+_SETTLE_SECONDS = 0.6
+_SHOWN = 200
+
+
+class CartPanel(Panel):
+    """A cart to price and place: captures, the service's price beside them, and a purchase in two steps.
+
+    The price is asked for once the cart has settled, and kept for every cart that was priced already, so that clicking around
+    asks nothing twice. Buying shows the exact total once more and buys nothing dearer than that.
+
+    Parameters
+    ----------
+    client
+        The connection to price and place with.
+    captures
+        What is in the cart at first: rows of a search result, or None.
+    aoi
+        What they are clipped to, in any form ``search`` takes; None buys whole footprints.
+    picker
+        A :class:`CaptureMap` or its state: its selection can be put into the cart, and its area is the cart's.
+    project
+        Where imagery is delivered. Default: the client's.
+
+    Attributes
+    ----------
+    captures : geopandas.GeoDataFrame
+        What is in the cart; can be set.
+    estimate : Estimate or None
+        The newest price, None while there is none.
+    order : Order or None
+        What was bought last.
+    """
+
+    captures = t.Any()
+    aoi = t.Any(None, allow_none=True)
+    estimate = t.Any(None, allow_none=True)
+    order = t.Any(None, allow_none=True)
+
+    def __init__(
+        self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
+    ) -> None:
+        self._client = client
+        self._runner = Runner(2)
+        self._priced: dict[str, Estimate] = {}
+        self._pending: Callable[[], Order] | None = None
+        self.state: CaptureState | None = picker if picker is None or isinstance(picker, CaptureState) else picker.state
+        self._make_parts(project if project is not None else client.project)
+        super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, self._ask, self._said)
+        self.add_class("scenecart-card")
+        if self.state is not None:
+            self.watch(self.state, lambda change: setattr(self, "aoi", change["new"]), "aoi")
+            self.watch(self.state, self._show_picked, "selection")
+            aoi = self.state.aoi if aoi is None else aoi
+        self.observe(self._changed, ["captures", "aoi"])
+        self.observe(self._show_price, "estimate")
+        self.aoi = aoi
+        self.captures = _nothing() if captures is None else captures
+        self._show_picked(None)
+        self._show_price(None)
+
+    @t.validate("aoi")
+    def _check_aoi(self, proposal: dict[str, Any]) -> Any:
+        value = proposal["value"]
+        return None if value is None else as_area(value)
+
+    @property
+    def cart(self) -> Cart:
+        """What would be priced and bought.
+
+        Raises
+        ------
+        InvalidCart
+            If it is empty, or a capture cannot be ordered.
+        """
+        return self._client.cart(self.captures, aoi=self.aoi, split_by_date=bool(self._by_date.value))
+
+    @property
+    def project(self) -> str:
+        """Where imagery is delivered."""
+        return str(self._project.value).strip()
+
+    def add(self, captures: gpd.GeoDataFrame) -> None:
+        """Put captures into the cart; one that is in it already stays once."""
+        known = set(map(tuple, _keys(self.captures)))
+        fresh = [key not in known for key in map(tuple, _keys(captures))]
+        if any(fresh):
+            parts = [part for part in (self.captures, captures[fresh]) if len(part)]
+            self.captures = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=4326)
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take captures out of the cart, by id."""
+        self.captures = self.captures[~self.captures["id"].isin(list(ids))].reset_index(drop=True)
+
+    def buy(self) -> None:
+        """Do what confirming does: place what is priced, at exactly that price. This spends money."""
+        estimate, project = self.estimate, self.project or None
+        if estimate is None:
+            self._say_failure(InvalidCart("There is no price to buy at yet."))
+            return
+        license_type = str(self._license.value).strip() or "standard"
+        self._place(lambda: estimate.place(project=project, license_type=license_type, max_credits=estimate.total_credits))
+
+    def retry(self) -> None:
+        """Do what "Try again" does after a payment error: place with the same key."""
+        if self._pending is not None:
+            self._place(self._pending)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a price or a purchase is under way."""
+        return self._runner.is_busy("estimate") or self._runner.is_busy("place")
+
+    def end(self) -> None:
+        """End what runs; a purchase under way is settled by the journal."""
+        self._runner.close()
+
+    def _make_parts(self, project: str | None) -> None:
+        self._title = W.HTML()
+        self._take = _look.button("Add selection", "Put the selected captures into the cart", icon="plus")
+        self._take.on_click(self._safely(lambda _: self.add(self.state.selected) if self.state is not None else None))
+        self._take.layout.display = "none" if self.state is None else ""
+        self._head = _look.box(self._title, self._take, kind="row", across=True)
+        self._head.layout.justify_content = "space-between"
+        self._rows = W.HTML()
+        self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(320px, 60%)"))
+        self._pick.tooltip = "A capture of the cart"
+        drop = _look.button("Remove", "Take this capture out of the cart", icon="times")
+        drop.on_click(self._safely(lambda _: self.remove([self._pick.value]) if self._pick.value is not None else None))
+        self._unpriced = _look.button("Drop what has no price", "Take out the captures that cannot be priced", kind="warning")
+        self._unpriced.on_click(self._safely(lambda _: self._drop_unpriced()))
+        self._edit = _look.box(self._pick, drop, self._unpriced, kind="row", across=True)
+        self._by_date = W.Checkbox(description="Price each date for itself", indent=False, layout=W.Layout(width="auto"))
+        self._by_date.observe(self._changed, "value")
+        style = {"description_width": "56px"}
+        self._project = W.Text(value=project or "", description="Project", style=style, layout=W.Layout(width="340px"))
+        self._license = W.Text(value="standard", description="Licence", style=style, layout=W.Layout(width="180px"))
+        self._report = W.Text(value="quote.html", description="Report", style=style, layout=W.Layout(width="240px"))
+        self._report.tooltip = "File to write the priced report to"
+        write = _look.button("Write", "Write the priced report", icon="file-text")
+        write.on_click(self._safely(lambda _: self._write_report()))
+        self._options = _look.box(
+            _look.box(self._by_date, self._license, self._project, kind="row", across=True),
+            _look.box(self._report, write, kind="row", across=True),
+        )
+        self._price = W.HTML()
+        self._order_button = _look.button("Order…", "Show the exact total and ask once more", kind="primary")
+        self._order_button.on_click(lambda _: self._confirm(asked=True))
+        self._question = W.HTML()
+        self._yes = _look.button("", "Buy now; this spends money", kind="danger")
+        self._yes.on_click(self._safely(lambda _: self.buy()))
+        no = _look.button("Not now", "Buy nothing")
+        no.on_click(lambda _: self._confirm(asked=False))
+        self._sure = _look.box(self._question, _look.box(self._yes, no, kind="row", across=True), kind="card")
+        self._again = _look.button("Try again", "Place again with the same key; nothing is bought twice", kind="primary")
+        self._again.on_click(self._safely(lambda _: self.retry()))
+        self._ask = _look.box(self._order_button, self._sure)
+        self._words = W.HTML()
+        self._said = _look.box(self._words, self._again)
+        self._confirm(asked=False)
+        self._again.layout.display = "none"
+
+    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
+        def tried(what: Any) -> None:
+            try:
+                act(what)
+            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
+                self._say_failure(error)
+
+        return tried
+
+    def _changed(self, _: Any) -> None:
+        """Take the old price away at once, and ask for a new one when the cart has settled."""
+        self._confirm(asked=False)
+        self._show_rows()
+        try:
+            cart = self.cart if len(self.captures) else None
+        except InvalidCart as error:
+            self._runner.cancel("estimate")
+            self.estimate = None
+            self._say_failure(error)
+            return
+        self._words.value = ""
+        self._again.layout.display = "none"
+        known = None if cart is None else self._priced.get(cart.fingerprint)
+        if cart is None or known is not None:
+            self._runner.cancel("estimate")
+            self.estimate = known
+            return
+        self.estimate = None
+        self._price.value = _look.message("Asking for the price…", kind="busy")
+        self._runner.later("estimate", _SETTLE_SECONDS, lambda _: cart.estimate(), self._got_price, self._say_failure)
+
+    def _got_price(self, estimate: Estimate) -> None:
+        self._priced[estimate.cart.fingerprint] = estimate
+        self.estimate = estimate
+
+    def _show_picked(self, _: Any) -> None:
+        count = 0 if self.state is None else len(self.state.selection)
+        self._take.description = f"Add selection ({count:,})" if count else "Add selection"
+        self._take.disabled = not count
+
+    def _show_rows(self) -> None:
+        count = len(self.captures)
+        words = "The cart is empty" if not count else f"{count:,} capture{'' if count == 1 else 's'} in the cart"
+        area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
+        self._title.value = _look.text("widget_title.html", title=words, rest=area if count else "")
+        refused = {} if self.estimate is None else dict(self.estimate.refused)
+        rows = [describe(row) for _, row in self.captures.head(_SHOWN).iterrows()]
+        self._rows.value = _look.text("widget_cart.html", rows=rows, refused=refused, rest=max(0, count - _SHOWN)) if count else ""
+        ids = [str(name) for name in self.captures["id"].head(_SHOWN)]
+        self._pick.options = [(clean_text(name, 80), name) for name in dict.fromkeys(ids)]
+        self._edit.layout.display = "" if count else "none"
+        self._unpriced.layout.display = "" if refused and len(refused) < count else "none"
+
+    def _show_price(self, _: Any) -> None:
+        estimate = self.estimate
+        self._show_rows()
+        self._price.value = "" if estimate is None else estimate._repr_html_()  # what a notebook shows of it
+        self._order_button.disabled = estimate is None or not estimate.is_complete
+        self._confirm(asked=False)
+
+    def _drop_unpriced(self) -> None:
+        if self.estimate is not None:
+            self.remove([name for name, _ in self.estimate.refused])
+
+    def _write_report(self) -> None:
+        if self.estimate is None:
+            raise InvalidCart("There is no price to report yet.")
+        path = self.estimate.to_report(Path(str(self._report.value)).expanduser())
+        self._words.value = _look.message(f"Written to {path}", kind="good")
+
+    def _confirm(self, *, asked: bool) -> None:
+        estimate = self.estimate
+        asked = asked and estimate is not None
+        if asked:
+            total = f"{estimate.total_credits:,} credits"
+            self._question.value = _look.text(
+                "widget_confirm.html",
+                captures=len(estimate.cart),
+                total_credits=estimate.total_credits,
+                total_aud=estimate.total_aud,
+                project=self.project,
+                balance=estimate.balance_credits,
+            )
+            self._yes.description = f"Buy for {total}"
+        self._sure.layout.display = "" if asked else "none"
+        self._order_button.layout.display = "none" if asked or estimate is None else ""
+
+    def _place(self, purchase: Callable[[], Order]) -> None:
+        if self._runner.is_busy("place"):
+            return
+        self._confirm(asked=False)
+        self._order_button.disabled = True
+        self._again.layout.display = "none"
+        self._words.value = _look.message("Placing the order…", kind="busy")
+        self._runner.start("place", lambda _: purchase(), self._bought, self._not_bought)
+
+    def _bought(self, order: Order) -> None:
+        self._pending = None
+        self._words.value = _look.text("widget_bought.html", id=clean_text(order.id, 80), note=order.note)
+        self.order = order
+        self._order_button.disabled = False
+
+    def _not_bought(self, error: Exception) -> None:
+        self._order_button.disabled = False
+        self._say_failure(error)
+        if isinstance(error, PriceChanged):
+            self._got_price(error.estimate)
+            self._say_failure(error)
+        elif isinstance(error, PaymentRequired | PlacementUnknown):
+            self._pending = error.retry
+            self._again.layout.display = ""
+            if isinstance(error, AuthenticationRequired):
+                self._words.value = _look.text("widget_secure.html", url=error.challenge_url)
+                self._again.description = "I have confirmed it: place the order"
+            else:
+                self._again.description = "Try again"
+
+    def _say_failure(self, error: BaseException) -> None:
+        if self._price.value and self.estimate is None:
+            self._price.value = ""
+        self._words.value = _look.failure(error)
+
+
+def _nothing() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"id": pd.Series(dtype=str)}, geometry=gpd.GeoSeries([], crs=4326))
+
+
+def _keys(captures: gpd.GeoDataFrame) -> Any:
+    named = [name for name in ("host", "collection", "id") if name in captures.columns]
+    return captures[named].astype(str).to_numpy().tolist()

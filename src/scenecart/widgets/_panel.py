@@ -1,0 +1,65 @@
+"""What every widget of ours is: a box that closes everything it is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import traitlets as t
+
+
+class Panel(W.VBox):
+    """A box of parts; closing it closes every part, layer, layout and style, and lets go of what it watched."""
+
+    def __init__(self, *parts: W.Widget) -> None:
+        self._watching: list[tuple[t.HasTraits, Callable[[Any], None], str]] = []
+        self._over = False
+        super().__init__(list(parts))
+        for name in ("scenecart", "scenecart-panel"):
+            self.add_class(name)
+
+    def watch(self, thing: t.HasTraits, react: Callable[[Any], None], name: str) -> None:
+        """React to a trait until the panel is closed."""
+        thing.observe(react, name)
+        self._watching.append((thing, react, name))
+
+    def end(self) -> None:
+        """Let go of what is not a part: threads, links."""
+
+    def close(self) -> None:
+        """Close the panel and everything in it; what runs for it ends."""
+        if getattr(self, "_over", True):
+            super().close()
+            return
+        self._over = True
+        for thing, react, name in self._watching:
+            thing.unobserve(react, name)
+        self._watching = []
+        self.end()
+        for part in parts_of(self):
+            part.close()
+        super().close()
+
+
+def parts_of(whole: W.Widget) -> list[W.Widget]:
+    """Return every widget that another is made of, layouts, styles, layers and controls included."""
+    found: dict[int, W.Widget] = {}
+    waiting = [whole]
+    while waiting:
+        for part in _near(waiting.pop()):
+            if id(part) not in found and part is not whole:
+                found[id(part)] = part
+                waiting.append(part)
+    return list(found.values())
+
+
+def _near(widget: W.Widget) -> Iterator[W.Widget]:
+    for name in widget.keys:
+        value = getattr(widget, name, None)
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, W.Widget):
+                yield one
