@@ -56,6 +56,13 @@ class Client:
         Timeouts and rates, and the rule for trying again.
     price_seconds
         How old an estimate may be, in seconds, before placing asks for the price once more. Default 300.
+
+    Attributes
+    ----------
+    hosts : dict of str to list of str
+        Catalog hosts that widgets offer, with their collections; the sandbox's are known, others can be set.
+    project : str or None
+        Where imagery is delivered unless ``place`` says otherwise.
     """
 
     def __init__(  # everything a test may want to put in its place
@@ -77,6 +84,7 @@ class Client:
         self.project = project if project is not None else credentials.project
         self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
         self._wall = wall
+        self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         self._orders = OrderDesk(self._session, deliveries=deliveries, clock=clock, sleep=sleep)
         self._placing = PlacingDesk(

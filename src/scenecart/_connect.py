@@ -106,7 +106,9 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
         environ={},
     )
     # its orders end with the process, so what is known of them does not go into the user's own journal
-    return Client(credentials, home=home or box.data / "client", **options)
+    client = Client(credentials, home=home or box.data / "client", **options)
+    client.hosts = dict(box.hosts)
+    return client
 
 
 connect.__module__ = "scenecart"

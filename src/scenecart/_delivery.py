@@ -142,7 +142,7 @@ class DeliveryDesk:
         directory: str | os.PathLike[str],
         *,
         assets: Iterable[str] | None,
-        progress: bool,
+        progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
         """Fetch an order's files; see ``Order.download``."""
@@ -155,6 +155,8 @@ class DeliveryDesk:
         known = all(file.size is not None for file in wanted)
         total = float(sum(file.size or 0 for file in wanted)) if known else None
         folder.mkdir(parents=True, exist_ok=True)
+        if callable(progress):
+            return self._fetch_all(wanted, workers, _shares(total, progress))
         if not progress:
             return self._fetch_all(wanted, workers, lambda _: None)
         with bar(f"Downloading {len(wanted)} {'file' if len(wanted) == 1 else 'files'}", total=total, unit="bytes") as shown:
@@ -261,6 +263,18 @@ class DeliveryDesk:
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
+
+
+def _shares(total: float | None, tell: Callable[[float], object]) -> Callable[[int], None]:
+    """Return what counts bytes of all files and tells the share of them."""
+    lock, counted = threading.Lock(), [0]
+
+    def count(more: int) -> None:
+        with lock:
+            counted[0] += more
+            tell(min(1.0, counted[0] / total) if total else 0.0)
+
+    return count
 
 
 def _verified(wanted: list[Wanted]) -> str:

@@ -23,7 +23,7 @@ from scenecart._tables import moment
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -65,7 +65,7 @@ class Deliveries(Protocol):
         directory: str | os.PathLike[str],
         *,
         assets: Iterable[str] | None,
-        progress: bool,
+        progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
         """Fetch the delivered files."""
@@ -347,7 +347,7 @@ class Order:
         directory: str | os.PathLike[str],
         assets: Iterable[str] | None = None,
         *,
-        progress: bool = True,
+        progress: bool | Callable[[float], object] = True,
         workers: int = 4,
     ) -> list[Path]:
         """Fetch the delivered files, each verified before it stands under its name.
@@ -359,7 +359,7 @@ class Order:
         assets
             Which assets of each item, by key; None fetches all.
         progress
-            Show a bar.
+            True shows a bar; a callable is given the share that is there, from 0 to 1, from the threads that fetch.
         workers
             How many files at once.
 
@@ -462,10 +462,7 @@ def wait_all(
     followed = list(orders)
     if not followed:
         return followed
-    desks = {id(order._desk): order._desk for order in followed}  # noqa: SLF001  # orders are this file's own
-    if len(desks) != 1:
-        raise InvalidRequest("These orders are of several clients.", hint="Wait for each client's orders by themselves.")
-    (desk,) = desks.values()
+    desk = _desk_of(followed)
 
     def ended() -> int:
         return sum(order.is_finished for order in followed)
@@ -500,13 +497,35 @@ def wait_all(
     return followed
 
 
+def look_at(orders: Iterable[Order]) -> None:
+    """Have orders of one client that are not finished take up their newest states: one question for all of them."""
+    waiting = [order for order in orders if not order.is_finished]
+    if waiting:
+        _desk_of(waiting).states(waiting)
+
+
+def pauses(poll: float | None) -> Iterator[float]:
+    """Give the seconds between looks: what was asked for, or ever longer ones that keep out of step."""
+    least, most = _POLL_SECONDS
+    pause = least if poll is None else max(0.05, poll)
+    while True:
+        yield pause
+        if poll is None:
+            pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
+
+
+def _desk_of(orders: list[Order]) -> OrderDesk:
+    desks = {id(order._desk): order._desk for order in orders}  # noqa: SLF001  # orders are this file's own
+    if len(desks) != 1:
+        raise InvalidRequest("These orders are of several clients.", hint="Follow each client's orders by themselves.")
+    return next(iter(desks.values()))
+
+
 def _look_until(desk: OrderDesk, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
     """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again."""
     deadline = None if timeout is None else desk.clock() + timeout
-    least, most = _POLL_SECONDS
-    pause = least if poll is None else max(0.05, poll)
     failures = 0
-    while True:
+    for pause in pauses(poll):
         asked = pause
         try:
             if look():
@@ -521,8 +540,7 @@ def _look_until(desk: OrderDesk, look: Callable[[], bool], timeout: float | None
         if deadline is not None and desk.clock() >= deadline:
             return False
         desk.sleep(asked if deadline is None else min(asked, max(0.0, deadline - desk.clock())))
-        if poll is None:
-            pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
+    return False
 
 
 def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:

@@ -87,6 +87,10 @@ class CartPanel(Panel):
         self._show_picked(None)
         self._show_price(None)
 
+    @t.default("captures")
+    def _empty(self) -> gpd.GeoDataFrame:
+        return _nothing()
+
     @t.validate("aoi")
     def _check_aoi(self, proposal: dict[str, Any]) -> Any:
         value = proposal["value"]

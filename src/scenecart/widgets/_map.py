@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,10 @@ from scenecart.widgets._state import CaptureState, day_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"
 _SETTLE_SECONDS = 0.08
+_WIDTH, _HEIGHT, _TILE = 800.0, 420.0, 256.0
+_MOST_PIXELS = 20_000
 _MOST_CHOSEN = 500
 _MOST_STACKED = 30
 _MOST_OVERLAYS = 12
@@ -122,8 +126,8 @@ class FootprintMap(Panel):
         else:
             bounds = self._ground.bounds_of(np.flatnonzero(self.state.keep))
         if bounds is not None:
-            west, south, east, north = bounds
-            self.map.fit_bounds([[max(-85.0, south), west], [min(85.0, north), east]])
+            middle, zoom = fitting(bounds, *self._size())
+            self.map.center, self.map.zoom = middle, zoom
 
     def show_quicklooks(self, _: Any = None) -> None:
         """Lay the quicklooks of the selected captures over the map, or take them off where they lie."""
@@ -175,14 +179,15 @@ class FootprintMap(Panel):
         )
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
+        middle, zoom = fitting(bounds, _WIDTH, _HEIGHT)
         self.map = leaflet.Map(
-            center=((bounds[1] + bounds[3]) / 2, (bounds[0] + bounds[2]) / 2),
-            zoom=_zoom_of(bounds),
+            center=middle,
+            zoom=zoom,
             layers=(land, *([tiles] if tiles is not None else []), self._density, self._base, self._area, self._chosen),
             prefer_canvas=True,
             scroll_wheel_zoom=True,
             attribution_control=tiles is not None,
-            layout=W.Layout(height="420px", width="100%"),
+            layout=W.Layout(height=f"{_HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
         self._pen = leaflet.DrawControl(
@@ -222,9 +227,7 @@ class FootprintMap(Panel):
             one = _look.button(words, tooltip, icon=icon)
             one.on_click(self._safely(act))
             buttons.append(one)
-        self._file = W.FileUpload(
-            accept=".geojson,.json,.gpkg,.zip,.kml,.parquet", description="Area file", layout=W.Layout(width="auto")
-        )
+        self._file = W.FileUpload(accept=AREA_FILES, description="Area file", layout=W.Layout(width="auto"))
         self._file.tooltip = "Load the area of interest from a file"
         self._file.observe(self._safely(self._uploaded), "value")
         self._card = W.HTML()
@@ -269,7 +272,7 @@ class FootprintMap(Panel):
         view = self._view()
         found = self._ground.in_view(view, self.state.keep)
         count = sum(len(parts) for _, parts in found)
-        pixel = (view[2] - view[0]) / max(200, self._width())
+        pixel = self._pixel(view)
         if count > MOST_SHAPES:
             cells = self._ground.density(view, found)
             words = f"{count:,} footprints in view, shown as density. Zoom in or filter to see them."
@@ -300,8 +303,13 @@ class FootprintMap(Panel):
         bounds = self._ground.bounds
         return bounds if bounds is not None else (-180.0, -90.0, 180.0, 90.0)
 
-    def _width(self) -> float:
-        return float(self.map.right - self.map.left) or 800.0
+    def _size(self) -> tuple[float, float]:
+        """Return the map's width and height in pixels, which only a browser knows."""
+        wide, high = self.map.right - self.map.left, self.map.bottom - self.map.top
+        return (wide, high) if 0 < wide < _MOST_PIXELS and 0 < high < _MOST_PIXELS else (_WIDTH, _HEIGHT)
+
+    def _pixel(self, view: tuple[float, float, float, float]) -> float:
+        return (view[2] - view[0]) / self._size()[0]
 
     def _paint(self) -> tuple[Any, str]:
         """Return each row's colour, and the legend."""
@@ -329,9 +337,7 @@ class FootprintMap(Panel):
         keep[positions[:_MOST_CHOSEN]] = True
         view = self._view()
         features = [
-            one
-            for turn, parts in self._ground.in_view(view, keep)
-            for one in self._ground.features(turn, parts, (view[2] - view[0]) / max(200, self._width()))
+            one for turn, parts in self._ground.in_view(view, keep) for one in self._ground.features(turn, parts, self._pixel(view))
         ]
         data = {"type": "FeatureCollection", "features": features}
         if self._chosen.data != data:
@@ -505,9 +511,20 @@ def _density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) 
     return _look.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
 
 
-def _zoom_of(bounds: tuple[float, float, float, float]) -> float:
-    span = max(bounds[2] - bounds[0], 2 * (bounds[3] - bounds[1]), 1e-3)
-    return float(min(15, max(1, int(np.log2(360 * 2.2 / span)))))
+def fitting(bounds: tuple[float, float, float, float], width: float, height: float) -> tuple[tuple[float, float], float]:
+    """Return the middle (latitude, longitude) and the zoom at which bounds fill a map of so many pixels, with some room.
+
+    Examples
+    --------
+    >>> fitting((-180, -85, 180, 85), 600, 600)
+    ((0.0, 0.0), 1.0)
+    """
+    west, south, east, north = bounds
+    low, high = (math.asinh(math.tan(math.radians(max(-85.0, min(85.0, end))))) for end in (south, north))
+    wide, tall = max(east - west, 1e-4) / 360, max(high - low, 1e-6) / (2 * math.pi)
+    zoom = math.floor(math.log2(min(0.9 * width / wide, 0.9 * height / tall) / _TILE))
+    latitude = math.degrees(math.atan(math.sinh((low + high) / 2)))
+    return (latitude, (west + east) / 2), float(max(1, min(16, zoom)))
 
 
 def _tiles(wanted: Any) -> leaflet.TileLayer | None:

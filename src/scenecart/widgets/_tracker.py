@@ -1,0 +1,282 @@
+"""Orders under way: their states, their money, what they deliver, and the two things one can do about them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import traitlets as t
+
+from scenecart._delivery import safe_name
+from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
+from scenecart._orders import Order, look_at, pauses
+from scenecart._wire import clean_text
+from scenecart.widgets import _look
+from scenecart.widgets._map import FootprintMap
+from scenecart.widgets._panel import Panel
+from scenecart.widgets._runner import Job, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scenecart._client import Client
+
+
+_MOST_ORDERS = 100
+_MOST_FAILURES = 8
+_BAR_SECONDS = 0.1
+
+
+class OrderTracker(Panel):
+    """Follows one order, many, or all that are open, with one question to the service a round.
+
+    It can be closed, and the kernel restarted, without harm: ``OrderTracker(client)`` shows everything that is open again.
+
+    Parameters
+    ----------
+    orders
+        An order, several of one client, or a client, whose open orders are shown.
+    directory
+        Where deliveries are downloaded to. Default: ``delivered`` in the working directory.
+    basemap
+        For the maps of what was delivered; see :class:`FootprintMap`.
+    poll
+        Seconds between two looks. Default: from a quarter of a second, growing to 15.
+
+    Attributes
+    ----------
+    orders : tuple of Order
+        What is followed.
+    finished : int
+        How many have ended.
+    """
+
+    orders = t.Tuple()
+    finished = t.Int(0)
+
+    def __init__(
+        self,
+        orders: Order | Iterable[Order] | Client,
+        *,
+        directory: Any = "delivered",
+        basemap: Any = None,
+        poll: float | None = None,
+    ) -> None:
+        self._directory, self._basemap, self._poll = Path(directory), basemap, poll
+        self._runner = Runner(3)
+        self._cards: dict[str, _Card] = {}
+        self._title = W.HTML()
+        self._words = W.HTML()
+        self._list = _look.box()
+        super().__init__(_look.sheet(), self._title, self._words, self._list)
+        if isinstance(orders, Order):
+            self.follow([orders])
+        elif hasattr(orders, "order"):
+            client: Any = orders
+            self._words.value = _look.message("Looking for open orders…", kind="busy")
+            self._runner.start("open", lambda _: _open_orders(client), self._found, self._failed)
+        else:
+            self.follow(orders)
+
+    def follow(self, orders: Iterable[Order]) -> None:
+        """Follow more orders."""
+        known = {order.id for order in self.orders}
+        fresh = [order for order in orders if order.id not in known]
+        if fresh:
+            self.orders = (*fresh, *self.orders)
+            for order in fresh:
+                self._cards[order.id] = _Card(order, self._runner, self._directory, self._basemap)
+            self._list.children = tuple(self._cards[order.id].view for order in self.orders)
+        self._show()
+        if any(not order.is_finished for order in self.orders):
+            self._runner.start("follow", self._look, lambda _: self._show(), self._failed)
+
+    def cancel(self, order_id: str) -> None:
+        """Do what confirming a cancellation does."""
+        self._cards[order_id].cancel()
+
+    def download(self, order_id: str) -> None:
+        """Do what "Download" does: fetch the delivered files, verified, in the background."""
+        self._cards[order_id].download()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it still follows, fetches or cancels something."""
+        deeds = (f"{deed}-{name}" for name in self._cards for deed in _DEEDS)
+        return any(self._runner.is_busy(name) for name in ("open", "follow", *deeds))
+
+    def end(self) -> None:
+        """End what runs; orders go on without."""
+        self._runner.close()
+        self._cards = {}
+
+    def _look(self, job: Job) -> None:
+        """Look until everything has ended, or the panel is closed."""
+        failures = 0
+        for pause in pauses(self._poll):
+            try:
+                look_at(self.orders)
+                failures = 0
+            except (ConnectionFailed, RateLimited, ServiceError):
+                failures += 1
+                if failures >= _MOST_FAILURES:
+                    raise
+            with self._runner.lock:
+                if job.cancelled.is_set():
+                    return
+                self._show()
+            if all(order.is_finished for order in self.orders) or job.cancelled.wait(pause):
+                return
+
+    def _found(self, orders: list[Order]) -> None:
+        self._words.value = "" if orders else _look.message("No order is open.")
+        self.follow(orders)
+
+    def _failed(self, error: Exception) -> None:
+        again = _look.message("The orders go on; run the cell to follow them again.")
+        self._words.value = _look.failure(error) + again
+
+    def _show(self) -> None:
+        self.finished = sum(order.is_finished for order in self.orders)
+        for card in self._cards.values():
+            card.show()
+        if self.orders:
+            count = len(self.orders)
+            words = f"{count:,} order{'' if count == 1 else 's'}"
+            open_ = count - self.finished
+            self._title.value = _look.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
+
+
+_DEEDS = ("cancel", "download", "items")
+
+
+class _Card:
+    """One order."""
+
+    def __init__(self, order: Order, runner: Runner, directory: Path, basemap: Any) -> None:
+        self.order = order
+        self._runner, self._directory, self._basemap = runner, directory, basemap
+        self._seen: tuple[Any, ...] = ()
+        self._told = 0.0
+        self._head = W.HTML()
+        self._words = W.HTML()
+        self._bar = W.FloatProgress(min=0, max=1, layout=W.Layout(width="100%", height="8px", display="none"))
+        self._bar.style.bar_color = "#2a7f62"
+        self._map = _look.box()
+        self._cancel = _look.button("Cancel…", "Ask the service to cancel this order")
+        self._cancel.on_click(lambda _: self._confirm(asked=True))
+        self._fetch = _look.button("Download", f"Fetch the files to {directory}, verified", kind="primary", icon="download")
+        self._fetch.on_click(lambda _: self.download())
+        self._items = _look.button("Show on map", "Show what was delivered on a map", icon="map")
+        self._items.on_click(lambda _: self.show_items())
+        yes = _look.button("Cancel the order", "Cancel it now", kind="warning")
+        yes.on_click(lambda _: self.cancel())
+        no = _look.button("Keep it", "Do not cancel")
+        no.on_click(lambda _: self._confirm(asked=False))
+        question = W.HTML(_look.message("Cancel this order? What was set aside for it is given back."))
+        self._sure = _look.box(question, yes, no, kind="row", across=True)
+        buttons = _look.box(self._cancel, self._fetch, self._items, kind="row", across=True)
+        self.view = _look.box(self._head, self._bar, self._words, buttons, self._sure, self._map, kind="card")
+        self._confirm(asked=False)
+        self.show()
+
+    def show(self) -> None:
+        """Show the order as it stands, if that changed."""
+        order = self.order
+        now = (order.status, order.total_credits, order.reason)
+        if now == self._seen:
+            return
+        self._seen = now
+        lost = order.status in {"failed", "cancelled"}
+        steps = [("placed", "done"), ("processing", "now" if not order.is_finished else "done")]
+        known = order.status in {"processing", "delivered", "failed", "cancelled"}
+        if not known:
+            steps.append((clean_text(order.status, 40), "now"))
+        steps.append((order.status if lost else "delivered", "lost" if lost else "done" if order.is_finished else ""))
+        self._head.value = _look.text(
+            "widget_order.html",
+            id=clean_text(order.id, 80),
+            steps=steps,
+            total_credits=order.total_credits,
+            total_aud=order.total_aud,
+            captures=len(order.captures),
+            created="" if order.created is None else f"{order.created:%Y-%m-%d %H:%M} UTC",
+            reason="" if order.reason is None else clean_text(order.reason, 300),
+        )
+        delivered = order.status == "delivered"
+        self._cancel.layout.display = "none" if order.is_finished else ""
+        self._fetch.layout.display = self._items.layout.display = "" if delivered else "none"
+        if order.is_finished:
+            self._confirm(asked=False)
+
+    def cancel(self) -> None:
+        """Ask the service to cancel it."""
+        self._confirm(asked=False)
+        self._cancel.disabled = True
+        self._run("cancel", "Cancelling…", lambda _: self.order.cancel(), self._cancelled)
+
+    def download(self) -> None:
+        """Fetch its files."""
+        self._fetch.disabled = True
+        self._bar.value, self._bar.layout.display = 0.0, ""
+
+        target = self._directory / safe_name(self.order.id)
+
+        def fetch(job: Job) -> list[Path]:
+            return self.order.download(target, progress=lambda share: self._moved(job, share))
+
+        self._run("download", "Downloading…", fetch, self._downloaded)
+
+    def show_items(self) -> None:
+        """Show what was delivered on a map."""
+        if self._map.children:
+            for part in self._map.children:
+                part.close()
+            self._map.children = ()
+            return
+        self._run("items", "Looking at what was delivered…", lambda _: self.order.items(), self._placed)
+
+    def _run(self, deed: str, words: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> None:
+        self._words.value = _look.message(words, kind="busy")
+        self._runner.start(f"{deed}-{self.order.id}", work, done, self._failed)
+
+    def _moved(self, job: Job, share: float) -> None:
+        now = time.monotonic()
+        if not job.cancelled.is_set() and (now - self._told >= _BAR_SECONDS or share >= 1):
+            self._told = now
+            self._bar.value = share
+
+    def _cancelled(self, order: Order) -> None:
+        self._words.value = _look.message(order.note or f"It is {order.status}.", kind="good")
+        self._cancel.disabled = False
+        self.show()
+
+    def _downloaded(self, paths: list[Path]) -> None:
+        self._bar.layout.display = "none"
+        self._fetch.disabled = False
+        self._words.value = _look.text("widget_files.html", paths=[str(path) for path in paths[:12]], rest=max(0, len(paths) - 12))
+
+    def _placed(self, items: Any) -> None:
+        unproven = int((items["provenance"] == "missing").sum())
+        words = f"{len(items):,} items."
+        if unproven:
+            words += f" {unproven:,} of them have no record that leads back to this order."
+        self._words.value = _look.message(words, kind="bad" if unproven else "quiet")
+        self._map.children = (FootprintMap(items, basemap=self._basemap),)
+
+    def _failed(self, error: Exception) -> None:
+        self._bar.layout.display = "none"
+        self._cancel.disabled = self._fetch.disabled = False
+        self._words.value = _look.failure(error)
+        self.show()
+
+    def _confirm(self, *, asked: bool) -> None:
+        self._sure.layout.display = "" if asked else "none"
+
+
+def _open_orders(client: Client) -> list[Order]:
+    listed = client.orders(limit=_MOST_ORDERS)
+    open_ = listed[~listed["status"].isin(["delivered", "failed", "cancelled"])]
+    return [client.order(str(name)) for name in open_.index]
