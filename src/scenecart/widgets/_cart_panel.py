@@ -186,9 +186,9 @@ class CartPanel(Panel):
         self._sure = _look.box(self._question, _look.box(self._yes, no, kind="row", across=True), kind="card")
         self._again = _look.button("Try again", "Place again with the same key; nothing is bought twice", kind="primary")
         self._again.on_click(self._safely(lambda _: self.retry()))
-        self._ask = _look.box(self._order_button, self._sure)
+        self._ask = _look.box(_look.box(self._order_button, kind="row", across=True), self._sure)
         self._words = W.HTML()
-        self._said = _look.box(self._words, self._again)
+        self._said = _look.box(self._words, _look.box(self._again, kind="row", across=True))
         self._confirm(asked=False)
         self._again.layout.display = "none"
 

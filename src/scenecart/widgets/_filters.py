@@ -8,7 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
 from scenecart.widgets import _look
-from scenecart.widgets._panel import Panel, parts_of
+from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_text
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ class _Control:
 
     def close(self) -> None:
         """Close every part."""
-        for part in (*parts_of(self.view), self.view):
-            part.close()
+        close_all(self.view)
 
     def _changed(self, change: Any) -> None:
         if self._showing:

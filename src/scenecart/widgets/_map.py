@@ -213,7 +213,7 @@ class FootprintMap(Panel):
         self._colour.observe(self._look_again, "value")
         self._purpose = W.ToggleButtons(
             options=[("Select", "select"), ("Draw area", "area")],
-            style={"button_width": "86px"},
+            style={"button_width": "auto"},
             tooltips=["Drawing selects", "Drawing sets the area of interest"],
         )
         made = {
@@ -257,9 +257,9 @@ class FootprintMap(Panel):
         there = [name for name in _COLOURS if name in self.state.captures.columns]
         options = [("one colour", ""), *((_title(name), name) for name in there)]
         if tuple(options) != tuple(self._colour.options):
-            chosen = self._colour.value
+            chosen, had_others = self._colour.value, len(self._colour.options) > 1
             self._colour.options = options
-            self._colour.value = chosen if chosen in dict(options).values() else (there[0] if there else "")
+            self._colour.value = chosen if had_others and chosen in dict(options).values() else (there[0] if there else "")
         if had is None and self._ground.bounds is not None:
             self.zoom_to("all")
         self._look_again(None)

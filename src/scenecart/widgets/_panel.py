@@ -45,6 +45,13 @@ class Panel(W.VBox):
         super().close()
 
 
+def close_all(widget: W.Widget) -> None:
+    """Close a widget and everything it is made of."""
+    for part in parts_of(widget):
+        part.close()
+    widget.close()
+
+
 def parts_of(whole: W.Widget) -> list[W.Widget]:
     """Return every widget that another is made of, layouts, styles, layers and controls included."""
     found: dict[int, W.Widget] = {}

@@ -24,8 +24,8 @@ _SHOWN = (
     ("host", "Host", "minmax(70px, 1fr)", ""),
     ("collection", "Collection", "minmax(90px, 1.2fr)", ""),
     ("datetime", "Acquired (UTC)", "minmax(125px, 1.3fr)", ""),
-    ("eo:cloud_cover", "Cloud %", "minmax(66px, .7fr)", ".1f"),
-    ("view:off_nadir", "Off-nadir °", "minmax(78px, .8fr)", ".1f"),
+    ("eo:cloud_cover", "Cloud %", "minmax(76px, .7fr)", ".1f"),
+    ("view:off_nadir", "Off-nadir °", "minmax(94px, .8fr)", ".1f"),
     ("gsd", "GSD m", "minmax(60px, .7fr)", ".2f"),
 )
 _WINDOW, _MOST_WINDOW = 40, 200
@@ -111,15 +111,11 @@ class CaptureTable(Panel):
         return self.state.captures.iloc[self._order]
 
     def _renewed(self, _: Any) -> None:
-        captures = self.state.captures
-        there = [entry for entry in _SHOWN if entry[0] in captures.columns]
-        self._grid.columns = [
-            {"name": name, "title": title, "width": width, "align": "right" if style else ""} for name, title, width, style in there
-        ]
         self._texts = None
         self._order_again()
 
     def _order_again(self, _: Any = None) -> None:
+        self._show_columns()
         kept = np.flatnonzero(self.state.keep)
         words = self.search.strip().lower()
         if words:
@@ -133,6 +129,13 @@ class CaptureTable(Panel):
         self._anchor = 0
         self._grid.count = len(kept)
         self._send_rows()
+
+    def _show_columns(self) -> None:
+        captures = self.state.captures
+        there = [entry for entry in _SHOWN if entry[0] in captures.columns]
+        self._grid.columns = [
+            {"name": name, "title": title, "width": width, "align": "right" if style else ""} for name, title, width, style in there
+        ]
 
     def _searchable(self) -> pd.Series[str]:
         if self._texts is None:

@@ -13,7 +13,7 @@ from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
 from scenecart.widgets._map import read_area
-from scenecart.widgets._panel import Panel
+from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._tracker import OrderTracker
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Workbench(Panel):
         old = self.picker
         self.picker = found
         for part in self._picking.children if old is None else ():
-            part.close()
+            close_all(part)
         self._picking.children = (found,)
         cart = CartPanel(self._client, self.cart.captures if len(self.cart.captures) else None, picker=found)
         self._change_cart(cart)
@@ -105,15 +105,22 @@ class Workbench(Panel):
 
     def _make_form(self) -> W.Box:
         style = {"description_width": "96px"}
-        wide = W.Layout(width="min(460px, 100%)")
+
+        def wide() -> W.Layout:
+            return W.Layout(width="min(460px, 100%)")
+
         names = list(self._hosts)
-        self._host = W.Combobox(options=names, value=names[0] if names else "", description="Host", style=style, layout=wide)
+        self._host = W.Combobox(options=names, value=names[0] if names else "", description="Host", style=style, layout=wide())
         self._host.observe(self._host_changed, "value")
-        self._collections = W.SelectMultiple(description="Collections", rows=3, style=style, layout=wide)
-        self._other = W.Text(description="Collections", placeholder="names, separated by commas", style=style, layout=wide)
+        self._collections = W.SelectMultiple(description="Collections", rows=3, style=style, layout=wide())
+        self._other = W.Text(description="Collections", placeholder="names, separated by commas", style=style, layout=wide())
         text = "" if self._uploaded is None else ", ".join(f"{end:.5g}" for end in self._uploaded.geometry.bounds)
         self._where = W.Text(
-            value=text, description="Area", placeholder="west, south, east, north; a file; WKT or GeoJSON", style=style, layout=wide
+            value=text,
+            description="Area",
+            placeholder="west, south, east, north; a file; WKT or GeoJSON",
+            style=style,
+            layout=wide(),
         )
         self._where.observe(self._typed, "value")
         self._file = W.FileUpload(
@@ -123,14 +130,24 @@ class Workbench(Panel):
         today = dt.datetime.now(dt.UTC).date()
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
         self._to = W.DatePicker(value=today, description="To", style={"description_width": "28px"}, layout=W.Layout(width="190px"))
-        self._cloud = W.IntSlider(value=30, min=0, max=100, description="Cloud, at most", style=style, layout=wide)
+        self._cloud = W.IntSlider(value=30, min=0, max=100, description="Cloud, at most", style=style, layout=wide())
         self._cloud.tooltip = "Highest cloud cover in per cent; at 100 nothing is left out"
         go = _look.button("Search", "Search the host's catalog", kind="primary", icon="search")
         go.on_click(self._safely(lambda _: self.search()))
         self._words = W.HTML()
         dates = _look.box(self._from, self._to, kind="row", across=True)
         area = _look.box(self._where, self._file, kind="row", across=True)
-        return _look.box(self._host, self._collections, self._other, area, dates, self._cloud, go, self._words, kind="panel")
+        return _look.box(
+            self._host,
+            self._collections,
+            self._other,
+            area,
+            dates,
+            self._cloud,
+            _look.box(go, kind="row", across=True),
+            self._words,
+            kind="panel",
+        )
 
     def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
         def tried(what: Any) -> None:

@@ -63,7 +63,7 @@ function render({ model, el: root }) {
         if (number === active) made.classList.add("active");
         made.style.gridTemplateColumns = widths();
         made.style.top = number * ROW + "px";
-        cells.forEach((value, place) => made.append(el("div", { role: "gridcell", class: columns[place].align, title: value }, value)));
+        cells.forEach((value, place) => made.append(el("div", { role: "gridcell", class: columns[place]?.align ?? "", title: value }, value)));
         made.addEventListener("click", (event) => {
           active = number;
           body.focus({ preventScroll: true });
@@ -108,10 +108,17 @@ function render({ model, el: root }) {
     }
   };
   const renew = () => {
-    asked = [-1, -1];
     drawRows();
+    const { start, rows } = model.get("view");
+    const [first, size] = wanted();
+    asked = [first, size];
+    // what is in view may be more than what was sent
+    if (first < start || Math.min(first + size, model.get("count")) > start + rows.length) model.send({ kind: "window", start: first, size });
   };
-  model.on("change:columns", drawHead);
+  model.on("change:columns", () => {
+    drawHead();
+    renew();
+  });
   model.on("change:sort", drawHead);
   model.on("change:view", renew);
   model.on("change:count", renew);
