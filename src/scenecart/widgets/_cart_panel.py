@@ -242,6 +242,7 @@ class CartPanel(Panel):
         self._rows.value = _look.text("widget_cart.html", rows=rows, refused=refused, rest=max(0, count - _SHOWN)) if count else ""
         ids = [str(name) for name in self.captures["id"].head(_SHOWN)]
         self._pick.options = [(clean_text(name, 80), name) for name in dict.fromkeys(ids)]
+        self._pick.index = 0 if ids else None
         self._edit.layout.display = "" if count else "none"
         self._unpriced.layout.display = "" if refused and len(refused) < count else "none"
 

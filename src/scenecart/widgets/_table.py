@@ -202,4 +202,4 @@ def _cells(column: pd.Series[Any], style: str) -> Iterable[str]:
     if style:
         numbers = pd.to_numeric(column, errors="coerce")
         return ["" if pd.isna(value) else format(float(value), style) for value in numbers]
-    return [clean_text(value, _TEXT) for value in column]
+    return ["" if value is None or value is pd.NA or value != value else clean_text(value, _TEXT) for value in column]  # noqa: PLR0124  # NaN

@@ -85,6 +85,7 @@ class OrderTracker(Panel):
         known = {order.id for order in self.orders}
         fresh = [order for order in orders if order.id not in known]
         if fresh:
+            self._words.value = ""
             self.orders = (*fresh, *self.orders)
             for order in fresh:
                 self._cards[order.id] = _Card(order, self._runner, self._directory, self._basemap)

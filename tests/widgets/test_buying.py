@@ -1,0 +1,248 @@
+"""Cart, tracker and workbench by the buttons' own callbacks, against a real service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import scenecart
+from _widgets import HARBOUR, wait_for
+from scenecart.widgets import CaptureMap, CartPanel, OrderTracker, Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import geopandas as gpd
+
+    from scenecart.sandbox import Sandbox
+
+
+def press(panel: Any, words: str) -> None:
+    """Press the button of these words that can be pressed and seen."""
+    import ipywidgets as W  # noqa: N812, PLC0415  # as its own documentation calls it
+
+    from scenecart.widgets._panel import parts_of  # noqa: PLC0415  # likewise
+
+    there = [part for part in parts_of(panel) if isinstance(part, W.Button) and part.description.startswith(words)]
+    usable = [button for button in there if not button.disabled and button.layout.display != "none"]
+    assert usable, f"no button {words!r} among {[button.description for button in there]}"
+    usable[0].click()
+
+
+@pytest.fixture
+def two(found: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    whole = found[scenecart.coverage(found, HARBOUR) > 0.9]
+    return whole.nsmallest(2, "eo:cloud_cover")
+
+
+def priced(panel: CartPanel) -> scenecart.Estimate:
+    estimate: scenecart.Estimate = wait_for(lambda: panel.estimate)
+    return estimate
+
+
+def test_a_settled_cart_is_priced_once(
+    analyst: scenecart.Client, shop: Sandbox, two: gpd.GeoDataFrame, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]
+):
+    """Clicking around asks for one price when the cart has settled, and for none that is known already."""
+    asked: list[Any] = []
+    estimate = analyst.estimate
+    analyst.estimate = lambda cart: asked.append(cart.fingerprint) or estimate(cart)  # type: ignore[method-assign]  # counts only
+    picker = shown(CaptureMap(found, HARBOUR, basemap="none"))
+    panel = shown(CartPanel(analyst, picker=picker))
+    picker.selection = tuple(two.index)
+    press(panel, "Add selection (2)")
+    panel.remove([two["id"].iloc[0]])
+    panel.add(two)
+    panel.add(two)
+    assert panel.estimate is None
+    first = priced(panel)
+    assert len(asked) == 1
+    panel.remove([two["id"].iloc[0]])
+    assert panel.estimate is None
+    smaller = priced(panel)
+    assert smaller.total_credits < first.total_credits
+    panel.add(two)
+    assert panel.estimate is first
+    assert len(asked) == 2
+    assert first.total_credits == estimate(analyst.cart(two, HARBOUR)).total_credits
+    assert f"{first.total_credits:,}" in panel._price.value
+
+
+def test_buying_takes_two_steps(analyst: scenecart.Client, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path):
+    """The exact total is shown and asked about, a changed cart takes the question back, and buying twice gives one order."""
+    panel = shown(CartPanel(analyst, two, HARBOUR))
+    total = priced(panel).total_credits
+    with pytest.raises(AssertionError, match="no button"):
+        press(panel, "Write it")
+    press(panel, "Order…")
+    assert f"{total:,} credits" in panel._question.value
+    assert panel._yes.description == f"Buy for {total:,} credits"
+    assert len(analyst.placements()) == 0
+    panel._by_date.value = True
+    assert panel._sure.layout.display == "none"
+    priced(panel)
+    panel._by_date.value = False
+    assert priced(panel).total_credits == total
+    panel._report.value = str(tmp_path / "quote.html")
+    press(panel, "Write")
+    assert (tmp_path / "quote.html").is_file()
+    press(panel, "Order…")
+    press(panel, "Not now")
+    assert panel._sure.layout.display == "none"
+    press(panel, "Order…")
+    press(panel, "Buy for")
+    order = wait_for(lambda: panel.order)
+    assert order.total_credits == total
+    press(panel, "Order…")
+    press(panel, "Buy for")
+    wait_for(lambda: "Already ordered" in panel._words.value)
+    assert analyst.placements()["state"].tolist() == ["placed"]
+
+
+@pytest.mark.parametrize("who", ["broke", "declined", "secure"])
+def test_each_payment_error_shows_its_cure(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path, who: str
+):
+    """A refusal to pay is shown with what to do, and "Try again" places with the same key once that is done."""
+    with shop.client(who, home=tmp_path) as client:
+        panel = shown(CartPanel(client, two, HARBOUR))
+        priced(panel)
+        press(panel, "Order…")
+        press(panel, "Buy for")
+        wait_for(lambda: panel._again.layout.display != "none")
+        assert 'role="alert"' in panel._words.value
+        if who == "broke":
+            shop.top_up("broke", 10_000_000)
+        elif who == "declined":
+            shop.attach_card("declined", "good")
+        else:
+            assert f'href="{shop.url}/challenge/' in panel._words.value
+            with pytest.raises(scenecart.AuthenticationRequired) as secure:
+                panel.estimate.place(project=panel.project)
+            shop.complete_challenge(secure.value.client_secret.reveal())
+            assert secure.value.client_secret.reveal() not in panel._words.value
+        press(panel, panel._again.description)
+        wait_for(lambda: panel.order)
+        assert client.placements()["state"].tolist() == ["placed"]
+
+
+def test_a_changed_price_is_shown_before_money_moves(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """When the price changed meanwhile, today's is shown in its place, and buying at it takes the two steps again."""
+    with shop.client("other", home=tmp_path, price_seconds=-1.0) as client:
+        panel = shown(CartPanel(client, two, HARBOUR))
+        before = priced(panel).total_credits
+        shop.change_prices(1.5)
+        try:
+            panel.buy()
+            wait_for(lambda: "The price has changed" in panel._words.value)
+            assert panel.estimate.total_credits > before
+            assert len(client.placements()) == 0
+            press(panel, "Order…")
+            press(panel, "Buy for")
+            assert wait_for(lambda: panel.order).total_credits > before
+        finally:
+            shop.change_prices(1)
+
+
+def test_what_has_no_price_is_dropped_by_one_click(analyst: scenecart.Client, two: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """Captures that cannot be priced are shown with the reason beside them, and one click takes them out."""
+    odd = two.copy()
+    odd.loc[odd.index[0], "id"] = "nobody-knows-me"
+    panel = shown(CartPanel(analyst, odd, HARBOUR))
+    wait_for(lambda: panel.estimate is not None)
+    assert panel._order_button.disabled
+    assert "nobody-knows-me" in panel._rows.value
+    press(panel, "Drop what has no price")
+    wait_for(lambda: panel.estimate is not None and panel.estimate.is_complete)
+    assert panel.captures["id"].tolist() == [odd["id"].iloc[1]]
+
+
+def test_a_failing_service_is_said_in_the_cart(
+    analyst: scenecart.Client, shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any]
+):
+    """A price that cannot be had is told in the widget, and the cart stays."""
+    shop.faults.add("garbage", 50, "orders.archive.estimate")
+    panel = shown(CartPanel(analyst, two, HARBOUR))
+    wait_for(lambda: 'role="alert"' in panel._words.value)
+    assert len(panel.captures) == 2
+    assert panel._order_button.layout.display == "none"
+    shop.faults.clear()
+
+
+def test_orders_are_followed_with_one_question_a_round(
+    analyst: scenecart.Client, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """A tracker follows many orders to their end, shows what they deliver, and fetches it in the background."""
+    orders = [analyst.cart(two.iloc[[row]], HARBOUR).estimate().place() for row in range(2)]
+    tracker = shown(OrderTracker(orders, directory=tmp_path / "out", basemap="none"))
+    assert "2 open" in tracker._title.value
+    wait_for(lambda: tracker.finished == 2, 60)
+    assert {order.status for order in tracker.orders} == {"delivered"}
+    card = tracker._cards[orders[0].id]
+    press(card.view, "Download")
+    wait_for(lambda: "Every file is whole" in card._words.value)
+    assert len(list((tmp_path / "out").rglob("*.tif"))) == 1
+    press(card.view, "Show on map")
+    wait_for(lambda: card._map.children)
+    assert len(card._map.children[0].state.captures) == 1
+
+
+def test_open_orders_are_found_again_after_a_restart(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """A new kernel shows every open order again, and one of them is cancelled in two steps."""
+    with shop.client("enterprise", home=tmp_path / "first") as client:
+        order = client.cart(two, HARBOUR).estimate().place()
+    with shop.client("enterprise", home=tmp_path / "second") as client:
+        tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
+        wait_for(lambda: tracker.orders)
+        assert tracker.orders[0].id == order.id
+        card = tracker._cards[order.id]
+        press(card.view, "Cancel…")
+        assert card._sure.layout.display != "none"
+        press(card.view, "Cancel the order")
+        wait_for(lambda: tracker.orders[0].is_finished)
+        wait_for(lambda: not tracker.is_busy)
+        assert tracker.orders[0].status in {"cancelled", "delivered"}
+        if tracker.orders[0].status == "cancelled":
+            assert "is cancelled" in card._words.value
+
+
+def test_from_nothing_to_an_order(analyst: scenecart.Client, shown: Callable[[Any], Any], tmp_path: Path):
+    """The workbench goes from an area to a delivered order by its buttons alone."""
+    bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none", directory=tmp_path))
+    bench._from.value = bench._from.value.replace(year=2024, month=1, day=1)
+    bench._to.value = bench._to.value.replace(year=2024, month=6, day=30)
+    press(bench, "Search")
+    picker = wait_for(lambda: bench.picker)
+    wait_for(lambda: not picker.is_searching)
+    assert bench.tab == 1
+    assert picker.captures["eo:cloud_cover"].max() <= 30
+    picker.selection = tuple(picker.captures.nsmallest(1, "eo:cloud_cover").index)
+    press(bench.cart, "Add selection (1)")
+    priced(bench.cart)
+    press(bench.cart, "Order…")
+    press(bench.cart, "Buy for")
+    wait_for(lambda: bench.tracker.orders)
+    wait_for(lambda: bench.tracker.finished == 1, 60)
+    assert bench.tracker.orders[0].status == "delivered"
+
+
+def test_a_form_that_makes_no_sense_is_said(analyst: scenecart.Client, shown: Callable[[Any], Any]):
+    """What the form cannot mean is told beside it; nothing is searched and nothing is lost."""
+    bench = shown(Workbench(analyst, basemap="none"))
+    for area, says in (("", "Say which area"), ("somewhere.geojson", "somewhere"), ("1,2,3", "no file")):
+        bench._where.value = area
+        press(bench, "Search")
+        assert says in bench._words.value
+        assert 'role="alert"' in bench._words.value
+    assert bench.picker is None
+    bench._where.value = "151.18, -33.99, 151.24, -33.94"
+    bench._host.value = "nowhere"
+    bench._other.value = "c"
+    press(bench, "Search")
+    wait_for(lambda: bench.picker is not None and "nowhere" in bench.picker._words.value and "alert" in bench.picker._words.value)
