@@ -32,10 +32,11 @@ def test_examples_in_docstrings_run(name: str):
 
 def test_the_morning_of_the_readme_runs(tmp_path: Path):
     """The README's own lines, as they stand, go from search to verified imagery."""
-    morning, trouble, more = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    morning, clicking, trouble, more = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     bought = "assert len(items) == 2 and len(files) == 4 and all(path.is_file() for path in files)"
     found = "assert len(shares) == len(captures) and len(files) == 1"
-    code = f"{morning}\n{bought}\n{trouble}\nassert image.rio.crs is not None\n{more}\n{found}"
+    opened = "assert image.rio.crs is not None"
+    code = f"{morning}\n{bought}\n{clicking}\n{trouble}\n{opened}\n{more}\n{found}"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "harbour-quote.html").is_file()

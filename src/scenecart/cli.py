@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import math
+import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -41,6 +44,7 @@ examples:
   scenecart orders --status processing
   scenecart order ID --wait --download harbour/
   scenecart settle                                 what became of orders whose answer was lost
+  scenecart app --profile sandbox                  the workbench in a browser tab
   scenecart sandbox --port 8900 --data box         the sandbox for other programs
 
 How to connect: SCENECART_BASE_URL, SCENECART_TOKEN (or SCENECART_API_KEY, or SCENECART_USERNAME and
@@ -102,6 +106,22 @@ def _sandbox_command(arguments: argparse.Namespace) -> int:
     except SandboxError as error:
         raise ConfigurationError(str(error)) from error
     return 0
+
+
+def _app_command(arguments: argparse.Namespace) -> int:
+    missing = next((name for name in ("voila", "ipyleaflet", "anywidget") if importlib.util.find_spec(name) is None), None)
+    if missing is not None:
+        raise MissingExtra(
+            f"The app needs the package {missing!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[widgets,lab]"',
+        )
+    here = Path(__file__).parent
+    shipped = here / "widgets" / "app.ipynb"
+    notebook = shipped if shipped.is_file() else here.parents[1] / "notebooks" / "app.ipynb"
+    listen = ["--Voila.ip=127.0.0.1", f"--port={arguments.port}", "--theme=light"]
+    command = [sys.executable, "-m", "voila", str(notebook), *listen, *(["--no-browser"] if arguments.no_browser else [])]
+    environ = {**os.environ, "SCENECART_APP_PROFILE": arguments.profile}
+    return subprocess.call(command, env=environ)  # noqa: S603  # our own notebook, and nothing from outside
 
 
 def _search_command(arguments: argparse.Namespace) -> int:
@@ -420,6 +440,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(orders)
     orders.set_defaults(run=_orders_command)
     _add_money_commands(commands)
+    app = commands.add_parser("app", help="the workbench in a browser tab, without JupyterLab")
+    app.add_argument("--profile", default="", help='a saved profile, or "sandbox"')
+    app.add_argument("--port", type=int, default=8866, help="where to listen on this machine (default: 8866)")
+    app.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    app.set_defaults(run=_app_command)
     return parser
 
 
