@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("frames", "loopback", "sandbox")
+NAMES = ("frames", "loopback", "sandbox", "widgets")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 

@@ -40,7 +40,9 @@ class Ground:
             whole[odd] = [split_at_antimeridian(one) for one in whole[odd]]
         self._parts, owners = shapely.get_parts(whole, return_index=True)
         self._owners = there[owners]
-        self._bounds = shapely.bounds(self._parts) if len(self._parts) else np.empty((0, 4))
+        # each side lies together in memory, since a view is looked up side by side
+        self._bounds = np.asfortranarray(shapely.bounds(self._parts)) if len(self._parts) else np.empty((0, 4))
+        self._is_plain = len(self._owners) == len(captures) and bool((self._owners == np.arange(len(captures))).all())
         self._tree: shapely.STRtree | None = None
 
     @property
@@ -65,7 +67,7 @@ class Ground:
     ) -> list[tuple[int, np.ndarray[Any, Any]]]:
         """Return, for each copy of the world that a view shows, which parts of wanted rows lie in it."""
         west, south, east, north = view
-        wanted = keep[self._owners] if len(self._owners) else np.zeros(0, dtype=bool)
+        wanted = keep if self._is_plain else keep[self._owners]
         found = []
         for turn in _turns(west, east):
             low, high = west - turn * _TURN, east - turn * _TURN

@@ -165,7 +165,7 @@ class FootprintMap(Panel):
         tiles = _tiles(basemap)
         land = leaflet.GeoJSON(
             data=json.loads(files("scenecart.widgets").joinpath("land.json").read_text("utf-8")),
-            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#f3f1ea", "fillOpacity": 1.0, "interactive": False},
+            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.38, "interactive": False},
             name="Land",
         )
         quiet = {"fillOpacity": 0, "interactive": False}

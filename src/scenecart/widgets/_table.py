@@ -26,7 +26,7 @@ _SHOWN = (
     ("datetime", "Acquired (UTC)", "minmax(125px, 1.3fr)", ""),
     ("eo:cloud_cover", "Cloud %", "minmax(76px, .7fr)", ".1f"),
     ("view:off_nadir", "Off-nadir °", "minmax(94px, .8fr)", ".1f"),
-    ("gsd", "GSD m", "minmax(60px, .7fr)", ".2f"),
+    ("gsd", "GSD m", "minmax(72px, .7fr)", ".2f"),
 )
 _WINDOW, _MOST_WINDOW = 40, 200
 _TEXT = 120

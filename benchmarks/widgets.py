@@ -1,0 +1,154 @@
+"""Map, filters and table: what a change costs the kernel, and how long until a real browser shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TITLE = "Map, filters and table"
+ABOUT = """Captures spread over the world, on two cores. The kernel's part is from setting filters to the last trait written; beside it
+stands a mask by pandas, which everybody's own filter begins with. The browser's part is Chromium on Voila: from setting filters, or
+clicking a row, until the page shows it. What is sent is the JSON of the map's layers and the table's window."""
+SIZES = (1_000, 10_000, 100_000)
+MOST = 1_000_000
+_TIMES = 7
+_CELL = """
+import sys; sys.path[:0] = [{root!r}]
+from benchmarks.widgets import many
+import scenecart
+picker = scenecart.widgets.CaptureMap(many({count}), basemap="none")
+picker.map._base.observe(lambda _: setattr(picker._words, "value", "drawn " + str(len(picker.filtered))), "data")
+picker.map._density.observe(lambda _: setattr(picker._words, "value", "drawn " + str(len(picker.filtered))), "data")
+picker
+"""
+
+
+def many(count: int) -> gpd.GeoDataFrame:
+    """Return captures all over the world."""
+    pick = np.random.default_rng(7)
+    x, y = pick.uniform(-179, 178, count), pick.uniform(-80, 79, count)
+    values: dict[str, Any] = {
+        "id": [f"capture-{number:07}" for number in range(count)],
+        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(pick.uniform(0, 366, count), unit="D"),
+        "eo:cloud_cover": pick.uniform(0, 100, count),
+        "view:off_nadir": pick.uniform(0, 30, count),
+        "gsd": pick.uniform(0.3, 0.7, count),
+        "price_credits": pick.uniform(100, 2_000, count),
+    }
+    return gpd.GeoDataFrame(values, geometry=shapely.box(x, y, x + 0.2, y + 0.2), crs=4326)
+
+
+def table() -> str:
+    """Measure, and return a table."""
+    rows = ["| captures | what | milliseconds | sent |", "|---:|---|---:|---:|"]
+    for count in (*SIZES, MOST):
+        rows += [f"| {count:,} | {what} | {spent:.1f} | {sent} |" for what, spent, sent in _in_kernel(count)]
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return "\n".join([*rows, "", "There was no Chromium, so nothing of a browser was measured."])
+    for count in SIZES:
+        rows += [f"| {count:,} | {what} | {spent:.0f} | |" for what, spent in _in_browser(count, chromium)]
+    return "\n".join(rows)
+
+
+def _in_kernel(count: int) -> list[tuple[str, float, str]]:
+    from scenecart.widgets._ground import Ground  # noqa: PLC0415  # measured here alone
+    from scenecart.widgets._state import CaptureState  # noqa: PLC0415  # likewise
+
+    captures = many(count)
+    state = CaptureState(captures)
+    wanted = [
+        {
+            "datetime": ["2024-02-01", f"2024-10-{10 + turn}"],
+            "eo:cloud_cover": [0, 50 + turn],
+            "view:off_nadir": [0, 20],
+            "gsd": [0.3, 0.6],
+            "price_credits": [100, 1_500],
+        }
+        for turn in range(_TIMES)
+    ]
+    filters = iter(wanted)
+    state.filters = wanted[-1]
+
+    def mask() -> Any:
+        return (
+            (captures["datetime"] >= "2024-02-01")
+            & (captures["datetime"] < "2024-10-12")
+            & captures["eo:cloud_cover"].between(0, 50)
+            & captures["view:off_nadir"].between(0, 20)
+            & captures["gsd"].between(0.3, 0.6)
+            & captures["price_credits"].between(100, 1_500)
+        )
+
+    ground, view = Ground(captures), (0.0, 40.0, 12.0, 48.0)
+    found = ground.in_view(view, state.keep)
+    features = [one for turn, parts in found for one in ground.features(turn, parts, 0.01)]
+    return [
+        ("five filters at once", _median(lambda: setattr(state, "filters", next(filters))), ""),
+        ("the same mask by pandas", _median(mask), ""),
+        ("what is in a view", _median(lambda: ground.in_view(view, state.keep)), f"{len(json.dumps(features)) / 1e3:,.0f} kB"),
+        ("what is under a click", _median(lambda: ground.at(6.0, 44.0, state.keep)), ""),
+    ]
+
+
+def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
+    root = Path(__file__).resolve().parents[1]
+    sys.path.insert(0, str(root / "tests"))
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # likewise
+
+    from _jupyter import Jupyter, notebook  # noqa: PLC0415  # the tests' own way to a browser
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        path = notebook(Path(folder) / "bench.ipynb", _CELL.format(root=str(root), count=count))
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1200})
+        page.set_default_timeout(120_000)
+        with Jupyter("voila", path, Path(folder)) as voila:
+            began = time.perf_counter()
+            voila.open(page)
+            page.wait_for_selector(".sc-grid .row")
+            shown = 1_000 * (time.perf_counter() - began)
+            kernel = voila.kernel()
+            kernel.wait("len(picker.map.map.bounds) == 2")
+            tables, maps, picks = [], [], []
+            for turn in range(_TIMES):
+                began = time.perf_counter()
+                left = kernel.value(
+                    f"[setattr(picker, 'filters', {{'eo:cloud_cover': [0, {30 + turn}]}}), len(picker.filtered)][1]"
+                )
+                page.wait_for_selector(f'.sc-grid[aria-rowcount="{left}"]')
+                tables.append(1_000 * (time.perf_counter() - began))
+                page.get_by_text(f"drawn {left}", exact=True).wait_for()
+                maps.append(1_000 * (time.perf_counter() - began))
+                began = time.perf_counter()
+                page.locator(".sc-grid .row").nth(turn).click()
+                page.wait_for_selector(f'.sc-grid .row[aria-rowindex="{turn + 1}"][aria-selected="true"]')
+                picks.append(1_000 * (time.perf_counter() - began))
+            kernel.close()
+        browser.close()
+    medians = [statistics.median(spent) for spent in (tables, maps, picks)]
+    names = ("a filter until the table shows it", "a filter until the map shows it", "a click until the row is picked")
+    return [("from opening the page to rows that can be clicked", shown), *zip(names, medians, strict=True)]
+
+
+def _median(act: Callable[[], object]) -> float:
+    spent = []
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        act()
+        spent.append(1_000 * (time.perf_counter() - began))
+    return statistics.median(spent)
