@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TITLE = "Map, filters and table"
-ABOUT = """Captures spread over the world, on two cores. The kernel's part is from setting filters to the last trait written; beside it
-stands a mask by pandas, which everybody's own filter begins with. The browser's part is Chromium on Voila: from setting filters, or
-clicking a row, until the page shows it. What is sent is the JSON of the map's layers and the table's window."""
+ABOUT = """Captures spread over the world. First the kernel's part, and beside it the mask by pandas that one's own filter begins
+with; then Chromium's on Voila, from setting filters or clicking a row until the page shows it. What is sent is the GeoJSON of a
+view."""
 SIZES = (1_000, 10_000, 100_000)
 MOST = 1_000_000
 _TIMES = 7
@@ -56,7 +56,7 @@ def table() -> str:
     """Measure, and return a table."""
     rows = ["| captures | what | milliseconds | sent |", "|---:|---|---:|---:|"]
     for count in (*SIZES, MOST):
-        rows += [f"| {count:,} | {what} | {spent:.1f} | {sent} |" for what, spent, sent in _in_kernel(count)]
+        rows += [f"| {count:,} | {what} | {spent:.3g} | {sent} |" for what, spent, sent in _in_kernel(count)]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         return "\n".join([*rows, "", "There was no Chromium, so nothing of a browser was measured."])
