@@ -101,6 +101,23 @@ def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callab
     assert shown_map._purpose.value == "select"
 
 
+def test_the_area_of_interest_can_be_changed(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """The pen for the area holds the one there is; what it is changed to is the area, and taken away there is none."""
+    shown_map = shown(FootprintMap(found, HARBOUR, basemap="none"))
+    shown_map._purpose.value = "area"
+    (held,) = shown_map._area_pen.data
+    assert shapely.geometry.shape(held["geometry"]).equals(shapely.box(*HARBOUR))
+    moved = shapely.box(151.2, -34.0, 151.3, -33.9)
+    shown_map._area_pen.data = [{**held, "geometry": shapely.geometry.mapping(moved)}]
+    shown_map._area_drawn(None, "edited", {})
+    assert shown_map.state.aoi.geometry.equals(moved)
+    shown_map._area_pen.data = []
+    shown_map._area_drawn(None, "deleted", {})
+    assert shown_map.state.aoi is None
+    shown_map._area_drawn(None, "created", {"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [0, 0], [0, 0], [0, 0]]]}})
+    assert 'role="alert"' in shown_map._status.value
+
+
 def test_an_area_is_read_from_a_file(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """An uploaded file becomes the area of interest, and one that cannot be read is said in the widget."""
     shown_map = shown(FootprintMap(found, basemap="none"))
@@ -126,7 +143,7 @@ def test_the_browser_never_holds_more_than_a_view(shown: Callable[[Any], Any]):
     shown_map = shown(FootprintMap(captures, basemap="none"))
     wait_for(lambda: shown_map._density.data["features"])
     assert shown_map._base.data["features"] == []
-    assert "100,000 footprints in view" in shown_map._status.value
+    wait_for(lambda: "100,000 footprints in view" in shown_map._hint.value)
     assert len(json.dumps(shown_map._density.data)) < 1_000_000
     for side, degrees in {"south": 10.0, "west": 10.0, "north": 20.0, "east": 25.0}.items():
         shown_map.map.set_trait(side, degrees)

@@ -16,13 +16,13 @@ import shapely
 import xyzservices.providers
 from shapely.geometry import mapping, shape
 
-from scenecart._area import as_area
+from scenecart._area import as_area, union
 from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
 from scenecart.widgets._ground import MOST_SHAPES, Ground
 from scenecart.widgets._keys import Keys
-from scenecart.widgets._panel import Panel
+from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState, day_text
 
@@ -91,7 +91,7 @@ class FootprintMap(Panel):
         self._hovered: int | None = None
         self._make_map(basemap)
         self._make_controls()
-        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._card, self._stack, self._status)
+        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._card, self._stack, self._status)
         self.watch(self.state, self._new_captures, "captures")
         self.watch(self.state, self._look_again, "revision")
         self.watch(self.state, self._show_chosen, "selection")
@@ -155,7 +155,9 @@ class FootprintMap(Panel):
         self._held.copy(text)
 
     def end(self) -> None:
-        """End what runs."""
+        """End what runs, and close the pen that lies aside."""
+        for pen in (self._pen, self._area_pen):
+            close_all(pen)
         if self._own_runner:
             self._runner.close()
         else:
@@ -165,7 +167,7 @@ class FootprintMap(Panel):
         tiles = _tiles(basemap)
         land = leaflet.GeoJSON(
             data=json.loads(files("scenecart.widgets").joinpath("land.json").read_text("utf-8")),
-            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.38, "interactive": False},
+            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
             name="Land",
         )
         quiet = {"fillOpacity": 0, "interactive": False}
@@ -190,16 +192,8 @@ class FootprintMap(Panel):
             layout=W.Layout(height=f"{_HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
-        self._pen = leaflet.DrawControl(
-            rectangle={"shapeOptions": {"color": _look.CHOSEN, "weight": 2, "fillOpacity": 0.1}},
-            polygon={"shapeOptions": {"color": _look.CHOSEN, "weight": 2, "fillOpacity": 0.1}},
-            polyline={},
-            circle={},
-            circlemarker={},
-            marker={},
-            edit=False,
-            remove=False,
-        )
+        self._pen, self._area_pen = _pen(_look.CHOSEN), _pen(_look.AREA, edits=True)
+        self._area_pen.on_draw(self._area_drawn)
         self._pen.on_draw(self._drawn)
         self._legend = W.HTML()
         self.map.add(self._pen)
@@ -227,9 +221,11 @@ class FootprintMap(Panel):
             one = _look.button(words, tooltip, icon=icon)
             one.on_click(self._safely(act))
             buttons.append(one)
+        self._purpose.observe(self._safely(self._change_pen), "value")
         self._file = W.FileUpload(accept=AREA_FILES, description="Area file", layout=W.Layout(width="auto"))
         self._file.tooltip = "Load the area of interest from a file"
         self._file.observe(self._safely(self._uploaded), "value")
+        self._hint = W.HTML()
         self._card = W.HTML()
         self._stack = W.Select(options=[], rows=4, layout=W.Layout(width="100%", display="none"))
         self._stack.tooltip = "Captures under the click, the smallest first"
@@ -290,7 +286,7 @@ class FootprintMap(Panel):
         if self._density.data != density:
             self._density.data = density
         self._legend.value = legend
-        self._say(words)
+        self._hint.value = _look.message(words) if words else ""
         self._show_chosen(None)
 
     def _failed(self, error: Exception) -> None:
@@ -359,6 +355,25 @@ class FootprintMap(Panel):
         how = "add" if self._held.shift else "replace"
         self._safely(lambda _: self.draw(shape(geo_json["geometry"]), how))(None)
         self._pen.clear()
+
+    def _change_pen(self, change: Any) -> None:
+        """Give the pen that selects, or the one that draws the area of interest and changes the one there is."""
+        old, new = (self._area_pen, self._pen) if change["new"] == "select" else (self._pen, self._area_pen)
+        self.map.remove(old)
+        if new is self._area_pen:
+            ground = [] if self.state.aoi is None else shapely.get_parts([self.state.aoi.geometry]).tolist()
+            new.data = [{"type": "Feature", "properties": {}, "geometry": mapping(part)} for part in ground]
+        self.map.add(new)
+
+    def _area_drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
+        def change(_: Any) -> None:
+            if action == "created":
+                self.draw(shape(geo_json["geometry"]))
+                return
+            left = [shape(one["geometry"]) for one in self._area_pen.data]
+            self.state.aoi = union(left) if left else None
+
+        self._safely(change)(None)
 
     def _uploaded(self, change: Any) -> None:
         if not change["new"]:
@@ -446,6 +461,15 @@ def read_area(name: str, content: bytes) -> Any:
         raise InvalidArea(
             f"{clean_text(name, 80)} cannot be read as an area.", hint="GeoJSON, GeoPackage, zipped Shapefile, KML or GeoParquet."
         ) from error
+
+
+def _pen(colour: str, *, edits: bool = False) -> leaflet.DrawControl:
+    """Return what draws rectangles and polygons, and changes them where it may."""
+    shapes = {"shapeOptions": {"color": colour, "weight": 2, "fillOpacity": 0.1}}
+    none: dict[str, Any] = {}
+    return leaflet.DrawControl(
+        rectangle=shapes, polygon=shapes, polyline=none, circle=none, circlemarker=none, marker=none, edit=edits, remove=edits
+    )
 
 
 def describe(capture: pd.Series[Any]) -> dict[str, Any]:
