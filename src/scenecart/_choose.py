@@ -50,8 +50,10 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     """
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
-    parts = [_within(shape, area.geometry) for shape in frame.geometry]
-    shares = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
+    shares = np.zeros(len(frame))
+    near = np.flatnonzero(_may_touch(frame.geometry.to_numpy(), area.geometry))
+    parts = [_within(shape, area.geometry) for shape in frame.geometry.iloc[near]]
+    shares[near] = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
     found.attrs["together"] = min(1.0, geodesic_km2(union(parts)) / area.km2)
     return found
@@ -131,6 +133,15 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
         shares = _shares(captures, keep, aoi)
         keep &= (shares > 0) & _between(shares, low, high)
     return captures[keep]
+
+
+def _may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
+    """Tell by their boxes which footprints may touch an area; what spans half the world may go the other way round."""
+    west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
+    low_x, low_y, high_x, high_y = area.bounds
+    beside = (east < low_x) | (west > high_x)
+    plain = (east - west <= 180) & (west >= -180) & (east <= 180)  # noqa: PLR2004  # degrees
+    return np.asarray(~((north < low_y) | (south > high_y) | (beside & plain)))
 
 
 def _within(shape: Any, area: Any) -> Any:

@@ -174,6 +174,7 @@ class CaptureState(t.HasTraits):
         if not isinstance(frame, gpd.GeoDataFrame):
             raise InvalidRequest("Captures are a GeoDataFrame, such as client.search() gives.")
         frame = frame.set_crs(4326) if frame.crs is None else frame.to_crs(4326)
+        frame = frame if frame.geometry.name == "geometry" else frame.rename_geometry("geometry")
         return frame if frame.index.is_unique else frame.reset_index(drop=True)
 
     @t.validate("aoi")
@@ -290,7 +291,8 @@ def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, 
         days = values("datetime")
         if np.isfinite(days).any():
             yield Facet("datetime", "Acquired", "dates", "", float(np.floor(np.nanmin(days))), float(np.floor(np.nanmax(days))))
-    prices = [(name, "Price", "", 1.0) for name in captures.columns if isinstance(name, str) and name.lower().startswith("price")]
+    named = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith("price")]
+    prices = [(name, f"Price {name[5:].strip(':_ ').replace('_', ' ')}".strip(), "", 1.0) for name in named]
     for name, title, unit, step in (*_RANGES, *prices[:1]):
         numbers = values(name) if name in captures.columns else np.empty(0)
         if np.isfinite(numbers).any() and np.nanmin(numbers) < np.nanmax(numbers):
