@@ -207,6 +207,42 @@ def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
         page.close()
 
 
+CART = f"""
+import scenecart
+client = scenecart.connect()
+captures = client.search("aurora", collections="aurora-50cm", aoi={HARBOUR}, datetime="2024-01/2024-06").head(1)
+cart = scenecart.widgets.CartPanel(client, captures, {HARBOUR})
+cart
+"""
+
+
+def test_the_bank_is_asked_in_a_page_of_its_own(browser: Browser, tmp_path: Path):
+    """A payment that wants 3-D Secure opens the bank's page, and goes on with the same key once it is confirmed there."""
+    with Sandbox(pace="instant") as box:
+        who = box.principals["secure"]
+        names = {"URL": box.url, "USERNAME": who["username"], "PASSWORD": who["password"], "PROJECT": who["project"]}
+        signed = {f"SCENECART_{'BASE_URL' if name == 'URL' else name}": str(value) for name, value in names.items()}
+        with Jupyter("voila", notebook(tmp_path / "cart.ipynb", CART), tmp_path, **signed) as voila:
+            context = browser.new_context(viewport={"width": 1000, "height": 900})
+            page = context.new_page()
+            page.set_default_timeout(30_000)
+            voila.open(page)
+            page.wait_for_selector(".scenecart-estimate")
+            press(page, "Order…")
+            press(page, "Buy for")
+            page.get_by_role("alert").filter(has_text="3-D Secure").wait_for()
+            with context.expect_page() as opened:
+                page.get_by_text("Open the bank's page").click()
+            opened.value.get_by_role("button", name="Confirm").click()
+            opened.value.get_by_text("This payment was confirmed").wait_for()
+            press(page, "I have confirmed it")
+            page.get_by_text("Ordered as").wait_for()
+            kernel = voila.kernel()
+            assert kernel.value("client.placements()['state'].tolist()") == ["placed"]
+            kernel.close()
+            context.close()
+
+
 def lasso(page: Page, *corners: tuple[float, float]) -> None:
     """Draw a polygon; the drawing tool takes a corner only when the pointer came to it and rested."""
     for x, y in (*corners, corners[0]):
