@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,16 +23,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"which of {', '.join(NAMES)}; all without any")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     arguments = parser.parse_args(argv)
-    sections = []
+    sections = {}
     for name in arguments.names or NAMES:
         module = import_module(f"benchmarks.{name}")
-        sections.append(f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n")
-        print(sections[-1], flush=True)
+        sections[module.TITLE] = f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n"
+        print(sections[module.TITLE], flush=True)
     if arguments.write:
         machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Every figure is the median of its runs.\n"
-        PAGE.write_text("\n".join([head, *sections]), encoding="utf-8")
+        PAGE.write_text("\n".join([head, *{**_written(), **sections}.values()]), encoding="utf-8")
         print(f"Written to {PAGE.name}")
+
+
+def _written() -> dict[str, str]:
+    """Return the sections that stand in the page, so that one can be measured anew without the others."""
+    _, *found = re.split(r"^(?=## )", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE) if PAGE.is_file() else [""]
+    return {part.splitlines()[0].removeprefix("## "): part.rstrip() + "\n" for part in found}
 
 
 if __name__ == "__main__":
