@@ -100,6 +100,20 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     assert json.loads(run("placements", "--json", box=running, cwd=tmp_path, **home).stdout)[0]["state"] == "placed"
 
 
+def test_a_cart_is_kept_and_priced_by_a_colleague(running: Sandbox, tmp_path: Path):
+    """A cart that one saved is priced the same by another, and takes no other area or options."""
+    aoi = ["--aoi", "POLYGON ((151.18 -33.99, 151.24 -33.99, 151.24 -33.94, 151.18 -33.94, 151.18 -33.99))"]
+    assert run(*ASKED, "--limit", "2", "-o", "two.parquet", box=running, cwd=tmp_path).returncode == 0
+    first = run("estimate", "two.parquet", *aoi, "--save", "two.cart.geojson", "--json", box=running, cwd=tmp_path)
+    second = run("estimate", "two.cart.geojson", "--json", box=running, cwd=tmp_path)
+    found = [json.loads(one.stdout) for one in (first, second)]
+    assert found[0]["fingerprint"] == found[1]["fingerprint"]
+    assert found[0]["total_credits"] == found[1]["total_credits"]
+    wrong = run("estimate", "two.cart.geojson", *aoi, box=running, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "its own area" in wrong.stderr
+
+
 def test_what_was_lost_is_settled(running: Sandbox, tmp_path: Path):
     """After a lost answer the next command mentions it in one line, and settle finds out."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}

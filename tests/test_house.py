@@ -42,6 +42,7 @@ LEVELS = {
     "_search": 4,
     "_tables": 4,
     "_cart": 4,
+    "_cart_file": 5,
     "_many": 5,
     "_parquet": 5,
     "_orders": 5,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scenecart import report, sandbox
     from scenecart._area import Area
     from scenecart._cart import Cart
+    from scenecart._cart_file import load_cart
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._client import Client
     from scenecart._connect import connect
@@ -79,6 +80,7 @@ _HOMES = {
     "connect": "_connect",
     "coverage": "_choose",
     "filter": "_choose",
+    "load_cart": "_cart_file",
     "search_stac": "_search",
     "timeline": "_timeline",
     "to_items": "_parquet",
@@ -134,6 +136,7 @@ __all__ = [
     "connect",
     "coverage",
     "filter",
+    "load_cart",
     "report",
     "sandbox",
     "search_stac",

@@ -20,7 +20,9 @@ from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
 
@@ -122,6 +124,28 @@ class Cart:
     def replace(self, *, split_by_date: bool) -> Self:
         """Return a cart with other options."""
         return replace(self, split_by_date=split_by_date)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the cart to a file that a colleague can open, check, price again and approve.
+
+        Parameters
+        ----------
+        path
+            Where to: ``.parquet`` keeps everything as it is, ``.geojson`` opens anywhere; QGIS opens both.
+
+        Returns
+        -------
+        pathlib.Path
+            The file; :func:`scenecart.load_cart` gives the same cart, with the same fingerprint.
+
+        Raises
+        ------
+        InvalidRequest
+            If the suffix is another one.
+        """
+        from scenecart._cart_file import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
+
+        return save_cart(self, path)
 
     def estimate(self) -> Estimate:
         """Ask the service what this costs. Nothing is bought, and nothing is computed here.

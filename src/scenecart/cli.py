@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from scenecart._cart import Cart
     from scenecart._client import Client
     from scenecart._estimate import Estimate
     from scenecart._orders import Order
@@ -152,9 +153,11 @@ def _search_command(arguments: argparse.Namespace) -> int:
 
 
 def _estimate_command(arguments: argparse.Namespace) -> int:
-    captures = _read_captures(Path(arguments.captures))
     with _connect(arguments) as client:
-        estimate = client.cart(captures, aoi=arguments.aoi, split_by_date=arguments.split_by_date).estimate()
+        cart = _read_cart(arguments, client)
+        if arguments.save:
+            cart.save(arguments.save)
+        estimate = cart.estimate()
     report = estimate.to_report(arguments.report) if arguments.report else None
     if arguments.json:
         print(json.dumps(_estimate_document(estimate), indent=2))
@@ -185,9 +188,8 @@ def _orders_command(arguments: argparse.Namespace) -> int:
 
 
 def _place_command(arguments: argparse.Namespace) -> int:
-    captures = _read_captures(Path(arguments.captures))
     with _connect(arguments) as client, _only_json(arguments):
-        estimate = client.cart(captures, aoi=arguments.aoi, split_by_date=arguments.split_by_date).estimate()
+        estimate = _read_cart(arguments, client).estimate()
         if not arguments.json:
             show_estimate(estimate, Console(highlight=False))
         order = estimate.place(project=arguments.project, license_type=arguments.license, max_credits=arguments.max_credits)
@@ -362,6 +364,18 @@ def _write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
         path.write_text(captures.to_json(default=str), encoding="utf-8")
 
 
+def _read_cart(arguments: argparse.Namespace, client: Client) -> Cart:
+    """Read a saved cart as it is, or make one of captures and what else was asked for."""
+    path = Path(arguments.captures)
+    if len(path.suffixes) > 1 and path.suffixes[-2].lower() == ".cart":
+        if arguments.aoi or arguments.split_by_date:
+            raise InvalidRequest("A saved cart has its own area and options; --aoi and --split-by-date are for captures.")
+        from scenecart._cart_file import load_cart  # noqa: PLC0415  # --help should not wait for it
+
+        return load_cart(path, client)
+    return client.cart(_read_captures(path), aoi=arguments.aoi, split_by_date=arguments.split_by_date)
+
+
 def _read_captures(path: Path) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415  # --help should not wait for it
 
@@ -427,9 +441,12 @@ def _parser() -> argparse.ArgumentParser:
     search.set_defaults(run=_search_command)
 
     estimate = commands.add_parser("estimate", help="ask what captures cost; nothing is bought")
-    estimate.add_argument("captures", metavar="FILE", help="what `scenecart search -o` wrote")
+    estimate.add_argument(
+        "captures", metavar="FILE", help="what `scenecart search -o` wrote, or a saved .cart.parquet or .cart.geojson"
+    )
     estimate.add_argument("--aoi", metavar="AREA", help="clip to this: a file, WKT or GeoJSON")
     estimate.add_argument("--split-by-date", action="store_true", help="price each acquisition date for itself")
+    estimate.add_argument("--save", metavar="FILE", help="keep the cart: .cart.parquet or .cart.geojson")
     estimate.add_argument("--report", metavar="FILE", help="write a report: .html")
     _add_common(estimate)
     estimate.set_defaults(run=_estimate_command)
@@ -450,7 +467,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_money_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     place = commands.add_parser("place", help="buy captures; this spends money, and running it again buys nothing twice")
-    place.add_argument("captures", metavar="FILE", help="what `scenecart search -o` wrote")
+    place.add_argument(
+        "captures", metavar="FILE", help="what `scenecart search -o` wrote, or a saved .cart.parquet or .cart.geojson"
+    )
     place.add_argument("--max-credits", type=int, metavar="N", required=True, help="buy nothing that costs more")
     place.add_argument("--aoi", metavar="AREA", help="clip to this: a file, WKT or GeoJSON")
     place.add_argument("--split-by-date", action="store_true", help="price each acquisition date for itself")

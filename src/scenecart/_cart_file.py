@@ -1,0 +1,156 @@
+"""Carts as files that a colleague can open, check and price again."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow.parquet as pq
+import shapely.errors
+from shapely.geometry import mapping, shape
+
+from scenecart._cart import Cart, make_cart
+from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
+from scenecart._json import NotJson, loads
+from scenecart._wire import clean_text
+
+if TYPE_CHECKING:
+    import os
+
+    from scenecart._cart import CanEstimate
+
+_KEY = "scenecart"
+_VERSION = 1
+_MOST_BYTES = 2**30
+
+
+def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
+    """Write a cart to a file; see ``Cart.save``."""
+    target = Path(path).expanduser()
+    about = {
+        "version": _VERSION,
+        "fingerprint": cart.fingerprint,
+        "split_by_date": cart.split_by_date,
+        "area": None if cart.area is None else mapping(cart.area.geometry),
+    }
+    content = _WAYS[_suffix(target)](cart.captures, about)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    part.write_bytes(content)
+    part.replace(target)
+    return target
+
+
+def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
+    """Read a cart that ``Cart.save`` wrote.
+
+    Parameters
+    ----------
+    path
+        The file: ``.parquet`` or ``.geojson``.
+    client
+        Who prices and places it; None gives a cart to look at, which ``client.estimate(cart)`` prices.
+
+    Returns
+    -------
+    Cart
+        The same captures, area and options, with the same fingerprint.
+
+    Raises
+    ------
+    InvalidCart
+        If the file is no cart, is damaged, was changed since it was saved, or is of a newer version.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> path = client.cart(captures).save(pathlib.Path(tempfile.mkdtemp()) / "harbour.cart.parquet")
+    >>> load_cart(path)
+    Cart(2 captures, whole footprints)
+    """
+    source = Path(path).expanduser()
+    suffix = _suffix(source)
+    if not source.is_file():
+        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.")
+    if source.stat().st_size > _MOST_BYTES:
+        raise InvalidCart(f"{source.name} is too large for a cart.")
+    try:
+        captures, about = _READERS[suffix](source.read_bytes())
+    except ScenecartError:
+        raise
+    except Exception as error:
+        raise InvalidCart(f"{source.name} is damaged, or no cart ({type(error).__name__}).", hint=_HINT) from error
+    if not isinstance(about, dict) or not isinstance(about.get("version"), int):
+        raise InvalidCart(f"{source.name} is no cart.", hint=_HINT)
+    if about["version"] > _VERSION:
+        raise InvalidCart(f"{source.name} was saved by a newer version of scenecart.", hint="Update scenecart to open it.")
+    try:
+        area = None if about.get("area") is None else shape(about["area"])
+        cart = make_cart(captures, area, split_by_date=about.get("split_by_date") is True, desk=client)
+    except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
+    if cart.fingerprint != about.get("fingerprint"):
+        raise InvalidCart(
+            f"{source.name} was changed since it was saved, so it is not what was approved.",
+            hint="To use it all the same, read its captures with geopandas and make a cart of them.",
+        )
+    return cart
+
+
+_HINT = "A cart is what cart.save(…) wrote."
+
+
+def _suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    suffix = ".geojson" if suffix == ".json" else suffix
+    if suffix not in _WAYS:
+        raise InvalidRequest(
+            f"Carts are not kept as {path.suffix or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
+        )
+    return suffix
+
+
+def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
+    first = io.BytesIO()
+    captures.to_parquet(first, index=False)
+    table = pq.read_table(first)
+    metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(about, sort_keys=True).encode()}
+    second = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), second, compression="zstd")
+    return second.getvalue()
+
+
+def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
+    metadata = pq.read_schema(io.BytesIO(content)).metadata or {}
+    return gpd.read_parquet(io.BytesIO(content)), loads(metadata.get(_KEY.encode(), b"null"))
+
+
+def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
+    document = json.loads(captures.to_json(default=str, drop_id=True))
+    return json.dumps({**document, _KEY: about}, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
+    try:
+        document = loads(content)
+    except NotJson as error:
+        raise InvalidCart("The file is damaged, or no GeoJSON.", hint=_HINT) from error
+    if not isinstance(document, dict) or not isinstance(document.get("features"), list):
+        raise InvalidCart("The file is no collection of captures.", hint=_HINT)
+    captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
+    for name in ("datetime", "start_datetime", "end_datetime", "created", "updated"):
+        if name in captures.columns:
+            captures[name] = pd.to_datetime(captures[name], utc=True, errors="coerce", format="ISO8601")
+    return captures, document.get(_KEY)
+
+
+_WAYS = {".parquet": _to_parquet, ".geojson": _to_geojson}
+_READERS = {".parquet": _from_parquet, ".geojson": _from_geojson}
+
+load_cart.__module__ = "scenecart"

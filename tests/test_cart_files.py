@@ -1,0 +1,129 @@
+"""Carts as files: the same cart comes back, and nothing else does."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pyarrow.parquet as pq
+import pytest
+import shapely
+
+import scenecart
+from scenecart._cart import make_cart
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+SUFFIXES = [".cart.parquet", ".cart.geojson"]
+
+
+@pytest.fixture
+def cart(client: scenecart.Client) -> scenecart.Cart:
+    found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06").head(3)
+    return client.cart(found, aoi=HARBOUR, split_by_date=True)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_cart_comes_back_as_it_was(client: scenecart.Client, cart: scenecart.Cart, tmp_path: Path, suffix: str):
+    """A saved cart has the same fingerprint, captures, area and options, and a colleague's price is the same."""
+    path = cart.save(tmp_path / "new" / f"harbour{suffix}")
+    again = scenecart.load_cart(path, client)
+    assert again == cart
+    assert again.fingerprint == cart.fingerprint
+    assert again.ids == cart.ids
+    assert again.split_by_date
+    assert again.area is not None
+    assert again.area.geometry.equals(cart.area.geometry)
+    assert again.captures["datetime"].tolist() == cart.captures["datetime"].tolist()
+    assert again.estimate().total_credits == cart.estimate().total_credits
+    assert client.estimate(scenecart.load_cart(path)).total_credits == cart.estimate().total_credits
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_other_programs_open_it(cart: scenecart.Cart, tmp_path: Path, suffix: str):
+    """GDAL and geopandas read the file as captures with their footprints."""
+    path = cart.save(tmp_path / f"harbour{suffix}")
+    opened = gpd.read_parquet(path) if suffix.endswith("parquet") else gpd.read_file(path)
+    assert opened["id"].tolist() == cart.ids
+    assert opened.crs.to_epsg() == 4326
+
+
+def test_footprints_over_the_antimeridian_come_back(tmp_path: Path):
+    """A cart whose footprints are in two pieces is the same after the round trip, in both formats."""
+    split = shapely.MultiPolygon([shapely.box(179, -15, 180, -14), shapely.box(-180, -15, -179, -14)])
+    made = make_cart(gpd.GeoDataFrame({"id": ["über/🛰"]}, geometry=[split], crs=4326))
+    for suffix in SUFFIXES:
+        assert scenecart.load_cart(made.save(tmp_path / f"x{suffix}")).fingerprint == made.fingerprint
+
+
+def _changed(path: Path, change: Any) -> None:
+    """Change what a cart's file says of itself, or of its captures."""
+    if path.suffix == ".geojson":
+        document = json.loads(path.read_text())
+        change(document["scenecart"], document["features"])
+        path.write_text(json.dumps(document))
+        return
+    table = pq.read_table(path)
+    about = json.loads(table.schema.metadata[b"scenecart"])
+    features: list[Any] = [{"properties": {"id": "a"}}] * table.num_rows
+    change(about, features)
+    kept = table.slice(0, len(features))
+    content = io.BytesIO()
+    pq.write_table(kept.replace_schema_metadata({**table.schema.metadata, b"scenecart": json.dumps(about).encode()}), content)
+    path.write_bytes(content.getvalue())
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda about, _: about.update(version=2), "newer version"),
+        (lambda about, _: about.update(version="one"), "no cart"),
+        (lambda about, _: about.update(split_by_date=False), "was changed since it was saved"),
+        (lambda about, _: about.update(area=None), "was changed since it was saved"),
+        (lambda about, _: about.update(area={"type": "Cube"}), "damaged"),
+        (lambda about, _: about.update(fingerprint="0"), "was changed since it was saved"),
+        (lambda _, features: features.pop(), "was changed since it was saved"),
+    ],
+)
+def test_a_changed_or_newer_file_is_refused(cart: scenecart.Cart, tmp_path: Path, suffix: str, change: Any, says: str):
+    """A file that is not what was approved is refused with the reason."""
+    path = cart.save(tmp_path / f"harbour{suffix}")
+    _changed(path, change)
+    with pytest.raises(scenecart.InvalidCart, match=says):
+        scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"PAR1", b'{"features": 5}', b'{"type": "FeatureCollection", "features": []}', b"\xff" * 99]
+)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_no_cart_is_refused(tmp_path: Path, suffix: str, content: bytes):
+    """Any other file is refused in one clear line, whatever is in it."""
+    path = tmp_path / f"odd{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(scenecart.InvalidCart):
+        scenecart.load_cart(path)
+
+
+def test_a_truncated_file_is_refused(cart: scenecart.Cart, tmp_path: Path):
+    """A file that lost its end is damaged, not a smaller cart."""
+    for suffix in SUFFIXES:
+        path = cart.save(tmp_path / f"harbour{suffix}")
+        path.write_bytes(path.read_bytes()[:-200])
+        with pytest.raises(scenecart.InvalidCart):
+            scenecart.load_cart(path)
+
+
+def test_other_suffixes_are_refused(cart: scenecart.Cart, tmp_path: Path):
+    """A format that cannot keep a cart is refused before anything is written; a missing file is said."""
+    with pytest.raises(scenecart.InvalidRequest, match=r"\.cart\.parquet"):
+        cart.save(tmp_path / "harbour.xlsx")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(scenecart.InvalidCart, match="no file"):
+        scenecart.load_cart(tmp_path / "none.parquet")
