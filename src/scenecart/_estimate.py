@@ -167,7 +167,8 @@ class Estimate:
         Parameters
         ----------
         path
-            Where to write it: ``.html``.
+            Where to write it: ``.html`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``, ``.gpkg`` and
+            ``.parquet`` for GIS.
         title
             What the report is called.
 

@@ -447,7 +447,7 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("--aoi", metavar="AREA", help="clip to this: a file, WKT or GeoJSON")
     estimate.add_argument("--split-by-date", action="store_true", help="price each acquisition date for itself")
     estimate.add_argument("--save", metavar="FILE", help="keep the cart: .cart.parquet or .cart.geojson")
-    estimate.add_argument("--report", metavar="FILE", help="write a report: .html")
+    estimate.add_argument("--report", metavar="FILE", help="write a report: .html .xlsx .md .csv .geojson .gpkg .parquet")
     _add_common(estimate)
     estimate.set_defaults(run=_estimate_command)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
+from scenecart.report import _data
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
 
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-_FORMATS: dict[str, Callable[[Contents], bytes]] = {".html": to_html}
+_FORMATS: dict[str, Callable[[Contents], bytes]] = {
+    ".csv": _data.to_csv,
+    ".geojson": _data.to_geojson,
+    ".gpkg": _data.to_gpkg,
+    ".html": to_html,
+    ".md": _data.to_markdown,
+    ".parquet": _data.to_parquet,
+    ".xlsx": _data.to_xlsx,
+}
 
 
 def write(estimate: Estimate, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
@@ -29,7 +38,7 @@ def write(estimate: Estimate, path: str | os.PathLike[str], *, title: str | None
     estimate
         What to report.
     path
-        Where to; its suffix tells the format: ``.html``. Folders are made if needed.
+        Where to; its suffix tells the format: ``.html .xlsx .md .csv .geojson .gpkg .parquet``. Folders are made if needed.
     title
         What the report is called.
 
