@@ -58,9 +58,10 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from scenecart._estimate import Estimate
+    from scenecart._following import wait_all
     from scenecart._frames import assets
     from scenecart._http import Limits
-    from scenecart._orders import Order, wait_all
+    from scenecart._orders import Order
     from scenecart._parquet import to_items
     from scenecart._retry import Retry
     from scenecart._search import SearchEvent, search_stac
@@ -84,7 +85,7 @@ _HOMES = {
     "search_stac": "_search",
     "timeline": "_timeline",
     "to_items": "_parquet",
-    "wait_all": "_orders",
+    "wait_all": "_following",
 }
 _PARTS = ("report", "sandbox", "widgets")
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scenecart import _html, _wire
 from scenecart._errors import (
-    ConnectionFailed,
     InvalidRequest,
     OrderCancelled,
     OrderFailed,
-    RateLimited,
     ScenecartError,
     ServiceError,
     WaitTimeout,
 )
 from scenecart._progress import bar
 from scenecart._tables import moment
+from scenecart._waiting import look_until
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
 
     from scenecart._http import Session
 
-_POLL_SECONDS = (0.25, 15.0)
-_POLL_GROWTH = 1.5
-_MOST_FAILURES = 8
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
 _MOST_PAGES = 1_000
@@ -400,7 +395,7 @@ class Order:
                 callback(self)
             return self.is_finished
 
-        if not _look_until(self._desk, look, timeout, poll):
+        if not look_until(self._desk, look, timeout, poll):
             raise WaitTimeout(
                 f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
                 hint=f"It goes on without you: client.order({self.id!r}).wait() later.",
@@ -419,130 +414,6 @@ class Order:
         raise error
 
 
-def wait_all(
-    orders: Iterable[Order],
-    timeout: float | None = None,
-    poll: float | None = None,
-    callback: Callable[[list[Order]], object] | None = None,
-    *,
-    progress: bool = True,
-) -> list[Order]:
-    """Wait until every one of many orders is delivered; each look is one question to the service, however many there are.
-
-    Parameters
-    ----------
-    orders
-        Orders of one client.
-    timeout
-        Seconds to wait at most; None waits as long as it takes.
-    poll
-        Seconds between two looks. Default: from a quarter of a second, growing to 15.
-    callback
-        Called with all orders after each look.
-    progress
-        Show a bar.
-
-    Returns
-    -------
-    list of Order
-        The same orders.
-
-    Raises
-    ------
-    OrderFailed
-        When all have ended and some without delivery; the message names them, and ``order_id`` is the first.
-    WaitTimeout
-        If the time is over first.
-
-    Examples
-    --------
-    >>> wait_all([])
-    []
-    """
-    followed = list(orders)
-    if not followed:
-        return followed
-    desk = _desk_of(followed)
-
-    def ended() -> int:
-        return sum(order.is_finished for order in followed)
-
-    def look(show: Callable[[float], object]) -> bool:
-        desk.states(order for order in followed if not order.is_finished)
-        show(ended())
-        if callback is not None:
-            callback(followed)
-        return ended() == len(followed)
-
-    if progress:
-        with bar(f"Waiting for {len(followed)} orders", total=len(followed)) as shown:
-            done = _look_until(desk, lambda: look(shown.show), timeout, poll)
-    else:
-        done = _look_until(desk, lambda: look(lambda _: None), timeout, poll)
-    if not done:
-        raise WaitTimeout(
-            f"{len(followed) - ended()} of {len(followed)} orders are not finished after {timeout:g} seconds.",
-            hint="They go on without you: wait_all(orders) later.",
-        )
-    lost = [order for order in followed if order.status != "delivered"]
-    if lost:
-        error = OrderFailed(
-            f"{len(lost)} of {len(followed)} orders were not delivered: "
-            + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
-            + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
-            hint="What was reserved or held for them is given back; see client.balance().",
-        )
-        error.order_id, error.reason = lost[0].id, lost[0].reason
-        raise error
-    return followed
-
-
-def look_at(orders: Iterable[Order]) -> None:
-    """Have orders of one client that are not finished take up their newest states: one question for all of them."""
-    waiting = [order for order in orders if not order.is_finished]
-    if waiting:
-        _desk_of(waiting).states(waiting)
-
-
-def pauses(poll: float | None) -> Iterator[float]:
-    """Give the seconds between looks: what was asked for, or ever longer ones that keep out of step."""
-    least, most = _POLL_SECONDS
-    pause = least if poll is None else max(0.05, poll)
-    while True:
-        yield pause
-        if poll is None:
-            pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
-
-
-def _desk_of(orders: list[Order]) -> OrderDesk:
-    desks = {id(order._desk): order._desk for order in orders}  # noqa: SLF001  # orders are this file's own
-    if len(desks) != 1:
-        raise InvalidRequest("These orders are of several clients.", hint="Follow each client's orders by themselves.")
-    return next(iter(desks.values()))
-
-
-def _look_until(desk: OrderDesk, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
-    """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again."""
-    deadline = None if timeout is None else desk.clock() + timeout
-    failures = 0
-    for pause in pauses(poll):
-        asked = pause
-        try:
-            if look():
-                return True
-            failures = 0
-        except (ConnectionFailed, RateLimited, ServiceError) as error:
-            # the order goes on whether or not somebody can look
-            failures += 1
-            if failures >= _MOST_FAILURES:
-                raise
-            asked = max(pause, getattr(error, "retry_after", None) or 0.0)
-        if deadline is not None and desk.clock() >= deadline:
-            return False
-        desk.sleep(asked if deadline is None else min(asked, max(0.0, deadline - desk.clock())))
-    return False
-
-
 def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:
     """Tell what a cancelled order gives back, as far as the service says it."""
     told = _wire.given_back(answer)
@@ -554,5 +425,4 @@ def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:
     return ""
 
 
-for _thing in (Order, wait_all):
-    _thing.__module__ = "scenecart"
+Order.__module__ = "scenecart"

@@ -14,7 +14,7 @@ from scenecart._area import as_area
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
-from scenecart.widgets._map import describe
+from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
-import pandas as pd
 import shapely
-import xyzservices.providers
 from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area, union
-from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
+from scenecart.widgets._drawing import (
+    AREA_FILES,
+    HEIGHT,
+    WIDTH,
+    base_tiles,
+    column_title,
+    data_url,
+    density_cells,
+    density_legend,
+    describe,
+    drawing_pen,
+    fitting,
+    one_line,
+    read_area,
+)
 from scenecart.widgets._ground import MOST_SHAPES, Ground
 from scenecart.widgets._keys import Keys
 from scenecart.widgets._panel import Panel, close_all
@@ -29,9 +39,9 @@ from scenecart.widgets._state import CaptureState, day_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"
+    import pandas as pd
+
 _SETTLE_SECONDS = 0.08
-_WIDTH, _HEIGHT, _TILE = 800.0, 420.0, 256.0
 _MOST_PIXELS = 20_000
 _MOST_CHOSEN = 500
 _MOST_STACKED = 30
@@ -164,7 +174,7 @@ class FootprintMap(Panel):
             self._runner.cancel(f"view-{id(self)}")
 
     def _make_map(self, basemap: Any) -> None:
-        tiles = _tiles(basemap)
+        tiles = base_tiles(basemap)
         land = leaflet.GeoJSON(
             data=json.loads(files("scenecart.widgets").joinpath("land.json").read_text("utf-8")),
             style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
@@ -181,7 +191,7 @@ class FootprintMap(Panel):
         )
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
-        middle, zoom = fitting(bounds, _WIDTH, _HEIGHT)
+        middle, zoom = fitting(bounds, WIDTH, HEIGHT)
         self.map = leaflet.Map(
             center=middle,
             zoom=zoom,
@@ -189,10 +199,10 @@ class FootprintMap(Panel):
             prefer_canvas=True,
             scroll_wheel_zoom=True,
             attribution_control=tiles is not None,
-            layout=W.Layout(height=f"{_HEIGHT:g}px", width="100%"),
+            layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
-        self._pen, self._area_pen = _pen(_look.CHOSEN), _pen(_look.AREA, edits=True)
+        self._pen, self._area_pen = drawing_pen(_look.CHOSEN), drawing_pen(_look.AREA, edits=True)
         self._area_pen.on_draw(self._area_drawn)
         self._pen.on_draw(self._drawn)
         self._legend = W.HTML()
@@ -251,7 +261,7 @@ class FootprintMap(Panel):
         had = self._ground.bounds
         self._ground = Ground(self.state.captures)
         there = [name for name in _COLOURS if name in self.state.captures.columns]
-        options = [("one colour", ""), *((_title(name), name) for name in there)]
+        options = [("one colour", ""), *((column_title(name), name) for name in there)]
         if tuple(options) != tuple(self._colour.options):
             chosen, had_others = self._colour.value, len(self._colour.options) > 1
             self._colour.options = options
@@ -272,7 +282,7 @@ class FootprintMap(Panel):
         if count > MOST_SHAPES:
             cells = self._ground.density(view, found)
             words = f"{count:,} footprints in view, shown as density. Zoom in or filter to see them."
-            return _NOTHING, _cells(cells), words, _density_legend(cells)
+            return _NOTHING, density_cells(cells), words, density_legend(cells)
         paint, legend = self._paint()
         features = [one for turn, parts in found for one in self._ground.features(turn, parts, pixel)]
         for one in features:
@@ -302,7 +312,7 @@ class FootprintMap(Panel):
     def _size(self) -> tuple[float, float]:
         """Return the map's width and height in pixels, which only a browser knows."""
         wide, high = self.map.right - self.map.left, self.map.bottom - self.map.top
-        return (wide, high) if 0 < wide < _MOST_PIXELS and 0 < high < _MOST_PIXELS else (_WIDTH, _HEIGHT)
+        return (wide, high) if 0 < wide < _MOST_PIXELS and 0 < high < _MOST_PIXELS else (WIDTH, HEIGHT)
 
     def _pixel(self, view: tuple[float, float, float, float]) -> float:
         return (view[2] - view[0]) / self._size()[0]
@@ -317,7 +327,9 @@ class FootprintMap(Panel):
             texts = captures[name].astype(str)
             kinds = {kind: _look.KINDS[place % len(_look.KINDS)] for place, kind in enumerate(sorted(texts.unique()))}
             keys = [(clean_text(kind, 40), colour) for kind, colour in kinds.items()][: len(_look.KINDS)]
-            return texts.map(kinds).tolist(), _look.text("widget_legend.html", title=_title(name), keys=keys, ends=None, scale="")
+            return texts.map(kinds).tolist(), _look.text(
+                "widget_legend.html", title=column_title(name), keys=keys, ends=None, scale=""
+            )
         values = self.state.values(name)
         there = values[np.isfinite(values)]
         low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
@@ -325,7 +337,7 @@ class FootprintMap(Panel):
         colours = [_look.KINDS[-1] if np.isnan(one) else _look.colour_of(float(one)) for one in share]
         ends = (day_text(low), day_text(high)) if name == "datetime" else (f"{low:g}", f"{high:g}")
         scale = ", ".join(_look.SCALE)
-        return colours, _look.text("widget_legend.html", title=_title(name), keys=[], ends=ends, scale=scale)
+        return colours, _look.text("widget_legend.html", title=column_title(name), keys=[], ends=ends, scale=scale)
 
     def _show_chosen(self, _: Any) -> None:
         positions = self.state.positions()
@@ -390,7 +402,7 @@ class FootprintMap(Panel):
             return
         shown = rows[:_MOST_STACKED]
         labels = self.state.labels(shown)
-        names = [_line(self.state.captures.iloc[int(row)]) for row in shown]
+        names = [one_line(self.state.captures.iloc[int(row)]) for row in shown]
         self._stack.unobserve(self._from_stack, "value")
         self._stack.options = list(zip(names, labels, strict=True))
         self._stack.value = labels[0]
@@ -437,130 +449,3 @@ class FootprintMap(Panel):
             self.map.remove(layer)
             layer.close()
         self._overlays = []
-
-
-def read_area(name: str, content: bytes) -> Any:
-    """Read an uploaded file as an area of interest.
-
-    Raises
-    ------
-    InvalidArea
-        If it holds no usable area.
-    """
-    import io  # noqa: PLC0415  # uploads are rare
-
-    import geopandas as gpd  # noqa: PLC0415  # likewise
-
-    try:
-        if name.lower().endswith(".parquet"):
-            return as_area(gpd.read_parquet(io.BytesIO(content)))
-        return as_area(gpd.read_file(io.BytesIO(content)))
-    except ScenecartError:
-        raise
-    except Exception as error:
-        raise InvalidArea(
-            f"{clean_text(name, 80)} cannot be read as an area.", hint="GeoJSON, GeoPackage, zipped Shapefile, KML or GeoParquet."
-        ) from error
-
-
-def _pen(colour: str, *, edits: bool = False) -> leaflet.DrawControl:
-    """Return what draws rectangles and polygons, and changes them where it may."""
-    shapes = {"shapeOptions": {"color": colour, "weight": 2, "fillOpacity": 0.1}}
-    none: dict[str, Any] = {}
-    return leaflet.DrawControl(
-        rectangle=shapes, polygon=shapes, polyline=none, circle=none, circlemarker=none, marker=none, edit=edits, remove=edits
-    )
-
-
-def describe(capture: pd.Series[Any]) -> dict[str, Any]:
-    """Return what a card says of a capture, as texts."""
-
-    def figure(name: str, unit: str) -> str:
-        number = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
-        return "" if np.isnan(number) else f"{number:g}{unit}"
-
-    acquired = capture.get("datetime")
-    facts = [
-        "" if acquired is None or pd.isna(acquired) else f"{acquired:%Y-%m-%d %H:%M} UTC",
-        figure("eo:cloud_cover", " % cloud"),
-        figure("view:off_nadir", "° off-nadir"),
-        figure("gsd", " m"),
-    ]
-    why = capture.get("why_not")
-    return {
-        "id": clean_text(capture.get("id"), 120),
-        "collection": clean_text(capture.get("collection"), 80),
-        "facts": [fact for fact in facts if fact],
-        "why_not": clean_text(why, 200) if isinstance(why, str) and why else "",
-    }
-
-
-def data_url(picture: bytes) -> str | None:
-    """Return a picture as a URL that loads nothing; None for what is no PNG or JPEG."""
-    import base64  # noqa: PLC0415  # pictures are rare
-
-    kinds = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
-    kind = next((kind for start, kind in kinds.items() if picture.startswith(start)), None)
-    return None if kind is None else f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-
-
-def _line(capture: pd.Series[Any]) -> str:
-    told = describe(capture)
-    return " · ".join([told["id"], *told["facts"]])
-
-
-def _title(name: str) -> str:
-    titles = {"eo:cloud_cover": "Cloud cover, %", "datetime": "Acquired", "view:off_nadir": "Off-nadir, °", "gsd": "GSD, m"}
-    return titles.get(name, name.removeprefix("view:").replace("_", " ").capitalize())
-
-
-def _cells(cells: list[tuple[tuple[float, float, float, float], int]]) -> dict[str, Any]:
-    most = max((count for _, count in cells), default=1)
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "properties": {"style": {"fillColor": _look.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
-                "geometry": mapping(shapely.box(*cell)),
-            }
-            for cell, count in cells
-        ],
-    }
-
-
-def _density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) -> str:
-    most = max((count for _, count in cells), default=1)
-    scale = "#0072b21f, #0072b2cc"
-    return _look.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
-
-
-def fitting(bounds: tuple[float, float, float, float], width: float, height: float) -> tuple[tuple[float, float], float]:
-    """Return the middle (latitude, longitude) and the zoom at which bounds fill a map of so many pixels, with some room.
-
-    Examples
-    --------
-    >>> fitting((-180, -85, 180, 85), 600, 600)
-    ((0.0, 0.0), 1.0)
-    """
-    west, south, east, north = bounds
-    low, high = (math.asinh(math.tan(math.radians(max(-85.0, min(85.0, end))))) for end in (south, north))
-    wide, tall = max(east - west, 1e-4) / 360, max(high - low, 1e-6) / (2 * math.pi)
-    zoom = math.floor(math.log2(min(0.9 * width / wide, 0.9 * height / tall) / _TILE))
-    latitude = math.degrees(math.atan(math.sinh((low + high) / 2)))
-    return (latitude, (west + east) / 2), float(max(1, min(16, zoom)))
-
-
-def _tiles(wanted: Any) -> leaflet.TileLayer | None:
-    chosen = wanted if wanted is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
-    if isinstance(chosen, str):
-        if chosen.lower() == "none":
-            return None
-        try:
-            chosen = xyzservices.providers.query_name(chosen)
-        except ValueError:
-            raise InvalidRequest(
-                f"There is no basemap {chosen[:80]!r}.", hint='A name of xyzservices such as "CartoDB.Positron", or "none".'
-            ) from None
-    made: leaflet.TileLayer = leaflet.basemap_to_tiles(chosen)
-    return made

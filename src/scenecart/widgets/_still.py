@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scenecart.widgets import _look
+from scenecart.widgets._drawing import describe
 from scenecart.widgets._ground import Ground
-from scenecart.widgets._map import describe
 
 if TYPE_CHECKING:
     from scenecart.widgets._state import CaptureState

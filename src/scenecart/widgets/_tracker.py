@@ -11,7 +11,9 @@ import traitlets as t
 
 from scenecart._delivery import safe_name
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
-from scenecart._orders import Order, look_at, pauses
+from scenecart._following import look_at
+from scenecart._orders import Order
+from scenecart._waiting import MOST_FAILURES, pauses
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _MOST_ORDERS = 100
-_MOST_FAILURES = 8
 _BAR_SECONDS = 0.1
 
 
@@ -122,7 +123,7 @@ class OrderTracker(Panel):
                 failures = 0
             except (ConnectionFailed, RateLimited, ServiceError):
                 failures += 1
-                if failures >= _MOST_FAILURES:
+                if failures >= MOST_FAILURES:
                     raise
             with self._runner.lock:
                 if job.cancelled.is_set():

@@ -12,7 +12,7 @@ from scenecart._errors import InvalidArea
 from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
-from scenecart.widgets._map import read_area
+from scenecart.widgets._drawing import read_area
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._tracker import OrderTracker
 

@@ -1,0 +1,109 @@
+"""Following many orders at once: one question to the service a round, however many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenecart._errors import InvalidRequest, OrderFailed, WaitTimeout
+from scenecart._progress import bar
+from scenecart._waiting import look_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from scenecart._orders import Order, OrderDesk
+
+
+def wait_all(
+    orders: Iterable[Order],
+    timeout: float | None = None,
+    poll: float | None = None,
+    callback: Callable[[list[Order]], object] | None = None,
+    *,
+    progress: bool = True,
+) -> list[Order]:
+    """Wait until every one of many orders is delivered; each look is one question to the service, however many there are.
+
+    Parameters
+    ----------
+    orders
+        Orders of one client.
+    timeout
+        Seconds to wait at most; None waits as long as it takes.
+    poll
+        Seconds between two looks. Default: from a quarter of a second, growing to 15.
+    callback
+        Called with all orders after each look.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    list of Order
+        The same orders.
+
+    Raises
+    ------
+    OrderFailed
+        When all have ended and some without delivery; the message names them, and ``order_id`` is the first.
+    WaitTimeout
+        If the time is over first.
+
+    Examples
+    --------
+    >>> wait_all([])
+    []
+    """
+    followed = list(orders)
+    if not followed:
+        return followed
+    desk = _desk_of(followed)
+
+    def ended() -> int:
+        return sum(order.is_finished for order in followed)
+
+    def look(show: Callable[[float], object]) -> bool:
+        desk.states(order for order in followed if not order.is_finished)
+        show(ended())
+        if callback is not None:
+            callback(followed)
+        return ended() == len(followed)
+
+    if progress:
+        with bar(f"Waiting for {len(followed)} orders", total=len(followed)) as shown:
+            done = look_until(desk, lambda: look(shown.show), timeout, poll)
+    else:
+        done = look_until(desk, lambda: look(lambda _: None), timeout, poll)
+    if not done:
+        raise WaitTimeout(
+            f"{len(followed) - ended()} of {len(followed)} orders are not finished after {timeout:g} seconds.",
+            hint="They go on without you: wait_all(orders) later.",
+        )
+    lost = [order for order in followed if order.status != "delivered"]
+    if lost:
+        error = OrderFailed(
+            f"{len(lost)} of {len(followed)} orders were not delivered: "
+            + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
+            + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
+            hint="What was reserved or held for them is given back; see client.balance().",
+        )
+        error.order_id, error.reason = lost[0].id, lost[0].reason
+        raise error
+    return followed
+
+
+def look_at(orders: Iterable[Order]) -> None:
+    """Have orders of one client that are not finished take up their newest states: one question for all of them."""
+    waiting = [order for order in orders if not order.is_finished]
+    if waiting:
+        _desk_of(waiting).states(waiting)
+
+
+def _desk_of(orders: list[Order]) -> OrderDesk:
+    desks = {id(order._desk): order._desk for order in orders}  # noqa: SLF001  # orders are this file's own
+    if len(desks) != 1:
+        raise InvalidRequest("These orders are of several clients.", hint="Follow each client's orders by themselves.")
+    return next(iter(desks.values()))
+
+
+wait_all.__module__ = "scenecart"
