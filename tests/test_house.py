@@ -31,11 +31,14 @@ LEVELS = {
     "_wire": 1,
     "_features": 1,
     "_stac": 1,
+    "_arrangement": 2,
     "_choose": 2,
+    "_cover_plot": 2,
     "_footprints": 2,
     "_query": 2,
     "_timeline": 2,
     "_tokens": 2,
+    "_covering": 3,
     "_frames": 3,
     "_http": 3,
     "_journal": 3,
@@ -48,9 +51,12 @@ LEVELS = {
     "_parquet": 5,
     "_orders": 5,
     "_estimate": 5,
+    "_alone": 5,
+    "_candidates": 5,
     "_delivery": 5,
     "_following": 6,
     "_placing": 6,
+    "_cover": 6,
     "_client": 7,
     "_connect": 8,
     "report": 8,
@@ -67,9 +73,10 @@ ROOMS = {
     "pystac_client": {"_stac"},
     "pystac": {"_delivery"},
     "platformdirs": {"_client"},
-    "matplotlib": {"report", "_timeline"},
+    "matplotlib": {"report", "_timeline", "_cover_plot"},
     "sqlite3": {"_journal"},
     "rioxarray": {"_raster"},
+    "scipy": {"_covering"},
     "ipyleaflet": {"widgets"},
     "anywidget": {"widgets"},
 }
@@ -207,7 +214,7 @@ def test_conda_and_pip_name_the_same_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = set(project["dependencies"])
-    for extra in ("widgets", "report", "parquet", "raster", "sandbox", "test", "lab"):
+    for extra in ("widgets", "report", "parquet", "raster", "cover", "sandbox", "test", "lab"):
         wanted |= set(extras[extra])
     lines = re.findall(r"^  - (\S+) (>=\S+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
     found = {f"{CONDA_NAMES.get(name, name)}{version}" for name, version in lines if name != "python"}

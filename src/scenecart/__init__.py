@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._client import Client
     from scenecart._connect import connect
+    from scenecart._cover import CoverPlan
     from scenecart._errors import (
         AuthenticationError,
         AuthenticationRequired,
@@ -72,6 +73,7 @@ _HOMES = {
     "Area": "_area",
     "Cart": "_cart",
     "Client": "_client",
+    "CoverPlan": "_cover",
     "Estimate": "_estimate",
     "Limits": "_http",
     "Order": "_orders",
@@ -100,6 +102,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
+    "CoverPlan",
     "DownloadError",
     "Estimate",
     "EstimateIncomplete",

@@ -370,11 +370,14 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
     >>> round(geodesic_km2(box(0, 0, 1, 1)))
     12308
     """
-    if geometry.is_empty:
-        return 0.0
-    fine = shapely.segmentize(geometry, _EDGE_DEGREES)
+    return 0.0 if geometry.is_empty else float(each_km2(np.array([geometry], dtype=object))[0])
+
+
+def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the area of each geometry, as ``geodesic_km2`` measures it."""
+    fine = shapely.segmentize(geometries, _EDGE_DEGREES)
     flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
-    return float(shapely.area(flat)) / 1e6
+    return np.asarray(shapely.area(flat), dtype=float) / 1e6
 
 
 def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, float]:

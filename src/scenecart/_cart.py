@@ -74,8 +74,8 @@ class Cart:
         rows = zip(
             self._captures["id"],
             self._captures.geometry,
-            _texts(self._captures, "host"),
-            _texts(self._captures, "collection"),
+            texts_of(self._captures, "host"),
+            texts_of(self._captures, "collection"),
             strict=True,
         )
         orders = [
@@ -105,7 +105,7 @@ class Cart:
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
         """Return a cart with these captures as well; one that is in it already stays once."""
-        return self._with(_frames.concat([self._captures, _checked_frame(captures)]))
+        return self._with(_frames.concat([self._captures, checked_frame(captures)]))
 
     def remove(self, ids: str | Iterable[str]) -> Self:
         """Return a cart without the captures of these ids.
@@ -191,10 +191,10 @@ def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, de
         If the area cannot be used.
     """
     area = None if aoi is None else as_area(aoi)
-    return Cart(_orderable(_checked_frame(captures), area), area, bool(split_by_date), desk)
+    return Cart(_orderable(checked_frame(captures), area), area, bool(split_by_date), desk)
 
 
-def _checked_frame(captures: Any) -> gpd.GeoDataFrame:
+def checked_frame(captures: Any) -> gpd.GeoDataFrame:
     if isinstance(captures, pd.Series) and "id" in captures.index and "geometry" in captures.index:
         raise InvalidCart("This is one row, not a frame.", hint="Take a slice: captures.iloc[[0]].")
     if not isinstance(captures, gpd.GeoDataFrame):
@@ -226,7 +226,7 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
         ]
         if apart:
             raise _about("outside the area of interest", apart)
-    keys = list(zip(_texts(captures, "host"), _texts(captures, "collection"), captures["id"], strict=True))
+    keys = list(zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True))
     first = ~pd.Series(keys, index=captures.index).duplicated()
     once = captures[first.to_numpy()]
     if not first.all():
@@ -271,7 +271,7 @@ def _canonical(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.normalize(rounded)
 
 
-def _texts(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
+def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
     if column not in captures.columns:
         return [None] * len(captures)
     return [value if isinstance(value, str) else None for value in captures[column]]

@@ -51,7 +51,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
     shares = np.zeros(len(frame))
-    near = np.flatnonzero(_may_touch(frame.geometry.to_numpy(), area.geometry))
+    near = np.flatnonzero(may_touch(frame.geometry.to_numpy(), area.geometry))
     parts = [_within(shape, area.geometry) for shape in frame.geometry.iloc[near]]
     shares[near] = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
@@ -135,7 +135,7 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     return captures[keep]
 
 
-def _may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
+def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     """Tell by their boxes which footprints may touch an area; what spans half the world may go the other way round."""
     west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
     low_x, low_y, high_x, high_y = area.bounds

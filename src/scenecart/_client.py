@@ -11,6 +11,7 @@ import platformdirs
 
 from scenecart import _estimate, _many, _parquet, _search, _wire
 from scenecart._cart import Cart, make_cart
+from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
 from scenecart._errors import ConfigurationError, InvalidQuery
 from scenecart._http import Limits, Session
@@ -353,6 +354,79 @@ class Client:
             If it is empty, or a capture cannot be ordered or does not touch the area; its ``ids`` say which.
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
+
+    def cover(
+        self,
+        captures: gpd.GeoDataFrame,
+        aoi: Any,
+        *,
+        objective: str = "cost",
+        max_cloud_cover: float | None = None,
+        min_coverage: float = 0.98,
+        budget: int | None = None,
+        max_captures: int | None = None,
+        prices: str = "service",
+        time_limit: float = 10.0,
+    ) -> CoverPlan:
+        """Choose captures that together cover an area, at least cost. Nothing is bought.
+
+        The choice is exact where the time suffices, by mixed-integer programming over the ground that the footprints share;
+        otherwise it is the best that was found, and the plan says how far from the best possible it can be.
+
+        Parameters
+        ----------
+        captures
+            Rows of a search result, of one host or several.
+        aoi
+            What to cover, in any form ``search`` takes.
+        objective
+            What to make best: ``"cost"`` (default, least credits), ``"fewest"`` (captures), ``"newest"`` (least km² times days
+            of age) or ``"clearest"`` (least clouded km²; a capture that does not say its cloud cover counts as overcast). Between
+            equals the cheaper is taken.
+        max_cloud_cover
+            Highest ``eo:cloud_cover`` in per cent; one that does not say it is left out then.
+        min_coverage
+            Share of the area to be covered, above 0 and up to 1, 0.98 by default. Where all captures together cover less, it is
+            the share of what they can cover.
+        budget
+            Most credits to spend; where that does not buy ``min_coverage``, the plan covers most for it.
+        max_captures
+            Most captures to take.
+        prices
+            ``"service"`` (default) asks what each capture costs alone, many in one question, and what the chosen ones cost
+            together; ``"area"`` asks nothing, and takes km² for the price.
+        time_limit
+            Seconds to look for the best. Default 10.
+
+        Returns
+        -------
+        CoverPlan
+            The cart and its estimate, the coverage, what is missing, why each capture was taken; ``plot()`` draws it.
+
+        Raises
+        ------
+        InvalidArea, InvalidQuery
+            If the area or an option cannot be used.
+        InvalidCart
+            If no capture can be used, or the budget buys none.
+        MissingExtra
+            If SciPy is not installed.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> coast = (151.0, -34.2, 151.6, -33.7)
+        >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+        >>> plan = client.cover(captures, coast, max_cloud_cover=30, min_coverage=0.9)
+        >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
+        (True, True, True)
+        """
+        wish = Wish(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
+
+        def price(cart: Cart) -> Estimate:
+            return _estimate.ask(self._session, cart, self, self._wall)
+
+        return plan_cover(captures, aoi, wish, desk=self, price=price)
 
     def estimate(self, cart: Cart) -> Estimate:
         """Ask the service what a cart costs; the same as ``cart.estimate()``."""

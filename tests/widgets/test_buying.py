@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from _widgets import HARBOUR, wait_for
-from scenecart.widgets import CaptureMap, CartPanel, OrderTracker, Workbench
+from scenecart.widgets import CaptureMap, CartPanel, CoverPanel, OrderTracker, Workbench
 from scenecart.widgets._panel import parts_of
 
 if TYPE_CHECKING:
@@ -246,3 +246,44 @@ def test_a_form_that_makes_no_sense_is_said(analyst: scenecart.Client, shown: Ca
     bench._other.value = "c"
     press(bench, "Search")
     wait_for(lambda: bench.picker is not None and "nowhere" in bench.picker._words.value and "alert" in bench.picker._words.value)
+
+
+def test_an_area_is_covered_by_a_click(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """A click plans with what suits the filters and selects what is chosen; another puts it into the cart at the price shown."""
+    had = len(analyst.orders())
+    picker = shown(CaptureMap(found, HARBOUR, basemap="none"))
+    cart = shown(CartPanel(analyst, picker=picker))
+    panel = shown(CoverPanel(analyst, picker, cart=cart))
+    picker.filters = {"eo:cloud_cover": [0, 20]}
+    assert not usable(panel, "Put into the cart")
+    press(panel, "Cover this area")
+    plan = wait_for(lambda: panel.plan)
+    assert plan.is_complete
+    assert set(plan.cart.ids) <= set(picker.filtered["id"])
+    assert sorted(picker.selected["id"]) == sorted(plan.cart.ids)
+    assert f"{plan.estimate.total_credits:,} credits" in panel._shown.value
+    press(panel, "Put into the cart")
+    assert priced(cart).total_credits == plan.estimate.total_credits
+    assert len(analyst.orders()) == had
+
+
+def test_what_cannot_be_covered_is_said(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """Without an area, a capture or enough money, the reason stands in the panel; another area takes the old plan away."""
+    picker = shown(CaptureMap(found, basemap="none"))
+    panel = shown(CoverPanel(analyst, picker))
+    press(panel, "Cover this area")
+    assert "no area" in panel._words.value
+    picker.aoi = HARBOUR
+    panel._budget.value = 1
+    press(panel, "Cover this area")
+    wait_for(lambda: "buys none" in panel._words.value)
+    panel._budget.value = 0
+    press(panel, "Cover this area")
+    wait_for(lambda: panel.plan)
+    assert not usable(panel, "Put into the cart")
+    picker.aoi = (151.19, -33.98, 151.22, -33.95)
+    assert panel.plan is None
+    assert panel._shown.value == ""
+    picker.filters = {"view:off_nadir": [89, 90]}
+    press(panel, "Cover this area")
+    assert "suits the filters" in panel._words.value

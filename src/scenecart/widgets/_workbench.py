@@ -12,6 +12,7 @@ from scenecart._errors import InvalidArea
 from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
+from scenecart.widgets._cover_panel import CoverPanel
 from scenecart.widgets._drawing import read_area
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._tracker import OrderTracker
@@ -45,6 +46,8 @@ class Workbench(Panel):
     ----------
     picker : CaptureMap or None
         The captures of the newest search.
+    cover : CoverPanel or None
+        What plans a cover with these captures.
     cart : CartPanel
         The cart.
     tracker : OrderTracker
@@ -63,6 +66,7 @@ class Workbench(Panel):
         self._client, self._basemap = client, basemap
         self._hosts = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
         self.picker: CaptureMap | None = None
+        self.cover: CoverPanel | None = None
         self._uploaded: Any = None if aoi is None else as_area(aoi)
         self._form = self._make_form()
         self._picking = _look.box(W.HTML(_look.message("Search first; what is found shows up here.")))
@@ -94,13 +98,13 @@ class Workbench(Panel):
         )
         old = self.picker
         self.picker = found
-        for part in self._picking.children if old is None else ():
-            close_all(part)
-        self._picking.children = (found,)
+        before = self._picking.children
         cart = CartPanel(self._client, self.cart.captures if len(self.cart.captures) else None, picker=found)
+        self.cover = CoverPanel(self._client, found, cart=cart)
+        self._picking.children = (found, self.cover)
         self._change_cart(cart)
-        if old is not None:
-            old.close()
+        for part in before:
+            close_all(part) if old is None else part.close()
         self.tab = 1
 
     def _make_form(self) -> W.Box:

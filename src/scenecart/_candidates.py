@@ -1,0 +1,136 @@
+"""Captures that may cover a part of an area: which can be used, what each would cover, and why the others cannot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from scenecart._area import clip, each_km2, why_unusable
+from scenecart._cart import checked_frame, texts_of
+from scenecart._choose import may_touch
+from scenecart._errors import InvalidCart, InvalidQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+
+    from scenecart._area import Area
+
+CLOUD = "eo:cloud_cover"
+_MOST = 5_000
+_HINT = "Search this area, or allow more cloud."
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Captures that cover a part of an area.
+
+    Attributes
+    ----------
+    frame : their rows, EPSG:4326
+    places : where each of them stands in the frame they come from
+    grounds : array of polygons, what each covers of the area
+    km2 : array, the area of these
+    """
+
+    frame: gpd.GeoDataFrame
+    places: np.ndarray[Any, Any]
+    grounds: np.ndarray[Any, Any]
+    km2: np.ndarray[Any, Any]
+
+    def without(self, out: Sequence[int]) -> Candidates:
+        """Return the others."""
+        keep = np.ones(len(self.km2), dtype=bool)
+        keep[list(out)] = False
+        return Candidates(self.frame[keep], self.places[keep], self.grounds[keep], self.km2[keep])
+
+    @property
+    def times(self) -> pd.Series[Any]:
+        """When each was taken, UTC; NaT where it does not say."""
+        times: pd.Series[Any] = pd.Series(pd.NaT, index=self.frame.index, dtype="datetime64[us, UTC]")
+        for name in ("datetime", "start_datetime"):
+            if name in self.frame.columns:
+                times = times.fillna(pd.to_datetime(self.frame[name], utc=True, errors="coerce"))
+        return times
+
+    @property
+    def cloud(self) -> np.ndarray[Any, Any]:
+        """Cloud cover in per cent; NaN where it is not told."""
+        return _cloud(self.frame)
+
+
+def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) -> tuple[Candidates, dict[int, str]]:
+    """Return what can be used of some captures, each once, and why the others cannot, by their place in the frame.
+
+    Raises
+    ------
+    InvalidCart
+        If nothing can be used, or this is no frame of captures.
+    InvalidQuery
+        If there are too many.
+    """
+    frame = checked_frame(captures)
+    shapes = frame.geometry.to_numpy()
+    near = may_touch(shapes, area.geometry)
+    told = frame["why_not"].tolist() if "why_not" in frame.columns else [None] * len(frame)
+    cloud = _cloud(frame)
+    keys = list(zip(texts_of(frame, "host"), texts_of(frame, "collection"), frame["id"], strict=True))
+    again = pd.Series(keys).duplicated().tolist()
+    kept: list[int] = []
+    grounds: list[Any] = []
+    reasons: dict[int, str] = {}
+    for place, shape in enumerate(shapes):
+        if again[place]:
+            continue
+        reason = told[place] if isinstance(told[place], str) else _unusable(keys[place][2], shape)
+        reason = reason or _cloudy(cloud[place], max_cloud_cover)
+        ground = clip(shape, area) if reason is None and near[place] else None
+        if ground is not None and not ground.is_empty:
+            kept.append(place)
+            grounds.append(ground)
+        else:
+            reasons[place] = reason or "it does not touch the area"
+    if not kept:
+        raise nothing_left(len(frame), reasons)
+    if len(kept) > _MOST:
+        raise InvalidQuery(
+            f"{len(kept):,} captures touch the area, more than the {_MOST:,} that can be planned with.",
+            hint="Filter them first: scenecart.filter(captures, cloud_cover=20, off_nadir=25).",
+        )
+    found = np.array(grounds, dtype=object)
+    return Candidates(frame.iloc[kept], np.array(kept), found, each_km2(found)), reasons
+
+
+def nothing_left(count: int, reasons: dict[int, str]) -> InvalidCart:
+    """Return the error that says why no capture can be used."""
+    counts = pd.Series(list(reasons.values())).value_counts()
+    return InvalidCart(
+        f"None of the {count:,} captures can be used for this area: {counts.index[0]} ({counts.iloc[0]:,} of them).", hint=_HINT
+    )
+
+
+def _unusable(name: Any, footprint: Any) -> str | None:
+    if not (isinstance(name, str) and name.strip()):
+        return "it has no usable id"
+    if footprint is None or footprint.is_empty:
+        return "it has no footprint"
+    if footprint.geom_type not in {"Polygon", "MultiPolygon"}:
+        return f"its footprint is a {footprint.geom_type}, not an area"
+    return why_unusable(footprint)
+
+
+def _cloudy(cloud: float, most: float | None) -> str | None:
+    if most is None or cloud <= most:
+        return None
+    return "its cloud cover is not known" if math.isnan(cloud) else f"its cloud cover is above {most:g} %"
+
+
+def _cloud(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
+    if CLOUD not in frame.columns:
+        return np.full(len(frame), np.nan)
+    return np.asarray(pd.to_numeric(frame[CLOUD], errors="coerce").to_numpy(dtype=float, na_value=np.nan))

@@ -1,0 +1,115 @@
+"""The picture of a cover plan: what each chosen capture adds, and what is missing."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from scenecart._errors import MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from shapely.geometry.base import BaseGeometry
+
+_INK, _MISSING = "#64748b", "#c2570c"
+_COLOURS = ("#0b6e99", "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#7aa0c4")
+_WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
+_HALF_WORLD = 180.0
+_LABELLED = 40
+
+
+def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: BaseGeometry, title: str, ax: Axes | None) -> Axes:
+    """Draw an area, what is bought of each capture in the order of the cart, and what is missing.
+
+    Raises
+    ------
+    MissingExtra
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
+        from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
+    except ImportError as error:
+        raise MissingExtra("plot needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
+    if _is_split(area):
+        area, missing, *bought = (_eastward(shape) for shape in (area, missing, *bought))
+    west, south, east, north = area.bounds
+    stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
+    if ax is None:
+        ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
+        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7), layout="constrained")
+    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(bought))]
+    pieces = gpd.GeoSeries(list(bought), crs=4326)
+    pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)
+    pieces.boundary.plot(ax=ax, color=colours, linewidth=1.1, aspect=None)
+    keys = [Patch(facecolor="none", edgecolor=_INK, linewidth=1.6, label="area of interest")]
+    if not missing.is_empty:
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": _MISSING, "hatch": "////", "linewidth": 0}
+        gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **look)
+        keys.append(Patch(**look, label="not covered"))
+    gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=_INK, linewidth=1.6, aspect=None)
+    if len(bought) <= _LABELLED:
+        for number, point in enumerate(_spots(bought), 1):
+            ax.annotate(
+                str(number), (point.x, point.y), ha="center", va="center", fontsize=8, color=colours[number - 1], weight="bold"
+            )
+    _style(ax, (west, south, east, north), stretch, title)
+    ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.07), ncols=2, frameon=False, fontsize=8, labelcolor=_INK)
+    return ax
+
+
+def _spots(bought: Sequence[BaseGeometry]) -> list[shapely.Point]:
+    """Return where each number stands: on ground that is this one's alone where there is some."""
+    return [
+        shapely.Point(
+            shapely.maximum_inscribed_circle(max(shapely.get_parts(shape if alone.is_empty else alone), key=shapely.area)).coords[0]
+        )
+        for number, shape in enumerate(bought)
+        for alone in [shapely.difference(shape, shapely.union_all([*bought[:number], *bought[number + 1 :]]))]
+    ]
+
+
+def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, title: str) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415  # an extra
+
+    west, south, east, north = bounds
+    pad = 0.03 * max(east - west, (north - south))
+    ax.set_xlim(west - pad, east + pad)
+    ax.set_ylim(south - pad, north + pad)
+    ax.set_aspect(stretch, adjustable="box")
+    for axis, names in ((ax.xaxis, "EW"), (ax.yaxis, "NS")):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(FuncFormatter(lambda value, _, names=names: _degrees(value, names)))
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(labelsize=7.5, length=0, colors=_INK)
+    ax.grid(visible=True, color=_INK, alpha=0.15, linewidth=0.6)
+    ax.set_axisbelow(True)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.set_title(title, fontsize=9.5, color=_INK, loc="left")
+
+
+def _degrees(value: float, names: str) -> str:
+    turned = (value + 180) % 360 - 180 if abs(value) > _HALF_WORLD else value
+    return f"{abs(turned):.3f}".rstrip("0").rstrip(".") + "°" + ("" if turned in {0, 180, -180} else names[int(turned < 0)])
+
+
+def _is_split(area: BaseGeometry) -> bool:
+    west, _, east, _ = area.bounds
+    return west <= -_HALF_WORLD and east >= _HALF_WORLD and not shapely.intersects(area, shapely.LineString([(0, -90), (0, 90)]))
+
+
+def _eastward(shape: BaseGeometry) -> BaseGeometry:
+    """Move what lies west of Greenwich beyond 180 degrees, so that the two sides meet."""
+    parts = [
+        shapely.transform(part, lambda xy: xy + np.array([360.0, 0.0])) if part.bounds[2] <= 0 else part
+        for part in shapely.get_parts(shape)
+    ]
+    moved: BaseGeometry = shapely.union_all(parts)
+    return moved

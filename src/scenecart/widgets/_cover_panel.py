@@ -1,0 +1,150 @@
+"""Covering an area by a click: which captures to take, what they cost together, and into the cart with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import traitlets as t
+
+from scenecart._errors import InvalidArea, InvalidCart
+from scenecart.widgets import _look
+from scenecart.widgets._panel import Panel
+from scenecart.widgets._runner import Runner
+from scenecart.widgets._state import CaptureState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._client import Client
+    from scenecart._cover import CoverPlan
+    from scenecart.widgets._cart_panel import CartPanel
+
+_OBJECTIVES = (
+    ("Least cost", "cost"),
+    ("Fewest captures", "fewest"),
+    ("Newest ground", "newest"),
+    ("Clearest ground", "clearest"),
+)
+
+
+class CoverPanel(Panel):
+    """Choose captures that cover the area of interest: of those that suit the filters, the best for an objective.
+
+    What is chosen becomes the selection on the map. Nothing is bought.
+
+    Parameters
+    ----------
+    client
+        The connection to ask for prices with.
+    picker
+        A :class:`CaptureMap` or its state: its filtered captures, its area, its selection.
+    cart
+        A :class:`CartPanel` that the plan can be put into; None shows no button for it.
+
+    Attributes
+    ----------
+    plan : CoverPlan or None
+        The newest plan.
+    """
+
+    plan = t.Any(None, allow_none=True)
+
+    def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
+        self._client, self._cart = client, cart
+        self.state: CaptureState = picker if isinstance(picker, CaptureState) else picker.state
+        self._runner = Runner(1)
+        self._make_parts()
+        controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
+        super().__init__(
+            _look.sheet(), self._head, controls, self._words, self._shown, _look.box(self._take, kind="row", across=True)
+        )
+        self.add_class("scenecart-card")
+        self.watch(self.state, self._outdated, "aoi")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a plan is being made."""
+        return self._runner.is_busy("cover")
+
+    def cover(self) -> None:
+        """Do what "Cover this area" does."""
+        if self.state.aoi is None:
+            raise InvalidArea(
+                "There is no area to cover yet.", hint="Draw one on the map, load one from a file, or search with one."
+            )
+        captures, area = self.state.filtered, self.state.aoi
+        if len(captures) == 0:
+            raise InvalidCart("No capture suits the filters.", hint="Loosen them first.")
+        objective, share = str(self._objective.value), self._share.value / 100
+        budget = int(self._budget.value) or None
+        self.plan = None
+        self._show()
+        self._go.disabled = True
+        self._words.value = _look.message(f"Asking for prices and planning with {len(captures):,} captures…", kind="busy")
+        self._runner.start(
+            "cover",
+            lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
+            self._planned,
+            self._failed,
+        )
+
+    def end(self) -> None:
+        """End what runs."""
+        self._runner.close()
+
+    def _make_parts(self) -> None:
+        self._head = W.HTML(_look.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
+        narrow = {"description_width": "64px"}
+        self._objective = W.Dropdown(options=_OBJECTIVES, description="Best is", style=narrow, layout=W.Layout(width="230px"))
+        self._share = W.IntSlider(value=98, min=10, max=100, description="Cover, %", style=narrow, layout=W.Layout(width="260px"))
+        self._share.tooltip = "Share of the area to be covered, in per cent"
+        self._budget = W.BoundedIntText(
+            value=0, min=0, max=2**53, description="Budget", style=narrow, layout=W.Layout(width="190px")
+        )
+        self._budget.tooltip = "Most credits to spend; 0 sets no limit"
+        self._go = _look.button(
+            "Cover this area", "Choose captures that cover it; nothing is bought", kind="primary", icon="th-large"
+        )
+        self._go.on_click(self._safely(lambda _: self.cover()))
+        self._words, self._shown = W.HTML(), W.HTML()
+        self._take = _look.button("Put into the cart", "Put the chosen captures into the cart", icon="plus")
+        self._take.on_click(self._safely(lambda _: self._put()))
+        self._take.layout.display = "none"
+
+    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
+        def tried(what: Any) -> None:
+            try:
+                act(what)
+            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
+                self._words.value = _look.failure(error)
+
+        return tried
+
+    def _planned(self, plan: CoverPlan) -> None:
+        self._go.disabled = False
+        self._words.value = ""
+        self.plan = plan
+        self._show()
+        self.state.selection = tuple(plan.why.index)
+
+    def _failed(self, error: Exception) -> None:
+        self._go.disabled = False
+        self._words.value = _look.failure(error)
+
+    def _outdated(self, _: Any) -> None:
+        """Take away a plan for another area."""
+        self._runner.cancel("cover")
+        self._go.disabled = False
+        self._words.value = ""
+        self.plan = None
+        self._show()
+
+    def _show(self) -> None:
+        self._shown.value = "" if self.plan is None else self.plan._repr_html_()  # what a notebook shows of it
+        self._take.layout.display = "" if self.plan is not None and self._cart is not None else "none"
+
+    def _put(self) -> None:
+        if self.plan is not None and self._cart is not None:
+            self._cart.add(self.plan.cart.captures)
+            self._words.value = _look.message(f"{len(self.plan.cart):,} captures are in the cart.", kind="good")
