@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenecart._errors import MissingExtra
 from scenecart.report import _data
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
+
+def _pdf(contents: Contents) -> bytes:
+    try:
+        from scenecart.report._pdf import to_pdf  # noqa: PLC0415  # an extra, and slow to load
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"PDF reports need the package {error.name!r}, which is not installed.", hint='Install it: pip install "scenecart[report]"'
+        ) from error
+    return to_pdf(contents)
+
+
 _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".csv": _data.to_csv,
     ".geojson": _data.to_geojson,
@@ -30,6 +42,7 @@ _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".html": to_html,
     ".md": _data.to_markdown,
     ".parquet": _data.to_parquet,
+    ".pdf": _pdf,
     ".xlsx": to_xlsx,
 }
 _WITH_PICTURES = frozenset({".html", ".pdf"})

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-# the outline is some ten kilometres true; nearer, it would put harbours on the wrong side of the water
-NARROWEST = 3.0
+# the outline is a few tens of kilometres true; nearer, it would put harbours on the wrong side of the water
+NARROWEST = 8.0
 _HORIZON = math.pi / 2
 _FINE = 0.004
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FOOTPRINT, BOUGHT, AREA, INK, LAND = "#7a8aa0", "#0b6e99", "#c2570c", "#64748b", "#8b9a7d"
 _POINTS = 72.0
 _TALLEST, _FLATTEST = 0.78, 0.42
-_LEFT, _BELOW, _EDGE = 46.0, 18.0, 6.0
+_LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
 _LABELLED = 60
 _LETTERS = 8.0
@@ -87,7 +87,7 @@ def draw_map(scene: Scene, width: float) -> Figure:
     if east - west >= NARROWEST:
         _fill(axes, land_within(west, south, east, north), face=LAND, edge="none", width=0, alpha=0.22)
     _fill(axes, scene.footprints, face="none", edge=FOOTPRINT, width=0.9)
-    _fill(axes, scene.bought, face=BOUGHT, edge="none", width=0, alpha=0.16 if len(scene.bought) <= _LABELLED else 0.06)
+    _fill(axes, [shapely.union_all(scene.bought)], face=BOUGHT, edge="none", width=0, alpha=0.18)
     _fill(axes, scene.bought, face="none", edge=BOUGHT, width=1.1 if len(scene.bought) <= _LABELLED else 0.7)
     if scene.area is not None:
         _fill(axes, [scene.area], face="none", edge=AREA, width=1.8)

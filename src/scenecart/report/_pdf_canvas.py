@@ -1,0 +1,169 @@
+"""Pages, letters and drawings of a PDF: page numbers, fonts that go with the file, and matplotlib's figures as lines."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.backend_bases import GraphicsContextBase, RendererBase
+from matplotlib.path import Path as Outline
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
+
+PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
+QUIET, LINE, INK = "#5b6878", "#dde3ea", "#16202c"
+_FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
+_FOOT = 30.0
+
+
+@cache
+def letters() -> frozenset[int]:
+    """Make the fonts known, and return the letters that all of them show."""
+    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    shown: list[set[int]] = []
+    for name, file in _FILES.items():
+        font = TTFont(name, str(folder / file))
+        pdfmetrics.registerFont(font)
+        shown.append(set(font.face.charToGlyph))
+    for name, bold in ((PLAIN, BOLD), (BOLD, BOLD), (MONO, MONO)):
+        pdfmetrics.registerFontFamily(name, normal=name, bold=bold, italic=name, boldItalic=bold)
+    return frozenset(shown[0] & shown[1])
+
+
+def writable(text: str) -> str:
+    """Return a text in letters that the fonts have; another one is written as its number, so that no two names look alike."""
+    known = letters()
+    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in text)
+
+
+class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
+    """A canvas that knows how many pages there are when it writes their numbers, and takes its time from the contents."""
+
+    def __init__(self, *arguments: Any, stamp: datetime, foot: str, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "invariant": 1})
+        self.setDateFormatter(lambda *_: f"D:{stamp:%Y%m%d%H%M%S}Z")
+        self._foot = foot
+        self._kept: list[dict[str, Any]] = []
+
+    def showPage(self) -> None:  # noqa: N802  # named by reportlab
+        """Keep the page until all are there."""
+        self._kept.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        """Number the pages and write the file."""
+        for number, page in enumerate(self._kept, 1):
+            self.__dict__.update(page)
+            self.setFont(PLAIN, 7)
+            self.setFillColor(QUIET)
+            width = self._pagesize[0]
+            margin = self.margin
+            self.drawString(margin, _FOOT, self._foot)
+            self.drawRightString(width - margin, _FOOT, f"{number} of {len(self._kept)}")
+            super().showPage()
+        super().save()
+
+    margin = 51.0
+
+
+def draw_figure(canvas: Canvas, figure: Figure, x: float, y: float) -> None:
+    """Draw a figure of matplotlib, its lower left corner in points."""
+    canvas.saveState()
+    canvas.translate(x, y)
+    figure.draw(_OnCanvas(canvas, figure.bbox.width, figure.bbox.height))
+    canvas.restoreState()
+
+
+def draw_picture(canvas: Canvas, content: bytes, x: float, y: float, wide: float, high: float) -> None:
+    """Draw a JPEG so that it fills a box with rounded corners; what is beyond is cut."""
+    picture = ImageReader(io.BytesIO(content))
+    width, height = picture.getSize()
+    scale = max(wide / width, high / height)
+    canvas.saveState()
+    frame = canvas.beginPath()
+    frame.roundRect(x, y, wide, high, 2)
+    canvas.clipPath(frame, stroke=0, fill=0)
+    left, below = x + (wide - width * scale) / 2, y + (high - height * scale) / 2
+    canvas.drawImage(picture, left, below, width * scale, height * scale)
+    canvas.restoreState()
+
+
+class _OnCanvas(RendererBase):  # type: ignore[misc]  # matplotlib ships no types for this
+    """What matplotlib draws with: lines, filled outlines and letters, in points."""
+
+    def __init__(self, canvas: Canvas, width: float, height: float) -> None:
+        super().__init__()
+        self._canvas = canvas
+        self._size = width, height
+
+    def flipy(self) -> bool:
+        return False
+
+    def get_canvas_width_height(self) -> tuple[float, float]:
+        return self._size
+
+    def points_to_pixels(self, points: float) -> float:
+        return points
+
+    def draw_path(self, gc: GraphicsContextBase, path: Outline, transform: Transform, rgbFace: Any = None) -> None:  # noqa: N803  # named by matplotlib
+        canvas = self._canvas
+        canvas.saveState()
+        self._clip(gc)
+        drawn = canvas.beginPath()
+        for points, code in path.iter_segments(transform, curves=True, simplify=False):
+            if code == Outline.MOVETO:
+                drawn.moveTo(*points)
+            elif code == Outline.LINETO:
+                drawn.lineTo(*points)
+            elif code == Outline.CURVE4:
+                drawn.curveTo(*points)
+            elif code == Outline.CLOSEPOLY:
+                drawn.close()
+        strokes = gc.get_linewidth() > 0 and gc.get_rgb()[3] > 0
+        fills = rgbFace is not None and (len(rgbFace) < 4 or rgbFace[3] > 0)  # noqa: PLR2004  # red, green, blue, and how opaque
+        if strokes:
+            canvas.setLineWidth(gc.get_linewidth())
+            canvas.setStrokeColorRGB(*gc.get_rgb()[:3], alpha=gc.get_rgb()[3])
+        if fills:
+            canvas.setFillColorRGB(*rgbFace[:3], alpha=rgbFace[3] if len(rgbFace) > 3 else 1.0)  # noqa: PLR2004  # likewise
+        if strokes or fills:
+            canvas.drawPath(drawn, stroke=int(strokes), fill=int(fills), fillMode=0)
+        canvas.restoreState()
+
+    def draw_text(
+        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
+    ) -> None:
+        canvas = self._canvas
+        canvas.saveState()
+        # paper around the letters keeps lines below them from crossing
+        for mode, color, width in ((2, "#f5f7f9", 2.0), (0, None, 0.0)):
+            words = canvas.beginText(x, y)
+            words.setFont(PLAIN, prop.get_size_in_points())
+            words.setTextRenderMode(mode)
+            if color is None:
+                canvas.setFillColorRGB(*gc.get_rgb()[:3])
+            else:
+                canvas.setLineWidth(width)
+                canvas.setStrokeColor(color)
+                canvas.setFillColor(color)
+            words.textOut(writable(s))
+            canvas.drawText(words)
+        canvas.restoreState()
+
+    def _clip(self, gc: GraphicsContextBase) -> None:
+        box = gc.get_clip_rectangle()
+        if box is not None:
+            frame = self._canvas.beginPath()
+            frame.rect(box.x0, box.y0, box.width, box.height)
+            self._canvas.clipPath(frame, stroke=0, fill=0)
