@@ -67,15 +67,14 @@ def papers_of(order: Order, record: _wire.OrderRecord, journal: Journal, desk: C
     """Gather what is known of an order. What the catalog adds is a courtesy: without it, columns stay empty."""
     placement = journal.of_order(order.id, desk.base_url)
     licence = record.license_type or (None if placement is None else placement.license_type)
-    if order.cart is not None:
-        cart = order.cart
-        return Papers(cart, is_whole=True, service=desk.base_url, license_type=licence, split_by_date=cart.split_by_date,
-                      quicklook=desk.quicklook)  # fmt: skip
+    known = order.cart
+    if known is not None:
+        return Papers(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
     body = _placed(placement)
     split = body.get("splitByDate") if isinstance(body.get("splitByDate"), bool) else None
     entries = body.get("captures") or record.raw.get("captures")
     cart = _cart_of(entries if isinstance(entries, list) else [], desk, split_by_date=split is True)
-    return Papers(cart, is_whole=False, service=desk.base_url, license_type=licence, split_by_date=split, quicklook=desk.quicklook)
+    return Papers(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
 
 
 def _placed(placement: Placement | None) -> Mapping[str, Any]:

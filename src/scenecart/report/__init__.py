@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import MissingExtra
-from scenecart.report import _data
+from scenecart.report import _compare_formats, _data
+from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
 from scenecart.report._pictures import with_pictures
@@ -14,25 +16,37 @@ from scenecart.report._workbook import to_xlsx
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from scenecart._cart import Cart
     from scenecart._estimate import Estimate
     from scenecart._orders import Order
+    from scenecart.report._compare import Comparison
     from scenecart.report._contents import Contents
 
-__all__ = ["write"]
+__all__ = ["compare", "write"]
 
 
 def _pdf(contents: Contents) -> bytes:
+    return _loaded("scenecart.report._pdf").to_pdf(contents)  # type: ignore[no-any-return]  # of the module named
+
+
+def _compared_pdf(comparison: Comparison) -> bytes:
+    return _loaded("scenecart.report._compare_pdf").to_pdf(comparison)  # type: ignore[no-any-return]  # likewise
+
+
+def _loaded(name: str) -> Any:
+    """Load what sets PDF: an extra, and slow to load."""
     try:
-        from scenecart.report._pdf import to_pdf  # noqa: PLC0415  # an extra, and slow to load
+        return import_module(name)
     except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("scenecart"):
+            raise
         raise MissingExtra(
-            f"PDF reports need the package {error.name!r}, which is not installed.", hint='Install it: pip install "scenecart[report]"'
+            f"PDF reports need the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[report]"',
         ) from error
-    return to_pdf(contents)
 
 
 _FORMATS: dict[str, Callable[[Contents], bytes]] = {
@@ -44,6 +58,13 @@ _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".parquet": _data.to_parquet,
     ".pdf": _pdf,
     ".xlsx": to_xlsx,
+}
+_COMPARED: dict[str, Callable[[Comparison], bytes]] = {
+    ".csv": _compare_formats.to_csv,
+    ".html": _compare_formats.to_html,
+    ".md": _compare_formats.to_markdown,
+    ".pdf": _compared_pdf,
+    ".xlsx": _compare_formats.to_xlsx,
 }
 _WITH_PICTURES = frozenset({".html", ".pdf"})
 
@@ -81,3 +102,14 @@ def write(
     if thumbnails and suffix in _WITH_PICTURES:
         contents = with_pictures(contents)
     return save(_FORMATS[suffix](contents), path)
+
+
+def compare(
+    subjects: Sequence[Estimate | Order | Cart] | Mapping[str, Estimate | Order | Cart],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+) -> Path:
+    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
+    suffix = suffix_of(path, _COMPARED, "A comparison")
+    return save(_COMPARED[suffix](comparison_of(subjects, title)), path)

@@ -87,6 +87,8 @@ class Contents:
         Whole footprints and what is bought of each, EPSG:4326; both empty where the ground is not known.
     pictures : tuple of bytes or None
         A small JPEG of each capture, where there is one; empty where none were asked for.
+    late : int
+        How many pictures did not come in time, or not at all.
     """
 
     kind: str
@@ -108,6 +110,7 @@ class Contents:
     order: tuple[tuple[str, str], ...] = ()
     show: Callable[[Any], bytes | None] | None = None
     pictures: tuple[bytes | None, ...] = ()
+    late: int = 0
 
     @property
     def stamp(self) -> datetime:
@@ -131,6 +134,13 @@ class Contents:
         return "each date priced for itself" if self.split_by_date else "dates priced together"
 
     @property
+    def about_pictures(self) -> str:
+        """What there is to say of pictures that are missing."""
+        if not self.late:
+            return ""
+        return f"{self.late:,} of {len(self.lines):,} pictures did not arrive; outlines of the footprints stand in their place."
+
+    @property
     def refused(self) -> tuple[CaptureLine, ...]:
         """The captures without a price, and why."""
         return tuple(line for line in self.lines if line.error)
@@ -142,7 +152,7 @@ def shown(value: Any, limit: int) -> str:
 
 
 @singledispatch
-def contents_of(subject: Any, title: str | None = None) -> Contents:
+def contents_of(subject: Any, title: str | None = None) -> Contents:  # noqa: ARG001  # what is registered below uses it
     """Gather what a report says of an estimate, an order or a cart.
 
     Raises
@@ -186,8 +196,9 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     of_cart = _of_cart(cart)
     group_of = {name: number for number, group in enumerate(estimate.price_groups, 1) for name in group.ids}
     clipped = "whole" if cart.area is None else "clipped to the area of interest"
+    when = f"{estimate.made_at:%Y-%m-%d %H:%M} UTC"
     how = (
-        f"The service{_at(estimate.service)} answered {_wire.ESTIMATE.id} on {estimate.made_at:%Y-%m-%d %H:%M} UTC, asked for exactly "
+        f"The service{_at(estimate.service)} answered {_wire.ESTIMATE.id} on {when}, asked for exactly "
         f"{_counted(len(cart))}, {clipped}, {of_cart.options}. Every amount is that answer; none was computed here. "
         "100 credits are one Australian dollar. The price is asked again when the order is placed."
     )
@@ -219,8 +230,9 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
         ("Project", shown(order.project, 120) or "not told"),
         ("Licence", shown(papers.license_type, 120) or "not told"),
     )
+    options = "options not known" if papers.split_by_date is None else base.options
     how = (
-        f"The order was placed by {_wire.PLACE.id}, for {_counted(len(lines))}, {base.options if cart else 'options not known'}. "
+        f"The order was placed by {_wire.PLACE.id}, for {_counted(len(lines))}, {options}. "
         f"Every amount is the service's own record of it{_at(papers.service)}; none was computed here. "
         "100 credits are one Australian dollar."
     )

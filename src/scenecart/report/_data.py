@@ -33,7 +33,8 @@ def to_frame(contents: Contents) -> gpd.GeoDataFrame:
     A cart without prices has no columns of them.
     """
     rows = [
-        (line.number, line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd) for line in contents.lines
+        (line.number, line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd)
+        for line in contents.lines
     ]
     ground = list(contents.bought) if len(contents.bought) else [None] * len(rows)
     frame = gpd.GeoDataFrame(pd.DataFrame(rows, columns=list(_NAMES)), geometry=ground, crs=4326)
@@ -134,9 +135,12 @@ def to_gpkg(contents: Contents) -> bytes:
     frame = to_frame(contents)
     layers = {"captures": frame}
     if contents.groups and len(contents.bought):
-        parts = {number: frame.geometry[(frame["group"] == number).fillna(value=False)] for number in frame["group"].dropna().unique()}
+        parts = {
+            number: frame.geometry[(frame["group"] == number).fillna(value=False)] for number in frame["group"].dropna().unique()
+        }
         rows = [
-            (number, len(group.ids), group.aoi_km2, group.credits, float(group.aud)) for number, group in enumerate(contents.groups, 1)
+            (number, len(group.ids), group.aoi_km2, group.credits, float(group.aud))
+            for number, group in enumerate(contents.groups, 1)
         ]
         table = pd.DataFrame(rows, columns=["group", "captures", "aoi_km2", "credits", "aud"]).astype({"aoi_km2": "float64"})
         ground = [union(parts[number]) if number in parts else None for number in table["group"]]

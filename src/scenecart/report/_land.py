@@ -64,13 +64,12 @@ def graticule(longitude: float, latitude: float) -> list[BaseGeometry]:
     fine = np.linspace(-180, 180, 145)
     lines = [np.column_stack([np.full(73, float(at)), np.linspace(-90, 90, 73)]) for at in range(-180, 180, 30)]
     lines += [np.column_stack([fine, np.full(len(fine), float(at))]) for at in range(-60, 61, 30)]
-    seen = []
+    seen: list[BaseGeometry] = []
     for line in lines:
         flat = _flat(line, longitude, latitude)
         near = np.hypot(flat[:, 0], flat[:, 1]) <= _HORIZON
-        for start, end in _runs(near):
-            if end - start > 1:
-                seen.append(shapely.simplify(shapely.LineString(_from_afar(flat[start:end])), _FINE / 4))
+        whole = [shapely.LineString(_from_afar(flat[start:end])) for start, end in _runs(near) if end - start > 1]
+        seen += [shapely.simplify(one, _FINE / 4) for one in whole]
     return seen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ def draw_map(scene: Scene, width: float) -> Figure:
     height = high + _BELOW + _EDGE
     figure = Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
     axes = figure.add_axes((_LEFT / width, _BELOW / height, wide / width, high / height))
-    axes.set_facecolor("none")
+    figure.patch.set_visible(False)
+    axes.patch.set_visible(False)
     if east - west >= NARROWEST:
         _fill(axes, land_within(west, south, east, north), face=LAND, edge="none", width=0, alpha=0.22)
     _fill(axes, scene.footprints, face="none", edge=FOOTPRINT, width=0.9)
@@ -114,6 +116,7 @@ def draw_globe(scene: Scene, width: float) -> Figure:
     """Draw the half of the world around the ground, ``width`` points wide and high, with the ground marked."""
     figure = Figure(figsize=(width / _POINTS, width / _POINTS), dpi=_POINTS)
     axes = figure.add_axes((0, 0, 1, 1))
+    figure.patch.set_visible(False)
     axes.set_axis_off()
     axes.add_patch(Circle((0, 0), 1, facecolor=FOOTPRINT, edgecolor="none", alpha=0.10))
     lines = [shapely.get_coordinates(line) for line in graticule(*scene.middle)]
@@ -134,7 +137,8 @@ def to_svg(figure: Figure, salt: str) -> str:
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    # nothing refers to the names of groups, and a page that holds two pictures would hold them twice
+    return re.sub(r' id="(label|[A-Za-z]+_\d+)"', r' class="\1"', svg[svg.index("<svg") :])
 
 
 def where(scene: Scene) -> str:
@@ -211,7 +215,9 @@ def _style(axes: Axes) -> None:
     for axis, limits, names in ((axes.xaxis, axes.get_xlim(), "EW"), (axes.yaxis, axes.get_ylim(), "NS")):
         axis.set_major_locator(MaxNLocator(5))
         ticks = [tick for tick in MaxNLocator(5).tick_values(*limits) if limits[0] <= tick <= limits[1]]
-        digits = next((count for count in range(7) if all(abs(round(tick, count) - tick) < 1e-9 for tick in ticks)), 7)
+        digits = next(
+            (count for count in range(7) if all(math.isclose(round(tick, count), tick, abs_tol=1e-9) for tick in ticks)), 7
+        )
         axis.set_major_formatter(FuncFormatter(_writer(names, digits)))
     axes.tick_params(labelsize=7, length=0, colors=INK)
     axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)

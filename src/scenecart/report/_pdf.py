@@ -9,7 +9,7 @@ from reportlab.platypus import Flowable, Spacer
 
 from scenecart import _html
 from scenecart.report._map import AREA, BOUGHT, FOOTPRINT, draw_globe, draw_map, outline, scene_of, where
-from scenecart.report._pdf_canvas import PLAIN, QUIET, draw_figure, draw_picture
+from scenecart.report._pdf_canvas import PAPER, PLAIN, QUIET, draw_figure, draw_picture
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
 _BOX = (44.0, 33.0)
-_SOFT = "#f5f7f9"
 
 
 def to_pdf(contents: Contents) -> bytes:
@@ -47,7 +46,7 @@ def to_pdf(contents: Contents) -> bytes:
     if contents.refused:
         rows = [(words(line.id), words(line.error or "", WARNING)) for line in contents.refused]
         parts += [*heading("Not priced, not bought"), listing(("Capture", "Reason"), (0, 0), "ll", rows)]
-    parts.append(last_words(contents.how, contents.fingerprint))
+    parts.append(last_words([contents.how, *([contents.about_pictures] if contents.late else [])], contents.fingerprint))
     foot = "" if contents.fingerprint is None else f"Cart {contents.fingerprint[:16]}"
     return document(parts, title=contents.title, stamp=contents.stamp, foot=foot)
 
@@ -78,11 +77,11 @@ def _prices(contents: Contents) -> list[Any]:
 def _captures(contents: Contents) -> Flowable:
     with_pictures, with_groups = bool(contents.pictures), bool(contents.groups)
     titles = ["No.", "Capture", "Acquired (UTC)", "Cloud", "Off-nadir", "GSD"]
-    widths, sides = [30.0, 0.0, 84.0, 38.0, 48.0, 42.0], "rllrrr"
+    widths, sides = [22.0, 0.0, 80.0, 36.0, 48.0, 42.0], "rllrrr"
     if with_groups:
         titles, widths, sides = [*titles, "Group"], [*widths, 30.0], f"{sides}r"
     if with_pictures:
-        titles, widths, sides = [titles[0], "", *titles[1:]], [widths[0], _BOX[0] + 10, *widths[1:]], f"rl{sides[1:]}"
+        titles, widths, sides = [titles[0], "", *titles[1:]], [widths[0], _BOX[0] + 8, *widths[1:]], f"rl{sides[1:]}"
     ground = list(contents.captures) if len(contents.captures) else [None] * len(contents.lines)
     rows = []
     for place, line in enumerate(contents.lines):
@@ -118,9 +117,9 @@ class _Picture(Flowable):  # type: ignore[misc]  # reportlab ships no types
 
     def draw(self) -> None:
         if self._content is not None:
-            draw_picture(self.canv, self._content, 0, 0, *_BOX)
+            draw_picture(self.canv, self._content, *_BOX)
             return
-        self.canv.setFillColor(HexColor(_SOFT))
+        self.canv.setFillColor(HexColor(PAPER))
         self.canv.roundRect(0, 0, *_BOX, 2, stroke=0, fill=1)
         self.canv.setStrokeColor(HexColor(FOOTPRINT))
         self.canv.setLineWidth(0.7)
@@ -143,7 +142,7 @@ class _Maps(Flowable):  # type: ignore[misc]  # likewise
 
     def draw(self) -> None:
         canvas = self.canv
-        canvas.setFillColor(HexColor(_SOFT))
+        canvas.setFillColor(HexColor(PAPER))
         canvas.roundRect(0, 0, self.width, self.height, 5, stroke=0, fill=1)
         draw_figure(canvas, self._ground, _PAD, self.height - _PAD - self._ground.bbox.height)
         left, top = self.width - _SIDE - _PAD + 6, self.height - _PAD

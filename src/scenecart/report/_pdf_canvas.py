@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.path import Path as Outline
+from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
-QUIET, LINE, INK = "#5b6878", "#dde3ea", "#16202c"
+QUIET, LINE, INK, PAPER = "#5b6878", "#dde3ea", "#16202c", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
 
@@ -50,6 +51,8 @@ def writable(text: str) -> str:
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
     """A canvas that knows how many pages there are when it writes their numbers, and takes its time from the contents."""
 
+    margin = 45.0
+
     def __init__(self, *arguments: Any, stamp: datetime, foot: str, **options: Any) -> None:
         super().__init__(*arguments, **{**options, "invariant": 1})
         self.setDateFormatter(lambda *_: f"D:{stamp:%Y%m%d%H%M%S}Z")
@@ -62,19 +65,15 @@ class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
         self._startPage()
 
     def save(self) -> None:
-        """Number the pages and write the file."""
+        """Write the file, with a number on each page."""
         for number, page in enumerate(self._kept, 1):
             self.__dict__.update(page)
             self.setFont(PLAIN, 7)
             self.setFillColor(QUIET)
-            width = self._pagesize[0]
-            margin = self.margin
-            self.drawString(margin, _FOOT, self._foot)
-            self.drawRightString(width - margin, _FOOT, f"{number} of {len(self._kept)}")
+            self.drawString(self.margin, _FOOT, self._foot)
+            self.drawRightString(self._pagesize[0] - self.margin, _FOOT, f"{number} of {len(self._kept)}")
             super().showPage()
         super().save()
-
-    margin = 51.0
 
 
 def draw_figure(canvas: Canvas, figure: Figure, x: float, y: float) -> None:
@@ -85,21 +84,21 @@ def draw_figure(canvas: Canvas, figure: Figure, x: float, y: float) -> None:
     canvas.restoreState()
 
 
-def draw_picture(canvas: Canvas, content: bytes, x: float, y: float, wide: float, high: float) -> None:
-    """Draw a JPEG so that it fills a box with rounded corners; what is beyond is cut."""
+def draw_picture(canvas: Canvas, content: bytes, wide: float, high: float) -> None:
+    """Draw a JPEG so that it fills a box with rounded corners, in points; what is beyond is cut."""
     picture = ImageReader(io.BytesIO(content))
     width, height = picture.getSize()
     scale = max(wide / width, high / height)
     canvas.saveState()
     frame = canvas.beginPath()
-    frame.roundRect(x, y, wide, high, 2)
+    frame.roundRect(0, 0, wide, high, 2)
     canvas.clipPath(frame, stroke=0, fill=0)
-    left, below = x + (wide - width * scale) / 2, y + (high - height * scale) / 2
+    left, below = (wide - width * scale) / 2, (high - height * scale) / 2
     canvas.drawImage(picture, left, below, width * scale, height * scale)
     canvas.restoreState()
 
 
-class _OnCanvas(RendererBase):  # type: ignore[misc]  # matplotlib ships no types for this
+class _OnCanvas(RendererBase):
     """What matplotlib draws with: lines, filled outlines and letters, in points."""
 
     def __init__(self, canvas: Canvas, width: float, height: float) -> None:
@@ -113,7 +112,7 @@ class _OnCanvas(RendererBase):  # type: ignore[misc]  # matplotlib ships no type
     def get_canvas_width_height(self) -> tuple[float, float]:
         return self._size
 
-    def points_to_pixels(self, points: float) -> float:
+    def points_to_pixels(self, points: Any) -> Any:
         return points
 
     def draw_path(self, gc: GraphicsContextBase, path: Outline, transform: Transform, rgbFace: Any = None) -> None:  # noqa: N803  # named by matplotlib
@@ -141,25 +140,20 @@ class _OnCanvas(RendererBase):  # type: ignore[misc]  # matplotlib ships no type
             canvas.drawPath(drawn, stroke=int(strokes), fill=int(fills), fillMode=0)
         canvas.restoreState()
 
-    def draw_text(
-        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
-    ) -> None:
+    def draw_text(self, gc: Any, x: float, y: float, s: str, prop: Any, *_: Any, **__: Any) -> None:
         canvas = self._canvas
-        canvas.saveState()
         # paper around the letters keeps lines below them from crossing
-        for mode, color, width in ((2, "#f5f7f9", 2.0), (0, None, 0.0)):
+        for color, mode in ((HexColor(PAPER), 2), (Color(*gc.get_rgb()[:3]), 0)):
+            canvas.saveState()
+            canvas.setLineWidth(2)
+            canvas.setStrokeColor(color)
+            canvas.setFillColor(color)
             words = canvas.beginText(x, y)
             words.setFont(PLAIN, prop.get_size_in_points())
             words.setTextRenderMode(mode)
-            if color is None:
-                canvas.setFillColorRGB(*gc.get_rgb()[:3])
-            else:
-                canvas.setLineWidth(width)
-                canvas.setStrokeColor(color)
-                canvas.setFillColor(color)
             words.textOut(writable(s))
             canvas.drawText(words)
-        canvas.restoreState()
+            canvas.restoreState()
 
     def _clip(self, gc: GraphicsContextBase) -> None:
         box = gc.get_clip_rectangle()

@@ -35,7 +35,9 @@ _ROOM_FOR_A_START = 110.0
 _AREA = "#b54f08"
 
 
-def _style(size: float, *, font: str = PLAIN, color: str = INK, leading: float | None = None, right: bool = False) -> ParagraphStyle:
+def _style(
+    size: float, *, font: str = PLAIN, color: str = INK, leading: float | None = None, right: bool = False
+) -> ParagraphStyle:
     return ParagraphStyle(
         f"{font} {size} {color} {leading} {right}",
         fontName=font,
@@ -48,11 +50,10 @@ def _style(size: float, *, font: str = PLAIN, color: str = INK, leading: float |
 
 
 TITLE, HEADING = _style(17, font=BOLD, leading=21), _style(9.5, font=BOLD)
-BODY, FIGURE = _style(7.6, leading=10.4), _style(7.6, leading=10.4, right=True)
-SMALL, SMALL_RIGHT = _style(7, color=QUIET, leading=9.8), _style(7, color=QUIET, leading=9.8, right=True)
-WARNING = _style(7.6, color=_AREA, leading=10.4)
+BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
+SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
+WARNING = _style(7.2, color=_AREA, leading=10)
 AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=QUIET, leading=21, right=True)
-CODE = _style(6.6, font=MONO, color=QUIET, leading=9.8)
 
 
 def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Paragraph:
@@ -66,7 +67,14 @@ def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: st
     letters()
     stream = io.BytesIO()
     made = BaseDocTemplate(
-        stream, pagesize=A4, leftMargin=Pages.margin, rightMargin=Pages.margin, title=title, author="", subject="", creator="scenecart"
+        stream,
+        pagesize=A4,
+        leftMargin=Pages.margin,
+        rightMargin=Pages.margin,
+        title=title,
+        author="",
+        subject="",
+        creator="scenecart",
     )
     frame = Frame(Pages.margin, _BOTTOM, WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
     made.addPageTemplates([PageTemplate("all", [frame])])
@@ -124,9 +132,9 @@ def listing(
     cells = [list(titles), *([*row] for row in rows)]
     style = [
         *_tight(),
-        ("FONT", (0, 0), (-1, -1), PLAIN, 7.6, 10.4),
+        ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
         ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
-        ("FONTSIZE", (0, 0), (-1, 0), 7),
+        ("FONTSIZE", (0, 0), (-1, 0), 6.8),
         ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(QUIET)),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
@@ -139,14 +147,14 @@ def listing(
     ]
     if total is not None:
         cells.append(list(total))
-        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.6, 10.4), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(INK)),
+        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(INK)),
                   ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")), ("NOSPLIT", (0, -2), (-1, -1))]  # fmt: skip
     return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
 
 
-def last_words(how: str, fingerprint: str | None) -> Flowable:
+def last_words(said: Sequence[str], fingerprint: str | None) -> Flowable:
     """Return how the price was obtained, and what identifies the cart."""
-    lines = [[words(how, SMALL)]]
+    lines = [[words(text, SMALL)] for text in said]
     if fingerprint is not None:
         lines.append([Paragraph(f'Cart fingerprint <font name="{MONO}" size="6.6">{escape(fingerprint)}</font>', SMALL)])
     table = Table(lines, colWidths=[WIDTH])

@@ -7,7 +7,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from PIL import Image
 
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
 
 SIZE = (144, 108)
 _AT_ONCE = 6
-_MOST = 600
-_SECONDS = 90.0
+_MOST = 500
+_SECONDS = 60.0
 _MOST_PIXELS = 40_000_000
 # a service that fails this often in a row has no pictures to give now
 _MOST_FAILURES = 6
 _MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
+# what did not come, other than what there is not
+_LATE = b""
 _PAPER = (236, 239, 242)
+# what was fetched once for a client stays, so that its next report asks for nothing again and shows the same
+_MOST_KEPT = 4 * _MOST
+_KEPT: WeakKeyDictionary[Any, dict[tuple[str, str], bytes | None]] = WeakKeyDictionary()
 
 
 def with_pictures(contents: Contents, *, clock: Callable[[], float] = time.monotonic) -> Contents:
@@ -36,11 +42,12 @@ def with_pictures(contents: Contents, *, clock: Callable[[], float] = time.monot
     try:
         jobs = [pool.submit(errand.fetch, line) for line in contents.lines[:_MOST]]
         wait(jobs, timeout=_SECONDS)
-        found = [job.result() if job.done() and not job.cancelled() else None for job in jobs]
+        found = [job.result() if job.done() else _LATE for job in jobs]
     finally:
         errand.is_over.set()
         pool.shutdown(wait=False, cancel_futures=True)
-    return replace(contents, pictures=(*found, *[None] * (len(contents.lines) - len(found))))
+    found += [_LATE] * (len(contents.lines) - len(found))
+    return replace(contents, pictures=tuple(one or None for one in found), late=found.count(_LATE))
 
 
 class _Errand:
@@ -49,22 +56,30 @@ class _Errand:
     def __init__(self, show: Callable[[dict[str, str]], bytes | None], clock: Callable[[], float]) -> None:
         self._show = show
         self._clock = clock
+        self._kept = _KEPT.setdefault(getattr(show, "__self__", show), {})
         self._deadline = clock() + _SECONDS
         self._failures = 0
         self.is_over = threading.Event()
 
     def fetch(self, line: CaptureLine) -> bytes | None:
-        if self.is_over.is_set() or self._clock() > self._deadline or not line.key[0]:
+        if line.key in self._kept:
+            return self._kept[line.key]
+        if not line.key[0]:
             return None
+        if self.is_over.is_set() or self._clock() > self._deadline:
+            return _LATE
         try:
             given = self._show({"host": line.key[0], "id": line.key[1]})
             self._failures = 0
-            return None if given is None else small(given)
+            made = None if given is None else small(given)
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[line.key] = made
+            return made  # noqa: TRY300  # what is kept is what is shown
         except Exception:  # noqa: BLE001  # whatever a picture does, the report is written
             self._failures += 1
             if self._failures >= _MOST_FAILURES:
                 self.is_over.set()
-            return None
+            return _LATE
 
 
 def small(given: bytes) -> bytes | None:

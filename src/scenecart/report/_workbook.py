@@ -18,6 +18,8 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "head": {"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"},
     "head_right": {"bold": True, "bottom": 1, "align": "right", "valign": "bottom"},
     "text": {"valign": "top"},
+    "text_right": {"valign": "top", "align": "right"},
+    "time_right": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "right"},
     "wrapped": {"text_wrap": True, "valign": "top", "align": "left"},
     "strong": {"bold": True, "valign": "top", "align": "left"},
     "whole": {"num_format": "#,##0", "valign": "top"},
@@ -63,7 +65,8 @@ def to_xlsx(contents: Contents) -> bytes:
     sheets = [_summary(contents)]
     if contents.groups:
         groups = [
-            (number, len(group.ids), group.aoi_km2, group.credits, float(group.aud)) for number, group in enumerate(contents.groups, 1)
+            (number, len(group.ids), group.aoi_km2, group.credits, float(group.aud))
+            for number, group in enumerate(contents.groups, 1)
         ]
         columns = (("Group", "whole"), ("Captures", "whole"), ("km²", "km2"), ("Credits", "whole"), ("A$", "money"))
         total = () if contents.total_aud is None else ("Total", None, None, contents.total_credits, float(contents.total_aud))
@@ -109,7 +112,7 @@ def _fill(page: Any, looks: dict[str, Any], sheet: Sheet) -> None:
     page.set_footer("&L&F&R&P of &N")
     widths = []
     for place, (title, look) in enumerate(sheet.columns):
-        is_figure = look in {"whole", "money", "km2", "one", "two"}
+        is_figure = look in {"whole", "money", "km2", "one", "two", "text_right"}
         page.write_string(0, place, title, looks["head_right" if is_figure else "head"])
         longest = max([len(title), *(len(_written(row[place])) for row in sheet.rows)])
         widths.append(min(_WIDEST, longest + 3))
@@ -120,7 +123,7 @@ def _fill(page: Any, looks: dict[str, Any], sheet: Sheet) -> None:
         lines = max(-(-len(_written(value)) // max(1, width - 3)) for value, width in zip(row, widths, strict=True))
         if lines > 1:
             page.set_row(number, 15 * lines)
-    if sheet.rows and len(sheet.columns) > 1 and sheet.name != "Summary":
+    if sheet.rows and sheet.name in {"Groups", "Captures", "Errors"}:
         page.autofilter(0, 0, len(sheet.rows), len(sheet.columns) - 1)
     for place, value in enumerate(sheet.total):
         look = sheet.columns[place][1]
@@ -136,7 +139,7 @@ def _write(page: Any, at: tuple[int, int], value: Any, look: str, looks: dict[st
     if isinstance(value, str):
         page.write_string(*at, value, looks[look])
     elif isinstance(value, datetime):
-        page.write_datetime(*at, value.replace(tzinfo=None), looks["time"])
+        page.write_datetime(*at, value.replace(tzinfo=None), looks[look if look.startswith("time") else "time"])
     else:
         page.write_number(*at, value, looks[look])
 
@@ -154,7 +157,8 @@ def _captures(contents: Contents) -> Sheet:
         ("Cloud %", "one"), ("Off-nadir °", "one"), ("GSD m", "two"),
     ]  # fmt: skip
     rows: list[tuple[Any, ...]] = [
-        (line.number, line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd) for line in contents.lines
+        (line.number, line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd)
+        for line in contents.lines
     ]
     if contents.groups:
         columns += [("Group", "whole"), ("Group credits", "whole"), ("Group A$", "money")]
