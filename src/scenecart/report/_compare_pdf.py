@@ -9,7 +9,7 @@ from reportlab.platypus import Spacer
 from scenecart import _html
 from scenecart.report._compare import written
 from scenecart.report._pdf_canvas import QUIET
-from scenecart.report._pdf_parts import BODY, RIGHT, SMALL, SMALL_RIGHT, document, head, heading, last_words, listing, words
+from scenecart.report._pdf_parts import BODY, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
 
 if TYPE_CHECKING:
     from scenecart.report._compare import Comparison
@@ -22,7 +22,7 @@ def to_pdf(comparison: Comparison) -> bytes:
     rows = [
         (words(name, SMALL), *(words(written(value, look), RIGHT) for value in values)) for name, look, values in comparison.rows()
     ]
-    names = ["", *(words(side.name, SMALL_RIGHT) for side in sides)]
+    names = ["", *(words(side.name, NAME) for side in sides)]
     parts: list[Any] = [
         head(comparison.title, said, f"{len(sides)} carts", "beside each other", is_price=False),
         Spacer(0, 12),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
 QUIET, LINE, INK, PAPER = "#5b6878", "#dde3ea", "#16202c", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
+_LEFT_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_LEFTWARD = re.compile(f"[{_LEFT_LETTERS}](?:[{_LEFT_LETTERS} ]*[{_LEFT_LETTERS}])?")
 
 
 @cache
@@ -45,7 +48,9 @@ def letters() -> frozenset[int]:
 def writable(text: str) -> str:
     """Return a text in letters that the fonts have; another one is written as its number, so that no two names look alike."""
     known = letters()
-    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in text)
+    # what is written from right to left stands in a file as it is seen
+    seen = _LEFTWARD.sub(lambda run: run[0][::-1], text)
+    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in seen)
 
 
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types

@@ -51,6 +51,7 @@ def _style(
 
 TITLE, HEADING = _style(17, font=BOLD, leading=21), _style(9.5, font=BOLD)
 BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
+NAME = _style(7.2, font=BOLD, leading=10, right=True)
 SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
 WARNING = _style(7.2, color=_AREA, leading=10)
 AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=QUIET, leading=21, right=True)

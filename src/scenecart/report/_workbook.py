@@ -31,16 +31,13 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "one": {"num_format": "0.0", "valign": "top"},
     "two": {"num_format": "0.00", "valign": "top"},
     "time": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"},
-    "total_text": {"bold": True, "top": 2},
-    "total_whole": {"bold": True, "top": 2, "num_format": "#,##0"},
-    "total_money": {"bold": True, "top": 2, "num_format": '"A$"#,##0.00'},
 }
 _WIDEST = 64
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sheet: columns as (title, look), rows of values, and a last row that sums up; a value may bring its own look.
+    """One sheet: columns as (title, look), and rows of values; a value may bring its own look.
 
     ``scrolls`` says how many columns stay in view.
     """
@@ -48,7 +45,6 @@ class Sheet:
     name: str
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[Any]]
-    total: Sequence[Any] = ()
     scrolls: int = 0
 
 
@@ -69,8 +65,7 @@ def to_xlsx(contents: Contents) -> bytes:
             for number, group in enumerate(contents.groups, 1)
         ]
         columns = (("Group", "whole"), ("Captures", "whole"), ("km²", "km2"), ("Credits", "whole"), ("A$", "money"))
-        total = () if contents.total_aud is None else ("Total", None, None, contents.total_credits, float(contents.total_aud))
-        sheets.append(Sheet("Groups", columns, groups, total))
+        sheets.append(Sheet("Groups", columns, groups))
     sheets.append(_captures(contents))
     if contents.kind == "quote":
         errors = [(line.id, line.error) for line in contents.refused]
@@ -125,10 +120,6 @@ def _fill(page: Any, looks: dict[str, Any], sheet: Sheet) -> None:
             page.set_row(number, 15 * lines)
     if sheet.rows and sheet.name in {"Groups", "Captures", "Errors"}:
         page.autofilter(0, 0, len(sheet.rows), len(sheet.columns) - 1)
-    for place, value in enumerate(sheet.total):
-        look = sheet.columns[place][1]
-        name = f"total_{look}" if f"total_{look}" in looks and not isinstance(value, str) else "total_text"
-        _write(page, (len(sheet.rows) + 1, place), Looking("" if value is None else value, name), look, looks)
 
 
 def _write(page: Any, at: tuple[int, int], value: Any, look: str, looks: dict[str, Any]) -> None:
