@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NARROWEST = 8.0
 _HORIZON = math.pi / 2
 _FINE = 0.004
+_SEAM, _POLE = 179.99, 89.9
 
 
 @functools.cache
@@ -51,12 +52,21 @@ def globe(longitude: float, latitude: float) -> list[BaseGeometry]:
     opposite = shapely.Point((longitude + 360) % 360 - 180, -latitude)
     seen = []
     for part in shapely.get_parts(_land()):
-        flat = shapely.make_valid(shapely.transform(shapely.segmentize(part, 1.0), lambda xy: _flat(xy, longitude, latitude)))
+        rings = [_flat(_on_sphere(ring), longitude, latitude) for ring in shapely.get_rings(part)]
+        flat = shapely.make_valid(shapely.Polygon(rings[0], rings[1:]))
         # what holds the far end of the world lies outside its own outline there
-        flat = disc.difference(flat) if part.contains(opposite) else disc.intersection(flat)
-        drawn = shapely.simplify(shapely.transform(flat, _from_afar), _FINE)
-        seen += [piece for piece in shapely.get_parts(drawn) if piece.geom_type == "Polygon" and piece.area > _FINE**2]
+        flat = disc.difference(flat) if part.covers(opposite) else disc.intersection(flat)
+        drawn = shapely.make_valid(shapely.simplify(shapely.transform(flat, _from_afar), _FINE))
+        seen += [
+            piece for piece in shapely.get_parts(shapely.get_parts(drawn)) if piece.geom_type == "Polygon" and piece.area > _FINE**2
+        ]
     return seen
+
+
+def _on_sphere(ring: BaseGeometry) -> NDArray[np.float64]:
+    """Return a ring's degrees in small steps, without the detour over the pole that a flat map needs."""
+    xy = shapely.get_coordinates(shapely.segmentize(ring, 1.0))
+    return xy[(np.abs(xy[:, 0]) < _SEAM) & (xy[:, 1] > -_POLE)] if xy[:, 1].min() < -_POLE else xy
 
 
 def graticule(longitude: float, latitude: float) -> list[BaseGeometry]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scenecart.report._contents import CaptureLine, Contents
 
 _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
-_BOX = (44.0, 33.0)
+_BOX, _SMALL_BOX, _MANY = (44.0, 33.0), (30.0, 22.5), 60
 
 
 def to_pdf(contents: Contents) -> bytes:
@@ -76,12 +76,13 @@ def _prices(contents: Contents) -> list[Any]:
 
 def _captures(contents: Contents) -> Flowable:
     with_pictures, with_groups = bool(contents.pictures), bool(contents.groups)
+    box = _BOX if len(contents.lines) <= _MANY else _SMALL_BOX
     titles = ["No.", "Capture", "Acquired (UTC)", "Cloud", "Off-nadir", "GSD"]
     widths, sides = [22.0, 0.0, 80.0, 36.0, 48.0, 42.0], "rllrrr"
     if with_groups:
         titles, widths, sides = [*titles, "Group"], [*widths, 30.0], f"{sides}r"
     if with_pictures:
-        titles, widths, sides = [titles[0], "", *titles[1:]], [widths[0], _BOX[0] + 8, *widths[1:]], f"rl{sides[1:]}"
+        titles, widths, sides = [titles[0], "", *titles[1:]], [widths[0], box[0] + 8, *widths[1:]], f"rl{sides[1:]}"
     ground = list(contents.captures) if len(contents.captures) else [None] * len(contents.lines)
     rows = []
     for place, line in enumerate(contents.lines):
@@ -89,7 +90,7 @@ def _captures(contents: Contents) -> Flowable:
         if with_groups:
             row.append("–" if line.group is None else f"{line.group}")
         if with_pictures:
-            row.insert(1, _Picture(contents.pictures[place], ground[place]))
+            row.insert(1, _Picture(contents.pictures[place], ground[place], box))
         rows.append(row)
     return listing(titles, widths, sides, rows)
 
@@ -110,24 +111,24 @@ def _key(contents: Contents) -> list[tuple[str, str, bool]]:
 class _Picture(Flowable):  # type: ignore[misc]  # reportlab ships no types
     """The small picture of a capture, or its footprint's outline."""
 
-    def __init__(self, content: bytes | None, footprint: BaseGeometry | None) -> None:
+    def __init__(self, content: bytes | None, footprint: BaseGeometry | None, box: tuple[float, float]) -> None:
         super().__init__()
         self._content, self._footprint = content, footprint
-        self.width, self.height = _BOX
+        self.width, self.height = box
 
     def draw(self) -> None:
         if self._content is not None:
-            draw_picture(self.canv, self._content, *_BOX)
+            draw_picture(self.canv, self._content, self.width, self.height)
             return
         self.canv.setFillColor(HexColor(PAPER))
-        self.canv.roundRect(0, 0, *_BOX, 2, stroke=0, fill=1)
+        self.canv.roundRect(0, 0, self.width, self.height, 2, stroke=0, fill=1)
         self.canv.setStrokeColor(HexColor(FOOTPRINT))
         self.canv.setLineWidth(0.7)
-        edge = 5.0
-        for ring in outline(self._footprint, _BOX[0] - 2 * edge, _BOX[1] - 2 * edge):
+        edge = self.height / 7
+        for ring in outline(self._footprint, self.width - 2 * edge, self.height - 2 * edge):
             drawn = self.canv.beginPath()
             for place, (x, y) in enumerate(ring):
-                (drawn.lineTo if place else drawn.moveTo)(edge + x, _BOX[1] - edge - y)
+                (drawn.lineTo if place else drawn.moveTo)(edge + x, self.height - edge - y)
             self.canv.drawPath(drawn, stroke=1, fill=0)
 
 

@@ -27,6 +27,7 @@ PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
 QUIET, LINE, INK, PAPER = "#5b6878", "#dde3ea", "#16202c", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
+_LAST_PLAIN = 0xFFFF
 _LEFT_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _LEFTWARD = re.compile(f"[{_LEFT_LETTERS}](?:[{_LEFT_LETTERS} ]*[{_LEFT_LETTERS}])?")
 
@@ -42,7 +43,8 @@ def letters() -> frozenset[int]:
         shown.append(set(font.face.charToGlyph))
     for name, bold in ((PLAIN, BOLD), (BOLD, BOLD), (MONO, MONO)):
         pdfmetrics.registerFontFamily(name, normal=name, bold=bold, italic=name, boldItalic=bold)
-    return frozenset(shown[0] & shown[1])
+    # beyond these, what is copied from the page would not be what is seen
+    return frozenset(letter for letter in shown[0] & shown[1] if letter <= _LAST_PLAIN)
 
 
 def writable(text: str) -> str:
