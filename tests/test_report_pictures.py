@@ -8,13 +8,15 @@ import re
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 from PIL import Image
 
-from _quotes import THUMBNAIL, Shop, picture, show
+from _quotes import THUMBNAIL, Shop, picture, said, show
 from _service import Answer, ScriptedService, feature
+from scenecart._cart import make_cart
 from scenecart.report import _labels, _land, _map
 from scenecart.report._contents import contents_of
 from scenecart.report._pictures import SIZE, small
@@ -173,6 +175,41 @@ def test_a_near_map_has_no_coarse_coast(shop: Shop):
     near = _map.scene_of(contents_of(shop.cart(feature("first", west=151.2))))
     assert near.view[2] - near.view[0] < _land.NARROWEST
     assert _map.where(near) == "10.05°N, 151.25°E"
+
+
+@pytest.mark.parametrize(
+    ("wests", "wide"),
+    [
+        ([179.95], 0.2),
+        ([-180.0, 179.9], 0.3),
+        ([178.0, -178.1], 5.0),
+        ([-5.0, 5.0], 12.0),
+        ([-0.05], 0.2),
+        ([-100.0, 100.0], 200.0),
+    ],
+)
+def test_a_map_goes_the_shorter_way_round(shop: Shop, wests: list[float], wide: float):
+    """Wherever captures lie, the map shows them as close together as they are, and none of their ground is lost."""
+    contents = contents_of(shop.cart(*(feature(f"c{place}", west=west) for place, west in enumerate(wests))))
+    scene = _map.scene_of(contents)
+    west, _, east, _ = shapely.total_bounds(scene.bought)
+    assert east - west <= wide
+    assert sum(shape.area for shape in scene.bought) == pytest.approx(0.01 * len(wests))
+
+
+@pytest.mark.parametrize(
+    "footprint",
+    [shapely.box(-180, 80, 180, 90), shapely.box(-180, -90, 180, 90), shapely.box(10, 10, 10.00001, 10.00001),
+     shapely.box(0, 89, 10, 89.9), shapely.box(0, 0, 1e-6, 5), shapely.force_3d(shapely.box(0, 0, 1, 1)),
+     shapely.box(0, 0, 2, 2).difference(shapely.box(0.5, 0.5, 1, 1))],
+    ids=["pole", "world", "speck", "far north", "sliver", "3d", "hole"],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["html", "pdf"])
+def test_ground_of_any_shape_is_drawn(tmp_path: Path, footprint: Any, suffix: str):
+    """Poles, the whole world, slivers and specks are drawn, and no latitude beyond a pole is written."""
+    frame = gpd.GeoDataFrame({"id": ["a"], "host": ["h"]}, geometry=[footprint], crs=4326)
+    text = said(make_cart(frame).to_report(tmp_path / f"cart.{suffix}"))
+    assert not [found for found in re.findall(r"([\d.]+)°[NS]", text) if float(found) > 90]
 
 
 def test_reports_work_without_the_map_widget(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

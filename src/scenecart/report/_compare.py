@@ -122,7 +122,7 @@ class Comparison:
                 for place, what in enumerate(("least", "median", "most"))
             ),
             ("Options", "text", [one.options for one in of]),
-            ("Cart", "text", [None if one.fingerprint is None else one.fingerprint[:16] for one in of]),
+            ("Cart", "text", [None if one.fingerprint is None else one.fingerprint[:10] for one in of]),
         ]
         return [row for row in rows if any(value is not None for value in row[2])]
 

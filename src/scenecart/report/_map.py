@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
 import shapely
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection, PathCollection
@@ -37,6 +38,8 @@ _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
 _LABELLED = 60
 _LETTERS = 8.0
+_HALF = 180.0
+_TURN = np.array([2 * _HALF, 0.0])
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def scene_of(contents: Contents) -> Scene | None:
     footprints = [split_at_antimeridian(whole) for whole, _ in known]
     bought = [part for _, part in known]
     area = None if contents.area is None else contents.area.geometry
-    if _crosses_antimeridian([*footprints, *([area] if area is not None else [])]):
+    if _is_narrower_eastward([*footprints, *([area] if area is not None else [])]):
         footprints, bought = [_eastward(shape) for shape in footprints], [_eastward(shape) for shape in bought]
         area = None if area is None else _eastward(area)
     west, south, east, north = _view(footprints, bought, area)
@@ -152,7 +155,7 @@ def outline(shape: BaseGeometry | None, wide: float, high: float) -> list[list[t
     if shape is None or shape.is_empty:
         return []
     whole = split_at_antimeridian(shape)
-    whole = _eastward(whole) if _crosses_antimeridian([whole]) else whole
+    whole = _eastward(whole) if _is_narrower_eastward([whole]) else whole
     west, south, east, north = whole.bounds
     stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
     scale = min(wide / max(east - west, 1e-12), high / max((north - south) * stretch, 1e-12))
@@ -162,24 +165,20 @@ def outline(shape: BaseGeometry | None, wide: float, high: float) -> list[list[t
     return [[(left + (x - west) * scale, top + (north - y) * stretch * scale) for x, y in ring] for ring in rings]
 
 
-def _crosses_antimeridian(shapes: list[BaseGeometry]) -> bool:
-    bounds = shapely.total_bounds(shapes)
-    narrow = [shape for shape in shapes if shape.bounds[2] - shape.bounds[0] < 180]  # noqa: PLR2004  # half the world
-    sides = {shape.centroid.x > 0 for shape in narrow}
-    touches = bounds[0] <= -180 and bounds[2] >= 180  # noqa: PLR2004  # the antimeridian
-    far = all(abs(shape.centroid.x) > 90 for shape in narrow)  # noqa: PLR2004  # nothing near Greenwich
-    return bool(touches and far and (len(sides) != 1 or len(narrow) < len(shapes)))
+def _is_narrower_eastward(shapes: list[BaseGeometry]) -> bool:
+    """Tell whether all of it lies closer together when longitudes go on beyond 180 degrees."""
+    bounds = shapely.bounds(shapely.get_parts(shapes))
+    if (bounds[:, 2] - bounds[:, 0] > _HALF).any():
+        return False
+    moved = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, 2 * _HALF, 0.0)
+    return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min())
 
 
 def _eastward(shape: BaseGeometry) -> BaseGeometry:
-    """Move the part west of Greenwich beyond 180 degrees, so that the two sides meet."""
-
-    def move(xy: shapely.typing.NDArray) -> shapely.typing.NDArray:  # type: ignore[name-defined]  # numpy's own array
-        moved = xy.copy()
-        moved[:, 0] = moved[:, 0] + 360.0 * (moved[:, 0] < 0)
-        return moved
-
-    return shapely.union_all([shapely.transform(part, move) for part in shapely.get_parts(shape)])
+    """Move the parts west of Greenwich beyond 180 degrees, so that the two sides meet."""
+    parts = shapely.get_parts(shape)
+    moved = [shapely.transform(part, lambda xy: xy + _TURN) if part.bounds[2] <= 0 else part for part in parts]
+    return shapely.union_all(moved)
 
 
 def _view(
@@ -226,7 +225,9 @@ def _style(axes: Axes) -> None:
 
 
 def _writer(names: str, digits: int) -> Callable[[float, int], str]:
-    return lambda value, _: degrees(value, names[0], names[1], digits)
+    # a view may reach beyond a pole, where there are no degrees
+    most = 90.0 if names == "NS" else 540.0
+    return lambda value, _: degrees(value, names[0], names[1], digits) if abs(value) <= most else ""
 
 
 def degrees(value: float, positive: str, negative: str, digits: int) -> str:
