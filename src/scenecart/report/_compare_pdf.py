@@ -9,7 +9,7 @@ from reportlab.platypus import Spacer
 from scenecart import _html
 from scenecart.report._compare import written
 from scenecart.report._pdf_canvas import QUIET
-from scenecart.report._pdf_parts import BODY, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
+from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
 
 if TYPE_CHECKING:
     from scenecart.report._compare import Comparison
@@ -20,7 +20,7 @@ def to_pdf(comparison: Comparison) -> bytes:
     sides = comparison.sides
     said = " · ".join(side.name for side in sides)
     rows = [
-        (words(name, SMALL), *(words(written(value, look), RIGHT) for value in values)) for name, look, values in comparison.rows()
+        (words(name, LABEL), *(words(written(value, look), RIGHT) for value in values)) for name, look, values in comparison.rows()
     ]
     names = ["", *(words(side.name, NAME) for side in sides)]
     parts: list[Any] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -10,6 +11,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import (
     BaseDocTemplate,
     CondPageBreak,
@@ -51,6 +53,7 @@ def _style(
 
 TITLE, HEADING = _style(17, font=BOLD, leading=21), _style(9.5, font=BOLD)
 BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
+LABEL = _style(7.2, color=QUIET, leading=10)
 NAME = _style(7.2, font=BOLD, leading=10, right=True)
 SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
 WARNING = _style(7.2, color=_AREA, leading=10)
@@ -103,12 +106,22 @@ def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> F
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Flowable:
     """Return what stands below the title, four beside each other."""
-    cells = [[words(name, SMALL), words(value, BODY)] for name, value in pairs]
+    cells = [[words(name, SMALL), words(*_at_hyphens(value, WIDTH / 4 - 14))] for name, value in pairs]
     cells += [[]] * (-len(cells) % 4)
     table = Table([cells[start : start + 4] for start in range(0, len(cells), 4)], colWidths=[WIDTH / 4] * 4)
     table.setStyle(TableStyle([*_tight(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), 14),
                                ("BOTTOMPADDING", (0, 0), (-1, -1), 8)]))  # fmt: skip
     return table
+
+
+def _at_hyphens(text: str, width: float) -> tuple[Any, ...]:
+    """Break a long name after a hyphen, where it has some, into a first line and those below it."""
+    lines = [""]
+    for piece in re.split(r"(?<=-)", text):
+        if lines[-1] and stringWidth(lines[-1] + piece, PLAIN, BODY.fontSize) > width and "-" in text and " " not in text:
+            lines.append("")
+        lines[-1] += piece
+    return lines[0], BODY, *((line, INK) for line in lines[1:])
 
 
 def heading(text: str) -> list[Flowable]:
