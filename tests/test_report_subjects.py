@@ -74,8 +74,8 @@ def test_an_order_is_reported_as_it_was_placed(placed: scenecart.Order, tmp_path
             "orders.archive.place",
             "each date priced for itself",
         ):
-            assert str(wanted).replace(" ", "") in text.replace(" ", ""), wanted
-        assert placed.id in text.replace(" ", "")
+            assert str(wanted) in text, wanted
+        assert placed.id in text
         assert str(placed.total_credits) in text.replace(",", "")
     if suffix == "geojson":
         about = json.loads(path.read_text())["scenecart"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 WIDTH = A4[0] - 2 * Pages.margin
 _TOP, _BOTTOM = 48.0, 56.0
 _ROOM_FOR_A_START = 110.0
+_GUTTER = 16.0
 _AREA = "#b54f08"
 
 
@@ -106,22 +106,31 @@ def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> F
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Flowable:
     """Return what stands below the title, four beside each other."""
-    cells = [[words(name, SMALL), words(*_at_hyphens(value, WIDTH / 4 - 14))] for name, value in pairs]
+    cells = [[words(name, SMALL), words(value)] for name, value in pairs]
     cells += [[]] * (-len(cells) % 4)
-    table = Table([cells[start : start + 4] for start in range(0, len(cells), 4)], colWidths=[WIDTH / 4] * 4)
-    table.setStyle(TableStyle([*_tight(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), 14),
+    table = Table([cells[start : start + 4] for start in range(0, len(cells), 4)], colWidths=_widths(pairs))
+    table.setStyle(TableStyle([*_tight(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), _GUTTER - 2),
                                ("BOTTOMPADDING", (0, 0), (-1, -1), 8)]))  # fmt: skip
     return table
 
 
-def _at_hyphens(text: str, width: float) -> tuple[Any, ...]:
-    """Break a long name after a hyphen, where it has some, into a first line and those below it."""
-    lines = [""]
-    for piece in re.split(r"(?<=-)", text):
-        if lines[-1] and stringWidth(lines[-1] + piece, PLAIN, BODY.fontSize) > width and "-" in text and " " not in text:
-            lines.append("")
-        lines[-1] += piece
-    return lines[0], BODY, *((line, INK) for line in lines[1:])
+def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Choose the widths of four columns so that no id is broken: what is copied from a broken one may lack its hyphen."""
+
+    def long(text: str, style: ParagraphStyle) -> float:
+        return float(stringWidth(writable(text), style.fontName, style.fontSize)) + _GUTTER
+
+    least, whole = [0.0] * 4, [0.0] * 4
+    for place, (name, value) in enumerate(pairs):
+        column, words_of = place % 4, value.split() or [""]
+        least[column] = max(least[column], long(name, SMALL), *(long(word, BODY) for word in words_of))
+        whole[column] = max(whole[column], long(name, SMALL), long(value, BODY))
+    spare, wanted = WIDTH - sum(least), sum(whole) - sum(least)
+    if max(whole) <= WIDTH / 4 or spare < 0:
+        return [WIDTH / 4] * 4
+    if wanted <= spare:
+        return [width + (spare - wanted) / 4 for width in whole]
+    return [low + spare * (high - low) / wanted for low, high in zip(least, whole, strict=True)]
 
 
 def heading(text: str) -> list[Flowable]:
