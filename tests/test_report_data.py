@@ -60,7 +60,7 @@ def test_a_workbook_has_numbers_as_numbers(estimate: scenecart.Estimate, tmp_pat
     assert sum(row[3] for row in groups) == estimate.total_credits
     assert sum(row[4] for row in groups) == pytest.approx(float(estimate.total_aud))
     assert book["Groups"]["E2"].number_format == '"A$"#,##0.00'
-    assert book["Captures"].freeze_panes == "A2"
+    assert book["Captures"].freeze_panes == "C2"
     assert [row[0].data_type for row in book["Errors"].iter_rows(min_row=2)] == ["s"]
     assert [row[0] for row in book["Errors"].iter_rows(min_row=2, values_only=True)] == ["=nobody()"]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scenecart._cart_file import load_cart
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._client import Client
+    from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover import CoverPlan
     from scenecart._errors import (
@@ -80,6 +81,7 @@ _HOMES = {
     "Retry": "_retry",
     "SearchEvent": "_search",
     "assets": "_frames",
+    "compare_report": "_compare_report",
     "connect": "_connect",
     "coverage": "_choose",
     "filter": "_choose",
@@ -137,6 +139,7 @@ __all__ = [
     "WaitTimeout",
     "__version__",
     "assets",
+    "compare_report",
     "connect",
     "coverage",
     "filter",

@@ -21,7 +21,7 @@ from scenecart._wire import CaptureOrder, clean_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
@@ -36,6 +36,10 @@ class CanEstimate(Protocol):
 
     def estimate(self, cart: Cart) -> Estimate:
         """Return the service's price for a cart."""
+        ...
+
+    def quicklook(self, capture: Any) -> bytes | None:
+        """Return a small picture of a row of captures."""
         ...
 
 
@@ -158,6 +162,48 @@ class Cart:
         if self._desk is None:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
         return self._desk.estimate(self)
+
+    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
+        """Write the cart as a report without prices: what would be bought; the suffix tells the format.
+
+        Parameters
+        ----------
+        path
+            Where to write it: ``.html`` and ``.pdf`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``,
+            ``.gpkg`` and ``.parquet`` for GIS.
+        title
+            What the report is called.
+        thumbnails
+            Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
+
+        Returns
+        -------
+        pathlib.Path
+            The file that was written. The same contents give the same file.
+
+        Raises
+        ------
+        InvalidRequest
+            If the suffix is no known format, or the file cannot be written.
+        MissingExtra
+            If the packages for reports are not installed.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> client.cart(captures).to_report(pathlib.Path(tempfile.mkdtemp()) / "cart.md").name
+        'cart.md'
+        """
+        from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
+
+        return report.write(self, path, title=title, thumbnails=thumbnails)
+
+    @property
+    def quicklook(self) -> Callable[[Any], bytes | None] | None:
+        """What fetches a small picture of a row of captures; None without a client."""
+        return None if self._desk is None else self._desk.quicklook
 
     def __len__(self) -> int:
         return len(self._captures)

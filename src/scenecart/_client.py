@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -17,6 +18,7 @@ from scenecart._errors import ConfigurationError, InvalidQuery
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
+from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._tables import footprints_of, orders_frame, placements_frame
@@ -87,7 +89,8 @@ class Client:
         self._wall = wall
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
-        self._orders = OrderDesk(self._session, deliveries=deliveries, clock=clock, sleep=sleep)
+        papers = partial(papers_of, journal=self._journal, desk=self)
+        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep)
         self._placing = PlacingDesk(
             self._orders,
             self._journal,
@@ -442,13 +445,10 @@ class Client:
         max_credits: int | None = None,
     ) -> Order:
         """Buy what was estimated; the same as ``estimate.place()``."""
-        return self._placing.place(
-            estimate,
-            project=require_project(project, self.project),
-            license_type=license_type,
-            again=again,
-            max_credits=max_credits,
-        )
+        chosen = require_project(project, self.project)
+        order = self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
+        order.cart = estimate.cart
+        return order
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.

@@ -53,6 +53,8 @@ class Estimate:
         When the service answered, UTC.
     balance_credits : int or None
         The credits that can be spent, as the service said beside the price; None where it does not tell.
+    service : str
+        The address of the service that was asked.
     """
 
     cart: Cart
@@ -62,6 +64,7 @@ class Estimate:
     price_groups: tuple[PriceGroup, ...] = field(repr=False)
     refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     balance_credits: int | None = field(default=None, repr=False)
+    service: str = field(default="", repr=False)
     _desk: CanPlace | None = field(default=None, repr=False)
 
     @property
@@ -161,27 +164,43 @@ class Estimate:
             raise InvalidCart("This estimate has no client.")
         return self._desk.place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
-    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the estimate as a report for whoever approves the money; the suffix tells the format.
 
         Parameters
         ----------
         path
-            Where to write it: ``.html`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``, ``.gpkg`` and
-            ``.parquet`` for GIS.
+            Where to write it: ``.html`` and ``.pdf`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``,
+            ``.gpkg`` and ``.parquet`` for GIS.
         title
             What the report is called.
+        thumbnails
+            Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
+
+        Returns
+        -------
+        pathlib.Path
+            The file that was written. The same contents give the same file.
 
         Raises
         ------
         InvalidRequest
-            If the suffix is no known format.
+            If the suffix is no known format, or the file cannot be written.
         MissingExtra
             If the packages for reports are not installed.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> estimate = client.cart(captures).estimate()
+        >>> estimate.to_report(pathlib.Path(tempfile.mkdtemp()) / "quote.xlsx").name
+        'quote.xlsx'
         """
         from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
 
-        return report.write(self, path, title=title)
+        return report.write(self, path, title=title, thumbnails=thumbnails)
 
     def __repr__(self) -> str:
         refused = f", {len(self.refused)} not priced" if self.refused else ""
@@ -230,6 +249,7 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
         price_groups=prices.groups,
         refused=prices.errors,
         balance_credits=_balance(session),
+        service=session.base_url,
         _desk=desk,
     )
 

@@ -29,6 +29,9 @@ def _environment() -> jinja2.Environment:
     environment.filters["aud"] = aud
     environment.filters["amount"] = "{:,.2f}".format
     environment.filters["km2"] = km2
+    environment.filters["percent"] = percent
+    environment.filters["angle"] = angle
+    environment.filters["metres"] = metres
     return environment
 
 
@@ -68,3 +71,38 @@ def km2(area: float | None) -> str:
     if area >= 100:  # noqa: PLR2004  # beyond, decimals say nothing
         return f"{area:,.0f}"
     return f"{area:,.2f}" if area >= 1 else f"{area:.2g}"
+
+
+def percent(share: float | None) -> str:
+    """Write a share of 100.
+
+    Examples
+    --------
+    >>> percent(12.4), percent(None)
+    ('12 %', '–')
+    """
+    return "–" if share is None else f"{share:.0f} %"
+
+
+def angle(degrees: float | None) -> str:
+    """Write an angle in degrees.
+
+    Examples
+    --------
+    >>> angle(19.64), angle(None)
+    ('19.6°', '–')
+    """
+    return "–" if degrees is None else f"{degrees:.1f}°"
+
+
+def metres(length: float | None) -> str:
+    """Write a length in metres with as many digits as say something.
+
+    Examples
+    --------
+    >>> metres(0.5), metres(10.0), metres(None)
+    ('0.50 m', '10 m', '–')
+    """
+    if length is None:
+        return "–"
+    return f"{length:.2f} m" if length < 10 else f"{length:,.0f} m"  # noqa: PLR2004  # from ten metres on, decimals say nothing

@@ -229,7 +229,8 @@ class Session:
             for _ in range(_MAX_REDIRECTS):
                 self._check_download(address)
                 stack.enter_context(_hidden_from_logs(address))
-                response = self._transmit(self._signed_request(address, headers), _wire.DOWNLOAD.id)
+                # a signed address is no call of the organization's
+                response = self._transmit(self._signed_request(address, headers), _wire.DOWNLOAD.id, counted=False)
                 stack.callback(response.close)
                 onward = _onward(response, address)
                 if onward is None:
@@ -323,8 +324,9 @@ class Session:
         headers = {**options.pop("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
         return self._http.build_request(method, self.base_url + path, headers=headers, **options)
 
-    def _transmit(self, request: httpx.Request, name: str) -> httpx.Response:
-        self._limiter.enter()
+    def _transmit(self, request: httpx.Request, name: str, *, counted: bool = True) -> httpx.Response:
+        if counted:
+            self._limiter.enter()
         try:
             return self._http.send(request, stream=True)
         except httpx.HTTPError as error:

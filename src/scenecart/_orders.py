@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from scenecart._cart import Cart
     from scenecart._http import Session
+    from scenecart._papers import Papers
+    from scenecart._wire import PriceGroup
 
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
@@ -79,11 +82,13 @@ class OrderDesk:
         session: Session,
         *,
         deliveries: Deliveries,
+        papers: Callable[[Order, _wire.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.session = session
         self.deliveries = deliveries
+        self.papers = papers
         self.clock = clock
         self.sleep = sleep
         self._get_by_post = False
@@ -163,12 +168,15 @@ class Order:
     ----------
     note : str or None
         What there is to say of how it came about, such as that it existed before.
+    cart : Cart or None
+        What was placed, where it was placed from this session.
     """
 
     def __init__(self, desk: OrderDesk, record: _wire.OrderRecord) -> None:
         self._desk = desk
         self._record = record
         self.note: str | None = None
+        self.cart: Cart | None = None
 
     @property
     def id(self) -> str:
@@ -199,6 +207,11 @@ class Order:
     def project(self) -> str | None:
         """The project it is delivered to."""
         return self._record.project
+
+    @property
+    def price_groups(self) -> tuple[PriceGroup, ...]:
+        """What is priced together, where the service tells it."""
+        return self._record.groups
 
     @property
     def captures(self) -> list[str]:
@@ -369,6 +382,50 @@ class Order:
             If a file does not arrive whole. What had arrived resumes next time.
         """
         return self._desk.deliveries.download(self, directory, assets=assets, progress=progress, workers=workers)
+
+    def papers(self) -> Papers:
+        """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
+        return self._desk.papers(self, self._record)
+
+    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
+        """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
+
+        What was placed is known from this session, or from this machine's journal, or as far as the service tells it.
+
+        Parameters
+        ----------
+        path
+            Where to write it: ``.html`` and ``.pdf`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``,
+            ``.gpkg`` and ``.parquet`` for GIS.
+        title
+            What the report is called.
+        thumbnails
+            Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
+
+        Returns
+        -------
+        pathlib.Path
+            The file that was written.
+
+        Raises
+        ------
+        InvalidRequest
+            If the suffix is no known format, or the file cannot be written.
+        MissingExtra
+            If the packages for reports are not installed.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> order = client.cart(captures).estimate().place()
+        >>> order.to_report(pathlib.Path(tempfile.mkdtemp()) / "order.csv").name
+        'order.csv'
+        """
+        from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
+
+        return report.write(self, path, title=title, thumbnails=thumbnails)
 
     def __repr__(self) -> str:
         price = "" if self.total_credits is None else f", {self.total_credits:,} credits"

@@ -87,6 +87,7 @@ def test_buying_takes_two_steps(analyst: scenecart.Client, two: gpd.GeoDataFrame
     assert priced(panel).total_credits == total
     panel._report.value = str(tmp_path / "quote.html")
     press(panel, "Write")
+    wait_for(lambda: "Written to" in panel._words.value)
     assert (tmp_path / "quote.html").is_file()
     press(panel, "Order…")
     press(panel, "Not now")

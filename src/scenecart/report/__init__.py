@@ -1,23 +1,53 @@
-"""Reports of priced carts, for whoever approves the money: contents first, then a format chosen by the suffix."""
+"""Reports of estimates, orders and carts, for whoever approves the money: contents first, then a format chosen by the suffix."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest
-from scenecart.report import _data
+from scenecart._errors import MissingExtra
+from scenecart.report import _compare_formats, _data
+from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
+from scenecart.report._pictures import with_pictures
+from scenecart.report._save import save, suffix_of
+from scenecart.report._workbook import to_xlsx
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
+    from scenecart._cart import Cart
     from scenecart._estimate import Estimate
+    from scenecart._orders import Order
+    from scenecart.report._compare import Comparison
     from scenecart.report._contents import Contents
 
-__all__ = ["write"]
+__all__ = ["compare", "write"]
+
+
+def _pdf(contents: Contents) -> bytes:
+    return _loaded("scenecart.report._pdf").to_pdf(contents)  # type: ignore[no-any-return]  # of the module named
+
+
+def _compared_pdf(comparison: Comparison) -> bytes:
+    return _loaded("scenecart.report._compare_pdf").to_pdf(comparison)  # type: ignore[no-any-return]  # likewise
+
+
+def _loaded(name: str) -> Any:
+    """Load what sets PDF: an extra, and slow to load."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("scenecart"):
+            raise
+        raise MissingExtra(
+            f"PDF reports need the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[report]"',
+        ) from error
+
 
 _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".csv": _data.to_csv,
@@ -26,40 +56,60 @@ _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".html": to_html,
     ".md": _data.to_markdown,
     ".parquet": _data.to_parquet,
-    ".xlsx": _data.to_xlsx,
+    ".pdf": _pdf,
+    ".xlsx": to_xlsx,
 }
+_COMPARED: dict[str, Callable[[Comparison], bytes]] = {
+    ".csv": _compare_formats.to_csv,
+    ".html": _compare_formats.to_html,
+    ".md": _compare_formats.to_markdown,
+    ".pdf": _compared_pdf,
+    ".xlsx": _compare_formats.to_xlsx,
+}
+_WITH_PICTURES = frozenset({".html", ".pdf"})
 
 
-def write(estimate: Estimate, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-    """Write an estimate as a report.
+def write(
+    subject: Estimate | Order | Cart, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True
+) -> Path:
+    """Write an estimate, an order or a cart as a report; the same as its ``to_report``.
 
     Parameters
     ----------
-    estimate
+    subject
         What to report.
     path
-        Where to; its suffix tells the format: ``.html .xlsx .md .csv .geojson .gpkg .parquet``. Folders are made if needed.
+        Where to; its suffix tells the format: ``.html .pdf .xlsx .md .csv .geojson .gpkg .parquet``. Folders are made if needed.
     title
         What the report is called.
+    thumbnails
+        Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
 
     Returns
     -------
     pathlib.Path
-        The file that was written. The same estimate gives the same bytes.
+        The file that was written. The same contents give the same file.
 
     Raises
     ------
     InvalidRequest
-        If the suffix is no known format.
+        If the suffix is no known format, the subject is something else, or the file cannot be written.
+    MissingExtra
+        If the packages for reports are not installed.
     """
-    target = Path(path).expanduser()
-    make = _FORMATS.get(target.suffix.lower())
-    if make is None:
-        raise InvalidRequest(
-            f"A report cannot be written as {target.suffix or 'a file without suffix'!r}.",
-            hint=f"The formats are {', '.join(sorted(_FORMATS))}.",
-        )
-    document = make(contents_of(estimate, title))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(document)
-    return target
+    suffix = suffix_of(path, _FORMATS, "A report")
+    contents = contents_of(subject, title)
+    if thumbnails and suffix in _WITH_PICTURES:
+        contents = with_pictures(contents)
+    return save(_FORMATS[suffix](contents), path)
+
+
+def compare(
+    subjects: Sequence[Estimate | Order | Cart] | Mapping[str, Estimate | Order | Cart],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+) -> Path:
+    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
+    suffix = suffix_of(path, _COMPARED, "A comparison")
+    return save(_COMPARED[suffix](comparison_of(subjects, title)), path)

@@ -260,7 +260,11 @@ class CartPanel(Panel):
     def _write_report(self) -> None:
         if self.estimate is None:
             raise InvalidCart("There is no price to report yet.")
-        path = self.estimate.to_report(Path(str(self._report.value)).expanduser())
+        estimate, path = self.estimate, Path(str(self._report.value)).expanduser()
+        self._words.value = _look.message("Writing the report…", kind="busy")
+        self._runner.start("report", lambda _: estimate.to_report(path), self._show_report, self._say_failure)
+
+    def _show_report(self, path: Path) -> None:
         self._words.value = _look.message(f"Written to {path}", kind="good")
 
     def _confirm(self, *, asked: bool) -> None:

@@ -176,7 +176,7 @@ class FootprintMap(Panel):
     def _make_map(self, basemap: Any) -> None:
         tiles = base_tiles(basemap)
         land = leaflet.GeoJSON(
-            data=json.loads(files("scenecart.widgets").joinpath("land.json").read_text("utf-8")),
+            data=json.loads(files("scenecart").joinpath("data", "land.json").read_text("utf-8")),
             style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
             name="Land",
         )

@@ -1,0 +1,81 @@
+"""Numbers on a map: where they would touch, they are written as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LONGEST = 14
+_LETTER, _LINE, _GAP = 0.66, 1.15, 2.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text and the middle of it, in points."""
+
+    x: float
+    y: float
+    numbers: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """The numbers as ranges, or how many they are."""
+        ranges = listed(self.numbers)
+        return ranges if len(ranges) <= _LONGEST else f"{len(self.numbers)} captures"
+
+    def half(self, size: float) -> tuple[float, float]:
+        """Return half the width and half the height, letters of ``size`` points."""
+        return (len(self.text) * _LETTER * size + _GAP) / 2, (_LINE * size + _GAP) / 2
+
+
+def placed(spots: Iterable[tuple[float, float, int]], size: float, width: float, height: float) -> list[Label]:
+    """Return labels within a picture that do not touch each other; everything is in points."""
+    labels: list[Label] = []
+    for x, y, number in spots:
+        fresh = _inside(Label(x, y, (number,)), size, width, height)
+        while (near := next((one for one in labels if _touch(one, fresh, size)), None)) is not None:
+            labels.remove(near)
+            fresh = _inside(_joined(near, fresh), size, width, height)
+        labels.append(fresh)
+    return labels
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Write numbers as ranges.
+
+    Examples
+    --------
+    >>> listed([3, 1, 2, 7, 9, 10])
+    '1–3, 7, 9, 10'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]  # noqa: PLR2004  # two are no range
+    return ", ".join(parts)
+
+
+def _joined(one: Label, other: Label) -> Label:
+    share = len(one.numbers) / (len(one.numbers) + len(other.numbers))
+    middle = one.x * share + other.x * (1 - share), one.y * share + other.y * (1 - share)
+    return Label(*middle, tuple(sorted({*one.numbers, *other.numbers})))
+
+
+def _inside(label: Label, size: float, width: float, height: float) -> Label:
+    wide, high = label.half(size)
+    return Label(_between(wide, label.x, width - wide), _between(high, label.y, height - high), label.numbers)
+
+
+def _between(low: float, value: float, high: float) -> float:
+    return (low + high) / 2 if low > high else min(max(value, low), high)
+
+
+def _touch(one: Label, other: Label, size: float) -> bool:
+    (wide, high), (wide_too, high_too) = one.half(size), other.half(size)
+    return abs(one.x - other.x) < wide + wide_too and abs(one.y - other.y) < high + high_too

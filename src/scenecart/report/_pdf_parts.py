@@ -1,0 +1,192 @@
+"""The parts that PDF reports are set from: head, facts, headings, tables, and the last words."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.platypus import (
+    BaseDocTemplate,
+    CondPageBreak,
+    Flowable,
+    Frame,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    Table,
+    TableStyle,
+)
+
+from scenecart.report._pdf_canvas import BOLD, INK, LINE, MONO, PLAIN, QUIET, Pages, letters, writable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+WIDTH = A4[0] - 2 * Pages.margin
+_TOP, _BOTTOM = 48.0, 56.0
+_ROOM_FOR_A_START = 110.0
+_GUTTER = 16.0
+_AREA = "#b54f08"
+
+
+def _style(
+    size: float, *, font: str = PLAIN, color: str = INK, leading: float | None = None, right: bool = False
+) -> ParagraphStyle:
+    return ParagraphStyle(
+        f"{font} {size} {color} {leading} {right}",
+        fontName=font,
+        fontSize=size,
+        leading=leading or size * 1.4,
+        textColor=HexColor(color),
+        alignment=TA_RIGHT if right else 0,
+        splitLongWords=1,
+    )
+
+
+TITLE, HEADING = _style(17, font=BOLD, leading=21), _style(9.5, font=BOLD)
+BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
+LABEL = _style(7.2, color=QUIET, leading=10)
+NAME = _style(7.2, font=BOLD, leading=10, right=True)
+SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
+WARNING = _style(7.2, color=_AREA, leading=10)
+AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=QUIET, leading=21, right=True)
+
+
+def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Paragraph:
+    """Return a text that wraps; ``more`` are lines below it, each with a colour. Nothing in a text is markup."""
+    lines = [escape(writable(text)), *(f'<font color="{color}">{escape(writable(line))}</font>' for line, color in more)]
+    return Paragraph("<br/>".join(lines), style)
+
+
+def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: str) -> bytes:
+    """Set the parts on pages of A4; the same parts give the same bytes."""
+    letters()
+    stream = io.BytesIO()
+    made = BaseDocTemplate(
+        stream,
+        pagesize=A4,
+        leftMargin=Pages.margin,
+        rightMargin=Pages.margin,
+        title=title,
+        author="",
+        subject="",
+        creator="scenecart",
+    )
+    frame = Frame(Pages.margin, _BOTTOM, WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
+    made.addPageTemplates([PageTemplate("all", [frame])])
+
+    def pages(*arguments: Any, **options: Any) -> Pages:
+        return Pages(*arguments, stamp=stamp, foot=foot, **options)
+
+    made.build(list(parts), canvasmaker=pages)
+    return stream.getvalue()
+
+
+def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> Flowable:
+    """Return the head of the first page: the title, and the total at the right."""
+    left = [words(title, TITLE), Spacer(0, 2), words(said, SMALL)]
+    right = [words(amount, AMOUNT if is_price else NO_AMOUNT), words(below, SMALL_RIGHT)]
+    table = Table([[left, right]], colWidths=[WIDTH - 170, 170])
+    table.setStyle(
+        TableStyle(
+            [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), *_tight(), ("LINEBELOW", (0, 0), (-1, 0), 1.3, HexColor(INK)),
+             ("BOTTOMPADDING", (0, 0), (-1, -1), 10), ("RIGHTPADDING", (0, 0), (0, 0), 20)]
+        )
+    )  # fmt: skip
+    return table
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> Flowable:
+    """Return what stands below the title, four beside each other."""
+    cells = [[words(name, SMALL), words(value)] for name, value in pairs]
+    cells += [[]] * (-len(cells) % 4)
+    table = Table([cells[start : start + 4] for start in range(0, len(cells), 4)], colWidths=_widths(pairs))
+    table.setStyle(TableStyle([*_tight(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), _GUTTER - 2),
+                               ("BOTTOMPADDING", (0, 0), (-1, -1), 8)]))  # fmt: skip
+    return table
+
+
+def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Choose the widths of four columns so that no id is broken: what is copied from a broken one may lack its hyphen."""
+
+    def long(text: str, style: ParagraphStyle) -> float:
+        return float(stringWidth(writable(text), style.fontName, style.fontSize)) + _GUTTER
+
+    least, whole = [0.0] * 4, [0.0] * 4
+    for place, (name, value) in enumerate(pairs):
+        column, words_of = place % 4, value.split() or [""]
+        least[column] = max(least[column], long(name, SMALL), *(long(word, BODY) for word in words_of))
+        whole[column] = max(whole[column], long(name, SMALL), long(value, BODY))
+    spare, wanted = WIDTH - sum(least), sum(whole) - sum(least)
+    if max(whole) <= WIDTH / 4 or spare < 0:
+        return [WIDTH / 4] * 4
+    if wanted <= spare:
+        return [width + (spare - wanted) / 4 for width in whole]
+    return [low + spare * (high - low) / wanted for low, high in zip(least, whole, strict=True)]
+
+
+def heading(text: str) -> list[Flowable]:
+    """Return a heading that never stands alone at the end of a page."""
+    return [CondPageBreak(_ROOM_FOR_A_START), Spacer(0, 16), words(text, HEADING), Spacer(0, 4)]
+
+
+def listing(
+    titles: Sequence[str], widths: Sequence[float], sides: str, rows: Iterable[Sequence[Any]], total: Sequence[str] | None = None
+) -> Flowable:
+    """Return a table whose head stands on each page and whose rows are never cut.
+
+    Parameters
+    ----------
+    widths
+        In points; what is left of the page goes to the columns of width 0, in equal parts.
+    sides
+        ``l`` or ``r`` for each column.
+    """
+    free = widths.count(0)
+    wide = [width or (WIDTH - sum(widths)) / free for width in widths]
+    cells = [list(titles), *([*row] for row in rows)]
+    style = [
+        *_tight(),
+        ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
+        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
+        ("FONTSIZE", (0, 0), (-1, 0), 6.8),
+        ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(QUIET)),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
+        ("TOPPADDING", (0, 0), (-1, -1), 3.6),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 4.2),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.6, HexColor(LINE)),
+        *(("ALIGN", (place, 0), (place, -1), "RIGHT") for place, side in enumerate(sides) if side == "r"),
+        # room between columns stands where the eye needs it
+        *(("RIGHTPADDING", (place, 0), (place, -1), 10) for place in range(len(titles) - 1)),
+    ]
+    if total is not None:
+        cells.append(list(total))
+        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(INK)),
+                  ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")), ("NOSPLIT", (0, -2), (-1, -1))]  # fmt: skip
+    return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
+
+
+def last_words(said: Sequence[str], fingerprint: str | None) -> Flowable:
+    """Return how the price was obtained, and what identifies the cart."""
+    lines = [[words(text, SMALL)] for text in said]
+    if fingerprint is not None:
+        lines.append([Paragraph(f'Cart fingerprint <font name="{MONO}" size="6.6">{escape(fingerprint)}</font>', SMALL)])
+    table = Table(lines, colWidths=[WIDTH])
+    table.setStyle(
+        TableStyle([*_tight(), ("LINEABOVE", (0, 0), (-1, 0), 0.6, HexColor(LINE)), ("TOPPADDING", (0, 0), (-1, 0), 8),
+                    ("TOPPADDING", (0, 1), (-1, -1), 4)])
+    )  # fmt: skip
+    return KeepTogether([Spacer(0, 22), table])
+
+
+def _tight() -> list[Any]:
+    return [(f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
