@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +37,19 @@ def bring_notebooks(*_: object) -> None:
             target.write_bytes(content)
 
 
-def drop_lost_widgets(_: Sphinx, doctree: nodes.document) -> None:
-    """Take out what only a kernel can show; the picture that a widget brought along stays."""
-    bundles = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]
-    for bundle in bundles:
-        kinds = {child.get("mime_type") for child in bundle.children}
-        if _WIDGET in kinds and "text/html" not in kinds:
+def drop_lost_outputs(_: Sphinx, doctree: nodes.document) -> None:
+    """Take out what only a kernel can show, and the empty place that a bar leaves; the picture a widget brought stays."""
+    for bundle in [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
+        kinds = {child.get("mime_type"): child.astext() for child in bundle.children}
+        html = kinds.get("text/html")
+        is_lost = html is None and _WIDGET in kinds
+        if is_lost or (html is not None and not _seen(html)):
             bundle.parent.remove(bundle)
+
+
+def _seen(html: str) -> bool:
+    """Tell whether there is anything to see in HTML."""
+    return "<svg" in html or "<img" in html or re.sub(r"<[^>]*>|\s", "", html) != ""
 
 
 class CommandHelp(SphinxDirective):
@@ -77,7 +84,7 @@ def show_public_bases(_app: Sphinx, _name: str, _thing: object, _options: object
 def setup(app: Sphinx) -> dict[str, bool]:
     """Join Sphinx."""
     app.connect("config-inited", bring_notebooks)
-    app.connect("doctree-read", drop_lost_widgets)
+    app.connect("doctree-read", drop_lost_outputs)
     app.connect("autodoc-process-bases", show_public_bases)
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,4 +57,4 @@ html_theme_options = {
     "search_bar_text": "Search, also offline",
 }
 html_context = {"default_mode": "auto"}
-project_copyright = "The scenecart authors. Apache-2.0."
+project_copyright = "The scenecart authors, Apache-2.0"
