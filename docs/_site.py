@@ -37,6 +37,14 @@ def bring_notebooks(*_: object) -> None:
             target.write_bytes(content)
 
 
+def quiet_kernels(app: Sphinx) -> None:
+    """Give the kernels a profile of their own: nothing of the builder's, and no notices among the errors."""
+    profile = Path(app.doctreedir) / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": "ERROR"}}', encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+
+
 def drop_lost_outputs(_: Sphinx, doctree: nodes.document) -> None:
     """Take out what only a kernel can show, and the empty place that a bar leaves; the picture a widget brought stays."""
     for bundle in [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
@@ -84,6 +92,7 @@ def show_public_bases(_app: Sphinx, _name: str, _thing: object, _options: object
 def setup(app: Sphinx) -> dict[str, bool]:
     """Join Sphinx."""
     app.connect("config-inited", bring_notebooks)
+    app.connect("builder-inited", quiet_kernels)
     app.connect("doctree-read", drop_lost_outputs)
     app.connect("autodoc-process-bases", show_public_bases)
     app.add_directive("command-help", CommandHelp)

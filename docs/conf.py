@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ nitpick_ignore_regex = [(r"py:.*", r"(?!scenecart\b).*")]
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
@@ -30,6 +32,8 @@ myst_heading_anchors = 3
 # `auto` runs what has no outputs, and notebooks are kept without; `make docs` runs them anew each time
 nb_execution_mode = "auto"
 nb_execution_raise_on_error = True
+# a test has one of them run, to be quicker
+nb_execution_excludepatterns = os.environ.get("SCENECART_DOCS_SKIP", "").split()
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 # a live widget needs a kernel and scripts from elsewhere; the pictures that scenecart draws for that case need neither

@@ -136,6 +136,24 @@ def test_every_public_name_is_in_the_reference():
     }
 
 
+@pytest.mark.parametrize(
+    "kind", [scenecart.Client, scenecart.Cart, scenecart.Estimate, scenecart.Order], ids=lambda kind: kind.__name__
+)
+def test_every_method_is_in_the_reference(kind: type):
+    """Each method and property of what one works with is listed on its page of the reference."""
+    inside = {"mention_unfinished", "take_up", "tell"} | ({"orders"} if kind is scenecart.Cart else set())
+    text = "\n".join(path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md"))
+    listed = re.search(rf"^\.\. autoclass:: scenecart\.{kind.__name__}\n   :members: (.*)$", text, re.MULTILINE)
+    assert listed is not None
+    own = {name for name, thing in vars(kind).items() if name[0] != "_" and thing.__doc__ and not isinstance(thing, str)}
+    assert set(listed[1].split(", ")) == {name for name in own if name in dir(kind)} - inside - _attributes(kind)
+
+
+def _attributes(kind: type) -> set[str]:
+    """Return the fields of a dataclass, which its own docstring describes."""
+    return set(getattr(kind, "__dataclass_fields__", ()))
+
+
 @pytest.mark.parametrize("page", TEXTS.values(), ids=TEXTS)
 def test_links_between_pages_lead_somewhere(page: Path):
     """Every link to a file of the project leads to one that is there; every other one is safe to follow."""
