@@ -19,7 +19,7 @@ help:
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
-	@echo "make docs   build the documentation into docs/_build"
+	@echo "make docs   build the documentation, its notebooks run anew, into docs/_build"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make clean  remove what the other targets made"
 
@@ -47,14 +47,14 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.docs
-	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
-	@echo "docs/_build/html/index.html"
+	$(BIN)/sphinx-build -W -E -q -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "scenecart needs Python 3.11 or newer, and found none. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
@@ -64,7 +64,7 @@ $(VENV)/.made:
 
 # One recipe for each set of extras: installed once, and again when what is needed changes.
 $(VENV)/.demo: EXTRAS = report,sandbox
-$(VENV)/.test: EXTRAS = all,test
+$(VENV)/.test: EXTRAS = all,test,docs
 $(VENV)/.lint: EXTRAS = all,test,lint
 $(VENV)/.docs: EXTRAS = all,test,docs
 $(VENV)/.lab: EXTRAS = all,lab

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,3 +121,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real captures, ../shared/data, is not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the documentation as `make docs` does, but for running all of its notebooks: one has to do here."""
+    root, target = Path(__file__).resolve().parents[1], tmp_path_factory.mktemp("site")
+    options = ["-W", "--keep-going", "-q", "-d", f"{target}/doctrees"]
+    command = [sys.executable, "-m", "sphinx", "-b", "html", *options, str(root / "docs"), f"{target}/html"]
+    environ = {**os.environ, "SCENECART_DOCS_SKIP": "0[!4]*.ipynb"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    return target / "html"

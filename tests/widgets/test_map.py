@@ -305,3 +305,13 @@ def test_times_and_missing_values_in_the_table(shown: Callable[[Any], Any]):
     )
     table = shown(CaptureTable(captures))
     assert [cells for cells, _ in table._grid.view["rows"]] == [["a", "2024-01-02 01:04", "0.50"], ["", "", ""]]
+
+
+def test_every_panel_leaves_something_to_see(found: gpd.GeoDataFrame, client: scenecart.Client, shown: Callable[[Any], Any]):
+    """Where no widget lives, each panel leaves captures, or a line that says what is there while the notebook runs."""
+    table = shown(CaptureTable(found))
+    table.sort = ("eo:cloud_cover", False)
+    first, *_ = table.shown["id"]
+    assert str(first) in table._repr_mimebundle_()["text/html"]
+    assert "<polygon" in shown(FootprintMap(found, basemap="none"))._repr_mimebundle_()["text/html"]
+    assert "CartPanel" in shown(scenecart.widgets.CartPanel(client))._repr_mimebundle_()["text/html"]

@@ -190,5 +190,6 @@ class CaptureMap(Panel):
         self.map.copy(self.code)
         self._words.value = _look.text("widget_code.html", code=self.code)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return _still.with_picture(super()._repr_mimebundle_(**options), self.state)
+    def still(self) -> str:
+        """Return the captures as HTML without script, for where no widget lives."""
+        return _still.still(self.state, is_searching=self.is_searching)

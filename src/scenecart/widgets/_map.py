@@ -14,7 +14,7 @@ from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area, union
 from scenecart._wire import clean_text
-from scenecart.widgets import _look
+from scenecart.widgets import _look, _still
 from scenecart.widgets._drawing import (
     AREA_FILES,
     HEIGHT,
@@ -159,6 +159,10 @@ class FootprintMap(Panel):
             self._lay_over,
             lambda error: setattr(self._status, "value", _look.failure(error)),
         )
+
+    def still(self) -> str:
+        """Return the footprints as HTML without script, for where no widget lives."""
+        return _still.still(self.state)
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, where the browser allows it."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
+from scenecart.widgets import _look
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -27,6 +29,10 @@ class Panel(W.VBox):
         thing.observe(react, name)
         self._watching.append((thing, react, name))
 
+    def still(self) -> str:
+        """Return HTML without script for where no widget lives, such as a notebook exported as a page."""
+        return _look.text("widget_absent.html", name=type(self).__name__)
+
     def end(self) -> None:
         """Let go of what is not a part: threads, links."""
 
@@ -43,6 +49,13 @@ class Panel(W.VBox):
         for part in parts_of(self):
             part.close()
         super().close()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if isinstance(data, dict):
+            data["text/html"] = self.still()
+        return bundle
 
 
 def close_all(widget: W.Widget) -> None:

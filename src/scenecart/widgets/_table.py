@@ -12,7 +12,7 @@ import pandas as pd
 import traitlets as t
 
 from scenecart._wire import clean_text
-from scenecart.widgets import _look
+from scenecart.widgets import _look, _still
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._state import CaptureState
 
@@ -109,6 +109,10 @@ class CaptureTable(Panel):
     def shown(self) -> Any:
         """The rows of the table in their order, as a GeoDataFrame."""
         return self.state.captures.iloc[self._order]
+
+    def still(self) -> str:
+        """Return the first rows as HTML without script, for where no widget lives."""
+        return _still.table(self.shown)
 
     def _renewed(self, _: Any) -> None:
         self._texts = None

@@ -1,0 +1,99 @@
+"""What these pages need of Sphinx beyond its own: the notebooks, the command line's help, and outputs without a kernel."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from scenecart.cli import _parser
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parent
+NOTEBOOKS = DOCS.parent / "notebooks"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_NOT_A_PAGE = {"app.ipynb"}
+
+
+def bring_notebooks(*_: object) -> None:
+    """Copy the notebooks in among the pages, into a folder that git does not see."""
+    here = DOCS / "notebooks"
+    here.mkdir(exist_ok=True)
+    wanted = {path.name: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb")) if path.name not in _NOT_A_PAGE}
+    for path in here.glob("*.ipynb"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, content in wanted.items():
+        target = here / name
+        # one that is as it was keeps its date, and is not run again
+        if not target.is_file() or target.read_bytes() != content:
+            target.write_bytes(content)
+
+
+def quiet_kernels(app: Sphinx) -> None:
+    """Give the kernels a profile of their own: nothing of the builder's, and no notices among the errors."""
+    profile = Path(app.doctreedir) / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": "ERROR"}}', encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
+
+
+def drop_lost_outputs(_: Sphinx, doctree: nodes.document) -> None:
+    """Take out what only a kernel can show, and the empty place that a bar leaves; the picture a widget brought stays."""
+    for bundle in [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
+        kinds = {child.get("mime_type"): child.astext() for child in bundle.children}
+        html = kinds.get("text/html")
+        is_lost = html is None and _WIDGET in kinds
+        if is_lost or (html is not None and not _seen(html)):
+            bundle.parent.remove(bundle)
+
+
+def _seen(html: str) -> bool:
+    """Tell whether there is anything to see in HTML."""
+    return "<svg" in html or "<img" in html or re.sub(r"<[^>]*>|\s", "", html) != ""
+
+
+class CommandHelp(SphinxDirective):
+    """``{command-help}``: every command of the command line, as ``scenecart COMMAND --help`` says it."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write a section for each command."""
+        os.environ.update(COLUMNS="88", NO_COLOR="1")
+        parser = _parser()
+        self.env.note_dependency(str(DOCS.parent / "src" / "scenecart" / "cli.py"))
+        return [self._section(name, one) for name, one in [("scenecart", parser), *commands(parser)]]
+
+    def _section(self, name: str, parser: argparse.ArgumentParser) -> nodes.section:
+        section: Any = nodes.section(ids=[nodes.make_id(name)], names=[nodes.fully_normalize_name(name)])
+        section += nodes.title(name, name)
+        block = nodes.literal_block(parser.format_help(), parser.format_help(), language="text")
+        section += block
+        return section
+
+
+def commands(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.ArgumentParser]]:
+    """Return the parsers of the commands, by the words one types."""
+    choices = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices  # noqa: SLF001  # argparse has no other way to ask
+    return [(one.prog, one) for one in choices.values()]
+
+
+def show_public_bases(_app: Sphinx, _name: str, _thing: object, _options: object, bases: list[type]) -> None:
+    """Name the nearest public class that another is a kind of."""
+    bases[:] = [one.__base__ or one if one.__name__.startswith("_") else one for one in bases]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Join Sphinx."""
+    app.connect("config-inited", bring_notebooks)
+    app.connect("builder-inited", quiet_kernels)
+    app.connect("doctree-read", drop_lost_outputs)
+    app.connect("autodoc-process-bases", show_public_bases)
+    app.add_directive("command-help", CommandHelp)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
