@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
 from scenecart.cli import _parser
@@ -45,7 +46,7 @@ def quiet_kernels(app: Sphinx) -> None:
     os.environ["IPYTHONDIR"] = str(profile.parent)
 
 
-def drop_lost_outputs(_: Sphinx, doctree: nodes.document) -> None:
+def drop_lost_outputs(app: Sphinx, doctree: nodes.document) -> None:
     """Take out what only a kernel can show, and the empty place that a bar leaves; the picture a widget brought stays."""
     for bundle in [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
         kinds = {child.get("mime_type"): child.astext() for child in bundle.children}
@@ -53,6 +54,8 @@ def drop_lost_outputs(_: Sphinx, doctree: nodes.document) -> None:
         is_lost = html is None and _WIDGET in kinds
         if is_lost or (html is not None and not _seen(html)):
             bundle.parent.remove(bundle)
+    # half a megabyte a page that nothing here reads
+    NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
 
 
 def _seen(html: str) -> bool:

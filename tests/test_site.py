@@ -60,3 +60,4 @@ def test_notebooks_are_shown_with_what_they_gave(site: Path):
     assert text.count("<polygon") > 50
     assert "eo:cloud_cover" in text
     assert "Output()" not in text
+    assert "widget-state" not in text
