@@ -418,7 +418,7 @@ class Client:
         Examples
         --------
         >>> client = connect("sandbox")
-        >>> coast = (151.0, -34.2, 151.6, -33.7)
+        >>> coast = (151.16, -34.0, 151.26, -33.9)
         >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
         >>> plan = client.cover(captures, coast, max_cloud_cover=30, min_coverage=0.9)
         >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
