@@ -51,7 +51,7 @@ docs: $(VENV)/.docs
 	@echo "Open docs/_build/html/index.html"
 
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
+	$(BIN)/scenecart lab notebooks $(ARGS)
 
 clean:
 	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,7 +12,7 @@ from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
-from scenecart.cli import _parser
+from scenecart.cli import make_parser
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -69,8 +69,8 @@ class CommandHelp(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Write a section for each command."""
         os.environ.update(COLUMNS="88", NO_COLOR="1")
-        parser = _parser()
-        self.env.note_dependency(str(DOCS.parent / "src" / "scenecart" / "cli.py"))
+        parser = make_parser()
+        self.env.note_dependency(str(DOCS.parent / "src" / "scenecart" / "cli" / "_parser.py"))
         return [self._section(name, one) for name, one in [("scenecart", parser), *commands(parser)]]
 
     def _section(self, name: str, parser: argparse.ArgumentParser) -> nodes.section:

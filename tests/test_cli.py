@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import pytest
 
+from scenecart import cli
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NAIP = "pgstac-naip/src__pgstac__tests__testdata__planetary-computer__data__naip__items.ndjson"
+COMMANDS = [
+    *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
+    *("login-status", "sandbox", "lab", "app", "demo"),
+]
 ASKED = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-06"]
 
 
@@ -29,21 +37,24 @@ def running() -> Iterator[Sandbox]:
         yield box
 
 
-def run(*arguments: str, box: Sandbox | None = None, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command, signed in by environment variables."""
+def run(
+    *arguments: str, box: Sandbox | None = None, who: str = "analyst", cwd: Path | None = None, answer: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command, signed in by environment variables; ``answer`` is what is typed."""
     signed: dict[str, str] = {}
     if box is not None:
-        analyst = box.principals["analyst"]
+        principal = box.principals[who]
         signed = {
             "SCENECART_BASE_URL": box.url,
-            "SCENECART_USERNAME": analyst["username"] or "",
-            "SCENECART_PASSWORD": analyst["password"] or "",
+            "SCENECART_USERNAME": principal["username"] or "",
+            "SCENECART_PASSWORD": principal["password"] or "",
         }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SCENECART_", "GEOPERA_"))}
     return subprocess.run(
         [sys.executable, "-m", "scenecart.cli", *arguments],
         capture_output=True,
         text=True,
+        input=answer,
         cwd=cwd,
         env={**clean, **signed, "COLUMNS": "140", **environ},
         timeout=100,
@@ -80,7 +91,7 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     """Buying takes a limit, buys once however often it is run, and the order is followed, fetched and cancelled by its id."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
     assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
-    place = ["place", "one.parquet", "--max-credits"]
+    place = ["place", "one.parquet", "--yes", "--max-credits"]
     refused = run(*place, "1", box=running, cwd=tmp_path, **home)
     assert refused.returncode == 1
     assert "max_credits allows 1. Nothing was ordered." in refused.stderr
@@ -89,7 +100,7 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     order = json.loads(bought.stdout)
     again = run(*place, "999999", box=running, cwd=tmp_path, **home)
     assert f"as {order['id']}; nothing was bought again" in again.stdout
-    fetched = run("order", order["id"], "--wait", "--download", "out", "--json", box=running, cwd=tmp_path, **home)
+    fetched = run("download", order["id"], "out", "--wait", "--json", box=running, cwd=tmp_path, **home)
     assert json.loads(fetched.stdout)["status"] == "delivered"
     assert all((tmp_path / name).is_file() for name in json.loads(fetched.stdout)["files"])
     late = run("cancel", order["id"], box=running, cwd=tmp_path, **home)
@@ -98,6 +109,167 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     listed = run("placements", box=running, cwd=tmp_path, **home)
     assert order["id"] in listed.stdout
     assert json.loads(run("placements", "--json", box=running, cwd=tmp_path, **home).stdout)[0]["state"] == "placed"
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "\n", "yes please\n", "1"])
+def test_nothing_is_bought_without_a_yes(running: Sandbox, tmp_path: Path, answer: str):
+    """Before buying, the exact total, licence and project are shown, and anything but a yes buys nothing."""
+    home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    priced = json.loads(run("estimate", "one.parquet", "--json", box=running, cwd=tmp_path).stdout)
+    refused = run("place", "one.parquet", box=running, cwd=tmp_path, answer=answer, **home)
+    assert refused.returncode == 1
+    assert f"for exactly {priced['total_credits']:,} credits" in refused.stdout
+    assert f"delivered to {home['SCENECART_PROJECT']}" in refused.stdout
+    assert "Nothing was ordered." in refused.stderr
+    assert run("placements", box=running, cwd=tmp_path, **home).stdout.strip() == "No placements."
+
+
+def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path):
+    """After a yes the order costs what was asked about; a document for programs holds the order alone."""
+    home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    bought = run("place", "one.parquet", "--again", "--json", box=running, cwd=tmp_path, answer="yes\n", **home)
+    assert bought.returncode == 0, bought.stderr
+    order = json.loads(bought.stdout)
+    assert f"for exactly {order['total_credits']:,} credits" in bought.stderr
+    more = run("place", "one.parquet", "--again", "--json", box=running, cwd=tmp_path, answer="y\n", **home)
+    assert json.loads(more.stdout)["id"] != order["id"]
+
+
+def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Path):
+    """Buying unasked needs a limit, a price above the limit is never asked about, and neither is an order without a project."""
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    home = {"SCENECART_HOME": str(tmp_path / "home")}
+    for extra, code, says in (
+        (["--yes"], 2, "--max-credits"),
+        (["--max-credits", "1", "--project", "x"], 1, "max_credits allows 1"),
+        ([], 1, "SCENECART_PROJECT"),
+    ):
+        refused = run("place", "one.parquet", *extra, box=running, cwd=tmp_path, answer="yes\n", **home)
+        assert refused.returncode == code
+        assert says in refused.stderr
+        assert "Type yes" not in refused.stdout
+
+
+def test_payment_errors_have_an_exit_code_of_their_own(running: Sandbox, tmp_path: Path):
+    """What cannot be charged ends with 3, says what to do, and shows the bank's page where the bank has one."""
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it here: {running.url}")):
+        home = {"SCENECART_HOME": str(tmp_path / who), "SCENECART_PROJECT": running.principals[who]["project"] or ""}
+        place = ["place", "one.parquet", "--yes", "--max-credits", "9999999"]
+        unpaid = run(*place, box=running, who=who, cwd=tmp_path, **home)
+        assert unpaid.returncode == 3, unpaid.stderr
+        assert says in unpaid.stderr
+        assert json.loads(run("placements", "--json", box=running, who=who, cwd=tmp_path, **home).stdout)[0]["state"] == "unpaid"
+
+
+def test_an_area_is_covered(running: Sandbox, tmp_path: Path):
+    """`cover` keeps a cart that any other command takes, a report and a picture, and prints what the plan is worth."""
+    area = ["--aoi", "POLYGON ((151.16 -34, 151.26 -34, 151.26 -33.9, 151.16 -33.9, 151.16 -34))"]
+    found = ["search", "aurora", "--collections", "aurora-50cm", *area, "--datetime", "2024-01/2024-06", "-o", "found.parquet"]
+    assert run(*found, box=running, cwd=tmp_path).returncode == 0
+    outputs = ["--save", "cart.parquet", "--report", "out/quote.md", "--plot", "out/plan.png"]
+    covered = run("cover", "found.parquet", *area, "--min-coverage", "0.9", *outputs, box=running, cwd=tmp_path)
+    assert covered.returncode == 0, covered.stderr
+    assert "The least cost: proven." in covered.stdout
+    assert (tmp_path / "out" / "quote.md").is_file()
+    assert (tmp_path / "out" / "plan.png").read_bytes().startswith(b"\x89PNG")
+    told = json.loads(run("cover", "found.parquet", *area, "--min-coverage", "0.9", "--json", box=running, cwd=tmp_path).stdout)
+    priced = json.loads(run("estimate", "cart.parquet", "--json", box=running, cwd=tmp_path).stdout)
+    assert told["fingerprint"] == priced["fingerprint"]
+    assert told["estimate"]["total_credits"] == priced["total_credits"]
+    assert told["coverage"] >= 0.9
+    least = ["--min-coverage", "1", "--budget", str(priced["total_credits"])]
+    short = run("cover", "found.parquet", *area, *least, box=running, cwd=tmp_path)
+    assert short.returncode == 1
+
+
+def test_reports_of_carts_and_orders(running: Sandbox, tmp_path: Path):
+    """`report` writes a priced cart, a cart without prices, an order by its id, and several side by side under their names."""
+    home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
+    assert run(*ASKED, "--limit", "3", "-o", "three.parquet", box=running, cwd=tmp_path).returncode == 0
+    assert run("estimate", "three.parquet", "--save", "a.cart.geojson", box=running, cwd=tmp_path).returncode == 0
+    placed = run("place", "a.cart.geojson", "--yes", "--max-credits", "9999999", "--json", box=running, cwd=tmp_path, **home)
+    order = json.loads(placed.stdout)["id"]
+    for what, says in ((["a.cart.geojson"], "credits"), (["a.cart.geojson", "--no-prices"], "No prices"), ([order], order)):
+        done = run("report", *what, "-o", "out.md", box=running, cwd=tmp_path, **home)
+        assert done.returncode == 0, done.stderr
+        assert says in (tmp_path / "out.md").read_text("utf-8")
+    compared = run(
+        "report", "all=a.cart.geojson", f"bought={order}", "-o", "both.html", "--json", box=running, cwd=tmp_path, **home
+    )
+    assert json.loads(compared.stdout)["subjects"] == ["all", "bought"]
+    assert "bought" in (tmp_path / "both.html").read_text("utf-8")
+    for what, says in (
+        (["a.cart.geojson", "-o", "out.doc"], "formats are"),
+        (["a.cart.geojson", "a.cart.geojson", "-o", "out.md"], "Two things are called 'a'"),
+        (["a.cart.geojson", "b=a.cart.geojson", "-o", "out.gpkg"], "A comparison cannot be written"),
+        (["nowhere.parquet", "-o", "out.md"], "There is no file"),
+    ):
+        refused = run("report", *what, box=running, cwd=tmp_path, **home)
+        assert refused.returncode == 2
+        assert says in refused.stderr
+
+
+def test_who_is_signed_in(running: Sandbox, tmp_path: Path):
+    """`login-status` tells service, account, credits and whether it may place, and fails clearly where the sign-in is refused."""
+    home = {"SCENECART_HOME": str(tmp_path)}
+    told = run("login-status", box=running, **home)
+    assert told.returncode == 0, told.stderr
+    for said in (running.url, "environment variables", "analyst", "May place orders  yes", "SCENECART_PROJECT"):
+        assert said in told.stdout
+    status = json.loads(run("login-status", "--json", box=running, **home).stdout)
+    assert status["can_place"] is True
+    assert f"{status['balance_credits']:,}" in told.stdout
+    key = {"SCENECART_BASE_URL": running.url, "SCENECART_API_KEY": running.principals["robot"]["api_key"] or "", **home}
+    by_key = run("login-status", "--json", **key)
+    assert json.loads(by_key.stdout)["can_place"] is False
+    assert key["SCENECART_API_KEY"] not in by_key.stdout + by_key.stderr
+    refused = run("login-status", SCENECART_PASSWORD="wrong", box=running, **home)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+def test_lab_opens_on_copies_of_the_notebooks(tmp_path: Path):
+    """`scenecart lab` serves a folder that holds every example notebook, and leaves what stands there as it is."""
+    mine = tmp_path / "work" / "01_first_order.ipynb"
+    mine.parent.mkdir()
+    mine.write_text("mine", encoding="utf-8")
+    home = {name: str(tmp_path / "home") for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    command = [sys.executable, "-m", "scenecart.cli", "lab", "work", "--no-browser", "--allow-root", "--port", "0"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **home},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as lab:
+        try:
+            said = _until(lab, "http://127.0.0.1:")
+        finally:
+            os.killpg(lab.pid, signal.SIGTERM)
+    assert "http://127.0.0.1:" in said
+    names = {path.name for path in mine.parent.glob("*.ipynb")}
+    assert {"01_first_order.ipynb", "08_cover_planning.ipynb", "app.ipynb"} <= names
+    assert mine.read_text(encoding="utf-8") == "mine"
+
+
+def _until(process: subprocess.Popen[str], wanted: str) -> str:
+    """Read what a process says until it says what is wanted; 90 seconds and 500 lines at most."""
+    watch = threading.Timer(90, process.kill)
+    watch.start()
+    said = ""
+    try:
+        for line, _ in zip(process.stdout or (), range(500), strict=False):
+            said += line
+            if wanted in line:
+                break
+    finally:
+        watch.cancel()
+    return said
 
 
 def test_a_cart_is_kept_and_priced_by_a_colleague(running: Sandbox, tmp_path: Path):
@@ -119,8 +291,8 @@ def test_what_was_lost_is_settled(running: Sandbox, tmp_path: Path):
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
     assert run(*ASKED, "--limit", "2", "-o", "two.parquet", box=running, cwd=tmp_path).returncode == 0
     running.faults.add("garbage", 1, "orders.archive.place")
-    lost = run("place", "two.parquet", "--max-credits", "9999999", box=running, cwd=tmp_path, **home)
-    assert lost.returncode == 1
+    lost = run("place", "two.parquet", "--yes", "--max-credits", "9999999", box=running, cwd=tmp_path, **home)
+    assert lost.returncode == 4
     assert "It is not known whether the order was placed" in lost.stderr
     settled = run("settle", box=running, cwd=tmp_path, **home)
     assert settled.returncode == 0, settled.stderr
@@ -184,8 +356,20 @@ def test_help_shows_examples():
     """--help shows commands and examples, quickly and without a sign-in."""
     done = run("--help")
     assert done.returncode == 0
-    for command in ("demo", "sandbox", "search", "estimate", "orders"):
-        assert f"scenecart {command}" in done.stdout
+    for command in COMMANDS:
+        assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]):
+    """--help of every command says what it is for and shows examples that its own parser understands."""
+    with pytest.raises(SystemExit) as left:
+        cli.main([command, "--help"])
+    assert left.value.code == 0
+    examples = re.findall(rf"^  scenecart ({command}\b.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert cli.make_parser().parse_args(shlex.split(example)).run
 
 
 def test_the_demo_goes_the_whole_way(tmp_path: Path):

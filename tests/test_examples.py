@@ -117,7 +117,7 @@ def understand(words: list[str]) -> None:
     if words == ["--help"]:
         return
     try:
-        cli._parser().parse_args(words)
+        cli.make_parser().parse_args(words)
     except SystemExit:
         pytest.fail(f"not understood: scenecart {' '.join(words)}")
 

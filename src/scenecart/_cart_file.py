@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely.errors
 from shapely.geometry import mapping, shape
@@ -101,6 +102,31 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
             hint="To use it all the same, read its captures with geopandas and make a cart of them.",
         )
     return cart
+
+
+def is_cart(path: Path) -> bool:
+    """Tell whether a file says that it is a saved cart, by its content or, where that cannot be read, by its name."""
+    named = len(path.suffixes) > 1 and path.suffixes[-2].lower() == ".cart"
+    if named or path.stat().st_size > _MOST_BYTES:
+        return named
+    try:
+        if path.suffix.lower() == ".parquet":
+            return _KEY.encode() in (pq.read_schema(path).metadata or {})
+        document = loads(path.read_bytes())
+    except (NotJson, OSError, pa.ArrowException):
+        return False
+    return isinstance(document, dict) and _KEY in document
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that a cart cannot be kept under.
+
+    Raises
+    ------
+    InvalidRequest
+        If its suffix is unknown.
+    """
+    _suffix(Path(path))
 
 
 _HINT = "A cart is what cart.save(…) wrote."

@@ -100,6 +100,11 @@ class Client:
         )
 
     @property
+    def signed_in_by(self) -> str:
+        """Where the sign-in came from: arguments, environment variables, or the profile of this name."""
+        return self._source
+
+    @property
     def base_url(self) -> str:
         """Where the service is."""
         return self._session.base_url
@@ -522,6 +527,25 @@ class Client:
         """
         return placements_frame(self._placing.settle())
 
+    def whoami(self) -> dict[str, Any]:
+        """Return what the service says of the signed-in account; empty where it does not tell.
+
+        Keys as in OpenID Connect: ``sub``, ``preferred_username``, ``scope`` (separated by spaces), and the service's own, such as
+        ``organization_id``.
+
+        Raises
+        ------
+        AuthenticationError
+            If the sign-in is refused.
+
+        Examples
+        --------
+        >>> connect("sandbox").whoami()["preferred_username"]
+        'analyst'
+        """
+        answer = self._session.userinfo()
+        return answer if isinstance(answer, dict) else {}
+
     def balance(self) -> dict[str, Any]:
         """Return what the service says of the organization's credits."""
         answer = self._session.call(_wire.BALANCE, {})
@@ -561,7 +585,7 @@ class Client:
         raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")
 
     def __repr__(self) -> str:
-        return f"Client({self.base_url}, signed in by {self._source})"
+        return f"Client({self.base_url}, signed in by {self.signed_in_by})"
 
     def mention_unfinished(self) -> None:
         """Say what a former session left open, and what to do about it."""

@@ -69,6 +69,17 @@ _COMPARED: dict[str, Callable[[Comparison], bytes]] = {
 _WITH_PICTURES = frozenset({".html", ".pdf"})
 
 
+def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
+    """Return the format that a path asks for, of a report or of a comparison of several.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is no known one.
+    """
+    return suffix_of(path, _COMPARED, "A comparison") if several else suffix_of(path, _FORMATS, "A report")
+
+
 def write(
     subject: Estimate | Order | Cart, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True
 ) -> Path:
@@ -97,7 +108,7 @@ def write(
     MissingExtra
         If the packages for reports are not installed.
     """
-    suffix = suffix_of(path, _FORMATS, "A report")
+    suffix = check_suffix(path)
     contents = contents_of(subject, title)
     if thumbnails and suffix in _WITH_PICTURES:
         contents = with_pictures(contents)
@@ -111,5 +122,5 @@ def compare(
     title: str | None = None,
 ) -> Path:
     """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
-    suffix = suffix_of(path, _COMPARED, "A comparison")
+    suffix = check_suffix(path, several=True)
     return save(_COMPARED[suffix](comparison_of(subjects, title)), path)

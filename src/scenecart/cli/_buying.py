@@ -1,0 +1,109 @@
+"""Commands about orders: placing, following, fetching, cancelling, and what became of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from scenecart._errors import InvalidRequest
+from scenecart._wire import clean_text
+from scenecart.cli import _files, _show
+
+if TYPE_CHECKING:
+    import argparse
+
+    from scenecart._estimate import Estimate
+
+_FAILED = 1
+
+
+def place(arguments: argparse.Namespace) -> int:
+    """Buy what is in a file, at a price that was shown and agreed to."""
+    if arguments.yes and arguments.max_credits is None:
+        raise InvalidRequest(
+            "--yes buys without asking, so it needs --max-credits. Nothing was ordered.", hint="Such as --yes --max-credits 50000."
+        )
+    with _files.connect(arguments) as client, _show.only_json(arguments):
+        estimate = _files.read_cart(arguments.captures, arguments, client).estimate()
+        _show.estimate_table(estimate)
+        project = arguments.project or client.project
+        is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
+        # what cannot be bought is not asked about: placing says why
+        can_be_bought = estimate.is_complete and project is not None and is_within
+        if can_be_bought and not arguments.yes and not _agreed(estimate, str(project), arguments):
+            print("scenecart: Nothing was ordered.", file=sys.stderr)
+            return _FAILED
+        order = estimate.place(
+            project=project, license_type=arguments.license, again=arguments.again, max_credits=arguments.max_credits
+        )
+    _show.order_lines(order, arguments)
+    return 0
+
+
+def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
+    """Ask a person about the exact price; no answer is a no."""
+    count = f"{len(estimate.cart):,} capture{'' if len(estimate.cart) == 1 else 's'}"
+    print(
+        f"Buy {count} for exactly {estimate.total_credits:,} credits (A${estimate.total_aud:,.2f}), "
+        f"{clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
+    )
+    print("Type yes to buy: ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        print()
+    if not answer:
+        print("scenecart: Nobody answered. To buy without being asked: --yes --max-credits N", file=sys.stderr)
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def orders(arguments: argparse.Namespace) -> int:
+    """List orders."""
+    with _files.connect(arguments) as client:
+        found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
+    if arguments.json:
+        _show.records(found.reset_index())
+    else:
+        _show.orders_table(found)
+    return 0
+
+
+def order(arguments: argparse.Namespace) -> int:
+    """Look at one order, wait for it, fetch its files."""
+    with _files.connect(arguments) as client, _show.only_json(arguments):
+        found = client.order(arguments.id)
+        is_seen = not arguments.json and sys.stderr.isatty()
+        if arguments.wait:
+            found.wait(timeout=arguments.timeout, progress=is_seen)
+        files = found.download(arguments.download, arguments.assets, progress=is_seen) if arguments.download else []
+    _show.order_lines(found, arguments, files)
+    return 0
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    """Cancel an order."""
+    with _files.connect(arguments) as client, _show.only_json(arguments):
+        found = client.order(arguments.id).cancel()
+    _show.order_lines(found, arguments)
+    return 0 if found.status == "cancelled" else _FAILED
+
+
+def placements(arguments: argparse.Namespace) -> int:
+    """Show what the journal knows."""
+    with _files.connect(arguments) as client:
+        found = client.placements()
+    if arguments.json:
+        _show.records(found)
+    else:
+        _show.placements_table(found)
+    return 0
+
+
+def settle(arguments: argparse.Namespace) -> int:
+    """Find out what became of purchases whose answer was lost."""
+    with _files.connect(arguments) as client, _show.only_json(arguments):
+        settled = client.settle()
+    if arguments.json:
+        _show.records(settled)
+    else:
+        _show.placements_table(settled)
+    return _FAILED if settled["state"].isin(["sent", "unknown"]).any() else 0

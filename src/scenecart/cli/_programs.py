@@ -1,0 +1,112 @@
+"""Commands that run something: the demo, the sandbox, JupyterLab and the app."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from scenecart._errors import ConfigurationError, InvalidRequest, MissingExtra
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_APP = "app.ipynb"
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Go the whole way once."""
+    from scenecart import _demo  # noqa: PLC0415  # --help should not wait for it
+
+    _demo.run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
+    return 0
+
+
+def sandbox(arguments: argparse.Namespace) -> int:
+    """Run the embedded service."""
+    try:
+        from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"The sandbox needs the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[sandbox]"',
+        ) from error
+    try:
+        serve(
+            port=arguments.port,
+            data=arguments.data,
+            items=arguments.items,
+            pace=arguments.pace,
+            **({} if arguments.captures is None else {"captures": arguments.captures}),
+            ready_file=arguments.ready_file,
+            print_line=lambda line: print(line, flush=True),
+        )
+    except SandboxError as error:
+        raise ConfigurationError(str(error)) from error
+    return 0
+
+
+def app(arguments: argparse.Namespace) -> int:
+    """Open the workbench in a browser tab."""
+    _require("The app", ("voila", "ipyleaflet", "anywidget"))
+    listen = ["--Voila.ip=127.0.0.1", f"--port={arguments.port}", "--theme=light"]
+    return _run("voila", [str(_notebooks() / _APP), *listen], arguments, {"SCENECART_APP_PROFILE": arguments.profile})
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """Open JupyterLab on a folder with the example notebooks."""
+    _require("JupyterLab", ("jupyterlab", "ipyleaflet", "anywidget"))
+    folder = Path(arguments.directory).expanduser()
+    for path in copy_notebooks(folder):
+        print(f"Copied {path}")
+    listen = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={arguments.port}", f"--ServerApp.root_dir={folder.resolve()}"]
+    listen += ["--allow-root"] if arguments.allow_root else []
+    return _run("jupyterlab", listen, arguments, {})
+
+
+def copy_notebooks(folder: Path) -> list[Path]:
+    """Copy the example notebooks into a folder, and return the copies; what stands there already is left as it is.
+
+    Raises
+    ------
+    InvalidRequest
+        If the folder cannot be written to.
+    """
+    copied = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sorted(_notebooks().glob("*.ipynb")):
+            target = folder / source.name
+            if not target.exists():
+                shutil.copyfile(source, target)
+                copied.append(target)
+    except OSError as error:
+        raise InvalidRequest(f"The notebooks cannot be copied to {folder}: {error.strerror}.") from error
+    return copied
+
+
+def _notebooks() -> Path:
+    """Return where the notebooks are: in the package, or beside its source."""
+    shipped = _PACKAGE / "notebooks"
+    return shipped if shipped.is_dir() else _PACKAGE.parents[1] / "notebooks"
+
+
+def _require(what: str, names: Sequence[str]) -> None:
+    missing = next((name for name in names if importlib.util.find_spec(name) is None), None)
+    if missing is not None:
+        raise MissingExtra(
+            f"{what} needs the package {missing!r}, which is not installed.", hint='Install it: pip install "scenecart[all,lab]"'
+        )
+
+
+def _run(module: str, words: Sequence[str], arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    command = [sys.executable, "-m", module, *words, *(["--no-browser"] if arguments.no_browser else [])]
+    return subprocess.call(command, env={**os.environ, **environ})  # noqa: S603  # our own notebooks, and nothing from outside

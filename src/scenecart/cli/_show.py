@@ -1,0 +1,242 @@
+"""What commands print: tables for people, documents for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scenecart._wire import clean_text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import geopandas as gpd
+    import pandas as pd
+
+    from scenecart._cover import CoverPlan
+    from scenecart._estimate import Estimate
+    from scenecart._orders import Order
+
+_SHOWN_ROWS = 20
+_PIPED_WIDTH = 200
+_RIGHT = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only here", "Alone"})
+
+
+@contextlib.contextmanager
+def only_json(arguments: argparse.Namespace) -> Iterator[None]:
+    """Keep what is said to a person out of an output that a program reads."""
+    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        yield
+
+
+def document(value: Any) -> None:
+    """Print a document for programs."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def records(frame: pd.DataFrame) -> None:
+    """Print the rows of a table for programs."""
+    print(frame.to_json(orient="records", date_format="iso", default_handler=str))
+
+
+def captures_table(captures: gpd.GeoDataFrame) -> None:
+    """Print the first captures of a search, and how many there are."""
+    rows = [
+        (
+            row["id"],
+            row["collection"],
+            _when(row["datetime"]),
+            _figure(row.get("eo:cloud_cover"), " %"),
+            _figure(row.get("gsd"), " m"),
+        )
+        for row in captures.head(_SHOWN_ROWS).to_dict("records")
+    ]
+    _print(_table(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows))
+    rest = len(captures) - _SHOWN_ROWS
+    _print(f"{_count(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
+
+
+def estimate_table(estimate: Estimate) -> None:
+    """Print an estimate: its groups, its total, what has no price, and what there is to spend."""
+    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=True)
+    table.add_column("Group", footer="Total")
+    table.add_column("Captures", justify="right", footer=f"{len(estimate.cart):,}")
+    table.add_column("km²", justify="right")
+    table.add_column("Credits", justify="right", footer=f"{estimate.total_credits:,}")
+    table.add_column("A$", justify="right", footer=f"{estimate.total_aud:,.2f}")
+    for number, group in enumerate(estimate.price_groups, 1):
+        area = "–" if group.aoi_km2 is None else f"{group.aoi_km2:,.2f}"
+        table.add_row(str(number), f"{len(group.ids):,}", area, f"{group.credits:,}", f"{group.aud:,.2f}")
+    _print(table)
+    for name, reason in estimate.refused:
+        _print(f"not priced: {clean_text(name, 80)}: {reason}")
+    if estimate.balance_credits is not None:
+        _print(f"Available: {estimate.balance_credits:,} credits")
+
+
+def estimate_document(estimate: Estimate) -> dict[str, Any]:
+    """Return an estimate for programs."""
+    return {
+        "total_credits": estimate.total_credits,
+        "total_aud": str(estimate.total_aud),
+        "balance_credits": estimate.balance_credits,
+        "groups": [
+            {"captures": list(group.ids), "aoi_km2": group.aoi_km2, "credits": group.credits, "aud": str(group.aud)}
+            for group in estimate.price_groups
+        ],
+        "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
+        "fingerprint": estimate.cart.fingerprint,
+        "made_at": estimate.made_at.isoformat(),
+    }
+
+
+def cover_table(plan: CoverPlan) -> None:
+    """Print a plan: each capture and its part, what it comes to, and how good it is."""
+    rows = [
+        (
+            row["id"],
+            _when(row["datetime"], "%Y-%m-%d"),
+            _figure(row["eo:cloud_cover"], " %"),
+            f"{row['km2']:,.2f}",
+            f"{row['km2_alone']:,.2f}",
+            _whole(row["credits_alone"]),
+            row["why"],
+        )
+        for row in plan.why.to_dict("records")
+    ]
+    _print(_table(("Capture", "Acquired", "Cloud", "km²", "Only here", "Alone", "Why"), rows))
+    _print(f"Covers {plan.coverage:.2%} of {plan.area.km2:,.2f} km². {plan.verdict}")
+    if plan.estimate is not None:
+        _print(f"Together: {plan.estimate.total_credits:,} credits, A${plan.estimate.total_aud:,.2f}")
+
+
+def cover_document(plan: CoverPlan) -> dict[str, Any]:
+    """Return a plan for programs."""
+    why = json.loads(plan.why.reset_index(drop=True).to_json(orient="records", date_format="iso", default_handler=str))
+    return {
+        "objective": plan.objective,
+        "coverage": plan.coverage,
+        "min_coverage": plan.min_coverage,
+        "reachable": plan.reachable,
+        "is_complete": plan.is_complete,
+        "gap": plan.gap,
+        "verdict": plan.verdict,
+        "captures": why,
+        "excluded": len(plan.excluded),
+        "missing": plan.missing.__geo_interface__,
+        "calls": plan.calls,
+        "estimate": None if plan.estimate is None else estimate_document(plan.estimate),
+        "fingerprint": plan.cart.fingerprint,
+    }
+
+
+def orders_table(orders: pd.DataFrame) -> None:
+    """Print orders, newest first."""
+    rows = [
+        (
+            row["id"],
+            row["status"],
+            *(_whole(row["captures"]), _whole(row["total_credits"])),
+            _money(row["total_aud"]),
+            _when(row["created"]),
+        )
+        for row in orders.reset_index().to_dict("records")
+    ]
+    _print(_table(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows) if rows else "No orders.")
+
+
+def placements_table(placements: pd.DataFrame) -> None:
+    """Print what the journal knows."""
+    rows = [
+        (
+            row["state"],
+            row["order_id"] or "",
+            f"{row['captures']:,}",
+            f"{row['total_credits']:,}",
+            _when(row["created"]),
+            clean_text(row["detail"] or "", 200),
+        )
+        for row in placements.to_dict("records")
+    ]
+    _print(_table(("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"), rows) if rows else "No placements.")
+
+
+def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
+    """Print one order, and the files that came of it."""
+    if arguments.json:
+        document(
+            {
+                "id": order.id,
+                "status": order.status,
+                "total_credits": order.total_credits,
+                "total_aud": None if order.total_aud is None else str(order.total_aud),
+                "project": order.project,
+                "captures": order.captures,
+                "note": order.note,
+                "files": [str(path) for path in files],
+            }
+        )
+        return
+    credits_ = "" if order.total_credits is None else f", {order.total_credits:,} credits"
+    print(f"Order {clean_text(order.id, 80)}: {clean_text(order.status, 40)}{credits_}")
+    for path in files:
+        print(path)
+
+
+def pairs(lines: Iterable[tuple[str, str]]) -> None:
+    """Print what belongs to what, in two columns."""
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    for name, value in lines:
+        table.add_row(name, clean_text(value, 300))
+    _print(table)
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(clean_text(value, 200) for value in row))
+    return table
+
+
+def _print(what: Table | str) -> None:
+    # in a pipe there is no edge to break lines at, and a broken id cannot be searched for
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
+    Console(highlight=False, width=width).print(what, markup=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd  # noqa: PLC0415  # --help should not wait for it
+
+    return bool(pd.isna(value))
+
+
+def _when(value: Any, how: str = "%Y-%m-%d %H:%M") -> str:
+    return "" if _is_missing(value) else format(value, how)
+
+
+def _whole(value: Any) -> str:
+    return "" if _is_missing(value) else f"{int(value):,}"
+
+
+def _money(value: Any) -> str:
+    return "" if _is_missing(value) else f"{value:,.2f}"
+
+
+def _figure(value: Any, unit: str) -> str:
+    is_number = isinstance(value, int | float) and not math.isnan(value)
+    return f"{value:g}{unit}" if is_number else ""
