@@ -61,8 +61,8 @@ def connect(  # one keyword for each thing that can be configured
     Examples
     --------
     >>> client = connect("sandbox")
-    >>> client.balance()["balance_credits"]
-    5000000
+    >>> client.whoami()["preferred_username"]
+    'analyst'
     """
     if profile == "sandbox":
         return _connect_to_sandbox(project, home, options)

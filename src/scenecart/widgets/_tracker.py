@@ -87,9 +87,9 @@ class OrderTracker(Panel):
         fresh = [order for order in orders if order.id not in known]
         if fresh:
             self._words.value = ""
+            # whoever observes the orders finds their cards
+            self._cards |= {order.id: _Card(order, self._runner, self._directory, self._basemap) for order in fresh}
             self.orders = (*fresh, *self.orders)
-            for order in fresh:
-                self._cards[order.id] = _Card(order, self._runner, self._directory, self._basemap)
             self._list.children = tuple(self._cards[order.id].view for order in self.orders)
         self._show()
         if any(not order.is_finished for order in self.orders):
