@@ -1,0 +1,127 @@
+"""Covering an area: how long it takes and what it costs, beside what a careful user would write."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+import scenecart
+from scenecart._area import as_area, each_km2, geodesic_km2, union
+from scenecart._candidates import find_candidates
+from scenecart._covering import Problem, solve_apart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TITLE = "Covering an area"
+ABOUT = """Invented captures of 14 to 22 km, turned as orbits turn them, over an area of some 10,000 km², each at a price of its own a km²,
+0.98 of the area to be covered, ten seconds at most. Beside it what a careful user writes: the greedy choice by price for new ground,
+and SciPy's solver over points two km apart, which must all be covered. A price of 1 is the best that was found for those captures."""
+SIZES = (100, 1_000, 5_000)
+BOX = (150.0, -34.0, 151.08, -33.1)
+_SHARE, _SECONDS, _TIMES, _POINTS_KM = 0.98, 10.0, 3, 2.0
+
+
+def invented(count: int) -> gpd.GeoDataFrame:
+    """Return captures over the box and a little beyond."""
+    pick = np.random.default_rng(11)
+    west, south, east, north = BOX
+    x, y = pick.uniform(west - 0.05, east + 0.05, count), pick.uniform(south - 0.05, north + 0.05, count)
+    width, height = pick.uniform(0.15, 0.24, count), pick.uniform(0.13, 0.2, count)
+    lean = pick.choice([-0.03, 0.03], count)
+    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+    rings = np.stack([np.stack([x + a * width / 2 + b * lean, y + b * height / 2], axis=1) for a, b in corners], axis=1)
+    values: dict[str, Any] = {
+        "id": [f"capture-{number:05}" for number in range(count)],
+        "host": "h",
+        "collection": "c",
+        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(pick.uniform(0, 366, count), unit="D"),
+        "price": pick.uniform(800, 1_600, count),
+    }
+    return gpd.GeoDataFrame(values, geometry=shapely.polygons(rings), crs=4326)
+
+
+def table() -> str:
+    """Measure, and return a table."""
+    rows = ["| captures | way | seconds | price | covered | proven within |", "|---:|---|---:|---:|---:|---:|"]
+    for count in SIZES:
+        captures, area = invented(count), as_area(BOX)
+        candidates, _ = find_candidates(captures, area, None)
+        costs = candidates.km2 * candidates.frame["price"].to_numpy()
+        problem = Problem(area.geometry, candidates.grounds, costs, _SHARE * area.km2)
+        told = [
+            ("scenecart", *_timed(lambda p=problem: _planned(p))),
+            ("greedy, by price for new ground", *_timed(lambda p=problem: (_greedy(p), None))),
+            ("SciPy over points", *_timed(lambda p=problem: (_pointwise(p), None))),
+        ]
+        least = min(costs[chosen].sum() for _, _, chosen, _ in told)
+        for way, spent, chosen, gap in told:
+            share = geodesic_km2(union(candidates.grounds[chosen])) / area.km2
+            proven = "" if gap is None else f"{gap:.1%}"
+            rows.append(f"| {count:,} | {way} | {spent:.2g} | {costs[chosen].sum() / least:.3f} | {share:.1%} | {proven} |")
+    return "\n".join([*rows, "", _asked()])
+
+
+def _planned(problem: Problem) -> tuple[list[int], float | None]:
+    choice = solve_apart(problem, _SECONDS)
+    gap = None if choice.at_least is None else (choice.value - choice.at_least) / choice.value
+    return list(choice.chosen or ()), gap
+
+
+def _greedy(problem: Problem) -> list[int]:
+    chosen: list[int] = []
+    missing, whole = problem.area, geodesic_km2(problem.area)
+    while geodesic_km2(missing) > whole - (problem.need or 0.0):
+        gains = each_km2(shapely.intersection(problem.grounds, missing))
+        best = int(np.argmax(gains / problem.weights))
+        chosen.append(best)
+        missing = shapely.difference(missing, problem.grounds[best])
+    return chosen
+
+
+def _pointwise(problem: Problem) -> list[int]:
+    west, south, east, north = problem.area.bounds
+    step = _POINTS_KM / 111.2
+    x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
+    place, point = shapely.STRtree(shapely.points(x.ravel(), y.ravel())).query(problem.grounds, predicate="intersects")
+    matrix = csr_array((np.ones(len(place)), (point, place)), shape=(x.size, len(problem.grounds)))
+    within = matrix.sum(axis=1) > 0
+    found = milp(
+        problem.weights,
+        integrality=np.ones(len(problem.grounds)),
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(matrix[within], 1, np.inf),
+        options={"time_limit": _SECONDS},
+    )
+    return np.flatnonzero(found.x > 0.5).tolist() if found.x is not None else []
+
+
+def _asked() -> str:
+    """Tell how many questions the service's own prices take on the sandbox."""
+    box = (150.9, -34.1, 151.3, -33.7)
+    with scenecart.connect("sandbox") as client:
+        captures = client.search("aurora", collections=client.hosts["aurora"], bbox=box, datetime="2022-01/2024-12")
+        began = time.perf_counter()
+        plan = client.cover(captures, box, time_limit=_SECONDS)
+        spent = time.perf_counter() - began
+    return (
+        f"With the service's own prices, on the sandbox: {len(captures)} captures over Sydney, priced in {plan.calls} questions, "
+        f"planned in {spent:.1f} s in all."
+    )
+
+
+def _timed(way: Callable[[], tuple[list[int], float | None]]) -> tuple[float, list[int], float | None]:
+    spent = []
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        chosen, gap = way()
+        spent.append(time.perf_counter() - began)
+    return statistics.median(spent), chosen, gap
