@@ -13,6 +13,7 @@ import traitlets as t
 from scenecart._area import as_area
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._wire import clean_text
+from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel
@@ -234,7 +235,7 @@ class CartPanel(Panel):
 
     def _show_rows(self) -> None:
         count = len(self.captures)
-        words = "The cart is empty" if not count else f"{count:,} capture{'' if count == 1 else 's'} in the cart"
+        words = "The cart is empty" if not count else f"{counted(count, 'capture')} in the cart"
         area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
         self._title.value = _look.text("widget_title.html", title=words, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)
