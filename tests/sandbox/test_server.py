@@ -10,10 +10,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 from scenecart.sandbox import Sandbox, SandboxError
@@ -206,6 +208,24 @@ def test_a_caller_who_hangs_up_is_no_error_of_the_sandbox(box: Sandbox, caplog: 
     for _ in range(20):
         assert httpx.get(f"{box.url}/openapi.json").status_code == 200
     assert caplog.text == ""
+
+
+def test_threads_that_end_leave_nothing_open(box: Sandbox):
+    """Hundreds of threads that asked something and ended do not use up the files a process may open."""
+
+    def held() -> int:
+        return sum(file.path.startswith(str(box.data)) for file in psutil.Process().open_files())
+
+    def ask_in_threads() -> None:
+        for _ in range(30):
+            thread = threading.Thread(target=box.token)
+            thread.start()
+            thread.join(30)
+
+    ask_in_threads()
+    before = held()
+    ask_in_threads()
+    assert held() <= before
 
 
 def test_an_unexpected_error_tells_nothing(box: Sandbox, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture):
