@@ -191,7 +191,7 @@ def _transport(step: Steps, faults: list[str]) -> Any:
 
     class Stepping(httpx.BaseTransport):
         def __init__(self) -> None:
-            self._inner = httpx.HTTPTransport(verify=False)  # noqa: S501  # plain http needs no certificates read
+            self._inner = httpx.HTTPTransport(verify=False)  # plain http needs no certificates read
 
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             step()

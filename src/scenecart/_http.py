@@ -327,7 +327,9 @@ class Session:
             if not self._http.is_closed:
                 raise
             failed = InvalidRequest(
-                "This client is closed; nothing was sent.", hint="Connect again. client.order(id) finds an order again.", operation=name
+                "This client is closed; nothing was sent.",
+                hint="Connect again. client.order(id) finds an order again.",
+                operation=name,
             )
         # a request shows its whole address, which may be signed
         del request
