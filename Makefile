@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
 STORIES ?= 2000
+SEED ?= $(shell date +%s)
 
 # which versions of everything else `make test-wheel` installs: pinned or lowest
 VERSIONS ?= pinned
@@ -38,7 +39,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
 
 crash: $(VENV)/.test
-	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$$(date +%s) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
+	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

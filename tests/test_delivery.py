@@ -117,6 +117,17 @@ def test_an_interrupted_download_goes_on(service: ScriptedService, order: scenec
     assert int(second.headers["range"][6:-1]) > 0
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_fails_for_a_while_is_asked_again(
+    service: ScriptedService, order: scenecart.Order, tmp_path: Path, status: int
+):
+    """One file of many whose server fails for a moment does not end a download: it is asked for again, as any read is."""
+    service.put(FILE, answer({}, status), answer({}, status), Answer(CONTENT))
+    (path,) = order.download(tmp_path / "out", progress=False)
+    assert path.read_bytes() == CONTENT
+    assert len(service.requests(FILE)) == 3
+
+
 def test_a_changed_file_starts_again(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """A file that changed while it was interrupted is fetched from its beginning."""
     cut = Answer(b"old" * 1_000, headers={"ETag": '"v0"'}, promised=len(CONTENT))

@@ -43,6 +43,16 @@ def session(service: ScriptedService, clock: Clock | None = None, **credentials:
     return Session(Credentials(service.url, "test", **given), clock=clock, wall=clock, sleep=clock.sleep, uniform=lambda _, b: b)
 
 
+def test_a_closed_client_says_so(service: ScriptedService):
+    """A call of a client that was closed is an error of this library that says what to do, and nothing is sent."""
+    closed = session(service)
+    closed.close()
+    with pytest.raises(scenecart.InvalidRequest, match="closed") as caught:
+        closed.call(READ)
+    assert "Connect again" in str(caught.value)
+    assert service.asked == []
+
+
 STATUSES = {
     400: scenecart.BadRequest,
     401: scenecart.AuthenticationError,

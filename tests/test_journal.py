@@ -63,6 +63,17 @@ def test_processes_agree_on_one_key(tmp_path: Path):
         assert len(set(pool.map(_claim, [path] * 12))) == 1
 
 
+def test_threads_that_end_leave_nothing_open(journal: Journal):
+    """Hundreds of threads that look into the journal and end do not use up the files a process may open."""
+    journal.claim(INTENT)
+    for _ in range(50):
+        thread = threading.Thread(target=journal.placements, args=(INTENT.base_url,))
+        thread.start()
+        thread.join(30)
+    assert len(journal._opened) <= 2
+    assert len(journal.placements(INTENT.base_url)) == 1
+
+
 def test_placed_stays_placed(journal: Journal):
     """Once a placement has its order, a late failure of another thread does not take it away."""
     placement = journal.claim(INTENT)

@@ -16,6 +16,7 @@ import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
 from _shop import ESTIMATE, ORDER, PLACE, PROJECT, captures, keys, priced
 from scenecart import _features, _frames
+from scenecart._tokens import USERINFO_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,6 +206,20 @@ def test_placing_again_gives_the_order_that_exists(
     assert again.id == "o-1"
     assert "Already ordered" in again.note
     assert "Already ordered" in capsys.readouterr().out
+    assert len(service.requests(PLACE)) == 1
+
+
+@pytest.mark.parametrize("told", [Answer(b"<html>Please sign in.</html>"), Answer(b"")], ids=["a page", "nothing"])
+def test_who_pays_is_never_guessed(service: ScriptedService, connect: Any, told: Answer):
+    """Where the answer that says who pays is lost to a proxy, nothing is placed: another kernel would not know it again."""
+    service.put(USERINFO_PATH, told, answer({"organization_id": "org"}))
+    service.put(PLACE, answer(ORDER, 202))
+    first = connect()
+    with pytest.raises(scenecart.ServiceError, match="userinfo answered"):
+        first.cart(captures()).estimate().place()
+    assert len(first.placements()) == 0
+    assert first.cart(captures()).estimate().place().id == "o-1"
+    assert "Already ordered" in connect().cart(captures()).estimate().place().note
     assert len(service.requests(PLACE)) == 1
 
 

@@ -30,6 +30,7 @@ from scenecart._http import sealed_url
 from scenecart._json import NotJson, loads
 from scenecart._progress import bar
 from scenecart._raster import open_raster, require_rioxarray
+from scenecart._retry import READ_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -208,6 +209,7 @@ class DeliveryDesk:
                         f"{file.target.name} did not arrive whole: {error.message}",
                         hint="Download again: it goes on where it stopped.",
                     ) from error
+                self._session.pause(failures)
             except OSError as error:
                 raise DownloadError(f"{file.target.name} cannot be written: {error.strerror or error}.") from error
         _check(part, file)
@@ -223,6 +225,8 @@ class DeliveryDesk:
             with self._session.download(self._signed_url(file), headers) as answer:
                 if answer.status in _EXPIRED and attempt == 0:
                     continue
+                if answer.status in READ_STATUSES:
+                    raise ConnectionFailed(f"The server answered {answer.status}.")
                 if answer.status == 416:  # noqa: PLR2004  # what is there is not a beginning of it
                     part.unlink(missing_ok=True)
                     raise ConnectionFailed(f"{file.target.name} has to start again.")

@@ -143,19 +143,7 @@ class Session:
             when none came.
         """
         raw = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
-        try:
-            return loads(raw[1])
-        except NotJson as error:
-            kind = raw[0].get("content-type", "no content type")
-            what = "an empty body" if not raw[1].strip() else f"{kind.split(';')[0]} that is no JSON ({error})"
-            raise ServiceError(
-                f"{operation.id} answered {what}.",
-                hint="Is base_url the ordering service, and is there a proxy between?",
-                operation=operation.id,
-                status=int(raw[0][":status"]),
-                idempotency_key=key,
-                money_may_have_moved=key is not None,
-            ) from None
+        return _decoded(raw, operation.id, key)
 
     def page(self, operation: _wire.Operation, body: Mapping[str, Any]) -> bytes:
         """Call an operation and return its answer's bytes, for a reader of its own."""
@@ -175,16 +163,20 @@ class Session:
             response.close()
 
     def userinfo(self) -> Any:
-        """Return what the service says of the signed-in account, or None where it does not offer that."""
+        """Return what the service says of the signed-in account, or None where it does not offer that.
+
+        Raises
+        ------
+        ScenecartError
+            As for ``call``: an answer that cannot be read does not say that there is no account.
+        """
         operation = _wire.Operation("userinfo", safe=True)
 
         def once() -> tuple[dict[str, str], bytes]:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
-            return loads(self._with_retries(operation, None, once)[1])
-        except NotJson:
-            return None
+            return _decoded(self._with_retries(operation, None, once), operation.id, None)
         except ScenecartError as error:
             if error.status in _NOT_OFFERED:
                 return None
@@ -330,7 +322,15 @@ class Session:
         try:
             return self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            failed = _connection_error(error, name, self.base_url)
+            failed: ScenecartError = _connection_error(error, name, self.base_url)
+        except RuntimeError:
+            if not self._http.is_closed:
+                raise
+            failed = InvalidRequest(
+                "This client is closed; nothing was sent.",
+                hint="Connect again. client.order(id) finds an order again.",
+                operation=name,
+            )
         # a request shows its whole address, which may be signed
         del request
         raise failed
@@ -395,6 +395,24 @@ class Session:
         }
         error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
         return error
+
+
+def _decoded(raw: tuple[Mapping[str, str], bytes], name: str, key: str | None) -> Any:
+    """Return an answer's JSON."""
+    headers, body = raw
+    try:
+        return loads(body)
+    except NotJson as error:
+        kind = headers.get("content-type", "no content type")
+        what = "an empty body" if not body.strip() else f"{kind.split(';')[0]} that is no JSON ({error})"
+        raise ServiceError(
+            f"{name} answered {what}.",
+            hint="Is base_url the ordering service, and is there a proxy between?",
+            operation=name,
+            status=int(headers[":status"]),
+            idempotency_key=key,
+            money_may_have_moved=key is not None,
+        ) from None
 
 
 def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:

@@ -123,7 +123,7 @@ class Journal:
         self.path = path
         self._wall = wall
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close_all, self._opened)
 
@@ -269,7 +269,10 @@ class Journal:
             database = self._open()
             self._local.database = database
             with self._lock:
-                self._opened.append(database)
+                # notebooks and pools end threads all the time; what those opened is held until another one comes
+                for ended in [thread for thread in self._opened if not thread.is_alive()]:
+                    self._opened.pop(ended).close()
+                self._opened[threading.current_thread()] = database
         return database
 
     def _open(self) -> sqlite3.Connection:
@@ -341,9 +344,9 @@ class Journal:
             raise sqlite3.DatabaseError(found)
 
 
-def _close_all(connections: list[sqlite3.Connection]) -> None:
+def _close_all(connections: dict[threading.Thread, sqlite3.Connection]) -> None:
     while connections:
-        connections.pop().close()
+        connections.popitem()[1].close()
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

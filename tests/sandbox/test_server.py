@@ -10,10 +10,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 from scenecart.sandbox import Sandbox, SandboxError
@@ -192,6 +194,38 @@ def test_what_is_no_http_is_told_so(box: Sandbox):
             answer = connection.recv(4_096)
         assert answer.startswith(b"HTTP/1.1 400")
         assert b"application/problem+json" in answer
+
+
+def test_a_caller_who_hangs_up_is_no_error_of_the_sandbox(box: Sandbox, caplog: pytest.LogCaptureFixture):
+    """A caller who is gone before the whole request arrived leaves nothing in the log, and the server goes on."""
+    address = ("127.0.0.1", int(box.url.rsplit(":", 1)[1]))
+    head = f"POST /v1/op/orders.list HTTP/1.1\r\nHost: {address[0]}\r\nAuthorization: Bearer {box.token()}\r\n"
+    connection = socket.create_connection(address, timeout=10)
+    connection.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"size"'.encode())
+    # one answer shows that it waits for the rest, the others that it has seen the end
+    assert httpx.get(f"{box.url}/openapi.json").status_code == 200
+    connection.close()
+    for _ in range(20):
+        assert httpx.get(f"{box.url}/openapi.json").status_code == 200
+    assert caplog.text == ""
+
+
+def test_threads_that_end_leave_nothing_open(box: Sandbox):
+    """Hundreds of threads that asked something and ended do not use up the files a process may open."""
+
+    def held() -> int:
+        return sum(file.path.startswith(str(box.data)) for file in psutil.Process().open_files())
+
+    def ask_in_threads() -> None:
+        for _ in range(30):
+            thread = threading.Thread(target=box.token)
+            thread.start()
+            thread.join(30)
+
+    ask_in_threads()
+    before = held()
+    ask_in_threads()
+    assert held() <= before
 
 
 def test_an_unexpected_error_tells_nothing(box: Sandbox, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture):

@@ -15,6 +15,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -128,12 +129,16 @@ def _query(request: Request) -> dict[str, list[str]]:
 async def _content(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
-    with anyio.move_on_after(_BODY_SECONDS) as waiting:
-        async for part in request.stream():
-            size += len(part)
-            if size > _LARGEST_BODY:
-                raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
-            parts.append(part)
+    try:
+        with anyio.move_on_after(_BODY_SECONDS) as waiting:
+            async for part in request.stream():
+                size += len(part)
+                if size > _LARGEST_BODY:
+                    raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+                parts.append(part)
+    except ClientDisconnect:
+        # nobody reads this: whoever asked is gone, and nothing was done
+        raise Problem(400, "the body broke off") from None
     if waiting.cancelled_caught:
         raise Problem(408, f"the body did not arrive within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"})
     return b"".join(parts)

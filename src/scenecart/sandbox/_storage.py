@@ -25,7 +25,7 @@ class Storage:
         self.path = path
         self._captures = _archive.uri(captures)
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self.is_new = self._prepare()
@@ -46,7 +46,10 @@ class Storage:
             database.execute("ATTACH ? AS captures", (self._captures,))
             self._local.database = database
             with self._lock:
-                self._opened.append(database)
+                # the server's idle threads end; what those opened is held until another one comes
+                for ended in [thread for thread in self._opened if not thread.is_alive()]:
+                    self._opened.pop(ended).close()
+                self._opened[threading.current_thread()] = database
         return database
 
     @contextlib.contextmanager
@@ -77,7 +80,7 @@ class Storage:
         """Close every thread's connection."""
         with self._lock:
             while self._opened:
-                self._opened.pop().close()
+                self._opened.popitem()[1].close()
 
     def _prepare(self) -> bool:
         try:
