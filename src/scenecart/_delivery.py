@@ -364,10 +364,12 @@ def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
 
 def _file_name(key: str, asset: dict[str, Any]) -> str:
     media = str(asset.get("type") or "").split(";")[0].strip().lower()
-    href = asset.get("href")
     suffix = _SUFFIXES.get(media)
     if suffix is None:
-        suffix = Path(unquote(urlsplit(href).path)).suffix.lower() if isinstance(href, str) else ""
+        try:
+            suffix = Path(unquote(urlsplit(str(asset.get("href"))).path)).suffix.lower()
+        except ValueError:
+            suffix = ""
     return safe_name(key) + (suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else "")
 
 
