@@ -128,11 +128,14 @@ def _query(request: Request) -> dict[str, list[str]]:
 async def _content(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
+    too_large = Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+    if int(request.headers.get("content-length", 0)) > _LARGEST_BODY:
+        raise too_large
     with anyio.move_on_after(_BODY_SECONDS) as waiting:
         async for part in request.stream():
             size += len(part)
             if size > _LARGEST_BODY:
-                raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+                raise too_large
             parts.append(part)
     if waiting.cancelled_caught:
         raise Problem(408, f"the body did not arrive within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"})
