@@ -245,12 +245,12 @@ class DeliveryDesk:
             for chunk in answer.chunks:
                 if stop.is_set():
                     raise DownloadError("The download was stopped.")
-                stream.write(chunk)
-                count(len(chunk))
                 size += len(chunk)
                 if most is not None and size > most:
-                    # what is longer than was promised is not what was promised, however long it goes on
+                    # it is not what was promised, however long it goes on
                     break
+                stream.write(chunk)
+                count(len(chunk))
             stream.flush()
             os.fsync(stream.fileno())
 

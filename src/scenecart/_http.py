@@ -391,7 +391,7 @@ class Session:
                 self._read(response, "sign-in", None)
             return response.status_code, self._whole(response, "sign-in")
 
-        # A refresh token is spent by its first use: asked twice, the service would take the session for stolen.
+        # asked twice with one refresh token, the service would take the session for stolen
         safe = fields.get("grant_type") != "refresh_token"
         return self._with_retries(_wire.Operation("sign-in", safe=safe), None, once)
 
@@ -474,8 +474,7 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
             hint="Confirm it with your bank, then place again: the same key is used and nothing is bought twice.",
         )
         secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
-        url = problem.extra.get("challenge_url")
-        secure.challenge_url = url if isinstance(url, str) and urlsplit(url).scheme in {"http", "https"} else None
+        secure.challenge_url = _page_address(problem.extra.get("challenge_url"))
         return secure
     if kind == "credits":
         short = InsufficientCredits(f"There are not enough credits{said}", hint="Top up, then place again: the same key is used.")
@@ -489,6 +488,15 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
     if kind == "no-card":
         return NoPaymentMethod(f"No card is attached{said}", hint="Attach one, then place again: the same key is used.")
     return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
+
+
+def _page_address(url: Any) -> str | None:
+    """Return an address that a person may be sent to; nothing that runs, and nothing on a disk, is one."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+    except ValueError:
+        parts = None
+    return str(url) if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def _unread(message: str, headers: Mapping[str, str], operation: _wire.Operation) -> ServiceError:
@@ -514,10 +522,13 @@ def _check_host(base_url: str) -> None:
 def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
     where = request.url.netloc.decode("ascii", "replace")
     if isinstance(error, httpx.TimeoutException):
-        return RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
-    if isinstance(error, httpx.ConnectError):
-        return ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
-    return ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+        failed: ConnectionFailed = RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
+    elif isinstance(error, httpx.ConnectError):
+        failed = ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
+    else:
+        failed = ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return failed
 
 
 class _HideSignedUrls(logging.Filter):

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import AuthenticationError, ConfigurationError
+from scenecart._errors import AuthenticationError, ConfigurationError, ConnectionFailed
 from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
 
@@ -101,8 +101,17 @@ class Tokens:
                 "client_id": client_id,
             }
             can_sign_in_again = credentials.password is not None or credentials.api_key is not None
-            if self._grant(fields, fatal=not can_sign_in_again):
-                return
+            try:
+                if self._grant(fields, fatal=not can_sign_in_again):
+                    return
+            except ConnectionFailed as error:
+                # a refresh token is spent by its first use: sent again, the service would take the session for stolen
+                if not error.was_sent:
+                    raise
+                if not can_sign_in_again:
+                    raise AuthenticationError(
+                        "The connection broke off while the session was renewed.", hint="Try again; if it is over, sign in again."
+                    ) from error
             self._refresh = None
         if credentials.password is not None:
             self._grant(

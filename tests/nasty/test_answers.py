@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,19 @@ def test_what_cannot_be_read_is_never_no_imagery(service: ScriptedService, clien
             client.orders()
 
 
+TWICE = f'{{"type":"FeatureCollection","features":[{ITEM}],"features":[]}}'
+
+
+@pytest.mark.parametrize("body", [TWICE.encode(), b"\xef\xbb\xbf" + TWICE.encode(), '{"features":[],"a":"é"}'.encode("latin-1")], ids=str)
+def test_a_later_page_is_believed_no_more_than_the_first(service: ScriptedService, client: scenecart.Client, body: bytes):
+    """A page in the middle of a search that hides its captures ends it with an error that keeps those that came."""
+    service.put(STREAM, answer({}, 404))
+    service.put(SEARCH, answer(page(feature("first", gsd=1), next="t")), typed(body))
+    with pytest.raises(scenecart.ServiceError) as caught:
+        find(client, limit=None)
+    assert caught.value.captures["id"].tolist() == ["first"]
+
+
 def bomb(megabytes: int) -> bytes:
     """Return so many MB of spaces, packed to a thousandth."""
     packer = zlib.compressobj(wbits=31)
@@ -94,7 +108,12 @@ def test_a_stream_that_unpacks_to_blank_lines_is_read_bit_by_bit(service: Script
     packer = zlib.compressobj(wbits=31)
     body = b"".join([*(packer.compress(b"\n" * 2**20) for _ in range(16)), packer.compress(ITEM.encode()), packer.flush()])
     service.put(STREAM, Answer(body, 200, {"Content-Encoding": "gzip"}))
-    assert find(client, limit=None)["id"].tolist() == ["a"]
+    tracemalloc.start()
+    try:
+        assert find(client, limit=None)["id"].tolist() == ["a"]
+        assert tracemalloc.get_traced_memory()[1] < 80 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_line_of_8_mb_is_read_and_one_without_end_is_not(service: ScriptedService, client: scenecart.Client):
@@ -243,6 +262,15 @@ def test_searching_fetches_nothing_that_captures_point_to(service: ScriptedServi
         assert "<img" not in shown
         assert other.asked == []
         assert service.requests("/t.png") == []
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "file:///x", "//x", "http://[bad", "\ud800", 5, None, ["x"]])
+def test_nobody_is_sent_to_an_address_that_is_no_page(service: ScriptedService, client: scenecart.Client, address: Any):
+    """A bank's page is offered only where its address is one of the web."""
+    service.put(PLACE, answer({"client_secret": "pi_secret", "challenge_url": address}, 402))
+    with pytest.raises(scenecart.AuthenticationRequired) as caught:
+        client.cart(captures()).estimate().place()
+    assert caught.value.challenge_url is None
 
 
 WORDS = "<script>alert(1)</script>"

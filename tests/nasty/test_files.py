@@ -8,6 +8,8 @@ import hashlib
 import io
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -162,6 +164,10 @@ def test_the_machine_s_language_and_zone_change_nothing(service: ScriptedService
     assert here.stdout == there.stdout
     first, second = service.requests(SEARCH)
     assert first.body == second.body
+    service.put(LIST, answer([{**ORDER, "createdAt": "2024-03-05T23:59:59", "status": "F\u0130L"}, {**ORDER, "id": "b", "status": "FAILED"}]))
+    orders = [run(service, tmp_path, "orders", "--json", TZ=zone).stdout for zone in ("UTC", "Pacific/Kiritimati")]
+    assert orders[0] == orders[1]
+    assert [one["created"] for one in json.loads(orders[0])][0] == "2024-03-05T23:59:59.000Z"
     assert [one["properties"]["id"] for one in json.loads(here.stdout)["features"]] == ["\u0130\u0131", "late"]
 
 
@@ -224,8 +230,14 @@ def test_a_file_of_another_length_is_not_kept(
     """A file that is not as long as was promised is an error, is not fetched to its end, and leaves nothing behind."""
     headers = {"Content-Encoding": "gzip"} if sent[:2] == b"\x1f\x8b" else {}
     service.put(FILE, Answer(sent, headers=headers))
-    with pytest.raises(scenecart.DownloadError, match="not what was promised"):
-        download()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, before[1]))
+    try:
+        with pytest.raises(scenecart.DownloadError, match="not what was promised"):
+            download()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert inside(tmp_path / "out") == []
 
 

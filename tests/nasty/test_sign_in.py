@@ -163,6 +163,15 @@ def test_a_revoked_session_is_over(service: ScriptedService, connect: Any, tmp_p
     assert path.read_bytes() == before
 
 
+def test_a_refresh_token_is_sent_once(service: ScriptedService, connect: Any, tmp_path: Path):
+    """A refresh token whose answer was lost is not sent again by itself, since the service would take the session for stolen."""
+    path = profile(tmp_path / "credentials.json", service)
+    service.put(TOKEN_PATH, Answer(None))
+    with pytest.raises(scenecart.AuthenticationError, match="broke off"):
+        connect(token=None, profile="default", credentials_file=path).orders()
+    assert len(service.requests(TOKEN_PATH)) == 1
+
+
 def test_a_renewed_session_is_stored_whole_or_not_at_all(service: ScriptedService, connect: Any, tmp_path: Path):
     """The file is replaced in one step, through a link if it is one: whoever read the old one has all of it, and nothing is left over."""
     real = profile(tmp_path / "real.json", service)
