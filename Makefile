@@ -10,12 +10,13 @@ STORIES ?= 2000
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients crash fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients crash guards fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
 	@echo "make crash  kill the process that buys, thousands of times"
+	@echo "make guards  take each guard against nasty input away, and see a test fail"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
@@ -31,6 +32,9 @@ test: $(VENV)/.test
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$$(date +%s) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
+
+guards: $(VENV)/.test
+	$(BIN)/python tests/guards/run.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

@@ -166,7 +166,7 @@ NO_GROUND: list[Any] = [
 
 @pytest.mark.parametrize("wrong", NO_GROUND, ids=lambda one: repr(one)[:40])
 def test_what_is_no_area_is_refused_by_name(wrong: Any):
-    """Nothing that encloses no ground, or cannot be read, is repaired or guessed at: the error names the argument, in a short line."""
+    """What encloses no ground, or cannot be read, is neither repaired nor guessed at: the error names the argument, shortly."""
     with pytest.raises(scenecart.InvalidArea, match="aoi") as caught:
         as_area(wrong)
     assert len(str(caught.value)) < 500

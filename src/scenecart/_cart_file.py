@@ -135,7 +135,7 @@ def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
 def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
     """Return the columns whose values are of kinds that Parquet does not mix, as JSON text."""
     mixed: dict[str, pd.Series[Any]] = {}
-    for name in [name for name, kind in captures.dtypes.items() if kind == object]:
+    for name in [name for name in captures.columns if pd.api.types.is_object_dtype(captures[name])]:
         try:
             pa.array(captures[name], from_pandas=True)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):

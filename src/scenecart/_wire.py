@@ -256,7 +256,7 @@ def parse_estimate(document: Any, asked: list[str]) -> PriceList:
     groups = tuple(_parse_group(group) for group in document["groups"])
     refused = tuple(_parse_capture_error(entry) for entry in errors)
     total_credits, total_aud = whole_number(document.get("total_credits")), dollars(document.get("total_aud"))
-    if total_credits is None or total_credits < 0 or total_aud is None or total_aud < 0:
+    if total_credits is None or total_aud is None:
         raise _untrusted("its totals are no amounts of money")
     if sum(group.credits for group in groups) != total_credits:
         raise _untrusted("its groups do not add up to the total of credits")

@@ -1,4 +1,4 @@
-"""Answers as no service should give them: each is one clear error or the whole result, in bounded memory and a bounded number of calls."""
+"""Answers as no service should give them: each is one clear error or the whole result, in bounded memory and few calls."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ NOTHING_TO_READ = {
 
 @pytest.mark.parametrize("case", NOTHING_TO_READ)
 def test_what_cannot_be_read_is_never_no_imagery(service: ScriptedService, client: scenecart.Client, case: str):
-    """An answer that is not exactly a feature collection is an error that names its status and content type, never an empty result."""
+    """An answer that is not exactly a feature collection is an error with its status and type, never an empty result."""
     sent = NOTHING_TO_READ[case]
     service.put(SEARCH, sent)
     with pytest.raises(scenecart.ServiceError) as caught:
@@ -77,7 +77,9 @@ def test_what_cannot_be_read_is_never_no_imagery(service: ScriptedService, clien
 TWICE = f'{{"type":"FeatureCollection","features":[{ITEM}],"features":[]}}'
 
 
-@pytest.mark.parametrize("body", [TWICE.encode(), b"\xef\xbb\xbf" + TWICE.encode(), '{"features":[],"a":"é"}'.encode("latin-1")], ids=str)
+@pytest.mark.parametrize(
+    "body", [TWICE.encode(), b"\xef\xbb\xbf" + TWICE.encode(), '{"features":[],"a":"é"}'.encode("latin-1")], ids=str
+)
 def test_a_later_page_is_believed_no_more_than_the_first(service: ScriptedService, client: scenecart.Client, body: bytes):
     """A page in the middle of a search that hides its captures ends it with an error that keeps those that came."""
     service.put(STREAM, answer({}, 404))
@@ -206,7 +208,7 @@ def test_a_next_page_on_another_host_is_asked_of_the_service(service: ScriptedSe
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("place", ["the same place", "another port", "http elsewhere", "javascript:1", "http://[bad"])
 def test_no_call_follows_a_redirect(service: ScriptedService, client: scenecart.Client, status: int, place: str):
-    """A redirect of a read or a spend, to anywhere, is an error: nothing is sent there, and no spend is repeated as something else."""
+    """A redirect of a read or a spend, to anywhere, is an error: nothing is sent there, and no spend is repeated."""
     with ScriptedService() as other:
         to = {"the same place": service.url + "/elsewhere", "another port": other.url + "/elsewhere"}.get(place, place)
         to = "http://example.com/" if place == "http elsewhere" else to
@@ -264,7 +266,9 @@ def test_searching_fetches_nothing_that_captures_point_to(service: ScriptedServi
         assert service.requests("/t.png") == []
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "file:///x", "//x", "http://[bad", "\ud800", 5, None, ["x"]])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "file:///x", "//x", "http://[bad", "\ud800", 5, None, ["x"]]
+)
 def test_nobody_is_sent_to_an_address_that_is_no_page(service: ScriptedService, client: scenecart.Client, address: Any):
     """A bank's page is offered only where its address is one of the web."""
     service.put(PLACE, answer({"client_secret": "pi_secret", "challenge_url": address}, 402))
@@ -286,13 +290,17 @@ PROBLEMS: dict[str, Callable[[int], Answer]] = {
     "a JSON list": lambda status: answer([1, 2], status),
     "null": lambda status: answer(None, status),
     "very long": lambda status: answer({"detail": "what happened " * 100_000}, status),
-    "very many fields": lambda status: answer({"detail": [{"loc": ["x"] * 1_000, "msg": "what happened " * 1_000}] * 1_000}, status),
+    "very many fields": lambda status: answer(
+        {"detail": [{"loc": ["x"] * 1_000, "msg": "what happened " * 1_000}] * 1_000}, status
+    ),
     "control characters": lambda status: answer({"detail": "what\x1b[2J\r\n\u202ehappened\ud800"}, status),
 }
 
 
 @pytest.mark.parametrize("case", PROBLEMS)
-@pytest.mark.parametrize(("status", "error"), [(400, scenecart.BadRequest), (422, scenecart.InvalidRequest), (502, scenecart.ServiceError)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, scenecart.BadRequest), (422, scenecart.InvalidRequest), (502, scenecart.ServiceError)]
+)
 def test_a_problem_in_any_shape_is_the_error_of_its_status(
     service: ScriptedService, client: scenecart.Client, case: str, status: int, error: type[scenecart.ScenecartError]
 ):
@@ -309,7 +317,9 @@ def test_a_problem_in_any_shape_is_the_error_of_its_status(
         assert "what happened" in caught.value.message
 
 
-@pytest.mark.parametrize("header", ["abc", "-5", "999999999", "9" * 400, "1e3", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo 99999"])
+@pytest.mark.parametrize(
+    "header", ["abc", "-5", "999999999", "9" * 400, "1e3", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 99 Foo 99999"]
+)
 def test_no_header_makes_a_client_wait_for_long(service: ScriptedService, connect: Any, header: str):
     """However long a service asks to wait, nobody waits longer than a minute, and a few tries end it."""
     slept: list[float] = []
@@ -348,6 +358,13 @@ def test_another_id_for_the_same_key_does_not_replace_the_order(service: Scripte
     assert client.placements()["order_id"].tolist() == ["o-1"]
     assert len(set(keys(service))) == 1
     assert client.cart(captures()).estimate().place().id == "o-1"
+
+
+def test_a_group_below_nothing_is_no_price(service: ScriptedService, client: scenecart.Client):
+    """A group that costs less than nothing is refused, also where the total would be what it says."""
+    service.put(ESTIMATE, answer(priced((["a"], 400), (["b"], -100))))
+    with pytest.raises(scenecart.UntrustedEstimate):
+        client.cart(captures()).estimate()
 
 
 def test_an_estimate_that_refuses_everything_is_not_placed(service: ScriptedService, client: scenecart.Client):

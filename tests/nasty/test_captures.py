@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SEARCH = "catalog.search"
 
+
 @pytest.fixture
 def client(connect: Any) -> scenecart.Client:
     made: scenecart.Client = connect()
@@ -296,7 +297,7 @@ PRICES: list[Any] = [-5, "free", {"amount": 5}, "<b>USD</b>", 1e308, 12.5]
 def test_a_price_in_the_catalog_is_passed_on_and_never_reckoned_with(
     service: ScriptedService, client: scenecart.Client, find: Callable[..., gpd.GeoDataFrame], price: Any
 ):
-    """What a catalog says of prices is shown as it came, as text, is not sent, and changes no price: that is the estimate's alone."""
+    """What a catalog says of prices is shown as it came, as text, is not sent, and changes no price of an estimate."""
     captures = find(feature("a", price=price, credits=price, currency="<b>USD</b>"))
     assert captures["price"].tolist() == [price]
     assert "<b>USD" not in captures._repr_html_()

@@ -1,4 +1,4 @@
-"""Texts from a catalog in files, pages and terminals, and files from a server: nothing runs, nothing lands elsewhere, nothing is half."""
+"""Texts of a catalog in files, pages and terminals, and files of a server: nothing runs, lands elsewhere, or is half."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ MARKUP = ["<img src=x onerror=hurt()>", "</script><script>hurt()</script>", '"><
 
 
 @pytest.mark.parametrize("text", MARKUP)
-def test_no_text_of_a_catalog_is_markup_anywhere(service: ScriptedService, cart: Callable[..., scenecart.Cart], tmp_path: Path, text: str):
+def test_no_text_of_a_catalog_is_markup_anywhere(
+    service: ScriptedService, cart: Callable[..., scenecart.Cart], tmp_path: Path, text: str
+):
     """Ids, titles, names of properties and addresses are text in every table, estimate, order, report and exported widget."""
     assets = {text: {"href": text}}
     made = cart({**feature(text, title=text, **{text: text}), "collection": text, "assets": assets})
@@ -69,7 +71,7 @@ def test_no_text_of_a_catalog_is_markup_anywhere(service: ScriptedService, cart:
         assert not any(part in html for part in ("<img src=x", "<script>hurt", "<svg/", "<!--"))
 
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "=HYPERLINK(\"http://x\")"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x")']
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -90,12 +92,24 @@ def test_no_cell_of_a_table_is_a_formula(cart: Callable[..., scenecart.Cart], tm
     assert {cell.hyperlink for cell in cells} == {None}
 
 
-TEXTS = ["a\u202eb", "a\u200bb", "a\ud800b", "\x1b]0;x\x07\x1b[2Jred", "tab\tand\0nul", "\u0130\u0131iI", "a\u2028b", "line\nbreak", "e\u0301 \u00e9"]
+TEXTS = [
+    "a\u202eb",
+    "a\u200bb",
+    "a\ud800b",
+    "\x1b]0;x\x07\x1b[2Jred",
+    "tab\tand\0nul",
+    "\u0130\u0131iI",
+    "a\u2028b",
+    "line\nbreak",
+    "e\u0301 \u00e9",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
-def test_a_text_of_any_letters_goes_round_exactly(service: ScriptedService, cart: Callable[..., scenecart.Cart], tmp_path: Path, text: str):
-    """Whatever letters an id has, it is the same in the frame, in what is sent, and in a cart that was saved and read again."""
+def test_a_text_of_any_letters_goes_round_exactly(
+    service: ScriptedService, cart: Callable[..., scenecart.Cart], tmp_path: Path, text: str
+):
+    """Whatever letters an id has, it is the same in the frame, in what is sent, and in a cart that was saved and read."""
     made = cart(feature(text, title=text))
     assert made.ids == made.captures["title"].tolist() == [text]
     service.put(ESTIMATE, answer(priced(([text], 100))))
@@ -155,7 +169,8 @@ def test_a_terminal_gets_no_control_characters(service: ScriptedService, tmp_pat
 
 def test_the_machine_s_language_and_zone_change_nothing(service: ScriptedService, tmp_path: Path):
     """With another zone and a Turkish locale, the same search writes and prints the same."""
-    times = [feature("\u0130\u0131", title="I"), {**feature("late"), "properties": {"datetime": "2024-03-05T23:59:59"}}]
+    late = {**feature("late"), "properties": {"datetime": "2024-03-05T23:59:59"}}
+    times = [feature("\u0130\u0131", title="I"), late]
     service.put(SEARCH, answer(page(*times)))
     asked = ["search", "h", "--collections", "c", "--limit", "5", "--datetime", "2024-03", "--json"]
     here = run(service, tmp_path, *asked)
@@ -164,10 +179,13 @@ def test_the_machine_s_language_and_zone_change_nothing(service: ScriptedService
     assert here.stdout == there.stdout
     first, second = service.requests(SEARCH)
     assert first.body == second.body
-    service.put(LIST, answer([{**ORDER, "createdAt": "2024-03-05T23:59:59", "status": "F\u0130L"}, {**ORDER, "id": "b", "status": "FAILED"}]))
+    service.put(
+        LIST,
+        answer([{**ORDER, "createdAt": "2024-03-05T23:59:59", "status": "F\u0130L"}, {**ORDER, "id": "b", "status": "FAILED"}]),
+    )
     orders = [run(service, tmp_path, "orders", "--json", TZ=zone).stdout for zone in ("UTC", "Pacific/Kiritimati")]
     assert orders[0] == orders[1]
-    assert [one["created"] for one in json.loads(orders[0])][0] == "2024-03-05T23:59:59.000Z"
+    assert json.loads(orders[0])[0]["created"] == "2024-03-05T23:59:59.000Z"
     assert [one["properties"]["id"] for one in json.loads(here.stdout)["features"]] == ["\u0130\u0131", "late"]
 
 
@@ -199,7 +217,9 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_no_header_decides_where_a_file_lands(service: ScriptedService, download: Callable[..., list[Path]], tmp_path: Path, header: str):
+def test_no_header_decides_where_a_file_lands(
+    service: ScriptedService, download: Callable[..., list[Path]], tmp_path: Path, header: str
+):
     """Whatever name a server gives a file, it lands under the asset's own name in the item's folder."""
     service.put(FILE, Answer(CONTENT, headers={"Content-Disposition": header}))
     assert download() == [tmp_path / "out" / "item" / "visual.tif"]
@@ -208,7 +228,7 @@ def test_no_header_decides_where_a_file_lands(service: ScriptedService, download
 
 
 def test_a_name_that_was_made_for_another_is_not_taken_twice(download: Callable[..., list[Path]], tmp_path: Path):
-    """Assets whose names differ by case alone, beside one that is called by the very mark they are told apart by, stay three files."""
+    """Assets whose names differ by case alone, beside one that is called by the mark they are told apart by, are three files."""
     mark = hashlib.sha256(b"a_b").hexdigest()[:12]
     names = [f"a_b-{mark}", "A_B", "a_b"]
     paths = download({name: {"type": "image/tiff", "file:size": len(CONTENT)} for name in names})
@@ -258,7 +278,7 @@ RESUMED: dict[str, Any] = {
 def test_a_broken_file_goes_on_only_where_it_broke_off(
     service: ScriptedService, download: Callable[..., list[Path]], tmp_path: Path, case: str
 ):
-    """What comes after a break is put behind what there is only if it is the rest of the same file; else all is fetched anew."""
+    """What comes after a break goes behind what there is only if it is the rest of the same file; else all is fetched anew."""
     whole = Answer(CONTENT, headers={"ETag": '"v1"'})
     cut_then(service, RESUMED[case], whole)
     if case in {"another range", "a range of nothing"}:
@@ -286,7 +306,7 @@ LINKS = ["item/visual.tif", "item/visual.tif.part", "item/visual.tif.part.etag",
 
 @pytest.mark.parametrize("place", LINKS)
 def test_nothing_is_written_through_a_link_of_any_kind(download: Callable[..., list[Path]], tmp_path: Path, place: str):
-    """A link in the place of the file, of what it is fetched into, of what is remembered of it, or of its folder is not followed."""
+    """A link in the place of the file, of what it is fetched into, of what is noted of it, or of its folder is not followed."""
     elsewhere = tmp_path / "elsewhere"
     if place == "item":
         elsewhere.mkdir()
@@ -304,7 +324,7 @@ def test_nothing_is_written_through_a_link_of_any_kind(download: Callable[..., l
 
 
 def test_a_signed_address_is_fetched_without_the_token(service: ScriptedService, download: Callable[..., list[Path]]):
-    """A file on another server, also after a redirect to a third, is fetched without the token and without the first one's cookies."""
+    """A file on another server, also after a redirect to a third, is fetched without the token and the first one's cookies."""
     with ScriptedService() as second, ScriptedService() as third:
         service.put(FILE, Answer(b"", 307, {"Location": f"{second.url}/b?signature=s", "Set-Cookie": "secret=1"}))
         second.put("/b", Answer(b"", 302, {"Location": f"{third.url}/c?signature=s"}))
@@ -326,7 +346,8 @@ def test_an_archive_is_a_file_like_any_other(service: ScriptedService, download:
     assert inside(tmp_path / "out") == ["item/data.zip"]
 
 
-ODD_ASSETS: list[Any] = [None, 5, "x", [], {"href": None}, {"href": "http://[bad"}, {"href": "\0", "file:size": "5", "file:checksum": 5},
+ODD_ASSETS: list[Any] = [None, 5, "x", [], {"href": None}, {"href": "http://[bad"},
+                         {"href": "\0", "file:size": "5", "file:checksum": 5},
                          {"type": 5, "file:size": True, "file:checksum": "1220zz"}]  # fmt: skip
 
 
@@ -340,7 +361,15 @@ def test_an_odd_asset_stops_no_other(download: Callable[..., list[Path]], asset:
 
 def test_a_table_of_orders_holds_any_text(service: ScriptedService, connect: Any):
     """Odd ids, amounts and times of orders are a row each, and never an error."""
-    odd = {"id": "a", "status": 5, "totalCredits": 12.5, "totalAud": "1e400", "createdAt": "2024-02-30", "captures": 5, "groups": [5]}
+    odd = {
+        "id": "a",
+        "status": 5,
+        "totalCredits": 12.5,
+        "totalAud": "1e400",
+        "createdAt": "2024-02-30",
+        "captures": 5,
+        "groups": [5],
+    }
     more = [{**odd, "id": f"b{number}", "createdAt": when} for number, when in enumerate(["", 5, None, "9999-12-31T23:59:59Z"])]
     service.put(LIST, answer([odd, *more, {"id": ""}, {"id": 5}, None, 5]))
     orders = connect().orders()

@@ -28,7 +28,8 @@ def jwt(header: Any, claims: Any) -> str:
 
 
 BAD_TOKENS: list[Any] = [
-    "", " ", "\n", "good\r\nX-Evil: y", "good\nX-Evil: y", "with space", "t\u00f6k\u00e9n", "\U0001f511", "nul\0", "x" * 100_000, b"bytes", 5, ["t"], True,
+    "", " ", "\n", "good\r\nX-Evil: y", "good\nX-Evil: y", "with space", "t\u00f6k\u00e9n", "\U0001f511", "nul\0",
+    "x" * 100_000, b"bytes", 5, ["t"], True,
 ]  # fmt: skip
 
 
@@ -100,7 +101,9 @@ def test_a_sign_in_that_answers_no_token_is_one_short_error(service: ScriptedSer
 def test_a_sign_in_without_a_refresh_token_signs_in_again(service: ScriptedService, connect: Any):
     """Where no refresh token comes with a token, the key signs in again when it is time."""
     now = [1_000.0]
-    service.put(TOKEN_PATH, answer({"access_token": "one", "expires_in": 300}), answer({"access_token": "two", "expires_in": "300"}))
+    service.put(
+        TOKEN_PATH, answer({"access_token": "one", "expires_in": 300}), answer({"access_token": "two", "expires_in": "300"})
+    )
     service.put(READ, answer([]))
     client = connect(token=None, api_key="gpra_key", wall=lambda: now[0])
     client.orders()
@@ -119,8 +122,6 @@ def shop() -> Any:
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_clock_that_is_ten_minutes_off_signs_in(shop: Sandbox, tmp_path: Path, minutes: int):
     """A machine whose clock differs from the service's by ten minutes signs in and goes on, before and after the token expires."""
-
-
     ahead = [60.0 * minutes]
     with shop.client("analyst", home=tmp_path, wall=lambda: time.time() + ahead[0], sleep=lambda _: None) as client:
         assert client.balance()
@@ -173,7 +174,7 @@ def test_a_refresh_token_is_sent_once(service: ScriptedService, connect: Any, tm
 
 
 def test_a_renewed_session_is_stored_whole_or_not_at_all(service: ScriptedService, connect: Any, tmp_path: Path):
-    """The file is replaced in one step, through a link if it is one: whoever read the old one has all of it, and nothing is left over."""
+    """The file is replaced in one step, through a link if it is one: whoever read the old one has all of it; nothing is left."""
     real = profile(tmp_path / "real.json", service)
     link = tmp_path / "folder" / "credentials.json"
     link.parent.mkdir()
