@@ -399,8 +399,8 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a geometry as GeoJSON with lists, two dimensions, and outer rings counter-clockwise (RFC 7946)."""
-    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(shapely.force_2d(geometry))).items()}
+    """Return a flat geometry as GeoJSON with lists, and outer rings counter-clockwise (RFC 7946)."""
+    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(geometry)).items()}
 
 
 def _lists(value: Any) -> Any:

@@ -153,7 +153,7 @@ class Tokens:
             )
         if answer.access is None:
             raise AuthenticationError(
-                f"The service's sign-in answered {answer.instead}.",
+                "The service's sign-in answered without a token that can be used.",
                 hint="Is base_url the ordering service? Its sign-in answers JSON with an access_token.",
                 operation="sign-in",
                 status=status,
@@ -168,13 +168,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class _Granted:
-    """What a sign-in answered, with its secrets sealed; ``instead`` says what came where there is no token."""
+    """What a sign-in answered, with its secrets sealed."""
 
     access: Secret | None = None
     refresh: Secret | None = None
     seconds: float | None = None
     reason: str = ""
-    instead: str = "without a token"
 
 
 def _read(body: bytes) -> _Granted:
@@ -185,14 +184,12 @@ def _read(body: bytes) -> _Granted:
     if not isinstance(answer, dict):
         return _Granted()
     reason = _reason(answer)
-    token, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if not isinstance(token, str) or not token.strip():
-        return _Granted(reason=reason)
+    refresh = answer.get("refresh_token")
     try:
-        access = Secret(token)
+        access = Secret(answer.get("access_token"))
         renewal = Secret(refresh, "refresh token") if isinstance(refresh, str) and refresh.strip() else None
     except ConfigurationError:
-        return _Granted(reason=reason, instead="with an unusable token")
+        return _Granted(reason=reason)
     return _Granted(access, renewal, _seconds(answer.get("expires_in")), reason)
 
 

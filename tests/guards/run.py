@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,33 +18,52 @@ from _table import ROOT, SOURCE, Guard, read_rows
 
 _SECONDS = 240
 _AT_ONCE = 2
-_FAILED, _PASSED, _OTHER_SOURCE, _NO_SOURCE = 1, 0, 90, 91
+_PASSED, _FAILED, _OTHER_SOURCE, _NO_SOURCE = 0, 1, 90, 91
 # a mutation that breaks the file proves nothing
 _BROKEN = re.compile(r"^E +(NameError|SyntaxError|ImportError|ModuleNotFoundError|UnboundLocalError)\b", re.MULTILINE)
-_DRIVER = f"""
-import pathlib, sys
-try:
-    import scenecart
-except Exception as error:
-    print(error)
-    sys.exit({_NO_SOURCE})
-if not pathlib.Path(scenecart.__file__).is_relative_to(sys.argv[1]):
-    sys.exit({_OTHER_SOURCE})
-import pytest
-sys.exit(pytest.main(sys.argv[2:]))
-"""
+# what takes long to import, once for all runs; never scenecart itself
+_PRELOADED = [
+    "anywidget", "geopandas", "httpx", "ipyleaflet", "ipywidgets", "jinja2", "matplotlib.pyplot", "msgspec", "numpy",
+    "openpyxl", "pandas", "pyarrow.parquet", "pypdfium2", "pyproj", "pystac", "pystac_client", "rasterio", "rich.console",
+    "shapely", "stac_geoparquet.arrow", "xlsxwriter",
+]  # fmt: skip
 
 
-def run_tests(tests: list[str], copy: Path, cache: Path, seconds: int) -> tuple[int | None, str]:
-    """Run tests against a copy of the source; return pytest's exit code, None where it did not end, and what it printed."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:nbmake", "-o", "addopts=--import-mode=importlib --strict-markers"]
-    command = [sys.executable, "-c", _DRIVER, str(copy), *options, f"--timeout={seconds // 2}", *tests]
-    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(cache)}
+def _test(tests: list[str], source: str, cache: str, output: str, seconds: int) -> None:
+    """Run tests against a source, in a process of its own; its exit code is pytest's."""
+    with Path(output).open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(ROOT)
+    # the programs that tests start import it as well
+    os.environ.update(PYTHONPATH=source, PYTHONDONTWRITEBYTECODE="1", XDG_CACHE_HOME=cache)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, source)
     try:
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return None, ""
-    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+        import scenecart  # noqa: PLC0415  # not before it is said which
+    except Exception as error:  # noqa: BLE001  # whatever it is, the source cannot be used
+        print(error)
+        sys.exit(_NO_SOURCE)
+    if not Path(scenecart.__file__).is_relative_to(source):
+        sys.exit(_OTHER_SOURCE)
+    import pytest  # noqa: PLC0415  # after the source, so that no plugin imports another one
+
+    plain = ["-p", "no:cacheprovider", "-p", "no:nbmake", "-o", "addopts=--import-mode=importlib --strict-markers"]
+    sys.exit(pytest.main(["-x", "-q", *plain, f"--timeout={seconds}", *tests]))
+
+
+def run_tests(tests: list[str], source: Path, cache: Path, seconds: int) -> tuple[int | None, str]:
+    """Run tests against a source; return pytest's exit code, None where it did not end, and what was printed."""
+    with tempfile.NamedTemporaryFile(suffix=".txt") as output:
+        arguments = (tests, str(source), str(cache), output.name, seconds // 2)
+        process = multiprocessing.get_context("forkserver").Process(target=_test, args=arguments)
+        process.start()
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            process.join()
+            return None, ""
+        return process.exitcode, Path(output.name).read_text(encoding="utf-8", errors="replace")
 
 
 def without(guard: Guard, cache: Path) -> tuple[bool, str]:
@@ -69,6 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", type=int, help="only these rows of the table")
     wanted = set(parser.parse_args().rows)
+    multiprocessing.set_forkserver_preload(_PRELOADED)
     guards = [guard for row in read_rows() for guard in row.guards if not wanted or guard.row in wanted]
     tests = sorted({test for guard in guards for test in guard.tests})
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
