@@ -17,7 +17,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients wheel test-wheel crash guards fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -25,6 +25,7 @@ help:
 	@echo "make wheel  build the source distribution, and the wheel from it, into dist"
 	@echo "make test-wheel  run all tests against the installed wheel, with the pinned versions or with VERSIONS=lowest"
 	@echo "make crash  kill the process that buys, thousands of times"
+	@echo "make guards  take each guard against nasty input away, and see a test fail"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
@@ -40,6 +41,9 @@ test: $(VENV)/.test
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
+
+guards: $(VENV)/.test
+	$(BIN)/python tests/guards/run.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

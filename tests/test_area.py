@@ -128,6 +128,64 @@ def test_an_entity_in_a_kml_is_not_resolved(tmp_path: Path):
         as_area(path)
 
 
+NO_GROUND: list[Any] = [
+    (0, 0, 0, 1),
+    (0, 0, 1, 0),
+    (1, 1, 1, 1),
+    (0, 0, 1e-200, 1e-200),
+    "POLYGON((0 0,1 1,0 0,0 0))",
+    "POLYGON((0 0,1 1,1 0,0 1,0 0))",
+    "POLYGON((0 0,1",
+    "SRID=999999;POLYGON((0 0,1 0,1 1,0 0))",
+    "SRID=3857;POLYGON EMPTY",
+    (0, 0, 1),
+    (0, 0, 1, 1, 2, 2, 3),
+    ("0", "0", "1", "1"),
+    (None, 0, 1, 1),
+    (0, 0, float("inf"), 1),
+    "0,0,1,1",
+    b"POLYGON((0 0,1 0,1 1,0 0))",
+    "no\0file",
+    "x" * 5_000,
+    "~nobody-at-all/area.geojson",
+    {"type": "Polygon", "coordinates": [[[10**400, 1], [1, 1], [0, 0], [1, 2]]]},
+    {"type": "Polygon", "coordinates": "x"},
+    {"type": "Polygon", "coordinates": [[[None, None]] * 4]},
+    {"type": "Polygon", "coordinates": [[["a", "b"]] * 4]},
+    {"type": ["Polygon"], "coordinates": []},
+    {"type": "GeometryCollection", "geometries": [shapely.box(0, 0, 1, 1).__geo_interface__]},
+    {"type": "FeatureCollection", "features": [1, None, {"type": "Feature", "geometry": 5}]},
+    gpd.GeoSeries([None], crs=4326),
+    shapely.box(0, 80, 1, 91),
+    shapely.box(-33, 151, -32, 152),
+    (0, 89, 1, 91),
+    None,
+    5,
+]
+
+
+@pytest.mark.parametrize("wrong", NO_GROUND, ids=lambda one: repr(one)[:40])
+def test_what_is_no_area_is_refused_by_name(wrong: Any):
+    """What encloses no ground, or cannot be read, is neither repaired nor guessed at: the error names the argument, shortly."""
+    with pytest.raises(scenecart.InvalidArea, match="aoi") as caught:
+        as_area(wrong)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("crs", [None, 5, [], {}, {"properties": None}, {"properties": []}, {"properties": {"name": 5}}], ids=str)
+def test_a_crs_that_states_nothing_is_none(crs: Any):
+    """GeoJSON whose crs member says nothing is in degrees, as GeoJSON is."""
+    square = shapely.box(0, 0, 1, 1)
+    assert as_area({**square.__geo_interface__, "crs": crs}).geometry.equals(square)
+
+
+def test_a_text_can_be_the_path_of_a_file(tmp_path: Path):
+    """A path given as text is read like the path itself."""
+    path = tmp_path / "my area.geojson"
+    path.write_text(json.dumps(shapely.box(0, 0, 1, 1).__geo_interface__))
+    assert as_area(str(path)).km2 == as_area(path).km2 > 0
+
+
 def test_many_parts_are_united():
     """A collection of ten thousand squares is one area; ground that lies in two of them counts once."""
     tenths = np.arange(100) / 10

@@ -207,6 +207,7 @@ def test_nasty_names_land_inside_and_apart(tmp_path: Path):
         for part in (path.name, path.parent.name):
             assert 0 < len(part.encode()) <= 240
             assert part not in {".", ".."}
+            assert part.split(".")[0].lower() not in {"con", "nul"}
             assert not set(part) & set('/\\:*?"<>|\0\n$')
 
 

@@ -404,6 +404,16 @@ def test_the_body_that_is_sent_again_is_the_one_that_was_written_down(service: S
     assert [entry["id"] for entry in json.loads(seen[0])["captures"]] == ["a", "b"]
 
 
+def test_what_is_placed_is_given_at_any_price(service: ScriptedService, estimate: scenecart.Estimate, wall: Wall):
+    """An order that exists is given although the price has changed since, or a limit would forbid it now: nothing is bought."""
+    service.put(PLACE, PLACED)
+    estimate.place()
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    wall.now += 301
+    assert estimate.place(max_credits=1).id == "o-1"
+    assert len(keys(service)) == 1
+
+
 def test_an_order_that_ended_without_delivery_is_said(service: ScriptedService, estimate: scenecart.Estimate):
     """Placing a cart again whose order was cancelled says so, and buys nothing until it is asked to."""
     service.put(PLACE, PLACED)

@@ -7,6 +7,7 @@ import json
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import scenecart
@@ -104,7 +105,10 @@ def test_a_secret_shows_nothing():
 @pytest.mark.parametrize(
     "url",
     ["ftp://x", "x.example", "http://x.example", "http://127.0.0.1.evil.example", "https://user:pw@x.example",
-     "file:///etc/passwd", "https://", "https://x.example/?a=b", "https://[bad", 5, ""],
+     "file:///etc/passwd", "https://", "https://x.example/?a=b", "https://[bad", 5, "", "https://x.exa\nmple", "https://x .example",
+     "https://x.example?", "https://x.example#", "https://@x.example", "https://evil.example\\@x.example", "http://0.0.0.0:1",
+     "https://x.example:99999", "https://xn--a.example", "https://\u2028.example", "https://\ud800.example", "//x.example",
+     "http://\uff11\uff12\uff17.0.0.1", "http://[2001:db8::1]/"],
 )  # fmt: skip
 def test_an_unsafe_address_is_refused(url: Any):
     """Plain http beyond this machine, passwords in the address, and what is no address are refused."""
@@ -116,6 +120,32 @@ def test_an_unsafe_address_is_refused(url: Any):
 def test_a_safe_address_loses_only_its_last_slash(url: str):
     """A path prefix stays; this machine may speak plain http."""
     assert check_base_url(url) == url.rstrip("/")
+
+
+def test_a_host_of_any_script_and_an_address_by_number_are_asked():
+    """A host's name in letters beyond ASCII is asked for as DNS writes it; IPv6 addresses keep their brackets; a prefix stays."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={})
+
+    for url in ("https://\u043f\u0440\u0438\u043c\u0435\u0440.example/", "http://[::1]:5/a/b/"):
+        with scenecart.connect(base_url=url, token="t", transport=httpx.MockTransport(handle)) as client:
+            client.call("x.y")
+    assert asked == ["https://xn--e1afmkfd.example/v1/op/x.y", "http://[::1]:5/a/b/v1/op/x.y"]
+
+
+def test_no_proxy_stands_before_this_machine(service: ScriptedService, monkeypatch: pytest.MonkeyPatch):
+    """Proxies of the environment are not asked for what is on this machine, so that no token passes through them."""
+    service.put("orders.list", answer([]))
+    with ScriptedService() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        with scenecart.connect(base_url=service.url, token="t") as client:
+            client.orders()
+        assert proxy.asked == []
+    assert len(service.requests("orders.list")) == 1
 
 
 def test_a_key_is_not_sent_to_another_host(profiles: Path):

@@ -168,9 +168,14 @@ def _read_text(text: str, name: str) -> BaseGeometry | None:
 
 
 def _read_file(path: Path, name: str) -> BaseGeometry | None:
-    path = path.expanduser()
-    if not path.is_file():
-        raise InvalidArea(f"{name}: there is no file {str(path)!r}.")
+    try:
+        path = path.expanduser()
+        is_there = path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        # no file system takes such a name
+        is_there = False
+    if not is_there:
+        raise InvalidArea(f"{name}: there is no file {str(path)[:200]!r}.")
     if path.suffix.lower() in {".geojson", ".json"}:
         try:
             document = loads(path.read_bytes())
@@ -219,10 +224,11 @@ def _read_geojson(document: Mapping[str, Any], name: str) -> BaseGeometry | None
     else:
         try:
             geometry = shape(dict(document))
-        except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
             raise InvalidArea(f"{name} is no GeoJSON geometry: {error}.") from None
     crs = document.get("crs")
-    stated = crs.get("properties", {}).get("name") if isinstance(crs, Mapping) else None
+    about = crs.get("properties") if isinstance(crs, Mapping) else None
+    stated = about.get("name") if isinstance(about, Mapping) else None
     return _to_degrees(geometry, stated, name) if isinstance(stated, str) and geometry is not None else geometry
 
 
@@ -393,8 +399,8 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a geometry as GeoJSON with lists, two dimensions, and outer rings counter-clockwise (RFC 7946)."""
-    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(shapely.force_2d(geometry))).items()}
+    """Return a flat geometry as GeoJSON with lists, and outer rings counter-clockwise (RFC 7946)."""
+    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(geometry)).items()}
 
 
 def _lists(value: Any) -> Any:

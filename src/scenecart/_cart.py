@@ -313,8 +313,8 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
 
 
 def _canonical(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the one form all equal geometries share: rounded to 1e-9 degrees, parts and rings in a fixed order."""
-    rounded = shapely.transform(shapely.force_2d(geometry), lambda xy: np.round(xy, 9) + 0.0)
+    """Return the one form all equal geometries share: flat, rounded to 1e-9 degrees, parts and rings in a fixed order."""
+    rounded = shapely.transform(geometry, lambda xy: np.round(xy, 9) + 0.0, include_z=False)
     return shapely.normalize(rounded)
 
 

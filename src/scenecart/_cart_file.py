@@ -16,7 +16,7 @@ from shapely.geometry import mapping, shape
 
 from scenecart._cart import Cart, make_cart
 from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
-from scenecart._json import NotJson, loads
+from scenecart._json import NotJson, dumps, loads
 from scenecart._wire import clean_text
 
 if TYPE_CHECKING:
@@ -144,12 +144,28 @@ def _suffix(path: Path) -> str:
 
 def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
     first = io.BytesIO()
-    captures.to_parquet(first, index=False)
+    try:
+        captures.assign(**_as_text(captures)).to_parquet(first, index=False)
+    except (pa.ArrowException, UnicodeEncodeError) as error:
+        raise InvalidCart(
+            f"This cart cannot be kept as Parquet: {clean_text(error, 200)}.", hint="Use .cart.geojson, which holds any value."
+        ) from error
     table = pq.read_table(first)
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(about, sort_keys=True).encode()}
     second = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(metadata), second, compression="zstd")
     return second.getvalue()
+
+
+def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
+    """Return the columns whose values are of kinds that Parquet does not mix, as JSON text."""
+    mixed: dict[str, pd.Series[Any]] = {}
+    for name in [name for name in captures.columns if pd.api.types.is_object_dtype(captures[name])]:
+        try:
+            pa.array(captures[name], from_pandas=True)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            mixed[name] = captures[name].map(lambda value: value if isinstance(value, str) else json.dumps(value, default=str))
+    return mixed
 
 
 def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
@@ -159,7 +175,10 @@ def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
 
 def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
     document = json.loads(captures.to_json(default=str, drop_id=True))
-    return json.dumps({**document, _KEY: about}, sort_keys=True, ensure_ascii=False).encode()
+    try:
+        return dumps({**document, _KEY: about})
+    except ValueError as error:
+        raise InvalidCart(f"This cart cannot be kept as GeoJSON: {error}.", hint="Use .cart.parquet.") from error
 
 
 def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
@@ -169,11 +188,22 @@ def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
         raise InvalidCart("The file is damaged, or no GeoJSON.", hint=_HINT) from error
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise InvalidCart("The file is no collection of captures.", hint=_HINT)
-    captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
+    try:
+        captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
+    except UnicodeEncodeError:
+        captures = _as_objects(document["features"])
     for name in ("datetime", "start_datetime", "end_datetime", "created", "updated"):
         if name in captures.columns:
             captures[name] = pd.to_datetime(captures[name], utc=True, errors="coerce", format="ISO8601")
     return captures, document.get(_KEY)
+
+
+def _as_objects(features: list[dict[str, Any]]) -> gpd.GeoDataFrame:
+    """Return features whose texts are no Unicode, which pandas' own kind of text does not take."""
+    rows = [feature["properties"] for feature in features]
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+    return gpd.GeoDataFrame(columns, geometry=[shape(feature["geometry"]) for feature in features], crs=4326)
 
 
 _WAYS = {".parquet": _to_parquet, ".geojson": _to_geojson}

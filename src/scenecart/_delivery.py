@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import threading
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
@@ -27,7 +29,6 @@ from scenecart._errors import (
     warn,
 )
 from scenecart._http import sealed_url
-from scenecart._json import NotJson, loads
 from scenecart._progress import bar
 from scenecart._raster import open_raster, require_rioxarray
 from scenecart._retry import READ_STATUSES
@@ -78,7 +79,8 @@ class DeliveryDesk:
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
-        features, _, _ = _features.read_page(self._page(order), _wire.LIST_ASSETS.id)
+        asked = {"order_id": order.id}
+        features, _, _ = self._session.page(_wire.LIST_ASSETS, asked, partial(_features.read_page, operation=_wire.LIST_ASSETS.id))
         frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
 
@@ -185,8 +187,8 @@ class DeliveryDesk:
                 raise
 
     def _fetch(self, file: Wanted, count: Callable[[int], None], stop: threading.Event) -> Path:
-        if file.target.is_symlink():
-            raise DownloadError(f"{file.target} is a link; nothing is written through it.")
+        if file.target.is_symlink() or file.target.parent.is_symlink():
+            raise DownloadError(f"{file.target} is a link, or in a folder that is one; nothing is written through it.")
         if file.target.exists():
             if not _is_whole(file.target, file):
                 raise DownloadError(
@@ -233,18 +235,25 @@ class DeliveryDesk:
                 resumes = answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")  # noqa: PLR2004  # partial content
                 if answer.status != 200 and not resumes:  # noqa: PLR2004  # anything else holds no file
                     raise DownloadError(f"{file.target.name} cannot be fetched: the server answered {answer.status}.")
-                self._write(answer, part, count, stop, keep=have if resumes else 0)
+                self._write(answer, part, count, stop, keep=have if resumes else 0, most=file.size)
                 return
 
-    def _write(self, answer: Download, part: Path, count: Callable[[int], None], stop: threading.Event, *, keep: int) -> None:
+    def _write(
+        self, answer: Download, part: Path, count: Callable[[int], None], stop: threading.Event, *, keep: int, most: int | None
+    ) -> None:
         etag = answer.headers.get("etag", "")
-        _etag_file(part).write_text(etag if not etag.startswith("W/") and etag.isascii() else "", encoding="ascii")
+        with _opened(_etag_file(part), os.O_TRUNC) as stream:
+            stream.write(etag.encode() if not etag.startswith("W/") and etag.isascii() else b"")
         count(keep)
-        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | (os.O_APPEND if keep else os.O_TRUNC)
-        with os.fdopen(os.open(part, flags, 0o644), "ab" if keep else "wb") as stream:
+        size = keep
+        with _opened(part, os.O_APPEND if keep else os.O_TRUNC) as stream:
             for chunk in answer.chunks:
                 if stop.is_set():
                     raise DownloadError("The download was stopped.")
+                size += len(chunk)
+                if most is not None and size > most:
+                    # it is not what was promised, however long it goes on
+                    break
                 stream.write(chunk)
                 count(len(chunk))
             stream.flush()
@@ -255,16 +264,10 @@ class DeliveryDesk:
         url = _wire.download_url(self._session.call(_wire.DOWNLOAD, body))
         if url is None:
             raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
-        return sealed_url(urljoin(self._session.base_url + "/", url))
-
-    def _page(self, order: Order) -> bytes:
-        return self._session.page(_wire.LIST_ASSETS, {"order_id": order.id})
+        return sealed_url(self._session.base_url + "/", url)
 
     def _document(self, order: Order) -> dict[str, Any]:
-        try:
-            document = loads(self._page(order))
-        except NotJson:
-            document = None
+        document = self._session.call(_wire.LIST_ASSETS, {"order_id": order.id})
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
@@ -316,9 +319,11 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
         names: dict[str, str] = {}
         for key, asset in item["assets"].items():
             offered.add(key)
-            if not isinstance(asset, dict) or (assets is not None and key not in assets):
+            if not isinstance(asset, dict):
                 continue
             name = _unlike(_file_name(key, asset), key, names)
+            if assets is not None and key not in assets:
+                continue
             size = _wire.whole_number(asset.get("file:size"))
             wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
     missing = [name for name in (assets or []) if name not in offered]
@@ -352,21 +357,24 @@ def safe_name(text: str) -> str:
 
 def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
     """Return the name, or one with a mark where a file system that ignores case would take two for one."""
-    key = name.casefold()
-    if taken.setdefault(key, original) != original:
-        digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        stem, dot, suffix = name.rpartition(".")
-        name = f"{stem}-{digest}.{suffix}" if dot and stem else f"{name}-{digest}"
-        taken[name.casefold()] = original
-    return name
+    stem, dot, suffix = name.rpartition(".")
+    before, after = (stem, dot + suffix) if dot and stem else (name, "")
+    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()
+    for marked in itertools.chain([name], (f"{before}-{digest[:length]}{after}" for length in range(12, 33))):
+        # another may be called by just this mark
+        if taken.setdefault(marked.casefold(), original) == original:
+            return marked
+    raise InvalidRequest("Too many files of this order have names that are alike.")
 
 
 def _file_name(key: str, asset: dict[str, Any]) -> str:
     media = str(asset.get("type") or "").split(";")[0].strip().lower()
-    href = asset.get("href")
     suffix = _SUFFIXES.get(media)
     if suffix is None:
-        suffix = Path(unquote(urlsplit(href).path)).suffix.lower() if isinstance(href, str) else ""
+        try:
+            suffix = Path(unquote(urlsplit(str(asset.get("href"))).path)).suffix.lower()
+        except ValueError:
+            suffix = ""
     return safe_name(key) + (suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else "")
 
 
@@ -402,6 +410,11 @@ def _check(path: Path, file: Wanted) -> None:
             f"{file.target.name} arrived, but is not what was promised (size or checksum).",
             hint="Download again. If it stays, tell the service's support.",
         )
+
+
+def _opened(path: Path, how: int) -> IO[bytes]:
+    """Open a file to write to, but never through a link."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | how, 0o644), "wb")
 
 
 def _etag_file(part: Path) -> Path:

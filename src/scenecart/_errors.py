@@ -303,7 +303,15 @@ class UntrustedEstimate(ServiceError):
 
 
 class ConnectionFailed(ScenecartError, ConnectionError):
-    """No answer came, or it broke off."""
+    """No answer came, or it broke off.
+
+    Attributes
+    ----------
+    was_sent : bool
+        False where no connection came about, so that the service cannot have seen the request.
+    """
+
+    was_sent: bool = True
 
 
 class RequestTimeout(ConnectionFailed, TimeoutError):

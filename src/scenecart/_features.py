@@ -125,8 +125,13 @@ class Reader:
                 except _UNREADABLE:
                     pass
                 else:
+                    if not found.features:
+                        _believe_nothing(data, operation)
                     return Page([(found.features, 0)], {"next": found.next, "links": found.links})
-        return (self._cut_at_marks(data, operation) if len(data) >= _LARGE_PAGE else None) or self._slowly(data, operation)
+        if len(data) >= _LARGE_PAGE:
+            return self._cut_at_marks(data, operation) or self._slowly(data, operation)
+        page = self._slowly(data, operation)
+        return Page(list(page.batches()), page.rest)
 
     def lines(self, lines: Sequence[bytes | msgspec.Raw], *, alone: bool = True) -> list[Feature] | None:
         """Decode texts that hold a feature each (``alone``) or several, or return None when one of them holds something else."""
@@ -195,6 +200,8 @@ class Reader:
                 envelope = _envelope.decode(data)
             except _UNREADABLE:
                 return _read_odd_page(data, operation)
+        if not envelope.features:
+            _believe_nothing(data, operation)
         return Page(self._cut(envelope.features, operation), {"next": envelope.next, "links": envelope.links})
 
     def _cut(self, entries: list[msgspec.Raw], operation: str) -> Iterator[Batch]:
@@ -292,10 +299,9 @@ def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature |
         raise NotJson("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = loads(bytes(data))
-        if not isinstance(document, Mapping) or not _is_feature(document.get("type"), document.get("properties"), typed=typed):
-            return None
-        return _feature_of(document)
-    return feature if _is_feature(feature.type, feature.properties, typed=typed) else None
+        return _feature_of(document) if _is_feature(document, typed=typed) else None
+    told = {"type": feature.type, "id": feature.id, "geometry": bytes(feature.geometry) != b"null" or None}
+    return feature if _is_feature({**told, "properties": feature.properties}, typed=typed) else None
 
 
 def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
@@ -421,15 +427,32 @@ def _read_odd_page(data: bytes, operation: str) -> Page:
         document = loads(data)
     except NotJson as error:
         what = f"no JSON ({error})" if data.strip() else "an empty body"
-        raise ServiceError(f"{operation} answered {what}.", hint="Is base_url the ordering service?", operation=operation) from None
+        raise _not_read(f"{operation} answered {what}.", operation) from None
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
-        raise ServiceError(
-            f"{operation} answered JSON that is no feature collection.",
-            hint="Is base_url the ordering service?",
-            operation=operation,
-        )
-    features = [_feature_of(entry) for entry in document["features"] if isinstance(entry, Mapping)]
+        raise _not_read(f"{operation} answered JSON that is no feature collection.", operation)
+    if not document["features"]:
+        _believe_nothing(data, operation)
+    features = [_feature_of(entry) for entry in document["features"] if _is_feature(entry, typed=False)]
     return Page([(features, len(document["features"]) - len(features))], document)
+
+
+def _not_read(message: str, operation: str) -> ServiceError:
+    return ServiceError(message, hint="Is base_url the ordering service?", operation=operation)
+
+
+def _believe_nothing(data: bytes, operation: str) -> None:
+    """Believe an answer without features only if it says so once, as a feature collection, in JSON to its last letter.
+
+    The quick readers pass over what they need not know, and of two members of one name they take the last.
+    """
+    try:
+        members: list[tuple[str, Any]] = json.loads(data.decode("utf-8-sig"), object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
+        raise _not_read(f"{operation} answered no JSON ({type(error).__name__}).", operation) from None
+    if [name for name, _ in members].count("features") != 1:
+        raise _not_read(f"{operation} answered JSON that names its features twice.", operation)
+    if dict(members).get("type", "FeatureCollection") != "FeatureCollection":
+        raise _not_read(f"{operation} answered JSON that is no feature collection.", operation)
 
 
 def _read_entry(raw: msgspec.Raw, operation: str) -> Feature | None:
@@ -439,8 +462,13 @@ def _read_entry(raw: msgspec.Raw, operation: str) -> Feature | None:
         raise ServiceError(f"{operation} answered a capture that is no JSON ({error}).", operation=operation) from None
 
 
-def _is_feature(kind: Any, properties: Any, *, typed: bool) -> bool:
-    return (kind == "Feature" or (kind is None and not typed)) and isinstance(properties, dict | None)
+def _is_feature(document: Any, *, typed: bool) -> bool:
+    """Tell whether JSON is a feature: it says so, or, unless it is to be ``typed``, it has what only features have."""
+    if not isinstance(document, Mapping):
+        return False
+    kind = document.get("type")
+    has_some = any(document.get(name) is not None for name in ("id", "geometry", "properties"))
+    return kind == "Feature" or (kind is None and not typed and has_some)
 
 
 def _feature_of(document: Mapping[str, Any]) -> Feature:

@@ -45,7 +45,8 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
     rest = _simple_polygons(features, geometry, bounds, doubtful)
     if len(rest):
         texts = np.array([geometry_text(features[row]) for row in rest.tolist()], dtype=object)
-        shapes = shapely.from_geojson(texts, on_invalid="ignore")
+        with np.errstate(over="ignore"):
+            shapes = shapely.from_geojson(texts, on_invalid="ignore")
         shapes[shapely.is_empty(shapes)] = None
         geometry[rest], bounds[rest] = shapes, shapely.bounds(shapes)
     with np.errstate(invalid="ignore"):
@@ -172,18 +173,21 @@ def _points_of_one_ring(
 ) -> np.ndarray[Any, Any]:
     """Count the points of each polygon of one flat ring, from its brackets and commas; 0 for any other.
 
-    ``[[[1,2],[3,4]]]`` has two brackets more than points, two numbers a point, and ends in three brackets that are its only
-    neighbours.
+    ``[[[1,2],[3,4]]]`` has two brackets more than points, one comma within each point and one between two of them, and ends in
+    three brackets that are its only neighbours.
     """
     ends = starts + lengths
 
-    def count(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        places = np.flatnonzero(marks)
+    def count(places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.asarray(np.searchsorted(places, ends) - np.searchsorted(places, starts))
 
-    closing = text == ord("]")
-    numbers = count(text == ord(",")) + 1
-    points = count(text == ord("[")) - 2
-    neighbours = count(closing[:-1] & closing[1:])
-    opened = (text[starts] == ord("[")) & (text[starts + 1] == ord("[")) & (text[starts + 2] == ord("["))
-    return np.where(opened & (numbers == 2 * points) & (neighbours == 2), points, 0)  # noqa: PLR2004  # as said above
+    opening, closing, comma = (text == ord(mark) for mark in "[],")
+    places = np.flatnonzero(opening | closing | comma)
+    marks = text[places]
+    pairs = places[:-2][(marks[:-2] == ord("[")) & (marks[1:-1] == ord(",")) & (marks[2:] == ord("]"))]
+    points = count(np.flatnonzero(opening)) - 2
+    commas = count(np.flatnonzero(comma))
+    neighbours = count(np.flatnonzero(closing[:-1] & closing[1:]))
+    opened = opening[starts] & opening[starts + 1] & opening[starts + 2]
+    simple = opened & (count(pairs) == points) & (commas == 2 * points - 1) & (neighbours == 2)  # noqa: PLR2004  # as said above
+    return np.where(simple, points, 0)

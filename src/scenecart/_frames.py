@@ -8,6 +8,7 @@ why.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -28,7 +29,10 @@ TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "upd
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
 _ALWAYS = ("assets", "links")
 _LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
+_OF_PROPERTIES, _AS_GIVEN = "properties:", ":as_given"
+_OLDEST = -62_135_596_800_000_000  # year 1 in microseconds; Python knows no older one
 _LONGEST_ID = 1024
+_LARGEST_FLOAT = int(sys.float_info.max)
 _AT_ONCE = 1_000
 _UTC = pa.timestamp("us", "UTC")
 Piece: TypeAlias = "pa.Array | list[Any]"
@@ -76,11 +80,15 @@ class Builder:
     def _add(self, features: Sequence[Feature]) -> None:
         shapes, bounds, why = read_geometries(features)
         ids = [feature.id for feature in features]
+        read = [feature.properties for feature in features]
         why |= _why_not_ordered(ids)
         self._keep("id", _piece(ids))
         self._keep("collection", _piece([feature.collection for feature in features]))
+        odd_properties = [properties if isinstance(properties, list | str | int | float) else None for properties in read]
+        if any(properties is not None for properties in odd_properties):
+            self._keep(_OF_PROPERTIES.rstrip(":") + _AS_GIVEN, odd_properties)
         for name, values in columns_of(features).items():
-            own = f"properties:{name}" if name in OWN_COLUMNS else name
+            own = column_of(name)
             if own in TIMES:
                 self._keep_times(own, values)
             else:
@@ -109,12 +117,16 @@ class Builder:
     def _keep_times(self, name: str, values: list[Any]) -> None:
         """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
         try:
-            self._keep(name, pa.array(values, pa.string()).cast(_UTC))
+            array = pa.array(values, pa.string()).cast(_UTC)
         except (pa.ArrowException, TypeError, ValueError):
+            array = None
+        if array is not None and _are_of_our_era(array):
+            self._keep(name, array)
+        else:
             times, unread, lacks_zone = _read_times(values)
             self._keep(name, pa.Array.from_pandas(times).cast(_UTC))
             if unread is not None:
-                self._keep(f"{name}:as_given", unread)
+                self._keep(name + _AS_GIVEN, unread)
             if lacks_zone:
                 self._without_zone[name] = None
 
@@ -125,7 +137,8 @@ class Builder:
         -------
         geopandas.GeoDataFrame
             EPSG:4326, in order, one row a feature, with a fresh ``RangeIndex``. ``datetime`` and the other times are UTC. A
-            property whose name is one of scenecart's own columns is kept as ``properties:<name>``.
+            property whose name is one of scenecart's own columns is kept as ``properties:<name>``, and what stands in the place of
+            properties and is none as ``properties:as_given``.
         """
         if self._waiting:
             self._turn(self._waiting)
@@ -193,6 +206,35 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
+def column_of(name: str) -> str:
+    """Return the column that a property stands in: its own name, where that is not taken.
+
+    Examples
+    --------
+    >>> column_of("gsd"), column_of("id"), column_of("properties:id"), column_of("datetime:as_given")
+    ('gsd', 'properties:id', 'properties:properties:id', 'properties:datetime:as_given')
+    """
+    is_kept_apart = name.endswith(_AS_GIVEN) and name.removesuffix(_AS_GIVEN) in TIMES
+    is_taken = name in OWN_COLUMNS or name in _LAST or is_kept_apart or name.startswith(_OF_PROPERTIES)
+    # pandas takes no name that is no Unicode
+    writable = name.encode("utf-8", "backslashreplace").decode()
+    return _OF_PROPERTIES + writable if is_taken or writable != name else name
+
+
+def property_of(column: str) -> str:
+    """Return the property that stands in a column; the other way round than :func:`column_of`.
+
+    Examples
+    --------
+    >>> property_of("gsd"), property_of("properties:id"), property_of("datetime:as_given")
+    ('gsd', 'id', 'datetime')
+    """
+    if column.startswith(_OF_PROPERTIES):
+        return column.removeprefix(_OF_PROPERTIES)
+    base = column.removesuffix(_AS_GIVEN)
+    return base if base in TIMES else column
+
+
 def _piece(values: list[Any]) -> Piece:
     """Return values as an Arrow array of one plain kind, or as they are where there is none that loses nothing."""
     if type(next((value for value in values if value is not None), None)) in {list, dict}:
@@ -200,7 +242,8 @@ def _piece(values: list[Any]) -> Piece:
     try:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        return values
+        # a number that no float holds stops whoever reckons with the column; as text it stops nobody
+        return [str(value) if type(value) is int and abs(value) > _LARGEST_FLOAT else value for value in values]
     kind = array.type
     is_plain = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
     return array if is_plain or pa.types.is_boolean(kind) or pa.types.is_null(kind) else values
@@ -294,10 +337,15 @@ def _read_times(values: list[Any]) -> tuple[pd.Series[Any], list[Any] | None, bo
     times = pd.to_datetime(
         texts.where(texts.map(lambda value: isinstance(value, str))), format="ISO8601", utc=True, errors="coerce"
     ).astype("datetime64[us, UTC]")
+    times = times.where(times.isna() | (times.astype("int64") >= _OLDEST))
     unread = given & times.isna()
     read = texts[given & ~unread]
     lacks_zone = len(read) > 0 and bool((~read.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{0,2})$", regex=True)).any())
     return times, texts.where(unread, None).tolist() if unread.any() else None, lacks_zone
+
+
+def _are_of_our_era(times: pa.Array) -> bool:
+    return not len(times) or int(times.view(pa.int64()).fill_null(0).to_numpy().min()) >= _OLDEST
 
 
 def _why_not_ordered(ids: list[Any]) -> dict[int, str]:

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
-_MAX_ANSWER = 512 * 2**20
 _MAX_REDIRECTS = 5
 _NOT_OFFERED = frozenset({404, 405, 501})
 
@@ -63,12 +62,15 @@ class Limits:
         Seconds to wait for a connection, and for the next bytes of an answer. Defaults 10 and 120.
     calls_per_minute, places_per_minute : int
         The service's own limits for an organization. Defaults 600 and 60.
+    answer_bytes : int
+        How long an answer may be, unpacked; streams and files are read bit by bit and may be longer. Default 512 MiB.
     """
 
     connect: float = 10.0
     read: float = 120.0
     calls_per_minute: int = 600
     places_per_minute: int = 60
+    answer_bytes: int = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Session:
         self.retry = retry or Retry()
         self._sleep = sleep
         self._uniform = uniform
+        self._most = limits.answer_bytes
+        _check_host(self.base_url)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._http = httpx.Client(
@@ -145,9 +149,19 @@ class Session:
         raw = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
         return _decoded(raw, operation.id, key)
 
-    def page(self, operation: _wire.Operation, body: Mapping[str, Any]) -> bytes:
-        """Call an operation and return its answer's bytes, for a reader of its own."""
-        return self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))[1]
+    def page(self, operation: _wire.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
+        """Call an operation, and return what a reader makes of its answer's bytes.
+
+        Raises
+        ------
+        ServiceError
+            What the reader raises, with what the answer called itself.
+        """
+        headers, data = self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))
+        try:
+            return read(data)
+        except ServiceError as error:
+            raise _unread(error.message, headers, operation.id) from None
 
     @contextlib.contextmanager
     def stream(self, operation: _wire.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
@@ -319,10 +333,14 @@ class Session:
     def _transmit(self, request: httpx.Request, name: str, *, counted: bool = True) -> httpx.Response:
         if counted:
             self._limiter.enter()
+        failed: ScenecartError
         try:
             return self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            failed: ScenecartError = _connection_error(error, name, self.base_url)
+            failed: ScenecartError = _connection_error(error, name, request)
+        except (httpx.InvalidURL, ValueError):
+            # a redirect is looked at although it is not followed
+            failed = ServiceError(f"{name} answered a redirect to what is no address.", operation=name)
         except RuntimeError:
             if not self._http.is_closed:
                 raise
@@ -337,23 +355,31 @@ class Session:
 
     def _read(self, response: httpx.Response, name: str, key: str | None) -> tuple[dict[str, str], bytes]:
         """Read an answer to its end and close it; raise the error it stands for."""
-        parts: list[bytes] = []
-        size = 0
-        with contextlib.closing(response):
-            for chunk in self._chunks(response, name):
-                size += len(chunk)
-                if size > _MAX_ANSWER:
-                    raise ServiceError(f"{name} answered more than {_MAX_ANSWER >> 20} MiB.", operation=name)
-                parts.append(chunk)
-        body = b"".join(parts)
+        body = self._whole(response, name)
         if not response.is_success:
             error = self._error(response, body, name, key)
-            # notebooks can show the variables of a traceback, and a 402's body holds a secret
-            chunk = body = b""
-            parts.clear()
+            # likewise: a 402's body holds a secret
+            body = b""
             raise error
         headers = {name.lower(): value for name, value in response.headers.items()}
         return {**headers, ":status": str(response.status_code)}, body
+
+    def _whole(self, response: httpx.Response, name: str) -> bytes:
+        """Read an answer to its end and close it: a small body can unpack to one without end."""
+        body = bytearray()
+        with contextlib.closing(response):
+            try:
+                for chunk in self._chunks(response, name):
+                    body += chunk
+                    if len(body) > self._most:
+                        break
+                else:
+                    return bytes(body)
+            finally:
+                # notebooks can show the variables of a traceback, and half a sign-in's answer may hold its token
+                chunk = b""
+                body.clear()
+        raise ServiceError(f"{name} answered more than {self._most:,} bytes.", operation=name)
 
     def _chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
         try:
@@ -361,18 +387,17 @@ class Session:
         except httpx.DecodingError:
             raise ServiceError(f"{name} answered a body whose compression is broken.", operation=name) from None
         except httpx.HTTPError as error:
-            raise _connection_error(error, name, self.base_url) from None
+            raise _connection_error(error, name, response.request) from None
 
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def once() -> tuple[int, bytes]:
             request = self._http.build_request("POST", self.base_url + path, data=_revealed(fields))
             response = self._transmit(request, "sign-in")
-            with contextlib.closing(response):
-                if response.status_code in READ_STATUSES:
-                    self._read(response, "sign-in", None)
-                return response.status_code, b"".join(self._chunks(response, "sign-in"))
+            if response.status_code in READ_STATUSES:
+                self._read(response, "sign-in", None)
+            return response.status_code, self._whole(response, "sign-in")
 
-        # A refresh token is spent by its first use: asked twice, the service would take the session for stolen.
+        # asked twice with one refresh token, the service would take the session for stolen
         safe = fields.get("grant_type") != "refresh_token"
         return self._with_retries(_wire.Operation("sign-in", safe=safe), None, once)
 
@@ -399,20 +424,14 @@ class Session:
 
 def _decoded(raw: tuple[Mapping[str, str], bytes], name: str, key: str | None) -> Any:
     """Return an answer's JSON."""
-    headers, body = raw
+    headers, data = raw
     try:
-        return loads(body)
+        return loads(data)
     except NotJson as error:
-        kind = headers.get("content-type", "no content type")
-        what = "an empty body" if not body.strip() else f"{kind.split(';')[0]} that is no JSON ({error})"
-        raise ServiceError(
-            f"{name} answered {what}.",
-            hint="Is base_url the ordering service, and is there a proxy between?",
-            operation=name,
-            status=int(headers[":status"]),
-            idempotency_key=key,
-            money_may_have_moved=key is not None,
-        ) from None
+        what = f"no JSON ({error})" if data.strip() else "an empty body"
+        unread = _unread(f"{name} answered {what}.", headers, name)
+        unread.idempotency_key, unread.money_may_have_moved = key, key is not None
+        raise unread from None
 
 
 def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
@@ -473,8 +492,7 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
             hint="Confirm it with your bank, then place again: the same key is used and nothing is bought twice.",
         )
         secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
-        url = problem.extra.get("challenge_url")
-        secure.challenge_url = url if isinstance(url, str) and urlsplit(url).scheme in {"http", "https"} else None
+        secure.challenge_url = _page_address(problem.extra.get("challenge_url"))
         return secure
     if kind == "credits":
         short = InsufficientCredits(f"There are not enough credits{said}", hint="Top up, then place again: the same key is used.")
@@ -490,13 +508,45 @@ def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
     return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
 
 
-def _connection_error(error: httpx.HTTPError, name: str, base_url: str) -> ConnectionFailed:
-    where = urlsplit(base_url).netloc
+def _page_address(url: Any) -> str | None:
+    """Return an address that a person may be sent to; nothing that runs, and nothing on a disk, is one."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+    except ValueError:
+        parts = None
+    return str(url) if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def _unread(message: str, headers: Mapping[str, str], name: str) -> ServiceError:
+    kind = _wire.clean_text(headers.get("content-type"), 80) or "no content type"
+    return ServiceError(
+        f"{message.removesuffix('.')}: status {headers[':status']}, {kind}.",
+        hint="Is base_url the ordering service, and is there a proxy between?",
+        operation=name,
+        status=int(headers[":status"]),
+    )
+
+
+def _check_host(base_url: str) -> None:
+    """Find out before the first request that a host's name is none."""
+    try:
+        usable = bool(httpx.URL(base_url).host)
+    except (httpx.InvalidURL, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigurationError("base_url names no host that can be asked.", hint="It looks like https://api.geopera.com.")
+
+
+def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
+    where = request.url.netloc.decode("ascii", "replace")
     if isinstance(error, httpx.TimeoutException):
-        return RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
-    if isinstance(error, httpx.ConnectError):
-        return ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
-    return ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+        failed: ConnectionFailed = RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
+    elif isinstance(error, httpx.ConnectError):
+        failed = ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
+    else:
+        failed = ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return failed
 
 
 class _HideSignedUrls(logging.Filter):
@@ -516,11 +566,11 @@ def _onward(response: httpx.Response, address: Secret) -> Secret | None:
     """Return where an answer redirects to, if it does."""
     if not response.is_redirect or not response.headers.get("location"):
         return None
-    return sealed_url(urljoin(address.reveal(), response.headers["location"]))
+    return sealed_url(address.reveal(), response.headers["location"])
 
 
-def sealed_url(url: str) -> Secret:
-    """Return a signed URL as the secret that it is.
+def sealed_url(base: str, url: str) -> Secret:
+    """Return a signed URL, as it stands at an address, as the secret that it is.
 
     Raises
     ------
@@ -528,9 +578,9 @@ def sealed_url(url: str) -> Secret:
         If it is no URL.
     """
     try:
-        return Secret(str(httpx.URL(url)), "address")
-    except (httpx.InvalidURL, ConfigurationError):
-        url = ""
+        return Secret(str(httpx.URL(urljoin(base, url))), "address")
+    except (httpx.InvalidURL, ConfigurationError, ValueError):
+        base = url = ""
     raise ServiceError("The service gave an address that is none.", operation=_wire.DOWNLOAD.id)
 
 

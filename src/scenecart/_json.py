@@ -36,9 +36,14 @@ def loads(data: bytes) -> Any:
 def dumps(value: Any) -> bytes:
     """Encode a value in one canonical way: sorted keys, no spaces, UTF-8.
 
-    The same value gives the same bytes in every process, so the bytes can be fingerprinted and sent again.
+    The same value gives the same bytes in every process, so the bytes can be fingerprinted and sent again. A text that is no
+    Unicode, such as a lone surrogate, is written with escapes, as the catalog had it.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def encode(value: Any) -> bytes:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 64 * 2**20
+_PIECE = 2**20
 
 
 class LineTooLong(ValueError):
@@ -33,15 +34,17 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """
     rest = bytearray()
     first = True
-    for chunk in chunks:
-        rest += chunk
-        end = rest.rfind(b"\n")
+    # a small body can unpack to one huge chunk
+    for piece in (chunk[start : start + _PIECE] for chunk in chunks for start in range(0, len(chunk), _PIECE)):
+        end = piece.rfind(b"\n")
+        begun = len(rest)
+        rest += piece
         if end < 0:
             if len(rest) > _LONGEST_LINE:
                 raise LineTooLong(f"a line is longer than {_LONGEST_LINE >> 20} MiB")
             continue
-        whole = bytes(rest[:end])
-        del rest[: end + 1]
+        whole = bytes(rest[: begun + end])
+        del rest[: begun + end + 1]
         if first:
             whole, first = whole.removeprefix(_BOM), False
         lines = [line.strip() for line in whole.split(b"\n")]

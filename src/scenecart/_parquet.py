@@ -70,7 +70,7 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
         for name, values in columns.items():
             value = _plain(values[row])
             if value is not None:
-                properties[name.removeprefix("properties:").removesuffix(":as_given")] = value
+                properties[_frames.property_of(name)] = value
         item: dict[str, Any] = {
             "type": "Feature",
             "stac_version": texts["stac_version"][row] or "1.0.0",

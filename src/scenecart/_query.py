@@ -142,6 +142,8 @@ def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) 
                 hint = f"Did you mean {near[0]!r}?" if near else f"The operators are {', '.join(sorted(OPERATORS))}."
                 raise InvalidQuery(f"query[{name!r}] has an unknown operator {operator!r}.", hint=hint)
         conditions[str(name)] = {operator.lower(): value for operator, value in tests.items()}
+        if len(conditions[str(name)]) < len(tests):
+            raise InvalidQuery(f"query[{name!r}] has an operator twice, in lower and upper case.")
     if max_cloud_cover is not None:
         percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
         if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent

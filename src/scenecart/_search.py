@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _NOT_OFFERED = frozenset({404, 405, 501})
 _MOST_TRIES = 4
+_MOST_BARREN = 100
 
 
 @dataclass(frozen=True)
@@ -260,12 +261,12 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
                     raise
                 break
     answers: list[bytes] = []
-    given: set[tuple[Any, str] | None] = set()
-    for data, page in _raw_pages(session, query):
+    found = 0
+    for data, batches_of_page in _pages(session, query):
         answers.append(data)
-        for features, _ in page.batches():
-            given.update(map(_key, _touching(features, query)))
-        if query.limit is not None and len(given - {None}) >= query.limit:
+        for features, _ in batches_of_page:
+            found += sum(_key(feature) is not None for feature in _touching(features, query))
+        if query.limit is not None and found >= query.limit:
             break
     return answers, "pages"
 
@@ -276,7 +277,7 @@ def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFram
         found = _told(_streamed(iter(parts), query.host), query.host)
     else:
         reader = Reader()
-        found = _once(batch for data in parts for batch in reader.page(data, _wire.SEARCH.id).batches())
+        found = _once((batch for data in parts for batch in reader.page(data, _wire.SEARCH.id).batches()), set())
     return gather(_wanted(found, query), query.host, Teller(None, query.host))
 
 
@@ -302,7 +303,8 @@ def _arriving(session: Session, query: Query, teller: Teller) -> Iterator[Batch]
                 raise
         else:
             return
-    yield from _once(batch for _, page in _raw_pages(session, query) for batch in page.batches())
+    for _, batches_of_page in _pages(session, query):
+        yield from batches_of_page
 
 
 def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
@@ -328,30 +330,39 @@ def _touching(features: list[Feature], query: Query) -> list[Feature]:
     return [feature for feature, wanted in zip(features, touch(features, query.exact), strict=True) if wanted]
 
 
-def _once(found: Iterator[Batch]) -> Iterator[Batch]:
-    """Give a capture that comes again on another page once."""
-    given: set[tuple[Any, str]] = set()
+def _once(found: Iterable[Batch], given: set[tuple[Any, str]]) -> Iterator[Batch]:
+    """Give a capture once, that comes again on another page; ``given`` holds what was given already."""
     for features, skipped in found:
         fresh = [feature for feature in features if _key(feature) not in given]
         given.update(key for key in map(_key, features) if key is not None)
         yield fresh, skipped
 
 
-def _raw_pages(session: Session, query: Query) -> Iterator[tuple[bytes, Page]]:
-    """Ask for page after page. A token that comes again ends it."""
+def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Batch]]]:
+    """Ask for page after page, and give each with its captures that no page before had.
+
+    A token that comes again ends it, and so do many pages in a row that bring nothing new.
+    """
     size = query.page_size or min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
+    given: set[tuple[Any, str]] = set()
+    barren = 0
     reader = Reader()
+
+    def read(data: bytes) -> tuple[bytes, Page]:
+        return data, reader.page(data, _wire.SEARCH.id)
+
     while True:
         body = {**query.body, "limit": size, **({} if token is None else {"next": token})}
-        data = session.page(_wire.SEARCH, body)
-        page = reader.page(data, _wire.SEARCH.id)
-        yield data, page
+        data, page = session.page(_wire.SEARCH, body, read)
+        known = len(given)
+        yield data, _once(page.batches(), given)
+        barren = barren + 1 if len(given) == known else 0
         token = _wire.next_token(page.rest)
         if token is None:
             return
-        if token in tokens:
+        if token in tokens or barren >= _MOST_BARREN:
             warn("The service repeated a page; the search ends there and may be incomplete.")
             return
         tokens.add(token)

@@ -150,6 +150,9 @@ def check_base_url(url: object) -> str:
     """
     if not isinstance(url, str):
         raise ConfigurationError(f"base_url must be text such as 'https://api.geopera.com', not {type(url).__name__}.")
+    if not url.strip().isprintable() or " " in url.strip():
+        # some readers of addresses pass over these, so that two of them can see two hosts
+        raise ConfigurationError("base_url holds a space or a control character.", hint="It looks like https://api.geopera.com.")
     try:
         parts = urlsplit(url.strip())
         host, _port = parts.hostname, parts.port
@@ -159,7 +162,7 @@ def check_base_url(url: object) -> str:
         raise ConfigurationError("base_url must not carry a user name or password.", hint="Pass username= and password= instead.")
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigurationError("base_url is no http(s) URL.", hint="It looks like https://api.geopera.com.")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise ConfigurationError("base_url must not carry a query or fragment.")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import AuthenticationError, ConfigurationError
+from scenecart._errors import AuthenticationError, ConfigurationError, ConnectionFailed
 from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
 
@@ -101,8 +101,17 @@ class Tokens:
                 "client_id": client_id,
             }
             can_sign_in_again = credentials.password is not None or credentials.api_key is not None
-            if self._grant(fields, fatal=not can_sign_in_again):
-                return
+            try:
+                if self._grant(fields, fatal=not can_sign_in_again):
+                    return
+            except ConnectionFailed as error:
+                # a refresh token is spent by its first use: sent again, the service would take the session for stolen
+                if not error.was_sent:
+                    raise
+                if not can_sign_in_again:
+                    raise AuthenticationError(
+                        "The connection broke off while the session was renewed.", hint="Try again; if it is over, sign in again."
+                    ) from error
             self._refresh = None
         if credentials.password is not None:
             self._grant(
@@ -144,7 +153,7 @@ class Tokens:
             )
         if answer.access is None:
             raise AuthenticationError(
-                f"The service's sign-in answered {answer.instead}.",
+                "The service's sign-in answered without a token that can be used.",
                 hint="Is base_url the ordering service? Its sign-in answers JSON with an access_token.",
                 operation="sign-in",
                 status=status,
@@ -159,13 +168,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class _Granted:
-    """What a sign-in answered, with its secrets sealed; ``instead`` says what came where there is no token."""
+    """What a sign-in answered, with its secrets sealed."""
 
     access: Secret | None = None
     refresh: Secret | None = None
     seconds: float | None = None
     reason: str = ""
-    instead: str = "without a token"
 
 
 def _read(body: bytes) -> _Granted:
@@ -176,14 +184,12 @@ def _read(body: bytes) -> _Granted:
     if not isinstance(answer, dict):
         return _Granted()
     reason = _reason(answer)
-    token, refresh = answer.get("access_token"), answer.get("refresh_token")
-    if not isinstance(token, str) or not token.strip():
-        return _Granted(reason=reason)
+    refresh = answer.get("refresh_token")
     try:
-        access = Secret(token)
+        access = Secret(answer.get("access_token"))
         renewal = Secret(refresh, "refresh token") if isinstance(refresh, str) and refresh.strip() else None
     except ConfigurationError:
-        return _Granted(reason=reason, instead="with an unusable token")
+        return _Granted(reason=reason)
     return _Granted(access, renewal, _seconds(answer.get("expires_in")), reason)
 
 

@@ -80,7 +80,7 @@ class Problem:
     def text(self) -> str:
         """The shortest text that says what happened."""
         if self.fields:
-            return "; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5])
+            return clean_text("; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5]))
         return self.detail or self.title
 
 
@@ -256,7 +256,7 @@ def parse_estimate(document: Any, asked: list[str]) -> PriceList:
     groups = tuple(_parse_group(group) for group in document["groups"])
     refused = tuple(_parse_capture_error(entry) for entry in errors)
     total_credits, total_aud = whole_number(document.get("total_credits")), dollars(document.get("total_aud"))
-    if total_credits is None or total_credits < 0 or total_aud is None or total_aud < 0:
+    if total_credits is None or total_aud is None:
         raise _untrusted("its totals are no amounts of money")
     if sum(group.credits for group in groups) != total_credits:
         raise _untrusted("its groups do not add up to the total of credits")
@@ -360,7 +360,7 @@ def parse_order(document: Any) -> OrderRecord | None:
     if not ("id" in document or "orderId" in document) and isinstance(document.get("order"), Mapping):
         document = document["order"]
     name = document.get("id") or document.get("orderId") or document.get("order_id")
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or not _is_unicode(name):
         return None
     groups = document.get("groups")
     captures = document.get("captures")
@@ -385,6 +385,13 @@ def parse_order(document: Any) -> OrderRecord | None:
         groups=_groups_if_whole(groups),
         raw=document,
     )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _groups_if_whole(groups: Any) -> tuple[PriceGroup, ...]:

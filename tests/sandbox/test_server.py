@@ -275,6 +275,25 @@ def test_what_it_cannot_do_it_says(options: Any, says: str):
         Sandbox(**options).start()
 
 
+def test_a_port_in_use_is_said(box: Sandbox, small_items: str):
+    """A port that somebody else listens on is an error that names it, and the one who listens goes on."""
+    port = int(box.url.rsplit(":", 1)[1])
+    with pytest.raises(SandboxError, match=f"Port {port} cannot be used"):
+        Sandbox(items=small_items, port=port).start()
+    assert httpx.get(f"{box.url}/openapi.json").status_code == 200
+
+
+def test_a_length_that_is_promised_is_refused_at_once(box: Sandbox, wire: Callable[..., Wire]):
+    """A body that says it is 100 MB, or of no length at all, is refused without waiting for it."""
+    address = ("127.0.0.1", int(box.url.rsplit(":", 1)[1]))
+    head = f"POST /v1/op/orders.list HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {box.token()}\r\n".encode()
+    for length in (b"104857600", b"-1", b"1e3", b"99999999999999999999"):
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(head + b"Content-Length: " + length + b"\r\n\r\n{}")
+            assert connection.recv(200).split()[1] in {b"400", b"413"}
+    assert wire(box).op("orders.list").status_code == 200
+
+
 def test_a_foreign_database_is_not_touched(tmp_path: Path):
     """A file that is no database of the sandbox is refused and left as it is."""
     (tmp_path / "sandbox.sqlite").write_bytes(b"precious")

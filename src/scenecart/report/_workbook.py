@@ -86,8 +86,7 @@ def workbook(sheets: Sequence[Sheet], title: str, stamp: datetime) -> bytes:
     except ModuleNotFoundError as error:
         raise missing_extra("Workbooks need", error, "report") from error
     stream = io.BytesIO()
-    safe = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(stream, safe)
+    book = xlsxwriter.Workbook(stream, {"in_memory": True})
     book.set_properties({"title": title, "created": stamp.replace(tzinfo=None)})
     looks = {name: book.add_format(look) for name, look in _LOOKS.items()}
     for sheet in sheets:

@@ -129,12 +129,15 @@ def _query(request: Request) -> dict[str, list[str]]:
 async def _content(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
+    too_large = Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+    if int(request.headers.get("content-length", 0)) > _LARGEST_BODY:
+        raise too_large
     try:
         with anyio.move_on_after(_BODY_SECONDS) as waiting:
             async for part in request.stream():
                 size += len(part)
                 if size > _LARGEST_BODY:
-                    raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+                    raise too_large
                 parts.append(part)
     except ClientDisconnect:
         # nobody reads this: whoever asked is gone, and nothing was done

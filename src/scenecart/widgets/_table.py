@@ -126,8 +126,13 @@ class CaptureTable(Panel):
             kept = kept[self._searchable().iloc[kept].str.contains(words, regex=False).to_numpy(dtype=bool)]
         column, descending = self.sort
         if column and len(kept):
-            values = self.state.captures[column].iloc[kept]
-            found = values.reset_index(drop=True).sort_values(ascending=not descending, kind="stable", na_position="last")
+            values = self.state.captures[column].iloc[kept].reset_index(drop=True)
+            try:
+                found = values.sort_values(ascending=not descending, kind="stable", na_position="last")
+            except TypeError:
+                # a catalog may mix numbers and words in one property
+                ranks = values.map(_rank, na_action="ignore")
+                found = ranks.sort_values(ascending=not descending, kind="stable", na_position="last")
             kept = kept[found.index.to_numpy()]
         self._order = kept
         self._anchor = 0
@@ -198,6 +203,11 @@ class CaptureTable(Panel):
             return
         self._anchor = row
         self.state.select(self.state.labels([self._order[row]]), how)
+
+
+def _rank(value: Any) -> tuple[int, float, str]:
+    """Return what puts values of any kind in one order: numbers by their size, then everything else as it is written."""
+    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
 def _cells(column: pd.Series[Any], style: str) -> Iterable[str]:

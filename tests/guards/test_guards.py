@@ -1,0 +1,47 @@
+"""The table of guards cannot rot: every guard stands where it says, every test it names is there, and the page says the same."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _table import ROOT, Guard, as_markdown, read_rows
+
+ROWS = read_rows()
+GUARDS = [guard for row in ROWS for guard in row.guards]
+
+
+def test_every_row_has_a_guard():
+    """All 36 kinds of nasty input are in the table, each with a guard, a test and a promise."""
+    assert len(ROWS) == 36
+    for row in ROWS:
+        assert row.guards, row.number
+        assert row.input, row.number
+        assert row.promise, row.number
+    assert len({(guard.file, guard.text, guard.instead) for guard in GUARDS}) == len(GUARDS)
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.row}: {guard.keeps[:40]}")
+def test_a_guard_stands_where_the_table_says(guard: Guard):
+    """The text of a guard is in its file exactly once, and the file without it is Python all the same."""
+    assert guard.tests
+    weakened = guard.weakened()
+    if guard.file.endswith(".py"):
+        assert ast.dump(ast.parse(weakened))
+
+
+def test_every_test_that_is_named_exists():
+    """No test of the table was renamed or removed."""
+    for name in sorted({test for guard in GUARDS for test in guard.tests}):
+        path, function = name.split("::")
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
+
+
+def test_the_page_shows_the_table():
+    """docs/reliability.md holds the table as it is."""
+    assert as_markdown(ROWS) in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
