@@ -7,16 +7,19 @@ BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
 STORIES ?= 2000
+INPUTS ?= 1000000
+SEED ?= 1
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients crash fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients crash fuzz fuzz-million lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
 	@echo "make crash  kill the process that buys, thousands of times"
 	@echo "make fuzz   try thousands of new examples on every property test"
+	@echo "make fuzz-million  give every reader and endpoint a million inputs; TARGET=name, INPUTS=n and SEED=n"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
 	@echo "make docs   build the documentation, its notebooks run anew, into docs/_build"
@@ -34,6 +37,9 @@ crash: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)
+
+fuzz-million: $(VENV)/.test
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(TARGET) --inputs $(INPUTS) --seed $(SEED) $(ARGS)
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
 	SCENECART_CLIENTS=$(VENV)/clients $(BIN)/python -m pytest -m clients tests/clients $(ARGS)
@@ -54,7 +60,7 @@ lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "scenecart needs Python 3.11 or newer, and found none. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -243,6 +243,8 @@ def _decoders(
         feature = msgspec.defstruct(
             "LearnedFeature",
             [
+                # as a tag it could be left out
+                ("type", Literal["Feature"]),
                 ("properties", kind | None, None),
                 ("geometry", Geometry | None, None),
                 *((slot, msgspec.Raw, _NULL) for slot in others),
@@ -250,8 +252,7 @@ def _decoders(
             bases=(Feature,),
             rename=others,
             gc=False,
-            tag="Feature",
-            tag_field="type",
+            kw_only=True,
             forbid_unknown_fields=True,
             namespace={"foreign_names": foreign},
         )
@@ -428,7 +429,11 @@ def _read_odd_page(data: bytes, operation: str) -> Page:
             hint="Is base_url the ordering service?",
             operation=operation,
         )
-    features = [_feature_of(entry) for entry in document["features"] if isinstance(entry, Mapping)]
+    features = [
+        _feature_of(entry)
+        for entry in document["features"]
+        if isinstance(entry, Mapping) and _is_feature(entry.get("type"), entry.get("properties"), typed=False)
+    ]
     return Page([(features, len(document["features"]) - len(features))], document)
 
 

@@ -79,8 +79,10 @@ class Builder:
         why |= _why_not_ordered(ids)
         self._keep("id", _piece(ids))
         self._keep("collection", _piece([feature.collection for feature in features]))
+        taken: set[str] = set()
         for name, values in columns_of(features).items():
-            own = f"properties:{name}" if name in OWN_COLUMNS else name
+            own = _own_name(name, taken)
+            taken.add(own)
             if own in TIMES:
                 self._keep_times(own, values)
             else:
@@ -191,6 +193,14 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
         return dict(value)
     decoded = loads(value.encode()) if isinstance(value, str) else {}
     return decoded if isinstance(decoded, dict) else {}
+
+
+def _own_name(name: str, taken: set[str]) -> str:
+    """Return what the column of a property is called: unlike any other, and of letters that a text can hold."""
+    own = name.encode("utf-8", "backslashreplace").decode()
+    while own in OWN_COLUMNS or own in taken:
+        own = f"properties:{own}"
+    return own
 
 
 def _piece(values: list[Any]) -> Piece:

@@ -15,6 +15,8 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -129,11 +131,14 @@ async def _content(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
     with anyio.move_on_after(_BODY_SECONDS) as waiting:
-        async for part in request.stream():
-            size += len(part)
-            if size > _LARGEST_BODY:
-                raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
-            parts.append(part)
+        try:
+            async for part in request.stream():
+                size += len(part)
+                if size > _LARGEST_BODY:
+                    raise Problem(413, f"a body holds at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+                parts.append(part)
+        except ClientDisconnect:
+            raise Problem(400, "the client hung up before its body was whole") from None
     if waiting.cancelled_caught:
         raise Problem(408, f"the body did not arrive within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"})
     return b"".join(parts)
