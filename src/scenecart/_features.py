@@ -116,6 +116,9 @@ class Reader:
         ServiceError
             If the bytes are no feature collection: never taken for "no imagery".
         """
+        # the pieces of a large page are looked at one by one
+        if len(data) < _LARGE_PAGE and not _is_utf8(data):
+            return _read_odd_page(data, operation)
         if not self._names:
             self._learn(_probe(data))
         if self._page is not None and len(data) < _LARGE_PAGE:
@@ -132,9 +135,12 @@ class Reader:
         """Decode texts that hold a feature each (``alone``) or several, or return None when one of them holds something else."""
         if self._list is None:
             return None
+        joined = b"[" + b",".join(lines) + b"]"
+        if not _is_utf8(joined):
+            return None
         with collector_paused():
             try:
-                found: list[Feature] = self._list.decode(b"[" + b",".join(lines) + b"]")
+                found: list[Feature] = self._list.decode(joined)
             except _UNREADABLE:
                 return None
         # a line that holds two values would be two entries
@@ -287,6 +293,8 @@ def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature |
     NotJson
         If the bytes are no JSON.
     """
+    if not _is_utf8(data):
+        raise NotJson("it is not UTF-8")
     try:
         feature: _Loose = _loose.decode(data)
     except RecursionError:
@@ -335,6 +343,15 @@ def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
         return list(decoded)
     known = dict(zip(unique, decoded, strict=True))
     return [known[text] for text in texts]
+
+
+def _is_utf8(data: bytes | msgspec.Raw) -> bool:
+    """Tell whether bytes are a text; what stays raw would be found out later, or never."""
+    data = bytes(data)
+    try:
+        return data.isascii() or data.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _decode_odd(text: bytes) -> Any:

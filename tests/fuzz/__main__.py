@@ -68,7 +68,7 @@ def again(name: str, seed: int, number: int | None, file: Path | None) -> None:
     with target.around() as place:
         target.open(place)
         data = input_of(target, name, seed, number or 0) if file is None else file.read_bytes()
-        print(f"{len(data):,} bytes: {data[:2_000]!r}", flush=True)
+        print(f"{len(data):,} bytes: {data[:4_000]!r}", flush=True)
         with strict():
             print(target.check(data), flush=True)
 
