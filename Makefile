@@ -8,6 +8,7 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 
 STORIES ?= 2000
 SEED ?= $(shell date +%s)
+INPUTS ?= 1000000
 
 # which versions of everything else `make test-wheel` installs: pinned or lowest
 VERSIONS ?= pinned
@@ -17,7 +18,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash guards fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients wheel test-wheel crash guards fuzz fuzz-million lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -27,6 +28,7 @@ help:
 	@echo "make crash  kill the process that buys, thousands of times"
 	@echo "make guards  take each guard against nasty input away, and see a test fail"
 	@echo "make fuzz   try thousands of new examples on every property test"
+	@echo "make fuzz-million  give every reader and endpoint a million inputs; TARGET=name, INPUTS=n and SEED=n"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
 	@echo "make docs   build the documentation, its notebooks run anew, into docs/_build"
@@ -47,6 +49,9 @@ guards: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)
+
+fuzz-million: $(VENV)/.test
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(TARGET) --inputs $(INPUTS) --seed $(SEED) $(ARGS)
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
 	SCENECART_CLIENTS=$(VENV)/clients $(BIN)/python -m pytest -m clients tests/clients $(ARGS)
@@ -76,7 +81,7 @@ lab: $(VENV)/.lab
 	$(BIN)/scenecart lab notebooks $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "scenecart needs Python 3.11 or newer, and found none. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }

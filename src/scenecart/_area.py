@@ -19,7 +19,7 @@ import antimeridian
 import numpy as np
 import shapely
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 from shapely.geometry import box, mapping, shape
 from shapely.geometry.base import BaseGeometry
@@ -38,6 +38,7 @@ _WKT = re.compile(
 )
 _POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
+_LONGEST_SAID = 300
 _GRID_DEGREES = 1e-9
 _MOST_ROUNDINGS = 16
 _DEGREES = CRS.from_epsg(4326)
@@ -106,6 +107,8 @@ def as_area(value: Any, *, name: str = "aoi") -> Area:
     return area
 
 
+# what is no number, or larger than any, is found by a look at the coordinates
+@np.errstate(over="ignore", invalid="ignore")
 def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
     """Turn whatever ``as_area`` takes into a checked geometry of any type.
 
@@ -116,16 +119,21 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
     """
     if isinstance(value, Area):
         return value.geometry
-    geometry = _read(value, name)
+    try:
+        geometry = _read(value, name)
+    except RecursionError:
+        raise InvalidArea(f"{name} is nested too deeply.") from None
     if geometry is None or geometry.is_empty:
         raise InvalidArea(f"{name} is empty.")
     geometry = shapely.force_2d(geometry)
     _check_position(geometry, name)
+    if _have_empty_parts(np.array([geometry], dtype=object)):
+        raise InvalidArea(f"{name} has an empty part.", hint=_REPAIR_HINT)
     geometry = split_at_antimeridian(geometry)
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
-            hint="Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result.",
+            hint=_REPAIR_HINT,
         )
     return geometry
 
@@ -140,7 +148,7 @@ def _read(value: Any, name: str) -> BaseGeometry | None:
     if isinstance(value, Mapping):
         return _read_geojson(value, name)
     if hasattr(value, "geometry") and hasattr(value, "to_crs"):
-        return _read_frame(value)
+        return _read_frame(value, name)
     if hasattr(value, "__geo_interface__"):
         return _read_geojson(value.__geo_interface__, name)
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
@@ -157,11 +165,11 @@ def _read_text(text: str, name: str) -> BaseGeometry | None:
         try:
             geometry = shapely.from_wkt(match["wkt"])
         except ShapelyError as error:
-            raise InvalidArea(f"{name} looks like WKT but cannot be read: {error}.") from None
+            raise InvalidArea(f"{name} looks like WKT but cannot be read: {_short(error)}.") from None
         return _to_degrees(geometry, f"EPSG:{match['srid']}", name) if match["srid"] else geometry
     if text.lstrip().startswith("{"):
         try:
-            return _read_geojson(loads(text.encode()), name)
+            return _read_geojson(loads(text.encode("utf-8", "surrogatepass")), name)
         except NotJson as error:
             raise InvalidArea(f"{name} looks like GeoJSON but cannot be read: {error}.") from None
     return _read_file(Path(text), name)
@@ -170,15 +178,17 @@ def _read_text(text: str, name: str) -> BaseGeometry | None:
 def _read_file(path: Path, name: str) -> BaseGeometry | None:
     try:
         path = path.expanduser()
-        is_there = path.is_file()
-    except (OSError, ValueError, RuntimeError):
-        # no file system takes such a name
-        is_there = False
-    if not is_there:
-        raise InvalidArea(f"{name}: there is no file {str(path)[:200]!r}.")
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError):
+        # a name that no file can have, or under a home that is nobody's
+        is_file = False
+    if not is_file:
+        raise InvalidArea(f"{name}: there is no file {_short(path)!r}.")
     if path.suffix.lower() in {".geojson", ".json"}:
         try:
             document = loads(path.read_bytes())
+        except OSError as error:
+            raise InvalidArea(f"{name}: {path.name} cannot be read ({error.strerror}).") from error
         except NotJson as error:
             raise InvalidArea(f"{name}: {path.name} is no JSON ({error}).") from None
         if not isinstance(document, Mapping):
@@ -192,17 +202,28 @@ def _read_file(path: Path, name: str) -> BaseGeometry | None:
         raise InvalidArea(f"{name}: {path.name} cannot be read as a vector file ({type(error).__name__}).") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InvalidArea(f"{name}: {path.name} holds a table without geometry.")
-    return _read_frame(frame)
+    return _read_frame(frame, name)
 
 
-def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> BaseGeometry | None:
+def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeometry | None:
     series = frame.geometry
     if len(series) == 0:
         return None
     if series.crs is not None and series.crs != _DEGREES:
-        series = series.to_crs(_DEGREES)
-    geometry = series.union_all()
-    return geometry if isinstance(geometry, BaseGeometry) else None
+        try:
+            series = series.to_crs(_DEGREES)
+        except ProjError:
+            raise InvalidArea(f"{name} has a coordinate system that no map has: {_short(series.crs)}.") from None
+    return _united(series.dropna().to_list(), name)
+
+
+def _united(parts: list[BaseGeometry], name: str) -> BaseGeometry:
+    try:
+        return shapely.union_all(parts)
+    except ShapelyError as error:
+        raise InvalidArea(
+            f"{name} holds a shape that cannot be united with the others: {_short(error)}.", hint=_REPAIR_HINT
+        ) from None
 
 
 def _read_geojson(document: Mapping[str, Any], name: str) -> BaseGeometry | None:
@@ -217,7 +238,7 @@ def _read_geojson(document: Mapping[str, Any], name: str) -> BaseGeometry | None
             for feature in (features if isinstance(features, list) else [])
             if isinstance(feature, Mapping)
         ]
-        geometry = shapely.union_all([part for part in parts if part is not None]) if parts else None
+        geometry = _united([part for part in parts if part is not None], name) if parts else None
     elif kind == "Feature":
         inner = document.get("geometry")
         geometry = _read_geojson(inner, name) if isinstance(inner, Mapping) else None
@@ -225,23 +246,20 @@ def _read_geojson(document: Mapping[str, Any], name: str) -> BaseGeometry | None
         try:
             geometry = shape(dict(document))
         except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
-            raise InvalidArea(f"{name} is no GeoJSON geometry: {error}.") from None
+            raise InvalidArea(f"{name} is no GeoJSON geometry: {_short(error)}.") from None
     crs = document.get("crs")
-    about = crs.get("properties") if isinstance(crs, Mapping) else None
-    stated = about.get("name") if isinstance(about, Mapping) else None
+    properties = crs.get("properties") if isinstance(crs, Mapping) else None
+    stated = properties.get("name") if isinstance(properties, Mapping) else None
     return _to_degrees(geometry, stated, name) if isinstance(stated, str) and geometry is not None else geometry
 
 
 def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGeometry:
-    numbers = list(value)
+    numbers = [_as_float(number) for number in value]
     if len(numbers) == 6:  # noqa: PLR2004  # a bbox with heights
         numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
-    usable = len(numbers) == 4 and all(  # noqa: PLR2004  # west, south, east, north
-        isinstance(number, int | float | np.number) and not isinstance(number, bool) and math.isfinite(number) for number in numbers
-    )
-    if not usable:
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):  # noqa: PLR2004  # west, south, east, north
         raise InvalidArea(f"{name} is no bbox.", hint="A bbox is (west, south, east, north) in degrees.")
-    west, south, east, north = map(float, numbers)
+    west, south, east, north = numbers
     if max(abs(south), abs(north)) > 90 and max(abs(west), abs(east)) <= 90:  # noqa: PLR2004  # the poles
         raise InvalidArea(f"{name} has a latitude beyond 90 degrees.", hint=_SWAP_HINT)
     if south > north:
@@ -252,16 +270,29 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGe
                 f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
                 hint=_BBOX_HINT,
             )
-        return shapely.union_all([box(west, south, 180.0, north), box(-180.0, south, east, north)])
+        return shapely.MultiPolygon([box(west, south, 180.0, north), box(-180.0, south, east, north)])
     return box(west, south, east, north)
 
 
+def _as_float(value: Any) -> float:
+    """Return a number as a float; what is none, or is larger than any, is not finite."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+_REPAIR_HINT = "Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result."
 _SWAP_HINT = "Longitude comes first: (west, south, east, north), or x before y. Are they swapped?"
 _BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
 
 
 def _check_position(geometry: BaseGeometry, name: str) -> None:
     coordinates = shapely.get_coordinates(geometry)
+    if not len(coordinates):
+        raise InvalidArea(f"{name} is empty.")
     if not np.isfinite(coordinates).all():
         raise InvalidArea(f"{name} has a coordinate that is no number.")
     lon, lat = np.abs(coordinates).max(axis=0)
@@ -278,12 +309,21 @@ def _check_position(geometry: BaseGeometry, name: str) -> None:
 def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
     try:
         source = CRS.from_user_input(crs)
-    except CRSError:
+    except ProjError:
         raise InvalidArea(f"{name} states a coordinate system that is not known: {crs[:80]!r}.") from None
     if source == _DEGREES or crs.upper().endswith(("CRS84", "EPSG::4326")):
         return geometry
-    project = Transformer.from_crs(source, _DEGREES, always_xy=True).transform
+    try:
+        project = Transformer.from_crs(source, _DEGREES, always_xy=True).transform
+    except ProjError:
+        raise InvalidArea(f"{name} states a coordinate system that no map has: {crs[:80]!r}.") from None
     return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+
+
+def _short(what: object) -> str:
+    """Return what something says, of a length that a message can bear."""
+    text = str(what)
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"
 
 
 def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
@@ -294,19 +334,26 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     if geometry.geom_type not in _POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
-    west, east = coordinates[:, 0].min(), coordinates[:, 0].max()
-    if west >= 180 or east <= -180:  # noqa: PLR2004  # the antimeridian
-        turn = 360.0 if west < 0 else -360.0
+    west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
+    if not math.isfinite(east - west):
+        raise InvalidArea("A shape has a coordinate that is no number.")
+    if (west >= 180 and east > 180) or (east <= -180 and west < -180):  # noqa: PLR2004  # the antimeridian
+        turn = -360.0 * math.floor((west + 180) / 360)
         return split_at_antimeridian(shapely.transform(geometry, lambda xy: xy + np.array([turn, 0.0])))
-    if west >= -180 and east <= 180 and not _has_long_step(geometry):  # noqa: PLR2004  # the antimeridian
-        return geometry
+    beyond = max(-180 - west, east - 180)
+    if beyond <= _GRID_DEGREES and not _has_long_step(geometry):
+        # a rounding beyond the antimeridian is none
+        return geometry if beyond <= 0 else shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
+    if east - west > 360:  # noqa: PLR2004  # once around
+        raise InvalidArea("A shape spans more than the whole world.", hint=_BBOX_HINT)
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
             fixed = fix(geometry, great_circle=False)
-    except (ValueError, ShapelyError) as error:
-        raise InvalidArea(f"A shape cannot be split at the antimeridian: {error}.") from error
+    except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError) as error:
+        # what antimeridian cannot split, it says in many ways
+        raise InvalidArea(f"A shape cannot be split at the antimeridian: {_short(error) or 'its rings cross it'}.") from error
     # A shape that only touches the antimeridian leaves a part without area on its other side.
     parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
@@ -314,6 +361,9 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
 
 def why_unusable(footprint: BaseGeometry) -> str | None:
     """Tell why a polygon is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    west, south, east, north = footprint.bounds
+    if not footprint.is_empty and not (-_MAX_LON <= west <= east <= _MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
+        return "its footprint lies outside the world"
     try:
         split = split_at_antimeridian(footprint)
     except InvalidArea:
@@ -381,9 +431,28 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
 
 def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the area of each geometry, as ``geodesic_km2`` measures it."""
+    if _have_empty_parts(geometries):
+        geometries = np.array([_without_empty_parts(geometry) for geometry in geometries], dtype=object)
     fine = shapely.segmentize(geometries, _EDGE_DEGREES)
     flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
     return np.asarray(shapely.area(flat), dtype=float) / 1e6
+
+
+def _have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
+    """Tell whether a part or a ring of a shape holds no point; GEOS ends the process when such a one is segmentized."""
+    parts = shapely.get_parts(geometries)
+    kinds = shapely.get_type_id(parts)
+    rings = shapely.get_rings(parts[kinds == shapely.GeometryType.POLYGON])
+    if shapely.is_empty(parts).any() or shapely.is_empty(rings).any():
+        return True
+    nested = parts[kinds > shapely.GeometryType.POLYGON]
+    return len(nested) > 0 and _have_empty_parts(nested)
+
+
+def _without_empty_parts(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the same polygons without those of their parts and rings that hold no point."""
+    kept = [part for part in shapely.get_parts(polygonal(geometry)) if not part.is_empty]
+    return shapely.MultiPolygon([(part.exterior, [ring for ring in part.interiors if not ring.is_empty]) for part in kept])
 
 
 def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, float]:

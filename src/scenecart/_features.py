@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -116,6 +116,9 @@ class Reader:
         ServiceError
             If the bytes are no feature collection: never taken for "no imagery".
         """
+        # the pieces of a large page are looked at one by one
+        if len(data) < _LARGE_PAGE and not _is_utf8(data):
+            return _read_odd_page(data, operation)
         if not self._names:
             self._learn(_probe(data))
         if self._page is not None and len(data) < _LARGE_PAGE:
@@ -137,9 +140,12 @@ class Reader:
         """Decode texts that hold a feature each (``alone``) or several, or return None when one of them holds something else."""
         if self._list is None:
             return None
+        joined = b"[" + b",".join(lines) + b"]"
+        if not _is_utf8(joined):
+            return None
         with collector_paused():
             try:
-                found: list[Feature] = self._list.decode(b"[" + b",".join(lines) + b"]")
+                found: list[Feature] = self._list.decode(joined)
             except _UNREADABLE:
                 return None
         # a line that holds two values would be two entries
@@ -250,6 +256,8 @@ def _decoders(
         feature = msgspec.defstruct(
             "LearnedFeature",
             [
+                # as a tag it could be left out
+                ("type", Literal["Feature"]),
                 ("properties", kind | None, None),
                 ("geometry", Geometry | None, None),
                 *((slot, msgspec.Raw, _NULL) for slot in others),
@@ -257,8 +265,7 @@ def _decoders(
             bases=(Feature,),
             rename=others,
             gc=False,
-            tag="Feature",
-            tag_field="type",
+            kw_only=True,
             forbid_unknown_fields=True,
             namespace={"foreign_names": foreign},
         )
@@ -293,6 +300,8 @@ def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature |
     NotJson
         If the bytes are no JSON.
     """
+    if not _is_utf8(data):
+        raise NotJson("it is not UTF-8")
     try:
         feature: _Loose = _loose.decode(data)
     except RecursionError:
@@ -340,6 +349,15 @@ def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
         return list(decoded)
     known = dict(zip(unique, decoded, strict=True))
     return [known[text] for text in texts]
+
+
+def _is_utf8(data: bytes | msgspec.Raw) -> bool:
+    """Tell whether bytes are a text; what stays raw would be found out later, or never."""
+    data = bytes(data)
+    try:
+        return data.isascii() or data.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _decode_odd(text: bytes) -> Any:

@@ -30,6 +30,8 @@ _WORLD = np.array([540.0, 90.0, 540.0, 90.0])
 _numbers = msgspec.json.Decoder(list[float])
 
 
+# coordinates that are no number, or are larger than any, are outside the world, and worth no warning beside that
+@np.errstate(over="ignore", invalid="ignore")
 def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], dict[int, str]]:
     """Parse all geometries at once.
 
@@ -49,8 +51,7 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
             shapes = shapely.from_geojson(texts, on_invalid="ignore")
         shapes[shapely.is_empty(shapes)] = None
         geometry[rest], bounds[rest] = shapes, shapely.bounds(shapes)
-    with np.errstate(invalid="ignore"):
-        outside = (np.abs(bounds) > _WORLD).any(axis=1)
+    outside = (np.abs(bounds) > _WORLD).any(axis=1)
     around = _around_antimeridian(bounds)
     rows = np.flatnonzero(doubtful | outside | around)
     return geometry, bounds, {} if not len(rows) else _why_unusable(features, geometry, rows, outside, around)

@@ -337,7 +337,7 @@ class Session:
         try:
             return self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            failed: ScenecartError = _connection_error(error, name, request)
+            failed = _connection_error(error, name, request)
         except (httpx.InvalidURL, ValueError):
             # a redirect is looked at although it is not followed
             failed = ServiceError(f"{name} answered a redirect to what is no address.", operation=name)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.geopera.com"
 API_KEY_PREFIX = "gpra_"
 _MAX_SECRET = 16_384
+_LONGEST_LIST = 300
 
 
 class Secret:
@@ -207,7 +208,7 @@ class ProfileStore:
         entry = profiles.get(profile)
         if entry is None:
             if required:
-                known = ", ".join(sorted(profiles)) or "none"
+                known = ", ".join(sorted(profiles))[:_LONGEST_LIST] or "none"
                 raise ConfigurationError(
                     f"There is no profile {profile!r} (saved profiles: {known}).",
                     hint='Sign in with `geopera login`, or try scenecart.connect("sandbox").',
@@ -223,13 +224,12 @@ class ProfileStore:
             return Credentials(base_url, source, api_key=Secret(auth.get("api_key"), "API key"))
         if auth.get("type") == "oauth":
             refresh = auth.get("refresh_token")
-            expires = auth.get("expires_at")
             return Credentials(
                 base_url,
                 source,
                 token=Secret(auth.get("access_token")),
                 refresh_token=Secret(refresh, "refresh token") if refresh else None,
-                expires_at=float(expires) if isinstance(expires, int | float) else None,
+                expires_at=_moment(auth.get("expires_at")),
                 store=ProfileStore(self.path, profile),
             )
         raise ConfigurationError(f"Profile {profile!r} is signed in in a way this version does not know.")
@@ -262,7 +262,7 @@ class ProfileStore:
             profiles = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"The credentials file {self.path} cannot be read: {type(error).__name__}.",
                 hint="Sign in again with `geopera login`, or pass credentials to scenecart.connect.",
@@ -294,6 +294,13 @@ def _from_values(
             raise ConfigurationError(f"A user name and a password go together; the {source} give only one of them.")
         return Credentials("", source, username=username, password=Secret(password, "password"))
     return None
+
+
+def _moment(value: object) -> float | None:
+    """Read seconds since 1970; what is no time is not known, and the token is used until it is refused."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:  # noqa: PLR2004  # thirty millennia
+        return None
+    return float(value)
 
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:

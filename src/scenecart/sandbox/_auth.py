@@ -186,6 +186,7 @@ class Doorkeeper:
             token = secrets.token_urlsafe(32)
             expires = self._clock() + _REFRESH_SECONDS
             with self._storage.write() as database:
+                database.execute("DELETE FROM refresh_token WHERE expires <= ?", (self._clock(),))
                 database.execute("INSERT INTO refresh_token VALUES (?, ?, ?)", (digest(token), row["name"], expires))
             answer |= {"refresh_token": token, "refresh_expires_in": _REFRESH_SECONDS}
         return answer

@@ -9,6 +9,7 @@ from typing import Any
 from scenecart.sandbox._problem import SandboxError
 
 KINDS = ("drop-before", "drop-after", "stall", "429", "500", "502", "503", "cut", "garbage", "empty", "expire-token")
+_MOST_WAITING = 10_000
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Faults:
         if kind not in KINDS:
             raise SandboxError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
         with self._lock:
+            if len(self._waiting) >= _MOST_WAITING:
+                raise SandboxError(f"{_MOST_WAITING:,} faults wait already; clear them first.")
             self._waiting.append(Fault(kind, times, operation, options))
 
     def clear(self) -> None:
@@ -58,8 +61,10 @@ class Faults:
         """Return what is to go wrong with this request."""
         with self._lock:
             for fault in self._waiting:
-                if fault.times > 0 and fault.operation in {None, operation}:
+                if fault.operation in {None, operation}:
                     fault.times -= 1
+                    if fault.times <= 0:
+                        self._waiting.remove(fault)
                     return fault
         return None
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SEED = 20_240_101
 _START_SECONDS = 30.0
 _MOST_CAPTURES = 5_000_000
+_LAST_SECOND = 221_845_000_000.0
 
 
 class Sandbox:
@@ -188,7 +189,15 @@ class Sandbox:
         _control.approve(self._running(), user_code, name)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Let time pass at once.
+
+        Raises
+        ------
+        SandboxError
+            If that leads beyond the years that a calendar has.
+        """
+        if self._now() + seconds > _LAST_SECOND:
+            raise SandboxError("Time does not pass beyond the year 9000 here.")
         self._ahead += seconds
 
     def ready(self) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def read_shape(document: Any) -> BaseGeometry:
         found = shapely.force_2d(shape(document))
     except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError):
         raise Unusable("the geometry is no GeoJSON geometry") from None
-    if found.is_empty:
-        raise Unusable("the geometry is empty")
+    if _has_empty_part(found):
+        raise Unusable("the geometry is empty, or a part of it is")
     xy = np.abs(shapely.get_coordinates(found))
     if not np.isfinite(xy).all() or xy[:, 1].max() > 90 or xy[:, 0].max() > 540:  # noqa: PLR2004  # the world, once around
         raise Unusable("the geometry lies outside the world")
@@ -47,6 +47,16 @@ def read_shape(document: Any) -> BaseGeometry:
     if not found.is_valid:
         raise Unusable(f"the geometry is not valid: {shapely.is_valid_reason(found)}")
     return found
+
+
+def _has_empty_part(found: BaseGeometry) -> bool:
+    """Tell whether a shape, a part or a ring of it holds no point; GEOS ends the process when such a one is segmentized."""
+    parts = shapely.get_parts(found)
+    if found.is_empty or shapely.is_empty(parts).any():
+        return True
+    rings = shapely.get_rings(parts)
+    nested = [part for part in parts if hasattr(part, "geoms")]
+    return bool(shapely.is_empty(rings).any()) or any(map(_has_empty_part, nested))
 
 
 def split(found: BaseGeometry) -> BaseGeometry:
@@ -65,7 +75,8 @@ def split(found: BaseGeometry) -> BaseGeometry:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
             parts = [part for part in shapely.get_parts(fix(found, great_circle=False)) if part.area > 0]
-    except (ValueError, ShapelyError):
+    except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError):
+        # what antimeridian cannot split, it says in many ways
         raise Unusable("the geometry cannot be split at the antimeridian") from None
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 

@@ -138,7 +138,7 @@ class StacApi:
     def _read(self, body: Any, *, from_query: bool) -> StacSearch:
         """Read a search; what is wrong with it is 400 here, as OGC API has it, and a page beyond the largest is the largest."""
         try:
-            asked = read(StacSearch, {**body, **_at_most(body.get("limit"))}, from_query=from_query)
+            asked = read(StacSearch, {**body, **_at_most(body.get("limit"), from_query=from_query)}, from_query=from_query)
             strict(asked)
         except Invalid as invalid:
             raise Problem(400, invalid.sentence) from None
@@ -297,9 +297,9 @@ def strict(asked: StacSearch) -> None:
         raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
 
 
-def _at_most(limit: Any) -> dict[str, Any]:
-    if isinstance(limit, list) and limit[-1].isdecimal():
-        return {"limit": [str(min(int(limit[-1][:9]), LARGEST_STAC_PAGE))]}
+def _at_most(limit: Any, *, from_query: bool) -> dict[str, Any]:
+    if from_query:
+        return {"limit": [str(min(int(limit[-1][:9]), LARGEST_STAC_PAGE))]} if limit and limit[-1].isdecimal() else {}
     return {"limit": LARGEST_STAC_PAGE} if isinstance(limit, int) and limit > LARGEST_STAC_PAGE else {}
 
 

@@ -1,0 +1,158 @@
+"""The reader of areas: whatever is given, one checked geometry on this world, or a refusal that says why."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import geopandas as gpd
+import shapely
+
+from fuzz import _mutate
+from fuzz._engine import Place
+from scenecart import Area, InvalidArea
+from scenecart._area import as_area, as_geometry
+from scenecart._json import NotJson, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+_TEXTS = (
+    "POLYGON((0 0,1 0,1 1,0 1,0 0))",
+    "SRID=3857;POLYGON((0 0,1000 0,1000 1000,0 1000,0 0))",
+    "SRID=2193;POLYGON((1000000 5000000,1001000 5000000,1001000 5001000,1000000 5000000))",
+    "MULTIPOLYGON(((179 0,181 0,181 1,179 1,179 0)),((5 5,6 5,6 6,5 5)))",
+    "POLYGON Z((0 0 1,1 0 1,1 1 1,0 0 1))",
+    "GEOMETRYCOLLECTION(POINT(1 1),POLYGON((0 0,1 0,1 1,0 0)))",
+    "POLYGON EMPTY",
+    "LINESTRING(0 0,1 1)",
+    "~/harbour.geojson",
+    "harbour.kml",
+)
+_CRS = ("EPSG:3857", "urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4326", "EPSG:32756", "EPSG:5773", "EPSG:4978", "x")
+_BOXES: tuple[list[Any], ...] = (
+    [151.18, -33.99, 151.24, -33.94],
+    [179, -1, -179, 1],
+    [0, 0, 0, 1, 1, 9],
+    [-180, -90, 180, 90],
+    [10, 20, 5, 30],
+)
+_KML = """<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY x SYSTEM "file:///etc/hostname">]><kml xmlns="http://www.opengis.net/kml/2.2">
+<Placemark><name>&x;</name><Polygon><outerBoundaryIs><LinearRing><coordinates>0,0 1,0 1,1 0,0</coordinates></LinearRing>
+</outerBoundaryIs></Polygon></Placemark></kml>"""
+_SUFFIXES = (".kml", ".csv", ".gml", ".fgb", ".parquet", ".wkt", "")
+_OTHERS = 16
+
+
+class Areas:
+    """An input is a word for the form it is given in, a line's end, and the content."""
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[Place]:
+        """Give a folder for the files."""
+        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=_quick_folder()) as folder:
+            yield Place(folder)
+
+    def open(self, place: Place) -> None:
+        """Make one file of each vector format, to be changed."""
+        # names that are no file of this machine, whatever they are changed into
+        self._folder = Path(tempfile.mkdtemp(dir=place.given))
+        os.chdir(self._folder)
+        os.environ["HOME"] = str(self._folder)
+        frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+        frame.to_parquet(self._folder / "seed.parquet")
+        frame.to_file(self._folder / "seed.fgb", driver="FlatGeobuf")
+        self._files = {suffix: (self._folder / f"seed{suffix}").read_bytes() for suffix in (".parquet", ".fgb")}
+
+    def make(self, pick: Random) -> bytes:
+        """Make an area of one form."""
+        kind = pick.choices(("text", "json", "geojson", "wkb", "frame", "file"), (20, 45, 20, 12, 1, 2))[0]
+        if kind == "text":
+            text = pick.choice(_TEXTS).encode()
+            if pick.randrange(6) == 0:
+                text = _mutate.encode(pick, _mutate.document(pick, _geojson(pick)))
+            return b"text\n" + (_mutate.data(pick, text, _TEXTS[0].encode()) if pick.randrange(6) else text)
+        if kind in {"json", "geojson"}:
+            given = list(pick.choice(_BOXES)) if pick.randrange(4) == 0 and kind == "json" else _geojson(pick)
+            text = _mutate.encode(pick, _mutate.document(pick, given) if pick.randrange(8) else given)
+            return kind.encode() + b"\n" + (_mutate.data(pick, text, text) if pick.randrange(4) == 0 else text)
+        if kind == "wkb":
+            shape = shapely.from_wkt(pick.choice(_TEXTS[4:7]))
+            return b"wkb\n" + _mutate.data(pick, shapely.to_wkb(shape))
+        if kind == "frame":
+            return f"frame\n{pick.choice(_CRS)}\n{pick.choice(_TEXTS[3:8])}".encode()
+        suffix = pick.choice(_SUFFIXES)
+        seed = self._files.get(suffix, _KML.encode() if suffix in {".kml", ".gml"} else f"WKT\n{_TEXTS[0]}".encode())
+        return f"file{suffix}\n".encode() + _mutate.data(pick, seed, seed)
+
+    def check(self, data: bytes) -> str:
+        """Read it, and look at what comes."""
+        head, _, content = data.partition(b"\n")
+        kind = head.decode()
+        try:
+            given = self._given(kind, content)
+        except (NotJson, shapely.errors.ShapelyError, ValueError, NotImplementedError):
+            return f"{kind[:4]}: no input"
+        try:
+            area = as_area(given)
+        except InvalidArea as error:
+            assert len(str(error)) < 2_000, "a refusal without end"
+            if crc32(data) % _OTHERS == 0:
+                with contextlib.suppress(InvalidArea):
+                    assert as_geometry(given).is_valid
+            return f"{kind[:4]}: refused"
+        _is_sound(area)
+        return f"{kind[:4]}: read"
+
+    def _given(self, kind: str, content: bytes) -> Any:
+        if kind == "text":
+            return content.decode("utf-8", "surrogateescape")
+        if kind == "json":
+            return loads(content)
+        if kind == "wkb":
+            return shapely.from_wkb(content)
+        if kind == "frame":
+            crs, _, text = content.decode().partition("\n")
+            with contextlib.suppress(Exception):
+                return gpd.GeoSeries([shapely.from_wkt(text)], crs=crs)
+            return gpd.GeoSeries([shapely.from_wkt(text)])
+        path = self._folder / f"x{'.geojson' if kind == 'geojson' else kind.removeprefix('file')}"
+        path.write_bytes(content)
+        return path
+
+
+def _is_sound(area: Area) -> None:
+    """Hold an area against what is promised of every one, and against itself, written and read again."""
+    west, south, east, north = area.bounds
+    assert -180 <= min(west, east) <= max(west, east) <= 180
+    assert -90 <= south <= north <= 90
+    assert area.geometry.is_valid
+    assert not area.geometry.has_z
+    assert 0 < area.km2 < 5.2e8
+    again = as_area(json.loads(json.dumps(area.to_geojson())))
+    assert math.isclose(again.km2, area.km2, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def _geojson(pick: Random) -> Any:
+    """Return GeoJSON of any kind, some of it with a coordinate system."""
+    shape: Any = json.loads(json.dumps(pick.choice(_mutate.SHAPES)))
+    kind = pick.randrange(4)
+    if kind == 0:
+        shape = {"type": "Feature", "properties": {"name": "é"}, "geometry": shape}
+    if kind == 1:
+        shape = {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": shape}]}
+    if pick.randrange(6) == 0:
+        shape["crs"] = {"type": "name", "properties": {"name": pick.choice(_CRS)}}
+    return shape
+
+
+def _quick_folder() -> str | None:
+    """Return a folder in memory where there is one."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
