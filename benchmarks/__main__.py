@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("cover", "frames", "loopback", "reports", "sandbox", "widgets")
+NAMES = ("cover", "frames", "loopback", "money", "reports", "sandbox", "widgets")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
