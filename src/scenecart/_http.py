@@ -158,7 +158,7 @@ class Session:
         """
         response = self._with_retries(operation, None, lambda: self._open(operation, body))
         try:
-            yield self._chunks(response, operation.id)
+            yield self._lines(response, operation.id)
         finally:
             response.close()
 
@@ -363,6 +363,15 @@ class Session:
         except httpx.HTTPError as error:
             raise _connection_error(error, name, self.base_url) from None
 
+    def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
+        """Give a stream's bytes; none at all mean that nothing was found only where the answer is a stream."""
+        is_empty = True
+        for chunk in self._chunks(response, name):
+            is_empty = False
+            yield chunk
+        if is_empty and "json" not in response.headers.get("content-type", ""):
+            raise _unreadable("an empty body", name, response.status_code)
+
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def once() -> tuple[int, bytes]:
             request = self._http.build_request("POST", self.base_url + path, data=_revealed(fields))
@@ -399,20 +408,24 @@ class Session:
 
 def _decoded(raw: tuple[Mapping[str, str], bytes], name: str, key: str | None) -> Any:
     """Return an answer's JSON."""
-    headers, body = raw
     try:
-        return loads(body)
+        return loads(raw[1])
     except NotJson as error:
-        kind = headers.get("content-type", "no content type")
-        what = "an empty body" if not body.strip() else f"{kind.split(';')[0]} that is no JSON ({error})"
-        raise ServiceError(
-            f"{name} answered {what}.",
-            hint="Is base_url the ordering service, and is there a proxy between?",
-            operation=name,
-            status=int(headers[":status"]),
-            idempotency_key=key,
-            money_may_have_moved=key is not None,
-        ) from None
+        kind = raw[0].get("content-type", "no content type").split(";")[0]
+        what = f"{kind} that is no JSON ({error})" if raw[1].strip() else "an empty body"
+        unreadable = _unreadable(what, name, int(raw[0][":status"]), key)
+    raise unreadable
+
+
+def _unreadable(what: str, name: str, status: int, key: str | None = None) -> ServiceError:
+    return ServiceError(
+        f"{name} answered {what}.",
+        hint="Is base_url the ordering service, and is there a proxy between?",
+        operation=name,
+        status=status,
+        idempotency_key=key,
+        money_may_have_moved=key is not None,
+    )
 
 
 def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
