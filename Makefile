@@ -8,15 +8,19 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 
 STORIES ?= 2000
 SEED ?= $(shell date +%s)
+HOURS ?= 2
+SPEED ?= 12
+FAULTS ?= 0.05
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients crash fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients crash soak fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
 	@echo "make crash  kill the process that buys, thousands of times"
+	@echo "make soak   an office of analysts for two hours under random faults, on a clock twelve times as fast"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
@@ -32,6 +36,9 @@ test: $(VENV)/.test
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
+
+soak: $(VENV)/.test
+	SCENECART_SOAK_HOURS=$(HOURS) SCENECART_SOAK_SPEED=$(SPEED) SCENECART_SOAK_FAULTS=$(FAULTS) SCENECART_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/test_soak.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)
