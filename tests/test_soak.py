@@ -80,10 +80,16 @@ class Process:
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(subprocess.TimeoutExpired, BrokenPipeError):
-            self._process.communicate(timeout=30)
-        self._process.kill()
-        self._process.wait()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
 
 
 @contextlib.contextmanager
@@ -173,12 +179,13 @@ def work(folder: Path, clock: _soak.Clock) -> tuple[list[dict[str, Any]], list[P
             {**common, "share": FAULTS, "seed": SEED + number, "folder": str(folder), "analysts": names}
             for number, names in enumerate(KERNELS)
         ]
+        # ends after the kernels, whose last words its threads wait for
+        pool = stack.enter_context(ThreadPoolExecutor(len(KERNELS)))
         kernels = [stack.enter_context(running(f"kernel {number}", one)) for number, one in enumerate(asked, 1)]
         assert {kernel.told() for kernel in kernels} == {"ready"}
         began = clock.now()
         for kernel in kernels:
             kernel.tell(began + 3_600 * HOURS)
-        pool = stack.enter_context(ThreadPoolExecutor(len(kernels)))
         answers = [pool.submit(kernel.told) for kernel in kernels]
         deadline = time.monotonic() + 3_600 * HOURS / SPEED + PATIENCE
         while not all(answer.done() for answer in answers):
