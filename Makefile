@@ -9,6 +9,9 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 STORIES ?= 2000
 SEED ?= $(shell date +%s)
 INPUTS ?= 1000000
+HOURS ?= 2
+SPEED ?= 12
+FAULTS ?= 0.05
 
 # which versions of everything else `make test-wheel` installs: pinned or lowest
 VERSIONS ?= pinned
@@ -18,7 +21,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash guards fuzz fuzz-million lint bench docs lab clean
+.PHONY: help demo test test-clients wheel test-wheel crash soak guards fuzz fuzz-million lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -26,6 +29,7 @@ help:
 	@echo "make wheel  build the source distribution, and the wheel from it, into dist"
 	@echo "make test-wheel  run all tests against the installed wheel, with the pinned versions or with VERSIONS=lowest"
 	@echo "make crash  kill the process that buys, thousands of times"
+	@echo "make soak   an office of analysts for two hours under random faults, on a clock twelve times as fast"
 	@echo "make guards  take each guard against nasty input away, and see a test fail"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make fuzz-million  give every reader and endpoint a million inputs; TARGET=name, INPUTS=n and SEED=n"
@@ -46,6 +50,9 @@ crash: $(VENV)/.test
 
 guards: $(VENV)/.test
 	$(BIN)/python tests/guards/run.py $(ARGS)
+
+soak: $(VENV)/.test
+	SCENECART_SOAK_HOURS=$(HOURS) SCENECART_SOAK_SPEED=$(SPEED) SCENECART_SOAK_FAULTS=$(FAULTS) SCENECART_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/test_soak.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

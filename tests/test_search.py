@@ -219,7 +219,6 @@ ODD_STREAMS = {
     "blank lines": (b"\n%a\n\n\n%b\n\n", ["a", "b"]),
     "no final newline": (b"%a\n%b", ["a", "b"]),
     "a collection as a line": (b'{"type":"FeatureCollection","features":[%a,%b]}\n', ["a", "b"]),
-    "nothing": (b"", []),
 }
 
 
@@ -290,6 +289,18 @@ def test_no_feature_collection_is_never_no_imagery(service: ScriptedService, cli
     service.put(SEARCH, NO_COLLECTIONS[case])
     with pytest.raises(scenecart.ServiceError):
         find(client)
+
+
+@pytest.mark.parametrize("kind", [{}, {"Content-Type": "text/html"}], ids=["no type", "HTML"])
+def test_an_empty_answer_is_no_stream_without_captures(service: ScriptedService, client: scenecart.Client, kind: dict[str, str]):
+    """Where a proxy answers nothing at all, a search by stream is an error; an empty stream that says it is one has no captures."""
+    service.put(STREAM, Answer(b"", 200, kind))
+    with pytest.raises(scenecart.ServiceError, match="an empty body"):
+        find(client, limit=None)
+    with pytest.raises(scenecart.ServiceError, match="an empty body"):
+        list(client.search_stream("h", collections=["c"]))
+    service.put(STREAM, Answer(b"", 200, {"Content-Type": "application/x-ndjson"}))
+    assert len(find(client, limit=None)) == 0
 
 
 def test_an_empty_result_has_its_columns(service: ScriptedService, client: scenecart.Client):

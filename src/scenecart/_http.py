@@ -172,7 +172,7 @@ class Session:
         """
         response = self._with_retries(operation, None, lambda: self._open(operation, body))
         try:
-            yield self._chunks(response, operation.id)
+            yield self._lines(response, operation.id)
         finally:
             response.close()
 
@@ -388,6 +388,15 @@ class Session:
             raise ServiceError(f"{name} answered a body whose compression is broken.", operation=name) from None
         except httpx.HTTPError as error:
             raise _connection_error(error, name, response.request) from None
+
+    def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
+        """Give a stream's bytes; none at all mean that nothing was found only where the answer is a stream."""
+        is_empty = True
+        for chunk in self._chunks(response, name):
+            is_empty = False
+            yield chunk
+        if is_empty and "json" not in response.headers.get("content-type", ""):
+            raise _unread(f"{name} answered an empty body.", {**response.headers, ":status": str(response.status_code)}, name)
 
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def once() -> tuple[int, bytes]:
