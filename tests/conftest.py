@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import scenecart
 from _service import ScriptedService, answer
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("explore", max_examples=3_000, print_blob=True)
+# where a failure is expected, its smallest example is nobody's concern
+settings.register_profile("fail", derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

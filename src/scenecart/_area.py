@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _EDGE_DEGREES = 0.1
+_LONGEST_SIDE = 170.0
 _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
@@ -121,7 +122,7 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
         raise InvalidArea(f"{name} is empty.")
     geometry = shapely.force_2d(geometry)
     _check_position(geometry, name)
-    geometry = split_at_antimeridian(geometry)
+    geometry = split_at_antimeridian(geometry, name)
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
@@ -246,14 +247,12 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGe
         raise InvalidArea(f"{name} has a latitude beyond 90 degrees.", hint=_SWAP_HINT)
     if south > north:
         raise InvalidArea(f"{name} is upside down: its south is north of its north.", hint=_BBOX_HINT)
-    if west > east:
-        if west - east < 180:  # noqa: PLR2004  # half the world
-            raise InvalidArea(
-                f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
-                hint=_BBOX_HINT,
-            )
-        return shapely.union_all([box(west, south, 180.0, north), box(-180.0, south, east, north)])
-    return box(west, south, east, north)
+    if 0 < west - east < 180:  # noqa: PLR2004  # half the world
+        raise InvalidArea(
+            f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
+            hint=_BBOX_HINT,
+        )
+    return box(west, south, east + 360.0 if west > east else east, north)
 
 
 _SWAP_HINT = "Longitude comes first: (west, south, east, north), or x before y. Are they swapped?"
@@ -286,7 +285,7 @@ def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
     return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
 
 
-def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
+def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
 
     A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
@@ -295,18 +294,19 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
     west, east = coordinates[:, 0].min(), coordinates[:, 0].max()
-    if west >= 180 or east <= -180:  # noqa: PLR2004  # the antimeridian
-        turn = 360.0 if west < 0 else -360.0
-        return split_at_antimeridian(shapely.transform(geometry, lambda xy: xy + np.array([turn, 0.0])))
-    if west >= -180 and east <= 180 and not _has_long_step(geometry):  # noqa: PLR2004  # the antimeridian
+    if west < -180 or east > 180:  # noqa: PLR2004  # the antimeridian
+        # a side of half the world goes where it says
+        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _LONGEST_SIDE)
+        geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
+    if not _has_long_step(geometry):
         return geometry
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
             fixed = fix(geometry, great_circle=False)
-    except (ValueError, ShapelyError) as error:
-        raise InvalidArea(f"A shape cannot be split at the antimeridian: {error}.") from error
+    except (ValueError, ShapelyError, AssertionError) as error:
+        raise InvalidArea(f"{name} cannot be split at the antimeridian: {str(error) or 'it makes no sense there'}.") from error
     # A shape that only touches the antimeridian leaves a part without area on its other side.
     parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
