@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import scenecart
 from _service import ScriptedService, answer
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # an example may take its time: a busy machine is no fault
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=3_000, print_blob=True, deadline=None)
+# where a failure is expected, its smallest example is nobody's concern
+settings.register_profile("fail", derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

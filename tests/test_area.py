@@ -11,6 +11,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely.affinity import translate
 
 import scenecart
 from scenecart._area import Area, as_area, as_geometry, clip, geodesic_km2, geojson, split_at_antimeridian
@@ -39,6 +40,27 @@ def test_an_area_across_the_antimeridian_is_small(across: Any):
     assert shapely.Point(179.5, -19).within(area.geometry)
     assert shapely.Point(-179.5, -19).within(area.geometry)
     assert not shapely.Point(0, -19).within(area.geometry)
+
+
+@pytest.mark.parametrize("lon", [160, 167, 170, 175, 180, 200, -190, -193, -200])
+@pytest.mark.parametrize("spelled", ["as it is", "within 180"])
+def test_a_hole_stays_a_hole_across_the_antimeridian(lon: float, spelled: str):
+    """A hole is no ground, wherever it lies beside 180 degrees and however longitudes are written."""
+    outside = np.array([(0, 0), (20, 0), (20, 10), (0, 10)])
+    hole = np.array([(12, 2), (14, 2), (14, 4), (12, 4)])
+    size = as_area(shapely.Polygon(outside, [hole])).km2
+    shape = translate(shapely.Polygon(outside, [hole]), xoff=lon)
+    if spelled == "within 180":
+        shape = shapely.transform(shape, lambda xy: np.column_stack([(xy[:, 0] + 180) % 360 - 180, xy[:, 1]]))
+    assert as_area(shape).km2 == pytest.approx(size, rel=1e-6)
+
+
+def test_a_bbox_of_half_the_world_lies_where_it_says():
+    """From 90 degrees east over 180 degrees to 90 degrees west is the half of the world with the Pacific in it."""
+    for half in ((90, -10, -90, 10), shapely.box(90, -10, 270, 10)):
+        area = as_area(half)
+        assert shapely.Point(179, 0).within(area.geometry)
+        assert not shapely.Point(0, 0).intersects(area.geometry)
 
 
 def test_a_clip_across_the_antimeridian_is_the_small_side():
@@ -159,6 +181,7 @@ NO_GROUND: list[Any] = [
     shapely.box(0, 80, 1, 91),
     shapely.box(-33, 151, -32, 152),
     (0, 89, 1, 91),
+    "POLYGON((0 1,-180 1,170 0,-90 -53,-90 -71,0 1),(180 -90,0 89,200 -52,183 -28,180 -90))",
     None,
     5,
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import scenecart
@@ -211,6 +211,8 @@ def test_nasty_names_land_inside_and_apart(tmp_path: Path):
             assert not set(part) & set('/\\:*?"<>|\0\n$')
 
 
+@example({"a/b", "a_b", "a:b"})
+@example({"\u00e9", "e\u0301", " \u00e9"})
 @given(st.sets(st.text(max_size=300), max_size=6))
 def test_safe_names_differ_for_different_texts(texts: set[str]):
     """No two texts share a name, and every name fits a file system."""

@@ -111,6 +111,7 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "neither collections nor ids": ({"collections": None}, scenecart.InvalidQuery, "collections, ids, or both"),
     "two places": ({"bbox": (0, 0, 1, 1), "aoi": SQUARE}, scenecart.InvalidQuery, "aoi and bbox"),
     "swapped": ({"bbox": (-33.9, 151.2, -33.8, 151.3)}, scenecart.InvalidArea, "swapped"),
+    "swapped and falling": ({"bbox": (40, -100, 41, -101)}, scenecart.InvalidArea, "swapped"),
     "upside down": ({"bbox": (0, 5, 1, 2)}, scenecart.InvalidArea, "upside down"),
     "reversed": ({"bbox": (151.3, -34, 151.2, -33)}, scenecart.InvalidArea, "reversed"),
     "outside": ({"aoi": shapely.box(0, 100, 1, 101)}, scenecart.InvalidArea, "swapped"),

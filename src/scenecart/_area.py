@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _EDGE_DEGREES = 0.1
+_LONGEST_SIDE = 170.0
 _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
@@ -129,7 +130,7 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
     _check_position(geometry, name)
     if _have_empty_parts(np.array([geometry], dtype=object)):
         raise InvalidArea(f"{name} has an empty part.", hint=_REPAIR_HINT)
-    geometry = split_at_antimeridian(geometry)
+    geometry = split_at_antimeridian(geometry, name)
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
@@ -264,14 +265,12 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], name: str) -> BaseGe
         raise InvalidArea(f"{name} has a latitude beyond 90 degrees.", hint=_SWAP_HINT)
     if south > north:
         raise InvalidArea(f"{name} is upside down: its south is north of its north.", hint=_BBOX_HINT)
-    if west > east:
-        if west - east < 180:  # noqa: PLR2004  # half the world
-            raise InvalidArea(
-                f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
-                hint=_BBOX_HINT,
-            )
-        return shapely.MultiPolygon([box(west, south, 180.0, north), box(-180.0, south, east, north)])
-    return box(west, south, east, north)
+    if 0 < west - east < 180:  # noqa: PLR2004  # half the world
+        raise InvalidArea(
+            f"{name} is reversed, or spans more than half the world: west {west:g} is east of east {east:g}.",
+            hint=_BBOX_HINT,
+        )
+    return box(west, south, east + 360.0 if west > east else east, north)
 
 
 def _as_float(value: Any) -> float:
@@ -326,7 +325,7 @@ def _short(what: object) -> str:
     return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"
 
 
-def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
+def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
 
     A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
@@ -336,16 +335,19 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     coordinates = shapely.get_coordinates(geometry)
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
-        raise InvalidArea("A shape has a coordinate that is no number.")
-    if (west >= 180 and east > 180) or (east <= -180 and west < -180):  # noqa: PLR2004  # the antimeridian
-        turn = -360.0 * math.floor((west + 180) / 360)
-        return split_at_antimeridian(shapely.transform(geometry, lambda xy: xy + np.array([turn, 0.0])))
-    beyond = max(-180 - west, east - 180)
-    if beyond <= _GRID_DEGREES and not _has_long_step(geometry):
-        # a rounding beyond the antimeridian is none
-        return geometry if beyond <= 0 else shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
+        raise InvalidArea(f"{name} has a coordinate that is no number.")
     if east - west > 360:  # noqa: PLR2004  # once around
-        raise InvalidArea("A shape spans more than the whole world.", hint=_BBOX_HINT)
+        raise InvalidArea(f"{name} spans more than the whole world.", hint=_BBOX_HINT)
+    beyond = max(-180 - west, east - 180)
+    if 0 < beyond <= _GRID_DEGREES:
+        # a rounding beyond the antimeridian is none
+        geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
+    elif beyond > 0:
+        # a side of half the world goes where it says
+        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _LONGEST_SIDE)
+        geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
+    if not _has_long_step(geometry):
+        return geometry
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
         with warnings.catch_warnings():
@@ -353,7 +355,7 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
             fixed = fix(geometry, great_circle=False)
     except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError) as error:
         # what antimeridian cannot split, it says in many ways
-        raise InvalidArea(f"A shape cannot be split at the antimeridian: {_short(error) or 'its rings cross it'}.") from error
+        raise InvalidArea(f"{name} cannot be split at the antimeridian: {_short(error) or 'it makes no sense there'}.") from error
     # A shape that only touches the antimeridian leaves a part without area on its other side.
     parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)

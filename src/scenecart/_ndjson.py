@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_BOM = b"\xef\xbb\xbf"
 _LONGEST_LINE = 64 * 2**20
 _PIECE = 2**20
 
@@ -33,7 +32,6 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     [[b'{"a":1}'], [b'{"a":2}']]
     """
     rest = bytearray()
-    first = True
     # a small body can unpack to one huge chunk
     for piece in (chunk[start : start + _PIECE] for chunk in chunks for start in range(0, len(chunk), _PIECE)):
         end = piece.rfind(b"\n")
@@ -45,12 +43,9 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
             continue
         whole = bytes(rest[: begun + end])
         del rest[: begun + end + 1]
-        if first:
-            whole, first = whole.removeprefix(_BOM), False
         lines = [line.strip() for line in whole.split(b"\n")]
         if any(lines):
             yield [line for line in lines if line]
-    last = bytes(rest)
-    last = (last.removeprefix(_BOM) if first else last).strip()
+    last = bytes(rest).strip()
     if last:
         yield [last]

@@ -49,7 +49,7 @@ def _test(tests: list[str], source: str, cache: str, output: str, seconds: int) 
     import pytest  # noqa: PLC0415  # after the source, so that no plugin imports another one
 
     plain = ["-p", "no:cacheprovider", "-p", "no:nbmake", "-o", "addopts=--import-mode=importlib --strict-markers"]
-    sys.exit(pytest.main(["-x", "-q", *plain, f"--timeout={seconds}", *tests]))
+    sys.exit(pytest.main(["-x", "-q", *plain, "--hypothesis-profile=fail", f"--timeout={seconds}", *tests]))
 
 
 def run_tests(tests: list[str], source: Path, cache: Path, seconds: int) -> tuple[int | None, str]:

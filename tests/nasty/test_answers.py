@@ -162,6 +162,16 @@ def test_each_line_of_a_stream_is_a_capture_or_said(service: ScriptedService, cl
         assert find(client, limit=None)["id"].tolist() == ids
 
 
+def test_a_line_that_holds_two_is_broken_wherever_it_stands(service: ScriptedService, client: scenecart.Client):
+    """Two captures on one line are an error in the middle of a long stream too, where lines are read many at a time."""
+    lines = [json.dumps(feature(f"c{number}")).encode() for number in range(2_500)]
+    lines[2_200] += b"," + ITEM.encode()
+    service.put(STREAM, Answer(b"\n".join(lines)))
+    with pytest.raises(scenecart.ServiceError) as caught:
+        find(client, limit=None)
+    assert caught.value.captures["id"].tolist() == [f"c{number}" for number in range(2_200)]
+
+
 def test_pages_without_end_end(service: ScriptedService, client: scenecart.Client):
     """A service that gives ever new tokens and nothing new is asked a bounded number of times, and the search says so."""
     service.put(STREAM, answer({}, 404))

@@ -86,6 +86,7 @@ def test_an_id_twice_is_one_capture_and_in_two_collections_two(
 
 RING: list[list[float]] = feature("a")["geometry"]["coordinates"][0]
 CIRCLE = shapely.geometry.mapping(shapely.Point(10, 10).buffer(1, quad_segs=12_500))
+NONSENSE = [[0, 1], [-180, 1], [170, 0], [-90, -53], [-90, -71], [0, 1]]
 UNUSABLE: dict[str, Any] = {
     "null": None,
     "a point": {"type": "Point", "coordinates": [0, 0]},
@@ -106,6 +107,7 @@ UNUSABLE: dict[str, Any] = {
     "a list": [RING],
     "a number": 5,
     "beyond the pole": {"type": "Polygon", "coordinates": [[[0, 90.5], [1, 90.5], [1, 91], [0, 90.5]]]},
+    "nonsense at 180": {"type": "Polygon", "coordinates": [NONSENSE, [[180, -90], [0, 89], [200, -52], [183, -28], [180, -90]]]},
     "latitude first": {"type": "Polygon", "coordinates": [[[-33, 151], [-33, 152], [-32, 152], [-33, 151]]]},
 }
 
