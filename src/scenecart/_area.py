@@ -341,10 +341,12 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
         turn = -360.0 * math.floor((west + 180) / 360)
         return split_at_antimeridian(shapely.transform(geometry, lambda xy: xy + np.array([turn, 0.0])))
     beyond = max(-180 - west, east - 180)
-    if beyond <= _GRID_DEGREES and not _has_long_step(geometry):
+    if 0 < beyond <= _GRID_DEGREES:
         # a rounding beyond the antimeridian is none
-        return geometry if beyond <= 0 else shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
-    if east - west > 360:  # noqa: PLR2004  # once around
+        geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
+    if beyond <= _GRID_DEGREES and not _has_long_step(geometry):
+        return geometry
+    if east - west > 360 + _GRID_DEGREES:  # once around
         raise InvalidArea("A shape spans more than the whole world.", hint=_BBOX_HINT)
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:

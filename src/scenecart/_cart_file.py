@@ -93,7 +93,15 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     try:
         area = None if about.get("area") is None else shape(about["area"])
         cart = make_cart(captures, area, split_by_date=about.get("split_by_date") is True, desk=client)
-    except (ScenecartError, shapely.errors.ShapelyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ScenecartError,
+        shapely.errors.ShapelyError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
     if cart.fingerprint != about.get("fingerprint"):
         raise InvalidCart(

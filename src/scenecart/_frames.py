@@ -28,6 +28,8 @@ TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "upd
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
 _ALWAYS = ("assets", "links")
 _LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
+_RESERVED = frozenset({*OWN_COLUMNS, *_LAST})
+_AS_GIVEN = ":as_given"
 _LONGEST_ID = 1024
 _AT_ONCE = 1_000
 _UTC = pa.timestamp("us", "UTC")
@@ -116,7 +118,7 @@ class Builder:
             times, unread, lacks_zone = _read_times(values)
             self._keep(name, pa.Array.from_pandas(times).cast(_UTC))
             if unread is not None:
-                self._keep(f"{name}:as_given", unread)
+                self._keep(name + _AS_GIVEN, unread)
             if lacks_zone:
                 self._without_zone[name] = None
 
@@ -198,7 +200,9 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
 def _own_name(name: str, taken: set[str]) -> str:
     """Return what the column of a property is called: unlike any other, and of letters that a text can hold."""
     own = name.encode("utf-8", "backslashreplace").decode()
-    while own in OWN_COLUMNS or own in taken:
+    if own in _RESERVED or own.endswith(_AS_GIVEN):
+        own = f"properties:{own}"
+    while own in taken:
         own = f"properties:{own}"
     return own
 
