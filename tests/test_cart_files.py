@@ -88,6 +88,7 @@ def _changed(path: Path, change: Any) -> None:
         (lambda about, _: about.update(area=None), "was changed since it was saved"),
         (lambda about, _: about.update(area={"type": "Cube"}), "damaged"),
         (lambda about, _: about.update(area={"type": "Polygon", "coordinates": [[[10**400, 0]] * 4]}), "damaged"),
+        (lambda about, _: about.update(area={"type": "Polygon", "coordinates": json.loads("[" * 600 + "]" * 600)}), "damaged"),
         (lambda about, _: about.update(fingerprint="0"), "was changed since it was saved"),
         (lambda _, features: features.pop(), "was changed since it was saved"),
     ],
