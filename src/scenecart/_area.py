@@ -309,7 +309,7 @@ def _check_position(geometry: BaseGeometry, name: str) -> None:
 def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
     try:
         source = CRS.from_user_input(crs)
-    except ProjError:
+    except (ProjError, ValueError):
         raise InvalidArea(f"{name} states a coordinate system that is not known: {crs[:80]!r}.") from None
     if source == _DEGREES or crs.upper().endswith(("CRS84", "EPSG::4326")):
         return geometry
