@@ -137,6 +137,62 @@ def test_a_file_that_holds_no_area_is_said(tmp_path: Path, content: str):
         as_area(path)
 
 
+SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+ODD_AREAS: list[Any] = [
+    {"type": "MultiPolygon", "coordinates": [[[]], SQUARE["coordinates"]]},
+    {"type": "MultiPolygon", "coordinates": [[""], SQUARE["coordinates"]]},
+    "POLYGON((0 0,4 0,4 4,0 0),EMPTY)",
+    {"type": "Polygon", "coordinates": [[[10**400, 0], [1, 0], [1, 1], [10**400, 0]]]},
+    {"type": "FeatureCollection", "features": [{"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}] * 2},
+    {**SQUARE, "crs": {"properties": {"name": "EPSG:\ud800"}}},
+    {"type": "x" * 5_000, "coordinates": []},
+    [10**400, 0, 1, 1],
+    [True, 0, 1, 1],
+    [1e308, 0, -1e308, 1],
+    [-180, -90, 180.1, 90],
+    "~nobody-of-this-name/area.geojson",
+    "x" * 5_000,
+    "a\0b",
+    '{"type": "\udc80"}',
+]
+
+
+@pytest.mark.parametrize("value", ODD_AREAS, ids=lambda value: str(value)[:40])
+def test_an_odd_area_is_refused_in_a_line(value: Any):
+    """Empty parts, numbers larger than any and names of no file are refused by name, and shortly; nothing else is raised."""
+    with pytest.raises(scenecart.InvalidArea, match=r"aoi|shape") as refusal:
+        as_area(value)
+    assert len(str(refusal.value)) < 1_000
+
+
+def test_an_area_nested_without_end_is_refused():
+    """A feature within a feature, a thousand times, is refused."""
+    value: dict[str, Any] = SQUARE
+    for _ in range(3_000):
+        value = {"type": "Feature", "geometry": value}
+    with pytest.raises(scenecart.InvalidArea, match="too deeply"):
+        as_area(value)
+
+
+@pytest.mark.parametrize("stated", [None, 5, [], {"properties": None}, {"properties": 5}, {"properties": {"name": 5}}])
+def test_a_crs_that_states_nothing_is_passed_over(stated: Any):
+    """A member named crs that names no coordinate system changes nothing."""
+    assert as_area({**SQUARE, "crs": stated}).km2 == as_area(SQUARE).km2
+
+
+def test_a_rounding_beyond_the_antimeridian_is_none():
+    """The whole world is the whole world when its edge was written a hair beyond 180 degrees."""
+    world = as_area((-180, -90, 180.0000000001, 90))
+    assert world.km2 == as_area((-180, -90, 180, 90)).km2
+    assert world.bounds == (-180, -90, 180, 90)
+
+
+def test_ground_with_an_empty_part_is_measured():
+    """A footprint of which a part or a ring holds no point is measured by the rest."""
+    odd = shapely.from_wkt("MULTIPOLYGON(EMPTY,((0 0,1 0,1 1,0 0),EMPTY))")
+    assert geodesic_km2(odd) == geodesic_km2(shapely.from_wkt("POLYGON((0 0,1 0,1 1,0 0))"))
+
+
 def test_an_entity_in_a_kml_is_not_resolved(tmp_path: Path):
     """A KML file cannot make the reader fetch another file."""
     (tmp_path / "secret.txt").write_text("0,0 1,0 1,1 0,0")

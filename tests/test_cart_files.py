@@ -87,6 +87,8 @@ def _changed(path: Path, change: Any) -> None:
         (lambda about, _: about.update(split_by_date=False), "was changed since it was saved"),
         (lambda about, _: about.update(area=None), "was changed since it was saved"),
         (lambda about, _: about.update(area={"type": "Cube"}), "damaged"),
+        (lambda about, _: about.update(area={"type": "Polygon", "coordinates": [[[10**400, 0]] * 4]}), "damaged"),
+        (lambda about, _: about.update(area={"type": "Polygon", "coordinates": json.loads("[" * 600 + "]" * 600)}), "damaged"),
         (lambda about, _: about.update(fingerprint="0"), "was changed since it was saved"),
         (lambda _, features: features.pop(), "was changed since it was saved"),
     ],
@@ -109,6 +111,13 @@ def test_what_is_no_cart_is_refused(tmp_path: Path, suffix: str, content: bytes)
     path.write_bytes(content)
     with pytest.raises(scenecart.InvalidCart):
         scenecart.load_cart(path)
+
+
+def test_a_footprint_outside_the_world_is_refused():
+    """A capture that lies nowhere on this world is in no cart, wherever its footprint came from."""
+    nowhere = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.Polygon([(0, 0), (1, 1e308), (0, 1), (0, 0)])], crs=4326)
+    with pytest.raises(scenecart.InvalidCart, match="outside the world"):
+        make_cart(nowhere)
 
 
 def test_a_truncated_file_is_refused(cart: scenecart.Cart, tmp_path: Path):

@@ -175,3 +175,50 @@ def test_a_footprint_over_the_antimeridian_is_judged_by_its_parts():
     found = frame_of(*({**feature(name), "geometry": shape} for name, shape in zip("ab", shapes, strict=True)))
     assert found["orderable"].tolist() == [True, False]
     assert "valid shape" in found["why_not"][1]
+
+
+def test_names_that_no_table_takes_are_written_out():
+    """A property whose name is half a character, or a column of scenecart's own, is kept under a name that says so."""
+    odd = {
+        "\ud800": 1,
+        "stac_version": "9",
+        "foreign_members": 2,
+        "datetime": "<b>",
+        "datetime:as_given": 3,
+        "properties:id": 4,
+        "id": 5,
+    }
+    frame = frame_of({**feature("a"), "properties": odd, "stac_version": "1.0.0", "more": 6})
+    row = frame.iloc[0]
+    assert row["\\ud800"] == 1
+    assert (row["stac_version"], row["properties:stac_version"]) == ("1.0.0", "9")
+    assert (row["foreign_members"], row["properties:foreign_members"]) == ({"more": 6}, 2)
+    assert (row["datetime:as_given"], row["properties:datetime:as_given"]) == ("<b>", 3)
+    assert sorted((row["properties:id"], row["properties:properties:id"])) == [4, 5]
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [[1e308, 0], [1, -1e308], [1e308, 1e308], [0, 1], [1e308, 0]],
+        [[170, 0], [-170, 0], [-170, 1], [170, 1], [1e300, 5], [170, 0]],
+    ],
+)
+def test_coordinates_larger_than_the_world_are_a_reason(ring: list[Any]):
+    """A footprint with numbers that no place has is kept and says why it cannot be ordered; nothing warns."""
+    frame = frame_of({**feature("a"), "geometry": {"type": "Polygon", "coordinates": [ring]}})
+    assert frame["why_not"].tolist() == ["its footprint lies outside the world"]
+
+
+def test_what_cannot_be_split_is_a_reason():
+    """A hole in a ring that winds around the antimeridian and a pole is a reason, whatever the library that splits it says."""
+    rings = [[[-180, -1], [170, 90], [-90, 1], [-170, 80], [-180, -1]], [[170, 0], [170, 0], [1, 1], [170, 0]]]
+    frame = frame_of({**feature("a"), "geometry": {"type": "Polygon", "coordinates": rings}})
+    assert frame["orderable"].tolist() == [False]
+
+
+def test_an_odd_page_counts_what_is_no_capture():
+    """Half a character somewhere in a page changes nothing about which entries are captures."""
+    entries = [feature("a", title="\ud800"), {"type": "Other"}, {"type": "Feature", "properties": 5}, feature("b")]
+    features, skipped, _ = _features.read_page(json.dumps(page(*entries)).encode(), "t")
+    assert ([one.id for one in features], skipped) == (["a", "b"], 2)

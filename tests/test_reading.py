@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from scenecart import ServiceError, _features, _search
+from scenecart import ScenecartWarning, ServiceError, _features, _search
 from scenecart._query import Query
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
@@ -80,3 +80,26 @@ def test_what_was_learned_changes_nothing():
         assert row[f"p{number % 3}"] == number
         assert frame[f"p{(number + 1) % 3}"].isna()[number]
     assert frame["orderable"].all()
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_line_without_a_type_is_left_out_however_it_arrives(cut: bool):  # noqa: FBT001  # a parameter of the test
+    """A line that does not say it is a capture is none, whether or not others were read before it."""
+    first, rest = lines([feature(1, {"gsd": 1}, SQUARE)]), lines([{"id": "c2", "properties": {}}, feature(3, {"gsd": 1}, SQUARE)])
+    with pytest.warns(ScenecartWarning, match="1 entries"):
+        frame = _search.assemble([first, rest] if cut else [first + rest], "lines", Query("h", {}))
+    assert frame["id"].tolist() == ["c1", "c3"]
+
+
+@pytest.mark.parametrize("where", ["title", "assets", "geometry"])
+def test_bytes_that_are_no_text_are_refused_however_they_arrive(where: str):
+    """A page or a line that is not UTF-8 is an error wherever the odd byte stands, and whatever came before."""
+    good = feature(1, {"title": "x", "nested": [1]}, SQUARE)
+    odd = {**good, where: "ODD"} if where != "title" else feature(2, {"title": "ODD", "nested": [1]}, SQUARE)
+    bad = json.dumps(odd).encode().replace(b"ODD", b"\xff")
+    for pieces in ([lines([good]), bad], [lines([good]) + bad], [bad]):
+        with pytest.raises(ServiceError):
+            _search.assemble(pieces, "lines", Query("h", {}))
+    page = b'{"type": "FeatureCollection", "features": [' + lines([good]).rstrip() + b"," + bad + b"]}"
+    with pytest.raises(ServiceError):
+        _features.read_page(page, "a search")

@@ -105,7 +105,7 @@ def test_a_secret_shows_nothing():
 @pytest.mark.parametrize(
     "url",
     ["ftp://x", "x.example", "http://x.example", "http://127.0.0.1.evil.example", "https://user:pw@x.example",
-     "file:///etc/passwd", "https://", "https://x.example/?a=b", "https://[bad", 5, "", "https://x.exa\nmple", "https://x .example",
+     "file:///etc/passwd", "https://", "https://x.example/?a=b", "https://[bad", 5, "", "https://x.exa\nmple", "https://x .example", "\0https://x.example", "https://x example",
      "https://x.example?", "https://x.example#", "https://@x.example", "https://evil.example\\@x.example", "http://0.0.0.0:1",
      "https://x.example:99999", "https://xn--a.example", "https://\u2028.example", "https://\ud800.example", "//x.example",
      "http://\uff11\uff12\uff17.0.0.1", "http://[2001:db8::1]/"],
@@ -154,7 +154,7 @@ def test_a_key_is_not_sent_to_another_host(profiles: Path):
         resolve(base_url="https://elsewhere.example", environ={}, credentials_file=profiles)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '"x"', '{"default": 5}', '{"default": {"auth": {"type": "x"}}}'])
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, "[]", '"x"', '{"default": 5}', '{"default": {"auth": {"type": "x"}}}'])
 def test_a_broken_credentials_file_is_said(tmp_path: Path, content: str):
     """A file that holds no usable profile is one clear error, and stays as it is."""
     path = tmp_path / "credentials.json"
@@ -171,6 +171,24 @@ def test_a_missing_profile_lists_the_others(profiles: Path):
         resolve("nobody", environ={}, credentials_file=profiles)
     with pytest.raises(scenecart.ConfigurationError, match="not signed in"):
         resolve("signed-out", environ={}, credentials_file=profiles)
+
+
+def test_a_message_about_many_profiles_is_short(tmp_path: Path):
+    """However many profiles a file has, and whatever they are called, the error is a line."""
+    path = tmp_path / "credentials.json"
+    path.write_text(json.dumps({f"{number}" * 500: {} for number in range(100)}))
+    with pytest.raises(scenecart.ConfigurationError) as refusal:
+        resolve("mine", environ={}, credentials_file=path)
+    assert len(str(refusal.value)) < 1_000
+
+
+@pytest.mark.parametrize("expires", ["soon", True, 10**400, -1e300, float("nan"), [], None])
+def test_a_time_that_is_none_is_not_known(tmp_path: Path, expires: Any):
+    """A saved token whose expiry is no time is used until it is refused."""
+    path = tmp_path / "credentials.json"
+    path.write_text(json.dumps({"default": {"auth": {"type": "oauth", "access_token": "at", "expires_at": expires}}}))
+    path.chmod(0o600)
+    assert resolve(environ={}, credentials_file=path).expires_at is None
 
 
 def test_a_file_that_others_can_read_is_mentioned(profiles: Path):

@@ -308,7 +308,7 @@ def _check_position(geometry: BaseGeometry, name: str) -> None:
 def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
     try:
         source = CRS.from_user_input(crs)
-    except ProjError:
+    except (ProjError, ValueError):
         raise InvalidArea(f"{name} states a coordinate system that is not known: {crs[:80]!r}.") from None
     if source == _DEGREES or crs.upper().endswith(("CRS84", "EPSG::4326")):
         return geometry
@@ -336,7 +336,7 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
         raise InvalidArea(f"{name} has a coordinate that is no number.")
-    if east - west > 360:  # noqa: PLR2004  # once around
+    if east - west > 360 + _GRID_DEGREES:  # noqa: PLR2004  # once around
         raise InvalidArea(f"{name} spans more than the whole world.", hint=_BBOX_HINT)
     beyond = max(-180 - west, east - 180)
     if 0 < beyond <= _GRID_DEGREES:

@@ -11,7 +11,6 @@ import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely.errors
 from shapely.geometry import mapping, shape
 
 from scenecart._cart import Cart, make_cart
@@ -94,7 +93,8 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     try:
         area = None if about.get("area") is None else shape(about["area"])
         cart = make_cart(captures, area, split_by_date=about.get("split_by_date") is True, desk=client)
-    except (ScenecartError, shapely.errors.ShapelyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:
+        # geometries fail in as many ways as files are damaged
         raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
     if cart.fingerprint != about.get("fingerprint"):
         raise InvalidCart(

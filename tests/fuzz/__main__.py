@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
+import math
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,11 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="TARGET", help=f"which of {', '.join(TARGETS)}; all without any")
     parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument(
+        "--first", type=int, default=0, metavar="NUMBER", help="leave out those before, which another run has checked"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="processes that check inputs at once; the inputs stay the same")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, wherever that is")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="check this input alone")
     parser.add_argument("--file", type=Path, help="check the input in this file alone")
     asked = parser.parse_args(argv)
+    # what was begun is put away when this is told to end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for name in asked.names:
         if name not in TARGETS:
             parser.error(f"there is no target {name}; there are {', '.join(TARGETS)}")
@@ -52,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     found = []
     for name in names:
-        figures = run(TARGETS[name](), name, inputs=asked.inputs, seed=asked.seed, jobs=asked.jobs, tell=_tell)
+        options = {"first": asked.first, "jobs": asked.jobs, "seconds": 60 * asked.minutes}
+        figures = run(TARGETS[name](), name, inputs=asked.inputs, seed=asked.seed, tell=_tell, **options)
         found.append(figures)
         _keep(figures)
         print(f"{HEAD}\n{row(figures)}", flush=True)
@@ -65,7 +75,7 @@ def again(name: str, seed: int, number: int | None, file: Path | None) -> None:
     # a fault in a library ends the process: what ran is told all the same
     faulthandler.enable()
     target = TARGETS[name]()
-    with target.around() as place:
+    with target.around() as place, contextlib.closing(target):
         target.open(place)
         data = input_of(target, name, seed, number or 0) if file is None else file.read_bytes()
         print(f"{len(data):,} bytes: {data[:4_000]!r}", flush=True)
@@ -103,7 +113,7 @@ def _keep(figures: Figures) -> None:
     if not told:
         return
     KEPT.mkdir(exist_ok=True)
-    with target.around() as place:
+    with target.around() as place, contextlib.closing(target):
         target.open(place)
         for failure in told:
             path = KEPT / f"{figures.target}-{figures.seed}-{failure.number}"

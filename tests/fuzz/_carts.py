@@ -12,7 +12,6 @@ from zlib import crc32
 
 import geopandas as gpd
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
@@ -41,9 +40,6 @@ class Carts:
 
     def open(self, place: Place) -> None:
         """Save some carts in both formats, to be changed."""
-        # a file of two rows needs no second thread
-        pa.set_cpu_count(1)
-        pa.set_io_thread_count(1)
         self._folder = Path(tempfile.mkdtemp(dir=place.given))
         self._seeds: dict[str, list[bytes]] = {suffix: [] for suffix in _SUFFIXES}
         carts = [make_cart(_captures(1)), make_cart(_captures(2), (0.1, 0.1, 3, 0.9), split_by_date=True)]
@@ -51,6 +47,9 @@ class Carts:
         for cart in carts:
             for suffix in _SUFFIXES:
                 self._seeds[suffix].append(cart.save(self._folder / f"seed{suffix}").read_bytes())
+
+    def close(self) -> None:
+        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a file that was a cart once."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
+import os
 import re
 import statistics
+import tempfile
 import time
 import traceback
 import warnings
@@ -18,6 +21,8 @@ from random import Random
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pyarrow as pa
+
 import scenecart
 
 if TYPE_CHECKING:
@@ -26,14 +31,16 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
 MOST_GROWTH = 16 * 2**20
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
 _MOST_KEPT = 3
 _MOST_RESTARTS = 50
 _OWN = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
-# the input under way, how many are done, the slowest one's seconds and number
+_TELL_SECONDS = 60.0
+# the input under way, how many are done, the slowest one's seconds and number; behind it a mark that says to stop
 _SLOT = Struct("qqdq")
+_STOP = _SLOT.size
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,10 @@ class Target(Protocol):
 
     def open(self, place: Place) -> None:
         """Set up what one process needs."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the process needed."""
         ...
 
     def make(self, pick: Random) -> bytes:
@@ -127,15 +138,18 @@ def drive(
     name: str,
     seed: int,
     numbers: Iterable[int],
+    *,
     note: Callable[[Failure], object],
     slot: memoryview | None = None,
 ) -> Counter[str]:
     """Check the inputs of some numbers, one after the other; tell what failed, and go on."""
     outcomes: Counter[str] = Counter()
-    state = memoryview(bytearray(_SLOT.size)) if slot is None else slot
-    _, done, slowest, at = _SLOT.unpack(state)
+    state = memoryview(bytearray(_STOP + 1)) if slot is None else slot
+    _, done, slowest, at = _SLOT.unpack_from(state)
     with strict():
         for number in numbers:
+            if state[_STOP]:
+                break
             _SLOT.pack_into(state, 0, number, done, slowest, at)
             made = input_of(target, name, seed, number)
             began = time.perf_counter()
@@ -155,9 +169,9 @@ def drive(
 class _Worker:
     """One process with its share of the numbers; begun anew after the input that ended it."""
 
-    def __init__(self, job: tuple[Target, str, int, Place], numbers: range) -> None:
+    def __init__(self, job: tuple[Target, str, int, Place, str], numbers: range) -> None:
         self._job = job
-        self._memory = mmap(-1, _SLOT.size)
+        self._memory = mmap(-1, _STOP + 1)
         self._numbers = numbers
         self._since = (0, time.monotonic())
         self.counts: Counter[str] | None = None
@@ -175,27 +189,31 @@ class _Worker:
     @property
     def state(self) -> tuple[int, int, float, int]:
         """The input under way, how many are done, the slowest one's seconds and number."""
-        number, done, slowest, at = _SLOT.unpack(self._memory[:])
+        number, done, slowest, at = _SLOT.unpack_from(self._memory)
         return number, done, slowest, at
 
-    def stuck(self) -> bool:
+    def stuck(self, longest: float) -> bool:
         """Tell whether one input has taken too long."""
         number = self.state[0]
         if number != self._since[0]:
             self._since = (number, time.monotonic())
-        return time.monotonic() - self._since[1] > LONGEST_SECONDS
+        return time.monotonic() - self._since[1] > longest
+
+    def stop(self) -> None:
+        """Let the input under way be the last one."""
+        self._memory[_STOP] = 1
 
     def skip(self) -> None:
         """Go on behind the input that ended the process."""
         number, done, slowest, at = self.state
-        self._memory[:] = _SLOT.pack(number, done + 1, slowest, at)
+        _SLOT.pack_into(self._memory, 0, number, done + 1, slowest, at)
         self._numbers = self._numbers[self._numbers.index(number) + 1 :]
         self.restarts += 1
         self.begin()
 
 
-def _work(
-    target: Target, name: str, seed: int, place: Place, numbers: range, line: Connection[Any, Any], memory: mmap
+def _work(  # noqa: PLR0917  # given over to a process at once
+    target: Target, name: str, seed: int, place: Place, home: str, numbers: range, line: Connection[Any, Any], memory: mmap
 ) -> None:
     kinds: Counter[str] = Counter()
 
@@ -205,25 +223,51 @@ def _work(
         # one fault that many inputs meet is told a few times
         line.send(failure if kinds[kind] <= _MOST_KEPT else Failure(failure.number, failure.kind, ""))
 
+    # what an input names is no file of whoever runs this, and a small one needs no second thread
+    os.chdir(home)
+    os.environ["HOME"] = home
+    pa.set_cpu_count(1)
     target.open(place)
-    line.send(drive(target, name, seed, numbers, note, memoryview(memory)))
+    line.send(drive(target, name, seed, numbers, note=note, slot=memoryview(memory)))
+    target.close()
 
 
-def run(target: Target, name: str, *, inputs: int, seed: int, jobs: int, tell: Callable[[str], object]) -> Figures:
-    """Run a target's first so many inputs, and return what was found."""
+def run(
+    target: Target,
+    name: str,
+    *,
+    inputs: int,
+    seed: int,
+    first: int = 0,
+    jobs: int = 1,
+    tell: Callable[[str], object] = lambda _: None,
+    seconds: float = math.inf,
+    longest: float = LONGEST_SECONDS,
+) -> Figures:
+    """Run a target's inputs from the first on, or as many as there is time for, and return what was found.
+
+    ``longest`` is how many seconds one input may take.
+    """
     figures = Figures(name, seed)
     began = time.monotonic()
-    with target.around() as place:
-        workers = [_Worker((target, name, seed, place), range(job, inputs, jobs)) for job in range(jobs)]
-        told = began
+    with target.around() as place, tempfile.TemporaryDirectory(prefix="scenecart-fuzz-") as home:
+        workers = [_Worker((target, name, seed, place, home), range(first + job, inputs, jobs)) for job in range(jobs)]
+        looked = told = began
         while any(worker.counts is None for worker in workers):
             lines = [worker.line for worker in workers if worker.counts is None]
             wait(lines, _LOOK_SECONDS)
             for worker in workers:
-                _look(worker, figures, tell)
-            if time.monotonic() - told > _LOOK_SECONDS:
-                told = time.monotonic()
+                _look(worker, figures, tell, longest)
+            now = time.monotonic()
+            if now - looked > _LOOK_SECONDS:
+                looked = now
                 figures.memory.append(_sizes(workers, place))
+            if now - told > _TELL_SECONDS:
+                told = now
+                tell(f"{name}: {figures.memory[-1][0]:,} inputs in {now - began:,.0f} s")
+            if now - began > seconds:
+                for worker in workers:
+                    worker.stop()
         figures.done = sum(worker.state[1] for worker in workers)
         figures.slowest = max(worker.state[2:] for worker in workers)
         if place.folder is not None:
@@ -232,7 +276,7 @@ def run(target: Target, name: str, *, inputs: int, seed: int, jobs: int, tell: C
     return figures
 
 
-def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object]) -> None:
+def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object], longest: float) -> None:
     """Take what a worker has to say, and see whether it still lives."""
     if worker.counts is not None:
         return
@@ -248,14 +292,14 @@ def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object]) -> N
                 figures.outcomes.update(said)
                 worker.process.join()
                 return
-    stuck = worker.stuck()
+    stuck = worker.stuck(longest)
     if stuck:
         worker.process.kill()
         worker.process.join()
     if stuck or not worker.process.is_alive():
         number = worker.state[0]
         kind = "hang" if stuck else "crash"
-        text = f"no answer in {LONGEST_SECONDS:g} s" if stuck else f"the process ended with {worker.process.exitcode}"
+        text = f"no answer in {longest:g} s" if stuck else f"the process ended with {worker.process.exitcode}"
         figures.failures.append(Failure(number, kind, text))
         tell(f"input {number}: {text}")
         if worker.restarts >= _MOST_RESTARTS:

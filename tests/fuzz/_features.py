@@ -25,7 +25,7 @@ _MISSING: Any = object()
 _PROPERTIES: tuple[dict[str, Any] | None, ...] = (
     {"datetime": "2024-03-05T10:20:30Z", "eo:cloud_cover": 12.5, "gsd": 0.5, "title": "é", "instruments": ["pan"]},
     {"datetime": None, "start_datetime": "2024-03-05", "price:credits_per_km2": 1250, "providers": [{"name": "v"}]},
-    {"id": "x", "geometry": None, 'a "b"': 1, "": {}, "gsd": 1},
+    {"id": "x", "geometry": None, 'a "b"': 1, "": {}, "gsd": 1, "stac_version": "9", "properties:id": 2},
     {},
     None,
 )
@@ -59,6 +59,9 @@ class Features:
 
     def open(self, place: Place) -> None:
         """Need nothing."""
+
+    def close(self) -> None:
+        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a page."""

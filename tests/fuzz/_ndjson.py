@@ -47,6 +47,9 @@ class Lines:
     def open(self, place: Place) -> None:
         """Need nothing."""
 
+    def close(self) -> None:
+        """Keep nothing."""
+
     def make(self, pick: Random) -> bytes:
         """Make a stream."""
         made = b"\xef\xbb\xbf" if pick.randrange(8) == 0 else b""
@@ -99,7 +102,9 @@ def _plain(found: Feature) -> tuple[Any, ...]:
     shape = reference(geometry_text(found).encode())
     parts = [shape.get(name) for name in ("type", "coordinates", "geometries")] if isinstance(shape, dict) else shape
     # a text tells NaN from nothing, and one number from another that only equals it
-    return json.dumps([found.id, found.collection, properties, parts], sort_keys=True, default=str), reference(bytes(found.assets)) or {}
+    return json.dumps([found.id, found.collection, properties, parts], sort_keys=True, default=str), reference(
+        bytes(found.assets)
+    ) or {}
 
 
 def _entries(lines: list[bytes], *, stopped: bool) -> list[Any] | None:
@@ -114,7 +119,12 @@ def _entries(lines: list[bytes], *, stopped: bool) -> list[Any] | None:
             if not isinstance(there.get("features"), list):
                 return found if stopped else None
             found += there["features"]
-        elif isinstance(there, dict) and not is_capture(there, typed=True) and "status" in there and {"title", "detail"} & there.keys():
+        elif (
+            isinstance(there, dict)
+            and not is_capture(there, typed=True)
+            and "status" in there
+            and {"title", "detail"} & there.keys()
+        ):
             return found if stopped else None
         else:
             found.append(there if is_capture(there, typed=True) else None)

@@ -106,3 +106,43 @@ def test_other_methods_are_405(box: Sandbox, wire: Callable[..., Wire], method: 
     """Any other method is 405 and told which ones there are."""
     answer = wire(box).http.request(method, "/v1/op/orders.archive.place")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "MultiPolygon", "coordinates": [[[]], [RING]]},
+        {"type": "Polygon", "coordinates": [RING, []]},
+        {"type": "GeometryCollection", "geometries": [SQUARE, {"type": "MultiPolygon", "coordinates": [[[]], [RING]]}]},
+        {
+            "type": "Polygon",
+            "coordinates": [[[-180, -1], [170, 90], [-90, 1], [-170, 80], [-180, -1]], [[170, 0], [170, 0], [1, 1], [170, 0]]],
+        },
+    ],
+)
+def test_an_empty_part_ends_nothing(box: Sandbox, wire: Callable[..., Wire], geometry: Any):
+    """A geometry with a part that holds no point, or that cannot be split, is a reason, and the sandbox goes on."""
+    caller = wire(box)
+    priced = caller.op("orders.archive.estimate", {"captures": [{"id": "first", "geometry": geometry}]})
+    assert [error["id"] for error in priced.json()["errors"]] == ["first"]
+    assert caller.op("orders.list").status_code == 200
+
+
+@pytest.mark.parametrize("limit", [[], ["5"], [5], {}, "5", None, -1, 0.5])
+@pytest.mark.parametrize("root", ["/stac", "/v2/catalog"])
+def test_an_odd_limit_is_400(box: Sandbox, wire: Callable[..., Wire], root: str, limit: Any):
+    """A STAC search whose limit is no number of items is 400, as OGC API has it."""
+    assert wire(box).http.post(f"{root}/search", json={"limit": limit}).status_code == 400
+
+
+def test_a_client_that_hangs_up_is_no_fault(box: Sandbox, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture):
+    """A client that leaves in the middle of its body is not told about as an error of the sandbox."""
+    caller = wire(box)
+    head = f"POST /v1/op/orders.list HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {caller.http.headers['authorization']}\r\n"
+    with socket.create_connection(("127.0.0.1", int(box.url.rsplit(":", 1)[1])), timeout=10) as connection:
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(200):
+            pass
+    assert caller.op("orders.list").status_code == 200
+    assert not [record for record in caplog.records if record.name == "scenecart.sandbox"]

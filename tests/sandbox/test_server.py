@@ -247,6 +247,29 @@ def test_an_unknown_fault_is_refused(box: Sandbox, wire: Callable[..., Wire]):
     assert wire(box).http.post("/_sandbox/faults", json={"kind": "explode"}).status_code == 422
 
 
+def test_faults_that_have_happened_are_forgotten(box: Sandbox, wire: Callable[..., Wire]):
+    """A fault happens as often as it was asked to, and then takes no place; only so many can wait."""
+    caller = wire(box)
+    for _ in range(3):
+        box.faults.add("503", times=2, operation="orders.list")
+    assert [caller.op("orders.list").status_code for _ in range(7)] == [503] * 6 + [200]
+    assert box.faults._waiting == []
+    for _ in range(10_000):
+        box.faults.add("503", operation="nothing")
+    with pytest.raises(SandboxError, match="faults wait already"):
+        box.faults.add("503", operation="nothing")
+
+
+def test_time_ends_with_the_calendar(box: Sandbox, wire: Callable[..., Wire]):
+    """Time passes as far as a calendar goes; beyond that is refused, and the sandbox goes on."""
+    caller = wire(box)
+    answers = {caller.http.post("/_sandbox/advance", json={"seconds": 1e9}).status_code for _ in range(250)}
+    assert answers == {200, 422}
+    with pytest.raises(SandboxError, match="year 9000"):
+        box.advance(1e9)
+    assert wire(box).op("orders.list").status_code == 200
+
+
 def test_state_survives_a_restart(tmp_path: Path, small_items: str, wire: Callable[..., Wire]):
     """With a data folder orders, balances and sign-ins are there again after a restart."""
     with Sandbox(tmp_path / "box", items=small_items, pace="real") as first:
