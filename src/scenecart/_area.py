@@ -336,7 +336,7 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
         raise InvalidArea(f"{name} has a coordinate that is no number.")
-    if east - west > 360 + _GRID_DEGREES:  # noqa: PLR2004  # once around
+    if east - west > 360 + _GRID_DEGREES:  # once around
         raise InvalidArea(f"{name} spans more than the whole world.", hint=_BBOX_HINT)
     beyond = max(-180 - west, east - 180)
     if 0 < beyond <= _GRID_DEGREES:
