@@ -110,7 +110,9 @@ def _reckoned(candidates: Candidates, told: np.ndarray[Any, Any], refused: dict[
     """Fill in what was not asked, at the rate of the collection, or of all."""
     rates = pd.Series(told / np.maximum(candidates.km2, 1e-12))
     kinds = pd.Series(list(zip(texts_of(candidates.frame, "host"), texts_of(candidates.frame, "collection"), strict=True)))
-    usual = rates.groupby(kinds).transform("median").fillna(rates.median()).fillna(0.0).to_numpy()
+    told_rates = rates.dropna()
+    of_all = told_rates.median() if len(told_rates) else 0.0
+    usual = rates.groupby(kinds).transform("median").fillna(of_all).to_numpy()
     costs = np.where(np.isnan(told), usual * candidates.km2, told)
     costs[list(refused)] = 0.0
     return np.asarray(costs)

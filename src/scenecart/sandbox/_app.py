@@ -146,7 +146,7 @@ async def json_body(request: Request) -> Any:
         return {}
     try:
         body = _decode(content)
-    except (ValueError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise Problem(400, "the body is not JSON") from None
     if not isinstance(body, dict):
         raise Problem(400, "the body is not a JSON object")
