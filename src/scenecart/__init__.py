@@ -172,9 +172,8 @@ def _load_part(name: str) -> Any:
     try:
         return importlib.import_module(f"scenecart.{name}")
     except ModuleNotFoundError as error:
-        from scenecart._errors import MissingExtra  # noqa: PLC0415  # only to say what is missing
+        if error.name is not None and error.name.startswith("scenecart"):
+            raise
+        from scenecart._errors import missing_extra  # noqa: PLC0415  # only to say what is missing
 
-        raise MissingExtra(
-            f"scenecart.{name} needs the package {error.name!r}, which is not installed.",
-            hint=f'Install it: pip install "scenecart[{name}]"',
-        ) from error
+        raise missing_extra(f"scenecart.{name} needs", error, name) from error

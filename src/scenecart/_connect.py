@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from scenecart._client import Client
-from scenecart._errors import MissingExtra
+from scenecart._errors import missing_extra
 from scenecart._secrets import resolve
 
 if TYPE_CHECKING:
@@ -88,11 +88,8 @@ _embedding = threading.Lock()
 def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an extra: the core works without it
-    except ImportError as error:
-        raise MissingExtra(
-            f"The embedded sandbox needs a package that is not installed ({error.name}).",
-            hint='Install it: pip install "scenecart[sandbox]"',
-        ) from error
+    except ModuleNotFoundError as error:
+        raise missing_extra("The embedded sandbox needs", error, "sandbox") from error
     with _embedding:
         if not _embedded:
             _embedded.append(Sandbox().start())

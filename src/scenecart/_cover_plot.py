@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from scenecart._errors import MissingExtra
+from scenecart._errors import missing_extra
 from scenecart._palette import AREA, BOUGHT, INK
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
         from matplotlib.colors import to_rgba  # noqa: PLC0415  # likewise
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
-    except ImportError as error:
-        raise MissingExtra("plot needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
+    except ModuleNotFoundError as error:
+        raise missing_extra("A picture of a cover needs", error, "report") from error
     if _is_split(area):
         area, missing, *bought = (_eastward(shape) for shape in (area, missing, *bought))
     west, south, east, north = area.bounds

@@ -29,7 +29,7 @@ from scenecart._errors import (
 from scenecart._http import sealed_url
 from scenecart._json import NotJson, loads
 from scenecart._progress import bar
-from scenecart._raster import open_raster
+from scenecart._raster import open_raster, require_rioxarray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,6 +88,7 @@ class DeliveryDesk:
 
     def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
         """Fetch one file and open it; see ``Order.open``."""
+        require_rioxarray()
         folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
         wanted = [file for file in plan(self._document(order), folder, [asset]) if item in {None, file.item_id}]
         if len(wanted) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import shapely
 from scenecart._area import Area, as_area, clip, split_at_antimeridian
 from scenecart._cart import make_cart
 from scenecart._connect import connect
-from scenecart._errors import InvalidCart, MissingExtra
+from scenecart._errors import InvalidCart, missing_extra
 from scenecart._wire import clean_text
 from scenecart._words import counted
 
@@ -43,12 +44,11 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
     """
     began = time.monotonic()
     try:
+        # looked for before anything begins: the report comes in the middle
+        importlib.import_module("scenecart.report")
         from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"The demo needs the package {error.name!r}, which is not installed.",
-            hint='Install it: pip install "scenecart[sandbox,report]"',
-        ) from error
+        raise missing_extra("The demo needs", error, "sandbox,report") from error
     try:
         box = Sandbox(items=items, pace="demo").start()
     except SandboxError as error:

@@ -128,6 +128,21 @@ class MissingExtra(ConfigurationError, ImportError):
     """A part of scenecart needs a package that is not installed."""
 
 
+def missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> MissingExtra:
+    """Return what to raise where a package of an extra was not found: ``what`` says who needs it.
+
+    Examples
+    --------
+    >>> print(missing_extra("Planning a cover needs", ModuleNotFoundError(name="scipy.optimize"), "cover"))
+    Planning a cover needs the package 'scipy', which is not installed.
+    Install it: pip install "scenecart[cover]"
+    """
+    name = (error.name or "?").partition(".")[0]
+    return MissingExtra(
+        f"{what} the package {name!r}, which is not installed.", hint=f'Install it: pip install "scenecart[{extra}]"'
+    )
+
+
 class InvalidRequest(ScenecartError, ValueError):
     """What was asked cannot be done: said by the service (422), or found before anything was sent.
 

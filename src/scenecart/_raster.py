@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import DownloadError, MissingExtra
+from scenecart._errors import DownloadError, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import xarray as xr
+
+
+def require_rioxarray() -> Any:
+    """Return rioxarray, or say what is missing."""
+    try:
+        import rioxarray  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise missing_extra("Opening imagery as arrays needs", error, "raster") from error
+    return rioxarray
 
 
 def open_raster(path: Path) -> xr.DataArray:
@@ -22,15 +31,9 @@ def open_raster(path: Path) -> xr.DataArray:
     DownloadError
         If the file is no raster.
     """
-    try:
-        import rioxarray  # noqa: PLC0415  # an extra
-        import xarray  # noqa: PLC0415  # likewise
-    except ImportError as error:
-        raise MissingExtra(
-            "Opening imagery as arrays needs the package 'rioxarray', which is not installed.",
-            hint='Install it: pip install "scenecart[raster]"',
-        ) from error
-    from rasterio.errors import RasterioIOError  # noqa: PLC0415  # comes with rioxarray
+    rioxarray = require_rioxarray()
+    import xarray  # noqa: PLC0415  # comes with rioxarray
+    from rasterio.errors import RasterioIOError  # noqa: PLC0415  # likewise
 
     try:
         found = rioxarray.open_rasterio(path, masked=False)
