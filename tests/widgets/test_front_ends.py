@@ -1,0 +1,40 @@
+"""What the widgets ask of the front end: nothing that only JupyterLab has."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets.widgets import widget as living
+
+import scenecart
+from _widgets import HARBOUR
+from scenecart.widgets._panel import parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import geopandas as gpd
+
+# these come with every front end that shows widgets, VS Code included
+_BROUGHT = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
+_SHIPPED = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
+
+
+def test_every_front_end_can_load_the_widgets(found: gpd.GeoDataFrame, analyst: scenecart.Client, shown: Callable[[Any], Any]):
+    """Each widget's code comes with the front end, or lies in the environment where VS Code and Voila look for it."""
+    before = set(living._instances)
+    bench = shown(scenecart.widgets.Workbench(analyst, aoi=HARBOUR))
+    bench.captures = found
+    picker = shown(scenecart.widgets.CaptureMap(found, aoi=HARBOUR, client=analyst))
+    shown(scenecart.widgets.OrderTracker(analyst))
+    made = [one for name, one in living._instances.items() if name not in before]
+    assert {id(part) for part in parts_of(picker)} <= {id(one) for one in made}
+    named = {getattr(one, name) for one in made for name in ("_model_module", "_view_module")} - {None}
+    assert named - _BROUGHT == {"anywidget", "jupyter-leaflet"}
+    for module in named - _BROUGHT:
+        assert (_SHIPPED / module / "index.js").is_file()
+        # how VS Code learns which file is the module
+        assert re.search(rf"{module}.{{0,20}}nbextensions/{module}/index", (_SHIPPED / module / "extension.js").read_text("utf-8"))
