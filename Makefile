@@ -8,13 +8,21 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 
 STORIES ?= 2000
 
+# which versions of everything else `make test-wheel` installs: pinned or lowest
+VERSIONS ?= pinned
+WHEELED := $(VENV)/wheel/$(VERSIONS)
+CONSTRAINTS_pinned := constraints.txt
+CONSTRAINTS_lowest := constraints-lowest.txt
+
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients crash fuzz lint bench docs lab clean
+.PHONY: help demo test test-clients wheel test-wheel crash fuzz lint bench docs lab clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
+	@echo "make wheel  build the source distribution, and the wheel from it, into dist"
+	@echo "make test-wheel  run all tests against the installed wheel, with the pinned versions or with VERSIONS=lowest"
 	@echo "make crash  kill the process that buys, thousands of times"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
@@ -37,6 +45,15 @@ fuzz: $(VENV)/.test
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
 	SCENECART_CLIENTS=$(VENV)/clients $(BIN)/python -m pytest -m clients tests/clients $(ARGS)
+
+wheel: $(VENV)/.test
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation .
+
+# the suite's own files come from here, scenecart from the wheel
+test-wheel: wheel $(WHEELED)/.made
+	@$(PYTHON) -m pip --python $(WHEELED)/bin/python install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
+	SCENECART_CONSTRAINTS=$(CONSTRAINTS_$(VERSIONS)) $(WHEELED)/bin/python -m pytest -m "not clients" $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -78,4 +95,11 @@ $(VENV)/clients/%/.made: tests/clients/%.txt | $(VENV)/.made
 	@echo "Setting up $(@D)"
 	@$(PYTHON) -m venv --clear --without-pip $(@D)
 	@$(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(WHEELED)/.made: pyproject.toml $(CONSTRAINTS_$(VERSIONS)) | wheel
+	@test -n "$(CONSTRAINTS_$(VERSIONS))" || { echo "VERSIONS is pinned or lowest, not $(VERSIONS)"; exit 1; }
+	@echo "Setting up $(@D) ($(VERSIONS) versions): a few minutes the first time"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(PYTHON) -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check -c $(CONSTRAINTS_$(VERSIONS)) "$$(echo dist/*.whl)[all,test,docs]"
 	@touch $@

@@ -10,6 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import scenecart
 from scenecart import _errors
@@ -213,7 +216,7 @@ def test_an_unknown_name_is_an_attribute_error():
         scenecart.conect  # noqa: B018  # the access is the point
 
 
-CONDA_NAMES = {"playwright-python": "playwright", "python-duckdb": "duckdb"}
+CONDA_NAMES = {"playwright-python": "playwright", "python-build": "build", "python-duckdb": "duckdb"}
 
 
 def test_conda_and_pip_name_the_same_packages():
@@ -238,6 +241,28 @@ def test_constraints_pin_everything_that_is_named():
     needed = {re.split(r"[\[<>=]", entry)[0].lower() for entry in named} - {"scenecart"}
     assert needed <= pinned
     assert "://" not in pins
+
+
+def test_the_lowest_versions_are_those_that_are_allowed():
+    """constraints-lowest.txt holds exactly the lower bounds of what the suite runs with, and one version of each package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"]]
+    groups += [entries for extra, entries in project["optional-dependencies"].items() if extra not in {"all", "lint"}]
+    lines = (ROOT / "constraints-lowest.txt").read_text().splitlines()
+    pins = [Requirement(line.partition(" #")[0]) for line in lines if not line.startswith("#")]
+    pinned = {canonicalize_name(one.name): one.specifier for one in pins}
+    assert len(pinned) == len(pins)
+    assert all(part.operator == "==" for specifier in pinned.values() for part in specifier)
+    for entry in (Requirement(line) for group in groups for line in group):
+        (lowest,) = entry.specifier
+        (pin,) = pinned[canonicalize_name(entry.name)]
+        assert (lowest.operator, Version(lowest.version)) == (">=", Version(pin.version)), entry.name
+
+
+def test_what_builds_is_what_is_tested():
+    """The build asks for the same hatchling as the suite does."""
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(whole["build-system"]["requires"]) <= set(whole["project"]["optional-dependencies"]["test"])
 
 
 def test_every_dependency_has_its_reason():

@@ -1,0 +1,287 @@
+"""What is published: a wheel whose core goes the whole way alone, and whose parts say what they need."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sysconfig
+import tarfile
+import tomllib
+import zipfile
+from fnmatch import fnmatch
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import scenecart
+from _packages import ROOT, Environment, build, metadata
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = ROOT / "src" / "scenecart"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# read at once: a test's own environment holds no settings of scenecart
+CONSTRAINTS = os.environ.get("SCENECART_CONSTRAINTS", "")
+
+START = """
+import json, sys, warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)  # rioxarray's own
+import scenecart
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+client = scenecart.connect(home="journal")
+captures = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06", limit=2)
+cart = client.cart(captures, aoi=HARBOUR)
+"""
+WHOLE_WAY = """
+cart.save("harbour.cart.parquet")
+estimate = scenecart.load_cart("harbour.cart.parquet", client).estimate()
+order = estimate.place().wait(timeout=60)
+files = order.download("files")
+print(json.dumps({
+    "status": order.status,
+    "files": [path.is_file() for path in files],
+    "provenance": order.items()["provenance"].tolist(),
+    "items": len(order.item_collection()),
+    "spent": 5_000_000 - client.balance()["balance_credits"] >= estimate.total_credits,
+    "shown": "<table" in estimate._repr_html_(),
+    "streamed": sum(map(len, client.search_stream("aurora", collections="aurora-50cm", datetime="2024-03", limit=5))),
+}))
+"""
+ADDS = {
+    "widgets": "bench = scenecart.widgets.Workbench(client, aoi=HARBOUR); bench.close(); print('added')",
+    "report": """
+for suffix in ("html", "pdf", "xlsx", "md", "csv", "geojson", "gpkg", "parquet"):
+    assert cart.to_report(f"cart.{suffix}").stat().st_size > 0
+scenecart.compare_report([cart, cart], "both.pdf")
+scenecart.timeline(captures)
+print("added")
+""",
+    "parquet": "files = client.search_to_parquet('all', 'aurora', collections='aurora-50cm', datetime='2024-03'); print('added')",
+    "raster": """
+order = cart.estimate().place().wait(timeout=60)
+image = order.open("visual", item=order.items()["id"].iloc[0], directory="files")
+assert image.rio.crs is not None
+print("added")
+""",
+    "cover": """
+plan = client.cover(captures, HARBOUR, prices="area")
+try: plan.plot()
+except scenecart.MissingExtra as error: assert 'pip install "scenecart[report]"' in str(error)
+print("added")
+""",
+    "sandbox": """
+with scenecart.connect("sandbox") as other:
+    assert other.balance()["balance_credits"] == 5_000_000
+print("added")
+""",
+}
+# what is asked for without its extra, and which extra the answer names
+LACKS = {
+    "scenecart.sandbox": "sandbox",
+    "scenecart.connect('sandbox')": "sandbox",
+    "scenecart.report": "report",
+    "cart.to_report('cart.html')": "report",
+    "cart.estimate().to_report('quote.csv')": "report",
+    "client.order(ORDER).to_report('order.pdf')": "report",
+    "scenecart.compare_report([cart, cart], 'both.xlsx')": "report",
+    "scenecart.timeline(captures)": "report",
+    **{f"scenecart.widgets.{name}": "widgets" for name in scenecart.widgets.__all__},
+    "exec('from scenecart.widgets import Workbench')": "widgets",
+    "client.search_to_parquet('all', 'aurora', collections='aurora-50cm', datetime='2024-03')": "parquet",
+    "client.order(ORDER).open('visual', directory='files')": "raster",
+    "client.cover(captures, HARBOUR)": "cover",
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build the wheel from the source distribution, as for publishing."""
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(built: tuple[Path, Path]) -> Path:
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Give what `pip install scenecart` alone gives."""
+    return Environment(tmp_path_factory.mktemp("core"), wheel)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[dict[str, str]]:
+    """Give the variables by which a program signs in to a sandbox of another environment."""
+    with Sandbox(pace="instant") as box:
+        box.rate_limits = None
+        analyst = box.principals["analyst"]
+        names = {"USERNAME": "username", "PASSWORD": "password", "PROJECT": "project"}
+        yield {"SCENECART_BASE_URL": box.url, **{f"SCENECART_{name}": str(analyst[key]) for name, key in names.items()}}
+
+
+def _kept(folder: Path) -> set[str]:
+    """Return the files of a folder, named from the top, without those that are made and that git ignores."""
+    patterns = [line.strip("/") for line in (ROOT / ".gitignore").read_text("utf-8").splitlines()]
+    names = [pattern for pattern in patterns if "/" not in pattern]
+    places = [ROOT / pattern for pattern in patterns if "/" in pattern]
+    found = [path.relative_to(ROOT) for path in folder.rglob("*") if path.is_file() and not any(map(path.is_relative_to, places))]
+    return {path.as_posix() for path in found if not any(fnmatch(part, name) for part in path.parts for name in names)}
+
+
+def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path):
+    """Every file of the library is in the wheel: types, templates, data, schemas, notebooks; no test, and nothing that was made."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    about = {name for name in names if ".dist-info/" in name}
+    assert {name.partition(".dist-info/")[2] for name in about} == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+    }
+    notebooks = {f"scenecart/{name}" for name in _kept(ROOT / "notebooks") if name.endswith(".ipynb")}
+    assert names - about == {name.removeprefix("src/") for name in _kept(SOURCE)} | notebooks
+    inside = {name.removeprefix("scenecart/") for name in names}
+    assert inside > {"py.typed", "templates/report.html", "data/land.json", "sandbox/schema.sql", "notebooks/app.ipynb"}
+
+
+def test_the_source_distribution_builds_and_tests(built: tuple[Path, Path]):
+    """The source distribution holds what builds the library, what tests it and what explains it; nothing that was made."""
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    folders = {"benchmarks", "docs", "notebooks", "src", "tests"}
+    assert {name for name in names if name.partition("/")[0] in folders} == set().union(*(_kept(ROOT / one) for one in folders))
+    files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints-lowest.txt", "constraints.txt"}
+    assert {name for name in names if "/" not in name} == {*files, "environment.yml", "pyproject.toml", ".gitignore", "PKG-INFO"}
+
+
+def test_the_wheel_says_what_it_is(wheel: Path):
+    """Name, version, licence, Python, packages and extras in the wheel are those of the project; its README is there to read."""
+    said = metadata(wheel)
+    assert (said["Name"], said["Version"], said["License-Expression"]) == ("scenecart", scenecart.__version__, "Apache-2.0")
+    assert said["Requires-Python"] == PROJECT["requires-python"]
+    assert set(said.get_all("Provides-Extra") or ()) == set(PROJECT["optional-dependencies"])
+    wanted = {Requirement(line) for line in PROJECT["dependencies"]}
+    found = {Requirement(line) for line in said.get_all("Requires-Dist") or ()}
+    assert {one for one in found if one.marker is None} == wanted
+    assert "Typing :: Typed" in (said.get_all("Classifier") or ())
+    assert said["Description-Content-Type"] == "text/markdown"
+    assert said.get_payload(decode=True).decode().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+    with zipfile.ZipFile(wheel) as archive:
+        (commands,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/entry_points.txt"))
+    assert commands.split() == ["[console_scripts]", "scenecart", "=", "scenecart.cli:main"]
+
+
+def test_the_core_goes_the_whole_way(core: Environment, account: dict[str, str], tmp_path: Path):
+    """The core alone searches, makes and keeps carts, prices, buys, follows and receives, without a warning."""
+    done = core.run(START + WHOLE_WAY, tmp_path, **account)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "status": "delivered",
+        "files": [True] * 4,
+        "provenance": ["verified"] * 2,
+        "items": 2,
+        "spent": True,
+        "shown": True,
+        "streamed": 5,
+    }
+
+
+@pytest.mark.parametrize("extra", ADDS)
+def test_each_extra_adds_its_part(wheel: Path, account: dict[str, str], tmp_path: Path, extra: str):
+    """The core with one extra alone has that extra's part: nothing of another one is needed for it."""
+    environment = Environment(tmp_path / "environment", wheel, extra)
+    done = environment.run(START + ADDS[extra], tmp_path, **account)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "added"
+
+
+def test_every_extra_is_tried_and_explained():
+    """No extra of the library is left out above, nor where one reads what to install."""
+    assert set(ADDS) == set(PROJECT["optional-dependencies"]) - {"all", "docs", "lab", "lint", "test"}
+    assert set(ADDS) == set(LACKS.values())
+    guide = (ROOT / "docs" / "howto" / "install.md").read_text("utf-8")
+    assert [extra for extra in (*ADDS, "all", "lab") if f"| `{extra}` |" not in guide] == []
+
+
+def test_a_missing_extra_is_named_wherever_it_is_asked_for(core: Environment, account: dict[str, str], tmp_path: Path):
+    """Whatever needs an extra says so before it does anything, with the package that is missing and the line that installs it."""
+    code = f"""{START}
+ORDER = cart.estimate().place().wait(timeout=60).id
+told = {{}}
+for asked in {list(LACKS)!r}:
+    try: eval(asked)
+    except scenecart.MissingExtra as error: told[asked] = str(error).splitlines()
+print(json.dumps(told))
+"""
+    done = core.run(code, tmp_path, **account)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert {asked: lines[1] for asked, lines in told.items()} == {
+        asked: f'Install it: pip install "scenecart[{extra}]"' for asked, extra in LACKS.items()
+    }
+    needs = re.compile(r"[\w. ]+ needs? the package '\w+', which is not installed\.")
+    assert [lines for lines in told.values() if not needs.fullmatch(lines[0])] == []
+    assert {path.name for path in tmp_path.iterdir()} == {"journal"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extras"),
+    [
+        (["app"], "all,lab"),
+        (["lab"], "all,lab"),
+        (["demo"], "sandbox,report"),
+        (["sandbox", "--port", "0"], "sandbox"),
+        (["orders", "--profile", "sandbox"], "sandbox"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_command_names_its_extra(core: Environment, tmp_path: Path, arguments: list[str], extras: str):
+    """A command that needs an extra ends with one line on what is missing and one that installs it, and leaves nothing behind."""
+    done = core.call("-m", "scenecart.cli", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert re.fullmatch(r"scenecart: .* needs the package '\w+', which is not installed\.", first)
+    assert second == f'  Install it: pip install "scenecart[{extras}]"'
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_is_missed_before_the_demo_begins(wheel: Path, tmp_path: Path):
+    """With the sandbox but without reports, the demo does not stop in the middle."""
+    environment = Environment(tmp_path / "environment", wheel, "sandbox")
+    done = environment.call("-m", "scenecart.cli", "demo", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[1] == '  Install it: pip install "scenecart[sandbox,report]"'
+
+
+@pytest.mark.wheel
+def test_what_is_tested_is_the_installed_wheel():
+    """The suite runs against the wheel, not against the source beside it, and the wheel's command is there."""
+    assert Path(scenecart.__file__).is_relative_to(sysconfig.get_path("purelib"))
+    assert version("scenecart") == scenecart.__version__
+    command = Path(sysconfig.get_path("scripts")) / "scenecart"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"scenecart {scenecart.__version__}\n"
+
+
+@pytest.mark.wheel
+def test_the_versions_are_those_that_were_asked_for():
+    """Every package that the list of versions names and that is installed here has that version."""
+    lines = (ROOT / CONSTRAINTS).read_text("utf-8").splitlines()
+    asked = [Requirement(line.partition(" #")[0]) for line in lines if not line.startswith("#")]
+    there = {canonicalize_name(one.name): one.version for one in distributions()}
+    found = {str(one): there[name] for one in asked if (name := canonicalize_name(one.name)) in there}
+    assert [one for one, installed in found.items() if not Requirement(one).specifier.contains(installed)] == []
+    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert needed <= {canonicalize_name(Requirement(one).name) for one in found}
