@@ -152,7 +152,7 @@ json_values = st.recursive(
 names = st.text().filter(lambda name: name not in _frames.TIMES and not name.endswith(":as_given"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(json_values, st.dictionaries(names, json_values, max_size=4)), max_size=5))
 def test_any_features_keep_ids_order_and_properties(items: list[tuple[Any, dict[str, Any]]]):
     """Whatever ids and properties are, no row, id or value is lost on the way into the frame."""

@@ -216,6 +216,6 @@ def test_a_week_of_trouble_buys_what_was_meant(shop: Sandbox, tmp_path_factory: 
         captures = client.search("aurora", collections="aurora-50cm", datetime="2024", limit=2 * CAPTURES)
     wares = captures[captures["orderable"]].reset_index(drop=True).iloc[:CAPTURES]
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    steady = settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=checks)
+    steady = settings(max_examples=40, stateful_step_count=25, suppress_health_check=checks)
     sold = Shop(shop, wares)
     run_state_machine_as_test(lambda: Week(sold), settings=steady)

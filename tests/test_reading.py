@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -43,7 +43,6 @@ def lines(features: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in features)
 
 
-@settings(deadline=None)
 @given(captures, st.lists(st.integers(0, 2_000), max_size=6))
 def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts: list[int]):
     """A stream cut into pieces anywhere gives the frame of the same bytes in one piece, and of a page with the same captures."""
@@ -59,7 +58,6 @@ def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts:
     assert set(by_page.columns) == set(at_once.columns)
 
 
-@settings(deadline=None)
 @given(captures, st.data())
 def test_any_truncation_raises(features: list[dict[str, Any]], data: st.DataObject):
     """A page or a line that ends too early is an error, never a shorter result."""

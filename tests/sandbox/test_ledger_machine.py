@@ -110,7 +110,7 @@ def test_the_books_stay_right_whatever_happens(box: Sandbox, clock: Clock, wire:
     callers = {name: wire(box, name) for name in PEOPLE}
     found = callers["analyst"].search(host_name="archive", collections=["test"])
     wanted = {one["id"]: one["geometry"] for one in found}
-    machine = settings(max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    machine = settings(max_examples=12, stateful_step_count=20, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(lambda: Morning(box, clock, callers, wanted), settings=machine)
     clock.now += 100_000
     orders = callers["analyst"].op("orders.list", {"size": 500}).json()["content"]
