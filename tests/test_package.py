@@ -139,7 +139,7 @@ def _kept(folder: Path) -> set[str]:
 
 
 def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path):
-    """Every file of the library is in the wheel: types, templates, data, schemas, the app; no test, no notebook beside it."""
+    """Every file of the library is in the wheel: types, templates, data, schemas, notebooks; no test, and nothing that was made."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = {name for name in names if ".dist-info/" in name}
@@ -150,9 +150,10 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path):
         "entry_points.txt",
         "licenses/LICENSE",
     }
-    assert names - about == {name.removeprefix("src/") for name in _kept(SOURCE)} | {"scenecart/widgets/app.ipynb"}
+    notebooks = {f"scenecart/{name}" for name in _kept(ROOT / "notebooks") if name.endswith(".ipynb")}
+    assert names - about == {name.removeprefix("src/") for name in _kept(SOURCE)} | notebooks
     inside = {name.removeprefix("scenecart/") for name in names}
-    assert inside > {"py.typed", "templates/report.html", "data/land.json", "sandbox/schema.sql", "sandbox/templates/page.html"}
+    assert inside > {"py.typed", "templates/report.html", "data/land.json", "sandbox/schema.sql", "notebooks/app.ipynb"}
 
 
 def test_the_source_distribution_builds_and_tests(built: tuple[Path, Path]):
@@ -206,10 +207,12 @@ def test_each_extra_adds_its_part(wheel: Path, account: dict[str, str], tmp_path
     assert done.stdout.splitlines()[-1] == "added"
 
 
-def test_every_extra_is_tried():
-    """No extra of the library is left out above."""
+def test_every_extra_is_tried_and_explained():
+    """No extra of the library is left out above, nor where one reads what to install."""
     assert set(ADDS) == set(PROJECT["optional-dependencies"]) - {"all", "docs", "lab", "lint", "test"}
     assert set(ADDS) == set(LACKS.values())
+    guide = (ROOT / "docs" / "howto" / "install.md").read_text("utf-8")
+    assert [extra for extra in (*ADDS, "all", "lab") if f"| `{extra}` |" not in guide] == []
 
 
 def test_a_missing_extra_is_named_wherever_it_is_asked_for(core: Environment, account: dict[str, str], tmp_path: Path):
@@ -236,7 +239,8 @@ print(json.dumps(told))
 @pytest.mark.parametrize(
     ("arguments", "extras"),
     [
-        (["app"], "widgets,lab"),
+        (["app"], "all,lab"),
+        (["lab"], "all,lab"),
         (["demo"], "sandbox,report"),
         (["sandbox", "--port", "0"], "sandbox"),
         (["orders", "--profile", "sandbox"], "sandbox"),
@@ -248,7 +252,7 @@ def test_a_command_names_its_extra(core: Environment, tmp_path: Path, arguments:
     done = core.call("-m", "scenecart.cli", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert re.fullmatch(r"scenecart: The .* needs the package '\w+', which is not installed\.", first)
+    assert re.fullmatch(r"scenecart: .* needs the package '\w+', which is not installed\.", first)
     assert second == f'  Install it: pip install "scenecart[{extras}]"'
     assert list(tmp_path.iterdir()) == []
 

@@ -154,7 +154,8 @@ def test_real_captures_come_back_from_files_as_they_were(shared_data: Path, tmp_
 def read_by_stac_geoparquet(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".ndjson":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path)))
+    # some versions of pyarrow add what the folders' names say
+    return list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path, partitioning=None)))
 
 
 def read_by_rustac(path: Path) -> list[dict[str, Any]]:

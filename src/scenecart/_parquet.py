@@ -236,6 +236,9 @@ def _is_hollow(kind: pa.DataType, *, top: bool = False) -> bool:
 
 
 def _stac_geoparquet() -> Any:
+    # stac-geoparquet names it without importing it, and not every pyarrow does so by itself
+    import pyarrow.fs  # noqa: F401, PLC0415  # see above
+
     try:
         import stac_geoparquet.arrow  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
