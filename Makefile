@@ -9,7 +9,7 @@ INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-
 STORIES ?= 2000
 SEED ?= $(shell date +%s)
 HOURS ?= 2
-SPEED ?= 12
+SPEED ?= 20
 FAULTS ?= 0.05
 
 CLIENTS := geopera up42 stac schemathesis
@@ -20,7 +20,7 @@ help:
 	@echo "make test   run all tests"
 	@echo "make test-clients  run other people's clients against the sandbox, in environments of their own"
 	@echo "make crash  kill the process that buys, thousands of times"
-	@echo "make soak   an office of analysts for two hours under random faults, on a clock twelve times as fast"
+	@echo "make soak   an office of analysts for two hours under random faults, on a clock twenty times as fast"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  time scenecart beside its peers"
