@@ -10,7 +10,7 @@ STORIES ?= 2000
 SEED ?= $(shell date +%s)
 INPUTS ?= 1000000
 HOURS ?= 2
-SPEED ?= 12
+SPEED ?= 20
 FAULTS ?= 0.05
 
 # which versions of everything else `make test-wheel` installs: pinned or lowest
@@ -29,7 +29,7 @@ help:
 	@echo "make wheel  build the source distribution, and the wheel from it, into dist"
 	@echo "make test-wheel  run all tests against the installed wheel, with the pinned versions or with VERSIONS=lowest"
 	@echo "make crash  kill the process that buys, thousands of times"
-	@echo "make soak   an office of analysts for two hours under random faults, on a clock twelve times as fast"
+	@echo "make soak   an office of analysts for two hours under random faults, on a clock twenty times as fast"
 	@echo "make guards  take each guard against nasty input away, and see a test fail"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make fuzz-million  give every reader and endpoint a million inputs; TARGET=name, INPUTS=n and SEED=n"
