@@ -158,6 +158,7 @@ def test_a_broken_download_leaves_nothing_that_looks_whole(
     with pytest.raises((scenecart.DownloadError, scenecart.ServiceError)):
         order.download(tmp_path / "out", progress=False)
     assert not (tmp_path / "out" / "item" / "visual.tif").exists()
+    assert len(service.requests(FILE)) <= 20
 
 
 def test_an_expired_address_is_renewed(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
