@@ -188,6 +188,7 @@ class _Service:
                 time.sleep(0.2)
                 _, _, content = self._send("GET", f"/v1/op/orders.list_assets?order_id={self.known['order'][0]}", token, None)
                 self._learn("/v1/op/orders.list_assets", 200, content)
+        assert self.known["item"], "nothing was delivered"
 
     def _connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(self._at.hostname or "", self._at.port, timeout=_ANSWER_SECONDS)
@@ -246,7 +247,8 @@ class _Service:
 
 _LEARNED = {
     "order": rb'"(?:orderId|id)":"([0-9a-f]{8}-[0-9a-f-]{27})","(?:status|displayName)"',
-    "item": rb'"type":"Feature","stac_version":"[^"]+","id":"([^"]+)"',
+    "item": rb'"id":"([^"]+)","collection":"project-',
+    "scene": rb'"collection":"(project-[^"]+)"',
     "secret": rb'"client_secret":"([^"]+)"',
     "device": rb'"device_code":"([^"]+)"',
     "user_code": rb'"user_code":"([^"]+)"',
