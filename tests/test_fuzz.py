@@ -80,6 +80,7 @@ def made(name: str) -> Target:
     return TARGETS[name]()
 
 
+@pytest.mark.timeout(600)  # a sandbox in a process of its own is slow to start on a machine with other work
 @pytest.mark.parametrize("name", TARGETS)
 def test_thousands_of_inputs_end_as_documented(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Whatever a reader or an endpoint is given, it answers in a way that is documented, and keeps its promises."""

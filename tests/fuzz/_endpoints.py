@@ -188,6 +188,11 @@ class _Service:
                 time.sleep(0.2)
                 _, _, content = self._send("GET", f"/v1/op/orders.list_assets?order_id={self.known['order'][0]}", token, None)
                 self._learn("/v1/op/orders.list_assets", 200, content)
+        assert self.known["item"], "nothing was delivered"
+        token = {"Authorization": f"Bearer {self._tokens['analyst']}"}
+        asset = json.dumps({"item_id": self.known["item"][0], "asset_id": "visual"}).encode()
+        self._learn("/v1/op/items.asset.download", 200, self._send("POST", "/v1/op/items.asset.download", token, asset)[2])
+        assert self.known["file"], "nothing can be opened"
 
     def _connect(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(self._at.hostname or "", self._at.port, timeout=_ANSWER_SECONDS)
@@ -246,7 +251,8 @@ class _Service:
 
 _LEARNED = {
     "order": rb'"(?:orderId|id)":"([0-9a-f]{8}-[0-9a-f-]{27})","(?:status|displayName)"',
-    "item": rb'"type":"Feature","stac_version":"[^"]+","id":"([^"]+)"',
+    "item": rb'"id":"([^"]+)","collection":"project-',
+    "scene": rb'"collection":"(project-[^"]+)"',
     "secret": rb'"client_secret":"([^"]+)"',
     "device": rb'"device_code":"([^"]+)"',
     "user_code": rb'"user_code":"([^"]+)"',

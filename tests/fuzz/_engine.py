@@ -314,5 +314,5 @@ def _sizes(workers: list[_Worker], place: Place) -> tuple[int, int]:
     for pid in pids:
         with contextlib.suppress(OSError):
             # what a database has in memory of its file is not the process's own
-            size += int(_OWN.findall(Path(f"/proc/{pid}/status").read_text("ascii"))[0]) * 1_024
+            size += sum(map(int, _OWN.findall(Path(f"/proc/{pid}/status").read_text("ascii")))) * 1_024
     return sum(worker.state[1] for worker in workers), size

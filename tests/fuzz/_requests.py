@@ -75,19 +75,19 @@ _RESOURCES = (
     Asked("GET", "/openapi.json"),
     Asked("GET", "/"),
 )
-_STAC_ROOTS = ("/stac", "/v2/assets/stac", "/v2/catalog")
+_STAC_ROOTS = {"/stac": "<scene>", "/v2/assets/stac": "<scene>", "/v2/catalog": "aurora-50cm"}
 _STAC_ROUTES = tuple(
     asked
-    for root in _STAC_ROOTS
+    for root, scene in _STAC_ROOTS.items()
     for asked in (
         Asked("GET", f"{root}/"),
         Asked("GET", f"{root}/conformance"),
         Asked("GET", f"{root}/collections"),
-        Asked("GET", f"{root}/collections/aurora-50cm"),
-        Asked("GET", f"{root}/collections/aurora-50cm/items?limit=2&bbox=151,-34,152,-33&datetime=2024-03-01T00:00:00Z/.."),
-        Asked("GET", f"{root}/collections/aurora-50cm/items/<item>"),
-        Asked("GET", f"{root}/search?collections=aurora-50cm&limit=2&token=<next>"),
-        Asked("POST", f"{root}/search", _STAC),
+        Asked("GET", f"{root}/collections/{scene}"),
+        Asked("GET", f"{root}/collections/{scene}/items?limit=2&bbox=151,-34,152,-33&datetime=2024-03-01T00:00:00Z/.."),
+        Asked("GET", f"{root}/collections/{scene}/items/<item>"),
+        Asked("GET", f"{root}/search?collections={scene}&limit=2&token=<next>"),
+        Asked("POST", f"{root}/search", {**_STAC, "collections": [scene]}),
     )
 )
 # everything that is asked for with a token; the operations stand twice, being what the service is

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -188,3 +190,13 @@ def test_every_principal_can_sign_in_its_own_way(box: Sandbox, wire: Callable[..
         assert wire(box, name).op("orders.list").status_code == 200
     assert box.principals["robot"]["username"] is None
     assert wire(box, "robot").op("billing.credits.transactions").status_code == 200
+
+
+def test_refresh_tokens_that_have_run_out_are_not_kept(box: Sandbox, clock: Clock):
+    """Signing in again and again leaves no more behind than can still be used."""
+    analyst = box.principals["analyst"]
+    for _ in range(5):
+        grant(box, grant_type="password", username=analyst["username"], password=analyst["password"])
+        clock.now += 3_600
+    with contextlib.closing(sqlite3.connect(box.data / "sandbox.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM refresh_token").fetchone() == (1,)

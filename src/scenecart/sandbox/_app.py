@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from scenecart.sandbox._caller import Caller
     from scenecart.sandbox._operations import Operation, Service
@@ -217,11 +217,31 @@ def _sign_in_routes(service: Service) -> list[Route]:
     ]
 
 
+class _File(FileResponse):
+    """A file, or parts of it; parts that it does not have are a problem like any other."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        refused: list[int] = []
+
+        async def unless_refused(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+                refused.append(message["status"])
+            elif not refused:
+                await send(message)
+
+        await super().__call__(scope, receive, unless_refused)
+        if refused:
+            size = self.headers["content-length"]
+            problem = Problem(refused[0], "the file has no such part", headers={"Content-Range": f"bytes */{size}"})
+            await tell(problem)(scope, receive, send)
+
+
 def _file(service: Service) -> Endpoint:
     def find(request: Request) -> Response:
         query = request.query_params
         path = service.delivery.open_signed(request.path_params["path"], query.get("expires", ""), query.get("signature", ""))
-        answer = FileResponse(path, stat_result=path.stat())
+        answer = _File(path, stat_result=path.stat())
         if request.headers.get("if-none-match") == answer.headers["etag"]:
             return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
         return answer
