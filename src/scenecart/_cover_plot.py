@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from scenecart._errors import MissingExtra
+from scenecart._errors import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
     except ImportError as error:
-        raise MissingExtra("plot needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
+        raise not_installed("A plot needs", "matplotlib", "report") from error
     if _is_split(area):
         area, missing, *bought = (_eastward(shape) for shape in (area, missing, *bought))
     west, south, east, north = area.bounds

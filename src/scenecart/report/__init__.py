@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import MissingExtra
+from scenecart._errors import not_installed
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of
@@ -43,10 +43,7 @@ def _loaded(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        raise MissingExtra(
-            f"PDF reports need the package {error.name!r}, which is not installed.",
-            hint='Install it: pip install "scenecart[report]"',
-        ) from error
+        raise not_installed("PDF reports need", error.name, "report") from error
 
 
 _FORMATS: dict[str, Callable[[Contents], bytes]] = {
