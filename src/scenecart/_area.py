@@ -36,9 +36,9 @@ _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
-_GRID_DEGREES = 1e-9
+GRID_DEGREES = 1e-9
 _MOST_ROUNDINGS = 16
 _DEGREES = CRS.from_epsg(4326)
 _equal_area = Transformer.from_crs(_DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
@@ -98,7 +98,7 @@ def as_area(value: Any, *, name: str = "aoi") -> Area:
     True
     """
     geometry = as_geometry(value, name=name)
-    if geometry.geom_type not in _POLYGONAL:
+    if geometry.geom_type not in POLYGONAL:
         raise InvalidArea(f"{name} is a {geometry.geom_type}, which has no area.", hint="Give a polygon or a bbox.")
     area = Area(geometry)
     if not area.km2 > 0:
@@ -285,7 +285,7 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
 
     A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
     """
-    if geometry.geom_type not in _POLYGONAL:
+    if geometry.geom_type not in POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
     west, east = coordinates[:, 0].min(), coordinates[:, 0].max()
@@ -306,8 +306,15 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
-def why_unusable(footprint: BaseGeometry) -> str | None:
-    """Tell why a polygon is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+def why_unusable(footprint: BaseGeometry | None) -> str | None:
+    """Tell why a geometry is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    if footprint is None or footprint.is_empty:
+        return "it has no footprint"
+    if footprint.geom_type not in POLYGONAL:
+        return f"its footprint is a {footprint.geom_type}, not an area"
+    west, south, east, north = footprint.bounds
+    if max(-west, east) > _MAX_LON or max(-south, north) > 90:  # noqa: PLR2004  # the poles
+        return "its footprint lies outside the world"
     try:
         split = split_at_antimeridian(footprint)
     except InvalidArea:
@@ -325,9 +332,9 @@ def _has_long_step(geometry: BaseGeometry) -> bool:
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a geometry, without the lines and points that a clip may leave."""
-    if geometry.geom_type in _POLYGONAL:
+    if geometry.geom_type in POLYGONAL:
         return geometry
-    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in _POLYGONAL]
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in POLYGONAL]
     return shapely.union_all(parts) if parts else shapely.Polygon()
 
 
@@ -351,7 +358,7 @@ def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
 def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
     """Return what shapes cover together, on a grid of 1e-9 degrees (a tenth of a millimetre), on which no overlay stumbles."""
     parts = [part for part in shapes if not part.is_empty]
-    return shapely.union_all(parts, grid_size=_GRID_DEGREES) if parts else shapely.Polygon()
+    return shapely.union_all(parts, grid_size=GRID_DEGREES) if parts else shapely.Polygon()
 
 
 def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scenecart._area import clip, each_km2, why_unusable
-from scenecart._cart import checked_frame, texts_of
+from scenecart._area import clip, each_km2
+from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch
 from scenecart._errors import InvalidCart, InvalidQuery
 
@@ -77,18 +77,16 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     frame = checked_frame(captures)
     shapes = frame.geometry.to_numpy()
     near = may_touch(shapes, area.geometry)
-    told = frame["why_not"].tolist() if "why_not" in frame.columns else [None] * len(frame)
+    against = reasons_against(frame)
     cloud = _cloud(frame)
-    keys = list(zip(texts_of(frame, "host"), texts_of(frame, "collection"), frame["id"], strict=True))
-    again = pd.Series(keys).duplicated().tolist()
+    again = pd.Series(keys_of(frame)).duplicated().tolist()
     kept: list[int] = []
     grounds: list[Any] = []
     reasons: dict[int, str] = {}
     for place, shape in enumerate(shapes):
         if again[place]:
             continue
-        reason = told[place] if isinstance(told[place], str) else _unusable(keys[place][2], shape)
-        reason = reason or _cloudy(cloud[place], max_cloud_cover)
+        reason = against[place] or _cloudy(cloud[place], max_cloud_cover)
         ground = clip(shape, area) if reason is None and near[place] else None
         if ground is not None and not ground.is_empty:
             kept.append(place)
@@ -112,16 +110,6 @@ def nothing_left(count: int, reasons: dict[int, str]) -> InvalidCart:
     return InvalidCart(
         f"None of the {count:,} captures can be used for this area: {counts.index[0]} ({counts.iloc[0]:,} of them).", hint=_HINT
     )
-
-
-def _unusable(name: Any, footprint: Any) -> str | None:
-    if not (isinstance(name, str) and name.strip()):
-        return "it has no usable id"
-    if footprint is None or footprint.is_empty:
-        return "it has no footprint"
-    if footprint.geom_type not in {"Polygon", "MultiPolygon"}:
-        return f"its footprint is a {footprint.geom_type}, not an area"
-    return why_unusable(footprint)
 
 
 def _cloudy(cloud: float, most: float | None) -> str | None:
