@@ -36,6 +36,7 @@ LEVELS = {
     "_cover_plot": 2,
     "_footprints": 2,
     "_query": 2,
+    "_refusals": 2,
     "_timeline": 2,
     "_tokens": 2,
     "_covering": 3,
