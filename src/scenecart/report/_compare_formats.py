@@ -51,11 +51,8 @@ def to_xlsx(comparison: Comparison) -> bytes:
     looks = ("text", "text", "text", "time", "one", "one", "two")
     titles = (*zip(_CAPTURE, looks, strict=True), *((f"In {side.name}", "text") for side in comparison.sides))
     about = Sheet("About", (("About these figures", "wrapped"),), [(comparison.title,), (comparison.how,)])
-    sheets = [
-        Sheet("Comparison", columns, compared, scrolls=1),
-        Sheet("Captures", titles, _holdings(comparison, "–"), scrolls=1),
-        about,
-    ]
+    captures = Sheet("Captures", titles, _holdings(comparison, "–"), scrolls=1)
+    sheets = [Sheet("Comparison", columns, compared, scrolls=1), captures, about]
     return workbook(sheets, comparison.title, comparison.stamp)
 
 

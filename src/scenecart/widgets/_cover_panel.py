@@ -14,8 +14,6 @@ from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scenecart._client import Client
     from scenecart._cover import CoverPlan
     from scenecart.widgets._cart_panel import CartPanel
@@ -112,14 +110,9 @@ class CoverPanel(Panel):
         self._take.on_click(self._safely(lambda _: self._put()))
         self._take.layout.display = "none"
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        def tried(what: Any) -> None:
-            try:
-                act(what)
-            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
-                self._words.value = _look.failure(error)
-
-        return tried
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong below the controls."""
+        self._words.value = _look.failure(error)
 
     def _planned(self, plan: CoverPlan) -> None:
         self._go.disabled = False
@@ -130,7 +123,7 @@ class CoverPanel(Panel):
 
     def _failed(self, error: Exception) -> None:
         self._go.disabled = False
-        self._words.value = _look.failure(error)
+        self._show_failure(error)
 
     def _outdated(self, _: Any) -> None:
         """Take away a plan for another area."""
