@@ -145,7 +145,7 @@ class Cart:
         Raises
         ------
         InvalidRequest
-            If the suffix is another one.
+            If the suffix is another one, or the file cannot be written; what stood there before still stands.
         """
         from scenecart._cart_file import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest, NotFound, PermissionDenied
+from scenecart._whole import write_whole
 from scenecart.cli import _files, _show
 
 if TYPE_CHECKING:
@@ -87,10 +89,10 @@ def cover(arguments: argparse.Namespace) -> int:
             _show.cover_table(plan)
         _keep(plan.cart, plan.estimate, arguments)
     if arguments.plot:
-        picture = Path(arguments.plot)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        plan.plot().figure.savefig(picture, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
-        _tell(f"Picture: {picture}", arguments)
+        picture = io.BytesIO()
+        kind = Path(arguments.plot).suffix[1:].lower()
+        plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
+        _tell(f"Picture: {write_whole(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
     if arguments.json:
         _show.document(_show.cover_document(plan))
     return 0 if plan.is_complete else _FAILED

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import not_installed
+from scenecart._errors import InvalidRequest, not_installed
+from scenecart._whole import write_whole
+from scenecart._wire import clean_text
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
 from scenecart.report._pictures import with_pictures
-from scenecart.report._save import save, suffix_of
 from scenecart.report._workbook import to_xlsx
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from scenecart._cart import Cart
     from scenecart._estimate import Estimate
@@ -74,7 +75,15 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     InvalidRequest
         If it is no known one.
     """
-    return suffix_of(path, _COMPARED, "A comparison") if several else suffix_of(path, _FORMATS, "A report")
+    known = sorted(_COMPARED if several else _FORMATS)
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        raise InvalidRequest(
+            f"{'A comparison' if several else 'A report'} cannot be written as "
+            f"{clean_text(Path(path).suffix, 40) or 'a file without suffix'!r}.",
+            hint=f"The formats are {', '.join(known)}.",
+        )
+    return suffix
 
 
 def write(
@@ -109,7 +118,7 @@ def write(
     contents = contents_of(subject, title)
     if thumbnails and suffix in _WITH_PICTURES:
         contents = with_pictures(contents)
-    return save(_FORMATS[suffix](contents), path)
+    return write_whole(_FORMATS[suffix](contents), path, "The report")
 
 
 def compare(
@@ -120,4 +129,4 @@ def compare(
 ) -> Path:
     """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
     suffix = check_suffix(path, several=True)
-    return save(_COMPARED[suffix](comparison_of(subjects, title)), path)
+    return write_whole(_COMPARED[suffix](comparison_of(subjects, title)), path, "The report")
