@@ -430,11 +430,7 @@ class Client:
         (True, True, True)
         """
         wish = Wish(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
-
-        def price(cart: Cart) -> Estimate:
-            return _estimate.ask(self._session, cart, self, self._wall)
-
-        return plan_cover(captures, aoi, wish, desk=self, price=price)
+        return plan_cover(captures, aoi, wish, desk=self)
 
     def estimate(self, cart: Cart) -> Estimate:
         """Ask the service what a cart costs; the same as ``cart.estimate()``."""

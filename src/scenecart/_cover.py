@@ -196,22 +196,21 @@ def plan_cover(
     wish: Wish,
     *,
     desk: CanEstimate,
-    price: Callable[[Cart], Estimate],
     clock: Callable[[], float] = time.monotonic,
 ) -> CoverPlan:
-    """Choose captures that cover an area; see ``Client.cover``. ``price`` asks the service for a cart's price."""
+    """Choose captures that cover an area; see ``Client.cover``."""
     require_solver()
     area = as_area(aoi)
     candidates, reasons = find_candidates(captures, area, wish.max_cloud_cover)
     prices = Prices(candidates.km2, np.full(len(candidates.km2), np.nan), {}, 0)
     if wish.prices == "service":
-        prices = prices_alone(candidates, lambda rows: price(make_cart(rows, area, split_by_date=True, desk=desk)))
+        prices = prices_alone(candidates, lambda rows: make_cart(rows, area, split_by_date=True, desk=desk).estimate())
         reasons |= {int(candidates.places[place]): f"the service does not price it: {why}" for place, why in prices.refused.items()}
         candidates, prices = candidates.without(list(prices.refused)), prices.without(list(prices.refused))
     if len(candidates.km2) == 0:
         raise nothing_left(len(captures), reasons)
     planner = _Planner(area, candidates, prices, wish, clock)
-    chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, desk=desk), price)
+    chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, desk=desk))
     covered = union(candidates.grounds[chosen])
     labels = captures.index
     return CoverPlan(
@@ -243,10 +242,8 @@ class _Planner:
         self.reach = geodesic_km2(union(candidates.grounds))
         self.calls = 0
 
-    def plan(
-        self, make: Callable[[Any], Cart], price: Callable[[Cart], Estimate]
-    ) -> tuple[list[int], Choice, Cart, Estimate | None]:
-        """Return the chosen places, how they were chosen, their cart and its price."""
+    def plan(self, make: Callable[[Any], Cart]) -> tuple[list[int], Choice, Cart, Estimate | None]:
+        """Return the chosen places, how they were chosen, their cart and its price; ``make`` puts rows into a cart."""
         budget = None if self._wish.budget is None else float(self._wish.budget)
         for turn in range(_TIGHTENINGS):
             choice = self._choose(budget)
@@ -254,7 +251,7 @@ class _Planner:
             cart = make(self._candidates.frame.iloc[chosen])
             if self._wish.prices == "area":
                 return chosen, choice, cart, None
-            estimate = price(cart)
+            estimate = cart.estimate()
             self.calls += 1
             if self._wish.budget is None or estimate.total_credits <= self._wish.budget or turn == _TIGHTENINGS - 1:
                 break

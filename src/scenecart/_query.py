@@ -100,6 +100,13 @@ def build_criteria(
 
 
 def check_count(value: Any, name: str, most: int | None = None) -> None:
+    """Refuse what is no count from 1 on; None stands for no limit.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is none, or more than ``most``.
+    """
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):

@@ -221,6 +221,11 @@ def place_body(captures: list[CaptureOrder], *, project: str, license_type: str,
     }
 
 
+def again_body(placed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent to have priced once more what was sent to be bought."""
+    return {"captures": placed["captures"], "splitByDate": placed.get("splitByDate", False)}
+
+
 @dataclass(frozen=True)
 class PriceGroup:
     """Captures that are priced together: ids, area in km², price in credits and Australian dollars."""
