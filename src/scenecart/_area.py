@@ -51,7 +51,17 @@ class Area:
     Attributes
     ----------
     geometry : shapely geometry
-        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it.
+        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it (RFC 7946,
+        section 3.1.9).
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
+    >>> west, south, east, north = captures.total_bounds
+    >>> area = client.cart(captures, aoi=(west, south, east, north)).area
+    >>> area.km2 > 0, area.bounds == (west, south, east, north), area.to_geojson()["type"]
+    (True, True, 'Polygon')
     """
 
     geometry: BaseGeometry
@@ -67,7 +77,7 @@ class Area:
         return around_world_bounds(self.geometry)
 
     def to_geojson(self) -> dict[str, Any]:
-        """Return the geometry as a GeoJSON mapping."""
+        """Return the geometry as GeoJSON (RFC 7946), longitude before latitude."""
         return geojson(self.geometry)
 
     def __repr__(self) -> str:

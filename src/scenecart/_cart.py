@@ -55,6 +55,14 @@ class Cart:
         What the captures are clipped to; None buys whole footprints.
     split_by_date : bool
         Whether the service prices each acquisition date for itself.
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=3)
+    >>> cart = client.cart(captures.head(2)).add(captures)
+    >>> len(cart), len(cart.remove(cart.ids[0])), cart.remove(cart.ids[0]) == client.cart(captures.tail(2))
+    (3, 2, True)
     """
 
     _captures: gpd.GeoDataFrame = field(repr=False)
@@ -100,7 +108,17 @@ class Cart:
         return geodesic_km2(union(map(self._bought, self._captures.geometry)))
 
     def bought(self) -> gpd.GeoSeries:
-        """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""
+        """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
+        >>> west, south, east, north = captures.total_bounds
+        >>> half = client.cart(captures, aoi=(west, south, (west + east) / 2, north))
+        >>> half.bought().geom_type.tolist()
+        ['Polygon']
+        """
         return gpd.GeoSeries(
             [self._bought(footprint) for footprint in self._captures.geometry],
             index=self._captures.index,
@@ -108,7 +126,25 @@ class Cart:
         )
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
-        """Return a cart with these captures as well; one that is in it already stays once."""
+        """Return a cart with these captures as well; one that is in it already stays once.
+
+        Parameters
+        ----------
+        captures
+            Rows of a search result, in any CRS; one without is taken as EPSG:4326.
+
+        Raises
+        ------
+        InvalidCart
+            If one cannot be ordered, does not touch the area, or is in the cart with another footprint.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> len(client.cart(captures.head(1)).add(captures))
+        2
+        """
         return self._with(_frames.concat([self._captures, checked_frame(captures)]))
 
     def remove(self, ids: str | Iterable[str]) -> Self:
@@ -118,6 +154,13 @@ class Cart:
         ------
         InvalidCart
             If one of them is not in the cart, or nothing would be left.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> client.cart(captures).remove(captures["id"].iloc[0]).ids == [captures["id"].iloc[1]]
+        True
         """
         names = {ids} if isinstance(ids, str) else set(ids)
         unknown = names.difference(self.ids)
@@ -126,7 +169,20 @@ class Cart:
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
     def replace(self, *, split_by_date: bool) -> Self:
-        """Return a cart with other options."""
+        """Return a cart with other options.
+
+        Parameters
+        ----------
+        split_by_date
+            Have each acquisition date (UTC) priced for itself.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> client.cart(captures).replace(split_by_date=True)
+        Cart(2 captures, whole footprints, split by date)
+        """
         return replace(self, split_by_date=split_by_date)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -146,6 +202,15 @@ class Cart:
         ------
         InvalidRequest
             If the suffix is another one, or the file cannot be written; what stood there before still stands.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> client = connect("sandbox")
+        >>> cart = client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
+        >>> path = cart.save(pathlib.Path(tempfile.mkdtemp()) / "harbour.cart.geojson")
+        >>> load_cart(path, client) == cart
+        True
         """
         from scenecart._cart_file import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
 
@@ -158,6 +223,13 @@ class Cart:
         ------
         ScenecartError
             The service's refusal, or ``UntrustedEstimate`` when its figures contradict each other.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> cart = client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
+        >>> cart.estimate().total_aud > 0
+        True
         """
         if self._desk is None:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")

@@ -111,6 +111,15 @@ class CoverPlan:
         The captures that could not be considered, with their index labels: ``id`` and ``why``.
     calls : int
         How many times the service was asked for prices.
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> coast = (151.16, -34.0, 151.26, -33.9)
+    >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+    >>> plan = client.cover(captures, coast, min_coverage=0.9, prices="area")
+    >>> plan.verdict, plan.estimate
+    ('The least cost: proven.', None)
     """
 
     cart: Cart
@@ -165,6 +174,16 @@ class CoverPlan:
         ------
         MissingExtra
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib; matplotlib.use("agg")
+        >>> client = connect("sandbox")
+        >>> coast = (151.16, -34.0, 151.26, -33.9)
+        >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+        >>> ax = client.cover(captures, coast, min_coverage=0.5, prices="area").plot()
+        >>> ax.get_legend().get_texts()[0].get_text()
+        'area of interest'
         """
         title = repr(self).removeprefix("CoverPlan(").removesuffix(")")
         return draw_cover(self.area.geometry, list(self.cart.bought()), self.missing, title, ax)

@@ -52,6 +52,10 @@ class Limits:
         Seconds to wait for a connection, and for the next bytes of an answer. Defaults 10 and 120.
     calls_per_minute, places_per_minute : int
         The service's own limits for an organization. Defaults 600 and 60.
+
+    Examples
+    --------
+    >>> client = connect("sandbox", limits=Limits(read=30, calls_per_minute=120))
     """
 
     connect: float = 10.0

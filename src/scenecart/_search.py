@@ -48,6 +48,14 @@ class SearchEvent:
         Since the search began.
     areas_done, areas : int or None
         Of a search of many areas.
+
+    Examples
+    --------
+    >>> told = []
+    >>> client = connect("sandbox")
+    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=told.append)
+    >>> [(event.kind, event.captures) for event in told]
+    [('started', 0), ('arrived', 5), ('finished', 5)]
     """
 
     kind: str

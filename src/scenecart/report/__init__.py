@@ -113,6 +113,14 @@ def write(
         If the suffix is no known format, the subject is something else, or the file cannot be written.
     MissingExtra
         If the packages for reports are not installed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> write(client.cart(captures), pathlib.Path(tempfile.mkdtemp()) / "cart.geojson").name
+    'cart.geojson'
     """
     suffix = check_suffix(path)
     contents = contents_of(subject, title)
@@ -127,6 +135,37 @@ def compare(
     *,
     title: str | None = None,
 ) -> Path:
-    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
+    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`.
+
+    Parameters
+    ----------
+    subjects
+        2 to 12 of them: a mapping of names to them, or a list, which is named A, B, C.
+    path
+        Where to; its suffix tells the format: ``.html .pdf .xlsx .md .csv``. Folders are made if needed.
+    title
+        What the comparison is called.
+
+    Returns
+    -------
+    pathlib.Path
+        The file that was written. The same contents give the same file.
+
+    Raises
+    ------
+    InvalidRequest
+        If the suffix is no format of comparisons, what is compared is something else, or the file cannot be written.
+    MissingExtra
+        If the packages for reports are not installed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=3)
+    >>> carts = [client.cart(captures.head(2)), client.cart(captures)]
+    >>> compare(carts, pathlib.Path(tempfile.mkdtemp()) / "compared.md").name
+    'compared.md'
+    """
     suffix = check_suffix(path, several=True)
     return write_whole(_COMPARED[suffix](comparison_of(subjects, title)), path, "The report")
