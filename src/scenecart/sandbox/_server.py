@@ -422,6 +422,11 @@ def serve(
         Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
     print_line
         Told the address and the sign-ins, a line at a time.
+
+    Raises
+    ------
+    SandboxError
+        If it cannot be started as asked.
     """
     stopped = threading.Event()
     for name in ("SIGINT", "SIGTERM"):

@@ -106,6 +106,16 @@ class CaptureMap(Panel):
         ------
         InvalidQuery, InvalidArea
             At once, if the search makes no sense.
+
+        Examples
+        --------
+        >>> import scenecart
+        >>> client = scenecart.connect("sandbox")
+        >>> picker = CaptureMap.from_search(client, "openterra", collections="openterra-10m", limit=50, basemap="none")
+        >>> picker.stop()
+        >>> picker.is_searching
+        False
+        >>> picker.close()
         """
         frames = client.search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
         made = cls(no_captures(), aoi, client=client, basemap=basemap)

@@ -60,6 +60,17 @@ class CartPanel(Panel):
         The newest price, None while there is none.
     order : Order or None
         What was bought last.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> panel = CartPanel(client, captures)
+    >>> panel.remove([captures["id"].iloc[0]])
+    >>> panel.cart
+    Cart(1 captures, whole footprints)
+    >>> panel.close()
     """
 
     captures = t.Any()

@@ -44,6 +44,20 @@ class CoverPanel(Panel):
     ----------
     plan : CoverPlan or None
         The newest plan.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> coast = (151.16, -34.0, 151.26, -33.9)
+    >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+    >>> picker = scenecart.widgets.CaptureMap(captures, coast, basemap="none")
+    >>> panel = CoverPanel(client, picker)
+    >>> panel.cover()
+    >>> panel.is_busy
+    True
+    >>> panel.close()
+    >>> picker.close()
     """
 
     plan = t.Any(None, allow_none=True)
@@ -66,7 +80,15 @@ class CoverPanel(Panel):
         return self._runner.is_busy("cover")
 
     def cover(self) -> None:
-        """Do what "Cover this area" does."""
+        """Do what "Cover this area" does: plan in the background.
+
+        Raises
+        ------
+        InvalidArea
+            If there is no area of interest yet.
+        InvalidCart
+            If no capture suits the filters.
+        """
         if self.state.aoi is None:
             raise InvalidArea(
                 "There is no area to cover yet.", hint="Draw one on the map, load one from a file, or search with one."

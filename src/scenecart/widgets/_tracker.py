@@ -52,6 +52,17 @@ class OrderTracker(Panel):
         What is followed.
     finished : int
         How many have ended.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("openterra", collections="openterra-10m", datetime="2022-01", limit=1)
+    >>> order = client.cart(captures).estimate().place()
+    >>> tracker = OrderTracker(order)
+    >>> [one.id == order.id for one in tracker.orders]
+    [True]
+    >>> tracker.close()
     """
 
     orders = t.Tuple()

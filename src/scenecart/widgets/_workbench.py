@@ -52,6 +52,15 @@ class Workbench(Panel):
         The cart.
     tracker : OrderTracker
         The orders.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> bench = Workbench(scenecart.connect("sandbox"), aoi=(151.16, -34.0, 151.26, -33.9), basemap="none")
+    >>> bench.search("openterra", collections=["openterra-10m"], datetime="2024-03")
+    >>> bench.tab, bench.picker is None
+    (1, False)
+    >>> bench.close()
     """
 
     def __init__(
