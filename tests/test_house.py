@@ -31,6 +31,7 @@ LEVELS = {
     "_wire": 1,
     "_features": 1,
     "_stac": 1,
+    "_eastward": 1,
     "_arrangement": 2,
     "_choose": 2,
     "_cover_plot": 2,
