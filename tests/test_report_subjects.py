@@ -14,23 +14,14 @@ import shapely
 
 import scenecart
 from _quotes import FORMATS, HARBOUR, Shop, priced, said
-from _service import ScriptedService, answer, feature
+from _service import answer, feature
 from scenecart import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 READABLE = ["html", "md", "pdf", "xlsx"]
 SECRET = "https://files.example/a.tif?X-Amz-Signature=hush&X-Amz-Credential=me"
-
-
-@pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
 
 
 @pytest.fixture
