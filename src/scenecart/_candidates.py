@@ -11,8 +11,9 @@ import pandas as pd
 
 from scenecart._area import clip, each_km2
 from scenecart._cart import checked_frame, keys_of, reasons_against
-from scenecart._choose import may_touch
+from scenecart._choose import may_touch, numbers_of
 from scenecart._errors import InvalidCart, InvalidQuery
+from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from scenecart._area import Area
 
-CLOUD = "eo:cloud_cover"
 _MOST = 5_000
 _HINT = "Search this area, or allow more cloud."
 
@@ -61,7 +61,7 @@ class Candidates:
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
         """Cloud cover in per cent; NaN where it is not told."""
-        return _cloud(self.frame)
+        return numbers_of(self.frame, CLOUD)
 
 
 def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) -> tuple[Candidates, dict[int, str]]:
@@ -78,7 +78,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     shapes = frame.geometry.to_numpy()
     near = may_touch(shapes, area.geometry)
     against = reasons_against(frame)
-    cloud = _cloud(frame)
+    cloud = numbers_of(frame, CLOUD)
     again = pd.Series(keys_of(frame)).duplicated().tolist()
     kept: list[int] = []
     grounds: list[Any] = []
@@ -116,9 +116,3 @@ def _cloudy(cloud: float, most: float | None) -> str | None:
     if most is None or cloud <= most:
         return None
     return "its cloud cover is not known" if math.isnan(cloud) else f"its cloud cover is above {most:g} %"
-
-
-def _cloud(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
-    if CLOUD not in frame.columns:
-        return np.full(len(frame), np.nan)
-    return np.asarray(pd.to_numeric(frame[CLOUD], errors="coerce").to_numpy(dtype=float, na_value=np.nan))

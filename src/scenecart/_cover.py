@@ -14,13 +14,13 @@ import shapely
 from scenecart import _html
 from scenecart._alone import Prices, prices_alone
 from scenecart._area import Area, as_area, each_km2, geodesic_km2, polygonal, union
-from scenecart._candidates import CLOUD, find_candidates, nothing_left
+from scenecart._candidates import find_candidates, nothing_left
 from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._query import check_count
-from scenecart._wire import clean_text
+from scenecart._wire import CLOUD, clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

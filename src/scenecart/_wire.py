@@ -19,6 +19,8 @@ PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 # the statuses by which a service says that it does not offer what was called
 NOT_OFFERED = frozenset({404, 405, 501})
+# what STAC's extensions and common metadata call cloud cover (per cent), off-nadir angle (degrees) and GSD (metres)
+CLOUD, OFF_NADIR, GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
 _TEXT_LIMIT = 500
 
 

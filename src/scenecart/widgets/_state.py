@@ -289,7 +289,7 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
     if name in {choice for choice, _ in _CHOICES}:
         codes, _ = pd.factorize(column.astype("string"), sort=True)
         return np.asarray(codes)
-    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+    return _choose.numbers_of(captures, name)
 
 
 def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, Any]], *, has_area: bool) -> Iterable[Facet]:
