@@ -172,6 +172,9 @@ def _load_part(name: str) -> Any:
     try:
         return importlib.import_module(f"scenecart.{name}")
     except ModuleNotFoundError as error:
-        from scenecart._errors import not_installed  # noqa: PLC0415  # only to say what is missing
+        from scenecart._errors import MissingExtra  # noqa: PLC0415  # only to say what is missing
 
-        raise not_installed(f"scenecart.{name} needs", error.name, name) from error
+        raise MissingExtra(
+            f"scenecart.{name} needs the package {error.name!r}, which is not installed.",
+            hint=f'Install it: pip install "scenecart[{name}]"',
+        ) from error

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from scenecart._client import Client
-from scenecart._errors import not_installed
+from scenecart._errors import MissingExtra
 from scenecart._secrets import resolve
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an extra: the core works without it
     except ImportError as error:
-        raise not_installed("The embedded sandbox needs", error.name, "sandbox") from error
+        raise MissingExtra(
+            f"The embedded sandbox needs a package that is not installed ({error.name}).",
+            hint='Install it: pip install "scenecart[sandbox]"',
+        ) from error
     with _embedding:
         if not _embedded:
             _embedded.append(Sandbox().start())

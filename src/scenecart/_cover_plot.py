@@ -8,7 +8,7 @@ import geopandas as gpd
 import shapely
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
-from scenecart._errors import not_installed
+from scenecart._errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
     except ImportError as error:
-        raise not_installed("A plot needs", "matplotlib", "report") from error
+        raise MissingExtra("plot needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
     if is_narrower_eastward([area]):
         area, missing, *bought = (eastward(shape) for shape in (area, missing, *bought))
     west, south, east, north = area.bounds

@@ -21,7 +21,7 @@ import shapely
 
 from scenecart._area import geodesic_km2, polygonal, union
 from scenecart._arrangement import MOST_CROSSINGS, Arrangement
-from scenecart._errors import ScenecartError, not_installed
+from scenecart._errors import MissingExtra, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -316,7 +316,9 @@ def require_solver() -> Any:
     try:
         from scipy.optimize import milp  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise not_installed("Planning a cover needs", "scipy", "cover") from error
+        raise MissingExtra(
+            "Planning a cover needs the package 'scipy', which is not installed.", hint='Install it: pip install "scenecart[cover]"'
+        ) from error
     return milp
 
 

@@ -10,7 +10,7 @@ import shapely
 from scenecart._area import Area, as_area, clip, split_at_antimeridian
 from scenecart._cart import make_cart
 from scenecart._connect import connect
-from scenecart._errors import InvalidCart, not_installed
+from scenecart._errors import InvalidCart, MissingExtra
 from scenecart._wire import available_credits, clean_text
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
     try:
         from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise not_installed("The demo needs", error.name, "sandbox,report") from error
+        raise MissingExtra(
+            f"The demo needs the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[sandbox,report]"',
+        ) from error
     try:
         box = Sandbox(items=items, pace="demo").start()
     except SandboxError as error:

@@ -128,13 +128,6 @@ class MissingExtra(ConfigurationError, ImportError):
     """A part of scenecart needs a package that is not installed."""
 
 
-def not_installed(what: str, package: str | None, extra: str) -> MissingExtra:
-    """Return the error that says what needs which package, and how to install it."""
-    return MissingExtra(
-        f"{what} the package {package!r}, which is not installed.", hint=f'Install it: pip install "scenecart[{extra}]"'
-    )
-
-
 class InvalidRequest(ScenecartError, ValueError):
     """What was asked cannot be done: said by the service (422), or found before anything was sent.
 

@@ -18,7 +18,7 @@ from shapely.geometry import mapping
 
 from scenecart import _frames
 from scenecart._area import POLYGONAL, around_world_bounds, split_at_antimeridian
-from scenecart._errors import InvalidQuery, not_installed
+from scenecart._errors import InvalidQuery, MissingExtra
 from scenecart._json import loads
 
 if TYPE_CHECKING:
@@ -239,7 +239,10 @@ def _stac_geoparquet() -> Any:
     try:
         import stac_geoparquet.arrow  # noqa: PLC0415  # an extra
     except ImportError as error:
-        raise not_installed("Writing STAC GeoParquet needs", "stac-geoparquet", "parquet") from error
+        raise MissingExtra(
+            "Writing STAC GeoParquet needs the package 'stac-geoparquet', which is not installed.",
+            hint='Install it: pip install "scenecart[parquet]"',
+        ) from error
     return stac_geoparquet.arrow
 
 

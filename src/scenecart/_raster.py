@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenecart._errors import DownloadError, not_installed
+from scenecart._errors import DownloadError, MissingExtra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,10 @@ def open_raster(path: Path) -> xr.DataArray:
         import rioxarray  # noqa: PLC0415  # an extra
         import xarray  # noqa: PLC0415  # likewise
     except ImportError as error:
-        raise not_installed("Opening imagery as arrays needs", "rioxarray", "raster") from error
+        raise MissingExtra(
+            "Opening imagery as arrays needs the package 'rioxarray', which is not installed.",
+            hint='Install it: pip install "scenecart[raster]"',
+        ) from error
     from rasterio.errors import RasterioIOError  # noqa: PLC0415  # comes with rioxarray
 
     try:

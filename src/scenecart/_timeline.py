@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidQuery, not_installed
+from scenecart._errors import InvalidQuery, MissingExtra
 from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
         from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415  # likewise
     except ImportError as error:
-        raise not_installed("A timeline needs", "matplotlib", "report") from error
+        raise MissingExtra("timeline needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
     for column in ("datetime", by):
         if column not in captures.columns:
             raise InvalidQuery(f"The captures have no column {column!r}.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scenecart._errors import ConfigurationError, InvalidRequest, not_installed
+from scenecart._errors import ConfigurationError, InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +35,10 @@ def sandbox(arguments: argparse.Namespace) -> int:
     try:
         from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise not_installed("The sandbox needs", error.name, "sandbox") from error
+        raise MissingExtra(
+            f"The sandbox needs the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[sandbox]"',
+        ) from error
     try:
         serve(
             port=arguments.port,
@@ -99,7 +102,9 @@ def _notebooks() -> Path:
 def _require(what: str, names: Sequence[str]) -> None:
     missing = next((name for name in names if importlib.util.find_spec(name) is None), None)
     if missing is not None:
-        raise not_installed(f"{what} needs", missing, "all,lab")
+        raise MissingExtra(
+            f"{what} needs the package {missing!r}, which is not installed.", hint='Install it: pip install "scenecart[all,lab]"'
+        )
 
 
 def _run(module: str, words: Sequence[str], arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

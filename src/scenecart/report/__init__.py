@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest, not_installed
+from scenecart._errors import InvalidRequest, MissingExtra
 from scenecart._whole import write_whole
 from scenecart._wire import clean_text
 from scenecart.report import _compare_formats, _data
@@ -44,7 +44,10 @@ def _loaded(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        raise not_installed("PDF reports need", error.name, "report") from error
+        raise MissingExtra(
+            f"PDF reports need the package {error.name!r}, which is not installed.",
+            hint='Install it: pip install "scenecart[report]"',
+        ) from error
 
 
 _FORMATS: dict[str, Callable[[Contents], bytes]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import not_installed
+from scenecart._errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,9 @@ def workbook(sheets: Sequence[Sheet], title: str, stamp: datetime) -> bytes:
     try:
         import xlsxwriter  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise not_installed("Workbooks need", "XlsxWriter", "report") from error
+        raise MissingExtra(
+            "Workbooks need the package 'XlsxWriter', which is not installed.", hint='Install it: pip install "scenecart[report]"'
+        ) from error
     stream = io.BytesIO()
     safe = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(stream, safe)

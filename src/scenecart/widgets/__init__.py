@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from scenecart._errors import not_installed
+from scenecart._errors import MissingExtra
 
 _HOMES = {
     "CaptureFilters": "_filters",
@@ -41,7 +41,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        raise not_installed("Widgets need", error.name, "widgets") from error
+        raise MissingExtra(
+            f"Widgets need the package {error.name!r}, which is not installed.", hint='Install it: pip install "scenecart[widgets]"'
+        ) from error
 
 
 def __dir__() -> list[str]:
