@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TITLE = "Covering an area"
-ABOUT = """Invented captures of 14 to 22 km, turned as orbits turn them, over an area of some 10,000 km², each at a price of its own a km²,
-0.98 of the area to be covered, ten seconds at most. Beside it what a careful user writes: the greedy choice by price for new ground,
-and SciPy's solver over points two km apart, which must all be covered. A price of 1 is the best that was found for those captures."""
+ABOUT = """Invented captures of 14 to 22 km, turned as orbits turn them, over an area of some 10,000 km², each at a price of its own
+a km²; 0.98 of the area is to be covered, in ten seconds at most. Beside it what a careful user writes: the greedy choice by price
+for new ground, and SciPy's solver over points two km apart, all of which have to be covered. A price of 1 is the best that was
+found for those captures."""
 SIZES = (100, 1_000, 5_000)
 BOX = (150.0, -34.0, 151.08, -33.1)
 _SHARE, _SECONDS, _TIMES, _POINTS_KM = 0.98, 10.0, 3, 2.0
@@ -101,7 +102,7 @@ def _pointwise(problem: Problem) -> list[int]:
         constraints=LinearConstraint(matrix[within], 1, np.inf),
         options={"time_limit": _SECONDS},
     )
-    return np.flatnonzero(found.x > 0.5).tolist() if found.x is not None else []
+    return np.flatnonzero(np.round(found.x)).tolist() if found.x is not None else []
 
 
 def _asked() -> str:

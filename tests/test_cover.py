@@ -213,7 +213,11 @@ def test_the_plan_draws_itself(client: scenecart.Client, found: gpd.GeoDataFrame
     axes = plan.plot()
     west, east = axes.get_xlim()
     assert west < COAST[0] < COAST[2] < east
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["area of interest", "not covered"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "bought of each capture",
+        "area of interest",
+        "not covered",
+    ]
     assert plan.plot(axes) is axes
 
 

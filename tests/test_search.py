@@ -210,7 +210,7 @@ def test_a_page_that_stays_lost_keeps_what_came(service: ScriptedService, client
     with pytest.raises(scenecart.ServiceError) as caught:
         find(client, limit=None)
     assert caught.value.captures["id"].tolist() == ["1"]
-    assert "1 captures had arrived" in caught.value.__notes__[0]
+    assert "1 capture had arrived" in caught.value.__notes__[0]
 
 
 ODD_STREAMS = {

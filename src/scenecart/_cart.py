@@ -18,6 +18,7 @@ from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     import os
@@ -289,7 +290,7 @@ class Cart:
     def __repr__(self) -> str:
         where = "whole footprints" if self.area is None else repr(self.area)
         split = ", split by date" if self.split_by_date else ""
-        return f"Cart({len(self)} captures, {where}{split})"
+        return f"Cart({counted(len(self), 'capture')}, {where}{split})"
 
     def _with(self, captures: gpd.GeoDataFrame) -> Self:
         return replace(self, _captures=_orderable(captures, self.area))

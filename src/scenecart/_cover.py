@@ -21,6 +21,7 @@ from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._query import check_count
 from scenecart._wire import CLOUD, clean_text
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +191,7 @@ class CoverPlan:
 
     def __repr__(self) -> str:
         price = "" if self.estimate is None else f", {self.estimate.total_credits:,} credits"
-        return f"CoverPlan({_percent(self.coverage)} of {self.area.km2:,.0f} km², {len(self.cart)} captures{price})"
+        return f"CoverPlan({_percent(self.coverage)} of {self.area.km2:,.0f} km², {counted(len(self.cart), 'capture')}{price})"
 
     def _repr_html_(self) -> str:
         rows = [

@@ -9,6 +9,7 @@ import shapely
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._errors import MissingExtra
+from scenecart._palette import AREA, BOUGHT, INK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-_INK, _MISSING = "#64748b", "#c2570c"
-_COLOURS = ("#0b6e99", "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#7aa0c4")
+_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#7aa0c4")
 _WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
 _HALF_WORLD = 180.0
 _LABELLED = 40
@@ -33,6 +33,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     """
     try:
         from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
+        from matplotlib.colors import to_rgba  # noqa: PLC0415  # likewise
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
     except ImportError as error:
         raise MissingExtra("plot needs matplotlib, which is not installed.", hint='pip install "scenecart[report]"') from error
@@ -47,19 +48,20 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     pieces = gpd.GeoSeries(list(bought), crs=4326)
     pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)
     pieces.boundary.plot(ax=ax, color=colours, linewidth=1.1, aspect=None)
-    keys = [Patch(facecolor="none", edgecolor=_INK, linewidth=1.6, label="area of interest")]
+    keys = [Patch(facecolor=to_rgba(BOUGHT, 0.22), edgecolor=BOUGHT, linewidth=1.1, label="bought of each capture")]
+    keys += [Patch(facecolor="none", edgecolor=AREA, linewidth=1.6, label="area of interest")]
     if not missing.is_empty:
-        look: dict[str, Any] = {"facecolor": "none", "edgecolor": _MISSING, "hatch": "////", "linewidth": 0}
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
         gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **look)
         keys.append(Patch(**look, label="not covered"))
-    gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=_INK, linewidth=1.6, aspect=None)
+    gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=AREA, linewidth=1.6, aspect=None)
     if len(bought) <= _LABELLED:
         for number, point in enumerate(_spots(bought), 1):
             ax.annotate(
                 str(number), (point.x, point.y), ha="center", va="center", fontsize=8, color=colours[number - 1], weight="bold"
             )
     _style(ax, (west, south, east, north), stretch, title)
-    ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.07), ncols=2, frameon=False, fontsize=8, labelcolor=_INK)
+    ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.07), ncols=3, frameon=False, fontsize=8, labelcolor=INK)
     return ax
 
 
@@ -86,12 +88,12 @@ def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, 
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda value, _, names=names: _degrees(value, names)))
     ax.set(xlabel="", ylabel="")
-    ax.tick_params(labelsize=7.5, length=0, colors=_INK)
-    ax.grid(visible=True, color=_INK, alpha=0.15, linewidth=0.6)
+    ax.tick_params(labelsize=7.5, length=0, colors=INK)
+    ax.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
     ax.set_axisbelow(True)
     for side in ax.spines.values():
         side.set_visible(False)
-    ax.set_title(title, fontsize=9.5, color=_INK, loc="left")
+    ax.set_title(title, fontsize=9.5, color=INK, loc="left")
 
 
 def _degrees(value: float, names: str) -> str:

@@ -12,6 +12,7 @@ from scenecart._cart import make_cart
 from scenecart._connect import connect
 from scenecart._errors import InvalidCart, MissingExtra
 from scenecart._wire import available_credits, clean_text
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Consol
         found = client.search(host, collections=collections, aoi=area, **months)
         usable = found[found["orderable"]]
         if len(usable):
-            _step(console, "Found", f"{len(found):,} captures of {area.km2:,.1f} km² in {clean_text(host, 60)}")
+            _step(console, "Found", f"{counted(len(found), 'capture')} of {area.km2:,.1f} km² in {clean_text(host, 60)}")
             return usable, area
     raise InvalidCart("There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids.")
 
@@ -133,7 +134,8 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
             _step(
                 console,
                 "Estimate",
-                f"{len(whole.cart)} captures, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), as the service says",
+                f"{counted(len(whole.cart), 'capture')}, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
+                "as the service says",
             )
             return whole
     raise InvalidCart(

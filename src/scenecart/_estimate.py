@@ -14,6 +14,7 @@ from scenecart import _frames, _html, _wire
 from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
 from scenecart._wire import PriceGroup, clean_text
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     import os
@@ -231,7 +232,7 @@ class Estimate:
 
     def __repr__(self) -> str:
         refused = f", {len(self.refused)} not priced" if self.refused else ""
-        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {len(self.cart)} captures{refused})"
+        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {counted(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
         shown = self.price_groups[:_SHOWN_GROUPS]

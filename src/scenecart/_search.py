@@ -21,6 +21,7 @@ from scenecart._ndjson import LineTooLong, batches
 from scenecart._progress import bar
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._stac import pages
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -127,12 +128,12 @@ def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, ret
     except ScenecartError as error:
         error.captures = builder.frame()
         if len(builder):
-            error.add_note(f"{len(builder):,} captures had arrived; they are in this error's .captures.")
+            error.add_note(f"{counted(len(builder), 'capture')} had arrived; see this error's .captures.")
         raise
     except KeyboardInterrupt:
         if not return_on_interrupt:
             raise
-        warn(f"The search was stopped; these are the {len(builder):,} captures of it so far.")
+        warn(f"The search was stopped; {counted(len(builder), 'capture')} of it had arrived.")
     frame = builder.frame()
     teller.tell("finished", len(frame))
     return frame

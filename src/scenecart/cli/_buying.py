@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
 from scenecart._wire import clean_text
+from scenecart._words import counted
 from scenecart.cli import _files, _show
 
 if TYPE_CHECKING:
@@ -42,10 +43,9 @@ def place(arguments: argparse.Namespace) -> int:
 
 def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
     """Ask a person about the exact price; no answer is a no."""
-    count = f"{len(estimate.cart):,} capture{'' if len(estimate.cart) == 1 else 's'}"
     print(
-        f"Buy {count} for exactly {estimate.total_credits:,} credits (A${estimate.total_aud:,.2f}), "
-        f"{clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
+        f"Buy {counted(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
+        f"(A${estimate.total_aud:,.2f}), {clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
     )
     print("Type yes to buy: ", end="", flush=True)
     answer = sys.stdin.readline()

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenecart._wire import clean_text
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +63,7 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
     ]
     _print(_table(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows))
     rest = len(captures) - _SHOWN_ROWS
-    _print(f"{_count(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
+    _print(f"{counted(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
 
 
 def estimate_table(estimate: Estimate) -> None:
@@ -213,10 +214,6 @@ def _print(what: Table | str) -> None:
     # in a pipe there is no edge to break lines at, and a broken id cannot be searched for
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
     Console(highlight=False, width=width).print(what, markup=False)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _is_missing(value: Any) -> bool:

@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._area import split_at_antimeridian
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
+from scenecart._palette import AREA, BOUGHT, FOOTPRINT, INK
 from scenecart.report._labels import placed
 from scenecart.report._land import NARROWEST, globe, graticule, land_within
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from scenecart.report._contents import Contents
     from scenecart.report._labels import Label
 
-FOOTPRINT, BOUGHT, AREA, INK, LAND = "#7a8aa0", "#0b6e99", "#c2570c", "#64748b", "#8b9a7d"
+_LAND = "#8b9a7d"
 _POINTS = 72.0
 _TALLEST, _FLATTEST = 0.78, 0.42
 _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
@@ -88,7 +89,7 @@ def draw_map(scene: Scene, width: float) -> Figure:
     figure.patch.set_visible(False)
     axes.patch.set_visible(False)
     if east - west >= NARROWEST:
-        _fill(axes, land_within(west, south, east, north), face=LAND, edge="none", width=0, alpha=0.22)
+        _fill(axes, land_within(west, south, east, north), face=_LAND, edge="none", width=0, alpha=0.22)
     _fill(axes, scene.footprints, face="none", edge=FOOTPRINT, width=0.9)
     _fill(axes, [shapely.union_all(scene.bought)], face=BOUGHT, edge="none", width=0, alpha=0.18)
     _fill(axes, scene.bought, face="none", edge=BOUGHT, width=1.1 if len(scene.bought) <= _LABELLED else 0.7)
@@ -122,7 +123,7 @@ def draw_globe(scene: Scene, width: float) -> Figure:
     axes.add_patch(Circle((0, 0), 1, facecolor=FOOTPRINT, edgecolor="none", alpha=0.10))
     lines = [shapely.get_coordinates(line) for line in graticule(*scene.middle)]
     axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.4, alpha=0.25))
-    _fill(axes, globe(*scene.middle), face=LAND, edge="none", width=0, alpha=0.55)
+    _fill(axes, globe(*scene.middle), face=_LAND, edge="none", width=0, alpha=0.55)
     axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=INK, linewidth=0.6, alpha=0.6))
     axes.add_patch(Circle((0, 0), 0.11, facecolor="none", edgecolor=AREA, linewidth=1.3))
     axes.add_patch(Circle((0, 0), 0.028, facecolor=AREA, edgecolor="none"))

@@ -8,7 +8,8 @@ from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable, Spacer
 
 from scenecart import _html
-from scenecart.report._map import AREA, BOUGHT, FOOTPRINT, draw_globe, draw_map, outline, scene_of, where
+from scenecart._palette import AREA, BOUGHT, FOOTPRINT
+from scenecart.report._map import draw_globe, draw_map, outline, scene_of, where
 from scenecart.report._pdf_canvas import PAPER, PLAIN, QUIET, draw_figure, draw_picture
 from scenecart.report._pdf_parts import (
     BODY,

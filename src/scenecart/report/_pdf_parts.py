@@ -34,7 +34,7 @@ WIDTH = A4[0] - 2 * Pages.margin
 _TOP, _BOTTOM = 48.0, 56.0
 _ROOM_FOR_A_START = 110.0
 _GUTTER = 16.0
-_AREA = "#b54f08"
+_BAD = "#b54f08"
 
 
 def _style(
@@ -56,7 +56,7 @@ BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
 LABEL = _style(7.2, color=QUIET, leading=10)
 NAME = _style(7.2, font=BOLD, leading=10, right=True)
 SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
-WARNING = _style(7.2, color=_AREA, leading=10)
+WARNING = _style(7.2, color=_BAD, leading=10)
 AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=QUIET, leading=21, right=True)
 
 

@@ -9,6 +9,7 @@ import traitlets as t
 
 from scenecart._errors import ScenecartError
 from scenecart._frames import concat
+from scenecart._words import counted
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
 from scenecart.widgets._map import FootprintMap
@@ -161,7 +162,7 @@ class CaptureMap(Panel):
                 # each addition costs as much as what is there, so that they come at doubling sizes
                 if sum(len(one) for one in waiting) >= max(_FIRST_BATCH, len(self.state.captures) // 2):
                     self._take(job, waiting)
-                    self._words.value = _look.message(f"{len(self.state.captures):,} captures so far…", kind="busy")
+                    self._words.value = _look.message(f"{counted(len(self.state.captures), 'capture')} so far…", kind="busy")
                     waiting = []
             self._take(job, waiting)
             return len(self.state.captures)
@@ -186,7 +187,7 @@ class CaptureMap(Panel):
 
     def _arrived(self, count: int) -> None:
         self._stop.layout.display = "none"
-        self._words.value = _look.message(f"{count:,} captures found." if count else "No capture was found.", kind="quiet")
+        self._words.value = _look.message(f"{counted(count, 'capture')} found." if count else "No capture was found.", kind="quiet")
 
     def _broke(self, error: Exception) -> None:
         self._stop.layout.display = "none"

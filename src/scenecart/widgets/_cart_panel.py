@@ -13,6 +13,7 @@ from scenecart._cart import keys_of
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._frames import concat
 from scenecart._wire import clean_text
+from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel
@@ -69,7 +70,7 @@ class CartPanel(Panel):
     >>> panel = CartPanel(client, captures)
     >>> panel.remove([captures["id"].iloc[0]])
     >>> panel.cart
-    Cart(1 captures, whole footprints)
+    Cart(1 capture, whole footprints)
     >>> panel.close()
     """
 
@@ -237,7 +238,7 @@ class CartPanel(Panel):
 
     def _show_rows(self) -> None:
         count = len(self.captures)
-        words = "The cart is empty" if not count else f"{count:,} capture{'' if count == 1 else 's'} in the cart"
+        words = "The cart is empty" if not count else f"{counted(count, 'capture')} in the cart"
         area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
         self._title.value = _look.text("widget_title.html", title=words, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)

@@ -8,6 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._errors import InvalidArea, InvalidCart
+from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Runner
@@ -101,7 +102,7 @@ class CoverPanel(Panel):
         self.plan = None
         self._show()
         self._go.disabled = True
-        self._words.value = _look.message(f"Asking for prices and planning with {len(captures):,} captures…", kind="busy")
+        self._words.value = _look.message(f"Asking for prices and planning with {counted(len(captures), 'capture')}…", kind="busy")
         self._runner.start(
             "cover",
             lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
@@ -162,4 +163,4 @@ class CoverPanel(Panel):
     def _put(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
-            self._words.value = _look.message(f"{len(self.plan.cart):,} captures are in the cart.", kind="good")
+            self._words.value = _look.message(f"In the cart: {counted(len(self.plan.cart), 'capture')}.", kind="good")

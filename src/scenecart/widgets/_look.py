@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SCALE = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
 # Okabe and Ito's eight colours
 KINDS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
-CHOSEN, AREA, PLAIN = "#d55e00", "#c2185b", "#0072b2"
+CHOSEN, PLAIN = "#d55e00", "#0072b2"
 _CLASS = "scenecart"
 
 

@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area, union
+from scenecart._palette import AREA
 from scenecart._wire import clean_text
 from scenecart.widgets import _look, _still
 from scenecart.widgets._drawing import (
@@ -190,9 +191,7 @@ class FootprintMap(Panel):
         self._chosen = leaflet.GeoJSON(
             data=_NOTHING, style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False}, name="Selected"
         )
-        self._area = leaflet.GeoJSON(
-            data=_NOTHING, style={"color": _look.AREA, "weight": 2, "dashArray": "6 4", **quiet}, name="Area"
-        )
+        self._area = leaflet.GeoJSON(data=_NOTHING, style={"color": AREA, "weight": 2, "dashArray": "6 4", **quiet}, name="Area")
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
@@ -206,7 +205,7 @@ class FootprintMap(Panel):
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
-        self._pen, self._area_pen = drawing_pen(_look.CHOSEN), drawing_pen(_look.AREA, edits=True)
+        self._pen, self._area_pen = drawing_pen(_look.CHOSEN), drawing_pen(AREA, edits=True)
         self._area_pen.on_draw(self._area_drawn)
         self._pen.on_draw(self._drawn)
         self._legend = W.HTML()

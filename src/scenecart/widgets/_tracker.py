@@ -15,6 +15,7 @@ from scenecart._following import look_at
 from scenecart._orders import Order
 from scenecart._waiting import MOST_FAILURES, pauses
 from scenecart._wire import TERMINAL, clean_text
+from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._panel import Panel
@@ -157,7 +158,7 @@ class OrderTracker(Panel):
             card.show()
         if self.orders:
             count = len(self.orders)
-            words = f"{count:,} order{'' if count == 1 else 's'}"
+            words = counted(count, "order")
             open_ = count - self.finished
             self._title.value = _look.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
 

@@ -1,0 +1,8 @@
+"""The colours that mean the same wherever they are seen: on maps, in reports and in plots."""
+
+from __future__ import annotations
+
+AREA = "#c2185b"  # the area of interest
+BOUGHT = "#0b6e99"  # the ground that is bought
+FOOTPRINT = "#7a8aa0"  # a whole footprint
+INK = "#64748b"  # letters and lines of maps and plots
