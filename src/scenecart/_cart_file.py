@@ -137,10 +137,9 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def parquet_with(frame: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
-    """Return a frame as GeoParquet, with what there is to say of it as JSON in the file's own metadata."""
+def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
     first = io.BytesIO()
-    frame.to_parquet(first, index=False)
+    captures.to_parquet(first, index=False)
     table = pq.read_table(first)
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(about, sort_keys=True).encode()}
     second = io.BytesIO()
@@ -172,7 +171,7 @@ def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
     return captures, document.get(_KEY)
 
 
-_WRITERS = {".parquet": parquet_with, ".geojson": _to_geojson}
+_WRITERS = {".parquet": _to_parquet, ".geojson": _to_geojson}
 _READERS = {".parquet": _from_parquet, ".geojson": _from_geojson}
 
 load_cart.__module__ = "scenecart"

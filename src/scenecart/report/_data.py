@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow.parquet as pq
 from shapely.geometry import mapping
 
 from scenecart._area import union
-from scenecart._cart_file import parquet_with
 from scenecart._html import km2
 
 if TYPE_CHECKING:
@@ -121,8 +121,13 @@ def to_geojson(contents: Contents) -> bytes:
 
 def to_parquet(contents: Contents) -> bytes:
     """Return the captures as GeoParquet, with the totals in the file's metadata."""
+    first, second = io.BytesIO(), io.BytesIO()
+    to_frame(contents).to_parquet(first, index=False)
+    table = pq.read_table(first)
     about = {**_about(contents), "total_aud": None if contents.total_aud is None else str(contents.total_aud)}
-    return parquet_with(to_frame(contents), about)
+    metadata = {**(table.schema.metadata or {}), b"scenecart": json.dumps(about, sort_keys=True).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), second)
+    return second.getvalue()
 
 
 def to_gpkg(contents: Contents) -> bytes:
