@@ -323,3 +323,6 @@ def _are_sensible(ids: list[Any]) -> bool:
         return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _LONGEST_ID
     except TypeError:
         return False
+
+
+assets.__module__ = "scenecart"

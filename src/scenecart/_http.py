@@ -455,3 +455,6 @@ def _hidden_from_logs(address: Secret) -> Iterator[None]:
         yield
     finally:
         _HideSignedUrls.active.discard(address.reveal())
+
+
+Limits.__module__ = "scenecart"

@@ -173,10 +173,11 @@ class Order:
 
     Examples
     --------
-    >>> client = connect("sandbox")
-    >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-07", limit=1)
-    >>> order = client.cart(captures).estimate().place()
-    >>> order.wait(timeout=60, progress=False).status
+    >>> with sandbox.Sandbox(pace="instant", captures=1_000) as box:
+    ...     client = box.client(home=box.data / "journal")
+    ...     captures = client.search("openterra", collections="openterra-10m", limit=1)
+    ...     order = client.cart(captures).estimate().place()
+    ...     order.wait(timeout=60, progress=False).status
     'delivered'
     """
 

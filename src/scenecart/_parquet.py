@@ -302,3 +302,6 @@ def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partit
         return files
     finally:
         writer.close()
+
+
+to_items.__module__ = "scenecart"

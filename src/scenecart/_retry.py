@@ -98,3 +98,6 @@ class Limiter:
                     return
                 wait = self._starts[0] + self._window - now
             self._sleep(wait)
+
+
+Retry.__module__ = "scenecart"

@@ -100,3 +100,6 @@ def _clouds(captures: gpd.GeoDataFrame) -> Any:
     if CLOUD not in captures.columns:
         return [_CLEAR] * len(captures)
     return pd.to_numeric(captures[CLOUD], errors="coerce").fillna(_CLEAR).to_numpy(dtype=float)
+
+
+timeline.__module__ = "scenecart"

@@ -57,13 +57,14 @@ class OrderTracker(Panel):
     Examples
     --------
     >>> import scenecart
-    >>> client = scenecart.connect("sandbox")
-    >>> captures = client.search("openterra", collections="openterra-10m", datetime="2022-01", limit=1)
-    >>> order = client.cart(captures).estimate().place()
-    >>> tracker = OrderTracker(order)
-    >>> [one.id == order.id for one in tracker.orders]
+    >>> with scenecart.sandbox.Sandbox(captures=1_000) as box:
+    ...     client = box.client(home=box.data / "journal")
+    ...     captures = client.search("openterra", collections="openterra-10m", limit=1)
+    ...     order = client.cart(captures).estimate().place()
+    ...     tracker = OrderTracker(order)
+    ...     print([one.id == order.id for one in tracker.orders])
+    ...     tracker.close()
     [True]
-    >>> tracker.close()
     """
 
     orders = t.Tuple()
