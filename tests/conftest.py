@@ -21,6 +21,8 @@ from scenecart.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from _quotes import Shop
+
 # the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
 # an example may take its time: a busy machine is no fault
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -100,6 +102,16 @@ def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
+    """Give a client of a service whose answers the test writes."""
+    from _quotes import Shop  # noqa: PLC0415  # readers of PDF are for reports alone
+
+    made = Shop(service, tmp_path / "home")
+    yield made
+    made.client.close()
 
 
 @pytest.fixture(scope="module")

@@ -129,6 +129,15 @@ def test_a_truncated_file_is_refused(cart: scenecart.Cart, tmp_path: Path):
             scenecart.load_cart(path)
 
 
+def test_a_cart_that_cannot_be_written_leaves_nothing_behind(cart: scenecart.Cart, tmp_path: Path):
+    """Where a cart cannot stand, an error says so, and neither half a file nor a lost one remains."""
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(scenecart.InvalidRequest, match="The cart cannot be written to"):
+        cart.save(tmp_path / "taken" / "harbour.cart.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 def test_other_suffixes_are_refused(cart: scenecart.Cart, tmp_path: Path):
     """A format that cannot keep a cart is refused before anything is written; a missing file is said."""
     with pytest.raises(scenecart.InvalidRequest, match=r"\.cart\.parquet"):

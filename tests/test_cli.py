@@ -324,6 +324,7 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
         ([*ASKED[:4], "--aoi", "nowhere.geojson"], 2, "there is no file 'nowhere.geojson'"),
         ([*ASKED[:4], "--datetime", "soon"], 2, "soon"),
         ([*ASKED, "-o", "found.xyz"], 2, "cannot be written as '.xyz'"),
+        ([*ASKED, "-o", f"{__file__}/found.parquet"], 2, "The captures cannot be written to"),
         (["estimate", "nowhere.parquet"], 2, "There is no file 'nowhere.parquet'"),
         (["fly"], 2, "invalid choice"),
     ],

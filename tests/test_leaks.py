@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 import scenecart
-from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from scenecart.sandbox import Sandbox
 
 TOLD_IN = ("access_token", "refresh_token", "client_secret", "device_code")
 
@@ -52,13 +52,6 @@ class Listening(httpx.BaseTransport):
         self._inner.close()
 
 
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Sandbox]:
-    with Sandbox(pace="instant") as box:
-        box.rate_limits = None
-        yield box
-
-
 @pytest.fixture
 def told(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Any:
     """Return everything that was logged and printed so far."""
@@ -89,15 +82,15 @@ def tell(error: BaseException) -> str:
     return "".join(lines) + notes + show(error) + repr(vars(error)) + repr(error.args)
 
 
-def test_no_secret_shows_in_a_whole_morning(shop: Sandbox, tmp_path: Path, told: Any):
+def test_no_secret_shows_in_a_whole_morning(box: Sandbox, tmp_path: Path, told: Any):
     """From sign-in through a 402 with 3-D Secure to the last file, no secret is in any output, error, log or file."""
     listening = Listening()
-    who = shop.principals["secure"]
+    who = box.principals["secure"]
     seen: list[str] = []
     with (
         warnings.catch_warnings(record=True) as warned,
         scenecart.connect(
-            base_url=shop.url,
+            base_url=box.url,
             username=who["username"],
             password=who["password"],
             project=who["project"],
@@ -113,20 +106,20 @@ def test_no_secret_shows_in_a_whole_morning(shop: Sandbox, tmp_path: Path, told:
             estimate.place()
         secret = wanted.value.client_secret
         seen += [tell(wanted.value), show(secret)]
-        shop.complete_challenge(secret.reveal())
+        box.complete_challenge(secret.reveal())
         order = wanted.value.retry().wait(progress=True)
         seen += [show(order), show(order.items()), show(order.lineage()), show(order.items().attrs)]
         order.download(tmp_path / "files", progress=True)
         for operation, kind in itertools.product(("files", "items.asset.download"), ("500", "garbage", "cut", "drop-before")):
-            shop.faults.add(kind, 50, operation)
+            box.faults.add(kind, 50, operation)
             with pytest.raises(scenecart.ScenecartError) as broken:
                 order.download(tmp_path / f"{operation}-{kind}", assets=["visual"], progress=False)
             seen.append(tell(broken.value))
-            shop.faults.clear()
-        shop.faults.add("500", 20)
+            box.faults.clear()
+        box.faults.add("500", 20)
         with pytest.raises(scenecart.ScenecartError) as failed:
             client.orders()
-        shop.faults.clear()
+        box.faults.clear()
         seen += [tell(failed.value), show(client), show(client.placements()), show(client.orders()), show(client.balance())]
         seen += [show(captures), show(captures.attrs), show(estimate), show(estimate.cart), show(vars(estimate))]
         estimate.to_report(tmp_path / "quote.html")
@@ -150,24 +143,24 @@ def _buy_something(client: scenecart.Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["500", "garbage", "empty", "cut", "drop-before", "drop-after", "429"])
-def test_no_secret_shows_when_the_sign_in_breaks(shop: Sandbox, tmp_path: Path, told: Any, kind: str):
+def test_no_secret_shows_when_the_sign_in_breaks(box: Sandbox, tmp_path: Path, told: Any, kind: str):
     """A sign-in whose answer breaks off or is none is told without showing what was sent."""
-    who = shop.principals["analyst"]
-    shop.faults.add(kind, 50, "token")
+    who = box.principals["analyst"]
+    box.faults.add(kind, 50, "token")
     listening = Listening()
     given = {"username": who["username"], "password": who["password"]}
-    with scenecart.connect(base_url=shop.url, **given, home=tmp_path, transport=listening, sleep=lambda _: None) as client:
+    with scenecart.connect(base_url=box.url, **given, home=tmp_path, transport=listening, sleep=lambda _: None) as client:
         with pytest.raises(scenecart.ScenecartError) as caught:
             client.orders()
         everything = tell(caught.value) + show(client) + told()
-    shop.faults.clear()
+    box.faults.clear()
     for hidden in {str(who["password"]), *listening.secrets} - {""}:
         assert hidden not in everything
 
 
-def test_no_secret_shows_when_the_sign_in_fails(shop: Sandbox, tmp_path: Path, told: Any):
+def test_no_secret_shows_when_the_sign_in_fails(box: Sandbox, tmp_path: Path, told: Any):
     """A wrong password, an expired token and a key that may not order are told without showing any of them."""
-    who = shop.principals["robot"]
+    who = box.principals["robot"]
     tries: list[tuple[dict[str, Any], str]] = [
         ({"username": "analyst@example.com", "password": "wrong-and-private"}, "wrong-and-private"),
         ({"token": "expired-and-private"}, "expired-and-private"),
@@ -176,7 +169,7 @@ def test_no_secret_shows_when_the_sign_in_fails(shop: Sandbox, tmp_path: Path, t
     for given, secret in tries:
         listening = Listening()
         with scenecart.connect(
-            base_url=shop.url, **given, project=who["project"], home=tmp_path, transport=listening, sleep=lambda _: None
+            base_url=box.url, **given, project=who["project"], home=tmp_path, transport=listening, sleep=lambda _: None
         ) as client:
             with pytest.raises(scenecart.ScenecartError) as caught:
                 _buy_something(client)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import pandas as pd
@@ -20,27 +20,10 @@ from scenecart._area import split_at_antimeridian
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
 FAST = {"sleep": lambda _: None}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    """Give a sandbox whose orders are delivered at once."""
-    with Sandbox(pace="instant") as box:
-        box.rate_limits = None
-        yield box
-
-
-@pytest.fixture
-def client(running: Sandbox, tmp_path: Path) -> Iterator[Any]:
-    """Give the analyst's client with a journal of its own."""
-    running.faults.clear()
-    with running.client("analyst", home=tmp_path / "home") as made:
-        yield made
 
 
 def choose(client: scenecart.Client, count: int = 2, months: str = "2024-01/2024-06") -> gpd.GeoDataFrame:
@@ -100,9 +83,9 @@ def test_search_is_the_same_by_pages_and_by_stream(client: scenecart.Client):
     assert [name for batch in batches for name in batch["id"]] == everything["id"].tolist()
 
 
-def test_a_broken_stream_is_an_error_with_what_arrived(client: scenecart.Client, running: Sandbox):
+def test_a_broken_stream_is_an_error_with_what_arrived(client: scenecart.Client, box: Sandbox):
     """A stream that is cut raises, and what had arrived is not lost."""
-    running.faults.add("cut", times=10, operation="catalog.search_stream")
+    box.faults.add("cut", times=10, operation="catalog.search_stream")
     with pytest.raises(scenecart.ScenecartError) as caught:
         client.search("aurora", collections="aurora-50cm")
     assert isinstance(caught.value.captures, gpd.GeoDataFrame)
@@ -119,27 +102,27 @@ def test_a_broken_stream_is_an_error_with_what_arrived(client: scenecart.Client,
         ("drop-before", "ConnectionFailed"),
     ],
 )
-def test_a_service_that_fails_is_a_typed_error(running: Sandbox, tmp_path: Path, kind: str, error: str):
+def test_a_service_that_fails_is_a_typed_error(box: Sandbox, tmp_path: Path, kind: str, error: str):
     """HTML, nothing, server faults and lost connections each give their own clear error after a bounded number of tries."""
-    with running.client("analyst", home=tmp_path, **FAST) as client:
-        running.faults.add(kind, times=1_000, operation="catalog.search")
+    with box.client("analyst", home=tmp_path, **FAST) as client:
+        box.faults.add(kind, times=1_000, operation="catalog.search")
         try:
             with pytest.raises(getattr(scenecart, error)):
                 client.search("aurora", collections="aurora-50cm", limit=1)
         finally:
-            running.faults.clear()
+            box.faults.clear()
 
 
-def test_an_expired_token_is_renewed(client: scenecart.Client, running: Sandbox):
+def test_an_expired_token_is_renewed(client: scenecart.Client, box: Sandbox):
     """A token that the service no longer takes is renewed once, unseen."""
     client.orders()
-    running.faults.add("expire-token", operation="orders.list")
+    box.faults.add("expire-token", operation="orders.list")
     client.orders()
 
 
-def test_a_token_that_cannot_be_renewed_says_so(running: Sandbox, tmp_path: Path):
+def test_a_token_that_cannot_be_renewed_says_so(box: Sandbox, tmp_path: Path):
     """A wrong bearer token is an authentication error, and the token is not in it."""
-    with scenecart.connect(base_url=running.url, token="not-a-token-at-all", home=tmp_path) as client:
+    with scenecart.connect(base_url=box.url, token="not-a-token-at-all", home=tmp_path) as client:
         with pytest.raises(scenecart.AuthenticationError) as caught:
             client.orders()
         assert "not-a-token-at-all" not in f"{caught.value!r} {caught.value}"
@@ -151,9 +134,9 @@ def test_an_unknown_host_is_not_found(client: scenecart.Client):
         client.search("auroa", collections="aurora-50cm")
 
 
-def test_an_api_key_cannot_place(running: Sandbox, tmp_path: Path):
+def test_an_api_key_cannot_place(box: Sandbox, tmp_path: Path):
     """An API key estimates and is refused when placing, with the scope that is missing; nothing is ordered."""
-    with running.client("robot", home=tmp_path) as robot:
+    with box.client("robot", home=tmp_path) as robot:
         estimate = robot.cart(choose(robot), aoi=HARBOUR).estimate()
         count = len(robot.orders())
         with pytest.raises(scenecart.PermissionDenied, match="orders:write"):
@@ -161,9 +144,9 @@ def test_an_api_key_cannot_place(running: Sandbox, tmp_path: Path):
         assert len(robot.orders()) == count
 
 
-def test_too_few_credits_is_its_own_error(running: Sandbox, tmp_path: Path):
+def test_too_few_credits_is_its_own_error(box: Sandbox, tmp_path: Path):
     """Without enough credits the error carries what is needed and what is there."""
-    with running.client("broke", home=tmp_path) as broke:
+    with box.client("broke", home=tmp_path) as broke:
         estimate = broke.cart(choose(broke), aoi=HARBOUR).estimate()
         with pytest.raises(scenecart.InsufficientCredits) as caught:
             estimate.place()
@@ -171,23 +154,23 @@ def test_too_few_credits_is_its_own_error(running: Sandbox, tmp_path: Path):
         assert not caught.value.money_may_have_moved
 
 
-def test_a_lost_answer_buys_once(client: scenecart.Client, running: Sandbox):
+def test_a_lost_answer_buys_once(client: scenecart.Client, box: Sandbox):
     """When the order was taken and the answer lost, the same key finds it: one order, paid once."""
     estimate = client.cart(choose(client, months="2023-07/2023-12"), aoi=HARBOUR).estimate()
     known, before = len(client.orders()), client.balance()["balance_credits"]
-    running.faults.add("drop-after", operation="orders.archive.place")
+    box.faults.add("drop-after", operation="orders.archive.place")
     order = estimate.place()
     assert len(client.orders()) == known + 1
     assert before - client.balance()["balance_credits"] == estimate.total_credits
     assert client.placements().iloc[-1]["order_id"] == order.id
 
 
-def test_a_restart_buys_nothing_twice(running: Sandbox, tmp_path: Path):
+def test_a_restart_buys_nothing_twice(box: Sandbox, tmp_path: Path):
     """The same cart placed from another process gives the order that exists."""
-    principal = running.principals["analyst"]
+    principal = box.principals["analyst"]
     script = textwrap.dedent(f"""
         import scenecart
-        client = scenecart.connect(base_url={running.url!r}, username={principal["username"]!r}, password={principal["password"]!r},
+        client = scenecart.connect(base_url={box.url!r}, username={principal["username"]!r}, password={principal["password"]!r},
                                    project={principal["project"]!r}, home={str(tmp_path / "home")!r})
         found = client.search("aurora", collections="aurora-50cm", aoi={HARBOUR!r}, datetime="2024-07/2024-12", limit=2)
         print(client.cart(found, aoi={HARBOUR!r}).estimate().place().id)

@@ -59,6 +59,13 @@ def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, ch
     assert len(connect().cart(frame[frame.orderable])) == 1
 
 
+def test_captures_of_ones_own_are_judged_alike(connect: Any):
+    """A frame that no search gave is refused for the same reasons: an area beyond a pole cannot be bought."""
+    own = captures().drop(columns=["orderable", "why_not"]).set_geometry([shapely.box(0, 0, 1, 1), shapely.box(0, 89, 1, 92)])
+    with pytest.raises(scenecart.InvalidCart, match=r"cannot be ordered: b \(its footprint lies outside the world\)"):
+        connect().cart(own)
+
+
 def test_captures_outside_the_area_are_named(connect: Any):
     """A capture that does not touch the area is refused by name, never dropped silently."""
     with pytest.raises(scenecart.InvalidCart, match="outside the area") as caught:

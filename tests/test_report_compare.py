@@ -12,23 +12,14 @@ import pytest
 
 import scenecart
 from _quotes import Shop, priced, said
-from _service import ScriptedService, answer, feature
+from _service import answer, feature
 from scenecart.report import _compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 COMPARED = ["csv", "html", "md", "pdf", "xlsx"]
 AREA = (0.0, 10.0, 0.3, 10.1)
-
-
-@pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ import pypdfium2
 import pytest
 
 from _quotes import Shop, pages
-from _service import ScriptedService, feature
+from _service import feature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
 
 
 def many(count: int) -> list[dict]:

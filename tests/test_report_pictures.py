@@ -15,23 +15,14 @@ import shapely
 from PIL import Image
 
 from _quotes import THUMBNAIL, Shop, picture, said, show
-from _service import Answer, ScriptedService, feature
+from _service import Answer, feature
 from scenecart._cart import make_cart
 from scenecart.report import _labels, _land, _map
 from scenecart.report._contents import contents_of
 from scenecart.report._pictures import SIZE, small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
 
 
 def embedded(path: Path) -> list[bytes]:

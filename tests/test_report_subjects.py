@@ -13,24 +13,15 @@ import pytest
 import shapely
 
 import scenecart
-from _quotes import FORMATS, HARBOUR, Shop, said
-from _service import ScriptedService, answer, feature
+from _quotes import FORMATS, HARBOUR, Shop, priced, said
+from _service import answer, feature
 from scenecart import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 READABLE = ["html", "md", "pdf", "xlsx"]
 SECRET = "https://files.example/a.tif?X-Amz-Signature=hush&X-Amz-Credential=me"
-
-
-@pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
 
 
 @pytest.fixture
@@ -119,6 +110,17 @@ def test_an_order_nobody_knows_here_is_reported_as_far_as_it_is_told(shop: Shop,
     bare = shop.client.order("o-2").to_report(tmp_path / f"bare.{suffix}")
     if suffix in {"html", "md", "pdf"}:
         assert "not told" in said(bare)
+
+
+def test_a_long_id_keeps_its_group(shop: Shop, tmp_path: Path):
+    """A capture whose id is too long to be shown whole is priced with its group in an order's report as in its quote."""
+    estimate = shop.estimate(feature("x" * 300))
+    told = {"id": "o-1", "status": "processing", "totalCredits": 123_450, "totalAud": 1234.5, **priced("x" * 300)}
+    shop.service.put("orders.archive.place", answer(told))
+    for subject in (estimate, estimate.place(project="p")):
+        frame = gpd.read_parquet(report.write(subject, tmp_path / "report.parquet"))
+        assert frame["group"].tolist() == [1]
+        assert frame["group_credits"].tolist() == [123_450]
 
 
 @pytest.mark.parametrize("suffix", READABLE)

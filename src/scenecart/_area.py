@@ -37,10 +37,10 @@ _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 _MAX_LON = 540.0
 _LONGEST_SAID = 300
-_GRID_DEGREES = 1e-9
+GRID_DEGREES = 1e-9
 _MOST_ROUNDINGS = 16
 _DEGREES = CRS.from_epsg(4326)
 _equal_area = Transformer.from_crs(_DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
@@ -53,7 +53,17 @@ class Area:
     Attributes
     ----------
     geometry : shapely geometry
-        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it.
+        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it (RFC 7946,
+        section 3.1.9).
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
+    >>> west, south, east, north = captures.total_bounds
+    >>> area = client.cart(captures, aoi=(west, south, east, north)).area
+    >>> area.km2 > 0, area.bounds == (west, south, east, north), area.to_geojson()["type"]
+    (True, True, 'Polygon')
     """
 
     geometry: BaseGeometry
@@ -69,7 +79,7 @@ class Area:
         return around_world_bounds(self.geometry)
 
     def to_geojson(self) -> dict[str, Any]:
-        """Return the geometry as a GeoJSON mapping."""
+        """Return the geometry as GeoJSON (RFC 7946), longitude before latitude."""
         return geojson(self.geometry)
 
     def __repr__(self) -> str:
@@ -100,7 +110,7 @@ def as_area(value: Any, *, name: str = "aoi") -> Area:
     True
     """
     geometry = as_geometry(value, name=name)
-    if geometry.geom_type not in _POLYGONAL:
+    if geometry.geom_type not in POLYGONAL:
         raise InvalidArea(f"{name} is a {geometry.geom_type}, which has no area.", hint="Give a polygon or a bbox.")
     area = Area(geometry)
     if not area.km2 > 0:
@@ -330,16 +340,16 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
 
     A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
     """
-    if geometry.geom_type not in _POLYGONAL:
+    if geometry.geom_type not in POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
         raise InvalidArea(f"{name} has a coordinate that is no number.")
-    if east - west > 360 + _GRID_DEGREES:  # once around
+    if east - west > 360 + GRID_DEGREES:  # once around
         raise InvalidArea(f"{name} spans more than the whole world.", hint=_BBOX_HINT)
     beyond = max(-180 - west, east - 180)
-    if 0 < beyond <= _GRID_DEGREES:
+    if 0 < beyond <= GRID_DEGREES:
         # a rounding beyond the antimeridian is none
         geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
     elif beyond > 0:
@@ -361,10 +371,14 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
-def why_unusable(footprint: BaseGeometry) -> str | None:
-    """Tell why a polygon is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+def why_unusable(footprint: BaseGeometry | None) -> str | None:
+    """Tell why a geometry is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    if footprint is None or footprint.is_empty:
+        return "it has no footprint"
+    if footprint.geom_type not in POLYGONAL:
+        return f"its footprint is a {footprint.geom_type}, not an area"
     west, south, east, north = footprint.bounds
-    if not footprint.is_empty and not (-_MAX_LON <= west <= east <= _MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
+    if not (-_MAX_LON <= west <= east <= _MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
         return "its footprint lies outside the world"
     try:
         split = split_at_antimeridian(footprint)
@@ -383,9 +397,9 @@ def _has_long_step(geometry: BaseGeometry) -> bool:
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a geometry, without the lines and points that a clip may leave."""
-    if geometry.geom_type in _POLYGONAL:
+    if geometry.geom_type in POLYGONAL:
         return geometry
-    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in _POLYGONAL]
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in POLYGONAL]
     return shapely.union_all(parts) if parts else shapely.Polygon()
 
 
@@ -409,7 +423,7 @@ def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
 def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
     """Return what shapes cover together, on a grid of 1e-9 degrees (a tenth of a millimetre), on which no overlay stumbles."""
     parts = [part for part in shapes if not part.is_empty]
-    return shapely.union_all(parts, grid_size=_GRID_DEGREES) if parts else shapely.Polygon()
+    return shapely.union_all(parts, grid_size=GRID_DEGREES) if parts else shapely.Polygon()
 
 
 def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:

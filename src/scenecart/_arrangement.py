@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._area import each_km2
+from scenecart._area import GRID_DEGREES, each_km2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapely.geometry.base import BaseGeometry
 
-_GRID_DEGREES = 1e-9
 _WHOLE = 1e-4
 # finer shares make the solver's simplex go round in circles
 _STEPS = 64
@@ -143,7 +142,7 @@ def _grid(area: BaseGeometry) -> np.ndarray[Any, Any]:
 
 def _cut(area: BaseGeometry, lines: np.ndarray[Any, Any]) -> list[BaseGeometry]:
     """Return the pieces into which lines cut an area."""
-    noded = shapely.union_all([area.boundary, *lines], grid_size=_GRID_DEGREES)
+    noded = shapely.union_all([area.boundary, *lines], grid_size=GRID_DEGREES)
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     shapely.prepare(area)
     inside = shapely.contains(area, shapely.point_on_surface(faces))

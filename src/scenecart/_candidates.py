@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scenecart._area import clip, each_km2, why_unusable
-from scenecart._cart import checked_frame, texts_of
-from scenecart._choose import may_touch
+from scenecart._area import clip, each_km2
+from scenecart._cart import checked_frame, keys_of, reasons_against
+from scenecart._choose import may_touch, numbers_of
 from scenecart._errors import InvalidCart, InvalidQuery
+from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from scenecart._area import Area
 
-CLOUD = "eo:cloud_cover"
 _MOST = 5_000
 _HINT = "Search this area, or allow more cloud."
 
@@ -61,7 +61,7 @@ class Candidates:
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
         """Cloud cover in per cent; NaN where it is not told."""
-        return _cloud(self.frame)
+        return numbers_of(self.frame, CLOUD)
 
 
 def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) -> tuple[Candidates, dict[int, str]]:
@@ -77,18 +77,16 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     frame = checked_frame(captures)
     shapes = frame.geometry.to_numpy()
     near = may_touch(shapes, area.geometry)
-    told = frame["why_not"].tolist() if "why_not" in frame.columns else [None] * len(frame)
-    cloud = _cloud(frame)
-    keys = list(zip(texts_of(frame, "host"), texts_of(frame, "collection"), frame["id"], strict=True))
-    again = pd.Series(keys).duplicated().tolist()
+    against = reasons_against(frame)
+    cloud = numbers_of(frame, CLOUD)
+    again = pd.Series(keys_of(frame)).duplicated().tolist()
     kept: list[int] = []
     grounds: list[Any] = []
     reasons: dict[int, str] = {}
     for place, shape in enumerate(shapes):
         if again[place]:
             continue
-        reason = told[place] if isinstance(told[place], str) else _unusable(keys[place][2], shape)
-        reason = reason or _cloudy(cloud[place], max_cloud_cover)
+        reason = against[place] or _cloudy(cloud[place], max_cloud_cover)
         ground = clip(shape, area) if reason is None and near[place] else None
         if ground is not None and not ground.is_empty:
             kept.append(place)
@@ -114,23 +112,7 @@ def nothing_left(count: int, reasons: dict[int, str]) -> InvalidCart:
     )
 
 
-def _unusable(name: Any, footprint: Any) -> str | None:
-    if not (isinstance(name, str) and name.strip()):
-        return "it has no usable id"
-    if footprint is None or footprint.is_empty:
-        return "it has no footprint"
-    if footprint.geom_type not in {"Polygon", "MultiPolygon"}:
-        return f"its footprint is a {footprint.geom_type}, not an area"
-    return why_unusable(footprint)
-
-
 def _cloudy(cloud: float, most: float | None) -> str | None:
     if most is None or cloud <= most:
         return None
     return "its cloud cover is not known" if math.isnan(cloud) else f"its cloud cover is above {most:g} %"
-
-
-def _cloud(frame: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
-    if CLOUD not in frame.columns:
-        return np.full(len(frame), np.nan)
-    return np.asarray(pd.to_numeric(frame[CLOUD], errors="coerce").to_numpy(dtype=float, na_value=np.nan))

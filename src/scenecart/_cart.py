@@ -56,6 +56,14 @@ class Cart:
         What the captures are clipped to; None buys whole footprints.
     split_by_date : bool
         Whether the service prices each acquisition date for itself.
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=3)
+    >>> cart = client.cart(captures.head(2)).add(captures)
+    >>> len(cart), len(cart.remove(cart.ids[0])), cart.remove(cart.ids[0]) == client.cart(captures.tail(2))
+    (3, 2, True)
     """
 
     _captures: gpd.GeoDataFrame = field(repr=False)
@@ -101,7 +109,17 @@ class Cart:
         return geodesic_km2(union(map(self._bought, self._captures.geometry)))
 
     def bought(self) -> gpd.GeoSeries:
-        """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``."""
+        """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
+        >>> west, south, east, north = captures.total_bounds
+        >>> half = client.cart(captures, aoi=(west, south, (west + east) / 2, north))
+        >>> half.bought().geom_type.tolist()
+        ['Polygon']
+        """
         return gpd.GeoSeries(
             [self._bought(footprint) for footprint in self._captures.geometry],
             index=self._captures.index,
@@ -109,7 +127,25 @@ class Cart:
         )
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
-        """Return a cart with these captures as well; one that is in it already stays once."""
+        """Return a cart with these captures as well; one that is in it already stays once.
+
+        Parameters
+        ----------
+        captures
+            Rows of a search result, in any CRS; one without is taken as EPSG:4326.
+
+        Raises
+        ------
+        InvalidCart
+            If one cannot be ordered, does not touch the area, or is in the cart with another footprint.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> len(client.cart(captures.head(1)).add(captures))
+        2
+        """
         return self._with(_frames.concat([self._captures, checked_frame(captures)]))
 
     def remove(self, ids: str | Iterable[str]) -> Self:
@@ -119,6 +155,13 @@ class Cart:
         ------
         InvalidCart
             If one of them is not in the cart, or nothing would be left.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> client.cart(captures).remove(captures["id"].iloc[0]).ids == [captures["id"].iloc[1]]
+        True
         """
         names = {ids} if isinstance(ids, str) else set(ids)
         unknown = names.difference(self.ids)
@@ -127,7 +170,20 @@ class Cart:
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
     def replace(self, *, split_by_date: bool) -> Self:
-        """Return a cart with other options."""
+        """Return a cart with other options.
+
+        Parameters
+        ----------
+        split_by_date
+            Have each acquisition date (UTC) priced for itself.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+        >>> client.cart(captures).replace(split_by_date=True)
+        Cart(2 captures, whole footprints, split by date)
+        """
         return replace(self, split_by_date=split_by_date)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -146,7 +202,16 @@ class Cart:
         Raises
         ------
         InvalidRequest
-            If the suffix is another one.
+            If the suffix is another one, or the file cannot be written; what stood there before still stands.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> client = connect("sandbox")
+        >>> cart = client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
+        >>> path = cart.save(pathlib.Path(tempfile.mkdtemp()) / "harbour.cart.geojson")
+        >>> load_cart(path, client) == cart
+        True
         """
         from scenecart._cart_file import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
 
@@ -159,6 +224,13 @@ class Cart:
         ------
         ScenecartError
             The service's refusal, or ``UntrustedEstimate`` when its figures contradict each other.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> cart = client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
+        >>> cart.estimate().total_aud > 0
+        True
         """
         if self._desk is None:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
@@ -242,6 +314,13 @@ def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, de
 
 
 def checked_frame(captures: Any) -> gpd.GeoDataFrame:
+    """Return captures in EPSG:4326 with their footprints in ``geometry``.
+
+    Raises
+    ------
+    InvalidCart
+        If this is no frame of captures, or an empty one.
+    """
     if isinstance(captures, pd.Series) and "id" in captures.index and "geometry" in captures.index:
         raise InvalidCart("This is one row, not a frame.", hint="Take a slice: captures.iloc[[0]].")
     if not isinstance(captures, gpd.GeoDataFrame):
@@ -249,11 +328,9 @@ def checked_frame(captures: Any) -> gpd.GeoDataFrame:
             f"A cart is made of a GeoDataFrame of captures, not of {type(captures).__name__}.",
             hint="Pass rows of client.search(…).",
         )
-    missing = [name for name in ("id",) if name not in captures.columns]
-    if missing or captures.active_geometry_name is None:
-        raise InvalidCart(
-            f"These captures lack the column {(missing or ['geometry'])[0]!r}.", hint="Pass rows of client.search(…)."
-        )
+    if "id" not in captures.columns or captures.active_geometry_name is None:
+        lacking = "geometry" if "id" in captures.columns else "id"
+        raise InvalidCart(f"These captures lack the column {lacking!r}.", hint="Pass rows of client.search(…).")
     if len(captures) == 0:
         raise InvalidCart("The cart is empty: no captures were chosen.", hint="Loosen the filters, or search again.")
     frame = captures if captures.active_geometry_name == "geometry" else captures.rename_geometry("geometry")
@@ -273,31 +350,36 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
         ]
         if apart:
             raise _about("outside the area of interest", apart)
-    keys = list(zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True))
-    first = ~pd.Series(keys, index=captures.index).duplicated()
-    once = captures[first.to_numpy()]
-    if not first.all():
-        shapes = dict(zip(keys, captures.geometry, strict=True))
-        kept = zip([key for key, keep in zip(keys, first, strict=True) if keep], once.geometry, strict=True)
-        twice = [str(key[2]) for key, footprint in kept if not shapes[key].equals(footprint)]
-        if twice:
-            raise _about("in it twice with different footprints", twice)
-    return once.reset_index(drop=True)
+    first: list[bool] = []
+    twice: dict[str, None] = {}
+    shapes: dict[tuple[str | None, str | None, str], BaseGeometry] = {}
+    for key, footprint in zip(keys_of(captures), captures.geometry, strict=True):
+        first.append(key not in shapes)
+        if first[-1]:
+            shapes[key] = footprint
+        elif not shapes[key].equals(footprint):
+            twice[key[2]] = None
+    if twice:
+        raise _about("in it twice with different footprints", list(twice))
+    return captures[np.array(first)].reset_index(drop=True)
+
+
+def reasons_against(captures: gpd.GeoDataFrame) -> list[str | None]:
+    """Tell of each capture why it cannot be ordered, as the search said or by its id and footprint; None where it can."""
+    told = captures["why_not"] if "why_not" in captures.columns else [None] * len(captures)
+    return [_reason_against(*row) for row in zip(captures["id"], captures.geometry, told, strict=True)]
+
+
+def _reason_against(name: Any, footprint: BaseGeometry | None, told: Any) -> str | None:
+    if isinstance(told, str):
+        return told
+    return why_unusable(footprint) if isinstance(name, str) and name.strip() else "it has no usable id"
 
 
 def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
-    reasons = captures["why_not"].tolist() if "why_not" in captures.columns else [None] * len(captures)
     bad: Counter[str] = Counter()
     ids: list[str] = []
-    for name, footprint, reason in zip(captures["id"], captures.geometry, reasons, strict=True):
-        why = reason if isinstance(reason, str) else None
-        if why is None and not (isinstance(name, str) and name.strip()):
-            why = "it has no usable id"
-        if why is None and (footprint is None or footprint.is_empty):
-            why = "it has no footprint"
-        if why is None and footprint.geom_type not in {"Polygon", "MultiPolygon"}:
-            why = f"its footprint is a {footprint.geom_type}, not an area"
-        why = why_unusable(footprint) if why is None else why
+    for name, why in zip(captures["id"], reasons_against(captures), strict=True):
         if why is not None:
             bad[why] += 1
             ids.append(clean_text(name, 80) or "without id")
@@ -318,7 +400,13 @@ def _canonical(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.normalize(rounded)
 
 
+def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, Any]]:
+    """Return what tells captures apart: host, collection and id of each row."""
+    return list(zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True))
+
+
 def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
+    """Return a column's texts, None where there is no text or no such column."""
     if column not in captures.columns:
         return [None] * len(captures)
     return [value if isinstance(value, str) else None for value in captures[column]]

@@ -16,6 +16,7 @@ from shapely.geometry import mapping, shape
 from scenecart._cart import Cart, make_cart
 from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
 from scenecart._json import NotJson, dumps, loads
+from scenecart._whole import write_whole
 from scenecart._wire import clean_text
 
 if TYPE_CHECKING:
@@ -30,19 +31,13 @@ _MOST_BYTES = 2**30
 
 def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
     """Write a cart to a file; see ``Cart.save``."""
-    target = Path(path).expanduser()
     about = {
         "version": _VERSION,
         "fingerprint": cart.fingerprint,
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
     }
-    content = _WAYS[_suffix(target)](cart.captures, about)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    part.write_bytes(content)
-    part.replace(target)
-    return target
+    return write_whole(_WRITERS[_suffix(Path(path))](cart.captures, about), path, "The cart")
 
 
 def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
@@ -135,7 +130,7 @@ _HINT = "A cart is what cart.save(…) wrote."
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
-    if suffix not in _WAYS:
+    if suffix not in _WRITERS:
         raise InvalidRequest(
             f"Carts are not kept as {path.suffix or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
         )
@@ -206,7 +201,7 @@ def _as_objects(features: list[dict[str, Any]]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=[shape(feature["geometry"]) for feature in features], crs=4326)
 
 
-_WAYS = {".parquet": _to_parquet, ".geojson": _to_geojson}
+_WRITERS = {".parquet": _to_parquet, ".geojson": _to_geojson}
 _READERS = {".parquet": _from_parquet, ".geojson": _from_geojson}
 
 load_cart.__module__ = "scenecart"

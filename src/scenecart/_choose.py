@@ -12,11 +12,10 @@ import shapely
 
 from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
+from scenecart._wire import CLOUD, GSD, OFF_NADIR
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-_CLOUD, _OFF_NADIR, _GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
 
 
 def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
@@ -114,14 +113,15 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     """
     keep = np.ones(len(captures), dtype=bool)
     for name, column, wanted in (
-        ("cloud_cover", _CLOUD, cloud_cover),
-        ("off_nadir", _OFF_NADIR, off_nadir),
-        ("gsd", _GSD, gsd),
+        ("cloud_cover", CLOUD, cloud_cover),
+        ("off_nadir", OFF_NADIR, off_nadir),
+        ("gsd", GSD, gsd),
         ("price", _price_column(captures) if price is not None else "", price),
     ):
         if wanted is not None:
             low, high = _range(name, wanted, is_least=False)
-            keep &= _between(_numbers(captures, name, column), low, high)
+            _column(captures, name, column)
+            keep &= _between(numbers_of(captures, column), low, high)
     if datetime is not None:
         keep &= _in_time(captures, datetime)
     if orderable is not None:
@@ -190,9 +190,11 @@ def _column(captures: gpd.GeoDataFrame, name: str, column: str) -> pd.Series[Any
     return found
 
 
-def _numbers(captures: gpd.GeoDataFrame, name: str, column: str) -> np.ndarray[Any, Any]:
-    values = _column(captures, name, column)
-    return np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+def numbers_of(captures: gpd.GeoDataFrame, column: str) -> np.ndarray[Any, Any]:
+    """Return a column as numbers, NaN where there is none, or no such column."""
+    if column not in captures.columns:
+        return np.full(len(captures), np.nan)
+    return np.asarray(pd.to_numeric(captures[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan))
 
 
 def _price_column(captures: gpd.GeoDataFrame) -> str:
@@ -244,3 +246,7 @@ def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
             f"datetime cannot be read: {text!r}.", hint="It looks like 2024-03, 2024-03-05 or 2024-01/2024-06."
         ) from None
     return period.start_time.tz_localize("UTC"), (period + 1).start_time.tz_localize("UTC")
+
+
+coverage.__module__ = "scenecart"
+filter.__module__ = "scenecart"

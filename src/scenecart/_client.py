@@ -66,6 +66,12 @@ class Client:
         Catalog hosts that widgets offer, with their collections; the sandbox's are known, others can be set.
     project : str or None
         Where imagery is delivered unless ``place`` says otherwise.
+
+    Examples
+    --------
+    >>> with connect("sandbox") as client:
+    ...     len(client.search("openterra", collections="openterra-10m", limit=3))
+    3
     """
 
     def __init__(  # everything a test may want to put in its place
@@ -211,6 +217,20 @@ class Client:
         ------
         InvalidQuery, InvalidArea
             At once, not at the first frame.
+        ScenecartError
+            When the next frame is asked for, if the search breaks; what had arrived was given before.
+
+        Yields
+        ------
+        geopandas.GeoDataFrame
+            As from :meth:`search`, each with an index from 0. The first frames are smaller, so that they come soon.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> frames = client.search_stream("aurora", batch_size=50, collections="aurora-50cm", datetime="2024-03", limit=120)
+        >>> [len(frame) for frame in frames]
+        [50, 50, 20]
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
@@ -340,6 +360,18 @@ class Client:
         -------
         bytes or None
             PNG or JPEG; None where the catalog has none, or one of more than 4 MB.
+
+        Raises
+        ------
+        ScenecartError
+            If the service fails.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
+        >>> client.quicklook(captures.iloc[0])[1:4]
+        b'PNG'
         """
         reference = {"host_name": str(capture["host"]), "image_id": str(capture["id"])}
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
@@ -360,6 +392,14 @@ class Client:
         ------
         InvalidCart
             If it is empty, or a capture cannot be ordered or does not touch the area; its ``ids`` say which.
+        InvalidArea
+            If the area cannot be used.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
+        Cart(2 captures, whole footprints)
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
 
@@ -430,14 +470,18 @@ class Client:
         (True, True, True)
         """
         wish = Wish(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
-
-        def price(cart: Cart) -> Estimate:
-            return _estimate.ask(self._session, cart, self, self._wall)
-
-        return plan_cover(captures, aoi, wish, desk=self, price=price)
+        return plan_cover(captures, aoi, wish, desk=self)
 
     def estimate(self, cart: Cart) -> Estimate:
-        """Ask the service what a cart costs; the same as ``cart.estimate()``."""
+        """Ask the service what a cart costs; the same as ``cart.estimate()``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> cart = client.cart(client.search("openterra", collections="openterra-10m", limit=1))
+        >>> client.estimate(cart).total_credits
+        0
+        """
         return _estimate.ask(self._session, cart, self, self._wall)
 
     def place(
@@ -449,7 +493,16 @@ class Client:
         again: bool = False,
         max_credits: int | None = None,
     ) -> Order:
-        """Buy what was estimated; the same as ``estimate.place()``."""
+        """Buy what was estimated; the same as ``estimate.place()``. This spends money.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-02", limit=1)
+        >>> order = client.place(client.cart(captures).estimate(), max_credits=0)
+        >>> order.captures == captures["id"].tolist()
+        True
+        """
         chosen = require_project(project, self.project)
         order = self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
         order.cart = estimate.cart
@@ -462,6 +515,14 @@ class Client:
         ------
         NotFound
             If there is none, or it belongs to another organization.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-03", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> client.order(order.id).total_credits
+        0
         """
         return self._orders.get(order_id)
 
@@ -499,7 +560,16 @@ class Client:
         -------
         pandas.DataFrame
             A ``geopandas.GeoDataFrame`` (EPSG:4326) where the ground of an order is known: from the service, or from this
-            machine's journal.
+            machine's journal. Columns ``status``, ``captures`` (how many), ``total_credits`` (int), ``total_aud`` (decimal),
+            ``billing_mode``, ``project``, ``name``, ``created`` (UTC) and ``reason``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-04", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> client.orders(ids=[order.id])["captures"].tolist()
+        [1]
         """
         check_count(limit, "limit")
         given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
@@ -513,7 +583,17 @@ class Client:
         """Return what this machine's journal knows of placements at this service, oldest first.
 
         The column ``state`` is ``"placed"``, ``"unpaid"`` (the same key is used next time), ``"refused"``, ``"unknown"`` or
-        ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent).
+        ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). Beside it stand ``order_id``, ``project``,
+        ``captures`` (how many), ``total_credits`` (int), ``total_aud``, ``key``, ``created`` (UTC) and ``detail``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-05", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> placed = client.placements().set_index("order_id")
+        >>> placed.loc[order.id, "state"]
+        'placed'
         """
         return placements_frame(self._journal.placements(self.base_url))
 
@@ -523,7 +603,13 @@ class Client:
         Returns
         -------
         pandas.DataFrame
-            The placements that were looked at, as they stand now.
+            The placements that were looked at, as they stand now; columns as in :meth:`placements`.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> len(client.settle())
+        0
         """
         return placements_frame(self._placing.settle())
 
@@ -547,7 +633,18 @@ class Client:
         return answer if isinstance(answer, dict) else {}
 
     def balance(self) -> dict[str, Any]:
-        """Return what the service says of the organization's credits."""
+        """Return what the service says of the organization's credits; 100 credits are one Australian dollar.
+
+        Raises
+        ------
+        PermissionDenied
+            If the account may not see them.
+
+        Examples
+        --------
+        >>> connect("sandbox").balance()["balance_credits"] > 0
+        True
+        """
         answer = self._session.call(_wire.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
@@ -556,12 +653,27 @@ class Client:
 
         Placing is not called this way: only an estimate can be placed.
 
+        Parameters
+        ----------
+        operation
+            Its name in the service's API, such as ``"catalog.search"``.
+        body
+            What is sent, as JSON; None sends an empty object.
+        idempotency_key
+            The key of a spend, with which it may be sent again after a failure.
+
         Raises
         ------
         ConfigurationError
             For operations that place orders.
         ScenecartError
             The error of the answer's status.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
+        1
         """
         if operation.endswith(".place"):
             raise ConfigurationError(

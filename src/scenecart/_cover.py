@@ -14,13 +14,13 @@ import shapely
 from scenecart import _html
 from scenecart._alone import Prices, prices_alone
 from scenecart._area import Area, as_area, each_km2, geodesic_km2, polygonal, union
-from scenecart._candidates import CLOUD, find_candidates, nothing_left
+from scenecart._candidates import find_candidates, nothing_left
 from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._query import check_count
-from scenecart._wire import clean_text
+from scenecart._wire import CLOUD, clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -112,6 +112,15 @@ class CoverPlan:
         The captures that could not be considered, with their index labels: ``id`` and ``why``.
     calls : int
         How many times the service was asked for prices.
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> coast = (151.16, -34.0, 151.26, -33.9)
+    >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+    >>> plan = client.cover(captures, coast, min_coverage=0.9, prices="area")
+    >>> plan.verdict, plan.estimate
+    ('The least cost: proven.', None)
     """
 
     cart: Cart
@@ -166,6 +175,16 @@ class CoverPlan:
         ------
         MissingExtra
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import matplotlib; matplotlib.use("agg")
+        >>> client = connect("sandbox")
+        >>> coast = (151.16, -34.0, 151.26, -33.9)
+        >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+        >>> ax = client.cover(captures, coast, min_coverage=0.5, prices="area").plot()
+        >>> "area of interest" in [text.get_text() for text in ax.get_legend().get_texts()]
+        True
         """
         title = repr(self).removeprefix("CoverPlan(").removesuffix(")")
         return draw_cover(self.area.geometry, list(self.cart.bought()), self.missing, title, ax)
@@ -197,22 +216,21 @@ def plan_cover(
     wish: Wish,
     *,
     desk: CanEstimate,
-    price: Callable[[Cart], Estimate],
     clock: Callable[[], float] = time.monotonic,
 ) -> CoverPlan:
-    """Choose captures that cover an area; see ``Client.cover``. ``price`` asks the service for a cart's price."""
+    """Choose captures that cover an area; see ``Client.cover``."""
     require_solver()
     area = as_area(aoi)
     candidates, reasons = find_candidates(captures, area, wish.max_cloud_cover)
     prices = Prices(candidates.km2, np.full(len(candidates.km2), np.nan), {}, 0)
     if wish.prices == "service":
-        prices = prices_alone(candidates, lambda rows: price(make_cart(rows, area, split_by_date=True, desk=desk)))
+        prices = prices_alone(candidates, lambda rows: make_cart(rows, area, split_by_date=True, desk=desk).estimate())
         reasons |= {int(candidates.places[place]): f"the service does not price it: {why}" for place, why in prices.refused.items()}
         candidates, prices = candidates.without(list(prices.refused)), prices.without(list(prices.refused))
     if len(candidates.km2) == 0:
         raise nothing_left(len(captures), reasons)
     planner = _Planner(area, candidates, prices, wish, clock)
-    chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, desk=desk), price)
+    chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, desk=desk))
     covered = union(candidates.grounds[chosen])
     labels = captures.index
     return CoverPlan(
@@ -244,10 +262,8 @@ class _Planner:
         self.reach = geodesic_km2(union(candidates.grounds))
         self.calls = 0
 
-    def plan(
-        self, make: Callable[[Any], Cart], price: Callable[[Cart], Estimate]
-    ) -> tuple[list[int], Choice, Cart, Estimate | None]:
-        """Return the chosen places, how they were chosen, their cart and its price."""
+    def plan(self, make: Callable[[Any], Cart]) -> tuple[list[int], Choice, Cart, Estimate | None]:
+        """Return the chosen places, how they were chosen, their cart and its price; ``make`` puts rows into a cart."""
         budget = None if self._wish.budget is None else float(self._wish.budget)
         for turn in range(_TIGHTENINGS):
             choice = self._choose(budget)
@@ -255,7 +271,7 @@ class _Planner:
             cart = make(self._candidates.frame.iloc[chosen])
             if self._wish.prices == "area":
                 return chosen, choice, cart, None
-            estimate = price(cart)
+            estimate = cart.estimate()
             self.calls += 1
             if self._wish.budget is None or estimate.total_credits <= self._wish.budget or turn == _TIGHTENINGS - 1:
                 break

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import numpy as np
 import shapely
 
+from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._errors import missing_extra
 from scenecart._palette import AREA, BOUGHT, INK
 
@@ -38,10 +37,10 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A picture of a cover needs", error, "report") from error
-    if _is_split(area):
-        area, missing, *bought = (_eastward(shape) for shape in (area, missing, *bought))
+    if is_narrower_eastward([area]):
+        area, missing, *bought = (eastward(shape) for shape in (area, missing, *bought))
     west, south, east, north = area.bounds
-    stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
+    stretch = stretch_between(south, north)
     if ax is None:
         ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
         _, ax = plt.subplots(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7), layout="constrained")
@@ -100,18 +99,3 @@ def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, 
 def _degrees(value: float, names: str) -> str:
     turned = (value + 180) % 360 - 180 if abs(value) > _HALF_WORLD else value
     return f"{abs(turned):.3f}".rstrip("0").rstrip(".") + "°" + ("" if turned in {0, 180, -180} else names[int(turned < 0)])
-
-
-def _is_split(area: BaseGeometry) -> bool:
-    west, _, east, _ = area.bounds
-    return west <= -_HALF_WORLD and east >= _HALF_WORLD and not shapely.intersects(area, shapely.LineString([(0, -90), (0, 90)]))
-
-
-def _eastward(shape: BaseGeometry) -> BaseGeometry:
-    """Move what lies west of Greenwich beyond 180 degrees, so that the two sides meet."""
-    parts = [
-        shapely.transform(part, lambda xy: xy + np.array([360.0, 0.0])) if part.bounds[2] <= 0 else part
-        for part in shapely.get_parts(shape)
-    ]
-    moved: BaseGeometry = shapely.union_all(parts)
-    return moved

@@ -93,9 +93,10 @@ class DeliveryDesk:
         """Fetch one file and open it; see ``Order.open``."""
         require_rioxarray()
         folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
-        wanted = [file for file in plan(self._document(order), folder, [asset]) if item in {None, file.item_id}]
+        offered = plan(self._document(order), folder, [asset])
+        wanted = [file for file in offered if item in {None, file.item_id}]
         if len(wanted) != 1:
-            named = sorted({file.item_id for file in plan(self._document(order), folder, [asset])})
+            named = sorted({file.item_id for file in offered})
             what = "has" if not wanted else "is not alone in having"
             raise InvalidRequest(
                 f"{'No item' if item is None and not wanted else 'The item'} {what} the asset {asset!r}.",

@@ -12,7 +12,7 @@ from scenecart._area import Area, as_area, clip, split_at_antimeridian
 from scenecart._cart import make_cart
 from scenecart._connect import connect
 from scenecart._errors import InvalidCart, missing_extra
-from scenecart._wire import clean_text
+from scenecart._wire import available_credits, clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
 
 def _money(estimate: Estimate, before: dict[str, Any], after: dict[str, Any]) -> str:
     spent = f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
-    old, new = before.get("balance_credits"), after.get("balance_credits")
-    if isinstance(old, int) and isinstance(new, int):
+    old, new = available_credits(before), available_credits(after)
+    if old is not None and new is not None:
         return f"{spent}; balance {old:,} → {new:,} credits"
     return spent
 

@@ -56,6 +56,14 @@ class Estimate:
         The credits that can be spent, as the service said beside the price; None where it does not tell.
     service : str
         The address of the service that was asked.
+
+    Examples
+    --------
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> estimate = client.cart(captures).estimate()
+    >>> estimate.is_complete, estimate.total_credits - int(estimate.groups["credits"].sum())
+    (True, 0)
     """
 
     cart: Cart
@@ -109,6 +117,14 @@ class Estimate:
         ------
         InvalidCart
             If nothing could be priced.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections=["aurora-50cm", "aurora-legacy"], datetime="2024-03")
+        >>> estimate = client.cart(captures.groupby("collection").head(1)).estimate()
+        >>> estimate.errors["detail"].tolist(), estimate.priced_cart().estimate().is_complete
+        (['the product is retired'], True)
         """
         names = {name for name, _ in self.refused}
         if names.issuperset(self.cart.ids):
@@ -136,7 +152,7 @@ class Estimate:
         again
             Buy it once more, although it was bought before.
         max_credits
-            Buy nothing that costs more than this.
+            Buy nothing that costs more than this; None sets no limit.
 
         Returns
         -------
@@ -155,6 +171,17 @@ class Estimate:
             If the service cannot charge. The error's ``retry()`` places again once that is sorted out.
         PlacementUnknown
             If no usable answer came. Place again, or call ``client.settle()``: the same key is used.
+        ConfigurationError
+            If nothing says which project.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2023-06", limit=1)
+        >>> estimate = client.cart(captures).estimate()
+        >>> order = estimate.place(max_credits=estimate.total_credits)
+        >>> order.total_credits == estimate.total_credits
+        True
         """
         if self.refused:
             raise EstimateIncomplete(

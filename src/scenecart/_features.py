@@ -31,7 +31,7 @@ class Geometry(msgspec.Struct, gc=False):
     """A geometry whose coordinates are still text."""
 
     type: Any = None
-    coordinates: msgspec.Raw = msgspec.Raw(b"null")
+    coordinates: msgspec.Raw = _NULL
     geometries: msgspec.Raw | None = None
 
 

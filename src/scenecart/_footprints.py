@@ -105,15 +105,8 @@ def _why_unusable(
     suspect = missing | ~polygonal | outside[rows] | around[rows] | ~shapely.is_valid(shapes)
     why: dict[int, str | None] = {}
     for row, shape in zip(rows[suspect].tolist(), shapes[suspect], strict=True):
-        if shape is None:
-            absent = geometry_text(features[row]).strip() == "null"
-            why[row] = "it has no footprint" if absent else "its footprint cannot be read"
-        elif shape.geom_type not in {"Polygon", "MultiPolygon"}:
-            why[row] = f"its footprint is a {shape.geom_type}, not an area"
-        elif outside[row]:
-            why[row] = "its footprint lies outside the world"
-        else:
-            why[row] = why_unusable(shape)
+        is_there = shape is not None or geometry_text(features[row]).strip() == "null"
+        why[row] = why_unusable(shape) if is_there else "its footprint cannot be read"
     return {row: reason for row, reason in why.items() if reason is not None}
 
 

@@ -169,12 +169,12 @@ def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.Geo
 
 
 def concat(frames: Iterable[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
-    """Put frames below each other; columns that only some have are empty in the others."""
+    """Put frames below each other under a fresh index; columns that only some have are empty in the others."""
     parts = [frame for frame in frames if len(frame)]
     if not parts:
         return to_frame([])
     if len(parts) == 1:
-        return parts[0]
+        return parts[0].reset_index(drop=True)
     with warnings.catch_warnings():
         # pandas speaks of all-empty columns, whose type here follows from the others as it should
         warnings.simplefilter("ignore", FutureWarning)
@@ -371,3 +371,6 @@ def _are_sensible(ids: list[Any]) -> bool:
         return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _LONGEST_ID
     except TypeError:
         return False
+
+
+assets.__module__ = "scenecart"

@@ -19,26 +19,17 @@ import httpx
 
 from scenecart import _wire
 from scenecart._errors import (
-    AuthenticationError,
-    AuthenticationRequired,
-    BadRequest,
-    CardDeclined,
     ConfigurationError,
-    Conflict,
     ConnectionFailed,
-    Gone,
-    InsufficientCredits,
     InvalidRequest,
-    NoPaymentMethod,
     NotFound,
-    PaymentRequired,
-    PermissionDenied,
     RateLimited,
     RequestTimeout,
     ScenecartError,
     ServiceError,
 )
 from scenecart._json import NotJson, dumps, loads
+from scenecart._refusals import error_of_status
 from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, parse_retry_after
 from scenecart._secrets import Credentials, Secret, is_loopback
 from scenecart._tokens import USERINFO_PATH, Tokens
@@ -49,7 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MAX_REDIRECTS = 5
-_NOT_OFFERED = frozenset({404, 405, 501})
 
 
 @dataclass(frozen=True)
@@ -64,6 +54,10 @@ class Limits:
         The service's own limits for an organization. Defaults 600 and 60.
     answer_bytes : int
         How long an answer may be, unpacked; streams and files are read bit by bit and may be longer. Default 512 MiB.
+
+    Examples
+    --------
+    >>> client = connect("sandbox", limits=Limits(read=30, calls_per_minute=120))
     """
 
     connect: float = 10.0
@@ -71,6 +65,15 @@ class Limits:
     calls_per_minute: int = 600
     places_per_minute: int = 60
     answer_bytes: int = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that was read to its end."""
+
+    status: int
+    media: str
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ class Session:
             The error of the answer's status; ``ServiceError`` for an answer that is not JSON; ``ConnectionFailed``
             when none came.
         """
-        raw = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
-        return _decoded(raw, operation.id, key)
+        answer = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
+        return _decoded(answer, operation.id, key)
 
     def page(self, operation: _wire.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         """Call an operation, and return what a reader makes of its answer's bytes.
@@ -157,11 +160,11 @@ class Session:
         ServiceError
             What the reader raises, with what the answer called itself.
         """
-        headers, data = self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))
+        answer = self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))
         try:
-            return read(data)
+            return read(answer.body)
         except ServiceError as error:
-            raise _unread(error.message, headers, operation.id) from None
+            raise _unread(error.message, answer, operation.id) from None
 
     @contextlib.contextmanager
     def stream(self, operation: _wire.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
@@ -186,13 +189,13 @@ class Session:
         """
         operation = _wire.Operation("userinfo", safe=True)
 
-        def once() -> tuple[dict[str, str], bytes]:
+        def once() -> _Answer:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
             return _decoded(self._with_retries(operation, None, once), operation.id, None)
         except ScenecartError as error:
-            if error.status in _NOT_OFFERED:
+            if error.status in _wire.NOT_OFFERED:
                 return None
             raise
 
@@ -295,7 +298,7 @@ class Session:
         content: bytes | None,
         *,
         query: bool = False,
-    ) -> tuple[dict[str, str], bytes]:
+    ) -> _Answer:
         if operation is _wire.PLACE:
             self._place_limiter.enter()
         headers = {} if key is None else {_wire.IDEMPOTENCY_HEADER: key}
@@ -353,7 +356,7 @@ class Session:
         del request
         raise failed
 
-    def _read(self, response: httpx.Response, name: str, key: str | None) -> tuple[dict[str, str], bytes]:
+    def _read(self, response: httpx.Response, name: str, key: str | None) -> _Answer:
         """Read an answer to its end and close it; raise the error it stands for."""
         body = self._whole(response, name)
         if not response.is_success:
@@ -361,8 +364,7 @@ class Session:
             # likewise: a 402's body holds a secret
             body = b""
             raise error
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return {**headers, ":status": str(response.status_code)}, body
+        return _Answer(response.status_code, _media(response), body)
 
     def _whole(self, response: httpx.Response, name: str) -> bytes:
         """Read an answer to its end and close it: a small body can unpack to one without end."""
@@ -396,7 +398,7 @@ class Session:
             is_empty = False
             yield chunk
         if is_empty and "json" not in response.headers.get("content-type", ""):
-            raise _unread(f"{name} answered an empty body.", {**response.headers, ":status": str(response.status_code)}, name)
+            raise _unread(f"{name} answered an empty body.", _Answer(response.status_code, _media(response), b""), name)
 
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def once() -> tuple[int, bytes]:
@@ -413,13 +415,12 @@ class Session:
     def _error(self, response: httpx.Response, body: bytes, name: str, key: str | None) -> ScenecartError:
         status = response.status_code
         try:
-            document = loads(body)
+            document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode())
         except NotJson:
             document = None
-        scrubbed = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode()) if document is not None else None
-        problem = _wire.parse_problem(scrubbed)
+        problem = _wire.parse_problem(document)
         retry_after = parse_retry_after(response.headers.get("retry-after"))
-        error = _error_of_status(status, problem, name, retry_after)
+        error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
         error.problem = {
             "type": problem.type,
@@ -431,14 +432,13 @@ class Session:
         return error
 
 
-def _decoded(raw: tuple[Mapping[str, str], bytes], name: str, key: str | None) -> Any:
+def _decoded(answer: _Answer, name: str, key: str | None) -> Any:
     """Return an answer's JSON."""
-    headers, data = raw
     try:
-        return loads(data)
+        return loads(answer.body)
     except NotJson as error:
-        what = f"no JSON ({error})" if data.strip() else "an empty body"
-        unread = _unread(f"{name} answered {what}.", headers, name)
+        what = f"no JSON ({error})" if answer.body.strip() else "an empty body"
+        unread = _unread(f"{name} answered {what}.", answer, name)
         unread.idempotency_key, unread.money_may_have_moved = key, key is not None
         raise unread from None
 
@@ -447,92 +447,17 @@ def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
 
 
-def _error_of_status(status: int, problem: _wire.Problem, name: str, retry_after: float | None) -> ScenecartError:
-    said = f": {problem.text}" if problem.text else "."
-    if status == httpx.codes.PAYMENT_REQUIRED:
-        return _payment_error(problem, said)
-    if status == httpx.codes.FORBIDDEN:
-        return _permission_error(problem, name, said)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        limited = RateLimited(f"{name} was called too often{said}", hint="Wait a minute and try again.")
-        limited.retry_after = retry_after
-        return limited
-    if status == httpx.codes.UNPROCESSABLE_ENTITY:
-        invalid = InvalidRequest(f"{name} cannot do this{said}")
-        invalid.fields = list(problem.fields)
-        return invalid
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return ServiceError(f"The service failed in {name} ({status}){said}", hint="Try again in a few minutes.")
-    if 300 <= status < 400:  # noqa: PLR2004  # the redirect class of HTTP
-        return ServiceError(f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url.")
-    if status == httpx.codes.UNAUTHORIZED:
-        return AuthenticationError(
-            f"The service refused the token{said}", hint="It may have expired. Connect again with a new one."
-        )
-    kinds: dict[int, type[ScenecartError]] = {404: NotFound, 409: Conflict, 410: Gone}
-    kind = kinds.get(status, BadRequest)
-    what = {NotFound: "found nothing", Conflict: "contradicts what is there", Gone: "found it no longer offered"}
-    return kind(f"{name} {what.get(kind, f'was refused ({status})')}{said}")
+def _media(response: httpx.Response) -> str:
+    """Return what an answer calls itself."""
+    return _wire.clean_text(response.headers.get("content-type"), 80) or "no content type"
 
 
-def _permission_error(problem: _wire.Problem, name: str, said: str) -> PermissionDenied:
-    match = next((word.strip("'\"`.,;()") for word in problem.text.split() if _looks_like_scope(word)), None)
-    scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
-    hint = None
-    if scope == "orders:write":
-        hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
-    elif scope:
-        hint = f"Ask the organization's owner for the scope {_wire.clean_text(scope, 80)}."
-    error = PermissionDenied(f"This account may not call {name}{said}", hint=hint)
-    error.missing_scope = _wire.clean_text(scope, 80) or None
-    return error
-
-
-def _looks_like_scope(word: str) -> bool:
-    resource, colon, action = word.strip("'\"`.,;()").partition(":")
-    return bool(colon) and resource.replace("_", "").isalpha() and action.isalpha()
-
-
-def _payment_error(problem: _wire.Problem, said: str) -> PaymentRequired:
-    kind = _wire.payment_kind(problem)
-    if kind == "secure":
-        secure = AuthenticationRequired(
-            "The bank wants this payment confirmed (3-D Secure).",
-            hint="Confirm it with your bank, then place again: the same key is used and nothing is bought twice.",
-        )
-        secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
-        secure.challenge_url = _page_address(problem.extra.get("challenge_url"))
-        return secure
-    if kind == "credits":
-        short = InsufficientCredits(f"There are not enough credits{said}", hint="Top up, then place again: the same key is used.")
-        short.required_credits = _wire.whole_number(problem.extra.get("required_credits"))
-        short.balance_credits = _wire.whole_number(problem.extra.get("balance_credits"))
-        return short
-    if kind == "declined":
-        declined = CardDeclined(f"The card was declined{said}", hint="Attach another card, then place again: the same key is used.")
-        declined.decline_code = _wire.clean_text(problem.extra.get("decline_code"), 80) or None
-        return declined
-    if kind == "no-card":
-        return NoPaymentMethod(f"No card is attached{said}", hint="Attach one, then place again: the same key is used.")
-    return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
-
-
-def _page_address(url: Any) -> str | None:
-    """Return an address that a person may be sent to; nothing that runs, and nothing on a disk, is one."""
-    try:
-        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
-    except ValueError:
-        parts = None
-    return str(url) if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
-
-
-def _unread(message: str, headers: Mapping[str, str], name: str) -> ServiceError:
-    kind = _wire.clean_text(headers.get("content-type"), 80) or "no content type"
+def _unread(message: str, answer: _Answer, name: str) -> ServiceError:
     return ServiceError(
-        f"{message.removesuffix('.')}: status {headers[':status']}, {kind}.",
+        f"{message.removesuffix('.')}: status {answer.status}, {answer.media}.",
         hint="Is base_url the ordering service, and is there a proxy between?",
         operation=name,
-        status=int(headers[":status"]),
+        status=answer.status,
     )
 
 
@@ -603,3 +528,6 @@ def _hidden_from_logs(address: Secret) -> Iterator[None]:
         yield
     finally:
         _HideSignedUrls.active.discard(address.reveal())
+
+
+Limits.__module__ = "scenecart"

@@ -170,6 +170,15 @@ class Order:
         What there is to say of how it came about, such as that it existed before.
     cart : Cart or None
         What was placed, where it was placed from this session.
+
+    Examples
+    --------
+    >>> with sandbox.Sandbox(pace="instant", captures=1_000) as box:
+    ...     client = box.client(home=box.data / "journal")
+    ...     captures = client.search("openterra", collections="openterra-10m", limit=1)
+    ...     order = client.cart(captures).estimate().place()
+    ...     order.wait(timeout=60, progress=False).status
+    'delivered'
     """
 
     def __init__(self, desk: OrderDesk, record: _wire.OrderRecord) -> None:
@@ -229,7 +238,16 @@ class Order:
         return moment(self._record.created)
 
     def refresh(self) -> Order:
-        """Ask the service for its state; returns the order itself."""
+        """Ask the service for its state; returns the order itself.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-08", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> order.refresh() is order
+        True
+        """
         self._record = self._desk.fetch(self.id)
         return self
 
@@ -269,6 +287,19 @@ class Order:
             If it failed; the reason is in the message. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
             If the time is over first.
+
+        Returns
+        -------
+        Order
+            The order itself.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-09", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> order.wait(timeout=60, progress=False).is_finished
+        True
         """
         if progress:
             with bar(f"Order {self.id}: {self.status}", unit="state") as shown:
@@ -292,6 +323,15 @@ class Order:
         ------
         Conflict
             If it is too late. The order goes on.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-10", limit=4)
+        >>> order = client.cart(captures).estimate().place(again=True)
+        >>> order.cancel().status  # doctest: +ELLIPSIS
+        Order ... is cancelled; 0 credits were given back.
+        'cancelled'
         """
         self.refresh()
         if self.status != "cancelled":
@@ -305,6 +345,15 @@ class Order:
 
         The column ``provenance`` says whether the service's own record leads from the item back to this order:
         ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-11", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> items = order.items()
+        >>> items["provenance"].tolist(), items.crs.to_epsg()
+        (['verified'], 4326)
         """
         return self._desk.deliveries.items(self)
 
@@ -315,6 +364,14 @@ class Order:
         -------
         pandas.DataFrame
             One row an edge: ``entity``, ``entity_id``, ``relation``, ``source``, ``source_id``, ``depth``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-12", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> sorted(zip(order.lineage()["entity"], order.lineage()["source"]))
+        [('item', 'order'), ('order', 'capture')]
         """
         return self._desk.deliveries.lineage(self)
 
@@ -343,11 +400,30 @@ class Order:
             If rioxarray is not installed.
         DownloadError
             If it does not arrive whole.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-01", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> image = order.open("visual", directory=tempfile.mkdtemp())
+        >>> image.dims, image.rio.crs.is_projected
+        (('band', 'y', 'x'), True)
         """
         return self._desk.deliveries.open(self, asset, item=item, directory=directory)
 
     def item_collection(self) -> pystac.ItemCollection:
-        """Return what was delivered as a ``pystac.ItemCollection``."""
+        """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-02", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> [sorted(item.assets) for item in order.item_collection()]
+        [['thumbnail', 'visual']]
+        """
         return self._desk.deliveries.item_collection(self)
 
     def download(
@@ -379,7 +455,18 @@ class Order:
         Raises
         ------
         DownloadError
-            If a file does not arrive whole. What had arrived resumes next time.
+            If the order is not delivered, or a file does not arrive whole. What had arrived resumes next time.
+        InvalidRequest
+            If an asset is asked for that no item has.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-04", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> [path.name for path in order.download(tempfile.mkdtemp(), ["visual"], progress=False)]
+        ['visual.tif']
         """
         return self._desk.deliveries.download(self, directory, assets=assets, progress=progress, workers=workers)
 

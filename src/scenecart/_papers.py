@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ASKED_AT_ONCE = 100
 _MOST_ASKED = 1_000
-_TOLD = ("datetime", "start_datetime", "eo:cloud_cover", "view:off_nadir", "gsd")
+_TOLD = ("datetime", "start_datetime", _wire.CLOUD, _wire.OFF_NADIR, _wire.GSD)
 
 
 class CanSearch(Protocol):

@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry import mapping
 
 from scenecart import _frames
-from scenecart._area import around_world_bounds, split_at_antimeridian
+from scenecart._area import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._errors import InvalidQuery, missing_extra
 from scenecart._json import loads
 
@@ -281,7 +281,7 @@ def _published_box(text: Any) -> list[float] | None:
 
 def _bbox(shape: Any) -> list[float]:
     """Return a box as RFC 7946 has it: west greater than east across the antimeridian."""
-    is_area = shape.geom_type in {"Polygon", "MultiPolygon"}
+    is_area = shape.geom_type in POLYGONAL
     return list(around_world_bounds(split_at_antimeridian(shape))) if is_area else shapely.bounds(shape).tolist()
 
 
@@ -302,3 +302,6 @@ def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partit
         return files
     finally:
         writer.close()
+
+
+to_items.__module__ = "scenecart"

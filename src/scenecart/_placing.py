@@ -184,9 +184,8 @@ class PlacingDesk:
 
     def _price_again(self, placement: Placement) -> int:
         """Ask for the price of what was written down; what has no price any more raises."""
-        body = loads(placement.body)
-        asked = {"captures": body["captures"], "splitByDate": body.get("splitByDate", False)}
-        prices = _wire.parse_estimate(self._session.call(_wire.ESTIMATE, asked), [entry["id"] for entry in body["captures"]])
+        asked = _wire.again_body(loads(placement.body))
+        prices = _wire.parse_estimate(self._session.call(_wire.ESTIMATE, asked), _ids_in(placement.body))
         if prices.errors:
             raise EstimateIncomplete(f"{len(prices.errors)} of its captures have no price any more.")
         return prices.total_credits

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
-_CLOUD = "eo:cloud_cover"
 _MOST_VERTICES = 500
 
 
@@ -100,6 +99,13 @@ def build_criteria(
 
 
 def check_count(value: Any, name: str, most: int | None = None) -> None:
+    """Refuse what is no count from 1 on; None stands for no limit.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is none, or more than ``most``.
+    """
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
@@ -148,7 +154,7 @@ def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) 
         percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
         if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
-        if "lte" in conditions.get(_CLOUD, {}):
-            raise InvalidQuery(f"Give max_cloud_cover or query[{_CLOUD!r}], not both.")
-        conditions.setdefault(_CLOUD, {})["lte"] = max_cloud_cover
+        if "lte" in conditions.get(_wire.CLOUD, {}):
+            raise InvalidQuery(f"Give max_cloud_cover or query[{_wire.CLOUD!r}], not both.")
+        conditions.setdefault(_wire.CLOUD, {})["lte"] = max_cloud_cover
     return conditions

@@ -28,6 +28,10 @@ class Retry:
         Waiting between tries in all. Default 60.
     base, cap : float
         The wait before try n is drawn from 0 to ``min(cap, base * 2**n)`` seconds. Defaults 0.5 and 8.
+
+    Examples
+    --------
+    >>> client = connect("sandbox", retry=Retry(attempts=2, seconds=10))
     """
 
     attempts: int = 5
@@ -94,3 +98,6 @@ class Limiter:
                     return
                 wait = self._starts[0] + self._window - now
             self._sleep(wait)
+
+
+Retry.__module__ = "scenecart"

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from scenecart._http import Session
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
-_NOT_OFFERED = frozenset({404, 405, 501})
 _MOST_TRIES = 4
 _MOST_BARREN = 100
 
@@ -51,6 +50,14 @@ class SearchEvent:
         Since the search began.
     areas_done, areas : int or None
         Of a search of many areas.
+
+    Examples
+    --------
+    >>> told = []
+    >>> client = connect("sandbox")
+    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=told.append)
+    >>> [(event.kind, event.captures) for event in told]
+    [('started', 0), ('arrived', 5), ('finished', 5)]
     """
 
     kind: str
@@ -257,7 +264,7 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
                     raise
                 session.pause(attempt)
             except ScenecartError as error:
-                if error.status not in _NOT_OFFERED:
+                if error.status not in _wire.NOT_OFFERED:
                     raise
                 break
     answers: list[bytes] = []
@@ -299,7 +306,7 @@ def _arriving(session: Session, query: Query, teller: Teller) -> Iterator[Batch]
         try:
             yield from _resumed(session, query, teller)
         except ScenecartError as error:
-            if error.status not in _NOT_OFFERED:
+            if error.status not in _wire.NOT_OFFERED:
                 raise
         else:
             return
@@ -474,7 +481,7 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
     if "status" in document and ("title" in document or "detail" in document):
         problem = _wire.parse_problem(document)
         raise ServiceError(
-            f"The service broke off the stream: {problem.text or problem.title}",
+            f"The service broke off the stream: {problem.text}",
             operation=_wire.SEARCH_STREAM.id,
             problem={"type": problem.type, "title": problem.title, "detail": problem.text},
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
 
-_CLOUD = "eo:cloud_cover"
 _CLEAR, _OVERCAST = 0.0, 100.0
 _ROW_INCHES, _LEAST_INCHES, _WIDTH_INCHES = 0.45, 1.6, 9.0
 _MOST_ROWS = 24
@@ -86,7 +86,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
     ax.set_xlabel("acquired (UTC)" + (f"; {left_out:,} without a time" if left_out else ""))
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    if _CLOUD in timed.columns and timed[_CLOUD].notna().any():
+    if CLOUD in timed.columns and timed[CLOUD].notna().any():
         bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, aspect=12)
         bar.set_label("cloud cover (%)")
         bar.outline.set_visible(False)
@@ -97,6 +97,9 @@ def _clouds(captures: gpd.GeoDataFrame) -> Any:
     """Return cloud covers; what does not say, such as radar, is drawn as clear."""
     import pandas as pd  # noqa: PLC0415  # geopandas, which the caller has, brings it
 
-    if _CLOUD not in captures.columns:
+    if CLOUD not in captures.columns:
         return [_CLEAR] * len(captures)
-    return pd.to_numeric(captures[_CLOUD], errors="coerce").fillna(_CLEAR).to_numpy(dtype=float)
+    return pd.to_numeric(captures[CLOUD], errors="coerce").fillna(_CLEAR).to_numpy(dtype=float)
+
+
+timeline.__module__ = "scenecart"

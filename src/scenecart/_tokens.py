@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart._errors import AuthenticationError, ConfigurationError, ConnectionFailed
 from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
+from scenecart._wire import NOT_OFFERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +20,6 @@ _CLIENT_ID = "geopera"
 _CLI_CLIENT_ID = "geopera-cli"
 _LEEWAY_SECONDS = 30.0
 _SHORTEST_SCRUBBED = 6  # what is shorter also stands in ordinary words
-_NOT_OFFERED = frozenset({404, 405, 501})
 
 
 class Tokens:
@@ -67,8 +67,7 @@ class Tokens:
         with self._lock:
             if self._access is not None and self._access != refused:
                 return self._access
-            credentials = self._credentials
-            if self._refresh is None and credentials.api_key is None and credentials.password is None:
+            if not self._can_renew:
                 return None
             self._renew()
             renewed = self._current()
@@ -87,9 +86,16 @@ class Tokens:
             raise AuthenticationError("There is no token.", hint="Connect again.")
         return self._access
 
+    @property
+    def _can_sign_in(self) -> bool:
+        return self._credentials.api_key is not None or self._credentials.password is not None
+
+    @property
+    def _can_renew(self) -> bool:
+        return self._refresh is not None or self._can_sign_in
+
     def _is_old(self, expires_at: float | None) -> bool:
-        can_renew = self._refresh is not None or self._credentials.api_key is not None or (self._credentials.password is not None)
-        return can_renew and expires_at is not None and self._wall() >= expires_at - _LEEWAY_SECONDS
+        return self._can_renew and expires_at is not None and self._wall() >= expires_at - _LEEWAY_SECONDS
 
     def _renew(self) -> None:
         credentials = self._credentials
@@ -100,15 +106,14 @@ class Tokens:
                 "refresh_token": self._refresh,
                 "client_id": client_id,
             }
-            can_sign_in_again = credentials.password is not None or credentials.api_key is not None
             try:
-                if self._grant(fields, fatal=not can_sign_in_again):
+                if self._grant(fields, fatal=not self._can_sign_in):
                     return
             except ConnectionFailed as error:
                 # a refresh token is spent by its first use: sent again, the service would take the session for stolen
                 if not error.was_sent:
                     raise
-                if not can_sign_in_again:
+                if not self._can_sign_in:
                     raise AuthenticationError(
                         "The connection broke off while the session was renewed.", hint="Try again; if it is over, sign in again."
                     ) from error
@@ -136,7 +141,7 @@ class Tokens:
     def _grant(self, fields: Mapping[str, str | Secret], *, fatal: bool = True) -> bool:
         status, body = self._post_form(TOKEN_PATH, fields)
         grant = str(fields["grant_type"])
-        if grant == "client_credentials" and status in _NOT_OFFERED and self._credentials.api_key is not None:
+        if grant == "client_credentials" and status in NOT_OFFERED and self._credentials.api_key is not None:
             self._access, self._expires_at = self._credentials.api_key, None
             return True
         answer = _read(body)

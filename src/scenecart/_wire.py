@@ -17,6 +17,10 @@ from scenecart._errors import ServiceError, UntrustedEstimate
 
 PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+# the statuses by which a service says that it does not offer what was called
+NOT_OFFERED = frozenset({404, 405, 501})
+# what STAC's extensions and common metadata call cloud cover (per cent), off-nadir angle (degrees) and GSD (metres)
+CLOUD, OFF_NADIR, GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
 _TEXT_LIMIT = 500
 
 
@@ -219,6 +223,11 @@ def place_body(captures: list[CaptureOrder], *, project: str, license_type: str,
     }
 
 
+def again_body(placed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent to have priced once more what was sent to be bought."""
+    return {"captures": placed["captures"], "splitByDate": placed.get("splitByDate", False)}
+
+
 @dataclass(frozen=True)
 class PriceGroup:
     """Captures that are priced together: ids, area in km², price in credits and Australian dollars."""
@@ -285,12 +294,15 @@ def _parse_group(group: Any) -> PriceGroup:
     price, aud = whole_number(group.get("credits")), dollars(group.get("aud"))
     if not isinstance(ids, list) or not ids:
         raise _untrusted("a group names no captures")
-    names = tuple(str(entry.get("id")) if isinstance(entry, Mapping) else str(entry) for entry in ids)
     if price is None or price < 0 or aud is None or aud < 0:
         raise _untrusted("a group's price is no amount of money")
     area = group.get("aoi_km2")
     is_area = isinstance(area, int | float) and not isinstance(area, bool)
-    return PriceGroup(names, float(area) if is_area else None, price, aud)  # type: ignore[arg-type]  # is_area says so
+    return PriceGroup(_capture_ids(ids), float(area) if is_area else None, price, aud)  # type: ignore[arg-type]  # is_area says so
+
+
+def _capture_ids(entries: list[Any]) -> tuple[str, ...]:
+    return tuple(str(entry.get("id")) if isinstance(entry, Mapping) else str(entry) for entry in entries)
 
 
 def _parse_capture_error(entry: Any) -> tuple[str, str]:
@@ -378,10 +390,7 @@ def parse_order(document: Any) -> OrderRecord | None:
         created=_text(document.get("createdAt")),
         updated=_text(document.get("updatedAt")),
         reason=_text(document.get("failureReason") or document.get("reason") or document.get("statusReason")),
-        captures=tuple(
-            str(entry.get("id")) if isinstance(entry, Mapping) else str(entry)
-            for entry in (captures if isinstance(captures, list) else [])
-        ),
+        captures=_capture_ids(captures if isinstance(captures, list) else []),
         groups=_groups_if_whole(groups),
         raw=document,
     )

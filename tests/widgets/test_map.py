@@ -159,7 +159,7 @@ def test_the_browser_never_holds_more_than_a_view(shown: Callable[[Any], Any]):
 def test_selecting_never_resends_the_footprints(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A selection changes the layer on top alone."""
     shown_map = shown(FootprintMap(found, basemap="none"))
-    wait_for(lambda: drawn(shown_map))
+    wait_for(lambda: drawn(shown_map) and not shown_map._runner.is_busy(f"view-{id(shown_map)}"))
     sent: list[Any] = []
     shown_map._base.observe(sent.append, "data")
     shown_map.state.selection = (1, 2, 3)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest, NotFound, PermissionDenied
+from scenecart._whole import write_whole
+from scenecart._wire import available_credits
 from scenecart.cli import _files, _show
 
 if TYPE_CHECKING:
@@ -87,10 +90,10 @@ def cover(arguments: argparse.Namespace) -> int:
             _show.cover_table(plan)
         _keep(plan.cart, plan.estimate, arguments)
     if arguments.plot:
-        picture = Path(arguments.plot)
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        plan.plot().figure.savefig(picture, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
-        _tell(f"Picture: {picture}", arguments)
+        picture = io.BytesIO()
+        kind = Path(arguments.plot).suffix[1:].lower()
+        plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
+        _tell(f"Picture: {write_whole(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
     if arguments.json:
         _show.document(_show.cover_document(plan))
     return 0 if plan.is_complete else _FAILED
@@ -120,9 +123,11 @@ def login_status(arguments: argparse.Namespace) -> int:
     """Tell who is signed in, where, and what there is to spend."""
     with _files.connect(arguments) as client:
         account = client.whoami()
-        credits_: Any = None
+        scopes = str(account.get("scope") or "").split()
+        can_place = _can_place(scopes)
+        credits_: int | None = None
         with contextlib.suppress(PermissionDenied, NotFound):
-            credits_ = client.balance().get("balance_credits")
+            credits_ = available_credits(client.balance())
         open_ = int(client.placements()["state"].isin(["sent", "unknown", "unpaid"]).sum())
         found = {
             "service": client.base_url,
@@ -130,8 +135,8 @@ def login_status(arguments: argparse.Namespace) -> int:
             "account": account.get("preferred_username") or account.get("sub"),
             "organization": account.get("organization_id") or account.get("geopera_org_id"),
             "project": client.project,
-            "scopes": str(account.get("scope") or "").split(),
-            "can_place": _can_place(account),
+            "scopes": scopes,
+            "can_place": can_place,
             "balance_credits": credits_,
             "unfinished_placements": open_,
         }
@@ -145,7 +150,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Account": found["account"] or "not told",
         "Organization": found["organization"] or "not told",
         "Project": found["project"] or "none: place with --project, or set SCENECART_PROJECT",
-        "May place orders": places[found["can_place"]],
+        "May place orders": places[can_place],
         "Credits": "not told" if credits_ is None else f"{credits_:,}",
         "Unfinished": "nothing" if not open_ else f"{open_} placements: `scenecart placements`, `scenecart settle`",
     }
@@ -153,9 +158,8 @@ def login_status(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _can_place(account: dict[str, Any]) -> bool | None:
+def _can_place(scopes: list[str]) -> bool | None:
     """Tell whether an account holds the scope for placing; None where its scopes are not told."""
-    scopes = str(account.get("scope") or "").split()
     return bool({"orders:write", "orders:*", "*:write", "*"} & set(scopes)) if scopes else None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest
+from scenecart._whole import write_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -113,14 +115,19 @@ def check_outputs(*, cart: str | None = None, report: str | None = None, several
 
 
 def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
-    """Write captures, so that the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    """Write captures to a file that is whole or not there.
+
+    Raises
+    ------
+    InvalidRequest
+        If they cannot be written there.
+    """
+    content = io.BytesIO()
     if path.suffix.lower() == ".parquet":
-        captures.to_parquet(part)
+        captures.to_parquet(content)
     else:
-        part.write_text(captures.to_json(default=str), encoding="utf-8")
-    part.replace(path)
+        content.write(captures.to_json(default=str).encode())
+    write_whole(content.getvalue(), path, "The captures")
 
 
 def json_argument(text: str | None, option: str) -> Any:

@@ -161,10 +161,8 @@ def _add_orders(commands: Commands) -> None:
         commands, "order", _buying.order, "look at one order, wait for it, fetch its files", "scenecart order ORDER --wait --json"
     )
     order.add_argument("id", metavar="ORDER")
-    order.add_argument("--wait", action="store_true", help="until it is delivered")
-    order.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this")
     order.add_argument("--download", metavar="DIR", help="fetch the delivered files, verified")
-    order.add_argument("--assets", type=_words, metavar="A,B", help="only these of each item")
+    _add_waiting(order)
 
     download = _command(
         commands,
@@ -176,9 +174,7 @@ def _add_orders(commands: Commands) -> None:
     )
     download.add_argument("id", metavar="ORDER")
     download.add_argument("download", metavar="DIR", help="where the files go")
-    download.add_argument("--assets", type=_words, metavar="A,B", help="only these of each item")
-    download.add_argument("--wait", action="store_true", help="until it is delivered")
-    download.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this")
+    _add_waiting(download)
 
     cancel = _command(commands, "cancel", _buying.cancel, "cancel an order, where that is still possible", "scenecart cancel ORDER")
     cancel.add_argument("id", metavar="ORDER")
@@ -295,6 +291,12 @@ def _add_cart_options(parser: argparse.ArgumentParser) -> None:
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", metavar="FILE", help="keep the cart: .cart.parquet or .cart.geojson")
     parser.add_argument("--report", metavar="FILE", help=f"write a report: {_REPORT}")
+
+
+def _add_waiting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="until it is delivered")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this")
+    parser.add_argument("--assets", type=_words, metavar="A,B", help="only these of each item")
 
 
 def _add_listening(parser: argparse.ArgumentParser, port: int) -> None:

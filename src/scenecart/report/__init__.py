@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import missing_extra
+from scenecart._errors import InvalidRequest, missing_extra
+from scenecart._whole import write_whole
+from scenecart._wire import clean_text
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of
 from scenecart.report._html import to_html
 from scenecart.report._pictures import with_pictures
-from scenecart.report._save import save, suffix_of
 from scenecart.report._workbook import to_xlsx
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from scenecart._cart import Cart
     from scenecart._estimate import Estimate
@@ -74,7 +75,15 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     InvalidRequest
         If it is no known one.
     """
-    return suffix_of(path, _COMPARED, "A comparison") if several else suffix_of(path, _FORMATS, "A report")
+    known = sorted(_COMPARED if several else _FORMATS)
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        raise InvalidRequest(
+            f"{'A comparison' if several else 'A report'} cannot be written as "
+            f"{clean_text(Path(path).suffix, 40) or 'a file without suffix'!r}.",
+            hint=f"The formats are {', '.join(known)}.",
+        )
+    return suffix
 
 
 def write(
@@ -104,12 +113,20 @@ def write(
         If the suffix is no known format, the subject is something else, or the file cannot be written.
     MissingExtra
         If the packages for reports are not installed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> write(client.cart(captures), pathlib.Path(tempfile.mkdtemp()) / "cart.geojson").name
+    'cart.geojson'
     """
     suffix = check_suffix(path)
     contents = contents_of(subject, title)
     if thumbnails and suffix in _WITH_PICTURES:
         contents = with_pictures(contents)
-    return save(_FORMATS[suffix](contents), path)
+    return write_whole(_FORMATS[suffix](contents), path, "The report")
 
 
 def compare(
@@ -118,6 +135,37 @@ def compare(
     *,
     title: str | None = None,
 ) -> Path:
-    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`."""
+    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`.
+
+    Parameters
+    ----------
+    subjects
+        2 to 12 of them: a mapping of names to them, or a list, which is named A, B, C.
+    path
+        Where to; its suffix tells the format: ``.html .pdf .xlsx .md .csv``. Folders are made if needed.
+    title
+        What the comparison is called.
+
+    Returns
+    -------
+    pathlib.Path
+        The file that was written. The same contents give the same file.
+
+    Raises
+    ------
+    InvalidRequest
+        If the suffix is no format of comparisons, what is compared is something else, or the file cannot be written.
+    MissingExtra
+        If the packages for reports are not installed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=3)
+    >>> carts = [client.cart(captures.head(2)), client.cart(captures)]
+    >>> compare(carts, pathlib.Path(tempfile.mkdtemp()) / "compared.md").name
+    'compared.md'
+    """
     suffix = check_suffix(path, several=True)
-    return save(_COMPARED[suffix](comparison_of(subjects, title)), path)
+    return write_whole(_COMPARED[suffix](comparison_of(subjects, title)), path, "The report")

@@ -40,33 +40,31 @@ def to_markdown(comparison: Comparison) -> bytes:
 
 def to_csv(comparison: Comparison) -> bytes:
     """Return the captures as CSV: one row each, with a column for each cart that says whether it has it."""
-    holders = [{line.key for line in side.contents.lines} for side in comparison.sides]
-    rows = [
-        (line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd,
-         *("yes" if line.key in held else "no" for held in holders))
-        for _, captures in comparison.sections
-        for line in captures
-    ]  # fmt: skip
     names = ["id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd", *(f"in {side.name}" for side in comparison.sides)]
-    return csv_of([names, *rows])
+    return csv_of([names, *_holdings(comparison, "no")])
 
 
 def to_xlsx(comparison: Comparison) -> bytes:
     """Return a workbook: the comparison, and who has which capture."""
     columns = (("", "text"), *((side.name, "text_right") for side in comparison.sides))
     compared = [(name, *(_cell(value, look) for value in values)) for name, look, values in comparison.rows()]
-    holders = [{line.key for line in side.contents.lines} for side in comparison.sides]
-    captures = [
-        (line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd,
-         *("yes" if line.key in held else "–" for held in holders))
-        for _, lines in comparison.sections
-        for line in lines
-    ]  # fmt: skip
     looks = ("text", "text", "text", "time", "one", "one", "two")
     titles = (*zip(_CAPTURE, looks, strict=True), *((f"In {side.name}", "text") for side in comparison.sides))
     about = Sheet("About", (("About these figures", "wrapped"),), [(comparison.title,), (comparison.how,)])
-    sheets = [Sheet("Comparison", columns, compared, scrolls=1), Sheet("Captures", titles, captures, scrolls=1), about]
+    captures = Sheet("Captures", titles, _holdings(comparison, "–"), scrolls=1)
+    sheets = [Sheet("Comparison", columns, compared, scrolls=1), captures, about]
     return workbook(sheets, comparison.title, comparison.stamp)
+
+
+def _holdings(comparison: Comparison, absent: str) -> list[tuple[Any, ...]]:
+    """Return a row for each capture: what it is, and for each cart ``yes`` or that it is absent."""
+    holders = [{line.key for line in side.contents.lines} for side in comparison.sides]
+    return [
+        (line.id, line.host, line.collection, line.taken, line.cloud, line.off_nadir, line.gsd,
+         *("yes" if line.key in held else absent for held in holders))
+        for _, captures in comparison.sections
+        for line in captures
+    ]  # fmt: skip
 
 
 def _cell(value: Any, look: str) -> Any:

@@ -178,7 +178,7 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
             area_km2=cart.km2,
             split_by_date=cart.split_by_date,
             groups=(),
-            lines=_lines(frame, {}, {}),
+            lines=_lines(frame),
             total_credits=None,
             total_aud=None,
             fingerprint=cart.fingerprint,
@@ -194,7 +194,6 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
 def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
-    group_of = {name: number for number, group in enumerate(estimate.price_groups, 1) for name in group.ids}
     clipped = "whole" if cart.area is None else "clipped to the area of interest"
     when = f"{estimate.made_at:%Y-%m-%d %H:%M} UTC"
     how = (
@@ -209,7 +208,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
             title=shown(title, 200) or "Quote for archive imagery",
             made_at=estimate.made_at,
             groups=estimate.price_groups,
-            lines=_lines(cart.captures, group_of, dict(estimate.refused)),
+            lines=_priced(of_cart.lines, estimate.price_groups, dict(estimate.refused)),
             total_credits=estimate.total_credits,
             total_aud=estimate.total_aud,
             how=how,
@@ -220,10 +219,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
 @contents_of.register
 def _of_order(order: Order, title: str | None = None) -> Contents:
     papers = order.papers()
-    cart, placed = papers.cart, order.created
-    group_of = {name: number for number, group in enumerate(order.price_groups, 1) for name in group.ids}
-    base = _of_cart(cart) if cart is not None else _of_ids(order.captures)
-    lines = base.lines if cart is None else _lines(cart.captures, group_of, {})
+    base = _of_cart(papers.cart) if papers.cart is not None else _of_ids(order.captures)
     facts = (
         ("Order", shown(order.id, 120)),
         ("Status", shown(order.status, 80) + (f": {shown(order.reason, 300)}" if order.reason else "")),
@@ -232,7 +228,7 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
     )
     options = "options not known" if papers.split_by_date is None else base.options
     how = (
-        f"The order was placed by {_wire.PLACE.id}, for {_counted(len(lines))}, {options}. "
+        f"The order was placed by {_wire.PLACE.id}, for {_counted(len(base.lines))}, {options}. "
         f"Every amount is the service's own record of it{_at(papers.service)}; none was computed here. "
         "100 credits are one Australian dollar."
     )
@@ -241,11 +237,11 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
             base,
             kind="order",
             title=shown(title, 200) or "Order of archive imagery",
-            made_at=placed,
+            made_at=order.created,
             area=base.area if papers.is_whole else None,
             split_by_date=papers.split_by_date,
             groups=order.price_groups,
-            lines=tuple(replace(line, group=group_of.get(line.id)) for line in lines),
+            lines=_priced(base.lines, order.price_groups, {}),
             total_credits=order.total_credits,
             total_aud=order.total_aud,
             how=how,
@@ -260,7 +256,23 @@ def _of_ids(ids: list[str]) -> Contents:
     """Return what can be said where only the ids of the captures are known."""
     nothing = gpd.GeoSeries([], crs=4326)
     lines = tuple(CaptureLine(number, shown(name, 200), "", "", key=("", name)) for number, name in enumerate(ids, 1))
-    return Contents("order", "", None, (), None, None, None, (), lines, None, None, None, "", nothing, nothing)
+    return Contents(
+        kind="order",
+        title="",
+        made_at=None,
+        hosts=(),
+        area=None,
+        area_km2=None,
+        split_by_date=None,
+        groups=(),
+        lines=lines,
+        total_credits=None,
+        total_aud=None,
+        fingerprint=None,
+        how="",
+        captures=nothing,
+        bought=nothing,
+    )
 
 
 def _with_facts(contents: Contents, *, is_whole: bool = True) -> Contents:
@@ -276,7 +288,7 @@ def _with_facts(contents: Contents, *, is_whole: bool = True) -> Contents:
     return replace(contents, facts=tuple(facts))
 
 
-def _lines(frame: gpd.GeoDataFrame, group_of: dict[str, int], reasons: dict[str, str]) -> tuple[CaptureLine, ...]:
+def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
     columns = {name: frame[name].tolist() if name in frame.columns else [None] * len(frame) for name in _COLUMNS}
     return tuple(
         CaptureLine(
@@ -288,11 +300,19 @@ def _lines(frame: gpd.GeoDataFrame, group_of: dict[str, int], reasons: dict[str,
             cloud=_number(row["eo:cloud_cover"]),
             off_nadir=_number(row["view:off_nadir"]),
             gsd=_number(row["gsd"]),
-            group=group_of.get(row["id"]),
-            error=shown(reasons[row["id"]], 500) if row["id"] in reasons else None,
             key=(row["host"] if isinstance(row["host"], str) else "", row["id"]),
         )
         for number, row in enumerate((dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)), 1)
+    )
+
+
+def _priced(lines: tuple[CaptureLine, ...], groups: tuple[PriceGroup, ...], reasons: dict[str, str]) -> tuple[CaptureLine, ...]:
+    """Return lines with the group that the service priced each capture in, or why it has no price."""
+    group_of = {name: number for number, group in enumerate(groups, 1) for name in group.ids}
+    return tuple(
+        replace(line, group=group_of.get(name), error=shown(reasons[name], 500) if name in reasons else None)
+        for line in lines
+        for _, name in [line.key]
     )
 
 

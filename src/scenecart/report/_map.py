@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-import numpy as np
 import shapely
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection, PathCollection
@@ -19,6 +18,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._area import split_at_antimeridian
+from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._palette import AREA, BOUGHT, FOOTPRINT, INK
 from scenecart.report._labels import placed
 from scenecart.report._land import NARROWEST, globe, graticule, land_within
@@ -39,8 +39,6 @@ _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
 _LABELLED = 60
 _LETTERS = 8.0
-_HALF = 180.0
-_TURN = np.array([2 * _HALF, 0.0])
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,11 @@ def scene_of(contents: Contents) -> Scene | None:
     footprints = [split_at_antimeridian(whole) for whole, _ in known]
     bought = [part for _, part in known]
     area = None if contents.area is None else contents.area.geometry
-    if _is_narrower_eastward([*footprints, *([area] if area is not None else [])]):
-        footprints, bought = [_eastward(shape) for shape in footprints], [_eastward(shape) for shape in bought]
-        area = None if area is None else _eastward(area)
+    if is_narrower_eastward([*footprints, *([area] if area is not None else [])]):
+        footprints, bought = [eastward(shape) for shape in footprints], [eastward(shape) for shape in bought]
+        area = None if area is None else eastward(area)
     west, south, east, north = _view(footprints, bought, area)
-    stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
+    stretch = stretch_between(south, north)
     ratio = (north - south) * stretch / (east - west)
     shown = min(_TALLEST, max(_FLATTEST, ratio))
     west, east = _widened(west, east, max(1.0, ratio / shown))
@@ -156,30 +154,14 @@ def outline(shape: BaseGeometry | None, wide: float, high: float) -> list[list[t
     if shape is None or shape.is_empty:
         return []
     whole = split_at_antimeridian(shape)
-    whole = _eastward(whole) if _is_narrower_eastward([whole]) else whole
+    whole = eastward(whole) if is_narrower_eastward([whole]) else whole
     west, south, east, north = whole.bounds
-    stretch = 1 / max(0.05, math.cos(math.radians((south + north) / 2)))
+    stretch = stretch_between(south, north)
     scale = min(wide / max(east - west, 1e-12), high / max((north - south) * stretch, 1e-12))
     left, top = (wide - (east - west) * scale) / 2, (high - (north - south) * stretch * scale) / 2
     drawn = shapely.simplify(whole, 0.4 / scale)
     rings = [shapely.get_coordinates(ring) for part in shapely.get_parts(drawn) for ring in shapely.get_rings(part)]
     return [[(left + (x - west) * scale, top + (north - y) * stretch * scale) for x, y in ring] for ring in rings]
-
-
-def _is_narrower_eastward(shapes: list[BaseGeometry]) -> bool:
-    """Tell whether all of it lies closer together when longitudes go on beyond 180 degrees."""
-    bounds = shapely.bounds(shapely.get_parts(shapes))
-    if (bounds[:, 2] - bounds[:, 0] > _HALF).any():
-        return False
-    moved = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, 2 * _HALF, 0.0)
-    return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min())
-
-
-def _eastward(shape: BaseGeometry) -> BaseGeometry:
-    """Move the parts west of Greenwich beyond 180 degrees, so that the two sides meet."""
-    parts = shapely.get_parts(shape)
-    moved = [shapely.transform(part, lambda xy: xy + _TURN) if part.bounds[2] <= 0 else part for part in parts]
-    return shapely.union_all(moved)
 
 
 def _view(

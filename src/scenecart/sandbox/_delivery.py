@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 import threading
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import shapely
 
 from scenecart.sandbox import _pictures
+from scenecart.sandbox._ledger import moment
+from scenecart.sandbox._orbits import EO_EXTENSION, VIEW_EXTENSION
 from scenecart.sandbox._problem import Problem
 from scenecart.sandbox._shapes import bbox, read_shape
 
@@ -35,8 +36,8 @@ _KEPT = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "v
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-    "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
-    "https://stac-extensions.github.io/view/v1.0.0/schema.json",
+    EO_EXTENSION,
+    VIEW_EXTENSION,
 ]
 
 
@@ -101,8 +102,7 @@ class Delivery:
         path = asset["href"]
         expires = int(self._clock() + SIGNED_SECONDS)
         query = urlencode({"expires": expires, "signature": self._sign(path, expires)})
-        moment = datetime.fromtimestamp(expires, UTC).isoformat().replace("+00:00", "Z")
-        return {"url": f"{self._catalog.url}/files/{quote(path)}?{query}", "expires_at": moment}
+        return {"url": f"{self._catalog.url}/files/{quote(path)}?{query}", "expires_at": moment(expires)}
 
     def open_signed(self, path: str, expires: str, signature: str) -> Path:
         """Return the file of a signed address.
@@ -196,30 +196,22 @@ class Delivery:
         made = []
         for number, capture in enumerate(captures, 1):
             row = self._catalog.capture(capture["host_name"], capture["collection"], capture["id"])
-            if row is None:
-                self._fail(order, f"the archive no longer holds {capture['id']}")
-                return
-            properties = self._catalog.properties(row)
-            if properties.get("sandbox:fails"):
+            properties = {} if row is None else self._catalog.properties(row)
+            if row is None or properties.get("sandbox:fails"):
                 self._fail(order, f"the archive no longer holds {capture['id']}")
                 return
             made.append(self._produce(order, number, capture, row, properties))
         with self._storage.write() as database:
-            state = database.execute('SELECT status FROM "order" WHERE id = ?', (order["id"],)).fetchone()
-            if state["status"] != "processing":
-                return
-            database.executemany(
-                'INSERT INTO item (id, organization, project, "order", capture, begins, shape, body)'
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                made,
-            )
-            self._orders.finish(database, order, None)
+            if self._orders.finish(database, order, None):
+                database.executemany(
+                    'INSERT INTO item (id, organization, project, "order", capture, begins, shape, body)'
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    made,
+                )
 
     def _fail(self, order: Any, reason: str) -> None:
         with self._storage.write() as database:
-            state = database.execute('SELECT status FROM "order" WHERE id = ?', (order["id"],)).fetchone()
-            if state["status"] == "processing":
-                self._orders.finish(database, order, reason)
+            self._orders.finish(database, order, reason)
 
     def _produce(self, order: Any, number: int, capture: dict[str, Any], row: Any, properties: dict[str, Any]) -> tuple[Any, ...]:
         """Write one capture's files and return its item's row."""
@@ -233,8 +225,6 @@ class Delivery:
             (folder / "thumbnail.png").write_bytes(
                 _pictures.png(_pictures.draw(capture["id"], row["cloud"], _THUMBNAIL, _THUMBNAIL))
             )
-        moment = datetime.fromtimestamp(row["begins"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         item = {
             "type": "Feature",
             "stac_version": "1.0.0",
@@ -244,8 +234,8 @@ class Delivery:
             "geometry": capture["geometry"],
             "bbox": bbox(ground),
             "properties": {
-                "datetime": moment,
-                "created": now,
+                "datetime": moment(row["begins"]),
+                "created": moment(self._clock()),
                 **{name: properties[name] for name in _KEPT if properties.get(name) is not None},
                 "proj:code": crs,
                 "order:id": order["id"],

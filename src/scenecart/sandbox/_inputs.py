@@ -12,7 +12,6 @@ from scenecart.sandbox._problem import Invalid, Problem
 
 LARGEST_PAGE = 500
 LARGEST_STAC_PAGE = 10_000
-LICENSES = ("standard", "extended", "internal")
 MOST_IN_ADDRESS = 100
 _LONGEST_TEXT = 2_000
 
@@ -36,9 +35,9 @@ Query = Annotated[
     ),
 ]
 Interval = Annotated[str, Meta(description="An instant, or start/end of which one may be `..`.")]
-
-
 Names = Annotated[list[str], Meta(max_length=10_000)]
+License = Literal["standard", "extended", "internal"]
+LICENSES = get_args(License)
 
 
 class Nothing(Struct):
@@ -79,7 +78,7 @@ class ArchivePlace(Struct):
 
     projectId: Text  # noqa: N815  # the service's name
     captures: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=10_000)]
-    licenseType: Literal["standard", "extended", "internal"] = "standard"  # noqa: N815  # the service's name
+    licenseType: License = "standard"  # noqa: N815  # the service's name
     splitByDate: bool | None = None  # noqa: N815  # the service's name
     displayName: str | None = None  # noqa: N815  # the service's name
     tags: list[str] | None = None

@@ -225,13 +225,15 @@ class Orders:
         order_id = str(self.row(caller, name)["id"])
         return lambda database, _request: self._cancel(database, order_id)
 
-    def finish(self, database: sqlite3.Connection, order: Any, reason: str | None) -> None:
-        """End an order that was worked on: delivered, or failed with a reason; the money moves with it."""
-        database.execute(
-            'UPDATE "order" SET status = ?, reason = ?, updated = ? WHERE id = ?',
+    def finish(self, database: sqlite3.Connection, order: Any, reason: str | None) -> bool:
+        """End an order, delivered or failed with a reason, and move its money; tell whether it was still worked on."""
+        changed = database.execute(
+            "UPDATE \"order\" SET status = ?, reason = ?, updated = ? WHERE id = ? AND status = 'processing'",
             ("delivered" if reason is None else "failed", reason, self._clock(), order["id"]),
         )
-        self._ledger.end(database, order, spent=reason is None)
+        if changed.rowcount == 1:
+            self._ledger.end(database, order, spent=reason is None)
+        return changed.rowcount == 1
 
     def due(self) -> list[Any]:
         """Return the orders whose time has come."""

@@ -136,7 +136,14 @@ class Sandbox:
         return self._running().doorkeeper.principals()
 
     def token(self, name: str = "analyst") -> str:
-        """Return a fresh bearer token of a user."""
+        """Return a fresh bearer token of a user.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     len(box.token("analyst").split("."))
+        3
+        """
         return self._running().doorkeeper.token(name)
 
     @property
@@ -158,7 +165,21 @@ class Sandbox:
         self._running().doorkeeper.limits = limits
 
     def client(self, name: str = "analyst", **options: Any) -> Any:
-        """Return a ``scenecart.Client`` that is signed in as one of the principals."""
+        """Return a ``scenecart.Client`` that is signed in as one of the principals.
+
+        Parameters
+        ----------
+        name
+            Whose sign-in: one of ``principals``.
+        **options
+            As for ``scenecart.connect``.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.client("other", home=box.data / "journal").whoami()["preferred_username"]
+        'other'
+        """
         import scenecart  # noqa: PLC0415  # the one line that speaks of the library: it hands out a client and reads nothing
 
         principal = self.principals[name]
@@ -167,45 +188,153 @@ class Sandbox:
         return scenecart.connect(base_url=self.url, **given, project=principal["project"], **options)
 
     def top_up(self, name: str, credits: int) -> None:  # noqa: A002  # the unit of money here
-        """Add credits to the balance of a principal's organization."""
+        """Add credits to the balance of a principal's organization; 100 credits are one Australian dollar.
+
+        Raises
+        ------
+        SandboxError
+            If there is no such principal.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.top_up("broke", 90)
+        ...     box.client("broke", home=box.data / "journal").balance()["balance_credits"]
+        100
+        """
         _control.top_up(self._running(), name, credits)
 
     def attach_card(self, name: str, card: str | None = "good") -> None:
-        """Give a principal's organization a card: ``"good"``, ``"declined"``, ``"secure"``, or None for none."""
+        """Give a principal's organization a card: ``"good"``, ``"declined"``, ``"secure"``, or None for none.
+
+        Raises
+        ------
+        SandboxError
+            If there is no such card or principal.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.attach_card("card", "declined")
+        """
         if card not in {"good", "declined", "secure", None}:
             raise SandboxError(f"There is no card {card!r}; there are good, declined and secure.")
         _control.attach_card(self._running(), name, card)
 
     def complete_challenge(self, client_secret: str, *, accept: bool = True) -> None:
-        """Answer the bank's challenge of a 402, as its page does."""
+        """Answer the bank's challenge of a 402, as its page does.
+
+        Raises
+        ------
+        SandboxError
+            If there is no such challenge, or it has been answered.
+
+        Examples
+        --------
+        >>> import scenecart
+        >>> with Sandbox(captures=1_000) as box:
+        ...     client = box.client("secure", home=box.data / "journal")
+        ...     captures = client.search("aurora", collections="aurora-50cm", limit=1)
+        ...     try:
+        ...         client.cart(captures).estimate().place()
+        ...     except scenecart.AuthenticationRequired as error:
+        ...         box.complete_challenge(error.client_secret.reveal())
+        ...         error.retry().status
+        'processing'
+        """
         _control.complete(self._running(), client_secret, accept=accept)
 
     def change_prices(self, factor: float) -> None:
-        """Let everything cost so many times what it cost at first, as a provider's new price list does."""
+        """Let everything cost so many times what it cost at first, as a provider's new price list does.
+
+        Parameters
+        ----------
+        factor
+            From 0.01 to 100.
+
+        Raises
+        ------
+        SandboxError
+            If it is another one.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     client = box.client(home=box.data / "journal")
+        ...     cart = client.cart(client.search("aurora", collections="aurora-50cm", limit=1))
+        ...     before = cart.estimate().total_credits
+        ...     box.change_prices(2.0)
+        ...     cart.estimate().total_credits > before
+        True
+        """
         _control.change_prices(self._running(), factor)
 
     def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
-        """Approve a sign-in that waits for it as one of the principals, as its page does; None refuses it."""
+        """Approve a sign-in that waits for it (RFC 8628) as one of the principals, as its page does; None refuses it.
+
+        Raises
+        ------
+        SandboxError
+            If no sign-in waits under this code, or there is no such principal.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     try:
+        ...         box.approve_device("BCDF-GHJK")
+        ...     except SandboxError as error:
+        ...         print(error)
+        No sign-in waits under this code.
+        """
         _control.approve(self._running(), user_code, name)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once.
+        """Let so many seconds pass at once: orders move, tokens and addresses expire.
 
         Raises
         ------
         SandboxError
             If that leads beyond the years that a calendar has.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000, pace="real") as box:
+        ...     client = box.client(home=box.data / "journal")
+        ...     order = client.cart(client.search("openterra", collections="openterra-10m", limit=1)).estimate().place()
+        ...     box.advance(3_600)
+        ...     order.wait(timeout=60, progress=False).status
+        'delivered'
         """
         if self._now() + seconds > _LAST_SECOND:
             raise SandboxError("Time does not pass beyond the year 9000 here.")
         self._ahead += seconds
 
     def ready(self) -> dict[str, Any]:
-        """Return what another program needs to use it."""
+        """Return what another program needs to use it: url, stac_url, hosts and principals, as JSON has it.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     sorted(box.ready())
+        ['hosts', 'principals', 'stac_url', 'url']
+        """
         return {"url": self.url, "stac_url": self.stac_url, "hosts": self.hosts, "principals": self.principals}
 
     def start(self) -> Self:
-        """Start it, and return when it answers."""
+        """Start it, and return when it answers; a ``with`` block does it too.
+
+        Raises
+        ------
+        SandboxError
+            If its folder or port cannot be used.
+
+        Examples
+        --------
+        >>> box = Sandbox(captures=1_000).start()
+        >>> box.url.startswith("http://127.0.0.1:")
+        True
+        >>> box.stop()
+        """
         if self._stack is not None:
             return self
         with contextlib.ExitStack() as stack:
@@ -301,6 +430,11 @@ def serve(
         Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
     print_line
         Told the address and the sign-ins, a line at a time.
+
+    Raises
+    ------
+    SandboxError
+        If it cannot be started as asked.
     """
     stopped = threading.Event()
     for name in ("SIGINT", "SIGTERM"):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
-import pandas as pd
 import traitlets as t
 
 from scenecart._errors import ScenecartError
+from scenecart._frames import concat
 from scenecart._words import counted
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Job, Runner
-from scenecart.widgets._state import CaptureState
+from scenecart.widgets._state import CaptureState, no_captures
 from scenecart.widgets._table import CaptureTable
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from scenecart._client import Client
 
 _FIRST_BATCH = 500
@@ -106,10 +107,19 @@ class CaptureMap(Panel):
         ------
         InvalidQuery, InvalidArea
             At once, if the search makes no sense.
+
+        Examples
+        --------
+        >>> import scenecart
+        >>> client = scenecart.connect("sandbox")
+        >>> picker = CaptureMap.from_search(client, "openterra", collections="openterra-10m", limit=50, basemap="none")
+        >>> picker.stop()
+        >>> picker.is_searching
+        False
+        >>> picker.close()
         """
         frames = client.search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
-        empty = gpd.GeoDataFrame({"id": pd.Series(dtype=str)}, geometry=gpd.GeoSeries([], crs=4326))
-        made = cls(empty, aoi, client=client, basemap=basemap)
+        made = cls(no_captures(), aoi, client=client, basemap=basemap)
         made.follow(frames, host)
         return made
 
@@ -173,8 +183,7 @@ class CaptureMap(Panel):
     def _take(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
         with self._runner.lock:
             if frames and not job.cancelled.is_set():
-                parts = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), geometry="geometry", crs=4326)
-                self.state.add(parts)
+                self.state.add(concat(frames))
 
     def _arrived(self, count: int) -> None:
         self._stop.layout.display = "none"

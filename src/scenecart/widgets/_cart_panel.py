@@ -5,23 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
-import pandas as pd
 import traitlets as t
 
 from scenecart._area import as_area
+from scenecart._cart import keys_of
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
+from scenecart._frames import concat
 from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Runner
-from scenecart.widgets._state import CaptureState
+from scenecart.widgets._state import CaptureState, no_captures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import geopandas as gpd
 
     from scenecart._cart import Cart
     from scenecart._client import Client
@@ -59,6 +61,17 @@ class CartPanel(Panel):
         The newest price, None while there is none.
     order : Order or None
         What was bought last.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
+    >>> panel = CartPanel(client, captures)
+    >>> panel.remove([captures["id"].iloc[0]])
+    >>> panel.cart
+    Cart(1 capture, whole footprints)
+    >>> panel.close()
     """
 
     captures = t.Any()
@@ -84,13 +97,13 @@ class CartPanel(Panel):
         self.observe(self._changed, ["captures", "aoi"])
         self.observe(self._show_price, "estimate")
         self.aoi = aoi
-        self.captures = _nothing() if captures is None else captures
+        self.captures = no_captures() if captures is None else captures
         self._show_picked(None)
         self._show_price(None)
 
     @t.default("captures")
     def _empty(self) -> gpd.GeoDataFrame:
-        return _nothing()
+        return no_captures()
 
     @t.validate("aoi")
     def _check_aoi(self, proposal: dict[str, Any]) -> Any:
@@ -115,11 +128,10 @@ class CartPanel(Panel):
 
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Put captures into the cart; one that is in it already stays once."""
-        known = set(map(tuple, _keys(self.captures)))
-        fresh = [key not in known for key in map(tuple, _keys(captures))]
+        known = set(keys_of(self.captures))
+        fresh = [key not in known for key in keys_of(captures)]
         if any(fresh):
-            parts = [part for part in (self.captures, captures[fresh]) if len(part)]
-            self.captures = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=4326)
+            self.captures = concat([self.captures, captures[fresh]])
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take captures out of the cart, by id."""
@@ -129,7 +141,7 @@ class CartPanel(Panel):
         """Do what confirming does: place what is priced, at exactly that price. This spends money."""
         estimate, project = self.estimate, self.project or None
         if estimate is None:
-            self._say_failure(InvalidCart("There is no price to buy at yet."))
+            self._show_failure(InvalidCart("There is no price to buy at yet."))
             return
         license_type = str(self._license.value).strip() or "standard"
         self._place(lambda: estimate.place(project=project, license_type=license_type, max_credits=estimate.total_credits))
@@ -193,15 +205,6 @@ class CartPanel(Panel):
         self._confirm(asked=False)
         self._again.layout.display = "none"
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        def tried(what: Any) -> None:
-            try:
-                act(what)
-            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
-                self._say_failure(error)
-
-        return tried
-
     def _changed(self, _: Any) -> None:
         """Take the old price away at once, and ask for a new one when the cart has settled."""
         self._confirm(asked=False)
@@ -211,7 +214,7 @@ class CartPanel(Panel):
         except InvalidCart as error:
             self._runner.cancel("estimate")
             self.estimate = None
-            self._say_failure(error)
+            self._show_failure(error)
             return
         self._words.value = ""
         self._again.layout.display = "none"
@@ -222,7 +225,7 @@ class CartPanel(Panel):
             return
         self.estimate = None
         self._price.value = _look.message("Asking for the price…", kind="busy")
-        self._runner.later("estimate", _SETTLE_SECONDS, lambda _: cart.estimate(), self._got_price, self._say_failure)
+        self._runner.later("estimate", _SETTLE_SECONDS, lambda _: cart.estimate(), self._got_price, self._show_failure)
 
     def _got_price(self, estimate: Estimate) -> None:
         self._priced[estimate.cart.fingerprint] = estimate
@@ -263,7 +266,7 @@ class CartPanel(Panel):
             raise InvalidCart("There is no price to report yet.")
         estimate, path = self.estimate, Path(str(self._report.value)).expanduser()
         self._words.value = _look.message("Writing the report…", kind="busy")
-        self._runner.start("report", lambda _: estimate.to_report(path), self._show_report, self._say_failure)
+        self._runner.start("report", lambda _: estimate.to_report(path), self._show_report, self._show_failure)
 
     def _show_report(self, path: Path) -> None:
         self._words.value = _look.message(f"Written to {path}", kind="good")
@@ -302,10 +305,10 @@ class CartPanel(Panel):
 
     def _not_bought(self, error: Exception) -> None:
         self._order_button.disabled = False
-        self._say_failure(error)
+        self._show_failure(error)
         if isinstance(error, PriceChanged):
             self._got_price(error.estimate)
-            self._say_failure(error)
+            self._show_failure(error)
         elif isinstance(error, PaymentRequired | PlacementUnknown):
             self._pending = error.retry
             self._again.layout.display = ""
@@ -315,16 +318,8 @@ class CartPanel(Panel):
             else:
                 self._again.description = "Try again"
 
-    def _say_failure(self, error: BaseException) -> None:
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong below the cart."""
         if self._price.value and self.estimate is None:
             self._price.value = ""
         self._words.value = _look.failure(error)
-
-
-def _nothing() -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"id": pd.Series(dtype=str)}, geometry=gpd.GeoSeries([], crs=4326))
-
-
-def _keys(captures: gpd.GeoDataFrame) -> Any:
-    named = [name for name in ("host", "collection", "id") if name in captures.columns]
-    return captures[named].astype(str).to_numpy().tolist()

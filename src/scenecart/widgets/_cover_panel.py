@@ -15,8 +15,6 @@ from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scenecart._client import Client
     from scenecart._cover import CoverPlan
     from scenecart.widgets._cart_panel import CartPanel
@@ -47,6 +45,20 @@ class CoverPanel(Panel):
     ----------
     plan : CoverPlan or None
         The newest plan.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
+    >>> coast = (151.16, -34.0, 151.26, -33.9)
+    >>> captures = client.search("aurora", collections="aurora-50cm", aoi=coast, datetime="2024-01/2024-06")
+    >>> picker = scenecart.widgets.CaptureMap(captures, coast, basemap="none")
+    >>> panel = CoverPanel(client, picker)
+    >>> panel.cover()
+    >>> panel.is_busy
+    True
+    >>> panel.close()
+    >>> picker.close()
     """
 
     plan = t.Any(None, allow_none=True)
@@ -69,7 +81,15 @@ class CoverPanel(Panel):
         return self._runner.is_busy("cover")
 
     def cover(self) -> None:
-        """Do what "Cover this area" does."""
+        """Do what "Cover this area" does: plan in the background.
+
+        Raises
+        ------
+        InvalidArea
+            If there is no area of interest yet.
+        InvalidCart
+            If no capture suits the filters.
+        """
         if self.state.aoi is None:
             raise InvalidArea(
                 "There is no area to cover yet.", hint="Draw one on the map, load one from a file, or search with one."
@@ -113,14 +133,9 @@ class CoverPanel(Panel):
         self._take.on_click(self._safely(lambda _: self._put()))
         self._take.layout.display = "none"
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        def tried(what: Any) -> None:
-            try:
-                act(what)
-            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
-                self._words.value = _look.failure(error)
-
-        return tried
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong below the controls."""
+        self._words.value = _look.failure(error)
 
     def _planned(self, plan: CoverPlan) -> None:
         self._go.disabled = False
@@ -131,7 +146,7 @@ class CoverPanel(Panel):
 
     def _failed(self, error: Exception) -> None:
         self._go.disabled = False
-        self._words.value = _look.failure(error)
+        self._show_failure(error)
 
     def _outdated(self, _: Any) -> None:
         """Take away a plan for another area."""

@@ -86,16 +86,19 @@ def data_url(picture: bytes) -> str | None:
 
 
 def one_line(capture: pd.Series[Any]) -> str:
+    """Return what a list says of a capture."""
     told = describe(capture)
     return " · ".join([told["id"], *told["facts"]])
 
 
 def column_title(name: str) -> str:
+    """Return how a column is called where captures are coloured by it."""
     titles = {"eo:cloud_cover": "Cloud cover, %", "datetime": "Acquired", "view:off_nadir": "Off-nadir, °", "gsd": "GSD, m"}
     return titles.get(name, name.removeprefix("view:").replace("_", " ").capitalize())
 
 
 def density_cells(cells: list[tuple[tuple[float, float, float, float], int]]) -> dict[str, Any]:
+    """Return cells (bounds in degrees, and a count) as GeoJSON, the fuller the darker."""
     most = max((count for _, count in cells), default=1)
     return {
         "type": "FeatureCollection",
@@ -111,6 +114,7 @@ def density_cells(cells: list[tuple[tuple[float, float, float, float], int]]) ->
 
 
 def density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) -> str:
+    """Return what the shades of cells mean."""
     most = max((count for _, count in cells), default=1)
     scale = "#0072b21f, #0072b2cc"
     return _look.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
@@ -133,6 +137,13 @@ def fitting(bounds: tuple[float, float, float, float], width: float, height: flo
 
 
 def base_tiles(wanted: Any) -> leaflet.TileLayer | None:
+    """Return the tiles below a map: a provider's, by name or as it is; None for none.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is no such provider.
+    """
     chosen = wanted if wanted is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
     if isinstance(chosen, str):
         if chosen.lower() == "none":

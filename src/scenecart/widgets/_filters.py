@@ -9,7 +9,7 @@ import numpy as np
 
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel, close_all
-from scenecart.widgets._state import CaptureState, Facet, day_iso, day_text
+from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ class _Control:
             words = f"{state.count(facet):,}"
         else:
             ends = (facet.low, facet.high) if value is None else tuple(value)
-            shown = tuple(_day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
+            shown = tuple(day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
             words = f"{_ends(facet, shown)} · {state.count(facet):,}"
         self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
         if self._bars is not None and self._picture is not None:
@@ -177,10 +177,6 @@ def _ends(facet: Facet, ends: tuple[float, ...]) -> str:
         return f"{day_text(low)} – {day_text(high)}"
     space = "" if facet.unit == "°" else " "
     return f"{low:g} – {high:g}{space}{facet.unit}".rstrip()
-
-
-def _day_of(text: str) -> int:
-    return int((np.datetime64(text) - np.datetime64("1970-01-01")).astype(int))
 
 
 def _histogram(values: np.ndarray[Any, Any], facet: Facet) -> list[float]:

@@ -158,7 +158,7 @@ class FootprintMap(Panel):
             "quicklooks",
             lambda _: [(row.geometry, fetch(row)) for _, row in rows.iterrows()],
             self._lay_over,
-            lambda error: setattr(self._status, "value", _look.failure(error)),
+            self._show_failure,
         )
 
     def still(self) -> str:
@@ -246,16 +246,9 @@ class FootprintMap(Panel):
         self._status = W.HTML()
         self._tools = _look.box(self._colour, self._purpose, *buttons, self._file, kind="row", across=True)
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        """Show what fails where the analyst looks."""
-
-        def tried(what: Any) -> None:
-            try:
-                act(what)
-            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
-                self._status.value = _look.failure(error)
-
-        return tried
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong below the map."""
+        self._status.value = _look.failure(error)
 
     def _say(self, words: str, kind: str = "quiet") -> None:
         self._status.value = _look.message(words, kind=kind)
@@ -275,7 +268,7 @@ class FootprintMap(Panel):
 
     def _look_again(self, _: Any) -> None:
         """Send what is in view now, once the view and the filters have settled."""
-        self._runner.later(f"view-{id(self)}", _SETTLE_SECONDS, lambda _: self._in_view(), self._sent, self._failed)
+        self._runner.later(f"view-{id(self)}", _SETTLE_SECONDS, lambda _: self._in_view(), self._sent, self._show_failure)
 
     def _in_view(self) -> tuple[Any, Any, str, str]:
         view = self._view()
@@ -301,9 +294,6 @@ class FootprintMap(Panel):
         self._legend.value = legend
         self._hint.value = _look.message(words) if words else ""
         self._show_chosen(None)
-
-    def _failed(self, error: Exception) -> None:
-        self._status.value = _look.failure(error)
 
     def _view(self) -> tuple[float, float, float, float]:
         if self.map.bounds:

@@ -29,6 +29,21 @@ class Panel(W.VBox):
         thing.observe(react, name)
         self._watching.append((thing, react, name))
 
+    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return a callback that shows what fails where the analyst looks: nobody else sees a callback's error."""
+
+        def tried(what: Any) -> None:
+            try:
+                act(what)
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is shown
+                self._show_failure(error)
+
+        return tried
+
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong; a panel with callbacks says where."""
+        raise error
+
     def still(self) -> str:
         """Return HTML without script for where no widget lives, such as a notebook exported as a page."""
         return _look.text("widget_absent.html", name=type(self).__name__)

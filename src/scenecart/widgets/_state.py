@@ -14,6 +14,7 @@ import traitlets as t
 from scenecart import _choose
 from scenecart._area import Area, as_area
 from scenecart._errors import InvalidQuery, InvalidRequest
+from scenecart._frames import concat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -144,8 +145,7 @@ class CaptureState(t.HasTraits):
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Take up captures that arrived later, below those that are there."""
         if len(captures):
-            parts = [part for part in (self.captures, captures) if len(part)]
-            self.captures = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=4326)
+            self.captures = concat([self.captures, captures])
 
     def count(self, facet: Facet) -> int:
         """Return how many captures suit one filter alone."""
@@ -239,7 +239,7 @@ class CaptureState(t.HasTraits):
         if facet.kind == "choice":
             codes = [facet.options.index(one) for one in wanted]
             return np.isin(values, codes)
-        low, high = (_day(wanted[0]), _day(wanted[1]) + 1) if facet.kind == "dates" else wanted
+        low, high = (day_of(wanted[0]), day_of(wanted[1]) + 1) if facet.kind == "dates" else wanted
         # half a step of grace: sliders and columns round differently
         grace = 0.0 if facet.kind == "dates" else facet.step / 1_000
         upper = values < high if facet.kind == "dates" else values <= high + grace
@@ -249,6 +249,11 @@ class CaptureState(t.HasTraits):
         if name not in self._columns:
             self._columns[name] = _read(self.captures, self.aoi, name)
         return self._columns[name]
+
+
+def no_captures() -> gpd.GeoDataFrame:
+    """Return a frame of captures without any."""
+    return gpd.GeoDataFrame({"id": pd.Series(dtype=str)}, geometry=gpd.GeoSeries([], crs=4326))
 
 
 def day_text(day: float) -> str:
@@ -268,7 +273,8 @@ def day_iso(day: float) -> str:
     return (dt.date(1970, 1, 1) + int(day) * _DAY).isoformat()
 
 
-def _day(text: str) -> int:
+def day_of(text: str) -> int:
+    """Read a date of ISO 8601 as a day since 1970."""
     return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
 
 
@@ -283,7 +289,7 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
     if name in {choice for choice, _ in _CHOICES}:
         codes, _ = pd.factorize(column.astype("string"), sort=True)
         return np.asarray(codes)
-    return np.asarray(pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+    return _choose.numbers_of(captures, name)
 
 
 def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, Any]], *, has_area: bool) -> Iterable[Facet]:
@@ -314,7 +320,7 @@ def _check_wanted(facet: Facet, wanted: Any) -> None:
                 raise InvalidQuery(f"{facet.title} has no {unknown[0]!r}.", hint=f"There are: {', '.join(facet.options)}.")
             return
         low, high = wanted
-        is_right = _day(low) <= _day(high) if facet.kind == "dates" else float(low) <= float(high)
+        is_right = day_of(low) <= day_of(high) if facet.kind == "dates" else float(low) <= float(high)
     except (TypeError, ValueError) as error:
         if isinstance(error, InvalidQuery):
             raise
@@ -329,7 +335,7 @@ def _code_of(facet: Facet, wanted: Any, name: str) -> str:
     if facet.kind == "choice":
         return f"{column}.isin({list(wanted)!r})"
     if facet.kind == "dates":
-        after = day_iso(_day(wanted[1]) + 1)
+        after = day_iso(day_of(wanted[1]) + 1)
         return f'({column} >= "{wanted[0]}") & ({column} < "{after}")'
     scale = 100 if facet.name == COVERAGE else 1
     return f"{column}.between({wanted[0] / scale:g}, {wanted[1] / scale:g})"

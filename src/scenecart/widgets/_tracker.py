@@ -14,7 +14,7 @@ from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
 from scenecart._waiting import MOST_FAILURES, pauses
-from scenecart._wire import clean_text
+from scenecart._wire import TERMINAL, clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
@@ -53,6 +53,18 @@ class OrderTracker(Panel):
         What is followed.
     finished : int
         How many have ended.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> with scenecart.sandbox.Sandbox(captures=1_000) as box:
+    ...     client = box.client(home=box.data / "journal")
+    ...     captures = client.search("openterra", collections="openterra-10m", limit=1)
+    ...     order = client.cart(captures).estimate().place()
+    ...     tracker = OrderTracker(order)
+    ...     print([one.id == order.id for one in tracker.orders])
+    ...     tracker.close()
+    [True]
     """
 
     orders = t.Tuple()
@@ -194,8 +206,7 @@ class _Card:
         self._seen = now
         lost = order.status in {"failed", "cancelled"}
         steps = [("placed", "done"), ("processing", "now" if not order.is_finished else "done")]
-        known = order.status in {"processing", "delivered", "failed", "cancelled"}
-        if not known:
+        if order.status not in {"processing", *TERMINAL}:
             steps.append((clean_text(order.status, 40), "now"))
         steps.append((order.status if lost else "delivered", "lost" if lost else "done" if order.is_finished else ""))
         self._head.value = _look.text(
@@ -281,5 +292,5 @@ class _Card:
 
 def _open_orders(client: Client) -> list[Order]:
     listed = client.orders(limit=_MOST_ORDERS)
-    open_ = listed[~listed["status"].isin(["delivered", "failed", "cancelled"])]
+    open_ = listed[~listed["status"].isin(TERMINAL)]
     return [client.order(str(name)) for name in open_.index]

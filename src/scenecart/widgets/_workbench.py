@@ -13,12 +13,12 @@ from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
 from scenecart.widgets._cover_panel import CoverPanel
-from scenecart.widgets._drawing import read_area
+from scenecart.widgets._drawing import AREA_FILES, read_area
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._tracker import OrderTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from scenecart._client import Client
 
@@ -52,6 +52,15 @@ class Workbench(Panel):
         The cart.
     tracker : OrderTracker
         The orders.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> bench = Workbench(scenecart.connect("sandbox"), aoi=(151.16, -34.0, 151.26, -33.9), basemap="none")
+    >>> bench.search("openterra", collections=["openterra-10m"], datetime="2024-03")
+    >>> bench.tab, bench.picker is None
+    (1, False)
+    >>> bench.close()
     """
 
     def __init__(
@@ -91,6 +100,7 @@ class Workbench(Panel):
 
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Do what "Search" does; what is given here stands for what the form says."""
+        self._words.value = ""
         wanted = {**self._criteria(), **criteria}
         aoi = wanted.pop("aoi", None)
         found = CaptureMap.from_search(
@@ -127,9 +137,7 @@ class Workbench(Panel):
             layout=wide(),
         )
         self._where.observe(self._typed, "value")
-        self._file = W.FileUpload(
-            accept=".geojson,.json,.gpkg,.zip,.kml,.parquet", description="From a file", layout=W.Layout(width="auto")
-        )
+        self._file = W.FileUpload(accept=AREA_FILES, description="From a file", layout=W.Layout(width="auto"))
         self._file.observe(self._safely(self._took_file), "value")
         today = dt.datetime.now(dt.UTC).date()
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
@@ -153,15 +161,9 @@ class Workbench(Panel):
             kind="panel",
         )
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        def tried(what: Any) -> None:
-            try:
-                self._words.value = ""
-                act(what)
-            except Exception as error:  # noqa: BLE001  # a callback's error is seen by nobody else
-                self._words.value = _look.failure(error)
-
-        return tried
+    def _show_failure(self, error: BaseException) -> None:
+        """Show what went wrong below the form."""
+        self._words.value = _look.failure(error)
 
     def _host_changed(self, _: Any) -> None:
         known = self._hosts.get(str(self._host.value).strip(), [])
@@ -174,6 +176,7 @@ class Workbench(Panel):
         self._uploaded = None
 
     def _took_file(self, change: Any) -> None:
+        self._words.value = ""
         if change["new"]:
             upload = change["new"][0]
             area = read_area(str(upload["name"]), bytes(upload["content"]))
