@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,17 @@ def test_faults_that_have_happened_are_forgotten(box: Sandbox, wire: Callable[..
         box.faults.add("503", operation="nothing")
     with pytest.raises(SandboxError, match="faults wait already"):
         box.faults.add("503", operation="nothing")
+
+
+def test_threads_that_have_ended_leave_no_connection(box: Sandbox):
+    """However many threads have come and gone, the database is open once for each that is there."""
+    storage = box._running().doorkeeper._storage
+    before = len(storage._opened)
+    for _ in range(20):
+        thread = threading.Thread(target=lambda: storage.setting("signing-secret"))
+        thread.start()
+        thread.join()
+    assert len(storage._opened) <= before + 1
 
 
 def test_time_ends_with_the_calendar(box: Sandbox, wire: Callable[..., Wire]):

@@ -25,7 +25,7 @@ class Storage:
         self.path = path
         self._captures = _archive.uri(captures)
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self.is_new = self._prepare()
@@ -46,7 +46,8 @@ class Storage:
             database.execute("ATTACH ? AS captures", (self._captures,))
             self._local.database = database
             with self._lock:
-                self._opened.append(database)
+                self._close_of_the_gone()
+                self._opened.append((threading.current_thread(), database))
         return database
 
     @contextlib.contextmanager
@@ -77,7 +78,14 @@ class Storage:
         """Close every thread's connection."""
         with self._lock:
             while self._opened:
-                self._opened.pop().close()
+                self._opened.pop()[1].close()
+
+    def _close_of_the_gone(self) -> None:
+        """Close the connections of threads that have ended; a server's threads come and go."""
+        for thread, database in self._opened:
+            if not thread.is_alive():
+                database.close()
+        self._opened = [one for one in self._opened if one[0].is_alive()]
 
     def _prepare(self) -> bool:
         try:
