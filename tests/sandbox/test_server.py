@@ -260,6 +260,16 @@ def test_faults_that_have_happened_are_forgotten(box: Sandbox, wire: Callable[..
         box.faults.add("503", operation="nothing")
 
 
+def test_threads_that_have_ended_leave_no_connection(box: Sandbox):
+    """However many threads have come and gone, the database is open for those that are there, and the last one."""
+    storage = box._running().doorkeeper._storage
+    for _ in range(20):
+        thread = threading.Thread(target=lambda: storage.setting("signing-secret"))
+        thread.start()
+        thread.join()
+    assert sum(not thread.is_alive() for thread, _ in storage._opened) == 1
+
+
 def test_time_ends_with_the_calendar(box: Sandbox, wire: Callable[..., Wire]):
     """Time passes as far as a calendar goes; beyond that is refused, and the sandbox goes on."""
     caller = wire(box)
