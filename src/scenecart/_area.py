@@ -349,6 +349,8 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     if east - west > 360 + GRID_DEGREES:  # once around
         raise InvalidArea(f"{name} spans more than the whole world.", hint=_BBOX_HINT)
     beyond = max(-180 - west, east - 180)
+    if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
+        return geometry
     if 0 < beyond <= GRID_DEGREES:
         # a rounding beyond the antimeridian is none
         geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
