@@ -10,10 +10,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.plots import draw
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = ("cover", "frames", "loopback", "money", "reports", "sandbox", "widgets")
+PICTURES = {
+    "Search results to GeoDataFrames": (
+        "bench-frames",
+        "Time for each capture, over the number of captures",
+        "µs for each capture",
+    ),
+    "Map, filters and table": ("bench-widgets", "Time in the kernel, over the number of captures", "milliseconds"),
+}
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
@@ -29,9 +39,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         sections[module.TITLE] = f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n"
         print(sections[module.TITLE], flush=True)
     if arguments.write:
+        written = {**_written(), **sections}
+        for title, (name, what, unit) in PICTURES.items():
+            if title in sections:
+                head, *rest = written[title].split("\n\n")
+                picture = draw(name, written[title], what, unit, PAGE.parent / "images")
+                written[title] = "\n\n".join([head, rest[0], picture, *rest[1:]])
         machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Every figure is the median of its runs.\n"
-        PAGE.write_text("\n".join([head, *{**_written(), **sections}.values()]), encoding="utf-8")
+        PAGE.write_text("\n".join([head, *written.values()]), encoding="utf-8")
         print(f"Written to {PAGE.name}")
 
 

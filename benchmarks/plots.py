@@ -1,0 +1,57 @@
+"""How time grows with size, drawn from the tables of the page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from scenecart._palette import BOUGHT, INK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+_LINE = re.compile(r"^\| ([\d,]+)(?: invented)? \| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
+_OURS = {"scenecart", "five filters at once", "what is in a view", "what is under a click"}
+_OTHERS = ("#8e6bb0", "#b5893c", "#5b8c5a", "#a65d57", "#6c7a89", "#3f7f93", "#7aa0c4")
+_MARKS = "os^D"
+
+
+def draw(name: str, text: str, what: str, unit: str, folder: Path) -> str:
+    """Draw a section's table as lines over the number of captures, and return the Markdown that shows it."""
+    rows: dict[str, dict[int, float]] = {}
+    for count, way, spent in _LINE.findall(text):
+        rows.setdefault(way.strip(), {})[int(count.replace(",", ""))] = float(spent)
+    lines = {way: found for way, found in rows.items() if len(found) > 1}
+    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+    _lines(figure.subplots(), lines, unit)
+    folder.mkdir(exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(folder / f"{name}.svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return f"![{what}](images/{name}.svg)"
+
+
+def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], unit: str) -> None:
+    others = iter(_OTHERS)
+    ours = iter(_MARKS)
+    for way, found in lines.items():
+        is_ours = way in _OURS
+        look = {"color": BOUGHT, "marker": next(ours), "linewidth": 2.2} if is_ours else {"color": next(others), "marker": "."}
+        axes.plot(list(found), list(found.values()), label=way, **look)
+    axes.set(xscale="log", yscale="log")
+    axes.set_xlabel("captures", color=INK, fontsize=8)
+    axes.set_ylabel(unit, color=INK, fontsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
+    axes.tick_params(colors=INK, labelsize=7.5, which="both")
+    axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7.5, labelcolor=INK)
