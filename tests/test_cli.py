@@ -273,7 +273,7 @@ def _until(process: subprocess.Popen[str], wanted: str) -> str:
 
 
 def test_a_cart_is_kept_and_priced_by_a_colleague(running: Sandbox, tmp_path: Path):
-    """A cart that one saved is priced the same by another, and takes no other area or options."""
+    """A cart that one saved is priced the same by another, and takes no other area or options; a report's layers are captures."""
     aoi = ["--aoi", "POLYGON ((151.18 -33.99, 151.24 -33.99, 151.24 -33.94, 151.18 -33.94, 151.18 -33.99))"]
     assert run(*ASKED, "--limit", "2", "-o", "two.parquet", box=running, cwd=tmp_path).returncode == 0
     first = run("estimate", "two.parquet", *aoi, "--save", "two.cart.geojson", "--json", box=running, cwd=tmp_path)
@@ -281,6 +281,10 @@ def test_a_cart_is_kept_and_priced_by_a_colleague(running: Sandbox, tmp_path: Pa
     found = [json.loads(one.stdout) for one in (first, second)]
     assert found[0]["fingerprint"] == found[1]["fingerprint"]
     assert found[0]["total_credits"] == found[1]["total_credits"]
+    for report in ("quote.geojson", "quote.parquet"):
+        assert run("estimate", "two.cart.geojson", "--report", report, box=running, cwd=tmp_path).returncode == 0
+        again = run("estimate", report, *aoi, "--json", box=running, cwd=tmp_path)
+        assert json.loads(again.stdout)["total_credits"] == found[0]["total_credits"], again.stderr
     wrong = run("estimate", "two.cart.geojson", *aoi, box=running, cwd=tmp_path)
     assert wrong.returncode == 2
     assert "its own area" in wrong.stderr

@@ -106,11 +106,14 @@ def is_cart(path: Path) -> bool:
         return named
     try:
         if path.suffix.lower() == ".parquet":
-            return _KEY.encode() in (pq.read_schema(path).metadata or {})
-        document = loads(path.read_bytes())
+            about = loads((pq.read_schema(path).metadata or {}).get(_KEY.encode(), b"null"))
+        else:
+            document = loads(path.read_bytes())
+            about = document.get(_KEY) if isinstance(document, dict) else None
     except (NotJson, OSError, pa.ArrowException):
         return False
-    return isinstance(document, dict) and _KEY in document
+    # a report says what it is under the same name, without being a cart of this version or that
+    return isinstance(about, dict) and "version" in about
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
