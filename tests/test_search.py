@@ -15,7 +15,7 @@ import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, ndjson, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SEARCH, STREAM = "catalog.search", "catalog.search_stream"
 
@@ -271,6 +271,32 @@ def test_a_broken_stream_is_an_error_that_keeps_what_came(service: ScriptedServi
     kept = caught.value.captures["id"].tolist()
     assert kept == [str(number) for number in range(len(kept))]
     assert len(kept) >= 2_000
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, scenecart.AuthenticationError),
+        (403, scenecart.PermissionDenied),
+        (410, scenecart.Gone),
+        (429, scenecart.RateLimited),
+        (503, scenecart.ServiceError),
+        ("503", scenecart.ServiceError),
+        (200, scenecart.ServiceError),
+    ],
+)
+def test_a_problem_in_a_stream_is_the_error_of_its_status(
+    service: ScriptedService, connect: Callable[..., scenecart.Client], status: Any, kind: type[scenecart.ScenecartError]
+):
+    """What breaks a stream off is raised as what it is, with what had come, and without a token that the service repeats."""
+    problem = {"type": "x", "title": "Broken", "status": status, "detail": "so says very-private-token"}
+    service.put(STREAM, Answer(ndjson(feature("a")).body + json.dumps(problem).encode() + b"\n"))
+    with pytest.raises(scenecart.ScenecartError) as caught:
+        find(connect(token="very-private-token"), limit=None)
+    assert type(caught.value) is kind
+    assert caught.value.captures["id"].tolist() == ["a"]
+    assert "so says [secure]" in str(caught.value)
+    assert "very-private" not in repr(vars(caught.value))
 
 
 NO_COLLECTIONS = {

@@ -176,6 +176,12 @@ class Session:
         response = self._with_retries(operation, None, lambda: self._open(operation, body))
         try:
             yield self._lines(response, operation.id)
+        except ScenecartError as error:
+            # a problem in the middle of a stream may repeat the token too
+            error.message = self._tokens.scrub(error.message)
+            error.args = (error.message,)
+            error.problem = None if error.problem is None else loads(self._tokens.scrub(dumps(error.problem).decode()).encode())
+            raise
         finally:
             response.close()
 

@@ -20,6 +20,7 @@ from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
 from scenecart._progress import bar
 from scenecart._query import Query, build_criteria, check_count
+from scenecart._refusals import error_of_status
 from scenecart._stac import pages
 from scenecart._words import counted
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _MOST_TRIES = 4
+_LEAST_ERROR, _LARGEST_ERROR = 400, 599
 _MOST_BARREN = 100
 
 
@@ -479,13 +481,21 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
         features.extend(inner)
         return skipped
     if "status" in document and ("title" in document or "detail" in document):
-        problem = _wire.parse_problem(document)
-        raise ServiceError(
-            f"The service broke off the stream: {problem.text}",
-            operation=_wire.SEARCH_STREAM.id,
-            problem={"type": problem.type, "title": problem.title, "detail": problem.text},
-        )
+        raise _broken_off(document)
     return 1
+
+
+def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
+    """Return the error that a problem in the middle of a stream stands for: that of its status, where it has one of an error."""
+    problem = _wire.parse_problem(document)
+    status = _wire.whole_number(document["status"])
+    if status is None or not _LEAST_ERROR <= status <= _LARGEST_ERROR:
+        error: ScenecartError = ServiceError(f"The service broke off the stream: {problem.text}")
+    else:
+        error = error_of_status(status, problem, _wire.SEARCH_STREAM.id, None)
+    error.operation = _wire.SEARCH_STREAM.id
+    error.problem = {"type": problem.type, "title": problem.title, "detail": problem.text, "status": status}
+    return error
 
 
 for _thing in (SearchEvent, search_stac):
