@@ -83,7 +83,9 @@ def test_search_then_estimate_then_report(running: Sandbox, tmp_path: Path):
 def test_search_gives_geojson_on_request(running: Sandbox):
     """--json prints a FeatureCollection and nothing else."""
     searched = run(*ASKED, "--limit", "2", "--json", box=running)
-    assert len(json.loads(searched.stdout)["features"]) == 2
+    features = json.loads(searched.stdout)["features"]
+    assert [sorted(one) for one in features] == [["geometry", "properties", "type"]] * 2  # a row's number is no id
+    assert all(one["properties"]["id"].startswith("AURORA") for one in features)
     assert searched.stderr == ""
 
 

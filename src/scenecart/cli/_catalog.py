@@ -45,7 +45,7 @@ def search(arguments: argparse.Namespace) -> int:
     if arguments.output:
         _files.write_captures(captures, Path(arguments.output))
     if arguments.json:
-        print(captures.to_json(default=str))
+        print(captures.to_json(default=str, drop_id=True))
     else:
         _show.captures_table(captures)
         if arguments.output:

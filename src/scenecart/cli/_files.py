@@ -126,7 +126,7 @@ def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         captures.to_parquet(content)
     else:
-        content.write(captures.to_json(default=str).encode())
+        content.write(captures.to_json(default=str, drop_id=True).encode())
     write_whole(content.getvalue(), path, "The captures")
 
 
