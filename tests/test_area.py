@@ -145,6 +145,7 @@ ODD_AREAS: list[Any] = [
     {"type": "Polygon", "coordinates": [[[10**400, 0], [1, 0], [1, 1], [10**400, 0]]]},
     {"type": "FeatureCollection", "features": [{"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}] * 2},
     {**SQUARE, "crs": {"properties": {"name": "EPSG:\ud800"}}},
+    {"type": "Polygon", "coordinates": [[[1e308, 0], [1, 0], [1, 1]]], "crs": {"properties": {"name": "EPSG:4978"}}},
     {"type": "x" * 5_000, "coordinates": []},
     [10**400, 0, 1, 1],
     [True, 0, 1, 1],

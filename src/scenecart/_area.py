@@ -223,8 +223,8 @@ def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeome
     if series.crs is not None and series.crs != _DEGREES:
         try:
             series = series.to_crs(_DEGREES)
-        except ProjError:
-            raise InvalidArea(f"{name} has a coordinate system that no map has: {_short(series.crs)}.") from None
+        except (ProjError, ShapelyError):
+            raise InvalidArea(f"{name} cannot be brought into degrees from {_short(series.crs)}.") from None
     return _united(series.dropna().to_list(), name)
 
 
@@ -324,9 +324,10 @@ def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
         return geometry
     try:
         project = Transformer.from_crs(source, _DEGREES, always_xy=True).transform
-    except ProjError:
-        raise InvalidArea(f"{name} states a coordinate system that no map has: {crs[:80]!r}.") from None
-    return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+        return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+    except (ProjError, ShapelyError):
+        # a ring whose ends are no number any more is not even closed
+        raise InvalidArea(f"{name} cannot be brought into degrees from {crs[:80]!r}.") from None
 
 
 def _short(what: object) -> str:
