@@ -361,3 +361,11 @@ def test_what_is_no_raster_is_not_opened(order: scenecart.Order):
     """A delivered file that is no raster is an error of ours, not a traceback of a library underneath."""
     with pytest.raises(scenecart.DownloadError, match="cannot be opened as a raster"):
         order.open("visual")
+
+
+def test_a_file_is_no_folder_to_download_into(order: scenecart.Order, tmp_path: Path):
+    """Where the folder's name is that of a file, it is said in one line, and the file stays."""
+    (tmp_path / "found.parquet").write_text("mine", encoding="utf-8")
+    with pytest.raises(scenecart.InvalidRequest, match="is no folder"):
+        order.download(tmp_path / "found.parquet", progress=False)
+    assert (tmp_path / "found.parquet").read_text(encoding="utf-8") == "mine"

@@ -57,6 +57,16 @@ def test_a_limit_stops_what_costs_more(service: ScriptedService, estimate: scene
     assert estimate.place(max_credits=300).id == "o-1"
 
 
+def test_a_limit_holds_for_a_price_that_rises_at_once(service: ScriptedService, estimate: scenecart.Estimate):
+    """With max_credits the price is asked for once more however young it is, and a dearer one buys nothing."""
+    service.put(PLACE, PLACED)
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    with pytest.raises(scenecart.PriceChanged) as caught:
+        estimate.place(max_credits=400)
+    assert (caught.value.old_credits, caught.value.new_credits) == (300, 450)
+    assert keys(service) == []
+
+
 @pytest.mark.parametrize("limit", [-1, 2.5, "300", True])
 def test_a_limit_is_a_number_of_credits(service: ScriptedService, estimate: scenecart.Estimate, limit: Any):
     """A limit that is no number of credits is refused; nothing is placed under a limit that was not understood."""

@@ -159,7 +159,12 @@ class DeliveryDesk:
         wanted = plan(self._document(order), folder, None if assets is None else list(assets))
         known = all(file.size is not None for file in wanted)
         total = float(sum(file.size or 0 for file in wanted)) if known else None
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidRequest(
+                f"{folder} is no folder that files can go into ({error.strerror}).", hint="Name a folder."
+            ) from None
         if callable(progress):
             return self._fetch_all(wanted, workers, _shares(total, progress))
         if not progress:

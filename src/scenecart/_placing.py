@@ -124,7 +124,7 @@ class PlacingDesk:
                 return found
         try:
             _check_limit(estimate, max_credits)
-            self._check_price(estimate)
+            self._check_price(estimate, at_once=max_credits is not None)
         except (OverLimit, PriceChanged):
             # an earlier try may have bought it before the price changed
             found = self._adopt(known) if known is not None and known.state in {"sent", "unknown"} else None
@@ -199,8 +199,8 @@ class PlacingDesk:
             self._account = _wire.account_of(self._session.userinfo())
         return self._account
 
-    def _check_price(self, estimate: Estimate) -> None:
-        """Ask again for a price that was shown a while ago.
+    def _check_price(self, estimate: Estimate, *, at_once: bool) -> None:
+        """Ask again for a price that was shown a while ago; one that has a limit is asked for ``at_once``.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class PlacingDesk:
             If anything of it is not what was shown.
         """
         age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
-        if 0 <= age <= self._price_seconds:
+        if 0 <= age <= self._price_seconds and not at_once:
             return
         now = self._estimate_again(estimate)
         if _price(now) == _price(estimate):

@@ -34,9 +34,9 @@ def place(arguments: argparse.Namespace) -> int:
         if can_be_bought and not arguments.yes and not _agreed(estimate, str(project), arguments):
             print("scenecart: Nothing was ordered.", file=sys.stderr)
             return _FAILED
-        order = estimate.place(
-            project=project, license_type=arguments.license, again=arguments.again, max_credits=arguments.max_credits
-        )
+        # exactly what was agreed to: the price is asked for once more, and nothing dearer is bought
+        limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
+        order = estimate.place(project=project, license_type=arguments.license, again=arguments.again, max_credits=limit)
     _show.order_lines(order, arguments)
     return 0
 
@@ -53,7 +53,7 @@ def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> 
         print()
     if not answer:
         print("scenecart: Nobody answered. To buy without being asked: --yes --max-credits N", file=sys.stderr)
-    return answer.strip().lower() in {"y", "yes"}
+    return answer.strip().lower() == "yes"
 
 
 def orders(arguments: argparse.Namespace) -> int:

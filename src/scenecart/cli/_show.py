@@ -46,7 +46,11 @@ def document(value: Any) -> None:
 
 def records(frame: pd.DataFrame) -> None:
     """Print the rows of a table for programs."""
-    print(frame.to_json(orient="records", date_format="iso", default_handler=str))
+    import pandas as pd  # noqa: PLC0415  # --help should not wait for it
+
+    # the ground of an order is for maps
+    plain = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
+    print(plain.to_json(orient="records", date_format="iso", default_handler=str))
 
 
 def captures_table(captures: gpd.GeoDataFrame) -> None:
