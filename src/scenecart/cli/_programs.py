@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scenecart._errors import ConfigurationError, InvalidRequest, MissingExtra
+from scenecart._errors import ConfigurationError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
     import argparse
@@ -35,10 +35,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
     try:
         from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"The sandbox needs the package {error.name!r}, which is not installed.",
-            hint='Install it: pip install "scenecart[sandbox]"',
-        ) from error
+        raise missing_extra("The sandbox needs", error, "sandbox") from error
     try:
         serve(
             port=arguments.port,
@@ -102,9 +99,7 @@ def _notebooks() -> Path:
 def _require(what: str, names: Sequence[str]) -> None:
     missing = next((name for name in names if importlib.util.find_spec(name) is None), None)
     if missing is not None:
-        raise MissingExtra(
-            f"{what} needs the package {missing!r}, which is not installed.", hint='Install it: pip install "scenecart[all,lab]"'
-        )
+        raise missing_extra(f"{what} needs", ModuleNotFoundError(name=missing), "all,lab")
 
 
 def _run(module: str, words: Sequence[str], arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
