@@ -138,6 +138,7 @@ def test_a_file_that_holds_no_area_is_said(tmp_path: Path, content: str):
 
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+HOLLOW = [[151, -34], [151.4, -34], [151.4, -33.7], [151.1, -33.7], [511, -34], [151, -34]]
 ODD_AREAS: list[Any] = [
     {"type": "MultiPolygon", "coordinates": [[[]], SQUARE["coordinates"]]},
     {"type": "MultiPolygon", "coordinates": [[""], SQUARE["coordinates"]]},
@@ -146,6 +147,7 @@ ODD_AREAS: list[Any] = [
     {"type": "FeatureCollection", "features": [{"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}] * 2},
     {**SQUARE, "crs": {"properties": {"name": "EPSG:\ud800"}}},
     {"type": "Polygon", "coordinates": [[[1e308, 0], [1, 0], [1, 1]]], "crs": {"properties": {"name": "EPSG:4978"}}},
+    {"type": "Polygon", "coordinates": [HOLLOW, HOLLOW]},
     {"type": "x" * 5_000, "coordinates": []},
     [10**400, 0, 1, 1],
     [True, 0, 1, 1],
@@ -164,6 +166,12 @@ def test_an_odd_area_is_refused_in_a_line(value: Any):
     with pytest.raises(scenecart.InvalidArea, match=r"aoi|shape") as refusal:
         as_area(value)
     assert len(str(refusal.value)) < 1_000
+
+
+def test_a_geometry_that_is_all_hole_is_refused():
+    """What is left without ground when it is split at the antimeridian is no geometry to search with, either."""
+    with pytest.raises(scenecart.InvalidArea, match="no area"):
+        as_geometry({"type": "Polygon", "coordinates": [HOLLOW, HOLLOW]})
 
 
 def test_an_area_nested_without_end_is_refused():

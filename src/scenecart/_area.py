@@ -141,6 +141,8 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
     if _have_empty_parts(np.array([geometry], dtype=object)):
         raise InvalidArea(f"{name} has an empty part.", hint=_REPAIR_HINT)
     geometry = split_at_antimeridian(geometry, name)
+    if geometry.is_empty:
+        raise InvalidArea(f"{name} has no area.")
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
@@ -387,6 +389,8 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
         split = split_at_antimeridian(footprint)
     except InvalidArea:
         return "its footprint cannot be split at the antimeridian"
+    if split.is_empty and not footprint.is_empty:
+        return "its footprint has no area"
     return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from _wire_client import Wire
     from scenecart.sandbox import Sandbox
 
+HOLLOW = [[151, -34], [151.4, -34], [151.4, -33.7], [151.1, -33.7], [511, -34], [151, -34]]
 RING = [[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1], [0, 0]]
 SQUARE = {"type": "Polygon", "coordinates": [RING]}
 GEOMETRIES: list[Any] = [
@@ -39,6 +40,7 @@ GEOMETRIES: list[Any] = [
     {"type": "Polygon", "coordinates": [RING, RING]},
     {"type": "Polygon", "coordinates": {"a": 1}},
     {"type": "MultiPolygon", "coordinates": [[RING]]},
+    {"type": "Polygon", "coordinates": [HOLLOW, HOLLOW]},
 ]
 NAMES: list[Any] = ["", " ", "a" * 100_000, "../../x", "a/b", "\u202e", "x\0y", "%00", "é", None, 5, True, [], {}]
 TIMES = ["2024-02-30", "../..", "/", "..", "2024-01-01T00:00:00+25:00", "9999-12-31T23:59:59Z", "x" * 10_000, "12024-01-01"]

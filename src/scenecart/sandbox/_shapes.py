@@ -44,6 +44,8 @@ def read_shape(document: Any) -> BaseGeometry:
     if not np.isfinite(xy).all() or xy[:, 1].max() > 90 or xy[:, 0].max() > 540:  # noqa: PLR2004  # the world, once around
         raise Unusable("the geometry lies outside the world")
     found = split(found)
+    if found.is_empty:
+        raise Unusable("the geometry has no area")
     if not found.is_valid:
         raise Unusable(f"the geometry is not valid: {shapely.is_valid_reason(found)}")
     return found
