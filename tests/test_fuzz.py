@@ -124,7 +124,7 @@ def test_what_raises_dies_or_hangs_is_found(jobs: int):
 
 def test_growth_is_found():
     """A target that keeps what it is given grows, and that is said."""
-    assert sprung(WRONG="grows", INPUTS=200, JOBS=1) == "200 [] True"
+    assert sprung(WRONG="grows", INPUTS=500, JOBS=1) == "500 [] True"
 
 
 def test_the_command_line_tells_the_figures(tmp_path: Path):

@@ -267,7 +267,7 @@ def test_threads_that_have_ended_leave_no_connection(box: Sandbox):
         thread = threading.Thread(target=lambda: storage.setting("signing-secret"))
         thread.start()
         thread.join()
-    assert sum(not thread.is_alive() for thread, _ in storage._opened) == 1
+    assert sum(not thread.is_alive() for thread in storage._opened) == 1
 
 
 def test_time_ends_with_the_calendar(box: Sandbox, wire: Callable[..., Wire]):

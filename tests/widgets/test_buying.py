@@ -258,7 +258,8 @@ def test_an_area_is_covered_by_a_click(analyst: scenecart.Client, found: gpd.Geo
     picker.filters = {"eo:cloud_cover": [0, 20]}
     assert not usable(panel, "Put into the cart")
     press(panel, "Cover this area")
-    plan = wait_for(lambda: panel.plan)
+    wait_for(lambda: usable(panel, "Put into the cart"))
+    plan = panel.plan
     assert plan.is_complete
     assert set(plan.cart.ids) <= set(picker.filtered["id"])
     assert sorted(picker.selected["id"]) == sorted(plan.cart.ids)

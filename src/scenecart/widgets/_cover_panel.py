@@ -140,9 +140,10 @@ class CoverPanel(Panel):
     def _planned(self, plan: CoverPlan) -> None:
         self._go.disabled = False
         self._words.value = ""
+        # whoever observes the plan finds its captures selected
+        self.state.selection = tuple(plan.why.index)
         self.plan = plan
         self._show()
-        self.state.selection = tuple(plan.why.index)
 
     def _failed(self, error: Exception) -> None:
         self._go.disabled = False
