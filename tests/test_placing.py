@@ -305,10 +305,10 @@ def test_a_refusal_frees_the_placement(service: ScriptedService, connect: Any):
     assert len(set(keys(service))) == 2
 
 
-def test_an_old_price_is_asked_for_again(service: ScriptedService, connect: Any):
-    """A price that was shown long ago is asked for once more; a change stops the placement before money moves."""
+def test_the_price_is_asked_for_before_every_order(service: ScriptedService, connect: Any):
+    """A price that was just shown is asked for once more; a change stops the placement before money moves."""
     service.put(PLACE, answer(ORDER, 202))
-    client = connect(price_seconds=-1.0)
+    client = connect()
     estimate = client.cart(captures()).estimate()
     service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
     with pytest.raises(scenecart.PriceChanged, match=r"450 credits.*instead of 300") as caught:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from scenecart._search import Progress
     from scenecart._secrets import Credentials
 
-PRICE_SECONDS = 300.0
 _MOST_PICTURE = 4 * 2**20
 
 
@@ -58,7 +57,7 @@ class Client:
     limits, retry
         Timeouts and rates, and the rule for trying again.
     price_seconds
-        How old an estimate may be, in seconds, before placing asks for the price once more. Default 300.
+        How old an estimate may be, in seconds, before placing asks for the price once more. Default 0: it always asks.
 
     Attributes
     ----------
@@ -83,7 +82,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         limits: Limits | None = None,
         retry: Retry | None = None,
-        price_seconds: float = PRICE_SECONDS,
+        price_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,

@@ -152,7 +152,7 @@ class Estimate:
         again
             Buy it once more, although it was bought before.
         max_credits
-            Buy nothing that costs more than this, asking for the price once more; None sets no limit.
+            Buy nothing that costs more than this; None sets no limit.
 
         Returns
         -------

@@ -61,7 +61,7 @@ class PlacingDesk:
     estimate_again
         Asks the service for an estimate's price once more.
     price_seconds
-        How old a price may be, in seconds, before placing asks for it again.
+        How old a price may be, in seconds, before placing asks for it again; 0 always asks.
     wall
         The time in seconds since 1970.
     """
@@ -124,7 +124,7 @@ class PlacingDesk:
                 return found
         try:
             _check_limit(estimate, max_credits)
-            self._check_price(estimate, at_once=max_credits is not None)
+            self._check_price(estimate, has_limit=max_credits is not None)
         except (OverLimit, PriceChanged):
             # an earlier try may have bought it before the price changed
             found = self._adopt(known) if known is not None and known.state in {"sent", "unknown"} else None
@@ -199,8 +199,8 @@ class PlacingDesk:
             self._account = _wire.account_of(self._session.userinfo())
         return self._account
 
-    def _check_price(self, estimate: Estimate, *, at_once: bool) -> None:
-        """Ask again for a price that was shown a while ago; one that has a limit is asked for ``at_once``.
+    def _check_price(self, estimate: Estimate, *, has_limit: bool) -> None:
+        """Ask once more for the price that was shown; with a limit, however old it may be.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class PlacingDesk:
             If anything of it is not what was shown.
         """
         age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
-        if 0 <= age <= self._price_seconds and not at_once:
+        if 0 <= age < self._price_seconds and not has_limit:
             return
         now = self._estimate_again(estimate)
         if _price(now) == _price(estimate):

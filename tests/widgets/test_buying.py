@@ -133,7 +133,7 @@ def test_a_changed_price_is_shown_before_money_moves(
     shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
 ):
     """When the price changed meanwhile, today's is shown in its place, and buying at it takes the two steps again."""
-    with shop.client("other", home=tmp_path, price_seconds=-1.0) as client:
+    with shop.client("other", home=tmp_path) as client:
         panel = shown(CartPanel(client, two, HARBOUR))
         before = priced(panel).total_credits
         shop.change_prices(1.5)

@@ -199,7 +199,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     how = (
         f"The service{_at(estimate.service)} answered {_wire.ESTIMATE.id} on {when}, asked for exactly "
         f"{_counted(len(cart))}, {clipped}, {of_cart.options}. Every amount is that answer; none was computed here. "
-        "100 credits are one Australian dollar. A price older than five minutes is asked for again before it is ordered."
+        "100 credits are one Australian dollar. The price is asked for once more before anything is ordered."
     )
     return _with_facts(
         replace(
