@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LEAST_POINTS = 4
 _QUADRILATERAL = 5
+_FOUR_SIDES, _OF_NUMBERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
 _SHORTEST_RING = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
 _HALF_WORLD = 180.0
 _SAME_DEGREES = 1e-9
@@ -125,7 +126,11 @@ def _simple_polygons(
     rows = np.flatnonzero(lengths > _SHORTEST_RING)
     if not len(rows):
         return everything
-    points = _points_of_one_ring(np.frombuffer(joined, dtype=np.uint8), (np.cumsum(lengths + 1) - lengths - 1)[rows], lengths[rows])
+    if joined.translate(None, _OF_NUMBERS) == b",".join([_FOUR_SIDES] * len(texts)):
+        points = np.full(len(rows), _QUADRILATERAL)
+    else:
+        starts = np.cumsum(lengths + 1) - lengths - 1
+        points = _points_of_one_ring(np.frombuffer(joined, dtype=np.uint8), starts[rows], lengths[rows])
     simple = points >= _LEAST_POINTS
     if not simple.all() or len(rows) < len(features):
         rows, points = rows[simple], points[simple]

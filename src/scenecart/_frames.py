@@ -31,6 +31,7 @@ _ALWAYS = ("assets", "links")
 _LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
 _OF_PROPERTIES, _AS_GIVEN = "properties:", ":as_given"
 _OLDEST = -62_135_596_800_000_000  # year 1 in microseconds; Python knows no older one
+_NO_PROPERTIES = frozenset({list, str, int, float, bool})
 _LONGEST_ID = 1024
 _LARGEST_FLOAT = int(sys.float_info.max)
 _AT_ONCE = 1_000
@@ -84,9 +85,11 @@ class Builder:
         why |= _why_not_ordered(ids)
         self._keep("id", _piece(ids))
         self._keep("collection", _piece([feature.collection for feature in features]))
-        odd_properties = [properties if isinstance(properties, list | str | int | float) else None for properties in read]
-        if any(properties is not None for properties in odd_properties):
-            self._keep(_OF_PROPERTIES.rstrip(":") + _AS_GIVEN, odd_properties)
+        odd = _NO_PROPERTIES.intersection(map(type, read))
+        if odd:
+            self._keep(
+                _OF_PROPERTIES.rstrip(":") + _AS_GIVEN, [properties if type(properties) in odd else None for properties in read]
+            )
         for name, values in columns_of(features).items():
             own = column_of(name)
             if own in TIMES:
@@ -101,9 +104,9 @@ class Builder:
         extensions = decode_each([feature.stac_extensions for feature in features])
         if any(extensions):
             self._keep("stac_extensions", extensions)
-        odd = odd_boxes([bytes(feature.bbox) for feature in features], bounds)
-        if odd is not None:
-            self._keep("bbox:as_given", odd)
+        boxes = odd_boxes([bytes(feature.bbox) for feature in features], bounds)
+        if boxes is not None:
+            self._keep("bbox:as_given", boxes)
         foreign = foreign_of(features)
         if foreign is not None:
             self._keep("foreign_members", [members or None for members in foreign])
