@@ -21,7 +21,7 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
-from shapely.geometry import box, mapping, shape
+from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
@@ -491,14 +491,9 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a flat geometry as GeoJSON with lists, and outer rings counter-clockwise (RFC 7946)."""
-    return {name: _lists(value) for name, value in mapping(shapely.orient_polygons(geometry)).items()}
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, Mapping):  # a part of a GeometryCollection
-        return {name: _lists(inner) for name, inner in value.items()}
-    return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
+    """Return a flat geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
+    document: dict[str, Any] = loads(shapely.to_geojson(shapely.orient_polygons(geometry)).encode())
+    return document
 
 
 Area.__module__ = "scenecart"
