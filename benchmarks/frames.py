@@ -160,12 +160,13 @@ def _measure_memory(name: str, size: int) -> None:
     gc.collect()
     # let the kernel forget the peak of making the bytes
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = _status("VmRSS")
+    before = status("VmRSS")
     way(data)
-    print(_status("VmHWM") - before)
+    print(status("VmHWM") - before)
 
 
-def _status(name: str) -> float:
+def status(name: str) -> float:
+    """Return a figure of this process as Linux tells it, in MB."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 

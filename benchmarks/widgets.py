@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +18,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+
+from benchmarks.features import invented, page
+from benchmarks.frames import scenecart as frame_of
+from benchmarks.frames import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +66,50 @@ def table() -> str:
         rows += [f"| {count:,} | {what} | {spent:.3g} | {sent} |" for what, spent, sent in _in_kernel(count)]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        return "\n".join([*rows, "", "There was no Chromium, so nothing of a browser was measured."])
-    for count in SIZES:
-        rows += [f"| {count:,} | {what} | {spent:.0f} | |" for what, spent in _in_browser(count, chromium)]
+        rows += ["", "There was no Chromium, so nothing of a browser was measured."]
+    else:
+        for count in SIZES:
+            rows += [f"| {count:,} | {what} | {spent:.0f} | |" for what, spent in _in_browser(count, chromium)]
+    kept = [_kept(count) for count in SIZES[1:]]
+    rows += ["", "| captures of 21 properties | frame alone | with map, filters and table | promised |", "|---:|---:|---:|---:|"]
+    rows += [
+        f"| {count:,} | {frame:,.0f} MB | {both:,.0f} MB, {both / frame:.2f}× | {'< 2×' if count == max(SIZES) else ''} |"
+        for count, (frame, both) in zip(SIZES[1:], kept, strict=True)
+    ]
     return "\n".join(rows)
+
+
+def _kept(count: int) -> tuple[float, float]:
+    """Return the MB that a process of its own keeps for a frame, and for the frame with everything of a map on it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.json"
+        file.write_bytes(page(invented(count)))
+        command = [sys.executable, "-m", "benchmarks.widgets", str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
+    frame, both = map(float, done.stdout.split())
+    return frame, both
+
+
+def _measure_kept(file: str) -> None:
+    import scenecart.widgets  # noqa: PLC0415  # measured here alone
+
+    small = frame_of(page(invented(10)))
+    scenecart.widgets.CaptureMap(small, basemap="none").close()
+    before = _held()
+    captures = frame_of(Path(file).read_bytes())
+    frame = _held()
+    picker = scenecart.widgets.CaptureMap(captures, basemap="none")
+    picker.filters = {"eo:cloud_cover": [0, 50]}
+    picker.selection = tuple(captures.index[:100])
+    print(frame - before, _held() - before)
+    picker.close()
+
+
+def _held() -> float:
+    """Return the MB this process holds, after what is free was given back."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return status("VmRSS")
 
 
 def _in_kernel(count: int) -> list[tuple[str, float, str]]:
@@ -152,3 +199,7 @@ def _median(act: Callable[[], object]) -> float:
         act()
         spent.append(1_000 * (time.perf_counter() - began))
     return statistics.median(spent)
+
+
+if __name__ == "__main__":
+    _measure_kept(sys.argv[1])
