@@ -6,11 +6,11 @@ import argparse
 import os
 import platform
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.plots import draw
+from benchmarks.sections import section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     sections = {}
     for name in arguments.names or NAMES:
-        module = import_module(f"benchmarks.{name}")
-        sections[module.TITLE] = f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n"
-        print(sections[module.TITLE], flush=True)
+        title, text = section(name)
+        sections[title] = text
+        print(text, flush=True)
     if arguments.write:
         written = {**_written(), **sections}
         for title, (name, what, unit) in PICTURES.items():

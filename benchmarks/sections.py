@@ -1,0 +1,18 @@
+"""Sections of the page, each measured in a process of its own: what another one left behind in memory costs it nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from multiprocessing import get_context
+
+
+def section(name: str) -> tuple[str, str]:
+    """Measure a section, and return its title and its Markdown."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_measure, name).result()
+
+
+def _measure(name: str) -> tuple[str, str]:
+    module = import_module(f"benchmarks.{name}")
+    return module.TITLE, f"## {module.TITLE}\n\n{module.ABOUT}\n\n{module.table()}\n"
