@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 import scenecart
-from scenecart._area import Area, as_area, as_geometry, clip, geodesic_km2, geojson, split_at_antimeridian
+from scenecart._area import (
+    Area,
+    as_area,
+    as_geometry,
+    clip,
+    geodesic_km2,
+    geojson,
+    split_at_antimeridian,
+    why_unusable,
+    whys_unusable,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -310,6 +320,25 @@ def test_the_same_ground_has_the_same_size_everywhere(lon: float, lat: float, wi
     here = as_area(shapely.box(lon, lat, lon + width, lat + height)).km2
     there = as_area(shapely.box(lon + 180, lat, lon + 180 + width, lat + height)).km2
     assert there == pytest.approx(here, rel=1e-6)
+
+
+def test_many_footprints_are_judged_as_each_is():
+    """What is said of a footprint does not depend on the others that are judged with it."""
+    texts = (
+        "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))",
+        "POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))",
+        "POLYGON ((170 0, 190 0, 190 10, 170 10, 170 0))",
+        "POLYGON ((170 0, -170 0, -170 10, 170 10, 170 0))",
+        "POLYGON ((0 80, 1 80, 1 91, 0 91, 0 80))",
+        "POLYGON EMPTY",
+        "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((0 0, 1 0, 1 1, 0 0)))",
+        "POINT (1 2)",
+        "GEOMETRYCOLLECTION (POLYGON ((0 0, 1 0, 1 1, 0 0)))",
+    )
+    shapes = np.array([*map(shapely.from_wkt, texts), None, shapely.Polygon([(0, 0), (np.inf, 0), (1, 1)])], dtype=object)
+    judged = whys_unusable(shapes)
+    assert judged == [why_unusable(shape) for shape in shapes]
+    assert [why is None for why in judged] == [True, False, True, True, *[False] * 7]
 
 
 def test_real_shapes_over_the_antimeridian_and_the_poles(shared_data: Path):

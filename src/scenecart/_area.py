@@ -38,6 +38,8 @@ _WKT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_WORLD = (180.0, 90.0, 180.0, 90.0)
 _MAX_LON = 540.0
 _LONGEST_SAID = 300
 GRID_DEGREES = 1e-9
@@ -394,6 +396,16 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
     return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
 
 
+def whys_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
+    """Tell the same of many: all the plain ones at once, and the rest one by one."""
+    bounds = shapely.bounds(footprints)
+    with np.errstate(invalid="ignore"):
+        plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
+    plain &= np.isin(shapely.get_type_id(footprints), POLYGONAL_IDS)
+    plain[plain] = shapely.is_valid(footprints[plain])
+    return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain.tolist(), footprints, strict=True)]
+
+
 def _has_long_step(geometry: BaseGeometry) -> bool:
     for ring in shapely.get_rings(shapely.get_parts(geometry)):
         xy = shapely.get_coordinates(ring)
@@ -492,8 +504,13 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
     """Return a flat geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
-    document: dict[str, Any] = loads(shapely.to_geojson(shapely.orient_polygons(geometry)).encode())
-    return document
+    return geojsons(np.array([geometry], dtype=object))[0]
+
+
+def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    """Return many as :func:`geojson` does one."""
+    documents: list[dict[str, Any]] = loads(f"[{','.join(shapely.to_geojson(shapely.orient_polygons(geometries)))}]".encode())
+    return documents
 
 
 Area.__module__ = "scenecart"

@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
-from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable
+from scenecart._area import Area, as_area, clip, geodesic_km2, geojsons, split_at_antimeridian, union, whys_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
 from scenecart._wire import CaptureOrder, clean_text
@@ -84,17 +84,15 @@ class Cart:
     @cached_property
     def orders(self) -> tuple[CaptureOrder, ...]:
         """The captures as they are sent: clipped to the area, in an order that does not depend on the frame's."""
+        bought = np.array([self._bought(footprint) for footprint in self._captures.geometry], dtype=object)
         rows = zip(
             self._captures["id"],
-            self._captures.geometry,
+            geojsons(_canonical(bought)),
             texts_of(self._captures, "host"),
             texts_of(self._captures, "collection"),
             strict=True,
         )
-        orders = [
-            CaptureOrder(name, geojson(_canonical(self._bought(footprint))), host, collection)
-            for name, footprint, host, collection in rows
-        ]
+        orders = [CaptureOrder(*row) for row in rows]
         return tuple(sorted(orders, key=lambda order: (order.host or "", order.collection or "", order.id)))
 
     @cached_property
@@ -367,13 +365,14 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
 def reasons_against(captures: gpd.GeoDataFrame) -> list[str | None]:
     """Tell of each capture why it cannot be ordered, as the search said or by its id and footprint; None where it can."""
     told = captures["why_not"] if "why_not" in captures.columns else [None] * len(captures)
-    return [_reason_against(*row) for row in zip(captures["id"], captures.geometry, told, strict=True)]
+    shapes = whys_unusable(captures.geometry.to_numpy())
+    return [_reason_against(*row) for row in zip(captures["id"], shapes, told, strict=True)]
 
 
-def _reason_against(name: Any, footprint: BaseGeometry | None, told: Any) -> str | None:
+def _reason_against(name: Any, shape: str | None, told: Any) -> str | None:
     if isinstance(told, str):
         return told
-    return why_unusable(footprint) if isinstance(name, str) and name.strip() else "it has no usable id"
+    return shape if isinstance(name, str) and name.strip() else "it has no usable id"
 
 
 def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
@@ -394,10 +393,10 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
         raise error
 
 
-def _canonical(geometry: BaseGeometry) -> BaseGeometry:
+def _canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the one form all equal geometries share: flat, rounded to 1e-9 degrees, parts and rings in a fixed order."""
-    rounded = shapely.transform(geometry, lambda xy: np.round(xy, 9) + 0.0, include_z=False)
-    return shapely.normalize(rounded)
+    rounded = shapely.transform(geometries, lambda xy: np.round(xy, 9) + 0.0, include_z=False)
+    return np.asarray(shapely.normalize(rounded))
 
 
 def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, Any]]:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import shapely
 
-from scenecart._area import split_at_antimeridian, why_unusable
+from scenecart._area import POLYGONAL_IDS, split_at_antimeridian, why_unusable
 from scenecart._errors import InvalidArea
 from scenecart._features import Geometry, geometry_text
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from scenecart._features import Feature
 
-_POLYGONAL = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LEAST_POINTS = 4
 _QUADRILATERAL = 5
 _FOUR_SIDES, _OF_NUMBERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
@@ -102,7 +101,7 @@ def _why_unusable(
 ) -> dict[int, str]:
     shapes = geometry[rows]
     missing = shapely.is_missing(shapes)
-    polygonal = np.isin(shapely.get_type_id(shapes), _POLYGONAL)
+    polygonal = np.isin(shapely.get_type_id(shapes), POLYGONAL_IDS)
     suspect = missing | ~polygonal | outside[rows] | around[rows] | ~shapely.is_valid(shapes)
     why: dict[int, str | None] = {}
     for row, shape in zip(rows[suspect].tolist(), shapes[suspect], strict=True):
