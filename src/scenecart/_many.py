@@ -97,7 +97,8 @@ def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
 
 
 def _together(found: list[tuple[Hashable, gpd.GeoDataFrame]], errors: dict[Hashable, str]) -> gpd.GeoDataFrame:
-    frame = _frames.concat([part.assign(area=[label] * len(part)) for label, part in found])
+    kept = {name: _frames.column_beside(name) for name in _frames.OF_MANY_AREAS}
+    frame = _frames.concat([part.rename(columns=kept).assign(area=[label] * len(part)) for label, part in found])
     if "area" not in frame.columns:
         frame["area"] = pd.Series(dtype=object)
     known = frame["id"].notna()
