@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +33,7 @@ _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _MOST_TRIES = 4
 _LEAST_ERROR, _LARGEST_ERROR = 400, 599
 _MOST_BARREN = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -256,19 +257,26 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
     ScenecartError
         Whatever went wrong.
     """
-    if not _fits_pages(query):
-        for attempt in range(1, _MOST_TRIES + 1):
-            try:
-                with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
-                    return list(chunks), "lines"
-            except ConnectionFailed:
-                if attempt == _MOST_TRIES:
-                    raise
-                session.pause(attempt)
-            except ScenecartError as error:
-                if error.status not in _wire.NOT_OFFERED:
-                    raise
-                break
+    whole: Iterator[tuple[list[bytes], str]] = _stream_or_pages(
+        query, lambda: [(_all_lines(session, query), "lines")], lambda: [(_all_pages(session, query), "pages")]
+    )
+    return next(whole)
+
+
+def _all_lines(session: Session, query: Query) -> list[bytes]:
+    failures = 0
+    while True:
+        try:
+            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+                return list(chunks)
+        except ConnectionFailed:
+            failures += 1
+            if failures == _MOST_TRIES:
+                raise
+            session.pause(failures)
+
+
+def _all_pages(session: Session, query: Query) -> list[bytes]:
     answers: list[bytes] = []
     found = 0
     for data, batches_of_page in _pages(session, query):
@@ -277,7 +285,7 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
             found += sum(_key(feature) is not None for feature in _touching(features, query))
         if query.limit is not None and found >= query.limit:
             break
-    return answers, "pages"
+    return answers
 
 
 def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
@@ -291,29 +299,31 @@ def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFram
 
 
 def _features_of(session: Session, query: Query, teller: Teller) -> Iterator[list[Feature]]:
-    """Yield what a query finds while it arrives.
+    """Yield what a query finds while it arrives."""
+    found = _stream_or_pages(
+        query,
+        lambda: _resumed(session, query, teller),
+        lambda: (batch for _, batches_of_page in _pages(session, query) for batch in batches_of_page),
+    )
+    return _wanted(found, query)
+
+
+def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
+    """Give what a query finds in one of two ways.
 
     One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
     where it offers none.
     """
-    return _wanted(_arriving(session, query, teller), query)
-
-
-def _fits_pages(query: Query) -> bool:
-    return query.page_size is not None or (query.limit is not None and query.limit <= _wire.PAGE_LIMIT)
-
-
-def _arriving(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
-    if not _fits_pages(query):
+    fits_a_page = query.limit is not None and query.limit <= _wire.PAGE_LIMIT
+    if query.page_size is None and not fits_a_page:
         try:
-            yield from _resumed(session, query, teller)
+            yield from by_stream()
         except ScenecartError as error:
             if error.status not in _wire.NOT_OFFERED:
                 raise
         else:
             return
-    for _, batches_of_page in _pages(session, query):
-        yield from batches_of_page
+    yield from by_pages()
 
 
 def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
