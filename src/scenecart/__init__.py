@@ -66,7 +66,8 @@ if TYPE_CHECKING:
     from scenecart._orders import Order
     from scenecart._parquet import to_items
     from scenecart._retry import Retry
-    from scenecart._search import SearchEvent, search_stac
+    from scenecart._search import search_stac
+    from scenecart._telling import SearchEvent
     from scenecart._timeline import timeline
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
@@ -79,7 +80,7 @@ _HOMES = {
     "Limits": "_http",
     "Order": "_orders",
     "Retry": "_retry",
-    "SearchEvent": "_search",
+    "SearchEvent": "_telling",
     "assets": "_frames",
     "compare_report": "_compare_report",
     "connect": "_connect",

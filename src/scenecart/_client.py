@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search, _wire
+from scenecart import _estimate, _many, _parquet, _search, _telling, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from scenecart._estimate import Estimate
     from scenecart._retry import Retry
-    from scenecart._search import Progress
     from scenecart._secrets import Credentials
+    from scenecart._telling import Progress
 
 _MOST_PICTURE = 4 * 2**20
 
@@ -197,7 +197,7 @@ class Client:
             limit=limit,
             page_size=page_size,
         )
-        with _search.told(progress, f"Searching {host}") as told:
+        with _telling.told(progress, f"Searching {host}") as told:
             return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
 
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
@@ -287,8 +287,8 @@ class Client:
         20
         """
         frames = _search.stream(self._session, build_query(host, **criteria))
-        with _search.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, Path(directory), host, partition, _search.Teller(told, host))
+        with _telling.told(progress, f"Searching {host}") as told:
+            return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
 
     def search_many(
         self,
@@ -345,7 +345,7 @@ class Client:
         def query_of(area: Any) -> Query:
             return build_query(host, aoi=area, **criteria)
 
-        with _search.told(progress, f"Searching {host}") as told:
+        with _telling.told(progress, f"Searching {host}") as told:
             return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:

@@ -11,12 +11,14 @@ import pandas as pd
 
 from scenecart import _frames, _search
 from scenecart._errors import InvalidQuery, ScenecartError
+from scenecart._telling import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._http import Session
     from scenecart._query import Query
+    from scenecart._telling import Progress
 
 _AT_ONCE = 8
 _MOST_AT_ONCE = 64
@@ -29,7 +31,7 @@ def search_many(
     *,
     executor: Executor | None = None,
     at_once: int = _AT_ONCE,
-    progress: _search.Progress | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Search each area; see :meth:`Client.search_many`."""
     if executor is not None and not hasattr(executor, "submit"):
@@ -38,7 +40,7 @@ def search_many(
         raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
-    teller, captures = _search.Teller(progress, host, len(queries)), 0
+    teller, captures = Teller(progress, host, len(queries)), 0
     teller.tell("started", areas_done=len(errors))
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]

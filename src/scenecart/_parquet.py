@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from scenecart._search import Teller
+    from scenecart._telling import Teller
 
 PARTITIONS = {"month": "%Y-%m", "year": "%Y", "day": "%Y-%m-%d"}
 _NO_TIME = "unknown"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,93 +15,23 @@ from scenecart._features import Batch, Feature, Page, Reader, read_feature, read
 from scenecart._footprints import touch
 from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
-from scenecart._progress import bar
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._refusals import error_of_status
 from scenecart._stac import pages
+from scenecart._telling import Teller
 from scenecart._words import counted
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._http import Session
+    from scenecart._telling import Progress
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _MOST_TRIES = 4
 _LEAST_ERROR, _LARGEST_ERROR = 400, 599
 _MOST_BARREN = 100
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SearchEvent:
-    """What a search tells whoever follows its progress.
-
-    Attributes
-    ----------
-    kind : str
-        ``"started"``, ``"arrived"`` (some captures), ``"restarted"`` (the connection was lost; nothing is given twice),
-        ``"area"`` (one of many areas is done) or ``"finished"``.
-    host : str
-        Who is searched.
-    captures : int
-        Captures so far.
-    seconds : float
-        Since the search began.
-    areas_done, areas : int or None
-        Of a search of many areas.
-
-    Examples
-    --------
-    >>> told = []
-    >>> client = connect("sandbox")
-    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=told.append)
-    >>> [(event.kind, event.captures) for event in told]
-    [('started', 0), ('arrived', 5), ('finished', 5)]
-    """
-
-    kind: str
-    host: str
-    captures: int
-    seconds: float
-    areas_done: int | None = None
-    areas: int | None = None
-
-
-Progress = Callable[[SearchEvent], object]
-
-
-class Teller:
-    """Tells how a search goes."""
-
-    def __init__(self, progress: Progress | None, host: str, areas: int | None = None) -> None:
-        self._progress = progress
-        self._host = host
-        self._areas = areas
-        self._began = time.monotonic()
-        self._captures = 0
-
-    def tell(self, kind: str, captures: int | None = None, areas_done: int | None = None) -> None:
-        """Say what happened."""
-        self._captures = self._captures if captures is None else captures
-        if self._progress is not None:
-            seconds = time.monotonic() - self._began
-            self._progress(SearchEvent(kind, self._host, self._captures, seconds, areas_done, self._areas))
-
-
-@contextlib.contextmanager
-def told(progress: Any, label: str) -> Iterator[Progress | None]:
-    """Give what is to be told how a search goes: a bar for True, a callable as it is."""
-    if progress is None or isinstance(progress, bool):
-        if not progress:
-            yield None
-            return
-        with bar(label, unit="count") as shown:
-            yield lambda event: shown.show(event.captures, label=f"{label}, again" if event.kind == "restarted" else None)
-    elif callable(progress):
-        yield progress
-    else:
-        raise InvalidQuery("progress is True, False or something to call.")
 
 
 def search(
@@ -508,5 +435,4 @@ def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
     return error
 
 
-for _thing in (SearchEvent, search_stac):
-    _thing.__module__ = "scenecart"
+search_stac.__module__ = "scenecart"
