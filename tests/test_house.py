@@ -44,6 +44,7 @@ LEVELS = {
     "_footprints": 2,
     "_query": 2,
     "_refusals": 2,
+    "_targets": 2,
     "_whole": 2,
     "_timeline": 2,
     "_tokens": 2,

@@ -24,9 +24,9 @@ from _service import feature, page
 from _shop import captures, priced
 from scenecart import _features, _frames, _html, _query, _wire
 from scenecart._area import as_area, clip, geodesic_km2
-from scenecart._delivery import plan
 from scenecart._estimate import Estimate
 from scenecart._parquet import to_items
+from scenecart._targets import plan
 from scenecart.report._data import csv_of
 
 if TYPE_CHECKING:

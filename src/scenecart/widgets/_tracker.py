@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._delivery import safe_name
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
+from scenecart._targets import safe_name
 from scenecart._waiting import MOST_FAILURES, pauses
 from scenecart._wire import TERMINAL, clean_text
 from scenecart._words import counted
