@@ -310,6 +310,15 @@ def test_a_forgotten_key_is_never_sent_again(service: ScriptedService, lost: sce
     assert lost.cart(captures()).estimate().place().note.startswith("Already ordered")
 
 
+def test_no_more_orders_are_looked_at_than_needed(service: ScriptedService, lost: scenecart.Client, wall: Wall):
+    """The order of a placement is looked for page by page, wherever it stands, and no page is asked for after it."""
+    wall.now += 23 * HOUR
+    old = {"content": [{**ORDER, "id": "old", "createdAt": "2001-01-01T00:00:00Z"}], "totalPages": 9}
+    service.put(LIST, answer(old), answer({**old, "content": [ORDER]}))
+    assert lost.settle()["order_id"].tolist() == ["o-1"]
+    assert [request.json["page"] for request in service.requests(LIST)] == [0, 1]
+
+
 def test_a_clock_that_was_set_back_makes_a_key_doubtful(service: ScriptedService, lost: scenecart.Client, wall: Wall):
     """A placement from the future is looked up as well, for nobody knows how old its key is."""
     wall.now -= HOUR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +22,7 @@ from scenecart._waiting import look_until
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -119,16 +120,20 @@ class OrderDesk:
 
     def list(self, limit: int | None = None, **filters: Any) -> list[_wire.OrderRecord]:
         """Return the orders that fit the service's own filters, newest first, each once, and at most so many."""
-        found: dict[str, _wire.OrderRecord] = {}
+        return list(itertools.islice(self.each(**filters), limit))
+
+    def each(self, **filters: Any) -> Iterator[_wire.OrderRecord]:
+        """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
+        known: set[str] = set()
         for page in range(_MOST_PAGES):
             body = {"size": _LIST_SIZE, "page": page, "sort": "createdAt,desc", **filters}
             records, pages = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
-            fresh = [record for record in records if record.id not in found]
-            found.update((record.id, record) for record in fresh)
-            last = page + 1 >= pages if pages is not None else len(records) < _LIST_SIZE
-            if last or not fresh or (limit is not None and len(found) >= limit):
-                break
-        return list(found.values())[:limit]
+            fresh = {record.id: record for record in records if record.id not in known}
+            yield from fresh.values()
+            known.update(fresh)
+            # a short page is no end: the service may give fewer than it is asked for
+            if not fresh or (pages is not None and page + 1 >= pages):
+                return
 
     def states(self, orders: Iterable[Order]) -> None:
         """Ask for many orders at once, each by its id, and have each take up what is told of it."""

@@ -298,10 +298,14 @@ class PlacingDesk:
         return found
 
     def _adopt(self, placement: Placement) -> Order | None:
-        """Find the order that a placement became, among all the orders there are, and write it down."""
+        """Find the order that a placement became, and write it down.
+
+        That there is none is known when every order was looked at: the service is asked for the newest first, but where it gives
+        them in another order, stopping at one that is older than the placement would buy it again.
+        """
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
-        for record in self._orders.list(workspaceId=placement.project):
+        for record in self._orders.each(workspaceId=placement.project):
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
