@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from functools import partial
@@ -373,7 +374,7 @@ class Client:
         >>> client.quicklook(captures.iloc[0])[1:4]
         b'PNG'
         """
-        reference = {"host_name": str(capture["host"]), "image_id": str(capture["id"])}
+        reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
@@ -572,11 +573,8 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
-        given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
-        wanted = {field: value for field, value in given.items() if value is not None}
-        records = self._orders.list(
-            limit, **{field: value if isinstance(value, str) else list(value) for field, value in wanted.items()}
-        )
+        wanted = _wire.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
+        records = list(itertools.islice(self._orders.each(wanted), limit))
         return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
 
     def placements(self) -> pd.DataFrame:

@@ -56,7 +56,7 @@ class DeliveryDesk:
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
-        asked = {"order_id": order.id}
+        asked = _wire.assets_body(order.id)
         features, _, _ = self._session.page(_wire.LIST_ASSETS, asked, partial(_features.read_page, operation=_wire.LIST_ASSETS.id))
         frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
@@ -243,14 +243,13 @@ class DeliveryDesk:
             os.fsync(stream.fileno())
 
     def _signed_url(self, file: Wanted) -> Secret:
-        body = {"item_id": file.item_id, "asset_id": file.asset_id}
-        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, body))
+        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, _wire.asset_reference(file.item_id, file.asset_id)))
         if url is None:
             raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
         return sealed_url(self._session.base_url + "/", url)
 
     def _document(self, order: Order) -> dict[str, Any]:
-        document = self._session.call(_wire.LIST_ASSETS, {"order_id": order.id})
+        document = self._session.call(_wire.LIST_ASSETS, _wire.assets_body(order.id))
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document

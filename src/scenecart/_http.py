@@ -428,12 +428,7 @@ class Session:
         retry_after = parse_retry_after(response.headers.get("retry-after"))
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
-        error.problem = {
-            "type": problem.type,
-            "title": problem.title,
-            "detail": problem.text,
-            **{name: value for name, value in problem.extra.items() if name != "client_secret"},
-        }
+        error.problem = problem.shown()
         error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
         return error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
@@ -118,16 +117,11 @@ class OrderDesk:
                 self._get_by_post = True
         return self._record(self.session.call(_wire.GET_ORDER, reference))
 
-    def list(self, limit: int | None = None, **filters: Any) -> list[_wire.OrderRecord]:
-        """Return the orders that fit the service's own filters, newest first, each once, and at most so many."""
-        return list(itertools.islice(self.each(**filters), limit))
-
-    def each(self, **filters: Any) -> Iterator[_wire.OrderRecord]:
+    def each(self, filters: Mapping[str, Any]) -> Iterator[_wire.OrderRecord]:
         """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
         known: set[str] = set()
         for page in range(_MOST_PAGES):
-            body = {"size": _LIST_SIZE, "page": page, "sort": "createdAt,desc", **filters}
-            records, pages = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
+            records, pages = self._page(_wire.orders_body(filters, _LIST_SIZE, page))
             fresh = {record.id: record for record in records if record.id not in known}
             yield from fresh.values()
             known.update(fresh)
@@ -141,8 +135,7 @@ class OrderDesk:
         names = list(wanted)
         for start in range(0, len(names), _TRACKED_AT_ONCE):
             some = names[start : start + _TRACKED_AT_ONCE]
-            body = {"orderIds": some, "size": len(some), "page": 0}
-            records, _ = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
+            records, _ = self._page(_wire.orders_body(_wire.order_filters(ids=some), len(some)))
             for record in records:
                 if record.id in wanted:
                     wanted.pop(record.id).take_up(record)
@@ -155,6 +148,9 @@ class OrderDesk:
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
         answer = self.session.call(_wire.CANCEL, _wire.order_reference(order_id), key=key)
         return answer if isinstance(answer, dict) else {}
+
+    def _page(self, body: Mapping[str, Any]) -> tuple[list[_wire.OrderRecord], int | None]:
+        return _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
 
     @staticmethod
     def _record(document: Any) -> _wire.OrderRecord:

@@ -305,7 +305,7 @@ class PlacingDesk:
         """
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
-        for record in self._orders.each(workspaceId=placement.project):
+        for record in self._orders.each(_wire.order_filters(project=placement.project)):
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
@@ -385,4 +385,4 @@ def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
 
 
 def _ids_in(body: bytes) -> list[str]:
-    return [str(capture["id"]) for capture in loads(body)["captures"]]
+    return _wire.bought_ids(loads(body))

@@ -79,7 +79,7 @@ def build_query(  # one keyword for each thing a catalog can be asked
     check_count(page_size, "page_size", _wire.PAGE_LIMIT)
     if not criteria.keys() & {"collections", "ids"}:
         raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
-    return Query(host, {"host_name": host, **criteria}, limit, page_size, exact)
+    return Query(host, _wire.search_body(host, criteria), limit, page_size, exact)
 
 
 def build_criteria(

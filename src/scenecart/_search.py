@@ -300,8 +300,7 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
         return data, reader.page(data, _wire.SEARCH.id)
 
     while True:
-        body = {**query.body, "limit": size, **({} if token is None else {"next": token})}
-        data, page = session.page(_wire.SEARCH, body, read)
+        data, page = session.page(_wire.SEARCH, _wire.page_body(query.body, size, token), read)
         known = len(given)
         yield data, _once(page.batches(), given)
         barren = barren + 1 if len(given) == known else 0
@@ -431,7 +430,7 @@ def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
     else:
         error = error_of_status(status, problem, _wire.SEARCH_STREAM.id, None)
     error.operation = _wire.SEARCH_STREAM.id
-    error.problem = {"type": problem.type, "title": problem.title, "detail": problem.text, "status": status}
+    error.problem = {**problem.shown(), "status": status}
     return error
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -87,6 +87,11 @@ class Problem:
             return clean_text("; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5]))
         return self.detail or self.title
 
+    def shown(self) -> dict[str, Any]:
+        """Return all of it that may be shown: what opens a payment is a secret."""
+        rest = {name: value for name, value in self.extra.items() if name != "client_secret"}
+        return {"type": self.type, "title": self.title, "detail": self.text, **rest}
+
 
 def parse_problem(document: Any) -> Problem:
     """Read a problem in any of the shapes the service uses; never fails."""
@@ -162,6 +167,21 @@ def dollars(value: Any) -> Decimal | None:
     return amount.quantize(Decimal("0.01"))
 
 
+def search_body(host: str, criteria: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what asks a host for captures; the criteria have the names that STAC gives them."""
+    return {"host_name": host, **criteria}
+
+
+def page_body(search: Mapping[str, Any], size: int, token: str | None) -> dict[str, Any]:
+    """Return what asks for one page of a search: the first, or the one that a token leads to."""
+    return {**search, "limit": size, **({} if token is None else {"next": token})}
+
+
+def image_reference(host: str, capture: str) -> dict[str, Any]:
+    """Return what names the picture of a capture."""
+    return {"host_name": host, "image_id": capture}
+
+
 def next_token(document: Mapping[str, Any]) -> str | None:
     """Find the token of the next page in any of the places the service puts it."""
     token = document.get("next")
@@ -221,6 +241,30 @@ def place_body(captures: list[CaptureOrder], *, project: str, license_type: str,
         "licenseType": license_type,
         "splitByDate": split_by_date,
     }
+
+
+def bought(document: Mapping[str, Any]) -> list[CaptureOrder | None]:
+    """Read the captures of what was sent to be bought, or of an order; None stands for one whose ground is not told."""
+    entries = document.get("captures")
+    return [_bought_capture(entry) for entry in entries] if isinstance(entries, list) else []
+
+
+def _bought_capture(entry: Any) -> CaptureOrder | None:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("geometry"), Mapping):
+        return None
+    host, collection = (value if isinstance(value, str) else None for value in (entry.get("host_name"), entry.get("collection")))
+    return CaptureOrder(str(entry.get("id")), entry["geometry"], host, collection)
+
+
+def bought_ids(placed: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the captures that were sent to be bought."""
+    return [str(capture["id"]) for capture in placed["captures"]]
+
+
+def bought_by_date(placed: Mapping[str, Any]) -> bool | None:
+    """Tell whether each acquisition date of what was sent to be bought is an order's group of its own; None if it does not say."""
+    split = placed.get("splitByDate")
+    return split if isinstance(split, bool) else None
 
 
 def again_body(placed: Mapping[str, Any]) -> dict[str, Any]:
@@ -429,9 +473,38 @@ def order_page(document: Any) -> tuple[list[OrderRecord], int | None]:
     return [order for order in map(parse_order, entries) if order is not None], pages
 
 
+def order_filters(
+    *,
+    status: str | None = None,
+    project: str | None = None,
+    name: str | None = None,
+    ids: Sequence[str] | None = None,
+    tags: str | Sequence[str] | None = None,
+    order_type: str | None = None,
+) -> dict[str, Any]:
+    """Return what narrows a list of orders down; None leaves a thing out."""
+    given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
+    return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
+
+
+def orders_body(filters: Mapping[str, Any], size: int, page: int = 0) -> dict[str, Any]:
+    """Return what asks for one page of a list of orders, newest first; pages are counted from 0."""
+    return {"size": size, "page": page, "sort": "createdAt,desc", **filters}
+
+
 def order_reference(order_id: str) -> dict[str, Any]:
     """Return what names an order, in both spellings the service knows."""
     return {"id": order_id, "order_id": order_id}
+
+
+def assets_body(order_id: str) -> dict[str, Any]:
+    """Return what asks for everything that an order delivered."""
+    return {"order_id": order_id}
+
+
+def asset_reference(item_id: str, asset_id: str) -> dict[str, Any]:
+    """Return what names a delivered file."""
+    return {"item_id": item_id, "asset_id": asset_id}
 
 
 def download_url(document: Any) -> str | None:
