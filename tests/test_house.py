@@ -47,6 +47,7 @@ LEVELS = {
     "_targets": 2,
     "_whole": 2,
     "_timeline": 2,
+    "_trade": 2,
     "_tokens": 2,
     "_covering": 3,
     "_frames": 3,
@@ -155,6 +156,21 @@ def test_each_outside_library_has_one_room():
             library = name.split(".")[0]
             if library in ROOMS:
                 assert _room(path) in ROOMS[library], f"{path.name} names {library}"
+
+
+def _texts(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_the_service_s_own_names_stand_in_two_files():
+    """Only `_wire` and `_trade` name the service's fields; those in capital humps are its own beyond doubt, and four others."""
+    rooms = {"_wire", "_trade"}
+    texts = {text for path in _files() if _room(path) in rooms for text in _texts(path)}
+    own = {text for text in texts if re.fullmatch(r"[a-z]+[A-Z]\w*", text)} | {"host_name", "image_id", "item_id", "asset_id"}
+    assert {"splitByDate", "workspaceId", "host_name", "item_id"} <= own & texts
+    for path in _files():
+        assert _room(path) in rooms or not _texts(path) & own, path.name
 
 
 def test_the_sandbox_knows_nothing_of_the_library():

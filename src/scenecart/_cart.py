@@ -17,7 +17,8 @@ from scenecart import _frames
 from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
-from scenecart._wire import CaptureOrder, clean_text, estimate_body
+from scenecart._trade import CaptureOrder, estimate_body
+from scenecart._wire import clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search, _telling, _wire
+from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
@@ -573,7 +573,7 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
-        wanted = _wire.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
+        wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         records = list(itertools.islice(self._orders.each(wanted), limit))
         return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
 

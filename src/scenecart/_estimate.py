@@ -10,10 +10,10 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart import _frames, _html, _wire
+from scenecart import _frames, _html, _trade, _wire
 from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
-from scenecart._wire import PriceGroup, clean_text
+from scenecart._wire import clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scenecart._cart import Cart
     from scenecart._http import Session
     from scenecart._orders import Order
+    from scenecart._trade import PriceGroup
 
 _SHOWN_GROUPS = 50
 _SHOWN_IDS = 4
@@ -267,8 +268,8 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
     UntrustedEstimate
         If the answer contradicts itself.
     """
-    body = _wire.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
-    prices = _wire.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
+    body = _trade.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
+    prices = _trade.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
     return Estimate(
         cart=cart,
         total_credits=prices.total_credits,

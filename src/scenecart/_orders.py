@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scenecart import _html, _wire
+from scenecart import _html, _trade, _wire
 from scenecart._errors import (
     InvalidRequest,
     OrderCancelled,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scenecart._cart import Cart
     from scenecart._http import Session
     from scenecart._papers import Papers
-    from scenecart._wire import PriceGroup
+    from scenecart._trade import PriceGroup
 
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
@@ -82,7 +82,7 @@ class OrderDesk:
         session: Session,
         *,
         deliveries: Deliveries,
-        papers: Callable[[Order, _wire.OrderRecord], Papers],
+        papers: Callable[[Order, _trade.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -97,7 +97,7 @@ class OrderDesk:
         """Return one order."""
         return Order(self, self.fetch(order_id))
 
-    def fetch(self, order_id: str) -> _wire.OrderRecord:
+    def fetch(self, order_id: str) -> _trade.OrderRecord:
         """Ask the service for one order.
 
         Raises
@@ -107,7 +107,7 @@ class OrderDesk:
         """
         if not isinstance(order_id, str) or not order_id.strip():
             raise InvalidRequest("An order's id is a text that is not empty.")
-        reference = _wire.order_reference(order_id)
+        reference = _trade.order_reference(order_id)
         if not self._get_by_post:
             try:
                 return self._record(self.session.call(_wire.GET_ORDER, reference, query=True))
@@ -117,11 +117,11 @@ class OrderDesk:
                 self._get_by_post = True
         return self._record(self.session.call(_wire.GET_ORDER, reference))
 
-    def each(self, filters: Mapping[str, Any]) -> Iterator[_wire.OrderRecord]:
+    def each(self, filters: Mapping[str, Any]) -> Iterator[_trade.OrderRecord]:
         """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
         known: set[str] = set()
         for page in range(_MOST_PAGES):
-            records, pages = self._page(_wire.orders_body(filters, _LIST_SIZE, page))
+            records, pages = self._page(_trade.orders_body(filters, _LIST_SIZE, page))
             fresh = {record.id: record for record in records if record.id not in known}
             yield from fresh.values()
             known.update(fresh)
@@ -135,7 +135,7 @@ class OrderDesk:
         names = list(wanted)
         for start in range(0, len(names), _TRACKED_AT_ONCE):
             some = names[start : start + _TRACKED_AT_ONCE]
-            records, _ = self._page(_wire.orders_body(_wire.order_filters(ids=some), len(some)))
+            records, _ = self._page(_trade.orders_body(_trade.order_filters(ids=some), len(some)))
             for record in records:
                 if record.id in wanted:
                     wanted.pop(record.id).take_up(record)
@@ -146,15 +146,15 @@ class OrderDesk:
     def cancel(self, order_id: str) -> Mapping[str, Any]:
         """Ask the service to cancel; the same order always uses the same key, so asking twice is safe."""
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
-        answer = self.session.call(_wire.CANCEL, _wire.order_reference(order_id), key=key)
+        answer = self.session.call(_wire.CANCEL, _trade.order_reference(order_id), key=key)
         return answer if isinstance(answer, dict) else {}
 
-    def _page(self, body: Mapping[str, Any]) -> tuple[list[_wire.OrderRecord], int | None]:
-        return _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
+    def _page(self, body: Mapping[str, Any]) -> tuple[list[_trade.OrderRecord], int | None]:
+        return _trade.order_page(self.session.call(_wire.LIST_ORDERS, body))
 
     @staticmethod
-    def _record(document: Any) -> _wire.OrderRecord:
-        record = _wire.parse_order(document)
+    def _record(document: Any) -> _trade.OrderRecord:
+        record = _trade.parse_order(document)
         if record is None:
             raise ServiceError("The service answered an order without an id.", operation=_wire.GET_ORDER.id)
         return record
@@ -182,7 +182,7 @@ class Order:
     'delivered'
     """
 
-    def __init__(self, desk: OrderDesk, record: _wire.OrderRecord) -> None:
+    def __init__(self, desk: OrderDesk, record: _trade.OrderRecord) -> None:
         self._desk = desk
         self._record = record
         self.note: str | None = None
@@ -201,7 +201,7 @@ class Order:
     @property
     def is_finished(self) -> bool:
         """Whether it is delivered, failed or cancelled. A state that is not known is not taken as an end."""
-        return self._record.state in _wire.TERMINAL
+        return self._record.state in _trade.TERMINAL
 
     @property
     def total_credits(self) -> int | None:
@@ -252,7 +252,7 @@ class Order:
         self._record = self._desk.fetch(self.id)
         return self
 
-    def take_up(self, record: _wire.OrderRecord) -> None:
+    def take_up(self, record: _trade.OrderRecord) -> None:
         """Take up a newer state that came with a list."""
         self._record = record
 
@@ -524,7 +524,7 @@ class Order:
             "order.html",
             id=_wire.clean_text(self.id, 80),
             status=_wire.clean_text(self.status, 40),
-            kind=self.status if self.status in _wire.TERMINAL else "processing",
+            kind=self.status if self.status in _trade.TERMINAL else "processing",
             captures=len(self.captures),
             total_credits=self.total_credits,
             total_aud=self.total_aud,
@@ -559,9 +559,9 @@ class Order:
         raise error
 
 
-def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:
+def _given_back(answer: Mapping[str, Any], record: _trade.OrderRecord) -> str:
     """Tell what a cancelled order gives back, as far as the service says it."""
-    told = _wire.given_back(answer)
+    told = _trade.given_back(answer)
     if told is not None:
         kind, amount = told
         return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"

@@ -12,7 +12,7 @@ from shapely.geometry import shape
 from scenecart._area import union
 from scenecart._frames import CRS
 from scenecart._json import loads
-from scenecart._wire import bought
+from scenecart._trade import bought
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._journal import Placement
-    from scenecart._wire import OrderRecord
+    from scenecart._trade import OrderRecord
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:

@@ -13,8 +13,9 @@ from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
 from scenecart._targets import safe_name
+from scenecart._trade import TERMINAL
 from scenecart._waiting import MOST_FAILURES, pauses
-from scenecart._wire import TERMINAL, clean_text
+from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
