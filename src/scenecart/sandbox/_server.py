@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import json
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import h11
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from scenecart.sandbox import _archive, _control
-from scenecart.sandbox._app import application
 from scenecart.sandbox._auth import Doorkeeper
 from scenecart.sandbox._catalog import Catalog
 from scenecart.sandbox._delivery import Delivery
@@ -29,8 +22,9 @@ from scenecart.sandbox._ledger import Ledger
 from scenecart.sandbox._operations import Service
 from scenecart.sandbox._orbits import COUNT
 from scenecart.sandbox._orders import PACES, Orders
-from scenecart.sandbox._problem import Problem, SandboxError
+from scenecart.sandbox._problem import SandboxError
 from scenecart.sandbox._resources import Resources
+from scenecart.sandbox._serving import listen, serving
 from scenecart.sandbox._stac import Archive, Delivered
 from scenecart.sandbox._storage import Storage
 
@@ -38,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEED = 20_240_101
-_START_SECONDS = 30.0
 _MOST_CAPTURES = 5_000_000
 _LAST_SECOND = 221_845_000_000.0
 
@@ -338,7 +331,7 @@ class Sandbox:
         if self._stack is not None:
             return self
         with contextlib.ExitStack() as stack:
-            listener = stack.enter_context(contextlib.closing(_listen(self._port)))
+            listener = stack.enter_context(contextlib.closing(listen(self._port)))
             self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._data = self._folder(stack)
             keep = self._wanted_data is not None
@@ -348,7 +341,7 @@ class Sandbox:
             self._service = self._assemble(storage, self._data)
             self._service.delivery.start()
             stack.callback(self._service.delivery.stop)
-            stack.enter_context(_serving(self._service, listener))
+            stack.enter_context(serving(self._service, listener))
             self._stack = stack.pop_all()
         atexit.register(self.stop)
         return self
@@ -458,65 +451,3 @@ def _write_in_one_step(path: Path, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     Path(temporary).replace(path)
-
-
-def _listen(port: int) -> socket.socket:
-    # asyncio sends at once, without waiting for acknowledgements, only where the protocol is named
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise SandboxError(f"Port {port} cannot be used ({error}); choose another, or 0 for a free one.") from error
-    return listener
-
-
-@contextlib.contextmanager
-def _serving(service: Service, listener: socket.socket) -> Any:
-    """Serve in a thread of its own until the block ends."""
-
-    class Protocol(H11Protocol):
-        """Knows its connection by the client's address, so that a fault can hang up."""
-
-        def send_400_response(self, msg: str) -> None:
-            # what is no HTTP, or an address without end, never reaches the application
-            problem = json.dumps(Problem(400, msg).document).encode()
-            headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=problem), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-            self.transport.close()
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            service.connections[transport.get_extra_info("peername")] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            service.connections.pop(self.transport.get_extra_info("peername"), None)
-            super().connection_lost(exc)
-
-    config = uvicorn.Config(
-        application(service),
-        http=Protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox-server", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise SandboxError("The sandbox's server did not start.")
-        time.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
