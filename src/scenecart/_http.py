@@ -262,11 +262,6 @@ class Session:
         """Wait before something that broke off is begun again."""
         self._sleep(self.retry.wait(failures, 0.0, None, self._uniform) or 0.0)
 
-    def same_origin(self, url: str) -> bool:
-        """Tell whether a URL is the service's own."""
-        mine, other = urlsplit(self.base_url), urlsplit(url)
-        return (mine.scheme, mine.netloc.lower()) == (other.scheme, other.netloc.lower())
-
     def _check_download(self, address: Secret) -> None:
         parts = urlsplit(address.reveal().partition("?")[0])
         host = parts.hostname or ""
