@@ -120,7 +120,7 @@ REFUSALS_TO_PAY: dict[str, tuple[dict[str, Any], type[scenecart.PaymentRequired]
 
 @pytest.mark.parametrize("case", REFUSALS_TO_PAY)
 def test_each_payment_error_can_be_tried_again(service: ScriptedService, estimate: scenecart.Estimate, case: str):
-    """Once paying is sorted out, the error's own retry() places with the same key."""
+    """Once paying is sorted out, the error's own retry() places with the same key; the order knows its cart."""
     problem, kind = REFUSALS_TO_PAY[case]
     service.put(PLACE, answer(problem, 402), answer(problem, 402), PLACED)
     with pytest.raises(kind) as caught:
@@ -129,7 +129,8 @@ def test_each_payment_error_can_be_tried_again(service: ScriptedService, estimat
     assert "pi_private" not in f"{caught.value!s}{caught.value!r}{caught.value.problem}{vars(caught.value)}"
     with pytest.raises(kind) as second:
         caught.value.retry()
-    assert second.value.retry().id == "o-1"
+    order = second.value.retry()
+    assert (order.id, order.cart) == ("o-1", estimate.cart)
     assert len(set(keys(service))) == 1
     assert len(keys(service)) == 3
 

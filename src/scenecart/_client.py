@@ -505,9 +505,7 @@ class Client:
         True
         """
         chosen = require_project(project, self.project)
-        order = self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
-        order.cart = estimate.cart
-        return order
+        return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.

@@ -100,6 +100,11 @@ class PlacingDesk:
             The service's refusal, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``; what was sent
             has its idempotency key in it.
         """
+        order = self._buy(estimate, project=project, license_type=license_type, again=again, max_credits=max_credits)
+        order.cart = estimate.cart
+        return order
+
+    def _buy(self, estimate: Estimate, *, project: str, license_type: str, again: bool, max_credits: int | None) -> Order:
         cart = estimate.cart
         if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
             raise InvalidRequest(f"max_credits is a whole number of credits, not {max_credits!r}.")
