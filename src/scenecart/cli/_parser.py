@@ -36,6 +36,7 @@ SCENECART_PASSWORD), or --profile. Secrets are not taken as arguments, which oth
 """
 _CART = "what `scenecart search -o` wrote, or a saved cart"
 _AREA = "a file, WKT or GeoJSON"
+_ITEMS = "use these as the catalog: real STAC items as JSON, NDJSON, GeoParquet or a folder of them, or what a search was written to"
 _REPORT = ".html .pdf .xlsx .md .csv .geojson .gpkg .parquet"
 
 
@@ -211,7 +212,7 @@ def _add_programs(commands: Commands) -> None:
         "scenecart demo",
         "scenecart demo --items captures.ndjson",
     )
-    demo.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog: JSON, NDJSON, Parquet or a folder")
+    demo.add_argument("--items", metavar="PATH", help=_ITEMS)
     demo.add_argument("--aoi", metavar="AREA", help=f"area of interest: {_AREA}")
     demo.add_argument("--directory", metavar="DIR", default="demo", help="where the files go (default: demo)")
 
@@ -224,7 +225,7 @@ def _add_programs(commands: Commands) -> None:
     )
     sandbox.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: 8900)")
     sandbox.add_argument("--data", metavar="DIR", help="keep the state here (default: a temporary folder)")
-    sandbox.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog")
+    sandbox.add_argument("--items", metavar="PATH", help=_ITEMS)
     sandbox.add_argument("--captures", type=int, metavar="N", help="about how many captures to invent (default: 240,000)")
     sandbox.add_argument("--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders move")
     sandbox.add_argument("--ready-file", metavar="FILE", help="write URL and sign-ins here as JSON once it answers")
