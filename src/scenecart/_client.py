@@ -59,6 +59,8 @@ class Client:
         Timeouts and rates, and the rule for trying again.
     price_seconds
         How old an estimate may be, in seconds, before placing asks for the price once more. Default 300.
+    say
+        Told in a line what placing or cancelling did, and what it did not; prints it unless another is given.
 
     Attributes
     ----------
@@ -87,6 +89,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
         self._source = credentials.source
@@ -96,7 +99,7 @@ class Client:
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         papers = partial(papers_of, journal=self._journal, desk=self)
-        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep)
+        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
         self._placing = PlacingDesk(
             self._orders,
             self._journal,

@@ -51,7 +51,7 @@ def connect(  # one keyword for each thing that can be configured
     home
         Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
     **options
-        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall`` and ``sleep`` of :class:`Client`.
+        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall``, ``sleep`` and ``say`` of :class:`Client`.
 
     Raises
     ------

@@ -116,6 +116,12 @@ class ScenecartError(Exception):
         self.money_may_have_moved = money_may_have_moved
         self.captures: gpd.GeoDataFrame | None = None
 
+    def reword(self, message: str | None = None, hint: str | None = None) -> None:
+        """Say it better, where more is known of what was asked."""
+        self.message = message or self.message
+        self.hint = hint or self.hint
+        self.args = (self.message,)
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 

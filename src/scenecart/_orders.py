@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from scenecart import _html, _wire
 from scenecart._errors import (
     InvalidRequest,
+    NotFound,
     OrderCancelled,
     OrderFailed,
     ScenecartError,
@@ -85,12 +86,14 @@ class OrderDesk:
         papers: Callable[[Order, _wire.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self.session = session
         self.deliveries = deliveries
         self.papers = papers
         self.clock = clock
         self.sleep = sleep
+        self.say = say
         self._get_by_post = False
 
     def get(self, order_id: str) -> Order:
@@ -108,14 +111,21 @@ class OrderDesk:
         if not isinstance(order_id, str) or not order_id.strip():
             raise InvalidRequest("An order's id is a text that is not empty.")
         reference = _wire.order_reference(order_id)
+        try:
+            return self._record(self._asked_for(reference))
+        except NotFound as error:
+            error.reword(f"There is no order {_wire.clean_text(order_id, 80)!r}, or it belongs to another organization.")
+            raise
+
+    def _asked_for(self, reference: Mapping[str, Any]) -> Any:
         if not self._get_by_post:
             try:
-                return self._record(self.session.call(_wire.GET_ORDER, reference, query=True))
+                return self.session.call(_wire.GET_ORDER, reference, query=True)
             except ScenecartError as error:
                 if error.status != _METHOD_NOT_ALLOWED:
                     raise
                 self._get_by_post = True
-        return self._record(self.session.call(_wire.GET_ORDER, reference))
+        return self.session.call(_wire.GET_ORDER, reference)
 
     def list(self, limit: int | None = None, **filters: Any) -> list[_wire.OrderRecord]:
         """Return the orders that fit the service's own filters, newest first, each once, and at most so many."""
@@ -258,7 +268,7 @@ class Order:
     def tell(self, note: str) -> None:
         """Keep what there is to say, and say it where the analyst looks."""
         self.note = note
-        print(note)  # noqa: T201  # the analyst must see what this cell did, and what it did not
+        self._desk.say(note)
 
     def wait(
         self,

@@ -125,7 +125,7 @@ def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
 def _place(aoi: Any, bbox: Any, intersects: Any) -> tuple[dict[str, Any], BaseGeometry | None]:
     given = [name for name, value in (("aoi", aoi), ("bbox", bbox), ("intersects", intersects)) if value is not None]
     if len(given) > 1:
-        raise InvalidQuery(f"Give one of {' and '.join(given)}, not both.")
+        raise InvalidQuery("Give aoi, bbox or intersects: one of them.")
     if bbox is not None:
         return {"bbox": list(around_world_bounds(as_geometry(bbox, name="bbox")))}, None
     if aoi is None and intersects is None:

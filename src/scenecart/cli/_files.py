@@ -25,7 +25,7 @@ def connect(arguments: argparse.Namespace) -> Client:
     """Connect as the arguments say."""
     from scenecart._connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
 
-    return connect_(arguments.profile, base_url=arguments.base_url)
+    return connect_(arguments.profile, base_url=arguments.base_url, say=lambda line: print(arguments.spoken(line)))
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:

@@ -36,7 +36,7 @@ SCENECART_PASSWORD), or --profile. Secrets are not taken as arguments, which oth
 """
 _CART = "what `scenecart search -o` wrote, or a saved cart"
 _AREA = "a file, WKT or GeoJSON"
-_ITEMS = "use these as the catalog: real STAC items as JSON, NDJSON, GeoParquet or a folder of them, or what a search was written to"
+_ITEMS = "use these as the catalog: STAC items as JSON, NDJSON, GeoParquet or a folder of them, or what a search was written to"
 _REPORT = ".html .pdf .xlsx .md .csv .geojson .gpkg .parquet"
 
 
@@ -55,6 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_orders(commands)
     _add_programs(commands)
     return parser
+
+
+def option_names(parser: argparse.ArgumentParser) -> set[str]:
+    """Return every option of every command, such as ``--max-credits``."""
+    tables = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  # argparse tells them in no other way
+    return {name for table in tables for command in table.values() for name in command._option_string_actions}  # noqa: SLF001  # likewise
 
 
 def _add_choosing(commands: Commands) -> None:
