@@ -37,6 +37,7 @@ LEVELS = {
     "_features": 1,
     "_stac": 1,
     "_eastward": 1,
+    "_spelling": 1,
     "_arrangement": 2,
     "_choose": 2,
     "_cover_plot": 2,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ import httpx
 import pytest
 
 import scenecart
-from scenecart import _errors
+from scenecart import _errors, widgets
 from scenecart.cli import make_parser
 from scenecart.cli._parser import option_names
 from scenecart.cli._speech import PATTERNS, PHRASES, spoken
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "scenecart"
 # what no command reaches: widgets, the verbs of frames, and the command line's own words
-NOT_TYPED = {"widgets", "cli", "sandbox", "_choose", "_timeline", "_many", "_following", "_compare_report", "_raster"}
+NOT_TYPED = {"widgets", "cli", "sandbox", "_choose", "_timeline", "_many", "_following", "_compare_report", "_raster", "_spelling"}
 NOT_TYPED_FILES = {"report/_compare.py", "report/_contents.py"}
 # calls and keywords that no command makes
 NOT_TYPED_TEXTS = (
@@ -153,7 +155,7 @@ def test_who_is_asked_by_default_is_said_where_it_does_not_know_the_account(tmp_
         (lambda client: client.order("nix"), "NotFound", "There is no order 'nix'", r"client\.orders\(\)"),
         (lambda client: client.search("nix", collections="x"), "NotFound", "There is no such catalog host", "base_url"),
         (lambda client: _cart(client).estimate().place(project="nix"), "NotFound", "nothing was ordered", "project's id"),
-        (lambda client: client.call("items.get_stac", {"item_id": "nix"}), "NotFound", "found nothing when asked to call", "spelled"),
+        (lambda client: client.call("items.get_stac", {"item_id": "nix"}), "NotFound", "found nothing", "spelled"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_to_check(
@@ -168,3 +170,44 @@ def test_what_is_not_there_is_told_with_what_to_check(
 
 def _cart(client: scenecart.Client) -> scenecart.Cart:
     return client.cart(client.search("aurora", collections="aurora-50cm", limit=1))
+
+
+def _with_keywords() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield every public function, method and widget with two keywords or more."""
+    things = {name: getattr(scenecart, name) for name in scenecart.__all__ if not name.startswith("__")}
+    things |= {name: getattr(widgets, name) for name in widgets.__all__}
+    for name, thing in things.items():
+        own = {"": thing} if inspect.isfunction(thing) else vars(thing) if inspect.isclass(thing) else {}
+        if name in _errors.PUBLIC:
+            continue
+        if dataclasses.is_dataclass(thing) or name == "Client":
+            # made by the library, or of a few fields
+            own = {method: one for method, one in own.items() if method != "__init__"}
+        for method, one in own.items():
+            function = getattr(one, "__func__", one)
+            if not inspect.isfunction(function) or (method.startswith("_") and method != "__init__"):
+                continue
+            parameters = inspect.signature(function).parameters.values()
+            if sum(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in parameters) > 1:
+                yield f"{name}.{method}".removesuffix(".").removesuffix(".__init__"), function
+
+
+@pytest.mark.parametrize(("name", "function"), list(_with_keywords()))
+def test_a_misspelled_keyword_is_told_with_the_nearest_right_one(name: str, function: Callable[..., object]):
+    """Whatever takes several keywords refuses one that it has not, before anything is done, and names the one that is meant."""
+    keyword = next(one.name for one in list(inspect.signature(function).parameters.values())[::-1] if one.default is not one.empty)
+    with pytest.raises(scenecart.UnknownKeyword, match=rf"^{re.escape(name)}\(\) has no keyword '{keyword}x'\.") as told:
+        function(**{f"{keyword}x": None})
+    assert told.value.hint == f"Did you mean {keyword!r}?"
+    assert isinstance(told.value, TypeError)
+
+
+def test_keywords_that_are_handed_on_are_spelled_too(client: scenecart.Client):
+    """Criteria of a stream and of many areas are checked at once; a setting of the sandbox is told to be the sandbox's own."""
+    for search in (client.search_stream, widgets.CaptureMap.from_search, client.search_to_parquet):
+        with pytest.raises(scenecart.UnknownKeyword, match="Did you mean 'max_cloud_cover'"):
+            search(client, "aurora", max_cloud_covr=20)
+    with pytest.raises(scenecart.UnknownKeyword, match="has no keyword 'bbox'"):
+        client.search_many([], "aurora", bbox=(0, 0, 1, 1))
+    with pytest.raises(scenecart.UnknownKeyword, match=r"Sandbox\(items=…\)"):
+        scenecart.connect("sandbox", items="found.parquet")

@@ -12,6 +12,7 @@ import shapely
 
 from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
+from scenecart._spelling import spelled
 from scenecart._wire import CLOUD, GSD, OFF_NADIR
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     return found
 
 
+@spelled()
 def filter(  # noqa: A001  # the verb that analysts look for; captures, then keywords
     captures: gpd.GeoDataFrame,
     *,

@@ -21,6 +21,7 @@ from scenecart._orders import Order, OrderDesk
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
+from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Client:
         """Where the service is."""
         return self._session.base_url
 
+    @spelled()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -204,6 +206,7 @@ class Client:
         with _search.told(progress, f"Searching {host}") as told:
             return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
 
+    @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
 
@@ -239,6 +242,7 @@ class Client:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, build_query(host, **criteria), batch_size)
 
+    @spelled(also=build_query)
     def search_to_parquet(
         self,
         directory: str | os.PathLike[str],
@@ -294,6 +298,7 @@ class Client:
         with _search.told(progress, f"Searching {host}") as told:
             return _parquet.write(frames, Path(directory), host, partition, _search.Teller(told, host))
 
+    @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
         self,
         areas: Any,
@@ -379,6 +384,7 @@ class Client:
         reference = {"host_name": str(capture["host"]), "image_id": str(capture["id"])}
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
+    @spelled()
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -406,6 +412,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
 
+    @spelled()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -487,6 +494,7 @@ class Client:
         """
         return _estimate.ask(self._session, cart, self, self._wall)
 
+    @spelled()
     def place(
         self,
         estimate: Estimate,
@@ -529,6 +537,7 @@ class Client:
         """
         return self._orders.get(order_id)
 
+    @spelled()
     def orders(
         self,
         *,
@@ -651,6 +660,7 @@ class Client:
         answer = self._session.call(_wire.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
+    @spelled()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call any operation of the service by its name, and return its decoded answer.
 

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Any
 from scenecart._client import Client
 from scenecart._errors import missing_extra
 from scenecart._secrets import resolve
+from scenecart._spelling import spelled
 
 if TYPE_CHECKING:
     import os
 
 
+_OF_THE_SANDBOX = ("captures", "data", "items", "pace", "port", "seed")
+
+
+@spelled(
+    also=Client,
+    without=("credentials",),
+    elsewhere={
+        name: f"A sandbox of your own takes it: client = scenecart.sandbox.Sandbox({name}=…).start().client()."
+        for name in _OF_THE_SANDBOX
+    },
+)
 def connect(  # one keyword for each thing that can be configured
     profile: str | None = None,
     *,

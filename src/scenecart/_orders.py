@@ -17,6 +17,7 @@ from scenecart._errors import (
     WaitTimeout,
 )
 from scenecart._progress import bar
+from scenecart._spelling import spelled
 from scenecart._tables import moment
 from scenecart._waiting import look_until
 
@@ -270,6 +271,7 @@ class Order:
         self.note = note
         self._desk.say(note)
 
+    @spelled()
     def wait(
         self,
         timeout: float | None = None,
@@ -385,6 +387,7 @@ class Order:
         """
         return self._desk.deliveries.lineage(self)
 
+    @spelled()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
         """Open a delivered raster as an array, fetched and verified first.
 
@@ -436,6 +439,7 @@ class Order:
         """
         return self._desk.deliveries.item_collection(self)
 
+    @spelled()
     def download(
         self,
         directory: str | os.PathLike[str],
@@ -484,6 +488,7 @@ class Order:
         """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
         return self._desk.papers(self, self._record)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
 

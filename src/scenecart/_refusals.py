@@ -87,9 +87,8 @@ def error_of_status(status: int, problem: Problem, name: str, retry_after: float
 
 def _refusal(status: int, name: str, asked: str, said: str) -> ScenecartError:
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(
-            f"{_MISSING.get(name, f'The service found nothing when asked to {asked}')}{said}", hint=_MISSING_HINTS.get(name, _ELSEWHERE_HINT)
-        )
+        missing = _MISSING.get(name, f"The service found nothing when asked to {asked}")
+        return NotFound(f"{missing}{said}", hint=_MISSING_HINTS.get(name, _ELSEWHERE_HINT))
     if status == HTTPStatus.CONFLICT:
         hint = "Nothing was changed: client.order(id) tells how it stands." if name == CANCEL.id else None
         return Conflict(f"The service cannot {asked} as things stand{said}", hint=hint)

@@ -21,6 +21,7 @@ from scenecart._ndjson import LineTooLong, batches
 from scenecart._progress import bar
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._refusals import error_of_status
+from scenecart._spelling import spelled
 from scenecart._stac import pages
 from scenecart._words import counted
 
@@ -161,6 +162,7 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield _frames.to_frame(waiting, host=query.host)
 
 
+@spelled()
 def search_stac(  # one keyword for each thing a catalog can be asked
     url: str,
     *,

@@ -13,6 +13,7 @@ from scenecart._delivery import safe_name
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
+from scenecart._spelling import spelled
 from scenecart._waiting import MOST_FAILURES, pauses
 from scenecart._wire import TERMINAL, clean_text
 from scenecart._words import counted
@@ -70,6 +71,7 @@ class OrderTracker(Panel):
     orders = t.Tuple()
     finished = t.Int(0)
 
+    @spelled()
     def __init__(
         self,
         orders: Order | Iterable[Order] | Client,
