@@ -18,6 +18,7 @@ from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
 from scenecart._json import NotJson, dumps, loads
 from scenecart._whole import write_whole
 from scenecart._wire import clean_text
+from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import os
@@ -72,7 +73,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     source = Path(path).expanduser()
     suffix = _suffix(source)
     if not source.is_file():
-        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.")
+        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=looked_for(source))
     if source.stat().st_size > _MOST_BYTES:
         raise InvalidCart(f"{source.name} is too large for a cart.")
     try:

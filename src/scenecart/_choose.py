@@ -171,7 +171,7 @@ def _range(name: str, wanted: Any, *, is_least: bool) -> tuple[float | None, flo
         raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.", hint=f"{name}=(0, 20)")
     low, high = wanted
     if low is not None and high is not None and low > high:
-        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.")
+        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.", hint=f"{name}=({high}, {low})")
     return low, high
 
 
@@ -230,7 +230,7 @@ def _span(wanted: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     begin, until = _period(first), _period(last) if slash else _period(first)
     begins, ends = (None if begin is None else begin[0]), (None if until is None else until[1])
     if begins is not None and ends is not None and begins >= ends:
-        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.")
+        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.", hint="The earlier one comes first.")
     return begins, ends
 
 

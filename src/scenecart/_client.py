@@ -172,7 +172,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
-            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC.
+            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC. Where nothing was found,
+            ``.attrs["searched"]`` says in words what was asked.
 
         Raises
         ------

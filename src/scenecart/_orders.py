@@ -358,6 +358,11 @@ class Order:
         The column ``provenance`` says whether the service's own record leads from the item back to this order:
         ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
 
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -412,7 +417,7 @@ class Order:
         MissingExtra
             If rioxarray is not installed.
         DownloadError
-            If it does not arrive whole.
+            If the order is not delivered, or the file does not arrive whole.
 
         Examples
         --------
@@ -428,6 +433,11 @@ class Order:
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
+
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
 
         Examples
         --------

@@ -118,7 +118,10 @@ def search(
         Whatever went wrong; what had arrived by then stands in its ``captures``.
     """
     teller = Teller(progress, query.host)
-    return gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    found = gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    if not len(found):
+        found.attrs["searched"] = query.told
+    return found
 
 
 def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, return_on_interrupt: bool = False) -> gpd.GeoDataFrame:

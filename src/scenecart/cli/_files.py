@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest
 from scenecart._whole import write_whole
+from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +76,7 @@ def existing(name: str) -> Path:
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {name!r}.")
+        raise InvalidRequest(f"There is no file {name!r}.", hint=looked_for(path))
     return path
 
 
