@@ -23,6 +23,7 @@ SOURCE = ROOT / "src" / "scenecart"
 LEVELS = {
     "_version": 0,
     "_errors": 0,
+    "_buffers": 0,
     "_json": 0,
     "_ndjson": 0,
     "_retry": 0,
@@ -38,6 +39,7 @@ LEVELS = {
     "_stac": 1,
     "_eastward": 1,
     "_telling": 1,
+    "_spelling": 1,
     "_arrangement": 2,
     "_choose": 2,
     "_cover_plot": 2,
@@ -171,6 +173,15 @@ def test_the_service_s_own_names_stand_in_two_files():
     assert {"splitByDate", "workspaceId", "host_name", "item_id"} <= own & texts
     for path in _files():
         assert _room(path) in rooms or not _texts(path) & own, path.name
+
+
+def test_arrow_is_given_no_python_file_to_read():
+    """Parquet is read from a path or from memory of Arrow's own: a thread of it that holds a Python file can end the process."""
+    readers = {"read_parquet", "read_table", "read_schema", "ParquetFile"}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in readers:
+                assert re.match(r"path$|native\(", ast.unparse(node.args[0])), f"{path.name}:{node.lineno}"
 
 
 def test_the_sandbox_knows_nothing_of_the_library():

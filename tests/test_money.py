@@ -52,6 +52,9 @@ def test_a_limit_stops_what_costs_more(service: ScriptedService, estimate: scene
     service.put(PLACE, PLACED)
     with pytest.raises(scenecart.OverLimit, match=r"300 credits; max_credits allows 299\. Nothing was ordered") as caught:
         estimate.place(max_credits=299)
+    with pytest.raises(scenecart.InvalidRequest, match=r"not '50,000'\. Nothing was ordered\.\n.*separators: 50000") as told:
+        estimate.place(max_credits="50,000")
+    assert told.value.status is None
     assert (caught.value.total_credits, caught.value.max_credits) == (300, 299)
     assert keys(service) == []
     assert estimate.place(max_credits=300).id == "o-1"

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         ScenecartError,
         ScenecartWarning,
         ServiceError,
+        UnknownKeyword,
         UntrustedEstimate,
         WaitTimeout,
     )
@@ -136,6 +137,7 @@ __all__ = [
     "ScenecartWarning",
     "SearchEvent",
     "ServiceError",
+    "UnknownKeyword",
     "UntrustedEstimate",
     "WaitTimeout",
     "__version__",

@@ -17,6 +17,7 @@ from scenecart import _frames
 from scenecart._area import Area, as_area, clip, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
+from scenecart._spelling import spelled
 from scenecart._trade import CaptureOrder, estimate_body
 from scenecart._wire import clean_text
 from scenecart._words import counted
@@ -236,6 +237,7 @@ class Cart:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
         return self._desk.estimate(self)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the cart as a report without prices: what would be bought; the suffix tells the format.
 

@@ -22,6 +22,7 @@ from scenecart._orders import Order, OrderDesk
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
+from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Client:
         Timeouts and rates, and the rule for trying again.
     price_seconds
         How old an estimate may be, in seconds, before placing asks for the price once more. Default 0: it always asks.
+    say
+        Told in a line what placing or cancelling did, and what it did not; prints it unless another is given.
 
     Attributes
     ----------
@@ -87,6 +90,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
         self._source = credentials.source
@@ -96,7 +100,7 @@ class Client:
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         papers = partial(papers_of, journal=self._journal, desk=self)
-        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep)
+        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
         self._placing = PlacingDesk(
             self._orders,
             self._journal,
@@ -115,6 +119,7 @@ class Client:
         """Where the service is."""
         return self._session.base_url
 
+    @spelled()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -167,7 +172,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
-            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC.
+            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC. Where nothing was found,
+            ``.attrs["searched"]`` says in words what was asked.
 
         Raises
         ------
@@ -201,6 +207,7 @@ class Client:
         with _telling.told(progress, f"Searching {host}") as told:
             return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
 
+    @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
 
@@ -236,6 +243,7 @@ class Client:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, build_query(host, **criteria), batch_size)
 
+    @spelled(also=build_query)
     def search_to_parquet(
         self,
         directory: str | os.PathLike[str],
@@ -291,6 +299,7 @@ class Client:
         with _telling.told(progress, f"Searching {host}") as told:
             return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
 
+    @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
         self,
         areas: Any,
@@ -377,6 +386,7 @@ class Client:
         reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
+    @spelled()
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -404,6 +414,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
 
+    @spelled()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -485,6 +496,7 @@ class Client:
         """
         return _estimate.ask(self._session, cart, self, self._wall)
 
+    @spelled()
     def place(
         self,
         estimate: Estimate,
@@ -525,6 +537,7 @@ class Client:
         """
         return self._orders.get(order_id)
 
+    @spelled()
     def orders(
         self,
         *,
@@ -644,6 +657,7 @@ class Client:
         answer = self._session.call(_wire.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
+    @spelled()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call any operation of the service by its name, and return its decoded answer.
 

@@ -56,6 +56,7 @@ class DeliveryDesk:
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
+        _require_delivered(order)
         asked = _wire.assets_body(order.id)
         features, _, _ = self._session.page(_wire.LIST_ASSETS, asked, partial(_features.read_page, operation=_wire.LIST_ASSETS.id))
         frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
@@ -69,6 +70,7 @@ class DeliveryDesk:
     def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
         """Fetch one file and open it; see ``Order.open``."""
         require_rioxarray()
+        _require_delivered(order)
         folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
         offered = plan(self._document(order), folder, [asset])
         wanted = [file for file in offered if item in {None, file.item_id}]
@@ -111,6 +113,7 @@ class DeliveryDesk:
         """Return an order's items as pystac knows them."""
         import pystac  # noqa: PLC0415  # most orders are looked at as frames
 
+        _require_delivered(order)
         try:
             return pystac.ItemCollection.from_dict(self._document(order))
         except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
@@ -128,10 +131,7 @@ class DeliveryDesk:
         workers: int,
     ) -> list[Path]:
         """Fetch an order's files; see ``Order.download``."""
-        if order.status != "delivered":
-            order.refresh()
-        if order.status != "delivered":
-            raise DownloadError(f"Order {order.id} is {order.status}, not delivered.", hint="Call order.wait() first.")
+        _require_delivered(order)
         folder = Path(directory).expanduser()
         wanted = plan(self._document(order), folder, None if assets is None else list(assets))
         known = all(file.size is not None for file in wanted)
@@ -253,6 +253,16 @@ class DeliveryDesk:
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
+
+
+def _require_delivered(order: Order) -> None:
+    """Look again whether an order is delivered, and say how it stands where it is not."""
+    if order.status != "delivered":
+        order.refresh()
+    if order.status == "delivered":
+        return
+    hint = f"It delivers nothing{f': {order.reason}' if order.reason else ''}." if order.is_finished else "Call order.wait() first."
+    raise DownloadError(f"Order {order.id} is {_wire.clean_text(order.status, 40)}, not delivered.", hint=hint)
 
 
 def _shares(total: float | None, tell: Callable[[float], object]) -> Callable[[int], None]:

@@ -13,6 +13,7 @@ from shapely.geometry import shape
 from scenecart import _frames, _html, _trade, _wire
 from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
+from scenecart._spelling import spelled
 from scenecart._wire import clean_text
 from scenecart._words import counted
 
@@ -132,6 +133,7 @@ class Estimate:
             raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
         return self.cart.remove(names) if names else self.cart
 
+    @spelled()
     def place(
         self,
         project: str | None = None,
@@ -193,6 +195,7 @@ class Estimate:
             raise InvalidCart("This estimate has no client.")
         return self._desk.place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the estimate as a report for whoever approves the money; the suffix tells the format.
 

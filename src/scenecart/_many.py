@@ -83,7 +83,7 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
             errors[label] = f"{type(error).__name__}: {error}"
             found.append((label, None))
     if not found:
-        raise InvalidQuery("There is no area to search.")
+        raise InvalidQuery("There is no area to search.", hint="Give a frame, a mapping or a list that holds one or more.")
     return found, errors
 
 

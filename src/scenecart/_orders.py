@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from scenecart import _html, _trade, _wire
 from scenecart._errors import (
     InvalidRequest,
+    NotFound,
     OrderCancelled,
     OrderFailed,
     ScenecartError,
@@ -16,6 +17,7 @@ from scenecart._errors import (
     WaitTimeout,
 )
 from scenecart._progress import bar
+from scenecart._spelling import spelled
 from scenecart._tables import moment
 from scenecart._waiting import look_until
 
@@ -85,12 +87,14 @@ class OrderDesk:
         papers: Callable[[Order, _trade.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self.session = session
         self.deliveries = deliveries
         self.papers = papers
         self.clock = clock
         self.sleep = sleep
+        self.say = say
         self._get_by_post = False
 
     def get(self, order_id: str) -> Order:
@@ -108,14 +112,21 @@ class OrderDesk:
         if not isinstance(order_id, str) or not order_id.strip():
             raise InvalidRequest("An order's id is a text that is not empty.")
         reference = _trade.order_reference(order_id)
+        try:
+            return self._record(self._asked_for(reference))
+        except NotFound as error:
+            error.reword(f"There is no order {_wire.clean_text(order_id, 80)!r}, or it belongs to another organization.")
+            raise
+
+    def _asked_for(self, reference: Mapping[str, Any]) -> Any:
         if not self._get_by_post:
             try:
-                return self._record(self.session.call(_wire.GET_ORDER, reference, query=True))
+                return self.session.call(_wire.GET_ORDER, reference, query=True)
             except ScenecartError as error:
                 if error.status != _METHOD_NOT_ALLOWED:
                     raise
                 self._get_by_post = True
-        return self._record(self.session.call(_wire.GET_ORDER, reference))
+        return self.session.call(_wire.GET_ORDER, reference)
 
     def each(self, filters: Mapping[str, Any]) -> Iterator[_trade.OrderRecord]:
         """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
@@ -259,8 +270,9 @@ class Order:
     def tell(self, note: str) -> None:
         """Keep what there is to say, and say it where the analyst looks."""
         self.note = note
-        print(note)  # noqa: T201  # the analyst must see what this cell did, and what it did not
+        self._desk.say(note)
 
+    @spelled()
     def wait(
         self,
         timeout: float | None = None,
@@ -347,6 +359,11 @@ class Order:
         The column ``provenance`` says whether the service's own record leads from the item back to this order:
         ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
 
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -376,6 +393,7 @@ class Order:
         """
         return self._desk.deliveries.lineage(self)
 
+    @spelled()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
         """Open a delivered raster as an array, fetched and verified first.
 
@@ -400,7 +418,7 @@ class Order:
         MissingExtra
             If rioxarray is not installed.
         DownloadError
-            If it does not arrive whole.
+            If the order is not delivered, or the file does not arrive whole.
 
         Examples
         --------
@@ -417,6 +435,11 @@ class Order:
     def item_collection(self) -> pystac.ItemCollection:
         """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
 
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -427,6 +450,7 @@ class Order:
         """
         return self._desk.deliveries.item_collection(self)
 
+    @spelled()
     def download(
         self,
         directory: str | os.PathLike[str],
@@ -475,6 +499,7 @@ class Order:
         """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
         return self._desk.papers(self, self._record)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
 

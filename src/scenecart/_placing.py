@@ -107,7 +107,10 @@ class PlacingDesk:
     def _buy(self, estimate: Estimate, *, project: str, license_type: str, again: bool, max_credits: int | None) -> Order:
         cart = estimate.cart
         if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
-            raise InvalidRequest(f"max_credits is a whole number of credits, not {max_credits!r}.")
+            raise InvalidRequest(
+                f"max_credits is a whole number of credits, not {max_credits!r}. Nothing was ordered.",
+                hint="Write it as a number, without quotation marks or separators: 50000.",
+            )
         body = _trade.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
         intent = Intent(
             base_url=self._session.base_url,

@@ -17,6 +17,7 @@ from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._refusals import error_of_status
+from scenecart._spelling import spelled
 from scenecart._stac import pages
 from scenecart._telling import Teller
 from scenecart._words import counted
@@ -45,7 +46,10 @@ def search(
         Whatever went wrong; what had arrived by then stands in its ``captures``.
     """
     teller = Teller(progress, query.host)
-    return gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    found = gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    if not len(found):
+        found.attrs["searched"] = query.told
+    return found
 
 
 def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, return_on_interrupt: bool = False) -> gpd.GeoDataFrame:
@@ -89,6 +93,7 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield _frames.to_frame(waiting, host=query.host)
 
 
+@spelled()
 def search_stac(  # one keyword for each thing a catalog can be asked
     url: str,
     *,

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import shlex
 import signal
 import tempfile
 import threading
@@ -29,7 +30,7 @@ from scenecart.sandbox._stac import Archive, Delivered
 from scenecart.sandbox._storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SEED = 20_240_101
 _MOST_CAPTURES = 5_000_000
@@ -422,7 +423,7 @@ def serve(
     ready_file
         Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
     print_line
-        Told the address and the sign-ins, a line at a time.
+        Told what a person needs to use it, a line at a time: the address, and how the analyst signs in.
 
     Raises
     ------
@@ -432,22 +433,38 @@ def serve(
     stopped = threading.Event()
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stopped.set())
-    with Sandbox(data, items=items, port=port, pace=pace, captures=captures) as box:
+    box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
+    print_line("Making its catalog, where there is none yet …" if items is None else f"Reading its catalog from {items} …")
+    with box:
         ready = box.ready()
         if ready_file is not None:
             _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))
-        print_line(f"The sandbox answers at {box.url}")
-        print_line(f"STAC API: {box.stac_url}")
-        for host, collections in ready["hosts"].items():
-            print_line(f"Host {host}: {', '.join(collections)}")
-        for name, principal in ready["principals"].items():
-            print_line(f"{name}: project {principal['project']}, token {principal['token']}")
-        print_line("Stop it with Ctrl+C.")
+        for line in _welcome(ready, ready_file):
+            print_line(line)
         stopped.wait()
 
 
+def _welcome(ready: dict[str, Any], ready_file: str | os.PathLike[str] | None) -> Iterator[str]:
+    """Yield what a person needs to use it from another terminal; tokens are for programs, which read the ready file."""
+    analyst = ready["principals"]["analyst"]
+    yield f"The sandbox answers at {ready['url']}, until Ctrl+C. To use it in another terminal, as its analyst:"
+    yield ""
+    signs_in = {"BASE_URL": ready["url"], **{name.upper(): analyst[name] for name in ("username", "password", "project")}}
+    for name, value in signs_in.items():
+        yield f"export SCENECART_{name}={shlex.quote(str(value))}"
+    yield ""
+    for host, collections in ready["hosts"].items():
+        yield f"Host {host}: {', '.join(collections)}"
+    others = ", ".join(name for name in ready["principals"] if name != "analyst")
+    where = "are written by --ready-file FILE" if ready_file is None else f"are in {ready_file}"
+    yield f"The sign-ins of {others}, and everyone's tokens, {where}."
+
+
 def _write_in_one_step(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).replace(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise SandboxError(f"The ready file {path} cannot be written: {error.strerror}.") from error

@@ -12,6 +12,7 @@ import traitlets as t
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
+from scenecart._spelling import spelled
 from scenecart._targets import safe_name
 from scenecart._trade import TERMINAL
 from scenecart._waiting import MOST_FAILURES, pauses
@@ -71,6 +72,7 @@ class OrderTracker(Panel):
     orders = t.Tuple()
     finished = t.Int(0)
 
+    @spelled()
     def __init__(
         self,
         orders: Order | Iterable[Order] | Client,
@@ -275,7 +277,7 @@ class _Card:
 
     def _placed(self, items: Any) -> None:
         unproven = int((items["provenance"] == "missing").sum())
-        words = f"{len(items):,} items."
+        words = f"{counted(len(items), 'item')}."
         if unproven:
             words += f" {unproven:,} of them have no record that leads back to this order."
         self._words.value = _look.message(words, kind="bad" if unproven else "quiet")
