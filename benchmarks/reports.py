@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.widgets import many
 from scenecart._cart import make_cart
 from scenecart._estimate import Estimate
-from scenecart._wire import PriceGroup
+from scenecart._trade import PriceGroup
 
 if TYPE_CHECKING:
     from typing import Any

@@ -96,18 +96,18 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     place = ["place", "one.parquet", "--yes", "--max-credits"]
     refused = run(*place, "1", box=running, cwd=tmp_path, **home)
     assert refused.returncode == 1
-    assert "max_credits allows 1. Nothing was ordered." in refused.stderr
+    assert "--max-credits allows 1. Nothing was ordered." in refused.stderr
     bought = run(*place, "999999", "--json", box=running, cwd=tmp_path, **home)
     assert bought.returncode == 0, bought.stderr
     order = json.loads(bought.stdout)
     again = run(*place, "999999", box=running, cwd=tmp_path, **home)
-    assert f"as {order['id']}; nothing was bought again" in again.stdout
+    assert f"as {order['id']}; nothing was bought again. To buy it once more, pass --again." in again.stdout
     fetched = run("download", order["id"], "out", "--wait", "--json", box=running, cwd=tmp_path, **home)
     assert json.loads(fetched.stdout)["status"] == "delivered"
     assert all((tmp_path / name).is_file() for name in json.loads(fetched.stdout)["files"])
     late = run("cancel", order["id"], box=running, cwd=tmp_path, **home)
     assert late.returncode == 1
-    assert "contradicts" in late.stderr
+    assert "cannot cancel this order as things stand: the order is delivered" in late.stderr
     listed = run("placements", box=running, cwd=tmp_path, **home)
     assert order["id"] in listed.stdout
     assert json.loads(run("placements", "--json", box=running, cwd=tmp_path, **home).stdout)[0]["state"] == "placed"
@@ -125,6 +125,52 @@ def test_nothing_is_bought_without_a_yes(running: Sandbox, tmp_path: Path, answe
     assert f"delivered to {home['SCENECART_PROJECT']}" in refused.stdout
     assert "Nothing was ordered." in refused.stderr
     assert run("placements", box=running, cwd=tmp_path, **home).stdout.strip() == "No placements."
+
+
+def test_a_balance_that_does_not_suffice_is_told_before_a_yes(running: Sandbox, tmp_path: Path):
+    """Whoever has less than the price is told before being asked; whether it is charged otherwise is the service's to say."""
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": "p"}
+    for who, says in (("broke", True), ("analyst", False)):
+        asked = run("place", "one.parquet", box=running, who=who, cwd=tmp_path, answer="no\n", **home)
+        assert ("The balance of 10 credits is less than the price" in asked.stdout) is says
+        assert "Type yes" in asked.stdout
+
+
+def test_an_interruption_begins_a_line_of_its_own(running: Sandbox, tmp_path: Path):
+    """Where a terminal shows ^C, what is said of it stands on the next line."""
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
+    principal = running.principals["analyst"]
+    signed = {name: principal[name.lower()] or "" for name in ("USERNAME", "PASSWORD", "PROJECT")}
+    environ = {f"SCENECART_{name}": value for name, value in {"BASE_URL": running.url, "HOME": str(tmp_path), **signed}.items()}
+    shown, terminal = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "scenecart.cli", "place", "one.parquet"],
+        cwd=tmp_path,
+        env={**os.environ, **environ},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        text=True,
+    ) as place:
+        os.close(terminal)
+        _until(place, "delivered to")
+        place.send_signal(signal.SIGINT)
+        assert place.wait(60) == 130
+    assert os.read(shown, 1_000).startswith(b"\r\nInterrupted.\r\n")
+    os.close(shown)
+
+
+def test_a_search_that_finds_nothing_says_what_was_asked(running: Sandbox):
+    """Of an empty result a person is told what was asked, the area's sides by name; a program gets the document alone."""
+    swapped = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=-33.99,51.18,-33.94,51.24"]
+    told = run(*swapped, box=running)
+    assert told.returncode == 0
+    for said in ("host aurora", "collections aurora-50cm", "west -33.99 south 51.18", "longitude before latitude"):
+        assert said in told.stdout.replace("\n", " ")
+    document = run(*swapped, "--json", box=running)
+    assert json.loads(document.stdout)["features"] == []
+    assert document.stderr == ""
 
 
 def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path):
@@ -145,7 +191,7 @@ def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Pa
     home = {"SCENECART_HOME": str(tmp_path / "home")}
     for extra, code, says in (
         (["--yes"], 2, "--max-credits"),
-        (["--max-credits", "1", "--project", "x"], 1, "max_credits allows 1"),
+        (["--max-credits", "1", "--project", "x"], 1, "--max-credits allows 1"),
         ([], 1, "SCENECART_PROJECT"),
     ):
         refused = run("place", "one.parquet", *extra, box=running, cwd=tmp_path, answer="yes\n", **home)
@@ -324,7 +370,7 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
     ("arguments", "code", "says"),
     [
         (["search"], 2, "the following arguments are required: host"),
-        (["search", "aurora"], 2, "collections"),
+        (["search", "aurora"], 2, "A search needs --collections, --ids, or both."),
         (["search", "nowhere", "--collections", "x"], 1, "aurora, lumen, openterra"),
         (["search", "aurora", "--collections", "x"], 1, "aurora has no 'x'"),
         ([*ASKED, "--query", "{"], 2, "--query is no JSON"),
@@ -335,6 +381,11 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
         ([*ASKED, "-o", "found.xyz"], 2, "cannot be written as '.xyz'"),
         ([*ASKED, "-o", f"{__file__}/found.parquet"], 2, "The captures cannot be written to"),
         (["estimate", "nowhere.parquet"], 2, "There is no file 'nowhere.parquet'"),
+        (["place", "found.parquet", "--max-credits", "50,000"], 2, "without separators, such as 50000, not '50,000'"),
+        (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], 2, "without separators, such as 50000, not '5e3'"),
+        ([*ASKED[:4], "--bbox=1,2,3,4", "--aoi", "x"], 2, "Give --aoi or --bbox: one of them."),
+        (["search", "aurora", "--collections", "aurora-50cm", "--max-cloud-cover", "120"], 2, "--max-cloud-cover is a percentage"),
+        (["order", "nix"], 1, "There is no order 'nix'"),
         (["fly"], 2, "invalid choice"),
     ],
 )
@@ -351,7 +402,7 @@ def test_without_a_sign_in_it_says_how(tmp_path: Path):
     """With nothing that says how to connect, the message names the sandbox."""
     done = run(*ASKED, HOME=str(tmp_path))
     assert done.returncode == 1
-    assert "sandbox" in done.stderr
+    assert "Try --profile sandbox without an account" in done.stderr
 
 
 def test_a_service_that_is_not_there_is_said(tmp_path: Path):
@@ -405,6 +456,7 @@ def test_the_demo_runs_on_real_captures(shared_data: Path, tmp_path: Path, items
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["demo", "--items", __file__], "There are no STAC items in"),
         (["demo", "--items", "nowhere"], "There are no items at nowhere"),
         (["demo", "--aoi", "POLYGON((0 0,0.01 0,0.01 0.01,0 0))"], "no capture that could be ordered"),
         (["demo", "--aoi", "POLYGON((0 0,1 1,1 0,0 1,0 0))"], "no valid shape"),

@@ -126,6 +126,13 @@ def test_why_each_was_taken(client: scenecart.Client, found: gpd.GeoDataFrame):
     assert plan.why["credits_alone"].sum() >= plan.estimate.total_credits
 
 
+def test_a_single_capture_is_not_one_of_several(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Of a plan of one capture nothing is said of others."""
+    plan = client.cover(found, COAST, min_coverage=0.01, objective="fewest")
+    (why,) = plan.why["why"]
+    assert "together" not in why
+
+
 def test_what_could_not_be_considered(client: scenecart.Client, found: gpd.GeoDataFrame):
     """Captures that cannot be bought, are too cloudy or do not touch the area are listed with the reason, each once."""
     odd = found.copy()

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
-from scenecart._delivery import plan, safe_name
+from scenecart._targets import plan, safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CONTENT = bytes(range(256)) * 4_000
@@ -185,10 +185,23 @@ def test_only_some_assets(service: ScriptedService, order: scenecart.Order, tmp_
 
 
 def test_an_unfinished_order_has_nothing_to_download(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
-    """Before delivery, the error says to wait."""
-    service.put("orders.get", answer({"id": "o", "status": "processing"}))
-    with pytest.raises(scenecart.DownloadError, match=r"order\.wait\(\)"):
-        order.refresh().download(tmp_path / "out", progress=False)
+    """Before delivery, whatever needs the imagery says how the order stands and to wait; of one that failed, why."""
+    ways: list[Callable[[], object]] = [
+        lambda: order.download(tmp_path / "out", progress=False),
+        lambda: order.open("visual", directory=tmp_path / "out"),
+        order.items,
+        order.item_collection,
+    ]
+    for state, says in (
+        ("processing", r"Order o is processing, not delivered\.\nCall order\.wait\(\) first"),
+        ("failed", "too cloudy"),
+    ):
+        service.put("orders.get", answer({"id": "o", "status": state, "reason": "too cloudy"}))
+        order.refresh()
+        for way in ways:
+            with pytest.raises(scenecart.DownloadError, match=says):
+                way()
+    assert not (tmp_path / "out").exists()
 
 
 NASTY = [

@@ -23,6 +23,7 @@ SOURCE = ROOT / "src" / "scenecart"
 LEVELS = {
     "_version": 0,
     "_errors": 0,
+    "_buffers": 0,
     "_json": 0,
     "_ndjson": 0,
     "_retry": 0,
@@ -37,14 +38,18 @@ LEVELS = {
     "_features": 1,
     "_stac": 1,
     "_eastward": 1,
+    "_telling": 1,
+    "_spelling": 1,
     "_arrangement": 2,
     "_choose": 2,
     "_cover_plot": 2,
     "_footprints": 2,
     "_query": 2,
     "_refusals": 2,
+    "_targets": 2,
     "_whole": 2,
     "_timeline": 2,
+    "_trade": 2,
     "_tokens": 2,
     "_covering": 3,
     "_frames": 3,
@@ -153,6 +158,30 @@ def test_each_outside_library_has_one_room():
             library = name.split(".")[0]
             if library in ROOMS:
                 assert _room(path) in ROOMS[library], f"{path.name} names {library}"
+
+
+def _texts(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_the_service_s_own_names_stand_in_two_files():
+    """Only `_wire` and `_trade` name the service's fields; those in capital humps are its own beyond doubt, and four others."""
+    rooms = {"_wire", "_trade"}
+    texts = {text for path in _files() if _room(path) in rooms for text in _texts(path)}
+    own = {text for text in texts if re.fullmatch(r"[a-z]+[A-Z]\w*", text)} | {"host_name", "image_id", "item_id", "asset_id"}
+    assert {"splitByDate", "workspaceId", "host_name", "item_id"} <= own & texts
+    for path in _files():
+        assert _room(path) in rooms or not _texts(path) & own, path.name
+
+
+def test_arrow_is_given_no_python_file_to_read():
+    """Parquet is read from a path or from memory of Arrow's own: a thread of it that holds a Python file can end the process."""
+    readers = {"read_parquet", "read_table", "read_schema", "ParquetFile"}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in readers:
+                assert re.match(r"path$|native\(", ast.unparse(node.args[0])), f"{path.name}:{node.lineno}"
 
 
 def test_the_sandbox_knows_nothing_of_the_library():

@@ -14,6 +14,7 @@ from dask.distributed import Client as DaskClient
 from dask.distributed import LocalCluster
 
 import scenecart
+from _service import ScriptedService, answer, feature, page
 from scenecart import InvalidQuery
 
 if TYPE_CHECKING:
@@ -39,6 +40,18 @@ def test_areas_are_searched_and_named(client: scenecart.Client):
     assert later["duplicate"].tolist() == [name in first for name in later["id"]]
     assert not found.loc[found["area"] == "s", "duplicate"].any()
     assert found.attrs["errors"] == {}
+
+
+def test_properties_of_the_same_names_are_kept_beside(connect: Any, service: ScriptedService):
+    """What a catalog itself calls area or duplicate is kept under a name beside, and is the property of that name in an item."""
+    capture = feature("a", area=12.5, duplicate="of another")
+    service.put("catalog.search", answer(page(capture)))
+    client = connect()
+    found = client.search_many({"Sydney": SYDNEY}, "host", collections="c", page_size=5)
+    alone = client.search("host", aoi=SYDNEY, collections="c", page_size=5)
+    assert found[["area", "duplicate"]].iloc[0].tolist() == ["Sydney", False]
+    assert found[["properties:area", "properties:duplicate"]].iloc[0].tolist() == [12.5, "of another"]
+    assert list(scenecart.to_items(found)) == list(scenecart.to_items(alone))
 
 
 @contextmanager

@@ -52,6 +52,9 @@ def test_a_limit_stops_what_costs_more(service: ScriptedService, estimate: scene
     service.put(PLACE, PLACED)
     with pytest.raises(scenecart.OverLimit, match=r"300 credits; max_credits allows 299\. Nothing was ordered") as caught:
         estimate.place(max_credits=299)
+    with pytest.raises(scenecart.InvalidRequest, match=r"not '50,000'\. Nothing was ordered\.\n.*separators: 50000") as told:
+        estimate.place(max_credits="50,000")
+    assert told.value.status is None
     assert (caught.value.total_credits, caught.value.max_credits) == (300, 299)
     assert keys(service) == []
     assert estimate.place(max_credits=300).id == "o-1"
@@ -120,7 +123,7 @@ REFUSALS_TO_PAY: dict[str, tuple[dict[str, Any], type[scenecart.PaymentRequired]
 
 @pytest.mark.parametrize("case", REFUSALS_TO_PAY)
 def test_each_payment_error_can_be_tried_again(service: ScriptedService, estimate: scenecart.Estimate, case: str):
-    """Once paying is sorted out, the error's own retry() places with the same key."""
+    """Once paying is sorted out, the error's own retry() places with the same key; the order knows its cart."""
     problem, kind = REFUSALS_TO_PAY[case]
     service.put(PLACE, answer(problem, 402), answer(problem, 402), PLACED)
     with pytest.raises(kind) as caught:
@@ -129,7 +132,8 @@ def test_each_payment_error_can_be_tried_again(service: ScriptedService, estimat
     assert "pi_private" not in f"{caught.value!s}{caught.value!r}{caught.value.problem}{vars(caught.value)}"
     with pytest.raises(kind) as second:
         caught.value.retry()
-    assert second.value.retry().id == "o-1"
+    order = second.value.retry()
+    assert (order.id, order.cart) == ("o-1", estimate.cart)
     assert len(set(keys(service))) == 1
     assert len(keys(service)) == 3
 
@@ -308,6 +312,15 @@ def test_a_forgotten_key_is_never_sent_again(service: ScriptedService, lost: sce
     assert lost.settle()["order_id"].tolist() == ["o-1"]
     assert keys(service) == []
     assert lost.cart(captures()).estimate().place().note.startswith("Already ordered")
+
+
+def test_no_more_orders_are_looked_at_than_needed(service: ScriptedService, lost: scenecart.Client, wall: Wall):
+    """The order of a placement is looked for page by page, wherever it stands, and no page is asked for after it."""
+    wall.now += 23 * HOUR
+    old = {"content": [{**ORDER, "id": "old", "createdAt": "2001-01-01T00:00:00Z"}], "totalPages": 9}
+    service.put(LIST, answer(old), answer({**old, "content": [ORDER]}))
+    assert lost.settle()["order_id"].tolist() == ["o-1"]
+    assert [request.json["page"] for request in service.requests(LIST)] == [0, 1]
 
 
 def test_a_clock_that_was_set_back_makes_a_key_doubtful(service: ScriptedService, lost: scenecart.Client, wall: Wall):

@@ -92,6 +92,13 @@ def test_an_order_that_moves_between_pages_stands_once(service: ScriptedService,
     assert orders.index.is_unique
 
 
+def test_a_short_page_is_not_the_last(service: ScriptedService, connect: Any):
+    """A service that gives fewer orders at a time than it is asked for, or what is none, is asked until nothing new comes."""
+    first, second = [{**ORDER, "id": f"o-{number}"} for number in range(30)], [{"odd": 1}, {**ORDER, "id": "last"}]
+    service.put(LIST, answer(first), answer(second), answer([]))
+    assert connect().orders().index.tolist() == [*(order["id"] for order in first), "last"]
+
+
 def test_cancelling_asks_with_one_key(service: ScriptedService, connect: Any):
     """Cancelling the same order again uses the same key, and nothing is sent for one that is cancelled."""
     service.put("orders.cancel", answer({"orderId": "o-1", "status": "cancelled"}))

@@ -109,7 +109,7 @@ def test_an_area_is_taken_in_every_form(service: ScriptedService, client: scenec
 
 BAD_INPUT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "neither collections nor ids": ({"collections": None}, scenecart.InvalidQuery, "collections, ids, or both"),
-    "two places": ({"bbox": (0, 0, 1, 1), "aoi": SQUARE}, scenecart.InvalidQuery, "aoi and bbox"),
+    "two places": ({"bbox": (0, 0, 1, 1), "aoi": SQUARE}, scenecart.InvalidQuery, "one of them"),
     "swapped": ({"bbox": (-33.9, 151.2, -33.8, 151.3)}, scenecart.InvalidArea, "swapped"),
     "swapped and falling": ({"bbox": (40, -100, 41, -101)}, scenecart.InvalidArea, "swapped"),
     "upside down": ({"bbox": (0, 5, 1, 2)}, scenecart.InvalidArea, "upside down"),
@@ -139,6 +139,37 @@ def test_bad_input_is_refused_before_anything_is_sent(service: ScriptedService, 
     with pytest.raises(error):
         client.search_stream("h", **{"collections": ["c"], **criteria})
     assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("criteria", "hint"),
+    [
+        ({"aoi": shapely.Polygon()}, "Give a polygon or a bbox"),
+        ({"aoi": {"type": "FeatureCollection", "features": []}}, "No feature of it has a geometry"),
+        ({"aoi": shapely.Point(1, 2)}, "Give a polygon or a bbox"),
+        ({"aoi": "no-such-file.geojson"}, "it is looked for in /"),
+        ({"aoi": "/no-such-file.geojson"}, "Check its name. An area is also WKT"),
+        ({"datetime": "2024-06/2024-01"}, "The earlier one comes first"),
+        ({"limit": "50,000"}, "without quotation marks or separators: 50000"),
+    ],
+)
+def test_what_to_do_is_said_of_what_is_empty_reversed_missing_or_text(
+    client: scenecart.Client, criteria: dict[str, Any], hint: str
+):
+    """An area without ground, dates in reverse, a file that is not there and a number as text are told with what to do."""
+    with pytest.raises(scenecart.InvalidRequest) as told:
+        find(client, **criteria)
+    assert hint in told.value.hint
+
+
+def test_a_search_that_finds_nothing_says_what_was_asked(service: ScriptedService, client: scenecart.Client):
+    """An empty result tells in words whom, for what, when and where was asked; one that holds something is as it was."""
+    service.put(SEARCH, answer(page()), answer(page(feature("a"))))
+    criteria = {"bbox": (-33.9, 51.2, -33.8, 51.3), "datetime": "2024-03", "max_cloud_cover": 20}
+    said = find(client, **criteria).attrs["searched"]
+    for part in ("collections c", "2024-03-01", "cloud_cover", "west -33.9 south 51.2 east -33.8 north 51.3", "longitude before"):
+        assert part in said
+    assert find(client, **criteria).attrs == {}
 
 
 def test_an_unknown_host_is_not_found(client: scenecart.Client):

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         ScenecartError,
         ScenecartWarning,
         ServiceError,
+        UnknownKeyword,
         UntrustedEstimate,
         WaitTimeout,
     )
@@ -66,7 +67,8 @@ if TYPE_CHECKING:
     from scenecart._orders import Order
     from scenecart._parquet import to_items
     from scenecart._retry import Retry
-    from scenecart._search import SearchEvent, search_stac
+    from scenecart._search import search_stac
+    from scenecart._telling import SearchEvent
     from scenecart._timeline import timeline
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
@@ -79,7 +81,7 @@ _HOMES = {
     "Limits": "_http",
     "Order": "_orders",
     "Retry": "_retry",
-    "SearchEvent": "_search",
+    "SearchEvent": "_telling",
     "assets": "_frames",
     "compare_report": "_compare_report",
     "connect": "_connect",
@@ -135,6 +137,7 @@ __all__ = [
     "ScenecartWarning",
     "SearchEvent",
     "ServiceError",
+    "UnknownKeyword",
     "UntrustedEstimate",
     "WaitTimeout",
     "__version__",

@@ -27,6 +27,7 @@ from shapely.validation import explain_validity
 
 from scenecart._errors import InvalidArea
 from scenecart._json import NotJson, loads
+from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -116,7 +117,7 @@ def as_area(value: Any, *, name: str = "aoi") -> Area:
         raise InvalidArea(f"{name} is a {geometry.geom_type}, which has no area.", hint="Give a polygon or a bbox.")
     area = Area(geometry)
     if not area.km2 > 0:
-        raise InvalidArea(f"{name} has no area.")
+        raise InvalidArea(f"{name} has no area.", hint="Give a polygon or a bbox.")
     return area
 
 
@@ -137,14 +138,14 @@ def as_geometry(value: Any, *, name: str = "intersects") -> BaseGeometry:
     except RecursionError:
         raise InvalidArea(f"{name} is nested too deeply.") from None
     if geometry is None or geometry.is_empty:
-        raise InvalidArea(f"{name} is empty.")
+        raise InvalidArea(f"{name} is empty.", hint=_EMPTY_HINT)
     geometry = shapely.force_2d(geometry)
     _check_position(geometry, name)
     if _have_empty_parts(np.array([geometry], dtype=object)):
         raise InvalidArea(f"{name} has an empty part.", hint=_REPAIR_HINT)
     geometry = split_at_antimeridian(geometry, name)
     if geometry.is_empty:
-        raise InvalidArea(f"{name} has no area.")
+        raise InvalidArea(f"{name} has no area.", hint="Give a polygon or a bbox.")
     if not geometry.is_valid:
         raise InvalidArea(
             f"{name} is no valid shape: {explain_validity(geometry)}.",
@@ -198,7 +199,10 @@ def _read_file(path: Path, name: str) -> BaseGeometry | None:
         # a name that no file can have, or under a home that is nobody's
         is_file = False
     if not is_file:
-        raise InvalidArea(f"{name}: there is no file {_short(path)!r}.")
+        raise InvalidArea(
+            f"{name}: there is no file {_short(path)!r}.",
+            hint=f"{looked_for(path)} An area is also WKT, GeoJSON or (west, south, east, north).",
+        )
     if path.suffix.lower() in {".geojson", ".json"}:
         try:
             document = loads(path.read_bytes())
@@ -297,6 +301,7 @@ def _as_float(value: Any) -> float:
         return math.inf
 
 
+_EMPTY_HINT = "No feature of it has a geometry. Give a polygon or a bbox, or what holds one."
 _REPAIR_HINT = "Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result."
 _SWAP_HINT = "Longitude comes first: (west, south, east, north), or x before y. Are they swapped?"
 _BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
@@ -305,7 +310,7 @@ _BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
 def _check_position(geometry: BaseGeometry, name: str) -> None:
     coordinates = shapely.get_coordinates(geometry)
     if not len(coordinates):
-        raise InvalidArea(f"{name} is empty.")
+        raise InvalidArea(f"{name} is empty.", hint=_EMPTY_HINT)
     if not np.isfinite(coordinates).all():
         raise InvalidArea(f"{name} has a coordinate that is no number.")
     lon, lat = np.abs(coordinates).max(axis=0)

@@ -17,7 +17,9 @@ from scenecart import _frames
 from scenecart._area import Area, as_area, clip, geodesic_km2, geojsons, split_at_antimeridian, union, whys_unusable
 from scenecart._errors import InvalidCart
 from scenecart._json import dumps
-from scenecart._wire import CaptureOrder, clean_text
+from scenecart._spelling import spelled
+from scenecart._trade import CaptureOrder, estimate_body
+from scenecart._wire import clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -98,8 +100,7 @@ class Cart:
     @cached_property
     def fingerprint(self) -> str:
         """What identifies the cart's contents: the same captures, area and options always give the same text."""
-        contents = [order.to_wire() for order in self.orders]
-        return hashlib.sha256(dumps({"captures": contents, "splitByDate": self.split_by_date})).hexdigest()
+        return hashlib.sha256(dumps(estimate_body(list(self.orders), split_by_date=self.split_by_date))).hexdigest()
 
     @cached_property
     def km2(self) -> float:
@@ -234,6 +235,7 @@ class Cart:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
         return self._desk.estimate(self)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the cart as a report without prices: what would be bought; the suffix tells the format.
 

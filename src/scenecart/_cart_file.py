@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
+from scenecart._buffers import native
 from scenecart._cart import Cart, make_cart
 from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
 from scenecart._json import NotJson, dumps, loads
 from scenecart._whole import write_whole
 from scenecart._wire import clean_text
+from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import os
@@ -72,7 +74,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     source = Path(path).expanduser()
     suffix = _suffix(source)
     if not source.is_file():
-        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.")
+        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=looked_for(source))
     if source.stat().st_size > _MOST_BYTES:
         raise InvalidCart(f"{source.name} is too large for a cart.")
     try:
@@ -148,7 +150,7 @@ def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
         raise InvalidCart(
             f"This cart cannot be kept as Parquet: {clean_text(error, 200)}.", hint="Use .cart.geojson, which holds any value."
         ) from error
-    table = pq.read_table(first)
+    table = pq.read_table(native(first.getvalue()))
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(about, sort_keys=True).encode()}
     second = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(metadata), second, compression="zstd")
@@ -167,8 +169,8 @@ def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
 
 
 def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
-    metadata = pq.read_schema(io.BytesIO(content)).metadata or {}
-    return gpd.read_parquet(io.BytesIO(content)), loads(metadata.get(_KEY.encode(), b"null"))
+    metadata = pq.read_schema(native(content)).metadata or {}
+    return gpd.read_parquet(native(content)), loads(metadata.get(_KEY.encode(), b"null"))
 
 
 def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:

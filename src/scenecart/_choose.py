@@ -12,6 +12,7 @@ import shapely
 
 from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
+from scenecart._spelling import spelled
 from scenecart._wire import CLOUD, GSD, OFF_NADIR
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     return found
 
 
+@spelled()
 def filter(  # noqa: A001  # the verb that analysts look for; captures, then keywords
     captures: gpd.GeoDataFrame,
     *,
@@ -169,7 +171,7 @@ def _range(name: str, wanted: Any, *, is_least: bool) -> tuple[float | None, flo
         raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.", hint=f"{name}=(0, 20)")
     low, high = wanted
     if low is not None and high is not None and low > high:
-        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.")
+        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.", hint=f"{name}=({high}, {low})")
     return low, high
 
 
@@ -228,7 +230,7 @@ def _span(wanted: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     begin, until = _period(first), _period(last) if slash else _period(first)
     begins, ends = (None if begin is None else begin[0]), (None if until is None else until[1])
     if begins is not None and ends is not None and begins >= ends:
-        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.")
+        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.", hint="The earlier one comes first.")
     return begins, ends
 
 

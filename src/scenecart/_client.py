@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search, _wire
+from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
@@ -21,6 +22,7 @@ from scenecart._orders import Order, OrderDesk
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
+from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
     from scenecart._estimate import Estimate
     from scenecart._retry import Retry
-    from scenecart._search import Progress
     from scenecart._secrets import Credentials
+    from scenecart._telling import Progress
 
 _MOST_PICTURE = 4 * 2**20
 
@@ -58,6 +60,8 @@ class Client:
         Timeouts and rates, and the rule for trying again.
     price_seconds
         How old an estimate may be, in seconds, before placing asks for the price once more. Default 0: it always asks.
+    say
+        Told in a line what placing or cancelling did, and what it did not; prints it unless another is given.
 
     Attributes
     ----------
@@ -86,6 +90,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
         self._source = credentials.source
@@ -95,7 +100,7 @@ class Client:
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         papers = partial(papers_of, journal=self._journal, desk=self)
-        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep)
+        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
         self._placing = PlacingDesk(
             self._orders,
             self._journal,
@@ -114,6 +119,7 @@ class Client:
         """Where the service is."""
         return self._session.base_url
 
+    @spelled()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -166,7 +172,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
-            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC.
+            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC. Where nothing was found,
+            ``.attrs["searched"]`` says in words what was asked.
 
         Raises
         ------
@@ -197,9 +204,10 @@ class Client:
             limit=limit,
             page_size=page_size,
         )
-        with _search.told(progress, f"Searching {host}") as told:
+        with _telling.told(progress, f"Searching {host}") as told:
             return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
 
+    @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
 
@@ -235,6 +243,7 @@ class Client:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return _search.stream(self._session, build_query(host, **criteria), batch_size)
 
+    @spelled(also=build_query)
     def search_to_parquet(
         self,
         directory: str | os.PathLike[str],
@@ -287,9 +296,10 @@ class Client:
         20
         """
         frames = _search.stream(self._session, build_query(host, **criteria))
-        with _search.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, Path(directory), host, partition, _search.Teller(told, host))
+        with _telling.told(progress, f"Searching {host}") as told:
+            return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
 
+    @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
         self,
         areas: Any,
@@ -324,8 +334,9 @@ class Client:
         -------
         geopandas.GeoDataFrame
             As from :meth:`search`, with the column ``area`` (the area's name) and ``duplicate`` (True where the same capture
-            stands above for another area). ``.attrs["errors"]`` maps the areas that failed to what went wrong; what had
-            arrived of them is kept.
+            stands above for another area). A property that the catalog calls ``area`` or ``duplicate`` is kept as
+            ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` maps the areas that failed to what went
+            wrong; what had arrived of them is kept.
 
         Raises
         ------
@@ -344,7 +355,7 @@ class Client:
         def query_of(area: Any) -> Query:
             return build_query(host, aoi=area, **criteria)
 
-        with _search.told(progress, f"Searching {host}") as told:
+        with _telling.told(progress, f"Searching {host}") as told:
             return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
@@ -372,9 +383,10 @@ class Client:
         >>> client.quicklook(captures.iloc[0])[1:4]
         b'PNG'
         """
-        reference = {"host_name": str(capture["host"]), "image_id": str(capture["id"])}
+        reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
+    @spelled()
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -402,6 +414,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
 
+    @spelled()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -483,6 +496,7 @@ class Client:
         """
         return _estimate.ask(self._session, cart, self, self._wall)
 
+    @spelled()
     def place(
         self,
         estimate: Estimate,
@@ -503,9 +517,7 @@ class Client:
         True
         """
         chosen = require_project(project, self.project)
-        order = self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
-        order.cart = estimate.cart
-        return order
+        return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
@@ -525,6 +537,7 @@ class Client:
         """
         return self._orders.get(order_id)
 
+    @spelled()
     def orders(
         self,
         *,
@@ -571,11 +584,8 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
-        given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
-        wanted = {field: value for field, value in given.items() if value is not None}
-        records = self._orders.list(
-            limit, **{field: value if isinstance(value, str) else list(value) for field, value in wanted.items()}
-        )
+        wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
+        records = list(itertools.islice(self._orders.each(wanted), limit))
         return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
 
     def placements(self) -> pd.DataFrame:
@@ -647,6 +657,7 @@ class Client:
         answer = self._session.call(_wire.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
+    @spelled()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call any operation of the service by its name, and return its decoded answer.
 

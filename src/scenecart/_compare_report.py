@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenecart._spelling import spelled
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from scenecart._orders import Order
 
 
+@spelled()
 def compare_report(
     subjects: Sequence[Estimate | Order | Cart] | Mapping[str, Estimate | Order | Cart],
     path: str | os.PathLike[str],

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Any
 from scenecart._client import Client
 from scenecart._errors import missing_extra
 from scenecart._secrets import resolve
+from scenecart._spelling import spelled
 
 if TYPE_CHECKING:
     import os
 
 
+_OF_THE_SANDBOX = ("captures", "data", "items", "pace", "port", "seed")
+
+
+@spelled(
+    also=Client,
+    without=("credentials",),
+    elsewhere={
+        name: f"A sandbox of your own takes it: client = scenecart.sandbox.Sandbox({name}=…).start().client()."
+        for name in _OF_THE_SANDBOX
+    },
+)
 def connect(  # one keyword for each thing that can be configured
     profile: str | None = None,
     *,
@@ -51,7 +63,7 @@ def connect(  # one keyword for each thing that can be configured
     home
         Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
     **options
-        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall`` and ``sleep`` of :class:`Client`.
+        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall``, ``sleep`` and ``say`` of :class:`Client`.
 
     Raises
     ------

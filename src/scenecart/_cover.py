@@ -381,7 +381,8 @@ class _Planner:
         rivals = [other for other in rest if geodesic_km2(polygonal(shapely.difference(alone, grounds[other]))) <= _TRIFLE * size]
         if rivals and weights[place] <= weights[rivals].min():
             return f"the {_BEST[self._wish.objective]} of {len(rivals) + 1} that cover its ground"
-        return f"one of {len(chosen)} that together are the {OBJECTIVES[self._wish.objective]}"
+        best = f"the {OBJECTIVES[self._wish.objective]}"
+        return f"one of {len(chosen)} that together are {best}" if len(chosen) > 1 else f"{best}, by itself"
 
 
 def _is_number(value: Any) -> bool:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
-import re
 import threading
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
@@ -32,6 +28,8 @@ from scenecart._http import sealed_url
 from scenecart._progress import bar
 from scenecart._raster import open_raster, require_rioxarray
 from scenecart._retry import READ_STATUSES
+from scenecart._targets import Wanted, plan, safe_name
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,30 +42,9 @@ if TYPE_CHECKING:
     from scenecart._orders import Order
     from scenecart._secrets import Secret
 
-_HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
-_SUFFIXES = {
-    "image/tiff": ".tif",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "application/json": ".json",
-    "application/geo+json": ".geojson",
-}
-_MAX_NAME_BYTES = 200
 _ATTEMPTS = 4
 _ASKED_ALONE = 50
 _EXPIRED = frozenset({401, 403, 410})
-_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One file to fetch: which asset it is, where it goes, and how to know that it is whole."""
-
-    item_id: str
-    asset_id: str
-    target: Path
-    size: int | None
-    checksum: tuple[str, str] | None
 
 
 class DeliveryDesk:
@@ -79,7 +56,8 @@ class DeliveryDesk:
 
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
-        asked = {"order_id": order.id}
+        _require_delivered(order)
+        asked = _wire.assets_body(order.id)
         features, _, _ = self._session.page(_wire.LIST_ASSETS, asked, partial(_features.read_page, operation=_wire.LIST_ASSETS.id))
         frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
@@ -92,6 +70,7 @@ class DeliveryDesk:
     def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
         """Fetch one file and open it; see ``Order.open``."""
         require_rioxarray()
+        _require_delivered(order)
         folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
         offered = plan(self._document(order), folder, [asset])
         wanted = [file for file in offered if item in {None, file.item_id}]
@@ -134,6 +113,7 @@ class DeliveryDesk:
         """Return an order's items as pystac knows them."""
         import pystac  # noqa: PLC0415  # most orders are looked at as frames
 
+        _require_delivered(order)
         try:
             return pystac.ItemCollection.from_dict(self._document(order))
         except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
@@ -151,10 +131,7 @@ class DeliveryDesk:
         workers: int,
     ) -> list[Path]:
         """Fetch an order's files; see ``Order.download``."""
-        if order.status != "delivered":
-            order.refresh()
-        if order.status != "delivered":
-            raise DownloadError(f"Order {order.id} is {order.status}, not delivered.", hint="Call order.wait() first.")
+        _require_delivered(order)
         folder = Path(directory).expanduser()
         wanted = plan(self._document(order), folder, None if assets is None else list(assets))
         known = all(file.size is not None for file in wanted)
@@ -169,7 +146,7 @@ class DeliveryDesk:
             return self._fetch_all(wanted, workers, _shares(total, progress))
         if not progress:
             return self._fetch_all(wanted, workers, lambda _: None)
-        with bar(f"Downloading {len(wanted)} {'file' if len(wanted) == 1 else 'files'}", total=total, unit="bytes") as shown:
+        with bar(f"Downloading {counted(len(wanted), 'file')}", total=total, unit="bytes") as shown:
             found = self._fetch_all(wanted, workers, shown.add)
             shown.show(label=_verified(wanted))
             return found
@@ -266,27 +243,36 @@ class DeliveryDesk:
             os.fsync(stream.fileno())
 
     def _signed_url(self, file: Wanted) -> Secret:
-        body = {"item_id": file.item_id, "asset_id": file.asset_id}
-        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, body))
+        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, _wire.asset_reference(file.item_id, file.asset_id)))
         if url is None:
             raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
         return sealed_url(self._session.base_url + "/", url)
 
     def _document(self, order: Order) -> dict[str, Any]:
-        document = self._session.call(_wire.LIST_ASSETS, {"order_id": order.id})
+        document = self._session.call(_wire.LIST_ASSETS, _wire.assets_body(order.id))
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
             raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
         return document
 
 
+def _require_delivered(order: Order) -> None:
+    """Look again whether an order is delivered, and say how it stands where it is not."""
+    if order.status != "delivered":
+        order.refresh()
+    if order.status == "delivered":
+        return
+    hint = f"It delivers nothing{f': {order.reason}' if order.reason else ''}." if order.is_finished else "Call order.wait() first."
+    raise DownloadError(f"Order {order.id} is {_wire.clean_text(order.status, 40)}, not delivered.", hint=hint)
+
+
 def _shares(total: float | None, tell: Callable[[float], object]) -> Callable[[int], None]:
     """Return what counts bytes of all files and tells the share of them."""
-    lock, counted = threading.Lock(), [0]
+    lock, arrived = threading.Lock(), [0]
 
     def count(more: int) -> None:
         with lock:
-            counted[0] += more
-            tell(min(1.0, counted[0] / total) if total else 0.0)
+            arrived[0] += more
+            tell(min(1.0, arrived[0] / total) if total else 0.0)
 
     return count
 
@@ -302,95 +288,7 @@ def _verified(wanted: list[Wanted]) -> str:
     by_checksum = sum(file.checksum is not None for file in wanted)
     by_size = sum(file.checksum is None and file.size is not None for file in wanted)
     ways = [(by_checksum, "by checksum"), (by_size, "by size"), (len(wanted) - by_checksum - by_size, "with nothing to check by")]
-    return f"{len(wanted)} {'file' if len(wanted) == 1 else 'files'} whole: " + ", ".join(
-        f"{count} {way}" for count, way in ways if count
-    )
-
-
-def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[Wanted]:
-    """Decide which file each asset becomes: inside the folder, under a safe name, no two alike.
-
-    Raises
-    ------
-    InvalidRequest
-        If an asset is asked for that no item has.
-    """
-    wanted: list[Wanted] = []
-    offered: set[str] = set()
-    folders: dict[str, str] = {}
-    for item in document["features"]:
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not isinstance(item.get("assets"), dict):
-            continue
-        place = folder / _unlike(safe_name(item["id"]), item["id"], folders)
-        names: dict[str, str] = {}
-        for key, asset in item["assets"].items():
-            offered.add(key)
-            if not isinstance(asset, dict):
-                continue
-            name = _unlike(_file_name(key, asset), key, names)
-            if assets is not None and key not in assets:
-                continue
-            size = _wire.whole_number(asset.get("file:size"))
-            wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
-    missing = [name for name in (assets or []) if name not in offered]
-    if missing:
-        raise InvalidRequest(f"No item has an asset {missing[0]!r}.", hint=f"There are: {', '.join(sorted(offered)) or 'none'}.")
-    return wanted
-
-
-def safe_name(text: str) -> str:
-    """Return a file name for any text, and different names for different texts.
-
-    It holds no folder, device or control character, and at most 255 bytes.
-
-    Examples
-    --------
-    >>> safe_name("scene-01.tif")
-    'scene-01.tif'
-    >>> safe_name("../../etc/passwd")
-    'etc_passwd-3754d6cb'
-    """
-    name = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    name = "".join(letter if letter.isalnum() or letter in "._-+=@ " else "_" for letter in name)
-    name = re.sub(r"_{2,}", "_", name).strip(" ._-")
-    while len(name.encode()) > _MAX_NAME_BYTES:
-        name = name[:-1]
-    if name and name == text and name.split(".")[0].lower() not in _RESERVED:
-        return name
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{name or 'file'}-{digest}" if name.split(".")[0].lower() not in _RESERVED else f"file-{digest}"
-
-
-def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
-    """Return the name, or one with a mark where a file system that ignores case would take two for one."""
-    stem, dot, suffix = name.rpartition(".")
-    before, after = (stem, dot + suffix) if dot and stem else (name, "")
-    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()
-    for marked in itertools.chain([name], (f"{before}-{digest[:length]}{after}" for length in range(12, 33))):
-        # another may be called by just this mark
-        if taken.setdefault(marked.casefold(), original) == original:
-            return marked
-    raise InvalidRequest("Too many files of this order have names that are alike.")
-
-
-def _file_name(key: str, asset: dict[str, Any]) -> str:
-    media = str(asset.get("type") or "").split(";")[0].strip().lower()
-    suffix = _SUFFIXES.get(media)
-    if suffix is None:
-        try:
-            suffix = Path(unquote(urlsplit(str(asset.get("href"))).path)).suffix.lower()
-        except ValueError:
-            suffix = ""
-    return safe_name(key) + (suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else "")
-
-
-def _checksum(value: Any) -> tuple[str, str] | None:
-    """Read a multihash in hexadecimal, as the file extension of STAC writes it."""
-    if not isinstance(value, str):
-        return None
-    text = value.lower()
-    algorithm = _HASHES.get(text[:2])
-    return (algorithm, text[4:]) if algorithm and re.fullmatch(r"[0-9a-f]+", text) else None
+    return f"{counted(len(wanted), 'file')} whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
 
 
 def _is_whole(path: Path, file: Wanted) -> bool:

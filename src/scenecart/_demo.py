@@ -82,7 +82,7 @@ def _main_job(client: Client, hosts: dict[str, list[str]], directory: Path, aoi:
     files = order.download(directory / "imagery")
     delivered = order.items()
     after = client.balance()
-    _step(console, "Delivered", f"{len(delivered)} items, {len(files)} files, {_megabytes(files)}, each verified")
+    _step(console, "Delivered", _delivered(len(delivered), files))
     for path in files:
         console.print(f"             {path}", markup=False, style="dim", soft_wrap=True)
     _step(console, "Money", _money(estimate, before, after))
@@ -150,6 +150,10 @@ def _money(estimate: Estimate, before: dict[str, Any], after: dict[str, Any]) ->
     if old is not None and new is not None:
         return f"{spent}; balance {old:,} → {new:,} credits"
     return spent
+
+
+def _delivered(items: int, files: list[Path]) -> str:
+    return f"{counted(items, 'item')}, {counted(len(files), 'file')}, {_megabytes(files)}, each verified"
 
 
 def _megabytes(files: list[Path]) -> str:

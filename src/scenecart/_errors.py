@@ -6,7 +6,8 @@ ScenecartError
 ├── InvalidRequest            what was asked cannot be done: said by the service (422) or found before sending
 │   ├── InvalidArea           the area of interest is no usable area
 │   ├── InvalidQuery          the search is incomplete or contradicts itself
-│   └── InvalidCart           what is in the cart cannot be ordered
+│   ├── InvalidCart           what is in the cart cannot be ordered
+│   └── UnknownKeyword        a keyword is misspelled, or there is none like it
 ├── BadRequest                400, and any other 4xx without a name of its own
 ├── AuthenticationError       401, or the sign-in failed
 ├── PaymentRequired           402
@@ -116,6 +117,12 @@ class ScenecartError(Exception):
         self.money_may_have_moved = money_may_have_moved
         self.captures: gpd.GeoDataFrame | None = None
 
+    def reword(self, message: str | None = None, hint: str | None = None) -> None:
+        """Say it better, where more is known of what was asked."""
+        self.message = message or self.message
+        self.hint = hint or self.hint
+        self.args = (self.message,)
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
@@ -173,6 +180,10 @@ class InvalidCart(InvalidRequest):
     """
 
     ids: Sequence[str] = ()
+
+
+class UnknownKeyword(InvalidRequest, TypeError):
+    """A keyword is misspelled, or there is none like it; nothing was done."""
 
 
 class BadRequest(ScenecartError):

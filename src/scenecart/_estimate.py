@@ -10,10 +10,11 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart import _frames, _html, _wire
+from scenecart import _frames, _html, _trade, _wire
 from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
-from scenecart._wire import PriceGroup, clean_text
+from scenecart._spelling import spelled
+from scenecart._wire import clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scenecart._cart import Cart
     from scenecart._http import Session
     from scenecart._orders import Order
+    from scenecart._trade import PriceGroup
 
 _SHOWN_GROUPS = 50
 _SHOWN_IDS = 4
@@ -131,6 +133,7 @@ class Estimate:
             raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
         return self.cart.remove(names) if names else self.cart
 
+    @spelled()
     def place(
         self,
         project: str | None = None,
@@ -192,6 +195,7 @@ class Estimate:
             raise InvalidCart("This estimate has no client.")
         return self._desk.place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the estimate as a report for whoever approves the money; the suffix tells the format.
 
@@ -267,8 +271,8 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
     UntrustedEstimate
         If the answer contradicts itself.
     """
-    body = _wire.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
-    prices = _wire.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
+    body = _trade.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
+    prices = _trade.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
     return Estimate(
         cart=cart,
         total_credits=prices.total_credits,

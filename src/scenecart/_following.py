@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest, OrderFailed, WaitTimeout
 from scenecart._progress import bar
+from scenecart._spelling import spelled
 from scenecart._waiting import look_until
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from scenecart._orders import Order, OrderDesk
 
 
+@spelled()
 def wait_all(
     orders: Iterable[Order],
     timeout: float | None = None,

@@ -27,6 +27,8 @@ from scenecart._json import loads
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
+# what a search of many areas adds; a property of such a name stands under its own name in every other frame
+OF_MANY_AREAS = ("area", "duplicate")
 _ALWAYS = ("assets", "links")
 _LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
 _OF_PROPERTIES, _AS_GIVEN = "properties:", ":as_given"
@@ -222,6 +224,17 @@ def column_of(name: str) -> str:
     # pandas takes no name that is no Unicode
     writable = name.encode("utf-8", "backslashreplace").decode()
     return _OF_PROPERTIES + writable if is_taken or writable != name else name
+
+
+def column_beside(name: str) -> str:
+    """Return the column that a property stands in where its own name is taken.
+
+    Examples
+    --------
+    >>> column_beside("area"), property_of("properties:area")
+    ('properties:area', 'area')
+    """
+    return _OF_PROPERTIES + name
 
 
 def property_of(column: str) -> str:

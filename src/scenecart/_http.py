@@ -19,6 +19,7 @@ import httpx
 
 from scenecart import _wire
 from scenecart._errors import (
+    AuthenticationError,
     ConfigurationError,
     ConnectionFailed,
     InvalidRequest,
@@ -106,6 +107,7 @@ class Session:
         self._sleep = sleep
         self._uniform = uniform
         self._most = limits.answer_bytes
+        self._is_default_url = credentials.is_default_url
         _check_host(self.base_url)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
@@ -262,11 +264,6 @@ class Session:
         """Wait before something that broke off is begun again."""
         self._sleep(self.retry.wait(failures, 0.0, None, self._uniform) or 0.0)
 
-    def same_origin(self, url: str) -> bool:
-        """Tell whether a URL is the service's own."""
-        mine, other = urlsplit(self.base_url), urlsplit(url)
-        return (mine.scheme, mine.netloc.lower()) == (other.scheme, other.netloc.lower())
-
     def _check_download(self, address: Secret) -> None:
         parts = urlsplit(address.reveal().partition("?")[0])
         host = parts.hostname or ""
@@ -287,14 +284,24 @@ class Session:
                 doubt = doubt or error.money_may_have_moved or (lost and key is not None)
                 error.money_may_have_moved = doubt
                 if not repeatable or not (lost or error.status in repeatable):
+                    self._tell_where(error)
                     raise
                 failures += 1
                 retry_after = error.retry_after if isinstance(error, RateLimited) else None
                 wait = self.retry.wait(failures, waited, retry_after, self._uniform)
                 if wait is None:
+                    self._tell_where(error)
                     raise
             self._sleep(wait)
             waited += wait
+
+    def _tell_where(self, error: ScenecartError) -> None:
+        """Say which service was asked, where nobody said which and it does not know who asks, or is not there."""
+        is_stranger = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
+        if is_stranger and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
+            host = urlsplit(self.base_url).netloc
+            hint = f"SCENECART_BASE_URL is not set, so this asked {host}. Set it, or pass base_url=, to ask another."
+            error.reword(hint=f"{error.hint} {hint}" if error.hint else hint)
 
     def _answer(
         self,
@@ -428,12 +435,7 @@ class Session:
         retry_after = parse_retry_after(response.headers.get("retry-after"))
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
-        error.problem = {
-            "type": problem.type,
-            "title": problem.title,
-            "detail": problem.text,
-            **{name: value for name, value in problem.extra.items() if name != "client_secret"},
-        }
+        error.problem = problem.shown()
         error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
         return error
 
@@ -480,11 +482,11 @@ def _check_host(base_url: str) -> None:
 def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
     where = request.url.netloc.decode("ascii", "replace")
     if isinstance(error, httpx.TimeoutException):
-        failed: ConnectionFailed = RequestTimeout(f"{name}: {where} did not answer in time.", operation=name)
+        failed: ConnectionFailed = RequestTimeout(f"{where} did not answer in time ({name}).", operation=name)
     elif isinstance(error, httpx.ConnectError):
-        failed = ConnectionFailed(f"{name}: {where} cannot be reached.", hint="Check base_url and the network.", operation=name)
+        failed = ConnectionFailed(f"{where} cannot be reached ({name}).", hint="Check base_url and the network.", operation=name)
     else:
-        failed = ConnectionFailed(f"{name}: the connection to {where} broke off.", operation=name)
+        failed = ConnectionFailed(f"The connection to {where} broke off ({name}).", operation=name)
     failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return failed
 

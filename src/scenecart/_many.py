@@ -11,12 +11,14 @@ import pandas as pd
 
 from scenecart import _frames, _search
 from scenecart._errors import InvalidQuery, ScenecartError
+from scenecart._telling import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._http import Session
     from scenecart._query import Query
+    from scenecart._telling import Progress
 
 _AT_ONCE = 8
 _MOST_AT_ONCE = 64
@@ -29,7 +31,7 @@ def search_many(
     *,
     executor: Executor | None = None,
     at_once: int = _AT_ONCE,
-    progress: _search.Progress | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Search each area; see :meth:`Client.search_many`."""
     if executor is not None and not hasattr(executor, "submit"):
@@ -38,7 +40,7 @@ def search_many(
         raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
-    teller, captures = _search.Teller(progress, host, len(queries)), 0
+    teller, captures = Teller(progress, host, len(queries)), 0
     teller.tell("started", areas_done=len(errors))
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]
@@ -81,7 +83,7 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
             errors[label] = f"{type(error).__name__}: {error}"
             found.append((label, None))
     if not found:
-        raise InvalidQuery("There is no area to search.")
+        raise InvalidQuery("There is no area to search.", hint="Give a frame, a mapping or a list that holds one or more.")
     return found, errors
 
 
@@ -97,7 +99,8 @@ def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
 
 
 def _together(found: list[tuple[Hashable, gpd.GeoDataFrame]], errors: dict[Hashable, str]) -> gpd.GeoDataFrame:
-    frame = _frames.concat([part.assign(area=[label] * len(part)) for label, part in found])
+    kept = {name: _frames.column_beside(name) for name in _frames.OF_MANY_AREAS}
+    frame = _frames.concat([part.rename(columns=kept).assign(area=[label] * len(part)) for label, part in found])
     if "area" not in frame.columns:
         frame["area"] = pd.Series(dtype=object)
     known = frame["id"].notna()

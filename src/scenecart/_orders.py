@@ -6,9 +6,10 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scenecart import _html, _wire
+from scenecart import _html, _trade, _wire
 from scenecart._errors import (
     InvalidRequest,
+    NotFound,
     OrderCancelled,
     OrderFailed,
     ScenecartError,
@@ -16,12 +17,13 @@ from scenecart._errors import (
     WaitTimeout,
 )
 from scenecart._progress import bar
+from scenecart._spelling import spelled
 from scenecart._tables import moment
 from scenecart._waiting import look_until
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from scenecart._cart import Cart
     from scenecart._http import Session
     from scenecart._papers import Papers
-    from scenecart._wire import PriceGroup
+    from scenecart._trade import PriceGroup
 
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
@@ -82,22 +84,24 @@ class OrderDesk:
         session: Session,
         *,
         deliveries: Deliveries,
-        papers: Callable[[Order, _wire.OrderRecord], Papers],
+        papers: Callable[[Order, _trade.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        say: Callable[[str], object] = print,
     ) -> None:
         self.session = session
         self.deliveries = deliveries
         self.papers = papers
         self.clock = clock
         self.sleep = sleep
+        self.say = say
         self._get_by_post = False
 
     def get(self, order_id: str) -> Order:
         """Return one order."""
         return Order(self, self.fetch(order_id))
 
-    def fetch(self, order_id: str) -> _wire.OrderRecord:
+    def fetch(self, order_id: str) -> _trade.OrderRecord:
         """Ask the service for one order.
 
         Raises
@@ -107,28 +111,34 @@ class OrderDesk:
         """
         if not isinstance(order_id, str) or not order_id.strip():
             raise InvalidRequest("An order's id is a text that is not empty.")
-        reference = _wire.order_reference(order_id)
+        reference = _trade.order_reference(order_id)
+        try:
+            return self._record(self._asked_for(reference))
+        except NotFound as error:
+            error.reword(f"There is no order {_wire.clean_text(order_id, 80)!r}, or it belongs to another organization.")
+            raise
+
+    def _asked_for(self, reference: Mapping[str, Any]) -> Any:
         if not self._get_by_post:
             try:
-                return self._record(self.session.call(_wire.GET_ORDER, reference, query=True))
+                return self.session.call(_wire.GET_ORDER, reference, query=True)
             except ScenecartError as error:
                 if error.status != _METHOD_NOT_ALLOWED:
                     raise
                 self._get_by_post = True
-        return self._record(self.session.call(_wire.GET_ORDER, reference))
+        return self.session.call(_wire.GET_ORDER, reference)
 
-    def list(self, limit: int | None = None, **filters: Any) -> list[_wire.OrderRecord]:
-        """Return the orders that fit the service's own filters, newest first, each once, and at most so many."""
-        found: dict[str, _wire.OrderRecord] = {}
+    def each(self, filters: Mapping[str, Any]) -> Iterator[_trade.OrderRecord]:
+        """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
+        known: set[str] = set()
         for page in range(_MOST_PAGES):
-            body = {"size": _LIST_SIZE, "page": page, "sort": "createdAt,desc", **filters}
-            records, pages = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
-            fresh = [record for record in records if record.id not in found]
-            found.update((record.id, record) for record in fresh)
-            last = page + 1 >= pages if pages is not None else len(records) < _LIST_SIZE
-            if last or not fresh or (limit is not None and len(found) >= limit):
-                break
-        return list(found.values())[:limit]
+            records, pages = self._page(_trade.orders_body(filters, _LIST_SIZE, page))
+            fresh = {record.id: record for record in records if record.id not in known}
+            yield from fresh.values()
+            known.update(fresh)
+            # a short page is no end: the service may give fewer than it is asked for
+            if not fresh or (pages is not None and page + 1 >= pages):
+                return
 
     def states(self, orders: Iterable[Order]) -> None:
         """Ask for many orders at once, each by its id, and have each take up what is told of it."""
@@ -136,8 +146,7 @@ class OrderDesk:
         names = list(wanted)
         for start in range(0, len(names), _TRACKED_AT_ONCE):
             some = names[start : start + _TRACKED_AT_ONCE]
-            body = {"orderIds": some, "size": len(some), "page": 0}
-            records, _ = _wire.order_page(self.session.call(_wire.LIST_ORDERS, body))
+            records, _ = self._page(_trade.orders_body(_trade.order_filters(ids=some), len(some)))
             for record in records:
                 if record.id in wanted:
                     wanted.pop(record.id).take_up(record)
@@ -148,12 +157,15 @@ class OrderDesk:
     def cancel(self, order_id: str) -> Mapping[str, Any]:
         """Ask the service to cancel; the same order always uses the same key, so asking twice is safe."""
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
-        answer = self.session.call(_wire.CANCEL, _wire.order_reference(order_id), key=key)
+        answer = self.session.call(_wire.CANCEL, _trade.order_reference(order_id), key=key)
         return answer if isinstance(answer, dict) else {}
 
+    def _page(self, body: Mapping[str, Any]) -> tuple[list[_trade.OrderRecord], int | None]:
+        return _trade.order_page(self.session.call(_wire.LIST_ORDERS, body))
+
     @staticmethod
-    def _record(document: Any) -> _wire.OrderRecord:
-        record = _wire.parse_order(document)
+    def _record(document: Any) -> _trade.OrderRecord:
+        record = _trade.parse_order(document)
         if record is None:
             raise ServiceError("The service answered an order without an id.", operation=_wire.GET_ORDER.id)
         return record
@@ -181,7 +193,7 @@ class Order:
     'delivered'
     """
 
-    def __init__(self, desk: OrderDesk, record: _wire.OrderRecord) -> None:
+    def __init__(self, desk: OrderDesk, record: _trade.OrderRecord) -> None:
         self._desk = desk
         self._record = record
         self.note: str | None = None
@@ -200,7 +212,7 @@ class Order:
     @property
     def is_finished(self) -> bool:
         """Whether it is delivered, failed or cancelled. A state that is not known is not taken as an end."""
-        return self._record.state in _wire.TERMINAL
+        return self._record.state in _trade.TERMINAL
 
     @property
     def total_credits(self) -> int | None:
@@ -251,15 +263,16 @@ class Order:
         self._record = self._desk.fetch(self.id)
         return self
 
-    def take_up(self, record: _wire.OrderRecord) -> None:
+    def take_up(self, record: _trade.OrderRecord) -> None:
         """Take up a newer state that came with a list."""
         self._record = record
 
     def tell(self, note: str) -> None:
         """Keep what there is to say, and say it where the analyst looks."""
         self.note = note
-        print(note)  # noqa: T201  # the analyst must see what this cell did, and what it did not
+        self._desk.say(note)
 
+    @spelled()
     def wait(
         self,
         timeout: float | None = None,
@@ -346,6 +359,11 @@ class Order:
         The column ``provenance`` says whether the service's own record leads from the item back to this order:
         ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
 
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -375,6 +393,7 @@ class Order:
         """
         return self._desk.deliveries.lineage(self)
 
+    @spelled()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
         """Open a delivered raster as an array, fetched and verified first.
 
@@ -399,7 +418,7 @@ class Order:
         MissingExtra
             If rioxarray is not installed.
         DownloadError
-            If it does not arrive whole.
+            If the order is not delivered, or the file does not arrive whole.
 
         Examples
         --------
@@ -416,6 +435,11 @@ class Order:
     def item_collection(self) -> pystac.ItemCollection:
         """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
 
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -426,6 +450,7 @@ class Order:
         """
         return self._desk.deliveries.item_collection(self)
 
+    @spelled()
     def download(
         self,
         directory: str | os.PathLike[str],
@@ -474,6 +499,7 @@ class Order:
         """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
         return self._desk.papers(self, self._record)
 
+    @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
 
@@ -523,7 +549,7 @@ class Order:
             "order.html",
             id=_wire.clean_text(self.id, 80),
             status=_wire.clean_text(self.status, 40),
-            kind=self.status if self.status in _wire.TERMINAL else "processing",
+            kind=self.status if self.status in _trade.TERMINAL else "processing",
             captures=len(self.captures),
             total_credits=self.total_credits,
             total_aud=self.total_aud,
@@ -558,9 +584,9 @@ class Order:
         raise error
 
 
-def _given_back(answer: Mapping[str, Any], record: _wire.OrderRecord) -> str:
+def _given_back(answer: Mapping[str, Any], record: _trade.OrderRecord) -> str:
     """Tell what a cancelled order gives back, as far as the service says it."""
-    told = _wire.given_back(answer)
+    told = _trade.given_back(answer)
     if told is not None:
         kind, amount = told
         return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"

@@ -10,7 +10,7 @@ import geopandas as gpd
 import shapely.errors
 from shapely.geometry import shape
 
-from scenecart import _frames, _wire
+from scenecart import _frames, _trade, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._errors import ScenecartError
 from scenecart._json import NotJson, loads
@@ -63,7 +63,7 @@ class Papers:
     quicklook: Callable[[Any], bytes | None] | None = None
 
 
-def papers_of(order: Order, record: _wire.OrderRecord, journal: Journal, desk: CanSearch) -> Papers:
+def papers_of(order: Order, record: _trade.OrderRecord, journal: Journal, desk: CanSearch) -> Papers:
     """Gather what is known of an order. What the catalog adds is a courtesy: without it, columns stay empty."""
     placement = journal.of_order(order.id, desk.base_url)
     licence = record.license_type or (None if placement is None else placement.license_type)
@@ -71,9 +71,8 @@ def papers_of(order: Order, record: _wire.OrderRecord, journal: Journal, desk: C
     if known is not None:
         return Papers(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
     body = _placed(placement)
-    split = body.get("splitByDate") if isinstance(body.get("splitByDate"), bool) else None
-    entries = body.get("captures") or record.raw.get("captures")
-    cart = _cart_of(entries if isinstance(entries, list) else [], desk, split_by_date=split is True)
+    split = _trade.bought_by_date(body)
+    cart = _cart_of(_trade.bought(body) or _trade.bought(record.raw), desk, split_by_date=split is True)
     return Papers(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
 
 
@@ -87,25 +86,21 @@ def _placed(placement: Placement | None) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _cart_of(entries: list[Any], desk: CanSearch, *, split_by_date: bool) -> Cart | None:
+def _cart_of(told: list[_trade.CaptureOrder | None], desk: CanSearch, *, split_by_date: bool) -> Cart | None:
     """Make a cart of what was sent: the bought ground of each capture."""
-    named = [entry for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("geometry"), Mapping)]
-    if not named or len(named) != len(entries):
+    bought = [capture for capture in told if capture is not None]
+    if not bought or len(bought) != len(told):
         return None
     try:
         rows = {
-            "id": [str(entry.get("id")) for entry in named],
-            "host": [_text(entry.get("host_name")) for entry in named],
-            "collection": [_text(entry.get("collection")) for entry in named],
+            "id": [capture.id for capture in bought],
+            "host": [capture.host for capture in bought],
+            "collection": [capture.collection for capture in bought],
         }
-        frame = gpd.GeoDataFrame(rows, geometry=[shape(entry["geometry"]) for entry in named], crs=_frames.CRS)
+        frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in bought], crs=_frames.CRS)
         return make_cart(_with_catalog(frame, desk), split_by_date=split_by_date)
     except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError):
         return None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _with_catalog(frame: gpd.GeoDataFrame, desk: CanSearch) -> gpd.GeoDataFrame:

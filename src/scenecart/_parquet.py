@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from scenecart._search import Teller
+    from scenecart._telling import Teller
 
 PARTITIONS = {"month": "%Y-%m", "year": "%Y", "day": "%Y-%m-%d"}
 _NO_TIME = "unknown"
@@ -60,9 +60,9 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
     {'datetime': None, 'gsd': 0.5}
     """
     frame = captures if captures.crs is None else captures.to_crs(_frames.CRS)
-    names = [
-        name for name in frame.columns if isinstance(name, str) and name not in _NOT_PROPERTIES and name != frame.geometry.name
-    ]
+    taken = {name for name in _frames.OF_MANY_AREAS if _frames.column_beside(name) in frame.columns}
+    ours = {*_NOT_PROPERTIES, *taken, frame.geometry.name}
+    names = [name for name in frame.columns if isinstance(name, str) and name not in ours]
     columns = {name: frame[name].astype(object).tolist() for name in names}
     texts = {name: _texts(frame, name) for name in _MEMBERS}
     for row, shape in enumerate(frame.geometry):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenecart import _wire
+from scenecart import _trade, _wire
 from scenecart._errors import (
     AuthenticationError,
     ConfigurationError,
@@ -100,10 +100,18 @@ class PlacingDesk:
             The service's refusal, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``; what was sent
             has its idempotency key in it.
         """
+        order = self._buy(estimate, project=project, license_type=license_type, again=again, max_credits=max_credits)
+        order.cart = estimate.cart
+        return order
+
+    def _buy(self, estimate: Estimate, *, project: str, license_type: str, again: bool, max_credits: int | None) -> Order:
         cart = estimate.cart
         if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
-            raise InvalidRequest(f"max_credits is a whole number of credits, not {max_credits!r}.")
-        body = _wire.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
+            raise InvalidRequest(
+                f"max_credits is a whole number of credits, not {max_credits!r}. Nothing was ordered.",
+                hint="Write it as a number, without quotation marks or separators: 50000.",
+            )
+        body = _trade.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
         intent = Intent(
             base_url=self._session.base_url,
             account=self._who_pays(),
@@ -184,8 +192,8 @@ class PlacingDesk:
 
     def _price_again(self, placement: Placement) -> int:
         """Ask for the price of what was written down; what has no price any more raises."""
-        asked = _wire.again_body(loads(placement.body))
-        prices = _wire.parse_estimate(self._session.call(_wire.ESTIMATE, asked), _ids_in(placement.body))
+        asked = _trade.again_body(loads(placement.body))
+        prices = _trade.parse_estimate(self._session.call(_wire.ESTIMATE, asked), _ids_in(placement.body))
         if prices.errors:
             raise EstimateIncomplete(f"{len(prices.errors)} of its captures have no price any more.")
         return prices.total_credits
@@ -245,7 +253,7 @@ class PlacingDesk:
         except BaseException:
             self._journal.mark(placement, "unknown", detail="interrupted")
             raise
-        record = _wire.parse_order(answer)
+        record = _trade.parse_order(answer)
         if record is None:
             self._journal.mark(placement, "unknown", detail="the answer named no order")
             raise self._unknown(placement, None, retry)
@@ -298,10 +306,14 @@ class PlacingDesk:
         return found
 
     def _adopt(self, placement: Placement) -> Order | None:
-        """Find the order that a placement became, among all the orders there are, and write it down."""
+        """Find the order that a placement became, and write it down.
+
+        That there is none is known when every order was looked at: the service is asked for the newest first, but where it gives
+        them in another order, stopping at one that is older than the placement would buy it again.
+        """
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
-        for record in self._orders.list(workspaceId=placement.project):
+        for record in self._orders.each(_trade.order_filters(project=placement.project)):
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
@@ -372,7 +384,7 @@ def _check_limit(estimate: Estimate, max_credits: int | None) -> None:
     raise error
 
 
-def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
+def _compare(record: _trade.OrderRecord, expected_credits: int) -> None:
     if record.total_credits is not None and record.total_credits != expected_credits:
         warn(
             f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
@@ -381,4 +393,4 @@ def _compare(record: _wire.OrderRecord, expected_credits: int) -> None:
 
 
 def _ids_in(body: bytes) -> list[str]:
-    return [str(capture["id"]) for capture in loads(body)["captures"]]
+    return _trade.bought_ids(loads(body))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+
+from shapely.geometry import shape
 
 from scenecart import _wire
 from scenecart._area import around_world_bounds, as_area, as_geometry, geojson, simplified
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
 _MOST_VERTICES = 500
+_SHOWN = 5
+_SIDES = ("west", "south", "east", "north")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,27 @@ class Query:
     limit: int | None = None
     page_size: int | None = None
     exact: BaseGeometry | None = None
+
+    @property
+    def told(self) -> str:
+        """What was asked, in words: whom, for what, when and where."""
+        body = self.body
+        parts = [f"{name} {_listed(body[name])}" for name in ("collections", "ids") if name in body]
+        if "datetime" in body:
+            parts.append(f"times {body['datetime']}")
+        if "query" in body:
+            parts.append(f"conditions {json.dumps(body['query'], default=str)}")
+        edges = body.get("bbox")
+        if edges is None and "intersects" in body:
+            edges = around_world_bounds(self.exact or shape(body["intersects"]))
+        if edges is not None:
+            ends = " ".join(f"{side} {edge:g}" for side, edge in zip(_SIDES, edges, strict=True))
+            parts.append(f"area {ends} (longitude before latitude)")
+        return f"host {self.host}; {'; '.join(parts)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
 
 
 def build_query(  # one keyword for each thing a catalog can be asked
@@ -79,7 +105,7 @@ def build_query(  # one keyword for each thing a catalog can be asked
     check_count(page_size, "page_size", _wire.PAGE_LIMIT)
     if not criteria.keys() & {"collections", "ids"}:
         raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
-    return Query(host, {"host_name": host, **criteria}, limit, page_size, exact)
+    return Query(host, _wire.search_body(host, criteria), limit, page_size, exact)
 
 
 def build_criteria(
@@ -110,7 +136,8 @@ def check_count(value: Any, name: str, most: int | None = None) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
         wanted = "of at least 1" if most is None else f"from 1 to {most}"
-        raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.")
+        hint = "Write it as a number, without quotation marks or separators: 50000." if isinstance(value, str) else None
+        raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.", hint=hint)
 
 
 def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
@@ -125,7 +152,7 @@ def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
 def _place(aoi: Any, bbox: Any, intersects: Any) -> tuple[dict[str, Any], BaseGeometry | None]:
     given = [name for name, value in (("aoi", aoi), ("bbox", bbox), ("intersects", intersects)) if value is not None]
     if len(given) > 1:
-        raise InvalidQuery(f"Give one of {' and '.join(given)}, not both.")
+        raise InvalidQuery("Give aoi, bbox or intersects: one of them.")
     if bbox is not None:
         return {"bbox": list(around_world_bounds(as_geometry(bbox, name="bbox")))}, None
     if aoi is None and intersects is None:

@@ -24,7 +24,23 @@ from scenecart._errors import (
     ServiceError,
 )
 from scenecart._secrets import Secret
-from scenecart._wire import clean_text, payment_kind, whole_number
+from scenecart._wire import (
+    BALANCE,
+    CANCEL,
+    DOWNLOAD,
+    ESTIMATE,
+    GET_ORDER,
+    LIST_ASSETS,
+    LIST_ORDERS,
+    PLACE,
+    PROVENANCE,
+    SEARCH,
+    SEARCH_STREAM,
+    THUMBNAIL,
+    clean_text,
+    payment_kind,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from scenecart._wire import Problem
@@ -45,41 +61,85 @@ def error_of_status(status: int, problem: Problem, name: str, retry_after: float
         Seconds the service asks to wait.
     """
     said = f": {problem.text}" if problem.text else "."
+    asked = _ASKED.get(name, f"call {name}")
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return _payment_error(problem, said)
     if status == HTTPStatus.FORBIDDEN:
-        return _permission_error(problem, name, said)
+        return _permission_error(problem, asked, said)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        limited = RateLimited(f"{name} was called too often{said}", hint="Wait a minute and try again.")
+        limited = RateLimited(f"The service was asked too often to {asked}{said}", hint="Wait a minute and try again.")
         limited.retry_after = retry_after
         return limited
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        invalid = InvalidRequest(f"{name} cannot do this{said}")
+        invalid = InvalidRequest(f"The service cannot {asked} like this{said}")
         invalid.fields = list(problem.fields)
         return invalid
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ServiceError(f"The service failed in {name} ({status}){said}", hint="Try again in a few minutes.")
+        return ServiceError(f"The service failed to {asked} ({status}){said}", hint="Try again in a few minutes.")
     if 300 <= status < 400:  # noqa: PLR2004  # the redirect class of HTTP
         return ServiceError(f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url.")
     if status == HTTPStatus.UNAUTHORIZED:
         return AuthenticationError(
             f"The service refused the token{said}", hint="It may have expired. Connect again with a new one."
         )
-    kinds: dict[int, type[ScenecartError]] = {404: NotFound, 409: Conflict, 410: Gone}
-    kind = kinds.get(status, BadRequest)
-    what = {NotFound: "found nothing", Conflict: "contradicts what is there", Gone: "found it no longer offered"}
-    return kind(f"{name} {what.get(kind, f'was refused ({status})')}{said}")
+    return _refusal(status, name, asked, said)
 
 
-def _permission_error(problem: Problem, name: str, said: str) -> PermissionDenied:
+def _refusal(status: int, name: str, asked: str, said: str) -> ScenecartError:
+    if status == HTTPStatus.NOT_FOUND:
+        missing = _MISSING.get(name, f"The service found nothing when asked to {asked}")
+        return NotFound(f"{missing}{said}", hint=_MISSING_HINTS.get(name, _ELSEWHERE_HINT))
+    if status == HTTPStatus.CONFLICT:
+        hint = "Nothing was changed: client.order(id) tells how it stands." if name == CANCEL.id else None
+        return Conflict(f"The service cannot {asked} as things stand{said}", hint=hint)
+    if status == HTTPStatus.GONE:
+        return Gone(
+            f"The service no longer offers to {asked}{said}", hint="What was offered before may be offered anew: search again."
+        )
+    return BadRequest(f"The service refused to {asked} ({status}){said}")
+
+
+_ASKED = {
+    SEARCH.id: "search the catalog",
+    SEARCH_STREAM.id: "search the catalog",
+    THUMBNAIL.id: "show a picture",
+    ESTIMATE.id: "price this cart",
+    PLACE.id: "place this order",
+    GET_ORDER.id: "look up this order",
+    LIST_ORDERS.id: "list orders",
+    CANCEL.id: "cancel this order",
+    LIST_ASSETS.id: "list what was delivered",
+    DOWNLOAD.id: "fetch what was delivered",
+    PROVENANCE.id: "tell where this comes from",
+    BALANCE.id: "tell the balance",
+}
+_MISSING = {
+    SEARCH.id: "There is no such catalog host",
+    SEARCH_STREAM.id: "There is no such catalog host",
+    ESTIMATE.id: "The service does not know what is to be priced",
+    PLACE.id: "The service does not know the project, or what is to be ordered; nothing was ordered",
+    **dict.fromkeys((GET_ORDER.id, CANCEL.id, LIST_ASSETS.id), "There is no such order"),
+    DOWNLOAD.id: "There is no such delivered file",
+}
+_ORDER_HINT = "Check the id, and that you are signed in to the organization that placed it: client.orders() lists its orders."
+_ELSEWHERE_HINT = "Check that it is spelled right and belongs to your organization, and base_url."
+_MISSING_HINTS = {
+    **dict.fromkeys((SEARCH.id, SEARCH_STREAM.id), "Check the host's name, and base_url."),
+    ESTIMATE.id: "Search again: the catalog may have changed since.",
+    PLACE.id: "Check the project's id, and that it belongs to the organization you are signed in to.",
+    **dict.fromkeys((GET_ORDER.id, CANCEL.id, LIST_ASSETS.id), _ORDER_HINT),
+}
+
+
+def _permission_error(problem: Problem, asked: str, said: str) -> PermissionDenied:
     match = next((word.strip("'\"`.,;()") for word in problem.text.split() if _looks_like_scope(word)), None)
     scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
-    hint = None
+    hint = "Ask the organization's owner for access, or sign in to the organization that it belongs to."
     if scope == "orders:write":
         hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
     elif scope:
         hint = f"Ask the organization's owner for the scope {clean_text(scope, 80)}."
-    error = PermissionDenied(f"This account may not call {name}{said}", hint=hint)
+    error = PermissionDenied(f"This account may not {asked}{said}", hint=hint)
     error.missing_scope = clean_text(scope, 80) or None
     return error
 

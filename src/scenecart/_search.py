@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,92 +15,24 @@ from scenecart._features import Batch, Feature, Page, Reader, read_feature, read
 from scenecart._footprints import touch
 from scenecart._json import NotJson, encode, loads
 from scenecart._ndjson import LineTooLong, batches
-from scenecart._progress import bar
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._refusals import error_of_status
+from scenecart._spelling import spelled
 from scenecart._stac import pages
+from scenecart._telling import Teller
 from scenecart._words import counted
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._http import Session
+    from scenecart._telling import Progress
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _MOST_TRIES = 4
 _LEAST_ERROR, _LARGEST_ERROR = 400, 599
 _MOST_BARREN = 100
-
-
-@dataclass(frozen=True)
-class SearchEvent:
-    """What a search tells whoever follows its progress.
-
-    Attributes
-    ----------
-    kind : str
-        ``"started"``, ``"arrived"`` (some captures), ``"restarted"`` (the connection was lost; nothing is given twice),
-        ``"area"`` (one of many areas is done) or ``"finished"``.
-    host : str
-        Who is searched.
-    captures : int
-        Captures so far.
-    seconds : float
-        Since the search began.
-    areas_done, areas : int or None
-        Of a search of many areas.
-
-    Examples
-    --------
-    >>> told = []
-    >>> client = connect("sandbox")
-    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=told.append)
-    >>> [(event.kind, event.captures) for event in told]
-    [('started', 0), ('arrived', 5), ('finished', 5)]
-    """
-
-    kind: str
-    host: str
-    captures: int
-    seconds: float
-    areas_done: int | None = None
-    areas: int | None = None
-
-
-Progress = Callable[[SearchEvent], object]
-
-
-class Teller:
-    """Tells how a search goes."""
-
-    def __init__(self, progress: Progress | None, host: str, areas: int | None = None) -> None:
-        self._progress = progress
-        self._host = host
-        self._areas = areas
-        self._began = time.monotonic()
-        self._captures = 0
-
-    def tell(self, kind: str, captures: int | None = None, areas_done: int | None = None) -> None:
-        """Say what happened."""
-        self._captures = self._captures if captures is None else captures
-        if self._progress is not None:
-            seconds = time.monotonic() - self._began
-            self._progress(SearchEvent(kind, self._host, self._captures, seconds, areas_done, self._areas))
-
-
-@contextlib.contextmanager
-def told(progress: Any, label: str) -> Iterator[Progress | None]:
-    """Give what is to be told how a search goes: a bar for True, a callable as it is."""
-    if progress is None or isinstance(progress, bool):
-        if not progress:
-            yield None
-            return
-        with bar(label, unit="count") as shown:
-            yield lambda event: shown.show(event.captures, label=f"{label}, again" if event.kind == "restarted" else None)
-    elif callable(progress):
-        yield progress
-    else:
-        raise InvalidQuery("progress is True, False or something to call.")
+T = TypeVar("T")
 
 
 def search(
@@ -117,7 +46,10 @@ def search(
         Whatever went wrong; what had arrived by then stands in its ``captures``.
     """
     teller = Teller(progress, query.host)
-    return gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    found = gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    if not len(found):
+        found.attrs["searched"] = query.told
+    return found
 
 
 def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, return_on_interrupt: bool = False) -> gpd.GeoDataFrame:
@@ -161,6 +93,7 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         yield _frames.to_frame(waiting, host=query.host)
 
 
+@spelled()
 def search_stac(  # one keyword for each thing a catalog can be asked
     url: str,
     *,
@@ -256,19 +189,26 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
     ScenecartError
         Whatever went wrong.
     """
-    if not _fits_pages(query):
-        for attempt in range(1, _MOST_TRIES + 1):
-            try:
-                with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
-                    return list(chunks), "lines"
-            except ConnectionFailed:
-                if attempt == _MOST_TRIES:
-                    raise
-                session.pause(attempt)
-            except ScenecartError as error:
-                if error.status not in _wire.NOT_OFFERED:
-                    raise
-                break
+    whole: Iterator[tuple[list[bytes], str]] = _stream_or_pages(
+        query, lambda: [(_all_lines(session, query), "lines")], lambda: [(_all_pages(session, query), "pages")]
+    )
+    return next(whole)
+
+
+def _all_lines(session: Session, query: Query) -> list[bytes]:
+    failures = 0
+    while True:
+        try:
+            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+                return list(chunks)
+        except ConnectionFailed:
+            failures += 1
+            if failures == _MOST_TRIES:
+                raise
+            session.pause(failures)
+
+
+def _all_pages(session: Session, query: Query) -> list[bytes]:
     answers: list[bytes] = []
     found = 0
     for data, batches_of_page in _pages(session, query):
@@ -277,7 +217,7 @@ def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
             found += sum(_key(feature) is not None for feature in _touching(features, query))
         if query.limit is not None and found >= query.limit:
             break
-    return answers, "pages"
+    return answers
 
 
 def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
@@ -291,29 +231,31 @@ def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFram
 
 
 def _features_of(session: Session, query: Query, teller: Teller) -> Iterator[list[Feature]]:
-    """Yield what a query finds while it arrives.
+    """Yield what a query finds while it arrives."""
+    found = _stream_or_pages(
+        query,
+        lambda: _resumed(session, query, teller),
+        lambda: (batch for _, batches_of_page in _pages(session, query) for batch in batches_of_page),
+    )
+    return _wanted(found, query)
+
+
+def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
+    """Give what a query finds in one of two ways.
 
     One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
     where it offers none.
     """
-    return _wanted(_arriving(session, query, teller), query)
-
-
-def _fits_pages(query: Query) -> bool:
-    return query.page_size is not None or (query.limit is not None and query.limit <= _wire.PAGE_LIMIT)
-
-
-def _arriving(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
-    if not _fits_pages(query):
+    fits_a_page = query.limit is not None and query.limit <= _wire.PAGE_LIMIT
+    if query.page_size is None and not fits_a_page:
         try:
-            yield from _resumed(session, query, teller)
+            yield from by_stream()
         except ScenecartError as error:
             if error.status not in _wire.NOT_OFFERED:
                 raise
         else:
             return
-    for _, batches_of_page in _pages(session, query):
-        yield from batches_of_page
+    yield from by_pages()
 
 
 def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
@@ -363,8 +305,7 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
         return data, reader.page(data, _wire.SEARCH.id)
 
     while True:
-        body = {**query.body, "limit": size, **({} if token is None else {"next": token})}
-        data, page = session.page(_wire.SEARCH, body, read)
+        data, page = session.page(_wire.SEARCH, _wire.page_body(query.body, size, token), read)
         known = len(given)
         yield data, _once(page.batches(), given)
         barren = barren + 1 if len(given) == known else 0
@@ -494,9 +435,8 @@ def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
     else:
         error = error_of_status(status, problem, _wire.SEARCH_STREAM.id, None)
     error.operation = _wire.SEARCH_STREAM.id
-    error.problem = {"type": problem.type, "title": problem.title, "detail": problem.text, "status": status}
+    error.problem = {**problem.shown(), "status": status}
     return error
 
 
-for _thing in (SearchEvent, search_stac):
-    _thing.__module__ = "scenecart"
+search_stac.__module__ = "scenecart"

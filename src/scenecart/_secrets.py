@@ -90,6 +90,7 @@ class Credentials:
     expires_at: float | None = None
     project: str | None = None
     store: ProfileStore | None = None
+    is_default_url: bool = False
 
 
 def resolve(  # one keyword for each thing that can be configured
@@ -124,7 +125,8 @@ def resolve(  # one keyword for each thing that can be configured
             _first(env, "SCENECART_PASSWORD", "GEOPERA_PASSWORD"),
         )
     if given is not None:
-        return replace(given, base_url=check_base_url(stated_url or DEFAULT_BASE_URL), project=project)
+        where = check_base_url(stated_url or DEFAULT_BASE_URL)
+        return replace(given, base_url=where, project=project, is_default_url=stated_url is None)
     name = profile or _first(env, "SCENECART_PROFILE", "GEOPERA_PROFILE") or "default"
     store = ProfileStore(Path(credentials_file) if credentials_file else _default_credentials_file())
     found = store.load(name, required=profile is not None)

@@ -21,10 +21,10 @@ def interval(value: Any) -> str:
     except Exception as error:
         raise InvalidQuery(f"datetime cannot be read: {error}.", hint=_HINT) from error
     if not isinstance(text, str):
-        raise InvalidQuery("datetime is empty.")
+        raise InvalidQuery("datetime is empty.", hint=_HINT)
     start, slash, end = text.partition("/")
     if slash and ".." not in {start, end} and start > end:
-        raise InvalidQuery(f"datetime is reversed: {start} is after {end}.")
+        raise InvalidQuery(f"datetime is reversed: {start} is after {end}.", hint="The earlier one comes first.")
     return text
 
 

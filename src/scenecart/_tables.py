@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,15 @@ from shapely.geometry import shape
 from scenecart._area import union
 from scenecart._frames import CRS
 from scenecart._json import loads
+from scenecart._trade import bought
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._journal import Placement
-    from scenecart._wire import OrderRecord
+    from scenecart._trade import OrderRecord
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:
@@ -62,14 +64,8 @@ def footprints_of(records: list[OrderRecord], placements: list[Placement]) -> di
     bodies = {placement.order_id: placement.body for placement in placements if placement.order_id is not None}
     found: dict[str, BaseGeometry] = {}
     for record in records:
-        captures = record.raw.get("captures")
-        if record.id in bodies:
-            captures = loads(bodies[record.id])["captures"]
-        shapes = [
-            shape(capture["geometry"])
-            for capture in (captures if isinstance(captures, list) else [])
-            if isinstance(capture, Mapping) and isinstance(capture.get("geometry"), Mapping)
-        ]
+        document = loads(bodies[record.id]) if record.id in bodies else record.raw
+        shapes = [shape(dict(capture.geometry)) for capture in bought(document) if capture is not None]
         if shapes:
             found[record.id] = union(shapes)
     return found

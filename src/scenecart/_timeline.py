@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._spelling import spelled
 from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _ROW_INCHES, _LEAST_INCHES, _WIDTH_INCHES = 0.45, 1.6, 9.0
 _MOST_ROWS = 24
 
 
+@spelled()
 def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None = None) -> Axes:
     """Draw captures along time, a row a collection, clear ones dark and cloudy ones pale.
 

@@ -159,7 +159,7 @@ class Tokens:
         if answer.access is None:
             raise AuthenticationError(
                 "The service's sign-in answered without a token that can be used.",
-                hint="Is base_url the ordering service? Its sign-in answers JSON with an access_token.",
+                hint="Is base_url the ordering service? Its sign-in answers JSON that holds a token.",
                 operation="sign-in",
                 status=status,
             )

@@ -15,13 +15,12 @@ import numpy as np
 import shapely
 
 from fuzz import _mutate
-from fuzz._engine import Place
+from fuzz._engine import Place, WithFolder
 from scenecart import Area, InvalidArea
 from scenecart._area import as_area, as_geometry
 from scenecart._json import NotJson, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
 _TEXTS = (
@@ -52,14 +51,8 @@ _OTHERS = 16
 _LEAST_KM2 = 1e-6
 
 
-class Areas:
+class Areas(WithFolder):
     """An input is a word for the form it is given in, a line's end, and the content."""
-
-    @contextlib.contextmanager
-    def around(self) -> Iterator[Place]:
-        """Give a folder for the files."""
-        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=_quick_folder()) as folder:
-            yield Place(folder)
 
     def open(self, place: Place) -> None:
         """Make one file of each vector format, to be changed."""
@@ -68,9 +61,6 @@ class Areas:
         frame.to_parquet(self._folder / "seed.parquet")
         frame.to_file(self._folder / "seed.fgb", driver="FlatGeobuf")
         self._files = {suffix: (self._folder / f"seed{suffix}").read_bytes() for suffix in (".parquet", ".fgb")}
-
-    def close(self) -> None:
-        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make an area of one form."""
@@ -156,8 +146,3 @@ def _geojson(pick: Random) -> Any:
     if pick.randrange(6) == 0:
         shape["crs"] = {"type": "name", "properties": {"name": pick.choice(_CRS)}}
     return shape
-
-
-def _quick_folder() -> str | None:
-    """Return a folder in memory where there is one."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import tempfile
@@ -16,27 +15,19 @@ import pyarrow.parquet as pq
 import shapely
 
 from fuzz import _mutate
-from fuzz._area import _quick_folder
-from fuzz._engine import Place
+from fuzz._engine import Place, WithFolder
 from scenecart import InvalidCart, load_cart
 from scenecart._cart import make_cart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
 _SUFFIXES = (".geojson", ".parquet")
 _AGAIN = 64
 
 
-class Carts:
+class Carts(WithFolder):
     """An input is the file's suffix, a line's end, and the content."""
-
-    @contextlib.contextmanager
-    def around(self) -> Iterator[Place]:
-        """Give a folder for the files."""
-        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=_quick_folder()) as folder:
-            yield Place(folder)
 
     def open(self, place: Place) -> None:
         """Save some carts in both formats, to be changed."""
@@ -47,9 +38,6 @@ class Carts:
         for cart in carts:
             for suffix in _SUFFIXES:
                 self._seeds[suffix].append(cart.save(self._folder / f"seed{suffix}").read_bytes())
-
-    def close(self) -> None:
-        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a file that was a cart once."""

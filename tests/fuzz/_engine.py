@@ -76,6 +76,32 @@ class Target(Protocol):
         ...
 
 
+class Bare:
+    """A target that sets up nothing."""
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[Place]:
+        """Set up nothing."""
+        yield Place()
+
+    def open(self, place: Place) -> None:
+        """Need nothing."""
+
+    def close(self) -> None:
+        """Keep nothing."""
+
+
+class WithFolder(Bare):
+    """A target whose inputs are files: each process may make some in a folder, in memory where there is one."""
+
+    @contextlib.contextmanager
+    def around(self) -> Iterator[Place]:
+        """Give the folder."""
+        quick = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
+        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=quick) as folder:
+            yield Place(folder)
+
+
 @dataclass(frozen=True)
 class Failure:
     """An input that went wrong, and how."""

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from fuzz import _mutate
-from fuzz._engine import Place
+from fuzz._engine import Bare
 from scenecart import ServiceError, _frames
 from scenecart._features import _as_dict, columns_of, geometry_text, read_page
 from scenecart._footprints import read_geometries
 from scenecart._json import NotJson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
     from scenecart._features import Feature
@@ -49,19 +48,8 @@ def feature(pick: Random, number: int) -> dict[str, Any]:
     return json.loads(json.dumps(made))  # type: ignore[no-any-return]  # a copy that shares nothing
 
 
-class Features:
+class Features(Bare):
     """Pages of features, changed as documents and as bytes."""
-
-    @contextlib.contextmanager
-    def around(self) -> Iterator[Place]:
-        """Set up nothing."""
-        yield Place()
-
-    def open(self, place: Place) -> None:
-        """Need nothing."""
-
-    def close(self) -> None:
-        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a page."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from random import Random
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from fuzz import _mutate
-from fuzz._engine import Place
+from fuzz._engine import Bare
 from fuzz._features import feature, is_capture, reference, same
 from scenecart import ServiceError
 from scenecart._features import _as_dict, geometry_text
@@ -17,8 +16,6 @@ from scenecart._ndjson import batches
 from scenecart._search import _CutLine, _streamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scenecart._features import Feature
 
 _MISSING: Any = reference(b"{")
@@ -36,19 +33,8 @@ _LINES: tuple[bytes, ...] = (
 )
 
 
-class Lines:
+class Lines(Bare):
     """Streams of captures, changed as lines and as bytes."""
-
-    @contextlib.contextmanager
-    def around(self) -> Iterator[Place]:
-        """Set up nothing."""
-        yield Place()
-
-    def open(self, place: Place) -> None:
-        """Need nothing."""
-
-    def close(self) -> None:
-        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a stream."""

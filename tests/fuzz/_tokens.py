@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from fuzz import _mutate
-from fuzz._area import _quick_folder
-from fuzz._engine import Place
+from fuzz._engine import Place, WithFolder
 from scenecart import ConfigurationError
 from scenecart._secrets import Credentials, ProfileStore, Secret, resolve
 from scenecart._tokens import _read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
 _KEY, _ACCESS, _REFRESH = "gpra_very-private-key", "very.private.token", "very-private-refresh"
@@ -46,22 +44,13 @@ _URLS = (
 _SAVES = 16
 
 
-class Tokens:
+class Tokens(WithFolder):
     """An input is ``file`` or ``answer``, a line's end, and the content."""
-
-    @contextlib.contextmanager
-    def around(self) -> Iterator[Place]:
-        """Give a folder for the files."""
-        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=_quick_folder()) as folder:
-            yield Place(folder)
 
     def open(self, place: Place) -> None:
         """Make the file, for its owner alone."""
         self._path = Path(tempfile.mkdtemp(dir=place.given)) / "credentials.json"
         self._path.touch(0o600)
-
-    def close(self) -> None:
-        """Keep nothing."""
 
     def make(self, pick: Random) -> bytes:
         """Make a file of profiles, or an answer."""

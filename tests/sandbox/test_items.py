@@ -122,6 +122,64 @@ def test_stac_geoparquet_gives_items_back_as_they_were(tmp_path: Path, shared_da
         assert {key: as_table[name]["properties"][key] for key in same} == {key: item["properties"][key] for key in same}
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".geojson", ".cart.parquet"])
+def test_what_a_search_or_a_cart_was_written_to_is_read_back(tmp_path: Path, suffix: str):
+    """Captures that scenecart wrote are a catalog again, with their ids, collections, properties and assets."""
+    path = tmp_path / f"found{suffix}"
+    with Sandbox(captures=1_000, pace="instant") as box, box.client(home=tmp_path / "home") as client:
+        found = client.search("aurora", collections="aurora-50cm", limit=5)
+        if suffix == ".cart.parquet":
+            client.cart(found).save(path)
+        elif suffix == ".parquet":
+            found.to_parquet(path)
+        else:
+            path.write_text(found.to_json(default=str, drop_id=True), encoding="utf-8")
+    with Sandbox(items=path, pace="instant") as box, box.client(home=tmp_path / "home") as client:
+        assert box.hosts == {"archive": ["aurora-50cm"]}
+        listed = client.search("archive", collections="aurora-50cm")
+    listed, found = (frame.sort_values("id", ignore_index=True) for frame in (listed, found))
+    assert listed["geometry"].tolist() == found["geometry"].tolist()
+    for name in set(found.columns) - {"host", "geometry"}:
+        assert listed[name].tolist() == found[name].tolist(), name
+    assert set(listed.columns) == set(found.columns)
+
+
+def test_an_item_whose_name_is_no_unicode_is_listed(tmp_path: Path, wire: Callable[..., Wire]):
+    """A lone surrogate in an id or a collection stops no item; a question mark stands in its place."""
+    shape = {"type": "Point", "coordinates": [0, 0]}
+    item = {"type": "Feature", "id": "\ud800", "collection": "\udfff", "geometry": shape, "properties": {"datetime": None}}
+    (tmp_path / "odd.json").write_text(json.dumps(item))
+    with Sandbox(items=tmp_path / "odd.json", pace="instant") as box:
+        assert wire(box).stream(host_name="archive", collections=box.hosts["archive"]) == [{**item, "id": "?", "collection": "?"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("deep.json", "[" * 100_000),
+        ("table.parquet", None),
+        ("NOISE.PARQUET", "PAR1 and nothing more"),
+        ("notes.csv", "id,geometry"),
+        ("number.json", '{"type": "Feature", "id": "a", "properties": {"gsd": NaN}}'),
+    ],
+)
+def test_items_that_cannot_be_read_are_told_in_a_line(tmp_path: Path, name: str, content: str | None):
+    """Whatever is given in the place of items, the sandbox says in one line that it cannot be read, or what it takes."""
+    import pyarrow as pa  # noqa: PLC0415  # used here alone
+    import pyarrow.parquet as pq  # noqa: PLC0415  # likewise
+
+    path = tmp_path / name
+    if content is None:
+        half = {"assets": [{"a": 1}], "stac_version": ["1.0.0"], "geometry": [b"none"], "bbox": [{"one": 1.0}]}
+        pq.write_table(pa.table(half), path)
+    else:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(SandboxError) as told:
+        Sandbox(items=path).start()
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 def test_a_table_that_is_none_is_refused(tmp_path: Path):
     """A file that only looks like GeoParquet is an error that names it."""
     (tmp_path / "items.parquet").write_bytes(b"PAR1 and nothing more")

@@ -43,6 +43,11 @@ def place(arguments: argparse.Namespace) -> int:
 
 def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
     """Ask a person about the exact price; no answer is a no."""
+    if estimate.balance_credits is not None and estimate.balance_credits < estimate.total_credits:
+        print(
+            f"The balance of {estimate.balance_credits:,} credits is less than the price: "
+            "the service may refuse the order, or charge a card or an invoice."
+        )
     print(
         f"Buy {counted(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
         f"(A${estimate.total_aud:,.2f}), {clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from scenecart._errors import InvalidRequest, NotFound, PermissionDenied
 from scenecart._whole import write_whole
 from scenecart._wire import available_credits
+from scenecart._words import counted, looked_for
 from scenecart.cli import _files, _show
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Project": found["project"] or "none: place with --project, or set SCENECART_PROJECT",
         "May place orders": places[can_place],
         "Credits": "not told" if credits_ is None else f"{credits_:,}",
-        "Unfinished": "nothing" if not open_ else f"{open_} placements: `scenecart placements`, `scenecart settle`",
+        "Unfinished": "nothing" if not open_ else f"{counted(open_, 'placement')}: `scenecart placements`, `scenecart settle`",
     }
     _show.pairs((name, str(value)) for name, value in lines.items())
     return 0
@@ -198,5 +199,5 @@ def _subject(where: str, arguments: argparse.Namespace, client: Client) -> Estim
         cart = _files.read_cart(where, arguments, client)
         return cart if arguments.no_prices else cart.estimate()
     if path.suffix.lower() in {".parquet", ".geojson", ".json"}:
-        raise InvalidRequest(f"There is no file {where!r}.")
+        raise InvalidRequest(f"There is no file {where!r}.", hint=looked_for(path))
     return client.order(where)

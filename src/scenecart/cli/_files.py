@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest
 from scenecart._whole import write_whole
+from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +26,7 @@ def connect(arguments: argparse.Namespace) -> Client:
     """Connect as the arguments say."""
     from scenecart._connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
 
-    return connect_(arguments.profile, base_url=arguments.base_url)
+    return connect_(arguments.profile, base_url=arguments.base_url, say=lambda line: print(arguments.spoken(line)))
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:
@@ -75,7 +76,7 @@ def existing(name: str) -> Path:
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {name!r}.")
+        raise InvalidRequest(f"There is no file {name!r}.", hint=looked_for(path))
     return path
 
 

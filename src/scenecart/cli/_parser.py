@@ -36,6 +36,7 @@ SCENECART_PASSWORD), or --profile. Secrets are not taken as arguments, which oth
 """
 _CART = "what `scenecart search -o` wrote, or a saved cart"
 _AREA = "a file, WKT or GeoJSON"
+_ITEMS = "use these as the catalog: STAC items as JSON, NDJSON, GeoParquet or a folder of them, or what a search was written to"
 _REPORT = ".html .pdf .xlsx .md .csv .geojson .gpkg .parquet"
 
 
@@ -56,6 +57,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def option_names(parser: argparse.ArgumentParser) -> set[str]:
+    """Return every option of every command, such as ``--max-credits``."""
+    tables = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  # argparse tells them in no other way
+    return {name for table in tables for command in table.values() for name in command._option_string_actions}  # noqa: SLF001  # likewise
+
+
 def _add_choosing(commands: Commands) -> None:
     search = _command(
         commands,
@@ -66,15 +73,17 @@ def _add_choosing(commands: Commands) -> None:
         "scenecart search aurora --profile sandbox --collections aurora-50cm --bbox=151.1,-34,151.3,-33.8 --max-cloud-cover 20",
     )
     search.add_argument("host", help="whose archive, such as aurora")
-    search.add_argument("--collections", type=_words, metavar="A,B")
-    search.add_argument("--ids", type=_words, metavar="A,B")
-    search.add_argument("--aoi", metavar="AREA", help=_AREA)
+    search.add_argument("--collections", type=_words, metavar="A,B", help="of these; this or --ids is needed")
+    search.add_argument("--ids", type=_words, metavar="A,B", help="these captures alone")
+    search.add_argument("--aoi", metavar="AREA", help=f"what captures are to touch: {_AREA}")
     search.add_argument("--bbox", type=_bbox, metavar="W,S,E,N", help="in degrees; write --bbox=… when W is negative")
     search.add_argument("--datetime", metavar="RANGE", help="such as 2024-01/2024-06")
     search.add_argument("--query", metavar="JSON", help='such as {"gsd": {"lte": 0.5}}')
-    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT")
-    search.add_argument("--limit", type=int, metavar="N")
-    search.add_argument("-o", "--output", metavar="FILE", help=".parquet keeps everything; .geojson")
+    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="no cloudier than this")
+    search.add_argument("--limit", type=int, metavar="N", help="how many captures at most")
+    search.add_argument(
+        "-o", "--output", metavar="FILE", help="write the captures to it: .parquet, which keeps everything, or .geojson"
+    )
 
     estimate = _command(
         commands,
@@ -101,10 +110,10 @@ def _add_choosing(commands: Commands) -> None:
     cover.add_argument("captures", metavar="FILE", help=_CART)
     cover.add_argument("--aoi", metavar="AREA", required=True, help=f"what to cover: {_AREA}")
     cover.add_argument("--objective", choices=("cost", "fewest", "newest", "clearest"), default="cost", help="default: cost")
-    cover.add_argument("--max-cloud-cover", type=float, metavar="PERCENT")
+    cover.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="take none that is cloudier")
     cover.add_argument("--min-coverage", type=float, metavar="SHARE", default=0.98, help="of the area, up to 1 (default: 0.98)")
-    cover.add_argument("--budget", type=int, metavar="CREDITS", help="spend no more than this")
-    cover.add_argument("--max-captures", type=int, metavar="N")
+    cover.add_argument("--budget", type=_credits, metavar="CREDITS", help="spend no more than this")
+    cover.add_argument("--max-captures", type=int, metavar="N", help="take no more of them")
     cover.add_argument(
         "--prices", choices=("service", "area"), default="service", help="area asks for no prices (default: service)"
     )
@@ -140,7 +149,7 @@ def _add_place(commands: Commands) -> None:
         note="This spends money. Without --yes the exact total is shown, and nothing is bought unless yes is typed.",
     )
     place.add_argument("captures", metavar="FILE", help=_CART)
-    place.add_argument("--max-credits", type=int, metavar="N", help="buy nothing that costs more")
+    place.add_argument("--max-credits", type=_credits, metavar="N", help="buy nothing that costs more")
     place.add_argument("--yes", action="store_true", help="buy without asking; needs --max-credits")
     place.add_argument("--again", action="store_true", help="buy once more what was bought before")
     place.add_argument("--project", metavar="ID", help="where the imagery is delivered (default: SCENECART_PROJECT)")
@@ -154,7 +163,7 @@ def _add_orders(commands: Commands) -> None:
         commands, "orders", _buying.orders, "list the organization's orders, newest first", "scenecart orders --status processing"
     )
     orders.add_argument("--status", help="such as processing or delivered")
-    orders.add_argument("--project", metavar="ID")
+    orders.add_argument("--project", metavar="ID", help="only those delivered to it")
     orders.add_argument("--limit", type=int, metavar="N", help="how many at most")
 
     order = _command(
@@ -211,7 +220,7 @@ def _add_programs(commands: Commands) -> None:
         "scenecart demo",
         "scenecart demo --items captures.ndjson",
     )
-    demo.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog: JSON, NDJSON, Parquet or a folder")
+    demo.add_argument("--items", metavar="PATH", help=_ITEMS)
     demo.add_argument("--aoi", metavar="AREA", help=f"area of interest: {_AREA}")
     demo.add_argument("--directory", metavar="DIR", default="demo", help="where the files go (default: demo)")
 
@@ -224,7 +233,7 @@ def _add_programs(commands: Commands) -> None:
     )
     sandbox.add_argument("--port", type=int, default=8900, help="0 picks a free one (default: 8900)")
     sandbox.add_argument("--data", metavar="DIR", help="keep the state here (default: a temporary folder)")
-    sandbox.add_argument("--items", metavar="PATH", help="real STAC items to use as the catalog")
+    sandbox.add_argument("--items", metavar="PATH", help=_ITEMS)
     sandbox.add_argument("--captures", type=int, metavar="N", help="about how many captures to invent (default: 240,000)")
     sandbox.add_argument("--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders move")
     sandbox.add_argument("--ready-file", metavar="FILE", help="write URL and sign-ins here as JSON once it answers")
@@ -309,6 +318,13 @@ def _bbox(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError("four numbers, west,south,east,north in degrees") from None
+
+
+def _credits(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a whole number of credits without separators, such as 50000, not {text!r}") from None
 
 
 def _words(text: str) -> list[str]:

@@ -54,7 +54,11 @@ def records(frame: pd.DataFrame) -> None:
 
 
 def captures_table(captures: gpd.GeoDataFrame) -> None:
-    """Print the first captures of a search, and how many there are."""
+    """Print the first captures of a search, and how many there are; where there are none, what was asked."""
+    if not len(captures):
+        _print(f"Nothing was found at {clean_text(captures.attrs.get('searched') or 'this host', 1_000)}.")
+        _print("Try other dates, a larger area or other collections.")
+        return
     rows = [
         (
             row["id"],

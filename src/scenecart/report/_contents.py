@@ -17,13 +17,14 @@ from scenecart._cart import Cart
 from scenecart._errors import InvalidRequest
 from scenecart._estimate import Estimate
 from scenecart._orders import Order
-from scenecart._wire import PriceGroup, clean_text
+from scenecart._wire import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
     from scenecart._area import Area
+    from scenecart._trade import PriceGroup
 
 _SIGNED = re.compile(
     r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE

@@ -274,16 +274,25 @@ def _openapi(service: Service) -> Endpoint:
     return endpoint
 
 
+def _guarded(service: Service, path: str, method: str, scope: str, answer: Callable[[Request, Caller, Any], Response]) -> Route:
+    """Return a route for callers of a scope; what is asked stands in the query of a GET, and in the body of any other."""
+
+    async def endpoint(request: Request) -> Response:
+        caller = await run_in_threadpool(_admit, service, request, scope, f"{method} {path}")
+        body = _query(request) if method == "GET" else await json_body(request)
+        return await run_in_threadpool(answer, request, caller, body)
+
+    return Route(path, endpoint, methods=[method])
+
+
 def _stac_routes(service: Service, stac: StacApi, scope: str) -> list[Route]:
-    def route(path: str, answer: Callable[[Request, Caller, Any], Any], methods: tuple[str, ...] = ("GET",)) -> Route:
-        async def endpoint(request: Request) -> Response:
-            caller = await run_in_threadpool(_admit, service, request, scope, "stac")
-            body = await json_body(request) if request.method == "POST" else _query(request)
-            found = await run_in_threadpool(answer, request, caller, body)
+    def route(path: str, find: Callable[[Request, Caller, Any], Any], method: str = "GET") -> Route:
+        def answer(request: Request, caller: Caller, body: Any) -> Response:
+            found = find(request, caller, body)
             media = "application/geo+json" if found.get("type") in {"Feature", "FeatureCollection"} else "application/json"
             return JSONResponse(found, media_type=media)
 
-        return Route(f"{stac.path}{path}", endpoint, methods=list(methods))
+        return _guarded(service, f"{stac.path}{path}", method, scope, answer)
 
     return [
         route("", lambda _r, caller, _b: stac.landing(caller)),
@@ -296,17 +305,9 @@ def _stac_routes(service: Service, stac: StacApi, scope: str) -> list[Route]:
             "/collections/{collection}/items/{item}",
             lambda r, c, _b: stac.item(c, r.path_params["collection"], r.path_params["item"]),
         ),
-        route("/search", lambda r, c, body: stac.search(c, body, from_query=r.method == "GET"), ("GET", "POST")),
+        route("/search", lambda _r, c, body: stac.search(c, body, from_query=True)),
+        route("/search", lambda _r, c, body: stac.search(c, body, from_query=False), "POST"),
     ]
-
-
-def _guarded(service: Service, path: str, method: str, scope: str, answer: Callable[[Request, Caller, Any], Response]) -> Route:
-    async def endpoint(request: Request) -> Response:
-        caller = await run_in_threadpool(_admit, service, request, scope, f"{method} {path}")
-        body = _query(request) if method == "GET" else await json_body(request)
-        return await run_in_threadpool(answer, request, caller, body)
-
-    return Route(path, endpoint, methods=[method])
 
 
 def _resource_routes(service: Service) -> list[Route]:

@@ -164,4 +164,9 @@ def _invented(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
 def _real(items: Path) -> Iterator[tuple[Any, ...]]:
     nothing = (None,) * 6
     for number, (*known, feature) in enumerate(_items.load(items), 1):
-        yield number, *known, *nothing, json.dumps(feature, separators=(",", ":"))
+        try:
+            text = json.dumps(feature, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise SandboxError(f"Item {number} of {items} holds a number that JSON has no form for.") from error
+        # what is no Unicode is in no answer either
+        yield number, *known, *nothing, text.encode("utf-8", "replace").decode()

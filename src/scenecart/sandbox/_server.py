@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import json
 import os
+import shlex
 import signal
-import socket
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import h11
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from scenecart.sandbox import _archive, _control
-from scenecart.sandbox._app import application
 from scenecart.sandbox._auth import Doorkeeper
 from scenecart.sandbox._catalog import Catalog
 from scenecart.sandbox._delivery import Delivery
@@ -29,16 +23,16 @@ from scenecart.sandbox._ledger import Ledger
 from scenecart.sandbox._operations import Service
 from scenecart.sandbox._orbits import COUNT
 from scenecart.sandbox._orders import PACES, Orders
-from scenecart.sandbox._problem import Problem, SandboxError
+from scenecart.sandbox._problem import SandboxError
 from scenecart.sandbox._resources import Resources
+from scenecart.sandbox._serving import listen, serving
 from scenecart.sandbox._stac import Archive, Delivered
 from scenecart.sandbox._storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SEED = 20_240_101
-_START_SECONDS = 30.0
 _MOST_CAPTURES = 5_000_000
 _LAST_SECOND = 221_845_000_000.0
 
@@ -338,7 +332,7 @@ class Sandbox:
         if self._stack is not None:
             return self
         with contextlib.ExitStack() as stack:
-            listener = stack.enter_context(contextlib.closing(_listen(self._port)))
+            listener = stack.enter_context(contextlib.closing(listen(self._port)))
             self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._data = self._folder(stack)
             keep = self._wanted_data is not None
@@ -348,7 +342,7 @@ class Sandbox:
             self._service = self._assemble(storage, self._data)
             self._service.delivery.start()
             stack.callback(self._service.delivery.stop)
-            stack.enter_context(_serving(self._service, listener))
+            stack.enter_context(serving(self._service, listener))
             self._stack = stack.pop_all()
         atexit.register(self.stop)
         return self
@@ -429,7 +423,7 @@ def serve(
     ready_file
         Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
     print_line
-        Told the address and the sign-ins, a line at a time.
+        Told what a person needs to use it, a line at a time: the address, and how the analyst signs in.
 
     Raises
     ------
@@ -439,84 +433,38 @@ def serve(
     stopped = threading.Event()
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), lambda *_: stopped.set())
-    with Sandbox(data, items=items, port=port, pace=pace, captures=captures) as box:
+    box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
+    print_line("Making its catalog, where there is none yet …" if items is None else f"Reading its catalog from {items} …")
+    with box:
         ready = box.ready()
         if ready_file is not None:
             _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))
-        print_line(f"The sandbox answers at {box.url}")
-        print_line(f"STAC API: {box.stac_url}")
-        for host, collections in ready["hosts"].items():
-            print_line(f"Host {host}: {', '.join(collections)}")
-        for name, principal in ready["principals"].items():
-            print_line(f"{name}: project {principal['project']}, token {principal['token']}")
-        print_line("Stop it with Ctrl+C.")
+        for line in _welcome(ready, ready_file):
+            print_line(line)
         stopped.wait()
 
 
+def _welcome(ready: dict[str, Any], ready_file: str | os.PathLike[str] | None) -> Iterator[str]:
+    """Yield what a person needs to use it from another terminal; tokens are for programs, which read the ready file."""
+    analyst = ready["principals"]["analyst"]
+    yield f"The sandbox answers at {ready['url']}, until Ctrl+C. To use it in another terminal, as its analyst:"
+    yield ""
+    signs_in = {"BASE_URL": ready["url"], **{name.upper(): analyst[name] for name in ("username", "password", "project")}}
+    for name, value in signs_in.items():
+        yield f"export SCENECART_{name}={shlex.quote(str(value))}"
+    yield ""
+    for host, collections in ready["hosts"].items():
+        yield f"Host {host}: {', '.join(collections)}"
+    others = ", ".join(name for name in ready["principals"] if name != "analyst")
+    where = "are written by --ready-file FILE" if ready_file is None else f"are in {ready_file}"
+    yield f"The sign-ins of {others}, and everyone's tokens, {where}."
+
+
 def _write_in_one_step(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).replace(path)
-
-
-def _listen(port: int) -> socket.socket:
-    # asyncio sends at once, without waiting for acknowledgements, only where the protocol is named
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise SandboxError(f"Port {port} cannot be used ({error}); choose another, or 0 for a free one.") from error
-    return listener
-
-
-@contextlib.contextmanager
-def _serving(service: Service, listener: socket.socket) -> Any:
-    """Serve in a thread of its own until the block ends."""
-
-    class Protocol(H11Protocol):
-        """Knows its connection by the client's address, so that a fault can hang up."""
-
-        def send_400_response(self, msg: str) -> None:
-            # what is no HTTP, or an address without end, never reaches the application
-            problem = json.dumps(Problem(400, msg).document).encode()
-            headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=problem), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-            self.transport.close()
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            service.connections[transport.get_extra_info("peername")] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            service.connections.pop(self.transport.get_extra_info("peername"), None)
-            super().connection_lost(exc)
-
-    config = uvicorn.Config(
-        application(service),
-        http=Protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox-server", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise SandboxError("The sandbox's server did not start.")
-        time.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise SandboxError(f"The ready file {path} cannot be written: {error.strerror}.") from error

@@ -71,11 +71,6 @@ class Storage:
         row = self.read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
 
-    def remember(self, name: str, value: str) -> None:
-        """Remember a setting."""
-        with self.write() as database:
-            database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
-
     def close(self) -> None:
         """Close every thread's connection."""
         with self._lock:

@@ -9,6 +9,8 @@ import traitlets as t
 
 from scenecart._errors import ScenecartError
 from scenecart._frames import concat
+from scenecart._query import build_query
+from scenecart._spelling import spelled
 from scenecart._words import counted
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
@@ -65,6 +67,7 @@ class CaptureMap(Panel):
     filters = t.Dict()
     aoi = t.Any(None, allow_none=True)
 
+    @spelled()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner = Runner()
@@ -89,6 +92,7 @@ class CaptureMap(Panel):
         ]
 
     @classmethod
+    @spelled(also=build_query)
     def from_search(cls, client: Client, host: str, *, aoi: Any = None, basemap: Any = None, **criteria: Any) -> CaptureMap:
         """Show a search's captures while they arrive; everything can be filtered and picked meanwhile.
 

@@ -12,6 +12,7 @@ from scenecart._area import as_area
 from scenecart._cart import keys_of
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._frames import concat
+from scenecart._spelling import spelled
 from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
@@ -79,6 +80,7 @@ class CartPanel(Panel):
     estimate = t.Any(None, allow_none=True)
     order = t.Any(None, allow_none=True)
 
+    @spelled()
     def __init__(
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:

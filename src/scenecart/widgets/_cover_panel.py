@@ -8,6 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._errors import InvalidArea, InvalidCart
+from scenecart._spelling import spelled
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel
@@ -63,6 +64,7 @@ class CoverPanel(Panel):
 
     plan = t.Any(None, allow_none=True)
 
+    @spelled()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = client, cart
         self.state: CaptureState = picker if isinstance(picker, CaptureState) else picker.state

@@ -17,6 +17,7 @@ import xyzservices.providers
 from shapely.geometry import mapping
 
 from scenecart._area import as_area
+from scenecart._buffers import native
 from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
 from scenecart._wire import clean_text
 from scenecart.widgets import _look
@@ -36,7 +37,7 @@ def read_area(name: str, content: bytes) -> Any:
     """
     try:
         if name.lower().endswith(".parquet"):
-            return as_area(gpd.read_parquet(io.BytesIO(content)))
+            return as_area(gpd.read_parquet(native(content)))
         return as_area(gpd.read_file(io.BytesIO(content)))
     except ScenecartError:
         raise

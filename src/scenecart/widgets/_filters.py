@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
+from scenecart._spelling import spelled
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
@@ -42,6 +43,7 @@ class CaptureFilters(Panel):
     1
     """
 
+    @spelled()
     def __init__(self, captures: Any, aoi: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._count = W.HTML()

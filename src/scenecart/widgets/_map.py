@@ -14,6 +14,7 @@ from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area, union
 from scenecart._palette import AREA
+from scenecart._spelling import spelled
 from scenecart._wire import clean_text
 from scenecart.widgets import _look, _still
 from scenecart.widgets._drawing import (
@@ -84,6 +85,7 @@ class FootprintMap(Panel):
     >>> shown.close()
     """
 
+    @spelled()
     def __init__(
         self,
         captures: Any,

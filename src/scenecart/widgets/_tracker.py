@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._delivery import safe_name
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
 from scenecart._following import look_at
 from scenecart._orders import Order
+from scenecart._spelling import spelled
+from scenecart._targets import safe_name
+from scenecart._trade import TERMINAL
 from scenecart._waiting import MOST_FAILURES, pauses
-from scenecart._wire import TERMINAL, clean_text
+from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
@@ -70,6 +72,7 @@ class OrderTracker(Panel):
     orders = t.Tuple()
     finished = t.Int(0)
 
+    @spelled()
     def __init__(
         self,
         orders: Order | Iterable[Order] | Client,
@@ -274,7 +277,7 @@ class _Card:
 
     def _placed(self, items: Any) -> None:
         unproven = int((items["provenance"] == "missing").sum())
-        words = f"{len(items):,} items."
+        words = f"{counted(len(items), 'item')}."
         if unproven:
             words += f" {unproven:,} of them have no record that leads back to this order."
         self._words.value = _look.message(words, kind="bad" if unproven else "quiet")

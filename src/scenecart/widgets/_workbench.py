@@ -9,6 +9,8 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._area import as_area
 from scenecart._errors import InvalidArea
+from scenecart._query import build_query
+from scenecart._spelling import spelled
 from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
@@ -63,6 +65,7 @@ class Workbench(Panel):
     >>> bench.close()
     """
 
+    @spelled()
     def __init__(
         self,
         client: Client,
@@ -98,6 +101,7 @@ class Workbench(Panel):
     def tab(self, number: int) -> None:
         self._tabs.selected_index = number
 
+    @spelled(also=build_query)
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Do what "Search" does; what is given here stands for what the form says."""
         self._words.value = ""
