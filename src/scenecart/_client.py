@@ -519,6 +519,19 @@ class Client:
         chosen = require_project(project, self.project)
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
+    @spelled()
+    def placed_before(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
+        """Return the order that placing an estimate would give back without buying; the same as ``estimate.placed_before()``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-06", limit=1)
+        >>> client.placed_before(client.cart(captures).estimate()) is None
+        True
+        """
+        return self._placing.placed_before(estimate, project=require_project(project, self.project), license_type=license_type)
+
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
 
@@ -606,13 +619,23 @@ class Client:
         """
         return placements_frame(self._journal.placements(self.base_url))
 
-    def settle(self) -> pd.DataFrame:
-        """Find out what became of every placement that was sent and got no answer; never buys twice.
+    @spelled()
+    def settle(self, *, send: bool = True) -> pd.DataFrame:
+        """Bring every placement that was sent and got no answer to its end; never buys twice.
+
+        A purchase whose request was lost on its way is completed: it is sent with its own key, and only while it costs what it
+        cost when it was agreed to. Where it had arrived, the same key gives its order.
+
+        Parameters
+        ----------
+        send
+            False sends nothing: only the list of orders is looked at, and what is not among them stays unknown.
 
         Returns
         -------
         pandas.DataFrame
-            The placements that were looked at, as they stand now; columns as in :meth:`placements`.
+            The placements that were looked at, as they stand now; columns as in :meth:`placements`. ``detail`` says how each was
+            settled.
 
         Examples
         --------
@@ -620,7 +643,7 @@ class Client:
         >>> len(client.settle())
         0
         """
-        return placements_frame(self._placing.settle())
+        return placements_frame(self._placing.settle(send=send))
 
     def whoami(self) -> dict[str, Any]:
         """Return what the service says of the signed-in account; empty where it does not tell.
