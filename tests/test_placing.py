@@ -396,7 +396,7 @@ class Full:
 
 
 def test_an_order_that_cannot_be_noted_is_given_all_the_same(service: ScriptedService, connect: Any, tmp_path: Path):
-    """A disk that fills while the answer comes loses no order: it is given, with a warning, and placing again sends the same key."""
+    """A disk that fills while the answer comes loses no order: it is given, with a warning; placing again sends the same key."""
     full = Full(tmp_path / "home", answer(ORDER, 202))
     service.put(PLACE, full)
     estimate = connect().cart(captures()).estimate()
