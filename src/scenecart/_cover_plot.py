@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#7aa0c4")
+_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#5f8fbd")
 _WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
 _HALF_WORLD = 180.0
 _LABELLED = 40
@@ -43,7 +43,8 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     stretch = stretch_between(south, north)
     if ax is None:
         ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
-        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7), layout="constrained")
+        # no ground of its own: it stands in light and dark notebooks
+        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7), layout="constrained", facecolor="none")
     colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(bought))]
     pieces = gpd.GeoSeries(list(bought), crs=4326)
     pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)
@@ -91,8 +92,8 @@ def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, 
     ax.tick_params(labelsize=7.5, length=0, colors=INK)
     ax.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
     ax.set_axisbelow(True)
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.spines[:].set_visible(False)
+    ax.patch.set_visible(False)
     ax.set_title(title, fontsize=9.5, color=INK, loc="left")
 
 

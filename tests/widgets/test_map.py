@@ -97,7 +97,7 @@ def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callab
     shown_map._purpose.value = "area"
     shown_map.draw(lasso)
     assert shown_map.state.aoi.geometry.equals(lasso)
-    assert shown_map._area.data["geometry"]["type"] == "Polygon"
+    assert {one["geometry"]["type"] for one in shown_map._area.data["features"]} == {"Polygon"}
     assert shown_map._purpose.value == "select"
 
 

@@ -50,6 +50,9 @@ _MOST_OVERLAYS = 12
 _COLOURS = ("eo:cloud_cover", "datetime", "view:off_nadir", "gsd", "view:sun_elevation", "collection", "platform")
 _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 _LINE = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+# dashes on a light line, which is seen on dark ground and over dark footprints
+_OUTLINE = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
+_ABOVE = "above"
 
 
 class FootprintMap(Panel):
@@ -185,13 +188,17 @@ class FootprintMap(Panel):
             style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
             name="Land",
         )
-        quiet = {"fillOpacity": 0, "interactive": False}
+        # footprints are sent again and again; what must stay above them lies in a pane of its own
+        above = {"pane": _ABOVE}
         self._base = leaflet.GeoJSON(data=_NOTHING, style=_LINE, hover_style={"weight": 3, "fillOpacity": 0.3}, name="Footprints")
         self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
         self._chosen = leaflet.GeoJSON(
-            data=_NOTHING, style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False}, name="Selected"
+            data=_NOTHING,
+            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False},
+            name="Selected",
+            **above,
         )
-        self._area = leaflet.GeoJSON(data=_NOTHING, style={"color": AREA, "weight": 2, "dashArray": "6 4", **quiet}, name="Area")
+        self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False}, name="Area", **above)
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
@@ -201,7 +208,8 @@ class FootprintMap(Panel):
             layers=(land, *([tiles] if tiles is not None else []), self._density, self._base, self._area, self._chosen),
             prefer_canvas=True,
             scroll_wheel_zoom=True,
-            attribution_control=tiles is not None,
+            attribution_control=False,
+            panes={_ABOVE: {"zIndex": 450, "pointerEvents": "none"}},
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
@@ -211,6 +219,8 @@ class FootprintMap(Panel):
         self._legend = W.HTML()
         self.map.add(self._pen)
         self.map.add(leaflet.WidgetControl(widget=self._legend, position="bottomleft", transparent_bg=True))
+        if tiles is not None:
+            self.map.add(leaflet.AttributionControl(position="bottomright", prefix=""))
         self.map.add(leaflet.ScaleControl(position="bottomright", imperial=False))
         self.map.on_interaction(self._interaction)
         self.map.observe(self._look_again, "bounds")
@@ -346,7 +356,9 @@ class FootprintMap(Panel):
 
     def _show_area(self, _: Any) -> None:
         area = self.state.aoi
-        self._area.data = _NOTHING if area is None else {"type": "Feature", "properties": {}, "geometry": mapping(area.geometry)}
+        ground = None if area is None else mapping(area.geometry)
+        lines = [] if ground is None else [{"type": "Feature", "properties": {"style": look}, "geometry": ground} for look in _OUTLINE]
+        self._area.data = {"type": "FeatureCollection", "features": lines}
 
     def _interaction(self, **event: Any) -> None:
         if event.get("type") == "click" and not self._held.drawing:

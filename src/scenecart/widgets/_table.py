@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SHOWN = (
-    ("id", "Capture", "minmax(180px, 3fr)", ""),
+    ("id", "Capture", "minmax(150px, 3fr)", ""),
     ("host", "Host", "minmax(70px, 1fr)", ""),
     ("collection", "Collection", "minmax(90px, 1.2fr)", ""),
     ("datetime", "Acquired (UTC)", "minmax(125px, 1.3fr)", ""),
@@ -143,7 +143,8 @@ class CaptureTable(Panel):
         captures = self.state.captures
         there = [entry for entry in _SHOWN if entry[0] in captures.columns]
         self._grid.columns = [
-            {"name": name, "title": title, "width": width, "align": "right" if style else ""} for name, title, width, style in there
+            {"name": name, "title": title, "width": width, "align": "right" if style else "cut" if name == "id" else ""}
+            for name, title, width, style in there
         ]
 
     def _searchable(self) -> pd.Series[str]:

@@ -1,11 +1,18 @@
 // A grid that holds only the rows in view; the kernel sorts, searches and sends them.
 const ROW = 28;
+const TAIL = 12;
 
 function el(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
+}
+
+// an id tells most at its end: where there is no room, it is cut before that
+function cut(value) {
+  const letters = Array.from(value);
+  return [el("span", {}, letters.slice(0, -TAIL).join("")), el("span", {}, letters.slice(-TAIL).join(""))];
 }
 
 function render({ model, el: root }) {
@@ -63,7 +70,10 @@ function render({ model, el: root }) {
         if (number === active) made.classList.add("active");
         made.style.gridTemplateColumns = widths();
         made.style.top = number * ROW + "px";
-        cells.forEach((value, place) => made.append(el("div", { role: "gridcell", class: columns[place]?.align ?? "", title: value }, value)));
+        cells.forEach((value, place) => {
+          const look = columns[place]?.align ?? "";
+          made.append(el("div", { role: "gridcell", class: look, title: value }, ...(look === "cut" ? cut(value) : [value])));
+        });
         made.addEventListener("click", (event) => {
           active = number;
           body.focus({ preventScroll: true });
