@@ -72,9 +72,7 @@ class CoverPanel(Panel):
         self._runner = Runner(1)
         self._make_parts()
         controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
-        super().__init__(
-            _look.sheet(), self._head, controls, self._words, self._shown, _look.box(self._take, kind="row", across=True)
-        )
+        super().__init__(_look.sheet(), self._head, controls, self._words, self._shown, self._take)
         self.add_class("scenecart-card")
         self.watch(self.state, self._outdated, "aoi")
 
@@ -121,7 +119,7 @@ class CoverPanel(Panel):
 
     def _make_parts(self) -> None:
         self._head = W.HTML(_look.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
-        narrow = {"description_width": "64px"}
+        narrow = {"description_width": "initial"}
         self._objective = W.Dropdown(options=_OBJECTIVES, description="Best is", style=narrow, layout=W.Layout(width="230px"))
         self._share = W.IntSlider(value=98, min=10, max=100, description="Cover, %", style=narrow, layout=W.Layout(width="260px"))
         self._share.tooltip = "Share of the area to be covered, in per cent"

@@ -52,7 +52,9 @@ _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 _LINE = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
 # dashes on a light line, which is seen on dark ground and over dark footprints
 _OUTLINE = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
-_ABOVE = "above"
+# the land shows where there are no tiles; footprints come and go below what is selected. A layer's style says its pane, since
+# ipyleaflet tells Leaflet of a layer's own pane only after the layer's first data
+_PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 
 
 class FootprintMap(Panel):
@@ -105,7 +107,7 @@ class FootprintMap(Panel):
         self._hovered: int | None = None
         self._make_map(basemap)
         self._make_controls()
-        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._card, self._stack, self._status)
+        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._status, self._stack, self._card)
         self.watch(self.state, self._new_captures, "captures")
         self.watch(self.state, self._look_again, "revision")
         self.watch(self.state, self._show_chosen, "selection")
@@ -185,20 +187,26 @@ class FootprintMap(Panel):
         tiles = base_tiles(basemap)
         land = leaflet.GeoJSON(
             data=json.loads(files("scenecart").joinpath("data", "land.json").read_text("utf-8")),
-            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
+            style={
+                "color": "#8a8f98",
+                "weight": 0.6,
+                "fillColor": "#b8ad94",
+                "fillOpacity": 0.26,
+                "interactive": False,
+                "pane": "below",
+            },
             name="Land",
         )
-        # footprints are sent again and again; what must stay above them lies in a pane of its own
-        above = {"pane": _ABOVE}
         self._base = leaflet.GeoJSON(data=_NOTHING, style=_LINE, hover_style={"weight": 3, "fillOpacity": 0.3}, name="Footprints")
         self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
         self._chosen = leaflet.GeoJSON(
             data=_NOTHING,
-            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False},
+            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False, "pane": "above"},
             name="Selected",
-            **above,
         )
-        self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False}, name="Area", **above)
+        self._area = leaflet.GeoJSON(
+            data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"
+        )
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
@@ -209,7 +217,7 @@ class FootprintMap(Panel):
             prefer_canvas=True,
             scroll_wheel_zoom=True,
             attribution_control=False,
-            panes={_ABOVE: {"zIndex": 450, "pointerEvents": "none"}},
+            panes=_PANES,
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
@@ -245,8 +253,7 @@ class FootprintMap(Panel):
             one.on_click(self._safely(act))
             buttons.append(one)
         self._purpose.observe(self._safely(self._change_pen), "value")
-        self._file = W.FileUpload(accept=AREA_FILES, description="Area file", layout=W.Layout(width="auto"))
-        self._file.tooltip = "Load the area of interest from a file"
+        self._file = _look.upload("Area file", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._safely(self._uploaded), "value")
         self._hint = W.HTML()
         self._card = W.HTML()
