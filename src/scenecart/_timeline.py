@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._figure import bare_axes
 from scenecart._palette import BOUGHT, INK
 from scenecart._wire import CLOUD
 
@@ -53,8 +54,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
     ['a', 'b']
     """
     try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
-        from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # likewise
+        from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # an extra
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A timeline needs", error, "report") from error
@@ -67,8 +67,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
         raise InvalidQuery(f"{by!r} has {len(rows)} values; a timeline is legible with up to {_MOST_ROWS}.")
     if ax is None:
         height = max(_LEAST_INCHES, _ROW_INCHES * len(rows) + 1)
-        # no ground of its own: it stands in light and dark notebooks
-        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, height), layout="constrained", facecolor="none")
+        ax = bare_axes(_WIDTH_INCHES, height)
     place = {name: number for number, name in enumerate(rows)}
     drawn = ax.scatter(
         timed["datetime"].dt.tz_localize(None).to_numpy(),
@@ -89,7 +88,6 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
     left_out = len(captures) - len(timed)
     ax.set_xlabel("acquired (UTC)" + (f"; {left_out:,} without a time" if left_out else ""), color=INK)
     ax.xaxis.get_offset_text().set_color(INK)
-    ax.patch.set_visible(False)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_color(INK)
     ax.tick_params(colors=INK)

@@ -168,7 +168,7 @@ class CartPanel(Panel):
         self._head = _look.box(self._title, self._take, kind="row", across=True)
         self._head.layout.justify_content = "space-between"
         self._rows = W.HTML()
-        self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(320px, 60%)"))
+        self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(340px, 100%)"))
         self._pick.tooltip = "A capture of the cart"
         drop = _look.button("Remove", "Take this capture out of the cart", icon="times")
         drop.on_click(self._safely(lambda _: self.remove([self._pick.value]) if self._pick.value is not None else None))

@@ -204,9 +204,7 @@ class FootprintMap(Panel):
             style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False, "pane": "above"},
             name="Selected",
         )
-        self._area = leaflet.GeoJSON(
-            data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"
-        )
+        self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area")
         self._base.on_hover(self._hover)
         bounds = self._ground.bounds or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
@@ -364,7 +362,9 @@ class FootprintMap(Panel):
     def _show_area(self, _: Any) -> None:
         area = self.state.aoi
         ground = None if area is None else mapping(area.geometry)
-        lines = [] if ground is None else [{"type": "Feature", "properties": {"style": look}, "geometry": ground} for look in _OUTLINE]
+        lines = (
+            [] if ground is None else [{"type": "Feature", "properties": {"style": look}, "geometry": ground} for look in _OUTLINE]
+        )
         self._area.data = {"type": "FeatureCollection", "features": lines}
 
     def _interaction(self, **event: Any) -> None:

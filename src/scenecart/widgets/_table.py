@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # column, title, least pixels, share of the rest, how numbers are written
 _SHOWN = (
-    ("id", "Capture", 150, 6, ""),
+    ("id", "Capture", 200, 6, ""),
     ("host", "Host", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
     ("datetime", "Acquired (UTC)", 130, 1, ""),
@@ -144,7 +144,13 @@ class CaptureTable(Panel):
         captures = self.state.captures
         there = [entry for entry in _SHOWN if entry[0] in captures.columns]
         self._grid.columns = [
-            {"name": name, "title": title, "least": least, "share": share, "look": "right" if style else "cut" if name == "id" else ""}
+            {
+                "name": name,
+                "title": title,
+                "least": least,
+                "share": share,
+                "look": "right" if style else "cut" if name == "id" else "",
+            }
             for name, title, least, share, style in there
         ]
 

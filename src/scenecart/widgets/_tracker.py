@@ -274,7 +274,7 @@ class _Card:
 
     def _placed(self, items: Any) -> None:
         unproven = int((items["provenance"] == "missing").sum())
-        words = f"{len(items):,} items."
+        words = f"{counted(len(items), 'item')}."
         if unproven:
             words += f" {unproven:,} of them have no record that leads back to this order."
         self._words.value = _look.message(words, kind="bad" if unproven else "quiet")
