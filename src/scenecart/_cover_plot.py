@@ -35,7 +35,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     try:
         from matplotlib.colors import to_rgba  # noqa: PLC0415  # an extra
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
-        from matplotlib.transforms import offset_copy  # noqa: PLC0415  # likewise
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A picture of a cover needs", error, "report") from error
     if is_narrower_eastward([area]):
@@ -71,7 +71,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         "labelcolor": INK,
     }
     # a line of degrees stands between
-    below = offset_copy(ax.transAxes, ax.figure, y=-20, units="points")
+    below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
     ax.legend(handles=keys, borderpad=0, borderaxespad=0, bbox_transform=below, **look)
     return ax
 
