@@ -264,7 +264,7 @@ def press(page: Page, words: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], tmp_path: Path, *, dark: bool):
-    """By clicking alone from an empty form to delivered files and a report, all legible; what is saved is small, without secrets."""
+    """By clicking alone from an empty form to delivered files and a report, all legible; what is saved is small and safe."""
     notebook(tmp_path / "bench.ipynb", BENCH)
     page = browser.new_page(viewport={"width": 1300, "height": 1250})
     page.set_default_timeout(60_000)
