@@ -201,12 +201,13 @@ class FootprintMap(Panel):
         self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
         self._chosen = leaflet.GeoJSON(
             data=_NOTHING,
-            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False, "pane": "above"},
+            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"},
             name="Selected",
         )
         self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area")
         self._base.on_hover(self._hover)
-        bounds = self._ground.bounds or (-170, -55, 170, 70)
+        area = None if self.state.aoi is None else self.state.aoi.geometry.bounds
+        bounds = self._ground.bounds or area or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
         self.map = leaflet.Map(
             center=middle,
@@ -340,7 +341,9 @@ class FootprintMap(Panel):
             )
         values = self.state.values(name)
         there = values[np.isfinite(values)]
-        low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+        if not len(there):
+            return [_look.KINDS[-1]] * len(captures), ""
+        low, high = float(there.min()), float(there.max())
         share = (values - low) / (high - low if high > low else 1.0)
         colours = [_look.KINDS[-1] if np.isnan(one) else _look.colour_of(float(one)) for one in share]
         ends = (day_text(low), day_text(high)) if name == "datetime" else (f"{low:g}", f"{high:g}")
