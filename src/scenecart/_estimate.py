@@ -276,7 +276,7 @@ class Estimate:
             balance=self.balance_credits,
             groups=[
                 {
-                    "names": ", ".join(clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]),
+                    "names": [clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]],
                     "more": max(0, len(group.ids) - _SHOWN_IDS),
                     "km2": group.aoi_km2,
                     "credits": group.credits,

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import ipyleaflet
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +89,25 @@ def test_clicking_picks_and_offers_the_stack(found: gpd.GeoDataFrame, shown: Cal
     assert shown_map.state.selection == ()
 
 
+def test_what_matters_lies_above_the_footprints(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """The area and the selection stay above footprints and let clicks through, and the land lies below tiles."""
+    shown_map = shown(FootprintMap(found, HARBOUR, basemap="none"))
+    panes = shown_map.map.panes
+    for layer in (shown_map._area, shown_map._chosen):
+        pane = panes[layer.style["pane"]]
+        assert pane["zIndex"] > 400
+        assert pane["pointerEvents"] == "none"
+    land = next(layer for layer in shown_map.map.layers if layer.name == "Land")
+    assert panes[land.style["pane"]]["zIndex"] < 200
+
+
+def test_tiles_are_attributed_once(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """With tiles their makers are named in one place; without there is nobody to name."""
+    for basemap, times in (("OpenStreetMap.Mapnik", 1), ("none", 0)):
+        shown_map = shown(FootprintMap(found, basemap=basemap))
+        assert sum(isinstance(one, ipyleaflet.AttributionControl) for one in shown_map.map.controls) == times
+
+
 def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A drawn shape selects what it meets, or becomes the area of interest, as the switch says."""
     shown_map = shown(FootprintMap(found, basemap="none"))
@@ -97,7 +117,7 @@ def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callab
     shown_map._purpose.value = "area"
     shown_map.draw(lasso)
     assert shown_map.state.aoi.geometry.equals(lasso)
-    assert shown_map._area.data["geometry"]["type"] == "Polygon"
+    assert {one["geometry"]["type"] for one in shown_map._area.data["features"]} == {"Polygon"}
     assert shown_map._purpose.value == "select"
 
 
