@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import sqlite3
+import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -374,6 +375,36 @@ def test_a_journal_that_cannot_be_used_is_not_called_damaged(service: ScriptedSe
     assert "Leave" in str(caught.value)
     assert "Move" not in str(caught.value)
     assert service.requests(PLACE) == []
+
+
+def test_a_home_that_cannot_be_used_stops_buying_alone(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Without a place for the journal one can connect, look at orders and see prices, and is told; nothing can be placed."""
+    home = tmp_path / "file"
+    home.write_text("no directory")
+    with pytest.warns(scenecart.ScenecartWarning, match="nothing can be placed from here"):
+        client = connect(home=home)
+    service.put(LIST, answer({"content": [ORDER], "totalElements": 1, "totalPages": 1}))
+    with pytest.warns(scenecart.ScenecartWarning, match="ground of orders"):
+        assert client.orders().index.tolist() == ["o-1"]
+    estimate = client.cart(captures()).estimate()
+    with pytest.raises(scenecart.JournalError, match="cannot be opened"):
+        estimate.place()
+    assert service.requests(PLACE) == []
+
+
+def test_warnings_that_are_errors_keep_nobody_from_settling(
+    service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]
+):
+    """Where Python raises every warning, what was left open is still told, and can still be settled."""
+    service.put(PLACE, Answer(None))
+    with pytest.raises(scenecart.PlacementUnknown):
+        connect().cart(captures()).estimate().place()
+    service.put(PLACE, answer(ORDER, 202))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settled = connect().settle()
+    assert settled["order_id"].tolist() == ["o-1"]
+    assert "was not finished" in capsys.readouterr().out
 
 
 class Full:

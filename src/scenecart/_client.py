@@ -15,12 +15,12 @@ from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wi
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery
+from scenecart._errors import ConfigurationError, InvalidQuery, JournalError, ScenecartWarning, warn
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
 from scenecart._papers import papers_of
-from scenecart._placing import PlacingDesk, mention, require_project
+from scenecart._placing import PlacingDesk, left_open, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
@@ -100,6 +100,7 @@ class Client:
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         papers = partial(papers_of, journal=self._journal, desk=self)
+        self._say = say
         self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
         self._placing = PlacingDesk(
             self._orders,
@@ -599,7 +600,12 @@ class Client:
         check_count(limit, "limit")
         wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         records = list(itertools.islice(self._orders.each(wanted), limit))
-        return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
+        try:
+            placed = self._journal.placements(self.base_url, ("placed",))
+        except JournalError as error:
+            warn(f"{error.message} The ground of orders that this machine placed is not shown.")
+            placed = []
+        return orders_frame(records, footprints_of(records, placed))
 
     def placements(self) -> pd.DataFrame:
         """Return what this machine's journal knows of placements at this service, oldest first.
@@ -733,8 +739,17 @@ class Client:
         return f"Client({self.base_url}, signed in by {self.signed_in_by})"
 
     def mention_unfinished(self) -> None:
-        """Say what a former session left open, and what to do about it."""
-        mention(self._placing.unfinished())
+        """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
+        try:
+            said = left_open(self._placing.unfinished())
+        except JournalError as error:
+            said = [f"{error} Until then nothing can be placed from here."]
+        for message in said:
+            try:
+                warn(message)
+            except ScenecartWarning:
+                # where warnings are errors, settle() has to stay within reach all the same
+                self._say(message)
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

@@ -104,9 +104,9 @@ def placements(arguments: argparse.Namespace) -> int:
 
 
 def settle(arguments: argparse.Namespace) -> int:
-    """Find out what became of purchases whose answer was lost."""
+    """Bring purchases whose answer was lost to their end."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
-        settled = client.settle()
+        settled = client.settle(send=not arguments.look)
     if arguments.json:
         _show.records(settled)
     else:
