@@ -20,7 +20,7 @@ from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
 from scenecart._papers import papers_of
-from scenecart._placing import PlacingDesk, left_open, require_project
+from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
@@ -741,15 +741,16 @@ class Client:
     def mention_unfinished(self) -> None:
         """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
         try:
-            said = left_open(self._placing.unfinished())
+            mention(self._placing.unfinished(), self._warn_gently)
         except JournalError as error:
-            said = [f"{error} Until then nothing can be placed from here."]
-        for message in said:
-            try:
-                warn(message)
-            except ScenecartWarning:
-                # where warnings are errors, settle() has to stay within reach all the same
-                self._say(message)
+            self._warn_gently(f"{error} Until then nothing can be placed from here.")
+
+    def _warn_gently(self, message: str) -> None:
+        try:
+            warn(message)
+        except ScenecartWarning:
+            # where warnings are errors, settle() has to stay within reach all the same
+            self._say(message)
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

@@ -401,23 +401,21 @@ def require_project(project: str | None, default: str | None) -> str:
     return chosen
 
 
-def left_open(left: list[Placement]) -> list[str]:
-    """Return what to say of what a former session left open, and what to do about it."""
+def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
+    """Say once what a former session left open, and what to do about it."""
     open_ = sum(placement.state in {"sent", "unknown"} for placement in left)
     unpaid = sum(placement.state == "unpaid" for placement in left)
-    said = []
     if open_:
         were = "s were" if open_ > 1 else " was"
-        said.append(
+        warn(
             f"{open_} placement{were} not finished; it is not known whether something was ordered. "
             "client.settle() brings that to its end, and buys nothing twice; client.settle(send=False) only looks."
         )
     if unpaid:
-        said.append(
+        warn(
             f"{unpaid} placement{'s wait' if unpaid > 1 else ' waits'} for payment; nothing was ordered. "
             "Place the same cart again once that is sorted out; client.placements() shows them."
         )
-    return said
 
 
 def _price(estimate: Estimate) -> Any:
