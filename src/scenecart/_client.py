@@ -15,7 +15,7 @@ from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wi
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery
+from scenecart._errors import ConfigurationError, InvalidQuery, warn
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
@@ -567,7 +567,8 @@ class Client:
         Parameters
         ----------
         status
-            Only those in this state, such as ``"processing"``.
+            Only those in this state: ``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``. Another is asked for
+            with a warning, since the service may have more.
         project
             Only those delivered to this project.
         name
@@ -597,6 +598,9 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
+        doubt = _trade.unknown_state(status) if isinstance(status, str) else None
+        if doubt is not None:
+            warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         records = list(itertools.islice(self._orders.each(wanted), limit))
         return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
