@@ -329,6 +329,18 @@ def test_orders_have_their_ground_where_it_is_known(service: ScriptedService, co
     assert orders.loc["elsewhere", "geometry"] is None
 
 
+@pytest.mark.parametrize(
+    ("mode", "said"), [("card", "paid by card"), ("enterprise", "paid by invoice"), ("credit", None), (5, None)]
+)
+def test_how_an_order_is_paid_is_shown(service: ScriptedService, connect: Any, mode: object, said: str | None):
+    """An order that is not paid out of the balance says what it is paid by."""
+    service.put(GET, answer({**ORDER, "billingMode": mode}))
+    order = connect().order("o-1")
+    for shown in (repr(order), order._repr_html_()):
+        assert ("paid by" in shown) == (said is not None)
+        assert (said or "") in shown
+
+
 def test_an_order_is_shown_without_markup_from_outside(service: ScriptedService, connect: Any):
     """Text the service sends is text in a notebook, and a state nobody knows is shown as it is."""
     service.put(GET, answer({**ORDER, "status": "<b>odd</b>", "failureReason": "<script>alert(1)</script>"}))
