@@ -145,7 +145,8 @@ class Client:
             The catalog host.
         aoi
             Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. One of thousands of vertices
-            is asked for by a simpler shape around it, and applied exactly to what comes back.
+            is asked for by a simpler shape around it, and applied exactly to what comes back. What states no CRS is taken as
+            longitude and latitude in degrees (EPSG:4326).
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
@@ -153,7 +154,8 @@ class Client:
         collections, ids
             Names, one or several. At least one of the two is needed.
         datetime
-            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair.
+            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair; and a
+            date, which stands for its whole day.
         query
             Property to operators: ``{"gsd": {"lte": 0.5}}``; lt, lte, gt, gte, eq, neq, in.
         max_cloud_cover
