@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,46 @@ def test_what_is_no_cart_is_refused(tmp_path: Path, suffix: str, content: bytes)
     path.write_bytes(content)
     with pytest.raises(scenecart.InvalidCart):
         scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, suffix: str):
+    """Whatever is wrong with a cart's file, the error says which file it is."""
+    for content in (b"", b"{", b"[]", b'{"features": 5}'):
+        path = tmp_path / f"odd{suffix}"
+        path.write_bytes(content)
+        with pytest.raises(scenecart.InvalidCart, match=rf"^odd{suffix} is "):
+            scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize("path", [5, None, b"x.cart.parquet", "~nobody-of-this-name/x.cart.parquet", "a\0b.cart.geojson"])
+def test_what_is_no_path_is_refused(cart: scenecart.Cart, path: Any):
+    """A cart and a report are neither read from nor written to what is no path."""
+    for use in (scenecart.load_cart, cart.save, cart.to_report, lambda path: scenecart.compare_report([cart, cart], path)):
+        with pytest.raises(scenecart.InvalidRequest, match=r"needs a path, and .* is none"):
+            use(path)
+
+
+def test_options_are_true_or_false(client: scenecart.Client, cart: scenecart.Cart):
+    """A word for an option is refused instead of taken for True, and a misspelled or foreign name is told with the right one."""
+    for odd in ("no", 0, None):
+        with pytest.raises(scenecart.InvalidCart, match="split_by_date is True or False, not"):
+            client.cart(cart.captures, split_by_date=odd)
+        with pytest.raises(scenecart.InvalidCart, match="split_by_date is True or False, not"):
+            cart.replace(split_by_date=odd)
+    with pytest.raises(scenecart.UnknownKeyword, match="Did you mean 'split_by_date'"):
+        cart.replace(splitbydate=True)
+    with pytest.raises(scenecart.UnknownKeyword, match="Did you mean 'aoi'"):
+        client.cart(cart.captures, area=HARBOUR)
+
+
+def test_a_copy_of_an_estimate_uses_the_same_client(cart: scenecart.Cart):
+    """Carts and estimates can be copied deeply; their connection is not copied, but shared."""
+    estimate = cart.estimate()
+    again = copy.deepcopy(estimate)
+    assert again is not estimate
+    assert (again.cart, again.total_credits) == (cart, estimate.total_credits)
+    assert again.cart.estimate().total_credits == estimate.total_credits
 
 
 def test_a_footprint_outside_the_world_is_refused():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -15,14 +14,15 @@ from shapely.geometry import mapping, shape
 
 from scenecart._buffers import native
 from scenecart._cart import Cart, make_cart
-from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
+from scenecart._errors import InvalidCart, InvalidRequest
 from scenecart._json import NotJson, dumps, loads
-from scenecart._whole import write_whole
+from scenecart._whole import path_of, write_whole
 from scenecart._wire import clean_text
 from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from scenecart._cart import CanEstimate
 
@@ -39,7 +39,7 @@ def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
     }
-    return write_whole(_WRITERS[_suffix(Path(path))](cart.captures, about), path, "The cart")
+    return write_whole(_WRITERS[_suffix(path)](cart.captures, about), path, "The cart")
 
 
 def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
@@ -71,7 +71,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     >>> load_cart(path)
     Cart(2 captures, whole footprints)
     """
-    source = Path(path).expanduser()
+    source = path_of(path, "A cart")
     suffix = _suffix(source)
     if not source.is_file():
         raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=looked_for(source))
@@ -79,9 +79,8 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
         raise InvalidCart(f"{source.name} is too large for a cart.")
     try:
         captures, about = _READERS[suffix](source.read_bytes())
-    except ScenecartError:
-        raise
     except Exception as error:
+        # files are damaged in as many ways as there are readers
         raise InvalidCart(f"{source.name} is damaged, or no cart ({type(error).__name__}).", hint=_HINT) from error
     if not isinstance(about, dict) or not isinstance(about.get("version"), int):
         raise InvalidCart(f"{source.name} is no cart.", hint=_HINT)
@@ -126,18 +125,19 @@ def check_path(path: str | os.PathLike[str]) -> None:
     InvalidRequest
         If its suffix is unknown.
     """
-    _suffix(Path(path))
+    _suffix(path)
 
 
 _HINT = "A cart is what cart.save(…) wrote."
 
 
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
+def _suffix(path: str | os.PathLike[str]) -> str:
+    given = path_of(path, "A cart").suffix
+    suffix = given.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
     if suffix not in _WRITERS:
         raise InvalidRequest(
-            f"Carts are not kept as {path.suffix or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
+            f"Carts are not kept as {given or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
         )
     return suffix
 
@@ -182,12 +182,9 @@ def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
 
 
 def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
-    try:
-        document = loads(content)
-    except NotJson as error:
-        raise InvalidCart("The file is damaged, or no GeoJSON.", hint=_HINT) from error
+    document = loads(content)
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-        raise InvalidCart("The file is no collection of captures.", hint=_HINT)
+        return gpd.GeoDataFrame(), None
     try:
         captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
     except UnicodeEncodeError:

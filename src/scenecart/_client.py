@@ -24,6 +24,7 @@ from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
+from scenecart._whole import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -297,9 +298,10 @@ class Client:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
+        folder = path_of(directory, "A folder of captures")
         frames = _search.stream(self._session, build_query(host, **criteria))
         with _telling.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
+            return _parquet.write(frames, folder, host, partition, _telling.Teller(told, host))
 
     @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
@@ -388,7 +390,7 @@ class Client:
         reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
-    @spelled()
+    @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -731,6 +733,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the client itself: copies of carts, estimates and orders use the same connection."""
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")

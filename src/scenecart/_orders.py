@@ -65,7 +65,7 @@ class Deliveries(Protocol):
         order: Order,
         directory: str | os.PathLike[str],
         *,
-        assets: Iterable[str] | None,
+        assets: str | Iterable[str] | None,
         progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
@@ -460,7 +460,7 @@ class Order:
     def download(
         self,
         directory: str | os.PathLike[str],
-        assets: Iterable[str] | None = None,
+        assets: str | Iterable[str] | None = None,
         *,
         progress: bool | Callable[[float], object] = True,
         workers: int = 4,
@@ -472,7 +472,7 @@ class Order:
         directory
             Where to; made if needed. Files that are there already, whole, are not fetched again.
         assets
-            Which assets of each item, by key; None fetches all.
+            Which assets of each item, by key, one or several; None fetches all.
         progress
             True shows a bar; a callable is given the share that is there, from 0 to 1, from the threads that fetch.
         workers
@@ -488,7 +488,7 @@ class Order:
         DownloadError
             If the order is not delivered, or a file does not arrive whole. What had arrived resumes next time.
         InvalidRequest
-            If an asset is asked for that no item has.
+            If an asset is asked for that no item has, or the directory is no path.
 
         Examples
         --------
