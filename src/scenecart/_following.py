@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest, OrderFailed, WaitTimeout
 from scenecart._orders import Order
@@ -107,7 +107,7 @@ def look_at(orders: Iterable[Order]) -> None:
         _desk_of(waiting).states(waiting)
 
 
-def _listed(orders: Iterable[Order]) -> list[Order]:
+def _listed(orders: Any) -> list[Order]:
     if not isinstance(orders, Iterable):
         one = "one order" if isinstance(orders, Order) else f"of type {type(orders).__name__}"
         raise InvalidRequest(f"wait_all takes a list of orders, and this is {one}.", hint="order.wait() waits for one.")
