@@ -374,6 +374,16 @@ def test_a_sign_in_that_fails_is_short_and_quiet(service: ScriptedService, reply
     assert service.requests("some.read") == []
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_an_address_without_a_sign_in_is_not_taken_for_a_wrong_password(service: ScriptedService, status: int):
+    """Where the token endpoint is not there, the error names the address that was asked and says to check it."""
+    service.put(TOKEN_PATH, answer({"detail": "Not Found"}, status))
+    with pytest.raises(scenecart.AuthenticationError, match=rf"^There is no sign-in at {service.url} .*\nCheck base_url") as caught:
+        session(service, username="ann", password=Secret("pass word", "password")).call(READ)
+    assert caught.value.status == status
+    assert "pass word" not in str(caught.value)
+
+
 @pytest.mark.parametrize("seconds", [0, -1, 1, "300", 1e12, None, "x", True])
 def test_an_odd_lifetime_never_loops(service: ScriptedService, seconds: object):
     """A token of any stated lifetime is used; none makes the client sign in for every call."""
