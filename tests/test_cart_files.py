@@ -19,6 +19,7 @@ import scenecart
 from scenecart._cart import make_cart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
@@ -213,13 +214,28 @@ def test_options_are_true_or_false(client: scenecart.Client, cart: scenecart.Car
         client.cart(cart.captures, area=HARBOUR)
 
 
-def test_a_copy_of_an_estimate_uses_the_same_client(cart: scenecart.Cart):
+def test_only_carts_are_priced_and_only_estimates_placed(client: scenecart.Client, cart: scenecart.Cart):
+    """What is no cart, no estimate, no id and no name of an operation is refused in a line."""
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: client.estimate(cart.captures), "What is priced is a cart, not a GeoDataFrame"),
+        (lambda: client.place(cart), "What is placed is an estimate, not a Cart"),
+        (lambda: client.call(5), "by its name, as text"),
+        (lambda: cart.remove(5), "by their ids, as text"),
+        (lambda: cart.remove([[]]), "by their ids, as text"),
+    ]
+    for use, said in refusals:
+        with pytest.raises(scenecart.InvalidRequest, match=said):
+            use()
+
+
+def test_a_copy_of_an_estimate_uses_the_same_client(client: scenecart.Client, cart: scenecart.Cart):
     """Carts and estimates can be copied deeply; their connection is not copied, but shared."""
     estimate = cart.estimate()
     again = copy.deepcopy(estimate)
     assert again is not estimate
     assert (again.cart, again.total_credits) == (cart, estimate.total_credits)
     assert again.cart.estimate().total_credits == estimate.total_credits
+    assert copy.copy(client) is client
 
 
 def test_a_footprint_outside_the_world_is_refused():

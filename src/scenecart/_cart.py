@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -24,7 +25,7 @@ from scenecart._words import counted
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
@@ -153,7 +154,7 @@ class Cart:
         Raises
         ------
         InvalidCart
-            If one of them is not in the cart, or nothing would be left.
+            If one of them is no id or not in the cart, or nothing would be left.
 
         Examples
         --------
@@ -162,7 +163,10 @@ class Cart:
         >>> client.cart(captures).remove(captures["id"].iloc[0]).ids == [captures["id"].iloc[1]]
         True
         """
-        names = {ids} if isinstance(ids, str) else set(ids)
+        given = [ids] if isinstance(ids, str) else list(ids) if isinstance(ids, Iterable) else [ids]
+        if not all(isinstance(name, str) for name in given):
+            raise InvalidCart("Captures are removed by their ids, as text.")
+        names = set(given)
         unknown = names.difference(self.ids)
         if unknown:
             raise _about("not in the cart", sorted(unknown))

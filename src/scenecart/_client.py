@@ -15,7 +15,7 @@ from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wi
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery, warn
+from scenecart._errors import ConfigurationError, InvalidCart, InvalidQuery, InvalidRequest, warn
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
@@ -498,6 +498,8 @@ class Client:
         >>> client.estimate(cart).total_credits
         0
         """
+        if not isinstance(cart, Cart):
+            raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
         return _estimate.ask(self._session, cart, self, self._wall)
 
     @spelled()
@@ -520,6 +522,10 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
+        if not isinstance(estimate, _estimate.Estimate):
+            raise InvalidRequest(
+                f"What is placed is an estimate, not a {type(estimate).__name__}.", hint="cart.estimate() gives one."
+            )
         chosen = require_project(project, self.project)
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
@@ -716,6 +722,8 @@ class Client:
         >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
         1
         """
+        if not isinstance(operation, str):
+            raise InvalidRequest(f"An operation is called by its name, as text, not by {type(operation).__name__}.")
         if operation.endswith(".place"):
             raise ConfigurationError(
                 "Orders are not placed by call(): only an estimate can be placed.",
@@ -734,8 +742,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __copy__(self) -> Self:
         """Return the client itself: copies of carts, estimates and orders use the same connection."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __reduce__(self) -> NoReturn:
