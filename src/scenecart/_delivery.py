@@ -294,6 +294,7 @@ def _verified(wanted: list[Wanted]) -> str:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> _verified([Wanted("i", "a", Path("a.tif"), 5, ("sha256", "00")), Wanted("i", "b", Path("b.png"), 5, None)])
     '2 files whole: 1 by checksum, 1 by size'
     """
