@@ -15,7 +15,15 @@ from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wi
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery, JournalError, ScenecartWarning, warn
+from scenecart._errors import (
+    ConfigurationError,
+    InvalidCart,
+    InvalidQuery,
+    InvalidRequest,
+    JournalError,
+    ScenecartWarning,
+    warn,
+)
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
@@ -24,6 +32,7 @@ from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
+from scenecart._whole import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,7 +155,8 @@ class Client:
             The catalog host.
         aoi
             Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. One of thousands of vertices
-            is asked for by a simpler shape around it, and applied exactly to what comes back.
+            is asked for by a simpler shape around it, and applied exactly to what comes back. What states no CRS is taken as
+            longitude and latitude in degrees (EPSG:4326).
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
@@ -154,7 +164,8 @@ class Client:
         collections, ids
             Names, one or several. At least one of the two is needed.
         datetime
-            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair.
+            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair; and a
+            date, which stands for its whole day.
         query
             Property to operators: ``{"gsd": {"lte": 0.5}}``; lt, lte, gt, gte, eq, neq, in.
         max_cloud_cover
@@ -296,9 +307,10 @@ class Client:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
+        folder = path_of(directory, "A folder of captures")
         frames = _search.stream(self._session, build_query(host, **criteria))
         with _telling.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
+            return _parquet.write(frames, folder, host, partition, _telling.Teller(told, host))
 
     @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
@@ -387,7 +399,7 @@ class Client:
         reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
-    @spelled()
+    @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -495,6 +507,8 @@ class Client:
         >>> client.estimate(cart).total_credits
         0
         """
+        if not isinstance(cart, Cart):
+            raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
         return _estimate.ask(self._session, cart, self, self._wall)
 
     @spelled()
@@ -517,6 +531,10 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
+        if not isinstance(estimate, _estimate.Estimate):
+            raise InvalidRequest(
+                f"What is placed is an estimate, not a {type(estimate).__name__}.", hint="cart.estimate() gives one."
+            )
         chosen = require_project(project, self.project)
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
@@ -568,7 +586,8 @@ class Client:
         Parameters
         ----------
         status
-            Only those in this state, such as ``"processing"``.
+            Only those in this state: ``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``. Another is asked for
+            with a warning, since the service may have more.
         project
             Only those delivered to this project.
         name
@@ -598,6 +617,9 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
+        doubt = _trade.unknown_state(status) if isinstance(status, str) else None
+        if doubt is not None:
+            warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         records = list(itertools.islice(self._orders.each(wanted), limit))
         try:
@@ -714,6 +736,8 @@ class Client:
         >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
         1
         """
+        if not isinstance(operation, str):
+            raise InvalidRequest(f"An operation is called by its name, as text, not by {type(operation).__name__}.")
         if operation.endswith(".place"):
             raise ConfigurationError(
                 "Orders are not placed by call(): only an estimate can be placed.",
@@ -731,6 +755,13 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        """Return the client itself: copies of carts, estimates and orders use the same connection."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
-from scenecart._errors import ServiceError, UntrustedEstimate
+from scenecart._errors import InvalidRequest, ServiceError, UntrustedEstimate
 from scenecart._wire import ESTIMATE, LIST_ORDERS, clean_text, dollars, whole_number
 
 
@@ -190,6 +191,14 @@ def order_state(value: Any) -> str:
     return _STATES.get(text.lower().replace("-", "_").replace(" ", "_"), text or "unknown")
 
 
+def unknown_state(value: str) -> str | None:
+    """Return what is to be said of a state that no order is known to have; the service may have others."""
+    if order_state(value) in _STATES.values():
+        return None
+    near = get_close_matches(value.lower(), [*dict.fromkeys(_STATES.values()), *_STATES], n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(dict.fromkeys(_STATES.values()))}."
+
+
 @dataclass(frozen=True)
 class OrderRecord:
     """An order as the service tells it."""
@@ -285,8 +294,17 @@ def order_filters(
     tags: str | Sequence[str] | None = None,
     order_type: str | None = None,
 ) -> dict[str, Any]:
-    """Return what narrows a list of orders down; None leaves a thing out."""
+    """Return what narrows a list of orders down; None leaves a thing out.
+
+    Raises
+    ------
+    InvalidRequest
+        If something is neither a text nor several.
+    """
     given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
+    odd = next((value for value in given.values() if value is not None and not isinstance(value, Iterable)), None)
+    if odd is not None:
+        raise InvalidRequest(f"Orders are listed by texts, not by {clean_text(odd, 80)}.")
     return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
 
 
