@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
-from scenecart._errors import ServiceError, UntrustedEstimate
+from scenecart._errors import InvalidQuery, ServiceError, UntrustedEstimate
 from scenecart._wire import ESTIMATE, LIST_ORDERS, clean_text, dollars, whole_number
 
 
@@ -187,7 +188,36 @@ TERMINAL = frozenset({"delivered", "failed", "cancelled"})
 def order_state(value: Any) -> str:
     """Return the state in this library's spelling; one that is not known is shown as it came."""
     text = clean_text(value, 80).strip()
-    return _STATES.get(text.lower().replace("-", "_").replace(" ", "_"), text or "unknown")
+    return _STATES.get(_folded(text), text or "unknown")
+
+
+def check_state(value: str | None) -> None:
+    """Refuse a state that no order has, before anything is asked for; None stands for any.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is in none of the service's spellings; the nearest is named.
+
+    Examples
+    --------
+    >>> from scenecart._trade import check_state
+    >>> check_state("deliverd")
+    Traceback (most recent call last):
+    scenecart.InvalidQuery: Orders have no state 'deliverd': they are processing, delivered, failed or cancelled.
+    Did you mean 'delivered'?
+    """
+    if value is None or _folded(str(value).strip()) in _STATES:
+        return
+    near = get_close_matches(_folded(str(value)), _STATES, n=1)
+    raise InvalidQuery(
+        f"Orders have no state {clean_text(value, 80)!r}: they are processing, delivered, failed or cancelled.",
+        hint=f"Did you mean {near[0]!r}?" if near else "Take one of these.",
+    )
+
+
+def _folded(state: str) -> str:
+    return state.lower().replace("-", "_").replace(" ", "_")
 
 
 @dataclass(frozen=True)
