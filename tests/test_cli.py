@@ -16,6 +16,7 @@ import geopandas as gpd
 import pytest
 
 from scenecart import cli
+from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -430,7 +431,7 @@ def test_each_command_has_help_with_examples(command: str, capsys: pytest.Captur
     examples = re.findall(rf"^  scenecart ({command}\b.*)$", capsys.readouterr().out, re.MULTILINE)
     assert examples
     for example in examples:
-        assert cli.make_parser().parse_args(shlex.split(example)).run
+        assert make_parser().parse_args(shlex.split(example)).run
 
 
 def test_the_demo_goes_the_whole_way(tmp_path: Path):
