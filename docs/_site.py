@@ -12,7 +12,7 @@ from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util.docutils import SphinxDirective
 
-from scenecart.cli import make_parser
+from scenecart.cli._parser import make_parser
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

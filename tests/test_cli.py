@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pytest
 
+from _command import ASKED, run
 from scenecart import cli
+from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ COMMANDS = [
     *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
     *("login-status", "sandbox", "lab", "app", "demo"),
 ]
-ASKED = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-06"]
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +36,6 @@ def running() -> Iterator[Sandbox]:
     with Sandbox(pace="instant") as box:
         box.rate_limits = None
         yield box
-
-
-def run(
-    *arguments: str, box: Sandbox | None = None, who: str = "analyst", cwd: Path | None = None, answer: str = "", **environ: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command, signed in by environment variables; ``answer`` is what is typed."""
-    signed: dict[str, str] = {}
-    if box is not None:
-        principal = box.principals[who]
-        signed = {
-            "SCENECART_BASE_URL": box.url,
-            "SCENECART_USERNAME": principal["username"] or "",
-            "SCENECART_PASSWORD": principal["password"] or "",
-        }
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SCENECART_", "GEOPERA_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "scenecart.cli", *arguments],
-        capture_output=True,
-        text=True,
-        input=answer,
-        cwd=cwd,
-        env={**clean, **signed, "COLUMNS": "140", **environ},
-        timeout=100,
-        check=False,
-    )
 
 
 def test_search_then_estimate_then_report(running: Sandbox, tmp_path: Path):
@@ -100,6 +76,8 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     bought = run(*place, "999999", "--json", box=running, cwd=tmp_path, **home)
     assert bought.returncode == 0, bought.stderr
     order = json.loads(bought.stdout)
+    noted = json.loads(run(*place, "999999", "--json", box=running, cwd=tmp_path, **home).stdout)["note"]
+    assert noted.endswith("To buy it once more, pass --again.")
     again = run(*place, "999999", box=running, cwd=tmp_path, **home)
     assert f"as {order['id']}; nothing was bought again. To buy it once more, pass --again." in again.stdout
     fetched = run("download", order["id"], "out", "--wait", "--json", box=running, cwd=tmp_path, **home)
@@ -138,7 +116,7 @@ def test_a_balance_that_does_not_suffice_is_told_before_a_yes(running: Sandbox, 
 
 
 def test_an_interruption_begins_a_line_of_its_own(running: Sandbox, tmp_path: Path):
-    """Where a terminal shows ^C, what is said of it stands on the next line."""
+    """Where a terminal shows ^C, what is said of it stands on the next line: before a yes, that nothing was ordered."""
     assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     principal = running.principals["analyst"]
     signed = {name: principal[name.lower()] or "" for name in ("USERNAME", "PASSWORD", "PROJECT")}
@@ -157,7 +135,7 @@ def test_an_interruption_begins_a_line_of_its_own(running: Sandbox, tmp_path: Pa
         _until(place, "delivered to")
         place.send_signal(signal.SIGINT)
         assert place.wait(60) == 130
-    assert os.read(shown, 1_000).startswith(b"\r\nInterrupted.\r\n")
+    assert os.read(shown, 1_000) == b"\r\nInterrupted.\r\n  Nothing was ordered.\r\n"
     os.close(shown)
 
 
@@ -174,10 +152,10 @@ def test_a_search_that_finds_nothing_says_what_was_asked(running: Sandbox):
 
 
 def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path):
-    """After a yes the order costs what was asked about; a document for programs holds the order alone."""
+    """After a yes, in any case, the order costs what was asked about; a document for programs holds the order alone."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
     assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
-    bought = run("place", "one.parquet", "--again", "--json", box=running, cwd=tmp_path, answer="yes\n", **home)
+    bought = run("place", "one.parquet", "--again", "--json", box=running, cwd=tmp_path, answer="YES\n", **home)
     assert bought.returncode == 0, bought.stderr
     order = json.loads(bought.stdout)
     assert f"for exactly {order['total_credits']:,} credits" in bought.stderr
@@ -363,6 +341,7 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
     for known in ({}, home):  # with the journal that knows the ground of the order, and without
         listed = run("orders", "--json", box=running, **known)
         assert order.id in [one["id"] for one in json.loads(listed.stdout)], listed.stderr
+    assert order.id in run("orders", "--status", order.status.upper(), box=running).stdout
     assert run("orders", "--status", "failed", box=running).stdout.strip() == "No orders."
 
 
@@ -379,8 +358,11 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
         ([*ASKED[:4], "--aoi", "nowhere.geojson"], 2, "there is no file 'nowhere.geojson'"),
         ([*ASKED[:4], "--datetime", "soon"], 2, "soon"),
         ([*ASKED, "-o", "found.xyz"], 2, "cannot be written as '.xyz'"),
-        ([*ASKED, "-o", f"{__file__}/found.parquet"], 2, "The captures cannot be written to"),
         (["estimate", "nowhere.parquet"], 2, "There is no file 'nowhere.parquet'"),
+        (["place", "found.parquet", "--max-credits", "-5"], 2, "credits are 0 or more, not -5"),
+        (["orders", "--status", "deliverd"], 2, "Did you mean 'delivered'?"),
+        (["orders", "--status", "sold"], 2, "processing, delivered, failed or cancelled"),
+        (["report", "a.cart.parquet", "-o", "out.md"], 2, "There is no file 'a.cart.parquet'"),
         (["place", "found.parquet", "--max-credits", "50,000"], 2, "without separators, such as 50000, not '50,000'"),
         (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], 2, "without separators, such as 50000, not '5e3'"),
         ([*ASKED[:4], "--bbox=1,2,3,4", "--aoi", "x"], 2, "Give --aoi or --bbox: one of them."),
@@ -411,6 +393,7 @@ def test_a_service_that_is_not_there_is_said(tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr.startswith("scenecart: ")
     assert "Traceback" not in done.stderr
+    assert "Nothing was ordered" not in done.stderr
 
 
 def test_help_shows_examples():
@@ -430,7 +413,7 @@ def test_each_command_has_help_with_examples(command: str, capsys: pytest.Captur
     examples = re.findall(rf"^  scenecart ({command}\b.*)$", capsys.readouterr().out, re.MULTILINE)
     assert examples
     for example in examples:
-        assert cli.make_parser().parse_args(shlex.split(example)).run
+        assert make_parser().parse_args(shlex.split(example)).run
 
 
 def test_the_demo_goes_the_whole_way(tmp_path: Path):

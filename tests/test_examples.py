@@ -17,7 +17,7 @@ import pytest
 
 import scenecart
 from _pages import DOCS, ROOT, blocks, commands, pages, run_line
-from scenecart import cli
+from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def understand(words: list[str]) -> None:
     if words == ["--help"]:
         return
     try:
-        cli.make_parser().parse_args(words)
+        make_parser().parse_args(words)
     except SystemExit:
         pytest.fail(f"not understood: scenecart {' '.join(words)}")
 

@@ -14,8 +14,7 @@ import pytest
 
 import scenecart
 from scenecart import _errors, widgets
-from scenecart.cli import make_parser
-from scenecart.cli._parser import option_names
+from scenecart.cli._parser import make_parser, option_names
 from scenecart.cli._speech import PATTERNS, PHRASES, spoken
 
 if TYPE_CHECKING:

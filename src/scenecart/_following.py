@@ -83,14 +83,16 @@ def wait_all(
     else:
         done = look_until(desk, lambda: look(lambda _: None), timeout, poll)
     if not done:
+        open_ = len(followed) - ended()
         raise WaitTimeout(
-            f"{len(followed) - ended()} of {len(followed)} orders are not finished after {timeout:g} seconds.",
+            f"{open_:,} of {counted(len(followed), 'order')} {'is' if open_ == 1 else 'are'} not finished "
+            f"after {timeout:g} seconds.",
             hint="They go on without you: wait_all(orders) later.",
         )
     lost = [order for order in followed if order.status != "delivered"]
     if lost:
         error = OrderFailed(
-            f"{len(lost)} of {len(followed)} orders were not delivered: "
+            f"{len(lost):,} of {counted(len(followed), 'order')} {'was' if len(lost) == 1 else 'were'} not delivered: "
             + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
             + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
             hint="What was reserved or held for them is given back; see client.balance().",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from scenecart._errors import InvalidRequest, ServiceError, UntrustedEstimate
+from scenecart._errors import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
 from scenecart._wire import ESTIMATE, LIST_ORDERS, clean_text, dollars, whole_number
 
 
@@ -182,21 +182,49 @@ _STATES = {
     "canceled": "cancelled",
     "cancelled": "cancelled",
 }
+_KNOWN = tuple(dict.fromkeys(_STATES.values()))
 TERMINAL = frozenset({"delivered", "failed", "cancelled"})
 
 
 def order_state(value: Any) -> str:
     """Return the state in this library's spelling; one that is not known is shown as it came."""
     text = clean_text(value, 80).strip()
-    return _STATES.get(text.lower().replace("-", "_").replace(" ", "_"), text or "unknown")
+    return _STATES.get(_folded(text), text or "unknown")
+
+
+def check_state(value: str | None) -> None:
+    """Refuse a state that no order has, before anything is asked for; None stands for any.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is in none of the service's spellings; the nearest is named.
+
+    Examples
+    --------
+    >>> from scenecart._trade import check_state
+    >>> check_state("deliverd")
+    Traceback (most recent call last):
+    scenecart.InvalidQuery: Orders have no state 'deliverd': they are processing, delivered, failed or cancelled.
+    Did you mean 'delivered'?
+    """
+    doubt = None if value is None else unknown_state(str(value))
+    if doubt is not None:
+        raise InvalidQuery(
+            f"Orders have no state {clean_text(value, 80)!r}: they are {', '.join(_KNOWN[:-1])} or {_KNOWN[-1]}.", hint=doubt
+        )
+
+
+def _folded(state: str) -> str:
+    return state.lower().replace("-", "_").replace(" ", "_")
 
 
 def unknown_state(value: str) -> str | None:
     """Return what is to be said of a state that no order is known to have; the service may have others."""
-    if order_state(value) in _STATES.values():
+    if order_state(value) in _KNOWN:
         return None
-    near = get_close_matches(value.lower(), [*dict.fromkeys(_STATES.values()), *_STATES], n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(dict.fromkeys(_STATES.values()))}."
+    near = get_close_matches(_folded(value), [*_KNOWN, *_STATES], n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(_KNOWN)}."
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
+from scenecart._trade import check_state
 from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.cli import _files, _show
@@ -14,18 +15,22 @@ if TYPE_CHECKING:
     import argparse
 
     from scenecart._estimate import Estimate
+    from scenecart.cli._course import Course
 
 _FAILED = 1
 
 
 def place(arguments: argparse.Namespace) -> int:
     """Buy what is in a file, at a price that was shown and agreed to."""
+    course: Course = arguments.course
+    course.spends = True
     if arguments.yes and arguments.max_credits is None:
         raise InvalidRequest(
             "--yes buys without asking, so it needs --max-credits. Nothing was ordered.", hint="Such as --yes --max-credits 50000."
         )
     with _files.connect(arguments) as client, _show.only_json(arguments):
         estimate = _files.read_cart(arguments.captures, arguments, client).estimate()
+        course.has_asked = True
         _show.estimate_table(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
@@ -36,7 +41,9 @@ def place(arguments: argparse.Namespace) -> int:
             return _FAILED
         # exactly what was agreed to: the price is asked for once more, and nothing dearer is bought
         limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
+        course.has_begun = True
         order = estimate.place(project=project, license_type=arguments.license, again=arguments.again, max_credits=limit)
+        course.deed = f"Order {order.id} was placed{' before' if order.note else ''}"
     _show.order_lines(order, arguments)
     return 0
 
@@ -63,6 +70,7 @@ def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> 
 
 def orders(arguments: argparse.Namespace) -> int:
     """List orders."""
+    check_state(arguments.status)
     with _files.connect(arguments) as client:
         found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
     if arguments.json:
@@ -76,10 +84,13 @@ def order(arguments: argparse.Namespace) -> int:
     """Look at one order, wait for it, fetch its files."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
         found = client.order(arguments.id)
+        arguments.course.has_asked = True
         is_seen = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
             found.wait(timeout=arguments.timeout, progress=is_seen)
         files = found.download(arguments.download, arguments.assets, progress=is_seen) if arguments.download else []
+        if files:
+            arguments.course.deed = f"What order {found.id} delivered is in {arguments.download}"
     _show.order_lines(found, arguments, files)
     return 0
 
@@ -88,8 +99,11 @@ def cancel(arguments: argparse.Namespace) -> int:
     """Cancel an order."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
         found = client.order(arguments.id).cancel()
+    is_cancelled = found.status == "cancelled"
+    if is_cancelled:
+        arguments.course.deed = f"Order {found.id} was cancelled"
     _show.order_lines(found, arguments)
-    return 0 if found.status == "cancelled" else _FAILED
+    return 0 if is_cancelled else _FAILED
 
 
 def placements(arguments: argparse.Namespace) -> int:
@@ -107,8 +121,11 @@ def settle(arguments: argparse.Namespace) -> int:
     """Bring purchases whose answer was lost to their end."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
         settled = client.settle(send=not arguments.look)
+    is_open = settled["state"].isin(["sent", "unknown"]).any()
+    if not is_open:
+        arguments.course.deed = "Everything is settled"
     if arguments.json:
         _show.records(settled)
     else:
         _show.placements_table(settled)
-    return _FAILED if settled["state"].isin(["sent", "unknown"]).any() else 0
+    return _FAILED if is_open else 0

@@ -43,14 +43,14 @@ def search(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             progress=not arguments.json and sys.stderr.isatty(),
         )
-    if arguments.output:
-        _files.write_captures(captures, Path(arguments.output))
+    arguments.course.has_asked = True
     if arguments.json:
         print(captures.to_json(default=str, drop_id=True))
     else:
         _show.captures_table(captures)
-        if arguments.output:
-            print(f"Written to {arguments.output}")
+    if arguments.output:
+        _files.write_captures(captures, Path(arguments.output))
+        _tell(f"Written to {arguments.output}", arguments)
     return 0
 
 
@@ -60,11 +60,12 @@ def estimate(arguments: argparse.Namespace) -> int:
     with _files.connect(arguments) as client:
         cart = _files.read_cart(arguments.captures, arguments, client)
         price = cart.estimate()
-        if not arguments.json:
+        arguments.course.has_asked = True
+        if arguments.json:
+            _show.document(_show.estimate_document(price))
+        else:
             _show.estimate_table(price)
         _keep(cart, price, arguments)
-    if arguments.json:
-        _show.document(_show.estimate_document(price))
     return 0 if price.is_complete else _FAILED
 
 
@@ -87,7 +88,10 @@ def cover(arguments: argparse.Namespace) -> int:
             prices=arguments.prices,
             time_limit=arguments.time_limit,
         )
-        if not arguments.json:
+        arguments.course.has_asked = True
+        if arguments.json:
+            _show.document(_show.cover_document(plan))
+        else:
             _show.cover_table(plan)
         _keep(plan.cart, plan.estimate, arguments)
     if arguments.plot:
@@ -95,8 +99,6 @@ def cover(arguments: argparse.Namespace) -> int:
         kind = Path(arguments.plot).suffix[1:].lower()
         plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
         _tell(f"Picture: {write_whole(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
-    if arguments.json:
-        _show.document(_show.cover_document(plan))
     return 0 if plan.is_complete else _FAILED
 
 
@@ -104,8 +106,10 @@ def report(arguments: argparse.Namespace) -> int:
     """Write a report of carts and orders, several of them beside each other."""
     several = len(arguments.what) > 1
     _files.check_outputs(report=arguments.output, several=several)
+    named = _named(arguments.what)
     with _files.connect(arguments) as client:
-        subjects = {name: _subject(where, arguments, client) for name, where in _named(arguments.what)}
+        subjects = {name: _subject(where, arguments, client) for name, where in named}
+        arguments.course.has_asked = True
         if several:
             from scenecart._compare_report import compare_report  # noqa: PLC0415  # --help should not wait for it
 
@@ -188,16 +192,16 @@ def _named(what: list[str]) -> list[tuple[str, str]]:
             raise InvalidRequest(
                 f"Two things are called {called!r}.", hint="Name them apart: cheap=a.cart.parquet clear=b.cart.parquet"
             )
+        path = Path(where).expanduser()
+        if path.suffix.lower() in {".parquet", ".geojson", ".json"} and not path.is_file():
+            raise InvalidRequest(f"There is no file {where!r}.", hint=looked_for(path))
         found[called] = where
     return list(found.items())
 
 
 def _subject(where: str, arguments: argparse.Namespace, client: Client) -> Estimate | Order | Cart:
     """Return what is meant: the price of a file, or its cart alone, or an order."""
-    path = Path(where).expanduser()
-    if path.is_file():
+    if Path(where).expanduser().is_file():
         cart = _files.read_cart(where, arguments, client)
         return cart if arguments.no_prices else cart.estimate()
-    if path.suffix.lower() in {".parquet", ".geojson", ".json"}:
-        raise InvalidRequest(f"There is no file {where!r}.", hint=looked_for(path))
     return client.order(where)

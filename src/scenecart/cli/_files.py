@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart._errors import InvalidRequest
 from scenecart._whole import write_whole
 from scenecart._words import looked_for
+from scenecart.cli._printing import CannotPrint
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +28,12 @@ def connect(arguments: argparse.Namespace) -> Client:
     """Connect as the arguments say."""
     from scenecart._connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
 
-    return connect_(arguments.profile, base_url=arguments.base_url, say=lambda line: print(arguments.spoken(line)))
+    def say(line: str) -> None:
+        # it is said while something is bought; what cannot be printed is told when that is over
+        with contextlib.suppress(CannotPrint):
+            print(arguments.spoken(line))
+
+    return connect_(arguments.profile, base_url=arguments.base_url, say=say)
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:

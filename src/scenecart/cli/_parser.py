@@ -29,7 +29,8 @@ without an account:
   scenecart sandbox --port 8900 --data box         the sandbox for other programs
 
 it ends with 0 when it is done, 1 when it failed, 2 when it was asked wrongly and nothing was sent, 3 when the service
-cannot charge, 4 when it is not known whether something was ordered, 130 when it was interrupted.
+cannot charge, 4 when it is not known whether something was ordered, 5 when it was done and could not be printed, 130 when
+it was interrupted.
 
 How to connect: SCENECART_BASE_URL, SCENECART_TOKEN (or SCENECART_API_KEY, or SCENECART_USERNAME and
 SCENECART_PASSWORD), or --profile. Secrets are not taken as arguments, which other users of a machine can read.
@@ -146,7 +147,7 @@ def _add_place(commands: Commands) -> None:
         "buy captures, after asking with the exact price; running it again buys nothing twice",
         "scenecart place harbour.cart.parquet --project ID",
         "scenecart place harbour.cart.parquet --project ID --yes --max-credits 50000 --json",
-        note="This spends money. Without --yes the exact total is shown, and nothing is bought unless yes is typed.",
+        note="This spends money. Without --yes the exact total is shown, and only a typed yes (or YES) buys.",
     )
     place.add_argument("captures", metavar="FILE", help=_CART)
     place.add_argument("--max-credits", type=_credits, metavar="N", help="buy nothing that costs more")
@@ -155,7 +156,6 @@ def _add_place(commands: Commands) -> None:
     place.add_argument("--project", metavar="ID", help="where the imagery is delivered (default: SCENECART_PROJECT)")
     place.add_argument("--license", metavar="TYPE", default="standard", help="the licence to buy (default: standard)")
     _add_cart_options(place)
-    place.set_defaults(spends=True)
 
 
 def _add_orders(commands: Commands) -> None:
@@ -326,9 +326,12 @@ def _bbox(text: str) -> tuple[float, ...]:
 
 def _credits(text: str) -> int:
     try:
-        return int(text)
+        credits_ = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"a whole number of credits without separators, such as 50000, not {text!r}") from None
+    if credits_ < 0:
+        raise argparse.ArgumentTypeError(f"credits are 0 or more, not {text}")
+    return credits_
 
 
 def _words(text: str) -> list[str]:

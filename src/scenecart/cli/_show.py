@@ -7,8 +7,9 @@ import json
 import math
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 20
 _PIPED_WIDTH = 200
 _RIGHT = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only here", "Alone"})
+_IDS = frozenset({"Capture", "Order"})
+# of free text, as much as is legible
+_WORD = 20
+# between two columns
+_GAP = 2
 
 
 @contextlib.contextmanager
@@ -69,23 +75,25 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
         )
         for row in captures.head(_SHOWN_ROWS).to_dict("records")
     ]
-    _print(_table(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows))
+    _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows)
     rest = len(captures) - _SHOWN_ROWS
     _print(f"{counted(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
 
 
 def estimate_table(estimate: Estimate) -> None:
     """Print an estimate: its groups, its total, what has no price, and what there is to spend."""
-    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=True)
-    table.add_column("Group", footer="Total")
-    table.add_column("Captures", justify="right", footer=f"{len(estimate.cart):,}")
-    table.add_column("km²", justify="right")
-    table.add_column("Credits", justify="right", footer=f"{estimate.total_credits:,}")
-    table.add_column("A$", justify="right", footer=f"{estimate.total_aud:,.2f}")
-    for number, group in enumerate(estimate.price_groups, 1):
-        area = "–" if group.aoi_km2 is None else f"{group.aoi_km2:,.2f}"
-        table.add_row(str(number), f"{len(group.ids):,}", area, f"{group.credits:,}", f"{group.aud:,.2f}")
-    _print(table)
+    rows = [
+        (
+            str(number),
+            f"{len(group.ids):,}",
+            "–" if group.aoi_km2 is None else f"{group.aoi_km2:,.2f}",
+            f"{group.credits:,}",
+            f"{group.aud:,.2f}",
+        )
+        for number, group in enumerate(estimate.price_groups, 1)
+    ]
+    total = ("Total", f"{len(estimate.cart):,}", "", f"{estimate.total_credits:,}", f"{estimate.total_aud:,.2f}")
+    _rows(("Group", "Captures", "km²", "Credits", "A$"), rows, total)
     for name, reason in estimate.refused:
         _print(f"not priced: {clean_text(name, 80)}: {reason}")
     if estimate.balance_credits is not None:
@@ -122,7 +130,7 @@ def cover_table(plan: CoverPlan) -> None:
         )
         for row in plan.why.to_dict("records")
     ]
-    _print(_table(("Capture", "Acquired", "Cloud", "km²", "Only here", "Alone", "Why"), rows))
+    _rows(("Capture", "Acquired", "Cloud", "km²", "Only here", "Alone", "Why"), rows)
     _print(f"Covers {plan.coverage:.2%} of {plan.area.km2:,.2f} km². {plan.verdict}")
     if plan.estimate is not None:
         _print(f"Together: {plan.estimate.total_credits:,} credits, A${plan.estimate.total_aud:,.2f}")
@@ -160,7 +168,10 @@ def orders_table(orders: pd.DataFrame) -> None:
         )
         for row in orders.reset_index().to_dict("records")
     ]
-    _print(_table(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows) if rows else "No orders.")
+    if rows:
+        _rows(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows)
+    else:
+        _print("No orders.")
 
 
 def placements_table(placements: pd.DataFrame) -> None:
@@ -168,15 +179,18 @@ def placements_table(placements: pd.DataFrame) -> None:
     rows = [
         (
             row["state"],
-            row["order_id"] or "",
+            _text(row["order_id"]),
             f"{row['captures']:,}",
             f"{row['total_credits']:,}",
             _when(row["created"]),
-            clean_text(row["detail"] or "", 200),
+            _text(row["detail"]),
         )
         for row in placements.to_dict("records")
     ]
-    _print(_table(("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"), rows) if rows else "No placements.")
+    if rows:
+        _rows(("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"), rows)
+    else:
+        _print("No placements.")
 
 
 def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
@@ -190,7 +204,7 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
                 "total_aud": None if order.total_aud is None else str(order.total_aud),
                 "project": order.project,
                 "captures": order.captures,
-                "note": order.note,
+                "note": None if order.note is None else arguments.spoken(order.note),
                 "files": [str(path) for path in files],
             }
         )
@@ -203,25 +217,73 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
 
 def pairs(lines: Iterable[tuple[str, str]]) -> None:
     """Print what belongs to what, in two columns."""
+    cells = [(name, clean_text(value, 300)) for name, value in lines]
+    console = _console()
+    widths = _widths(("", ""), cells, console.width)
+    if widths is None:
+        _print_stacked(console, [cells])
+        return
     table = Table.grid(padding=(0, 2), pad_edge=False)
-    for name, value in lines:
-        table.add_row(name, clean_text(value, 300))
-    _print(table)
+    for name, value in cells:
+        table.add_row(name, value)
+    console.print(table, markup=False)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(clean_text(value, 200) for value in row))
-    return table
+def _rows(names: Sequence[str], rows: Iterable[Sequence[str]], total: Sequence[str] | None = None) -> None:
+    """Print a table, or where it is too narrow for one, each row as lines of their own: nothing of an amount is ever cut off."""
+    cells = [[clean_text(value, 200) for value in row] for row in rows]
+    console = _console()
+    widths = _widths(names, cells if total is None else [*cells, total], console.width)
+    if widths is None:
+        _print_stacked(console, [list(zip(names, row, strict=True)) for row in [*cells, *([] if total is None else [total])]])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False, show_footer=total is not None)
+    for name, width, footer in zip(names, widths, total or [""] * len(names), strict=True):
+        justify: Literal["right", "left"] = "right" if name in _RIGHT else "left"
+        table.add_column(name, footer, justify=justify, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table, markup=False)
 
 
-def _print(what: Table | str) -> None:
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return how wide each column is to be; None where they do not stand beside each other."""
+    columns = [(name, [name, *(row[number] for row in rows)]) for number, name in enumerate(names)]
+    widths = [_least(name, values) for name, values in columns]
+    left = room - sum(widths) - _GAP * (len(names) - 1)
+    if left < 0:
+        return None
+    for number, (_, values) in enumerate(columns):
+        more = min(left, max(map(cell_len, values)) - widths[number])
+        widths[number] += more
+        left -= more
+    return widths
+
+
+def _least(name: str, values: Sequence[str]) -> int:
+    """Return what a column needs: amounts stand whole, an id takes two lines at most, other text breaks between words."""
+    if name in _RIGHT:
+        return max(map(cell_len, values))
+    word = max((cell_len(word) for value in values for word in value.split()), default=0)
+    if name in _IDS:
+        return max(cell_len(name), -(-word // 2))
+    return min(word, _WORD) if name == "Why" else word
+
+
+def _print_stacked(console: Console, rows: Sequence[Sequence[tuple[str, str]]]) -> None:
+    # the terminal itself breaks what is too long, and an id that it broke can still be copied
+    blocks = ["\n".join(f"{name}: {value}" for name, value in row if value) for row in rows]
+    console.print("\n\n".join(blocks), markup=False, soft_wrap=True)
+
+
+def _print(what: str) -> None:
+    _console().print(what, markup=False)
+
+
+def _console() -> Console:
     # in a pipe there is no edge to break lines at, and a broken id cannot be searched for
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
-    Console(highlight=False, width=width).print(what, markup=False)
+    return Console(highlight=False, width=width)
 
 
 def _is_missing(value: Any) -> bool:
@@ -232,6 +294,10 @@ def _is_missing(value: Any) -> bool:
 
 def _when(value: Any, how: str = "%Y-%m-%d %H:%M") -> str:
     return "" if _is_missing(value) else format(value, how)
+
+
+def _text(value: Any) -> str:
+    return "" if _is_missing(value) else str(value)
 
 
 def _whole(value: Any) -> str:

@@ -197,7 +197,7 @@ class Ledger:
         if amount > available:
             raise Problem(
                 402,
-                f"the order needs {amount} credits and the balance is {available}",
+                f"the order needs {amount:,} credits and the balance is {available:,}",
                 type_=_PROBLEMS + "insufficient-credits",
                 required_credits=amount,
                 balance_credits=available,

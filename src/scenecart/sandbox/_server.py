@@ -27,7 +27,7 @@ from scenecart.sandbox._problem import SandboxError
 from scenecart.sandbox._resources import Resources
 from scenecart.sandbox._serving import listen, serving
 from scenecart.sandbox._stac import Archive, Delivered
-from scenecart.sandbox._storage import Storage
+from scenecart.sandbox._storage import Storage, alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -335,6 +335,7 @@ class Sandbox:
             listener = stack.enter_context(contextlib.closing(listen(self._port)))
             self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._data = self._folder(stack)
+            stack.enter_context(alone(self._data))
             keep = self._wanted_data is not None
             captures = _archive.prepare(self._data, self._seed, self._captures, self._items, keep=keep)
             storage = Storage(self._data / "sandbox.sqlite", captures)
@@ -431,11 +432,12 @@ def serve(
         If it cannot be started as asked.
     """
     stopped = threading.Event()
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), lambda *_: stopped.set())
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
     print_line("Making its catalog, where there is none yet …" if items is None else f"Reading its catalog from {items} …")
     with box:
+        # only now: what is interrupted while the catalog is made ends at once
+        signal.signal(signal.SIGINT, lambda *_: stopped.set())
         ready = box.ready()
         if ready_file is not None:
             _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))

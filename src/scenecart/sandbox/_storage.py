@@ -18,6 +18,27 @@ if TYPE_CHECKING:
 _VERSION = 2
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder for one sandbox; however the process ends, it holds it no more.
+
+    Raises
+    ------
+    SandboxError
+        If another sandbox holds it.
+    """
+    # closed by whichever thread stops the sandbox
+    held = sqlite3.connect(folder / "held.sqlite", timeout=0, isolation_level=None, check_same_thread=False)
+    with contextlib.closing(held):
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise SandboxError(f"Another sandbox runs on {folder}; stop it, or use another folder.") from None
+            raise SandboxError(f"The folder {folder} cannot be used: {error}.") from error
+        yield
+
+
 class Storage:
     """The sandbox's database. What is committed survives the process being killed."""
 

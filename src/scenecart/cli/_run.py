@@ -1,0 +1,87 @@
+"""Running a command, and saying how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING
+
+from scenecart._errors import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
+from scenecart._wire import clean_text
+from scenecart.cli._course import Course
+from scenecart.cli._interrupted import INTERRUPTED, interrupted
+from scenecart.cli._parser import make_parser, option_names
+from scenecart.cli._printing import CannotPrint, printing
+from scenecart.cli._speech import spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _UNTOLD = 1, 2, 3, 4, 5
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run the command that was typed, and return its exit code."""
+    parser = make_parser()
+    in_commands = partial(spoken, options=option_names(parser))
+    course = Course()
+    with printing():
+        warnings.showwarning = lambda message, *_, **__: _say([str(message)], in_commands)
+        try:
+            return _run(parser, argparse.Namespace(spoken=in_commands, course=course), argv)
+        except ScenecartError as error:
+            lines = _lines(error)
+            _say([*lines, *(one for one in course.certain if one not in " ".join(lines))], in_commands)
+            return _code(error, course)
+        except CannotPrint as error:
+            _say(_unprinted(error, course), in_commands)
+            if not course.deed:
+                return _FAILED
+            return 0 if error.reader_left else _UNTOLD
+        except KeyboardInterrupt:
+            with contextlib.suppress(CannotPrint):
+                interrupted(course.told)
+            return INTERRUPTED
+
+
+def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace, argv: Sequence[str] | None) -> int:
+    try:
+        parser.parse_args(argv, arguments)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+    code = int(arguments.run(arguments) or 0)
+    # what is held back may turn out not to be printable
+    sys.stdout.flush()
+    return code
+
+
+def _unprinted(error: CannotPrint, course: Course) -> list[str]:
+    if course.deed:
+        return [f"{course.deed}, but this could not be printed: {error.why}."]
+    return [f"What there is to say could not be printed: {error.why}.", *course.told]
+
+
+def _code(error: ScenecartError, course: Course) -> int:
+    if isinstance(error, InvalidRequest) and error.status is None and not course.has_asked:
+        return _USAGE_ERROR
+    if isinstance(error, PaymentRequired):
+        return _UNPAID
+    return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
+
+
+def _lines(error: ScenecartError) -> list[str]:
+    lines = str(error).splitlines()
+    if isinstance(error, AuthenticationRequired) and error.challenge_url:
+        lines.append(f"Confirm it here: {error.challenge_url}")
+    return lines + list(getattr(error, "__notes__", []))
+
+
+def _say(lines: Sequence[str], in_commands: Callable[[str], str]) -> None:
+    # where nobody can be told, what is done goes on all the same
+    with contextlib.suppress(CannotPrint):
+        for number, line in enumerate(lines):
+            print(f"{'  ' if number else 'scenecart: '}{clean_text(in_commands(line), 1000)}", file=sys.stderr)
