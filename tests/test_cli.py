@@ -80,6 +80,10 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     assert noted.endswith("To buy it once more, pass --again.")
     again = run(*place, "999999", box=running, cwd=tmp_path, **home)
     assert f"as {order['id']}; nothing was bought again. To buy it once more, pass --again." in again.stdout
+    # there is nothing to agree to, and nobody is asked
+    unasked = run("place", "one.parquet", box=running, cwd=tmp_path, **home)
+    assert (unasked.returncode, "Type yes" in unasked.stdout) == (0, False)
+    assert f"as {order['id']}; nothing was bought again." in unasked.stdout
     fetched = run("download", order["id"], "out", "--wait", "--json", box=running, cwd=tmp_path, **home)
     assert json.loads(fetched.stdout)["status"] == "delivered"
     assert all((tmp_path / name).is_file() for name in json.loads(fetched.stdout)["files"])
