@@ -235,6 +235,18 @@ def test_the_table_sorts_searches_and_sends_a_window(shown: Callable[[Any], Any]
     assert table.state.selection == ()
 
 
+def test_an_empty_table_says_why(shown: Callable[[Any], Any]):
+    """Where no rows stand, it is said whether there are no captures, none suits the filters, or none has the words."""
+    table = shown(CaptureTable(many(3)))
+    table.search = "nowhere"
+    assert table._grid.nothing == "No capture that suits the filters has these words."
+    table.search = ""
+    table.state.filters = {"eo:cloud_cover": [100, 100]}
+    assert (len(table.shown), table._grid.nothing) == (0, "No capture suits the filters.")
+    table.state.captures = table.state.captures.iloc[:0]
+    assert table._grid.nothing == "No captures."
+
+
 def test_captures_are_shown_while_they_arrive(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A search's captures come into the view while it runs, and end as the search itself would."""
     picker = shown(

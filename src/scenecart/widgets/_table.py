@@ -40,6 +40,7 @@ class _Grid(anywidget.AnyWidget):
     _style = t.Unicode(files("scenecart.widgets").joinpath("table.css").read_text("utf-8")).tag(sync=True)
     columns: t.List[dict[str, Any]] = t.List().tag(sync=True)
     count = t.Int(0).tag(sync=True)
+    nothing = t.Unicode("").tag(sync=True)
     view = t.Dict({"start": 0, "rows": []}).tag(sync=True)
     sort = t.List(["", False]).tag(sync=True)
     reveal = t.Int(-1).tag(sync=True)
@@ -119,6 +120,12 @@ class CaptureTable(Panel):
         self._texts = None
         self._order_again()
 
+    def _why_nothing(self, words: str) -> str:
+        """Return what stands in place of rows, where there are none."""
+        if not len(self.state.captures):
+            return "No captures."
+        return "No capture that suits the filters has these words." if words else "No capture suits the filters."
+
     def _order_again(self, _: Any = None) -> None:
         self._show_columns()
         kept = np.flatnonzero(self.state.keep)
@@ -137,6 +144,7 @@ class CaptureTable(Panel):
             kept = kept[found.index.to_numpy()]
         self._order = kept
         self._anchor = 0
+        self._grid.nothing = self._why_nothing(words)
         self._grid.count = len(kept)
         self._send_rows()
 

@@ -22,7 +22,7 @@ function render({ model, el: root }) {
   const space = el("div", { class: "space" });
   const body = el("div", { class: "body", tabindex: "0", role: "rowgroup" }, header, space);
   const grid = el("div", { class: "sc-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Captures" }, body);
-  const empty = el("div", { class: "empty" }, "No capture suits the filters.");
+  const empty = el("div", { class: "empty" });
   root.append(css, grid, empty);
   let active = 0;
   let asked = [-1, -1];
@@ -62,6 +62,7 @@ function render({ model, el: root }) {
     grid.setAttribute("aria-rowcount", count);
     space.style.height = count * ROW + "px";
     empty.hidden = count > 0;
+    empty.textContent = model.get("nothing");
     active = Math.min(active, Math.max(0, count - 1));
     space.replaceChildren(
       ...rows.map(([cells, chosen], offset) => {
@@ -132,7 +133,7 @@ function render({ model, el: root }) {
   });
   model.on("change:sort", drawHead);
   model.on("change:view", renew);
-  model.on("change:count", renew);
+  model.on("change:count change:nothing", renew);
   model.on("change:reveal", reveal);
   drawHead();
   drawRows();
