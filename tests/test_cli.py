@@ -185,7 +185,7 @@ def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Pa
 def test_payment_errors_have_an_exit_code_of_their_own(running: Sandbox, tmp_path: Path):
     """What cannot be charged ends with 3, says what to do, and shows the bank's page where the bank has one."""
     assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
-    for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it here: {running.url}")):
+    for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it with your bank at {running.url}")):
         home = {"SCENECART_HOME": str(tmp_path / who), "SCENECART_PROJECT": running.principals[who]["project"] or ""}
         place = ["place", "one.parquet", "--yes", "--max-credits", "9999999"]
         unpaid = run(*place, box=running, who=who, cwd=tmp_path, **home)
