@@ -216,8 +216,8 @@ def check_state(value: str | None) -> None:
     )
 
 
-def _folded(state: str) -> str:
-    return state.lower().replace("-", "_").replace(" ", "_")
+def _folded(text: str) -> str:
+    return text.lower().replace("-", "_").replace(" ", "_")
 
 
 @dataclass(frozen=True)
