@@ -47,7 +47,8 @@ html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"index": [], "start": [], "safety": [], "changes": []}
+# a page at the top has no section of its own to walk through
+html_sidebars = {"*": []}
 html_theme_options = {
     "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": "scenecart", "alt_text": "scenecart"},
     "header_links_before_dropdown": 5,

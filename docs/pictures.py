@@ -1,11 +1,13 @@
 """Draw the pictures of README.md and of this site anew with `python docs/pictures.py`.
 
-A report is written on the embedded sandbox, laid out by Chromium, and kept as one SVG that follows the reader's theme.
+A report is written on the embedded sandbox, laid out by Chromium, and kept as one SVG that follows the reader's theme. The picker
+runs in JupyterLab, light and dark, and what it shows is kept as flat SVG.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,9 +15,25 @@ from playwright.sync_api import sync_playwright
 
 from scenecart.sandbox import Sandbox
 
-IMAGES = Path(__file__).parent / "images"
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "tests"))
+
+from _jupyter import Jupyter, notebook  # noqa: E402  # of the tests, which have it for the same reason
+
+IMAGES = DOCS / "images"
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
 WIDTH = 920
+PICKER = f"""
+import scenecart
+client = scenecart.connect("sandbox")
+captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], aoi={HARBOUR}, datetime="2024-01/2024-06")
+picker = scenecart.widgets.CaptureMap(captures, aoi={HARBOUR}, client=client)
+picker.filters = {{"eo:cloud_cover": [0, 30]}}
+picker.selection = tuple(picker.filtered.index[:2])
+# lines that can be told one by one
+picker.map.map.prefer_canvas = False
+picker
+"""
 
 
 def quote(folder: Path) -> Path:
@@ -27,11 +45,40 @@ def quote(folder: Path) -> Path:
         return estimate.to_report(folder / "quote.html", title="Port Botany, first half of 2024")
 
 
+def picker(folder: Path, *, dark: bool) -> str:
+    """Show the picker in JupyterLab and return what is seen as one SVG."""
+    notebook(folder / "picker.ipynb", PICKER)
+    with sync_playwright() as playwright, Jupyter("lab", folder, folder, dark=dark) as lab:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1300, "height": 1100})
+        lab.open(page, "picker.ipynb")
+        page.wait_for_selector(".sc-grid .row")
+        kernel = lab.kernel()
+        kernel.wait("len(picker.map._base.data['features']) == len(picker.filtered)")
+        kernel.close()
+        shown = page.locator(".jp-OutputArea-output > .scenecart").first
+        page.wait_for_function("document.querySelectorAll('path.leaflet-interactive').length > 40")
+        size = shown.bounding_box()
+        ground = page.evaluate("getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor")
+        flat = shown.evaluate((DOCS / "flat.js").read_text("utf-8"))
+        browser.close()
+    wide, high = round(size["width"]) + 24, round(size["height"]) + 24
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="-12 -12 {wide} {high}" '
+        f'font-family="system-ui, -apple-system, Segoe UI, sans-serif"><rect x="-12" y="-12" width="100%" height="100%" '
+        f'fill="{ground}"/>\n{flat}</svg>\n'
+    )
+
+
+def chromium() -> str | None:
+    """Return where Chromium is."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def as_svg(report: Path) -> str:
     """Lay a report out in a browser and return it as one SVG."""
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 800})
         page.goto(report.as_uri())
         height = page.evaluate("Math.ceil(document.querySelector('main').getBoundingClientRect().height)")
@@ -50,3 +97,6 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         (IMAGES / "quote.svg").write_text(as_svg(quote(Path(temporary))), encoding="utf-8")
+    for name, is_dark in (("picker", False), ("picker-dark", True)):
+        with tempfile.TemporaryDirectory() as temporary:
+            (IMAGES / f"{name}.svg").write_text(picker(Path(temporary), dark=is_dark), encoding="utf-8")

@@ -126,6 +126,18 @@ def test_a_stated_crs_is_obeyed():
         as_area({**metres, "crs": {"properties": {"name": "EPSG:999999"}}})
 
 
+def test_what_states_no_crs_is_taken_as_degrees(tmp_path: Path):
+    """A frame or file without a CRS is in degrees, and one that cannot be is refused with the reason."""
+    square = gpd.GeoSeries([shapely.box(0, 0, 1, 1), None])
+    assert as_area(square).geometry.equals(shapely.box(0, 0, 1, 1))
+    for box in (shapely.box(334_000, 6_251_000, 335_000, 6_252_000), shapely.box(334_000, 10, 335_000, 20)):
+        metres = gpd.GeoDataFrame(geometry=[box])
+        metres.to_parquet(tmp_path / "metres.parquet")
+        for form in (metres, tmp_path / "metres.parquet"):
+            with pytest.raises(scenecart.InvalidArea, match=r"does not say its coordinate system.*\n.*metres"):
+                as_area(form)
+
+
 NO_AREAS = [
     "",
     "{",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -15,6 +19,7 @@ import scenecart
 from scenecart._cart import make_cart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
@@ -82,7 +87,7 @@ def _changed(path: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda about, _: about.update(version=2), "newer version"),
+        (lambda about, _: about.update(version=3), "newer version"),
         (lambda about, _: about.update(version="one"), "no cart"),
         (lambda about, _: about.update(split_by_date=False), "was changed since it was saved"),
         (lambda about, _: about.update(area=None), "was changed since it was saved"),
@@ -90,6 +95,8 @@ def _changed(path: Path, change: Any) -> None:
         (lambda about, _: about.update(area={"type": "Polygon", "coordinates": [[[10**400, 0]] * 4]}), "damaged"),
         (lambda about, _: about.update(area={"type": "Polygon", "coordinates": json.loads("[" * 600 + "]" * 600)}), "damaged"),
         (lambda about, _: about.update(fingerprint="0"), "was changed since it was saved"),
+        (lambda about, _: about.update(contents="0"), "was changed since it was saved"),
+        (lambda about, _: about.pop("contents"), "was changed since it was saved"),
         (lambda _, features: features.pop(), "was changed since it was saved"),
     ],
 )
@@ -99,6 +106,69 @@ def test_a_changed_or_newer_file_is_refused(cart: scenecart.Cart, tmp_path: Path
     _changed(path, change)
     with pytest.raises(scenecart.InvalidCart, match=says):
         scenecart.load_cart(path)
+
+
+def _set(features: list[Any], name: str, value: Any) -> None:
+    features[0]["properties"][name] = value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("eo:cloud_cover", 77), ("datetime", "2023-01-01T00:00:00Z"), ("view:off_nadir", None), ("gsd", 0.3), ("note", "approved")],
+)
+def test_what_is_shown_beside_a_fingerprint_is_as_it_was_saved(cart: scenecart.Cart, tmp_path: Path, name: str, value: Any):
+    """A date, a cloud cover or anything else of a capture that was changed by hand is found out, in both formats."""
+    path = cart.save(tmp_path / "harbour.cart.geojson")
+    _changed(path, lambda _, features: _set(features, name, value))
+    with pytest.raises(scenecart.InvalidCart, match="was changed since it was saved"):
+        scenecart.load_cart(path)
+    path = cart.save(tmp_path / "harbour.cart.parquet")
+    table = pq.read_table(path)
+    frame = gpd.read_parquet(path)
+    frame[name] = [pd.Timestamp(value) if name == "datetime" else value, *(frame[name][1:] if name in frame else [None] * 2)]
+    frame.to_parquet(path)
+    pq.write_table(pq.read_table(path).replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(scenecart.InvalidCart, match="was changed since it was saved"):
+        scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_was_only_written_anew_is_the_same_cart(cart: scenecart.Cart, tmp_path: Path, suffix: str):
+    """Another layout of the same values is no change: indented JSON, and Parquet in other groups of rows."""
+    path = cart.save(tmp_path / f"harbour{suffix}")
+    if suffix.endswith("parquet"):
+        pq.write_table(pq.read_table(path), path, row_group_size=1, compression="none", use_dictionary=False)
+    else:
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=4, sort_keys=False))
+    assert scenecart.load_cart(path) == cart
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_files_of_the_first_version_open(cart: scenecart.Cart, tmp_path: Path, suffix: str):
+    """A cart that was saved before its file told more than the fingerprint is read as before."""
+    path = cart.save(tmp_path / f"harbour{suffix}")
+    _changed(path, lambda about, _: (about.update(version=1), about.pop("contents")))
+    assert scenecart.load_cart(path) == cart
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_odd_values_come_back_unchanged(tmp_path: Path, suffix: str):
+    """Values that formats keep in ways of their own do not look like a change: large numbers, gaps, lists, times of any year."""
+    columns = {
+        "id": ["a", "b"],
+        "big": [10**30, 1],
+        "float": [0.1, float("nan")],
+        "gap": pd.array([None, 5], dtype="Int64"),
+        "listed": [[1, 2], None],
+        "nested": [{"a": [1.5, None]}, {"b": "ü/🛰"}],
+        "mixed": ["x", 5],
+        "datetime": pd.to_datetime(["2024-03-01T00:00:00.123456Z", None], utc=True),
+        "far": pd.Series(np.array(["12024-01-01", "NaT"], dtype="datetime64[s]")),
+        "day": [dt.date(2024, 3, 1), None],
+        "kind": pd.Categorical(["x", "y"]),
+    }
+    made = make_cart(gpd.GeoDataFrame(columns, geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], crs=4326))
+    assert scenecart.load_cart(made.save(tmp_path / f"odd{suffix}")) == made
 
 
 @pytest.mark.parametrize(
@@ -111,6 +181,61 @@ def test_what_is_no_cart_is_refused(tmp_path: Path, suffix: str, content: bytes)
     path.write_bytes(content)
     with pytest.raises(scenecart.InvalidCart):
         scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, suffix: str):
+    """Whatever is wrong with a cart's file, the error says which file it is."""
+    for content in (b"", b"{", b"[]", b'{"features": 5}'):
+        path = tmp_path / f"odd{suffix}"
+        path.write_bytes(content)
+        with pytest.raises(scenecart.InvalidCart, match=rf"^odd{suffix} is "):
+            scenecart.load_cart(path)
+
+
+@pytest.mark.parametrize("path", [5, None, b"x.cart.parquet", "~nobody-of-this-name/x.cart.parquet", "a\0b.cart.geojson"])
+def test_what_is_no_path_is_refused(cart: scenecart.Cart, path: Any):
+    """A cart and a report are neither read from nor written to what is no path."""
+    for use in (scenecart.load_cart, cart.save, cart.to_report, lambda path: scenecart.compare_report([cart, cart], path)):
+        with pytest.raises(scenecart.InvalidRequest, match=r"needs a path, and .* is none"):
+            use(path)
+
+
+def test_options_are_true_or_false(client: scenecart.Client, cart: scenecart.Cart):
+    """A word for an option is refused instead of taken for True, and a misspelled or foreign name is told with the right one."""
+    for odd in ("no", 0, None):
+        with pytest.raises(scenecart.InvalidCart, match="split_by_date is True or False, not"):
+            client.cart(cart.captures, split_by_date=odd)
+        with pytest.raises(scenecart.InvalidCart, match="split_by_date is True or False, not"):
+            cart.replace(split_by_date=odd)
+    with pytest.raises(scenecart.UnknownKeyword, match="Did you mean 'split_by_date'"):
+        cart.replace(splitbydate=True)
+    with pytest.raises(scenecart.UnknownKeyword, match="Did you mean 'aoi'"):
+        client.cart(cart.captures, area=HARBOUR)
+
+
+def test_only_carts_are_priced_and_only_estimates_placed(client: scenecart.Client, cart: scenecart.Cart):
+    """What is no cart, no estimate, no id and no name of an operation is refused in a line."""
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: client.estimate(cart.captures), "What is priced is a cart, not a GeoDataFrame"),
+        (lambda: client.place(cart), "What is placed is an estimate, not a Cart"),
+        (lambda: client.call(5), "by its name, as text"),
+        (lambda: cart.remove(5), "by their ids, as text"),
+        (lambda: cart.remove([[]]), "by their ids, as text"),
+    ]
+    for use, said in refusals:
+        with pytest.raises(scenecart.InvalidRequest, match=said):
+            use()
+
+
+def test_a_copy_of_an_estimate_uses_the_same_client(client: scenecart.Client, cart: scenecart.Cart):
+    """Carts and estimates can be copied deeply; their connection is not copied, but shared."""
+    estimate = cart.estimate()
+    again = copy.deepcopy(estimate)
+    assert again is not estimate
+    assert (again.cart, again.total_credits) == (cart, estimate.total_credits)
+    assert again.cart.estimate().total_credits == estimate.total_credits
+    assert copy.copy(client) is client
 
 
 def test_a_footprint_outside_the_world_is_refused():

@@ -80,6 +80,10 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
     assert noted.endswith("To buy it once more, pass --again.")
     again = run(*place, "999999", box=running, cwd=tmp_path, **home)
     assert f"as {order['id']}; nothing was bought again. To buy it once more, pass --again." in again.stdout
+    # there is nothing to agree to, and nobody is asked
+    unasked = run("place", "one.parquet", box=running, cwd=tmp_path, **home)
+    assert (unasked.returncode, "Type yes" in unasked.stdout) == (0, False)
+    assert f"as {order['id']}; nothing was bought again." in unasked.stdout
     fetched = run("download", order["id"], "out", "--wait", "--json", box=running, cwd=tmp_path, **home)
     assert json.loads(fetched.stdout)["status"] == "delivered"
     assert all((tmp_path / name).is_file() for name in json.loads(fetched.stdout)["files"])
@@ -181,7 +185,7 @@ def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Pa
 def test_payment_errors_have_an_exit_code_of_their_own(running: Sandbox, tmp_path: Path):
     """What cannot be charged ends with 3, says what to do, and shows the bank's page where the bank has one."""
     assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
-    for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it here: {running.url}")):
+    for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it with your bank at {running.url}")):
         home = {"SCENECART_HOME": str(tmp_path / who), "SCENECART_PROJECT": running.principals[who]["project"] or ""}
         place = ["place", "one.parquet", "--yes", "--max-credits", "9999999"]
         unpaid = run(*place, box=running, who=who, cwd=tmp_path, **home)

@@ -180,6 +180,12 @@ def test_a_signed_address_is_not_logged(order: scenecart.Order, tmp_path: Path, 
 def test_only_some_assets(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """Assets can be chosen by key; a key that no item has is named with those there are."""
     assert order.download(tmp_path / "out", assets=["visual"], progress=False)
+    assert order.download(tmp_path / "out", assets="visual", progress=False) == order.download(
+        tmp_path / "out", {"visual"}, progress=False
+    )
+    for odd in (5, [5]):
+        with pytest.raises(scenecart.InvalidRequest, match="assets must be keys of assets"):
+            order.download(tmp_path / "out", assets=odd, progress=False)
     with pytest.raises(scenecart.InvalidRequest, match="There are: visual"):
         order.download(tmp_path / "out", assets=["analytic"], progress=False)
 
@@ -374,6 +380,13 @@ def test_what_is_no_raster_is_not_opened(order: scenecart.Order):
     """A delivered file that is no raster is an error of ours, not a traceback of a library underneath."""
     with pytest.raises(scenecart.DownloadError, match="cannot be opened as a raster"):
         order.open("visual")
+
+
+def test_what_is_no_path_is_no_folder_to_download_into(order: scenecart.Order):
+    """Where there is no path, nothing is fetched, and the error says so."""
+    for odd in (None, 5):
+        with pytest.raises(scenecart.InvalidRequest, match="A download needs a path"):
+            order.download(odd, progress=False)
 
 
 def test_a_file_is_no_folder_to_download_into(order: scenecart.Order, tmp_path: Path):

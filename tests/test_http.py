@@ -130,6 +130,36 @@ def test_payment_errors_are_told_apart(service: ScriptedService, problem: dict, 
     assert "pi_123" not in repr(vars(caught.value)) + str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://bank.example/c/seti_1", "with your bank at https://bank.example/c/seti_1, then"),
+        ("https://bank.example/c?client_secret=pi_123_secret_456", "at this error's challenge URL, then"),
+        ("https://bank.example/c/pi_123_secret_456", "at this error's challenge URL, then"),
+        ("https://ann:pi_123@bank.example/", "at this error's challenge URL, then"),
+        ("file:///etc/passwd", "with your bank, then"),
+        (None, "with your bank, then"),
+    ],
+)
+def test_where_to_confirm_a_payment_is_said(service: ScriptedService, url: str | None, said: str):
+    """The bank's page is named in the error, unless its address may open the payment to whoever reads it."""
+    service.put("orders.archive.place", answer({"client_secret": "pi_123_secret_456", "challenge_url": url}, 402))
+    with pytest.raises(scenecart.AuthenticationRequired) as caught:
+        session(service).call(PLACE, {}, key=KEY)
+    assert said in str(caught.value)
+    assert "pi_123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "problem", [{"required_credits": 5}, {"decline_code": "do_not_honor"}, {"title": "No payment method"}], ids=str
+)
+def test_where_payment_is_put_right_is_said(service: ScriptedService, problem: dict[str, Any]):
+    """Credits and cards are told with the place where they are bought and attached."""
+    service.put("orders.archive.place", answer(problem, 402))
+    with pytest.raises(scenecart.PaymentRequired, match="in the service's console, under billing"):
+        session(service).call(PLACE, {}, key=KEY)
+
+
 def test_a_missing_scope_is_named(service: ScriptedService):
     """A 403 says which scope is missing, and that placing needs a user."""
     service.put("orders.archive.place", answer({"detail": "requires scope orders:write"}, 403))
@@ -342,6 +372,16 @@ def test_a_sign_in_that_fails_is_short_and_quiet(service: ScriptedService, reply
     assert "gpra_key" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert service.requests("some.read") == []
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_an_address_without_a_sign_in_is_not_taken_for_a_wrong_password(service: ScriptedService, status: int):
+    """Where the token endpoint is not there, the error names the address that was asked and says to check it."""
+    service.put(TOKEN_PATH, answer({"detail": "Not Found"}, status))
+    with pytest.raises(scenecart.AuthenticationError, match=rf"^There is no sign-in at {service.url} .*\nCheck base_url") as caught:
+        session(service, username="ann", password=Secret("pass word", "password")).call(READ)
+    assert caught.value.status == status
+    assert "pass word" not in str(caught.value)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 1, "300", 1e12, None, "x", True])

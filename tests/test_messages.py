@@ -30,6 +30,8 @@ NOT_TYPED_TEXTS = (
     "client.cart(captures).estimate().place(project=…)",
     "Say which: open(",
     "Take a slice: captures.iloc[[0]]",
+    "client.cart(captures).estimate()",
+    "cart.estimate() gives one",
     "A cart is made of a GeoDataFrame",
     "batch_size must be",
     "Pass one of token, api_key",

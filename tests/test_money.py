@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -398,7 +399,7 @@ def test_an_older_journal_is_brought_up_to_date(journal: Journal, tmp_path: Path
     unknown = journal.mark(journal.claim(replace(INTENT, project="other")), "unknown")
     journal.close()
     path = tmp_path / "placements.sqlite"
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         for column in ("tries", "doubt"):
             database.execute(f"ALTER TABLE placement DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 1")

@@ -230,6 +230,27 @@ def test_orders_of_two_clients_are_not_mixed(service: ScriptedService, connect: 
         scenecart.wait_all([connect().order("o-0"), connect().order("o-1")], progress=False)
 
 
+def test_what_is_no_list_of_orders_is_refused(service: ScriptedService, connect: Any):
+    """Ids, one order and anything else are no orders to wait for, and the error says what gives some."""
+    service.put(GET, by_id)
+    with pytest.raises(scenecart.InvalidRequest, match=r"not the text 'o-0'\.\nclient\.order\(id\)"):
+        scenecart.wait_all(["o-0"])
+    for odd, said in ((connect().order("o-0"), "this is one order"), (5, "of type int"), ([5], "not int")):
+        with pytest.raises(scenecart.InvalidRequest, match=said):
+            scenecart.wait_all(odd)
+
+
+def test_one_order_is_counted_as_one(service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]):
+    """The bar of wait_all counts orders in words that agree."""
+    service.put(GET, by_id)
+    orders = [connect().order("o-0")]
+    service.put(LIST, answer(many("delivered")))
+    scenecart.wait_all(orders)
+    told = capsys.readouterr()
+    assert "Waiting for 1 order" in told.out + told.err
+    assert "1 orders" not in told.out + told.err
+
+
 @pytest.mark.parametrize(
     ("answered", "told"),
     [
@@ -271,6 +292,27 @@ def test_orders_are_filtered_by_the_service(service: ScriptedService, connect: A
     assert request.json.items() >= {**asked, "type": "archive"}.items()
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("deliverd", "Did you mean 'delivered'"), ("BEING_PLACE", "Did you mean 'being_placed'"), ("5", "processing, delivered")],
+)
+def test_a_state_that_no_order_is_known_to_have_is_told(service: ScriptedService, connect: Any, asked: str, said: str):
+    """A misspelled state is asked for, since the service may have others, with a warning that names the nearest."""
+    service.put(LIST, answer([]))
+    with pytest.warns(scenecart.ScenecartWarning, match=said):
+        assert len(connect().orders(status=asked)) == 0
+    assert service.requests(LIST)[0].json["status"] == asked
+    for known in ("delivered", "FULFILLED", "Being placed", "canceled"):
+        connect().orders(status=known)
+
+
+@pytest.mark.parametrize("name", ["status", "project", "name", "ids", "tags", "order_type"])
+def test_what_is_no_text_lists_no_orders(connect: Any, name: str):
+    """A number where a text belongs is refused before anything is sent."""
+    with pytest.raises(scenecart.InvalidRequest, match="listed by texts, not by 5"):
+        connect().orders(**{name: 5})
+
+
 def test_orders_have_their_ground_where_it_is_known(service: ScriptedService, connect: Any):
     """Orders placed from this machine come with the ground that was bought, as a GeoDataFrame beside others without."""
     service.put(PLACE, answer(ORDER, 202))
@@ -285,6 +327,18 @@ def test_orders_have_their_ground_where_it_is_known(service: ScriptedService, co
     assert orders.crs.to_epsg() == 4326
     assert orders.loc["o-1", "geometry"].equals(captures().geometry.union_all())
     assert orders.loc["elsewhere", "geometry"] is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("card", "paid by card"), ("enterprise", "paid by invoice"), ("credit", None), (5, None)]
+)
+def test_how_an_order_is_paid_is_shown(service: ScriptedService, connect: Any, mode: object, said: str | None):
+    """An order that is not paid out of the balance says what it is paid by."""
+    service.put(GET, answer({**ORDER, "billingMode": mode}))
+    order = connect().order("o-1")
+    for shown in (repr(order), order._repr_html_()):
+        assert ("paid by" in shown) == (said is not None)
+        assert (said or "") in shown
 
 
 def test_an_order_is_shown_without_markup_from_outside(service: ScriptedService, connect: Any):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sqlite3
+import warnings
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import shapely
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
-from _shop import ESTIMATE, ORDER, PLACE, PROJECT, captures, keys, priced
+from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, PROJECT, captures, keys, priced
 from scenecart import _features, _frames
 from scenecart._tokens import USERINFO_PATH
 
@@ -360,6 +362,182 @@ def test_a_damaged_journal_places_nothing(service: ScriptedService, connect: Any
         connect().cart(captures()).estimate().place()
     assert (home / "placements.sqlite").read_bytes() == before
     assert service.requests(PLACE) == []
+
+
+def test_a_journal_that_cannot_be_used_is_not_called_damaged(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Where the disk keeps the journal from being used, nothing is placed and nobody is told to move the journal away."""
+    connect().placements()
+    wal = tmp_path / "home" / "placements.sqlite-wal"
+    wal.unlink(missing_ok=True)
+    wal.mkdir()
+    with pytest.raises(scenecart.JournalError, match="cannot be used") as caught:
+        connect().cart(captures()).estimate().place()
+    assert "Leave" in str(caught.value)
+    assert "Move" not in str(caught.value)
+    assert service.requests(PLACE) == []
+
+
+def test_a_home_that_cannot_be_used_stops_buying_alone(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Without a place for the journal one can connect, look at orders and see prices, and is told; nothing can be placed."""
+    home = tmp_path / "file"
+    home.write_text("no directory")
+    with pytest.warns(scenecart.ScenecartWarning, match="nothing can be placed from here"):
+        client = connect(home=home)
+    service.put(LIST, answer({"content": [ORDER], "totalElements": 1, "totalPages": 1}))
+    with pytest.warns(scenecart.ScenecartWarning, match="ground of orders"):
+        assert client.orders().index.tolist() == ["o-1"]
+    estimate = client.cart(captures()).estimate()
+    with pytest.raises(scenecart.JournalError, match="cannot be opened"):
+        estimate.place()
+    assert service.requests(PLACE) == []
+
+
+def test_warnings_that_are_errors_keep_nobody_from_settling(
+    service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]
+):
+    """Where Python raises every warning, what was left open is still told, and can still be settled."""
+    service.put(PLACE, Answer(None))
+    with pytest.raises(scenecart.PlacementUnknown):
+        connect().cart(captures()).estimate().place()
+    service.put(PLACE, answer(ORDER, 202))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settled = connect().settle()
+    assert settled["order_id"].tolist() == ["o-1"]
+    assert "was not finished" in capsys.readouterr().out
+
+
+class Full:
+    """Lets the journal be written to no more, as on a disk that is full, until it is lifted."""
+
+    def __init__(self, home: Path, reply: Answer) -> None:
+        self._path = home / "placements.sqlite"
+        self._reply = reply
+
+    def __call__(self, _: Asked) -> Answer:
+        self._run("CREATE TRIGGER IF NOT EXISTS full BEFORE UPDATE ON placement BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+        return self._reply
+
+    def lift(self) -> None:
+        self._run("DROP TRIGGER full")
+
+    def _run(self, statement: str) -> None:
+        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
+            database.execute(statement)
+
+
+def test_an_order_that_cannot_be_noted_is_given_all_the_same(service: ScriptedService, connect: Any, tmp_path: Path):
+    """A disk that fills while the answer comes loses no order: it is given, with a warning; placing again sends the same key."""
+    full = Full(tmp_path / "home", answer(ORDER, 202))
+    service.put(PLACE, full)
+    estimate = connect().cart(captures()).estimate()
+    with pytest.warns(scenecart.ScenecartWarning, match=r"The order o-1 was placed.*disk is full.*not noted"):
+        order = estimate.place()
+    assert order.id == "o-1"
+    full.lift()
+    service.put(PLACE, answer(ORDER, 202))
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (
+            answer({"error": "insufficient_credits", "required_credits": 300, "balance_credits": 1}, 402),
+            scenecart.InsufficientCredits,
+        ),
+        (answer({"detail": "requires scope orders:write"}, 403), scenecart.PermissionDenied),
+        (answer({"detail": "claimed"}, 409), scenecart.PlacementUnknown),
+    ],
+)
+def test_a_refusal_that_cannot_be_noted_is_told_as_it_is(
+    service: ScriptedService, connect: Any, tmp_path: Path, refusal: Answer, error: type[Exception]
+):
+    """What the service refused is raised as that, says that it could not be noted, and placing again sends the same key."""
+    full = Full(tmp_path / "home", refusal)
+    service.put(PLACE, full)
+    estimate = connect().cart(captures()).estimate()
+    with pytest.raises(error) as caught:
+        estimate.place()
+    told = caught.value if error is not scenecart.PlacementUnknown else caught.value.__cause__
+    assert "disk is full" in told.__notes__[0]
+    full.lift()
+    service.put(PLACE, answer(ORDER, 202))
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+def test_an_interrupted_placement_says_what_to_do(service: ScriptedService, connect: Any):
+    """Stopping the cell that buys says that it is not known whether it did, and how to find out."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    service.put(PLACE, answer({"detail": "busy"}, 503), answer(ORDER, 202))
+    client = connect(sleep=interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.cart(captures()).estimate().place()
+    assert "client.settle()" in caught.value.__notes__[0]
+    assert client.placements()["state"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"again": "no"}, "True or False"),
+        ({"again": 1}, "True or False"),
+        ({"license_type": None}, "A licence is a text"),
+        ({"license_type": ""}, "A licence is a text"),
+        ({"project": 5}, "project is the id"),
+    ],
+)
+def test_what_placing_is_told_is_taken_by_the_letter(service: ScriptedService, connect: Any, given: dict[str, Any], said: str):
+    """A value that is not what is asked for buys nothing, instead of being taken for something."""
+    client = connect()
+    service.put(PLACE, answer(ORDER, 202))
+    estimate = client.cart(captures()).estimate()
+    estimate.place()
+    with pytest.raises(scenecart.InvalidRequest, match=said):
+        estimate.place(**given)
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_what_was_placed_before_can_be_asked(service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]):
+    """Before buying one can ask whether it was bought: the order then, or None; nothing is sent to the service's till."""
+    service.put(PLACE, answer(ORDER, 202))
+    service.put(GET, answer(ORDER))
+    estimate = connect().cart(captures()).estimate()
+    assert estimate.placed_before() is None
+    estimate.place()
+    before = estimate.placed_before()
+    assert before is not None
+    assert before.id == "o-1"
+    assert estimate.placed_before(license_type="extended") is None
+    assert len(service.requests(PLACE)) == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("orders", [[{**ORDER, "createdAt": "2999-01-01T00:00:00Z"}], []], ids=["arrived", "lost"])
+def test_settling_without_sending_only_looks(service: ScriptedService, connect: Any, orders: list[dict[str, Any]]):
+    """settle(send=False) finds an order that arrived among the orders, and sends nothing where there is none."""
+    service.put(PLACE, answer({"detail": "down"}, 500))
+    client = connect(sleep=lambda _: None)
+    with pytest.raises(scenecart.PlacementUnknown):
+        client.cart(captures()).estimate().place()
+    tries = len(service.requests(PLACE))
+    service.put(LIST, answer({"content": orders, "totalElements": len(orders), "totalPages": 1}))
+    service.put(GET, answer(ORDER))
+    settled = client.settle(send=False)
+    assert settled["state"].tolist() == ["placed" if orders else "unknown"]
+    assert settled["detail"].tolist() == [
+        "found among the orders" if orders else "not among the orders so far; nothing was sent again"
+    ]
+    assert len(service.requests(PLACE)) == tries
+    if not orders:
+        service.put(PLACE, answer(ORDER, 202))
+        assert client.settle()["detail"].tolist() == ["sent once more with its own key, at the price that was agreed to"]
+        assert len(set(keys(service))) == 1
 
 
 def test_a_newer_journal_is_left_alone(connect: Any, tmp_path: Path):

@@ -72,6 +72,10 @@ def test_what_is_asked_for_is_what_is_sent(service: ScriptedService, client: sce
         (dt.datetime(2024, 3, 5, 12, tzinfo=dt.UTC), "2024-03-05T12:00:00Z"),
         ((dt.datetime(2024, 3, 5, tzinfo=dt.UTC), None), "2024-03-05T00:00:00Z/.."),
         (["2024-01-01", "2024-02-01"], "2024-01-01T00:00:00Z/2024-02-01T23:59:59Z"),
+        (dt.date(2024, 3, 1), "2024-03-01T00:00:00Z/2024-03-01T23:59:59Z"),
+        ((dt.date(2024, 3, 1), dt.date(2024, 3, 5)), "2024-03-01T00:00:00Z/2024-03-05T23:59:59Z"),
+        ((None, dt.date(2024, 3, 5)), "../2024-03-05T23:59:59Z"),
+        ([dt.date(2024, 3, 1), "2024-04"], "2024-03-01T00:00:00Z/2024-04-30T23:59:59Z"),
     ],
 )
 def test_datetime_takes_what_pystac_client_takes(service: ScriptedService, client: scenecart.Client, given: object, sent: str):
@@ -123,6 +127,12 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "not a number": ({"bbox": (0, 0, float("nan"), 1)}, scenecart.InvalidArea, "no bbox"),
     "no time": ({"datetime": "next week"}, scenecart.InvalidQuery, "datetime"),
     "reversed time": ({"datetime": "2024-06/2024-01"}, scenecart.InvalidQuery, "reversed"),
+    "days in reverse": ({"datetime": (dt.date(2024, 3, 5), dt.date(2024, 3, 1))}, scenecart.InvalidQuery, "reversed"),
+    "no time at all": ({"datetime": ""}, scenecart.InvalidQuery, "datetime is empty"),
+    "all times": ({"datetime": "../.."}, scenecart.InvalidQuery, "Leave it out"),
+    "no name of an area": ({"aoi": ""}, scenecart.InvalidArea, "aoi is empty"),
+    "a number for names": ({"collections": 5}, scenecart.InvalidQuery, "collections must be names"),
+    "a number among names": ({"ids": ["a", 5]}, scenecart.InvalidQuery, "ids must be names"),
     "unknown operator": ({"query": {"gsd": {"lt e": 1}}}, scenecart.InvalidQuery, "lte"),
     "no operators": ({"query": {"gsd": 5}}, scenecart.InvalidQuery, "operators"),
     "cloud": ({"max_cloud_cover": 120}, scenecart.InvalidQuery, "0 to 100"),
@@ -139,6 +149,16 @@ def test_bad_input_is_refused_before_anything_is_sent(service: ScriptedService, 
     with pytest.raises(error):
         client.search_stream("h", **{"collections": ["c"], **criteria})
     assert service.asked == []
+
+
+def test_a_share_of_cloud_is_told_to_be_per_cent(service: ScriptedService, client: scenecart.Client):
+    """A cloud cover below one per cent is asked for as it is, with a warning: it may have been meant as a share."""
+    service.put(SEARCH, answer(page()))
+    with pytest.warns(scenecart.ScenecartWarning, match=r"0\.2 % at most\. Was 20 meant"):
+        find(client, max_cloud_cover=0.2)
+    assert asked(service)["query"] == {"eo:cloud_cover": {"lte": 0.2}}
+    for plain in (0, 1, 20.5):
+        find(client, max_cloud_cover=plain)
 
 
 @pytest.mark.parametrize(

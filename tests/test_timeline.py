@@ -8,6 +8,7 @@ import geopandas as gpd
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
 import scenecart
 from scenecart import InvalidQuery
@@ -53,6 +54,16 @@ def test_nothing_is_cut_off():
         box = label.get_window_extent()
         assert box.x0 >= 0
         assert box.x1 <= ax.get_window_extent().x0
+
+
+def test_it_stands_on_any_ground():
+    """The picture has no ground of its own, a notebook lays none below it, and it is where one goes on drawing."""
+    from matplotlib import pyplot as plt  # noqa: PLC0415  # after the backend is chosen
+
+    ax = scenecart.timeline(frame())
+    assert ax.figure.get_facecolor()[3] == 0
+    assert _fetch_figure_metadata(ax.figure) is None
+    assert plt.gca() is ax
 
 
 def test_it_draws_where_it_is_told_and_without_clouds():

@@ -42,6 +42,7 @@ POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (180.0, 90.0, 180.0, 90.0)
 _MAX_LON = 540.0
+_BEYOND = (_MAX_LON, 90.0, _MAX_LON, 90.0)
 _LONGEST_SAID = 300
 GRID_DEGREES = 1e-9
 _MOST_ROUNDINGS = 16
@@ -98,7 +99,8 @@ def as_area(value: Any, *, name: str = "aoi") -> Area:
     value
         A path to any file geopandas reads; a GeoDataFrame or GeoSeries in any CRS (several features are united); a
         shapely polygon; a GeoJSON geometry, Feature or FeatureCollection; ``(west, south, east, north)`` in degrees,
-        where ``west > east`` crosses the antimeridian; or WKT, also with ``SRID=…;``.
+        where ``west > east`` crosses the antimeridian; or WKT, also with ``SRID=…;``. What states no CRS is taken as
+        longitude and latitude in degrees.
     name
         What the argument is called in messages.
 
@@ -176,6 +178,8 @@ def _read(value: Any, name: str) -> BaseGeometry | None:
 
 
 def _read_text(text: str, name: str) -> BaseGeometry | None:
+    if not text.strip():
+        raise InvalidArea(f"{name} is empty.", hint="Give a polygon or a bbox, or the name of a file.")
     match = _WKT.match(text)
     if match:
         try:
@@ -228,6 +232,8 @@ def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeome
     series = frame.geometry
     if len(series) == 0:
         return None
+    if series.crs is None and (np.abs(series.total_bounds) > _BEYOND).any():
+        raise InvalidArea(f"{name} does not say its coordinate system, and lies outside the world in degrees.", hint=_NO_CRS_HINT)
     if series.crs is not None and series.crs != _DEGREES:
         try:
             series = series.to_crs(_DEGREES)
@@ -304,6 +310,7 @@ def _as_float(value: Any) -> float:
 _EMPTY_HINT = "No feature of it has a geometry. Give a polygon or a bbox, or what holds one."
 _REPAIR_HINT = "Nothing is repaired unasked. shapely.make_valid(geometry) repairs it; look at the result."
 _SWAP_HINT = "Longitude comes first: (west, south, east, north), or x before y. Are they swapped?"
+_NO_CRS_HINT = "Is it in metres? Have it say in which coordinate system; what says none is taken as longitude and latitude."
 _BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
 
 

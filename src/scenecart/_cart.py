@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -24,7 +25,7 @@ from scenecart._words import counted
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
@@ -153,7 +154,7 @@ class Cart:
         Raises
         ------
         InvalidCart
-            If one of them is not in the cart, or nothing would be left.
+            If one of them is no id or not in the cart, or nothing would be left.
 
         Examples
         --------
@@ -162,12 +163,16 @@ class Cart:
         >>> client.cart(captures).remove(captures["id"].iloc[0]).ids == [captures["id"].iloc[1]]
         True
         """
-        names = {ids} if isinstance(ids, str) else set(ids)
+        given = [ids] if isinstance(ids, str) else list(ids) if isinstance(ids, Iterable) else [ids]
+        if not all(isinstance(name, str) for name in given):
+            raise InvalidCart("Captures are removed by their ids, as text.")
+        names = set(given)
         unknown = names.difference(self.ids)
         if unknown:
             raise _about("not in the cart", sorted(unknown))
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
+    @spelled()
     def replace(self, *, split_by_date: bool) -> Self:
         """Return a cart with other options.
 
@@ -176,6 +181,11 @@ class Cart:
         split_by_date
             Have each acquisition date (UTC) priced for itself.
 
+        Raises
+        ------
+        InvalidCart
+            If it is neither True nor False.
+
         Examples
         --------
         >>> client = connect("sandbox")
@@ -183,7 +193,7 @@ class Cart:
         >>> client.cart(captures).replace(split_by_date=True)
         Cart(2 captures, whole footprints, split by date)
         """
-        return replace(self, split_by_date=split_by_date)
+        return replace(self, split_by_date=_is_split(split_by_date))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the cart to a file that a colleague can open, check, price again and approve.
@@ -305,12 +315,18 @@ def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, de
     Raises
     ------
     InvalidCart
-        If there are no captures, one cannot be ordered, or one does not touch the area.
+        If there are no captures, one cannot be ordered, one does not touch the area, or an option is none.
     InvalidArea
         If the area cannot be used.
     """
     area = None if aoi is None else as_area(aoi)
-    return Cart(_orderable(checked_frame(captures), area), area, bool(split_by_date), desk)
+    return Cart(_orderable(checked_frame(captures), area), area, _is_split(split_by_date), desk)
+
+
+def _is_split(value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidCart(f"split_by_date is True or False, not {clean_text(repr(value), 80)}.")
+    return bool(value)
 
 
 def checked_frame(captures: Any) -> gpd.GeoDataFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -15,19 +15,21 @@ from shapely.geometry import mapping, shape
 
 from scenecart._buffers import native
 from scenecart._cart import Cart, make_cart
-from scenecart._errors import InvalidCart, InvalidRequest, ScenecartError
+from scenecart._errors import InvalidCart, InvalidRequest
 from scenecart._json import NotJson, dumps, loads
-from scenecart._whole import write_whole
+from scenecart._whole import path_of, write_whole
 from scenecart._wire import clean_text
 from scenecart._words import looked_for
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from scenecart._cart import CanEstimate
 
 _KEY = "scenecart"
-_VERSION = 1
+_VERSION = 2
+_WITHOUT_CONTENTS = 1
 _MOST_BYTES = 2**30
 
 
@@ -39,7 +41,7 @@ def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
     }
-    return write_whole(_WRITERS[_suffix(Path(path))](cart.captures, about), path, "The cart")
+    return write_whole(_WRITERS[_suffix(path)](cart.captures, about), path, "The cart")
 
 
 def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
@@ -71,17 +73,16 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     >>> load_cart(path)
     Cart(2 captures, whole footprints)
     """
-    source = Path(path).expanduser()
+    source = path_of(path, "A cart")
     suffix = _suffix(source)
     if not source.is_file():
         raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=looked_for(source))
     if source.stat().st_size > _MOST_BYTES:
         raise InvalidCart(f"{source.name} is too large for a cart.")
     try:
-        captures, about = _READERS[suffix](source.read_bytes())
-    except ScenecartError:
-        raise
+        captures, about, contents = _READERS[suffix](source.read_bytes())
     except Exception as error:
+        # files are damaged in as many ways as there are readers
         raise InvalidCart(f"{source.name} is damaged, or no cart ({type(error).__name__}).", hint=_HINT) from error
     if not isinstance(about, dict) or not isinstance(about.get("version"), int):
         raise InvalidCart(f"{source.name} is no cart.", hint=_HINT)
@@ -93,7 +94,9 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     except Exception as error:
         # geometries fail in as many ways as files are damaged
         raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
-    if cart.fingerprint != about.get("fingerprint"):
+    # the fingerprint is of what is bought; the contents are all that is shown beside it
+    same = about.get("contents") == contents or (about["version"] <= _WITHOUT_CONTENTS and "contents" not in about)
+    if cart.fingerprint != about.get("fingerprint") or not same:
         raise InvalidCart(
             f"{source.name} was changed since it was saved, so it is not what was approved.",
             hint="To use it all the same, read its captures with geopandas and make a cart of them.",
@@ -126,18 +129,19 @@ def check_path(path: str | os.PathLike[str]) -> None:
     InvalidRequest
         If its suffix is unknown.
     """
-    _suffix(Path(path))
+    _suffix(path)
 
 
 _HINT = "A cart is what cart.save(…) wrote."
 
 
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
+def _suffix(path: str | os.PathLike[str]) -> str:
+    given = path_of(path, "A cart").suffix
+    suffix = given.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
     if suffix not in _WRITERS:
         raise InvalidRequest(
-            f"Carts are not kept as {path.suffix or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
+            f"Carts are not kept as {given or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
         )
     return suffix
 
@@ -151,7 +155,8 @@ def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
             f"This cart cannot be kept as Parquet: {clean_text(error, 200)}.", hint="Use .cart.geojson, which holds any value."
         ) from error
     table = pq.read_table(native(first.getvalue()))
-    metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(about, sort_keys=True).encode()}
+    told = json.dumps({**about, "contents": _digest_of_table(table)}, sort_keys=True)
+    metadata = {**(table.schema.metadata or {}), _KEY.encode(): told.encode()}
     second = io.BytesIO()
     pq.write_table(table.replace_schema_metadata(metadata), second, compression="zstd")
     return second.getvalue()
@@ -168,26 +173,43 @@ def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
     return mixed
 
 
-def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
-    metadata = pq.read_schema(native(content)).metadata or {}
-    return gpd.read_parquet(native(content)), loads(metadata.get(_KEY.encode(), b"null"))
+def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any, str]:
+    table = pq.read_table(native(content))
+    about = loads((table.schema.metadata or {}).get(_KEY.encode(), b"null"))
+    return gpd.read_parquet(native(content)), about, _digest_of_table(table)
+
+
+def _digest_of_table(table: pa.Table) -> str:
+    """Return what identifies the values of a table, however a writer lays them out."""
+    columns = [(name, _plain_column(column)) for name, column in zip(table.column_names, table.columns, strict=True)]
+    text = json.dumps(sorted(columns, key=lambda column: column[0]), default=str, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain_column(column: pa.ChunkedArray) -> list[Any]:
+    # Python's own times end with the year 9999
+    return list((column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist())
 
 
 def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
     document = json.loads(captures.to_json(default=str, drop_id=True))
     try:
-        return dumps({**document, _KEY: about})
+        # what a reader makes of it, such as of a number that no reader takes as it is
+        contents = _digest_of_features(loads(dumps(document["features"])))
+        return dumps({**document, _KEY: {**about, "contents": contents}})
     except ValueError as error:
         raise InvalidCart(f"This cart cannot be kept as GeoJSON: {error}.", hint="Use .cart.parquet.") from error
 
 
-def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
-    try:
-        document = loads(content)
-    except NotJson as error:
-        raise InvalidCart("The file is damaged, or no GeoJSON.", hint=_HINT) from error
+def _digest_of_features(features: list[Any]) -> str:
+    return hashlib.sha256(dumps(features)).hexdigest()
+
+
+def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any, str]:
+    document = loads(content)
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-        raise InvalidCart("The file is no collection of captures.", hint=_HINT)
+        return gpd.GeoDataFrame(), None, ""
+    contents = _digest_of_features(document["features"])
     try:
         captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
     except UnicodeEncodeError:
@@ -195,7 +217,7 @@ def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any]:
     for name in ("datetime", "start_datetime", "end_datetime", "created", "updated"):
         if name in captures.columns:
             captures[name] = pd.to_datetime(captures[name], utc=True, errors="coerce", format="ISO8601")
-    return captures, document.get(_KEY)
+    return captures, document.get(_KEY), contents
 
 
 def _as_objects(features: list[dict[str, Any]]) -> gpd.GeoDataFrame:

@@ -229,6 +229,8 @@ def _span(wanted: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     first, slash, last = wanted.partition("/")
     begin, until = _period(first), _period(last) if slash else _period(first)
     begins, ends = (None if begin is None else begin[0]), (None if until is None else until[1])
+    if begins is None and ends is None:
+        raise InvalidQuery("datetime is empty, or open at both ends.", hint="Leave it out to keep all times.")
     if begins is not None and ends is not None and begins >= ends:
         raise InvalidQuery(f"datetime is reversed: {first} is after {last}.", hint="The earlier one comes first.")
     return begins, ends

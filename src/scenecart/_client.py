@@ -15,7 +15,15 @@ from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wi
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import ConfigurationError, InvalidQuery
+from scenecart._errors import (
+    ConfigurationError,
+    InvalidCart,
+    InvalidQuery,
+    InvalidRequest,
+    JournalError,
+    ScenecartWarning,
+    warn,
+)
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
@@ -24,6 +32,7 @@ from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
+from scenecart._whole import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,6 +109,7 @@ class Client:
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
         papers = partial(papers_of, journal=self._journal, desk=self)
+        self._say = say
         self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
         self._placing = PlacingDesk(
             self._orders,
@@ -145,7 +155,8 @@ class Client:
             The catalog host.
         aoi
             Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. One of thousands of vertices
-            is asked for by a simpler shape around it, and applied exactly to what comes back.
+            is asked for by a simpler shape around it, and applied exactly to what comes back. What states no CRS is taken as
+            longitude and latitude in degrees (EPSG:4326).
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
@@ -153,7 +164,8 @@ class Client:
         collections, ids
             Names, one or several. At least one of the two is needed.
         datetime
-            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair.
+            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair; and a
+            date, which stands for its whole day.
         query
             Property to operators: ``{"gsd": {"lte": 0.5}}``; lt, lte, gt, gte, eq, neq, in.
         max_cloud_cover
@@ -295,9 +307,10 @@ class Client:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
+        folder = path_of(directory, "A folder of captures")
         frames = _search.stream(self._session, build_query(host, **criteria))
         with _telling.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, Path(directory), host, partition, _telling.Teller(told, host))
+            return _parquet.write(frames, folder, host, partition, _telling.Teller(told, host))
 
     @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
@@ -386,7 +399,7 @@ class Client:
         reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
-    @spelled()
+    @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -494,6 +507,8 @@ class Client:
         >>> client.estimate(cart).total_credits
         0
         """
+        if not isinstance(cart, Cart):
+            raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
         return _estimate.ask(self._session, cart, self, self._wall)
 
     @spelled()
@@ -516,8 +531,25 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
+        if not isinstance(estimate, _estimate.Estimate):
+            raise InvalidRequest(
+                f"What is placed is an estimate, not a {type(estimate).__name__}.", hint="cart.estimate() gives one."
+            )
         chosen = require_project(project, self.project)
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
+
+    @spelled()
+    def placed_before(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
+        """Return the order that placing an estimate would give back without buying; the same as ``estimate.placed_before()``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-06", limit=1)
+        >>> client.placed_before(client.cart(captures).estimate()) is None
+        True
+        """
+        return self._placing.placed_before(estimate, project=require_project(project, self.project), license_type=license_type)
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
@@ -554,7 +586,8 @@ class Client:
         Parameters
         ----------
         status
-            Only those in this state, such as ``"processing"``.
+            Only those in this state: ``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``. Another is asked for
+            with a warning, since the service may have more.
         project
             Only those delivered to this project.
         name
@@ -584,9 +617,17 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
+        doubt = _trade.unknown_state(status) if isinstance(status, str) else None
+        if doubt is not None:
+            warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         records = list(itertools.islice(self._orders.each(wanted), limit))
-        return orders_frame(records, footprints_of(records, self._journal.placements(self.base_url, ("placed",))))
+        try:
+            placed = self._journal.placements(self.base_url, ("placed",))
+        except JournalError as error:
+            warn(f"{error.message} The ground of orders that this machine placed is not shown.")
+            placed = []
+        return orders_frame(records, footprints_of(records, placed))
 
     def placements(self) -> pd.DataFrame:
         """Return what this machine's journal knows of placements at this service, oldest first.
@@ -606,13 +647,23 @@ class Client:
         """
         return placements_frame(self._journal.placements(self.base_url))
 
-    def settle(self) -> pd.DataFrame:
-        """Find out what became of every placement that was sent and got no answer; never buys twice.
+    @spelled()
+    def settle(self, *, send: bool = True) -> pd.DataFrame:
+        """Bring every placement that was sent and got no answer to its end; never buys twice.
+
+        A purchase whose request was lost on its way is completed: it is sent with its own key, and only while it costs what it
+        cost when it was agreed to. Where it had arrived, the same key gives its order.
+
+        Parameters
+        ----------
+        send
+            False sends nothing: only the list of orders is looked at, and what is not among them stays unknown.
 
         Returns
         -------
         pandas.DataFrame
-            The placements that were looked at, as they stand now; columns as in :meth:`placements`.
+            The placements that were looked at, as they stand now; columns as in :meth:`placements`. ``detail`` says how each was
+            settled.
 
         Examples
         --------
@@ -620,7 +671,7 @@ class Client:
         >>> len(client.settle())
         0
         """
-        return placements_frame(self._placing.settle())
+        return placements_frame(self._placing.settle(send=send))
 
     def whoami(self) -> dict[str, Any]:
         """Return what the service says of the signed-in account; empty where it does not tell.
@@ -685,6 +736,8 @@ class Client:
         >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
         1
         """
+        if not isinstance(operation, str):
+            raise InvalidRequest(f"An operation is called by its name, as text, not by {type(operation).__name__}.")
         if operation.endswith(".place"):
             raise ConfigurationError(
                 "Orders are not placed by call(): only an estimate can be placed.",
@@ -703,6 +756,13 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __copy__(self) -> Self:
+        """Return the client itself: copies of carts, estimates and orders use the same connection."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")
 
@@ -710,8 +770,18 @@ class Client:
         return f"Client({self.base_url}, signed in by {self.signed_in_by})"
 
     def mention_unfinished(self) -> None:
-        """Say what a former session left open, and what to do about it."""
-        mention(self._placing.unfinished())
+        """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
+        try:
+            mention(self._placing.unfinished(), self._warn_gently)
+        except JournalError as error:
+            self._warn_gently(f"{error} Until then nothing can be placed from here.")
+
+    def _warn_gently(self, message: str) -> None:
+        try:
+            warn(message)
+        except ScenecartWarning:
+            # where warnings are errors, settle() has to stay within reach all the same
+            self._say(message)
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

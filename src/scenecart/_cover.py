@@ -19,7 +19,7 @@ from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
-from scenecart._query import check_count
+from scenecart._query import check_count, doubt_share
 from scenecart._wire import CLOUD, clean_text
 from scenecart._words import counted
 
@@ -71,6 +71,8 @@ class Wish:
         most = self.max_cloud_cover
         if most is not None and not (_is_number(most) and 0 <= most <= 100):  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is per cent, 0 to 100, not {most!r}.")
+        if most is not None:
+            doubt_share(most)
         check_count(self.budget, "budget")
         check_count(self.max_captures, "max_captures")
         if self.budget is not None and self.prices == "area":

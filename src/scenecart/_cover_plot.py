@@ -9,6 +9,7 @@ import shapely
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._errors import missing_extra
+from scenecart._figure import bare_axes
 from scenecart._palette import AREA, BOUGHT, INK
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#7aa0c4")
+_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#5f8fbd")
 _WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
 _HALF_WORLD = 180.0
 _LABELLED = 40
@@ -32,9 +33,9 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         If matplotlib is not installed.
     """
     try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
-        from matplotlib.colors import to_rgba  # noqa: PLC0415  # likewise
+        from matplotlib.colors import to_rgba  # noqa: PLC0415  # an extra
         from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A picture of a cover needs", error, "report") from error
     if is_narrower_eastward([area]):
@@ -43,7 +44,7 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     stretch = stretch_between(south, north)
     if ax is None:
         ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
-        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7), layout="constrained")
+        ax = bare_axes(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7)
     colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(bought))]
     pieces = gpd.GeoSeries(list(bought), crs=4326)
     pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)
@@ -51,9 +52,9 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     keys = [Patch(facecolor=to_rgba(BOUGHT, 0.22), edgecolor=BOUGHT, linewidth=1.1, label="bought of each capture")]
     keys += [Patch(facecolor="none", edgecolor=AREA, linewidth=1.6, label="area of interest")]
     if not missing.is_empty:
-        look: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
-        gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **look)
-        keys.append(Patch(**look, label="not covered"))
+        hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
+        gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **hatched)
+        keys.append(Patch(**hatched, label="not covered"))
     gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=AREA, linewidth=1.6, aspect=None)
     if len(bought) <= _LABELLED:
         for number, point in enumerate(_spots(bought), 1):
@@ -61,7 +62,17 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
                 str(number), (point.x, point.y), ha="center", va="center", fontsize=8, color=colours[number - 1], weight="bold"
             )
     _style(ax, (west, south, east, north), stretch, title)
-    ax.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, -0.07), ncols=3, frameon=False, fontsize=8, labelcolor=INK)
+    look: dict[str, Any] = {
+        "loc": "upper left",
+        "bbox_to_anchor": (0, 0),
+        "ncols": 3,
+        "frameon": False,
+        "fontsize": 8,
+        "labelcolor": INK,
+    }
+    # a line of degrees stands between
+    below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
+    ax.legend(handles=keys, borderpad=0, borderaxespad=0, bbox_transform=below, **look)
     return ax
 
 
@@ -91,8 +102,7 @@ def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, 
     ax.tick_params(labelsize=7.5, length=0, colors=INK)
     ax.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
     ax.set_axisbelow(True)
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.spines[:].set_visible(False)
     ax.set_title(title, fontsize=9.5, color=INK, loc="left")
 
 

@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from functools import partial
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,10 +29,12 @@ from scenecart._progress import bar
 from scenecart._raster import open_raster, require_rioxarray
 from scenecart._retry import READ_STATUSES
 from scenecart._targets import Wanted, plan, safe_name
+from scenecart._whole import path_of
 from scenecart._words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from pathlib import Path
 
     import geopandas as gpd
     import pystac
@@ -71,7 +73,7 @@ class DeliveryDesk:
         """Fetch one file and open it; see ``Order.open``."""
         require_rioxarray()
         _require_delivered(order)
-        folder = self._cache / safe_name(order.id) if directory is None else Path(directory).expanduser()
+        folder = self._cache / safe_name(order.id) if directory is None else path_of(directory, "A download")
         offered = plan(self._document(order), folder, [asset])
         wanted = [file for file in offered if item in {None, file.item_id}]
         if len(wanted) != 1:
@@ -126,14 +128,14 @@ class DeliveryDesk:
         order: Order,
         directory: str | os.PathLike[str],
         *,
-        assets: Iterable[str] | None,
+        assets: str | Iterable[str] | None,
         progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
         """Fetch an order's files; see ``Order.download``."""
         _require_delivered(order)
-        folder = Path(directory).expanduser()
-        wanted = plan(self._document(order), folder, None if assets is None else list(assets))
+        folder = path_of(directory, "A download")
+        wanted = plan(self._document(order), folder, _chosen(assets))
         known = all(file.size is not None for file in wanted)
         total = float(sum(file.size or 0 for file in wanted)) if known else None
         try:
@@ -255,6 +257,16 @@ class DeliveryDesk:
         return document
 
 
+def _chosen(assets: str | Iterable[str] | None) -> list[str] | None:
+    """Return the keys of assets that are asked for; a text is one key."""
+    if assets is None:
+        return None
+    keys = [assets] if isinstance(assets, str) else list(assets) if isinstance(assets, Iterable) else [assets]
+    if not all(isinstance(key, str) for key in keys):
+        raise InvalidRequest(f"assets must be keys of assets, as text, not {_wire.clean_text(repr(assets), 80)}.")
+    return keys
+
+
 def _require_delivered(order: Order) -> None:
     """Look again whether an order is delivered, and say how it stands where it is not."""
     if order.status != "delivered":
@@ -282,6 +294,7 @@ def _verified(wanted: list[Wanted]) -> str:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> _verified([Wanted("i", "a", Path("a.tif"), 5, ("sha256", "00")), Wanted("i", "b", Path("b.png"), 5, None)])
     '2 files whole: 1 by checksum, 1 by size'
     """

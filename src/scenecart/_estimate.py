@@ -39,6 +39,10 @@ class CanPlace(Protocol):
         """Buy what was estimated."""
         ...
 
+    def placed_before(self, estimate: Estimate, *, project: str | None, license_type: str) -> Order | None:
+        """Return the order that placing would give back without buying."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -191,9 +195,32 @@ class Estimate:
                 f"{len(self.refused)} of {len(self.cart)} captures have no price, so this is not placed.",
                 hint="Look at .errors; .priced_cart().estimate() prices the rest.",
             )
+        return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
+
+    @spelled()
+    def placed_before(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
+        """Return the order that :meth:`place` would give back without buying, or None where it would buy.
+
+        Parameters
+        ----------
+        project, license_type
+            As for :meth:`place`.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-07", limit=1)
+        >>> estimate = client.cart(captures).estimate()
+        >>> order = estimate.place()
+        >>> estimate.placed_before().id == order.id
+        True
+        """
+        return self._placer().placed_before(self, project=project, license_type=license_type)
+
+    def _placer(self) -> CanPlace:
         if self._desk is None:
             raise InvalidCart("This estimate has no client.")
-        return self._desk.place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
+        return self._desk
 
     @spelled()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
@@ -249,7 +276,7 @@ class Estimate:
             balance=self.balance_credits,
             groups=[
                 {
-                    "names": ", ".join(clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]),
+                    "names": [clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]],
                     "more": max(0, len(group.ids) - _SHOWN_IDS),
                     "km2": group.aoi_km2,
                     "credits": group.credits,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest, OrderFailed, WaitTimeout
+from scenecart._orders import Order
 from scenecart._progress import bar
 from scenecart._spelling import spelled
 from scenecart._waiting import look_until
+from scenecart._wire import clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from scenecart._orders import Order, OrderDesk
+    from scenecart._orders import OrderDesk
 
 
 @spelled()
@@ -47,6 +50,8 @@ def wait_all(
 
     Raises
     ------
+    InvalidRequest
+        If these are no orders, or of several clients.
     OrderFailed
         When all have ended and some without delivery; the message names them, and ``order_id`` is the first.
     WaitTimeout
@@ -57,7 +62,7 @@ def wait_all(
     >>> wait_all([])
     []
     """
-    followed = list(orders)
+    followed = _listed(orders)
     if not followed:
         return followed
     desk = _desk_of(followed)
@@ -102,6 +107,18 @@ def look_at(orders: Iterable[Order]) -> None:
     waiting = [order for order in orders if not order.is_finished]
     if waiting:
         _desk_of(waiting).states(waiting)
+
+
+def _listed(orders: Any) -> list[Order]:
+    if not isinstance(orders, Iterable):
+        one = "one order" if isinstance(orders, Order) else f"of type {type(orders).__name__}"
+        raise InvalidRequest(f"wait_all takes a list of orders, and this is {one}.", hint="order.wait() waits for one.")
+    followed = list(orders)
+    odd = next((one for one in followed if not isinstance(one, Order)), None)
+    if odd is not None:
+        what = f"the text {clean_text(odd, 80)!r}" if isinstance(odd, str) else type(odd).__name__
+        raise InvalidRequest(f"wait_all takes orders, not {what}.", hint="client.order(id) gives an order by its id.")
+    return followed
 
 
 def _desk_of(orders: list[Order]) -> OrderDesk:

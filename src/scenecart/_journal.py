@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _APPLICATION_ID = 0x5343_4A4C
 _VERSION = 2
 _BUSY_SECONDS = 30.0
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# SQLite says more in the higher bits of its codes
+_PRIMARY = 0xFF
 STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown")
 UNFINISHED = ("intended", "sent", "unpaid", "unknown")
 
@@ -137,7 +140,7 @@ class Journal:
         One that is unfinished is always returned, so that it is brought to its end before another begins; one that
         is placed is returned unless it is bought ``again``.
         """
-        with self._write() as database:
+        with self._write("nothing is sent") as database:
             last = self._last(database, intent)
             if last is not None and (last.state in UNFINISHED or (last.state == "placed" and not again)):
                 return last
@@ -171,7 +174,7 @@ class Journal:
 
     def begin(self, placement: Placement, price: int, aud: str) -> Placement:
         """Write down that a placement is about to be sent, at which price; one that is placed or refused stays what it is."""
-        with self._write() as database:
+        with self._write("nothing is sent") as database:
             database.execute(
                 "UPDATE placement SET doubt = doubt OR state IN ('sent', 'unknown'), state = 'sent', tries = tries + 1,"
                 " credits = ?, aud = ?, changed = ? WHERE number = ? AND state NOT IN ('placed', 'refused')",
@@ -181,7 +184,7 @@ class Journal:
 
     def refuse(self, placement: Placement, detail: str, *, sure: bool = True) -> Placement:
         """Write down that a try was refused: the placement is over if this was the only try whose end is not known."""
-        with self._write() as database:
+        with self._write("what became of a placement is not noted") as database:
             database.execute(
                 "UPDATE placement SET state = CASE WHEN ? AND NOT doubt AND tries = ? THEN 'refused' ELSE 'unknown' END,"
                 " detail = ?, changed = ? WHERE number = ? AND state IN ('intended', 'sent', 'unknown', 'unpaid')",
@@ -199,7 +202,7 @@ class Journal:
         detail: str | None = None,
     ) -> Placement:
         """Write down what became of a placement. One that is placed stays placed, whatever another try was told."""
-        with self._write() as database:
+        with self._write("what became of a placement is not noted") as database:
             database.execute(
                 "UPDATE placement SET state = ?, order_id = ?, answer = coalesce(?, answer), detail = ?, changed = ?"
                 " WHERE number = ? AND state != 'placed'",
@@ -247,20 +250,22 @@ class Journal:
         return None if row is None else Placement(*row)
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def _write(self, otherwise: str) -> Iterator[sqlite3.Connection]:
         database = self._database()
         try:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
+                database.execute("COMMIT")
             except BaseException:
-                database.execute("ROLLBACK")
+                # a full disk has ended the transaction already
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
                 raise
-            database.execute("COMMIT")
         except sqlite3.Error as error:
             raise JournalError(
-                f"The journal of placements cannot be written ({error}), so nothing is sent.",
-                hint=f"It is {self.path}.",
+                f"The journal of placements cannot be written ({error}), so {otherwise}.",
+                hint=f"Leave {self.path} where it is, and make room or give leave to write it.",
             ) from error
 
     def _database(self) -> sqlite3.Connection:
@@ -290,6 +295,12 @@ class Journal:
             if _is_busy(error):
                 raise JournalError(
                     "The journal of placements is in use by another process.", hint="Try again in a moment."
+                ) from error
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & _PRIMARY not in _DAMAGED:
+                raise JournalError(
+                    f"The journal of placements cannot be used ({error}), so nothing is placed.",
+                    hint=f"Leave {self.path} where it is: it holds what was ordered. Make room on its disk, or mend what keeps it "
+                    "from being written.",
                 ) from error
             raise JournalError(
                 f"The journal of placements is damaged ({error}); it is left as it is, and nothing is placed.",

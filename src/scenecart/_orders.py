@@ -42,6 +42,7 @@ _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
 _MOST_PAGES = 1_000
 _METHOD_NOT_ALLOWED = 405
+_PAID = {"card": "by card", "enterprise": "by invoice"}
 
 
 class Deliveries(Protocol):
@@ -64,7 +65,7 @@ class Deliveries(Protocol):
         order: Order,
         directory: str | os.PathLike[str],
         *,
-        assets: Iterable[str] | None,
+        assets: str | Iterable[str] | None,
         progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
@@ -223,6 +224,11 @@ class Order:
     def total_aud(self) -> Decimal | None:
         """The price in Australian dollars."""
         return self._record.total_aud
+
+    @property
+    def billing_mode(self) -> str | None:
+        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice), where the service tells it."""
+        return self._record.billing_mode
 
     @property
     def project(self) -> str | None:
@@ -454,7 +460,7 @@ class Order:
     def download(
         self,
         directory: str | os.PathLike[str],
-        assets: Iterable[str] | None = None,
+        assets: str | Iterable[str] | None = None,
         *,
         progress: bool | Callable[[float], object] = True,
         workers: int = 4,
@@ -466,7 +472,7 @@ class Order:
         directory
             Where to; made if needed. Files that are there already, whole, are not fetched again.
         assets
-            Which assets of each item, by key; None fetches all.
+            Which assets of each item, by key, one or several; None fetches all.
         progress
             True shows a bar; a callable is given the share that is there, from 0 to 1, from the threads that fetch.
         workers
@@ -482,7 +488,7 @@ class Order:
         DownloadError
             If the order is not delivered, or a file does not arrive whole. What had arrived resumes next time.
         InvalidRequest
-            If an asset is asked for that no item has.
+            If an asset is asked for that no item has, or the directory is no path.
 
         Examples
         --------
@@ -542,7 +548,8 @@ class Order:
 
     def __repr__(self) -> str:
         price = "" if self.total_credits is None else f", {self.total_credits:,} credits"
-        return f"Order({self.id}, {self.status}{price})"
+        paid = f", paid {self._paid}" if price and self._paid else ""
+        return f"Order({self.id}, {self.status}{price}{paid})"
 
     def _repr_html_(self) -> str:
         return _html.render(
@@ -554,9 +561,15 @@ class Order:
             total_credits=self.total_credits,
             total_aud=self.total_aud,
             created="" if self.created is None else f"{self.created:%Y-%m-%d %H:%M} UTC",
+            paid=self._paid,
             note=self.note,
             reason=self.reason,
         )
+
+    @property
+    def _paid(self) -> str | None:
+        """How it is paid where that is not out of the balance of credits, which is where everybody looks first."""
+        return _PAID.get(self.billing_mode or "")
 
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
         def look() -> bool:

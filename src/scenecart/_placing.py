@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 _KEY_SECONDS = 23 * 3600.0
 # How far this machine's clock may be from the service's: taking up an order that is older is safer than buying it again.
 _CLOCKS_DIFFER_SECONDS = 86_400.0
+# What says nothing of whether a try was carried out.
+_NO_ANSWER = (RateLimited, ConnectionFailed, ServiceError, Conflict)
+_SETTLED = "sent once more with its own key, at the price that was agreed to"
 _SENT = frozenset({"sent", "unknown", "unpaid"})
 # Nobody takes a minute between writing an intent down and sending it.
 _ABANDONED_SECONDS = 60.0
@@ -105,24 +109,14 @@ class PlacingDesk:
         return order
 
     def _buy(self, estimate: Estimate, *, project: str, license_type: str, again: bool, max_credits: int | None) -> Order:
-        cart = estimate.cart
+        if not isinstance(again, bool):
+            raise InvalidRequest(f"again is True or False, not {again!r}. Nothing was ordered.")
         if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
             raise InvalidRequest(
                 f"max_credits is a whole number of credits, not {max_credits!r}. Nothing was ordered.",
                 hint="Write it as a number, without quotation marks or separators: 50000.",
             )
-        body = _trade.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
-        intent = Intent(
-            base_url=self._session.base_url,
-            account=self._who_pays(),
-            project=project,
-            fingerprint=f"{cart.fingerprint}:{license_type}",
-            license_type=license_type,
-            captures=len(cart),
-            credits=estimate.total_credits,
-            aud=str(estimate.total_aud),
-            body=dumps(body),
-        )
+        intent = self._intent(estimate, project, license_type)
         known = self._journal.last(intent)
         if known is not None and known.state == "placed" and not again:
             return self._placed_before(known)
@@ -144,10 +138,40 @@ class PlacingDesk:
         retry = partial(self.place, estimate, project=project, license_type=license_type, max_credits=max_credits)
         return self._send(placement, estimate.total_credits, str(estimate.total_aud), retry)
 
-    def settle(self) -> list[Placement]:
-        """Find out what became of every placement that was sent and got no answer, and put away what was never sent.
+    def placed_before(self, estimate: Estimate, *, project: str, license_type: str = "standard") -> Order | None:
+        """Return the order that placing this would give back without buying, or None."""
+        known = self._journal.last(self._intent(estimate, project, license_type))
+        return self._orders.get(known.order_id or "") if known is not None and known.state == "placed" else None
+
+    def _intent(self, estimate: Estimate, project: str, license_type: str) -> Intent:
+        """Return what identifies a purchase.
+
+        Raises
+        ------
+        InvalidRequest
+            If the licence is no text.
+        """
+        if not isinstance(license_type, str) or not license_type.strip():
+            raise InvalidRequest(f'A licence is a text such as "standard", not {license_type!r}. Nothing was ordered.')
+        cart = estimate.cart
+        body = _trade.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
+        return Intent(
+            base_url=self._session.base_url,
+            account=self._who_pays(),
+            project=project,
+            fingerprint=f"{cart.fingerprint}:{license_type}",
+            license_type=license_type,
+            captures=len(cart),
+            credits=estimate.total_credits,
+            aud=str(estimate.total_aud),
+            body=dumps(body),
+        )
+
+    def settle(self, *, send: bool = True) -> list[Placement]:
+        """Bring every placement that was sent and got no answer to its end, and put away what was never sent.
 
         What is settled by sending again is sent with its own key, and only while it costs what it cost when it was agreed to.
+        Without ``send`` the list of orders is looked at, and nothing else.
 
         Returns
         -------
@@ -166,7 +190,7 @@ class PlacingDesk:
                     settled.append(self._journal.refuse(placement, "it was never sent"))
                 continue
             try:
-                self._settle(placement)
+                self._settle(placement, send=send)
             except (AuthenticationError, PermissionDenied, JournalError):
                 raise
             except (PaymentRequired, PlacementUnknown):
@@ -179,13 +203,17 @@ class PlacingDesk:
             settled.append(self._journal.again(placement))
         return settled
 
-    def _settle(self, placement: Placement) -> None:
+    def _settle(self, placement: Placement, *, send: bool) -> None:
         if self._key_may_be_free(placement):
             self._reconcile(placement)
             return
+        if not send:
+            if self._adopt(placement) is None:
+                self._journal.mark(placement, "unknown", detail="not among the orders so far; nothing was sent again")
+            return
         total = self._price_again(placement)
         if total == placement.credits:
-            self._send(placement, placement.credits, placement.aud, None)
+            self._send(placement, placement.credits, placement.aud, None, why=_SETTLED)
         elif self._adopt(placement) is None:
             why = f"not sent again: it costs {total:,} credits now, not {placement.credits:,}; place the cart anew"
             self._journal.mark(placement, "unknown", detail=why)
@@ -232,7 +260,9 @@ class PlacingDesk:
         error.groups, error.estimate = _changes(estimate, now), now
         raise error
 
-    def _send(self, placement: Placement, expected: int, aud: str, retry: Callable[[], Order] | None) -> Order:
+    def _send(
+        self, placement: Placement, expected: int, aud: str, retry: Callable[[], Order] | None, *, why: str | None = None
+    ) -> Order:
         placement = self._journal.begin(placement, expected, aud)
         if placement.state == "placed":
             return self._placed_before(placement)
@@ -241,31 +271,58 @@ class PlacingDesk:
         try:
             answer = self._session.call(_wire.PLACE, key=placement.key, content=placement.body)
         except ScenecartError as error:
-            now = self._note_failure(placement, error)
-            if now.state == "placed":
-                return self._placed_before(now)
-            if now.state == "unknown":
-                raise self._unknown(placement, error, retry) from error
-            error.idempotency_key = placement.key
-            if isinstance(error, PaymentRequired):
-                error.bind(retry)
-            raise
-        except BaseException:
-            self._journal.mark(placement, "unknown", detail="interrupted")
+            return self._after_failure(placement, error, retry)
+        except BaseException as error:
+            error.add_note("It is not known whether the order was placed: client.settle() or placing it again finds out.")
+            self._note(placement, "unknown", detail="interrupted")
             raise
         record = _trade.parse_order(answer)
         if record is None:
-            self._journal.mark(placement, "unknown", detail="the answer named no order")
+            self._note(placement, "unknown", detail="the answer named no order")
             raise self._unknown(placement, None, retry)
-        self._journal.mark(placement, "placed", order_id=record.id, answer=answer)
+        missed = self._note(placement, "placed", order_id=record.id, answer=answer, detail=why)
+        if missed is not None:
+            warn(
+                f"The order {record.id} was placed. {missed.message} Nothing is bought twice: placing it again, or "
+                "client.settle(), asks with the same key."
+            )
         _compare(record, expected)
         return Order(self._orders, record)
+
+    def _after_failure(self, placement: Placement, error: ScenecartError, retry: Callable[[], Order] | None) -> Order:
+        """Return the order that there is after all, or raise what the failure means."""
+        try:
+            now = self._note_failure(placement, error)
+        except JournalError as unwritten:
+            now = self._unnoted(placement, error, unwritten)
+        if now.state == "placed":
+            return self._placed_before(now)
+        if now.state == "unknown":
+            raise self._unknown(placement, error, retry) from error
+        error.idempotency_key = placement.key
+        if isinstance(error, PaymentRequired):
+            error.bind(retry)
+        raise error
+
+    def _note(self, placement: Placement, state: str, **told: Any) -> JournalError | None:
+        """Write down what became of what was sent, or return why not: it stays sent, and is looked into like what is not known."""
+        try:
+            self._journal.mark(placement, state, **told)
+        except JournalError as error:
+            return error
+        return None
+
+    def _unnoted(self, placement: Placement, error: ScenecartError, unwritten: JournalError) -> Placement:
+        """Tell what an answer means that could not be written down."""
+        error.add_note(f"{unwritten.message} Placing it again, or client.settle(), asks with the same key.")
+        is_open = isinstance(error, _NO_ANSWER) and not isinstance(error, PaymentRequired)
+        return replace(placement, state="unknown" if is_open else "sent")
 
     def _note_failure(self, placement: Placement, error: ScenecartError) -> Placement:
         """Write down why it failed. A conflict may be another process placing with this very key."""
         if isinstance(error, PaymentRequired):
             return self._journal.mark(placement, "unpaid", detail=error.message)
-        if isinstance(error, RateLimited | ConnectionFailed | ServiceError | Conflict):
+        if isinstance(error, _NO_ANSWER):
             return self._journal.mark(placement, "unknown", detail=error.message)
         return self._journal.refuse(placement, error.message, sure=not error.money_may_have_moved)
 
@@ -317,7 +374,7 @@ class PlacingDesk:
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
-                placement = self._journal.mark(placement, "placed", order_id=record.id)
+                placement = self._journal.mark(placement, "placed", order_id=record.id, detail="found among the orders")
                 _compare(record, placement.credits)
                 return self._placed_before(placement)
         return None
@@ -330,9 +387,13 @@ def require_project(project: str | None, default: str | None) -> str:
     ------
     ConfigurationError
         If none is given.
+    InvalidRequest
+        If it is no text.
     """
     chosen = project if project is not None else default
-    if chosen is None or not isinstance(chosen, str) or not chosen.strip():
+    if chosen is not None and not isinstance(chosen, str):
+        raise InvalidRequest(f"project is the id of a project, as text, not {chosen!r}. Nothing was ordered.")
+    if chosen is None or not chosen.strip():
         raise ConfigurationError(
             "No project says where the imagery is to be delivered.",
             hint='Pass place(project="…"), or connect with project=… or SCENECART_PROJECT.',
@@ -340,19 +401,19 @@ def require_project(project: str | None, default: str | None) -> str:
     return chosen
 
 
-def mention(left: list[Placement]) -> None:
+def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
     """Say once what a former session left open, and what to do about it."""
-    open_ = [placement for placement in left if placement.state in {"sent", "unknown"}]
-    unpaid = [placement for placement in left if placement.state == "unpaid"]
+    open_ = sum(placement.state in {"sent", "unknown"} for placement in left)
+    unpaid = sum(placement.state == "unpaid" for placement in left)
     if open_:
-        were = "s were" if len(open_) > 1 else " was"
+        were = "s were" if open_ > 1 else " was"
         warn(
-            f"{len(open_)} placement{were} not finished; it is not known whether something was ordered. "
-            "client.settle() finds out, and buys nothing twice."
+            f"{open_} placement{were} not finished; it is not known whether something was ordered. "
+            "client.settle() brings that to its end, and buys nothing twice; client.settle(send=False) only looks."
         )
     if unpaid:
         warn(
-            f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment; nothing was ordered. "
+            f"{unpaid} placement{'s wait' if unpaid > 1 else ' waits'} for payment; nothing was ordered. "
             "Place the same cart again once that is sorted out; client.placements() shows them."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from scenecart import _wire
 from scenecart._area import around_world_bounds, as_area, as_geometry, geojson, simplified
-from scenecart._errors import InvalidQuery
+from scenecart._errors import InvalidQuery, warn
 from scenecart._stac import interval
 
 if TYPE_CHECKING:
@@ -140,10 +140,16 @@ def check_count(value: Any, name: str, most: int | None = None) -> None:
         raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.", hint=hint)
 
 
+def doubt_share(max_cloud_cover: float) -> None:
+    """Warn of a percentage that may be meant as a share."""
+    if 0 < max_cloud_cover < 1:
+        warn(f"max_cloud_cover is in per cent: this asks for {max_cloud_cover:g} % at most. Was {100 * max_cloud_cover:g} meant?")
+
+
 def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
     if value is None:
         return []
-    names = [value] if isinstance(value, str) else list(value)
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not all(isinstance(name, str) and name for name in names):
         raise InvalidQuery(f"{what} must be names, as text.")
     return names
@@ -181,6 +187,7 @@ def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) 
         percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
         if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
+        doubt_share(max_cloud_cover)
         if "lte" in conditions.get(_wire.CLOUD, {}):
             raise InvalidQuery(f"Give max_cloud_cover or query[{_wire.CLOUD!r}], not both.")
         conditions.setdefault(_wire.CLOUD, {})["lte"] = max_cloud_cover

@@ -149,27 +149,32 @@ def _looks_like_scope(word: str) -> bool:
     return bool(colon) and resource.replace("_", "").isalpha() and action.isalpha()
 
 
+_CONSOLE = "in the service's console, under billing, then place again: the same key is used"
+
+
 def _payment_error(problem: Problem, said: str) -> PaymentRequired:
     kind = payment_kind(problem)
     if kind == "secure":
+        url = _page_address(problem.extra.get("challenge_url"))
+        where = "" if url is None else f" at {url}" if _shows_nothing(url) else ", at this error's challenge URL"
         secure = AuthenticationRequired(
             "The bank wants this payment confirmed (3-D Secure).",
-            hint="Confirm it with your bank, then place again: the same key is used and nothing is bought twice.",
+            hint=f"Confirm it with your bank{where}, then place again: the same key is used and nothing is bought twice.",
         )
         secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
-        secure.challenge_url = _page_address(problem.extra.get("challenge_url"))
+        secure.challenge_url = url
         return secure
     if kind == "credits":
-        short = InsufficientCredits(f"There are not enough credits{said}", hint="Top up, then place again: the same key is used.")
+        short = InsufficientCredits(f"There are not enough credits{said}", hint=f"Top up {_CONSOLE}.")
         short.required_credits = whole_number(problem.extra.get("required_credits"))
         short.balance_credits = whole_number(problem.extra.get("balance_credits"))
         return short
     if kind == "declined":
-        declined = CardDeclined(f"The card was declined{said}", hint="Attach another card, then place again: the same key is used.")
+        declined = CardDeclined(f"The card was declined{said}", hint=f"Attach another card {_CONSOLE}.")
         declined.decline_code = clean_text(problem.extra.get("decline_code"), 80) or None
         return declined
     if kind == "no-card":
-        return NoPaymentMethod(f"No card is attached{said}", hint="Attach one, then place again: the same key is used.")
+        return NoPaymentMethod(f"No card is attached{said}", hint=f"Attach one {_CONSOLE}.")
     return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
 
 
@@ -180,3 +185,9 @@ def _page_address(url: object) -> str | None:
     except ValueError:
         parts = None
     return str(url) if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def _shows_nothing(url: str) -> bool:
+    """Tell whether an address can stand in an error's text, which others may read: a query or a user's name may open the page."""
+    parts = urlsplit(url)
+    return not (parts.query or parts.fragment or "@" in parts.netloc or "secret" in url.lower())

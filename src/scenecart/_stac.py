@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidQuery, ServiceError
@@ -13,19 +14,26 @@ _HINT = 'It looks like "2024-01/2024-06", "2024-03-05", ("2024-01-01", None) or 
 
 
 def interval(value: Any) -> str:
-    """Write a time or a range as pystac-client does, so that what works there works here."""
+    """Write a time or a range as pystac-client does, so that what works there works here; and days, which do not."""
     from pystac_client import ItemSearch  # noqa: PLC0415  # a fifth of a second, and few searches lack a time
 
     try:
-        text = ItemSearch(url="http://localhost", datetime=value).get_parameters().get("datetime")
+        text = ItemSearch(url="http://localhost", datetime=_of_days(value)).get_parameters().get("datetime")
     except Exception as error:
         raise InvalidQuery(f"datetime cannot be read: {error}.", hint=_HINT) from error
-    if not isinstance(text, str):
-        raise InvalidQuery("datetime is empty.", hint=_HINT)
+    if not isinstance(text, str) or not text.strip("./"):
+        raise InvalidQuery("datetime is empty, or open at both ends.", hint=f"Leave it out to search all times. {_HINT}")
     start, slash, end = text.partition("/")
     if slash and ".." not in {start, end} and start > end:
         raise InvalidQuery(f"datetime is reversed: {start} is after {end}.", hint="The earlier one comes first.")
     return text
+
+
+def _of_days(value: Any) -> Any:
+    """Write days as texts, alone or in a pair: each stands for all of its hours."""
+    if isinstance(value, list | tuple):
+        return [_of_days(one) for one in value]
+    return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
 def pages(url: str, criteria: Mapping[str, Any], headers: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._figure import bare_axes
+from scenecart._palette import BOUGHT, INK
 from scenecart._spelling import spelled
 from scenecart._wire import CLOUD
 
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
 _CLEAR, _OVERCAST = 0.0, 100.0
 _ROW_INCHES, _LEAST_INCHES, _WIDTH_INCHES = 0.45, 1.6, 9.0
 _MOST_ROWS = 24
+_AMBER = "#b5893c"
 
 
 @spelled()
 def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None = None) -> Axes:
-    """Draw captures along time, a row a collection, clear ones dark and cloudy ones pale.
+    """Draw captures along time, a row a collection, from blue for a clear one to amber for an overcast one.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
     ['a', 'b']
     """
     try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
+        from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415  # an extra
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A timeline needs", error, "report") from error
@@ -66,13 +69,13 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
         raise InvalidQuery(f"{by!r} has {len(rows)} values; a timeline is legible with up to {_MOST_ROWS}.")
     if ax is None:
         height = max(_LEAST_INCHES, _ROW_INCHES * len(rows) + 1)
-        _, ax = plt.subplots(figsize=(_WIDTH_INCHES, height), layout="constrained")
+        ax = bare_axes(_WIDTH_INCHES, height)
     place = {name: number for number, name in enumerate(rows)}
     drawn = ax.scatter(
         timed["datetime"].dt.tz_localize(None).to_numpy(),
         [place[str(value)] for value in timed[by]],
         c=_clouds(timed),
-        cmap="cividis",
+        cmap=LinearSegmentedColormap.from_list("clouds", (BOUGHT, _AMBER)),
         vmin=_CLEAR,
         vmax=_OVERCAST,
         marker="|",
@@ -85,12 +88,16 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # likewise
     left_out = len(captures) - len(timed)
-    ax.set_xlabel("acquired (UTC)" + (f"; {left_out:,} without a time" if left_out else ""))
+    ax.set_xlabel("acquired (UTC)" + (f"; {left_out:,} without a time" if left_out else ""), color=INK)
+    ax.xaxis.get_offset_text().set_color(INK)
     ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(INK)
+    ax.tick_params(colors=INK)
     ax.tick_params(axis="y", length=0)
     if CLOUD in timed.columns and timed[CLOUD].notna().any():
         bar = ax.figure.colorbar(drawn, ax=ax, pad=0.02, aspect=12)
-        bar.set_label("cloud cover (%)")
+        bar.set_label("cloud cover (%)", color=INK)
+        bar.ax.tick_params(colors=INK)
         bar.outline.set_visible(False)
     return ax
 

@@ -150,6 +150,13 @@ class Tokens:
         if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
             if not fatal:
                 return False
+            if status in NOT_OFFERED:
+                raise AuthenticationError(
+                    f"There is no sign-in at {self._credentials.base_url} ({status}).",
+                    hint="Check base_url: it is where the service begins, such as https://api.geopera.com.",
+                    operation="sign-in",
+                    status=status,
+                )
             raise AuthenticationError(
                 f"The sign-in with {_GRANT_NAMES[grant]} was refused{answer.reason}.",
                 hint=_GRANT_HINTS[grant],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from scenecart._errors import InvalidQuery, ServiceError, UntrustedEstimate
+from scenecart._errors import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
 from scenecart._wire import ESTIMATE, LIST_ORDERS, clean_text, dollars, whole_number
 
 
@@ -182,6 +182,7 @@ _STATES = {
     "canceled": "cancelled",
     "cancelled": "cancelled",
 }
+_KNOWN = tuple(dict.fromkeys(_STATES.values()))
 TERMINAL = frozenset({"delivered", "failed", "cancelled"})
 
 
@@ -207,17 +208,23 @@ def check_state(value: str | None) -> None:
     scenecart.InvalidQuery: Orders have no state 'deliverd': they are processing, delivered, failed or cancelled.
     Did you mean 'delivered'?
     """
-    if value is None or _folded(str(value).strip()) in _STATES:
-        return
-    near = get_close_matches(_folded(str(value)), _STATES, n=1)
-    raise InvalidQuery(
-        f"Orders have no state {clean_text(value, 80)!r}: they are processing, delivered, failed or cancelled.",
-        hint=f"Did you mean {near[0]!r}?" if near else "Take one of these.",
-    )
+    doubt = None if value is None else unknown_state(str(value))
+    if doubt is not None:
+        raise InvalidQuery(
+            f"Orders have no state {clean_text(value, 80)!r}: they are {', '.join(_KNOWN[:-1])} or {_KNOWN[-1]}.", hint=doubt
+        )
 
 
 def _folded(text: str) -> str:
     return text.lower().replace("-", "_").replace(" ", "_")
+
+
+def unknown_state(value: str) -> str | None:
+    """Return what is to be said of a state that no order is known to have; the service may have others."""
+    if order_state(value) in _KNOWN:
+        return None
+    near = get_close_matches(_folded(value), [*_KNOWN, *_STATES], n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(_KNOWN)}."
 
 
 @dataclass(frozen=True)
@@ -315,8 +322,17 @@ def order_filters(
     tags: str | Sequence[str] | None = None,
     order_type: str | None = None,
 ) -> dict[str, Any]:
-    """Return what narrows a list of orders down; None leaves a thing out."""
+    """Return what narrows a list of orders down; None leaves a thing out.
+
+    Raises
+    ------
+    InvalidRequest
+        If something is neither a text nor several.
+    """
     given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
+    odd = next((value for value in given.values() if value is not None and not isinstance(value, Iterable)), None)
+    if odd is not None:
+        raise InvalidRequest(f"Orders are listed by texts, not by {clean_text(odd, 80)}.")
     return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
 
 

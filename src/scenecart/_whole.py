@@ -1,4 +1,4 @@
-"""Writing a file: whole, or not at all."""
+"""Writing a file, whole or not at all, where a path leads to."""
 
 from __future__ import annotations
 
@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     import os
 
 
+def path_of(value: str | os.PathLike[str], what: str) -> Path:
+    """Return a path, with the user's home in the place of ``~``.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is none, told as of ``what``.
+    """
+    try:
+        path = Path(value).expanduser()
+        usable = "\0" not in str(path)
+    except (TypeError, RuntimeError):
+        # no text, or the home of nobody
+        usable = False
+    if not usable:
+        raise InvalidRequest(f"{what} needs a path, and {clean_text(repr(value), 200)} is none.", hint="Pass a name, as text.")
+    return path
+
+
 def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path:
     """Write a file beside its place, then put it there, so that nobody ever sees half of it. Folders are made if needed.
 
@@ -22,7 +41,7 @@ def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path
     InvalidRequest
         If it cannot be written there, told as of ``what``; what stood there before still stands.
     """
-    target = Path(path).expanduser()
+    target = path_of(path, what)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from _legible import poor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -45,13 +47,14 @@ def page(browser: Browser, fetched: list[str], request: pytest.FixtureRequest) -
 
 @pytest.mark.parametrize("page", [(width, scheme) for width in (400, 1300) for scheme in ("light", "dark")], indirect=True, ids=str)
 def test_pages_are_whole_on_every_screen(page: Page, site: Path, fetched: list[str]):
-    """On a phone and on a desk, light and dark, nothing is cut off, nothing fails and nothing is fetched."""
+    """On a phone and on a desk, light and dark, every word is legible, and nothing is cut off, fails or is fetched."""
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     for name in PAGES:
         page.goto((site / f"{name}.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         assert page.evaluate(CUT_OFF) == [], name
+        assert poor(page.locator("article").first) == [], name
     assert wrong == []
     assert fetched == []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import scenecart
+from _legible import poor
 from _quotes import pages
 from scenecart.sandbox import Sandbox
 
@@ -42,7 +43,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_report_is_whole_on_every_screen(browser: Browser, quote: Path, scheme: str, width: int):
-    """On narrow and wide screens, light and dark, nothing is cut off, nothing fails and nothing is fetched."""
+    """On narrow and wide screens, light and dark, every word is legible, nothing is cut off, fails or is fetched."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     complaints: list[str] = []
     fetched: list[str] = []
@@ -56,6 +57,7 @@ def test_the_report_is_whole_on_every_screen(browser: Browser, quote: Path, sche
         assert HOSTILE in page.locator("h1").inner_text()
         assert page.evaluate("window.hurt") is None
         ink, paper = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+        assert poor(page.locator("body")) == []
         assert abs(_lightness(ink) - _lightness(paper)) > 0.6
         assert (_lightness(paper) > 0.5) is (scheme == "light")
     finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from _jupyter import Jupyter, Kernel, notebook
+from _legible import poor
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ client.hosts = {{"aurora": ["aurora-50cm", "aurora-30cm"]}}
 bench = scenecart.widgets.Workbench(client, aoi={HARBOUR})
 bench
 """
+
+# the widget of a cell
+SHOWN = ".jp-OutputArea-output > .scenecart"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -194,7 +198,7 @@ def test_the_kernel_answers_while_a_widget_works(opened: Opened):
 
 @pytest.mark.parametrize("width", [420, 800, 1600])
 def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
-    """In narrow and wide cells the parts wrap below each other, and nothing is wider than the page."""
+    """In narrow and wide cells the parts wrap below each other, nothing is wider than the page, and ids show their end."""
     page = browser.new_page(viewport={"width": width, "height": 1200})
     try:
         voila.open(page)
@@ -203,6 +207,9 @@ def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
         boxes = [page.locator(name).first.bounding_box() for name in (".leaflet-container", ".sc-grid", ".scenecart-side")]
         assert all(box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
         assert all(box["width"] > 200 for box in boxes if box is not None)
+        ends = "[...document.querySelectorAll('.sc-grid .row .cut')].map(cell => [cell, cell.lastChild])"
+        inside = "it.getBoundingClientRect().right <= cell.getBoundingClientRect().right"
+        assert page.evaluate(f"{ends}.every(([cell, it]) => it.textContent.length === 12 && {inside})")
     finally:
         page.close()
 
@@ -257,7 +264,7 @@ def press(page: Page, words: str) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], tmp_path: Path, *, dark: bool):
-    """From an empty form to delivered files and a report by clicking alone; the saved notebook is small and holds no secret."""
+    """By clicking alone from an empty form to delivered files and a report, all legible; what is saved is small and safe."""
     notebook(tmp_path / "bench.ipynb", BENCH)
     page = browser.new_page(viewport={"width": 1300, "height": 1250})
     page.set_default_timeout(60_000)
@@ -267,6 +274,7 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         page.locator("input[placeholder^='west, south']").wait_for()
         page.locator("input[type=date]").first.fill("2024-01-01")
         page.locator("input[type=date]").nth(1).fill("2024-06-30")
+        assert poor(page.locator(SHOWN).first) == []
         press(page, "Search")
         page.wait_for_selector(".sc-grid .row")
         kernel.wait("not bench.picker.is_searching and len(bench.picker.map.map.bounds) == 2")
@@ -284,6 +292,7 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         page.locator(".sc-grid .row").first.click()
         page.locator(".sc-grid .row").nth(1).click(modifiers=["Control"])
         kernel.wait("len(bench.picker.selection) == 2")
+        assert poor(page.locator(SHOWN).first) == []
         page.get_by_role("tab", name="3 Cart").click()
         press(page, "Add selection (2)")
         page.wait_for_selector(".scenecart-estimate")
@@ -292,6 +301,7 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         press(page, "Order…")
         total = kernel.value("bench.cart.estimate.total_credits")
         assert f"{total:,} credits" in page.locator(".scenecart-total .big:visible").inner_text()
+        assert poor(page.locator(SHOWN).first) == []
         press(page, f"Buy for {total:,} credits")
         kernel.wait("bench.cart.order is not None")
         page.get_by_role("tab", name="4 Orders").click()
@@ -300,6 +310,7 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         page.get_by_text("Every file is whole").wait_for()
         press(page, "Show on map")
         page.locator(".leaflet-container:visible").wait_for()
+        assert poor(page.locator(SHOWN).first) == []
         assert _is_dark(page) is dark
         _check_saved(page, tmp_path / "bench.ipynb", signed)
         kernel.close()

@@ -276,10 +276,13 @@ def test_what_cannot_be_covered_is_said(analyst: scenecart.Client, found: gpd.Ge
     press(panel, "Cover this area")
     assert "no area" in panel._words.value
     picker.aoi = HARBOUR
-    panel._budget.value = 1
+    panel._budget.value = "plenty"
+    press(panel, "Cover this area")
+    assert "a whole number of credits" in panel._words.value
+    panel._budget.value = "1"
     press(panel, "Cover this area")
     wait_for(lambda: "buys none" in panel._words.value)
-    panel._budget.value = 0
+    panel._budget.value = ""
     press(panel, "Cover this area")
     wait_for(lambda: panel.plan)
     assert not usable(panel, "Put into the cart")

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import ipyleaflet
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +89,25 @@ def test_clicking_picks_and_offers_the_stack(found: gpd.GeoDataFrame, shown: Cal
     assert shown_map.state.selection == ()
 
 
+def test_what_matters_lies_above_the_footprints(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """The area and the selection stay above footprints and let clicks through, and the land lies below tiles."""
+    shown_map = shown(FootprintMap(found, HARBOUR, basemap="none"))
+    panes = shown_map.map.panes
+    for layer in (shown_map._area, shown_map._chosen):
+        pane = panes[layer.style["pane"]]
+        assert pane["zIndex"] > 400
+        assert pane["pointerEvents"] == "none"
+    land = next(layer for layer in shown_map.map.layers if layer.name == "Land")
+    assert panes[land.style["pane"]]["zIndex"] < 200
+
+
+def test_tiles_are_attributed_once(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """With tiles their makers are named in one place; without there is nobody to name."""
+    for basemap, times in (("OpenStreetMap.Mapnik", 1), ("none", 0)):
+        shown_map = shown(FootprintMap(found, basemap=basemap))
+        assert sum(isinstance(one, ipyleaflet.AttributionControl) for one in shown_map.map.controls) == times
+
+
 def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A drawn shape selects what it meets, or becomes the area of interest, as the switch says."""
     shown_map = shown(FootprintMap(found, basemap="none"))
@@ -97,7 +117,7 @@ def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callab
     shown_map._purpose.value = "area"
     shown_map.draw(lasso)
     assert shown_map.state.aoi.geometry.equals(lasso)
-    assert shown_map._area.data["geometry"]["type"] == "Polygon"
+    assert {one["geometry"]["type"] for one in shown_map._area.data["features"]} == {"Polygon"}
     assert shown_map._purpose.value == "select"
 
 
@@ -213,6 +233,18 @@ def test_the_table_sorts_searches_and_sends_a_window(shown: Callable[[Any], Any]
     assert list(table.state.selection) == table.shown.index[2:6].tolist()
     table._told(None, {"kind": "none"}, None)
     assert table.state.selection == ()
+
+
+def test_an_empty_table_says_why(shown: Callable[[Any], Any]):
+    """Where no rows stand, it is said whether there are no captures, none suits the filters, or none has the words."""
+    table = shown(CaptureTable(many(3)))
+    table.search = "nowhere"
+    assert table._grid.nothing == "No capture that suits the filters has these words."
+    table.search = ""
+    table.state.filters = {"eo:cloud_cover": [100, 100]}
+    assert (len(table.shown), table._grid.nothing) == (0, "No capture suits the filters.")
+    table.state.captures = table.state.captures.iloc[:0]
+    assert table._grid.nothing == "No captures."
 
 
 def test_captures_are_shown_while_they_arrive(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):

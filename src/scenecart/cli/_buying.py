@@ -36,7 +36,8 @@ def place(arguments: argparse.Namespace) -> int:
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
         # what cannot be bought is not asked about: placing says why
         can_be_bought = estimate.is_complete and project is not None and is_within
-        if can_be_bought and not arguments.yes and not _agreed(estimate, str(project), arguments):
+        asks = can_be_bought and not arguments.yes and not _is_bought(estimate, arguments)
+        if asks and not _agreed(estimate, str(project), arguments):
             print("scenecart: Nothing was ordered.", file=sys.stderr)
             return _FAILED
         # exactly what was agreed to: the price is asked for once more, and nothing dearer is bought
@@ -46,6 +47,12 @@ def place(arguments: argparse.Namespace) -> int:
         course.deed = f"Order {order.id} was placed{' before' if order.note else ''}"
     _show.order_lines(order, arguments)
     return 0
+
+
+def _is_bought(estimate: Estimate, arguments: argparse.Namespace) -> bool:
+    """Tell whether placing gives an order that exists: there is nothing to agree to then."""
+    before = None if arguments.again else estimate.placed_before(project=arguments.project, license_type=arguments.license)
+    return before is not None
 
 
 def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
@@ -118,9 +125,9 @@ def placements(arguments: argparse.Namespace) -> int:
 
 
 def settle(arguments: argparse.Namespace) -> int:
-    """Find out what became of purchases whose answer was lost."""
+    """Bring purchases whose answer was lost to their end."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
-        settled = client.settle()
+        settled = client.settle(send=not arguments.look)
     is_open = settled["state"].isin(["sent", "unknown"]).any()
     if not is_open:
         arguments.course.deed = "Everything is settled"

@@ -194,14 +194,18 @@ def _add_orders(commands: Commands) -> None:
         "what this machine's journal knows of purchases",
         "scenecart placements --json",
     )
-    _command(
+    settle = _command(
         commands,
         "settle",
         _buying.settle,
-        "find out what became of purchases whose answer was lost; buys nothing twice",
+        "bring purchases whose answer was lost to their end; buys nothing twice",
+        "scenecart settle --look",
         "scenecart settle",
-        note="It ends with 1 when something is still not known.",
+        note="A purchase whose request was lost on its way is completed, with its own key and at the price that was agreed\n"
+        "to; with --look nothing is sent, and the list of orders says what arrived.\n"
+        "It ends with 1 when something is still not known.",
     )
+    settle.add_argument("--look", action="store_true", help="look among the orders, and send nothing")
     _command(
         commands,
         "login-status",

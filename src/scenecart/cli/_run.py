@@ -75,7 +75,7 @@ def _code(error: ScenecartError, course: Course) -> int:
 
 def _lines(error: ScenecartError) -> list[str]:
     lines = str(error).splitlines()
-    if isinstance(error, AuthenticationRequired) and error.challenge_url:
+    if isinstance(error, AuthenticationRequired) and error.challenge_url and error.challenge_url not in str(error):
         lines.append(f"Confirm it here: {error.challenge_url}")
     return lines + list(getattr(error, "__notes__", []))
 

@@ -40,6 +40,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("; see this error's .captures", "; none is kept"),
     ("again=True", "--again"),
     # commands
+    ("client.settle(send=False)", "`scenecart settle --look`"),
     ("client.settle()", "`scenecart settle`"),
     ("client.placements()", "`scenecart placements`"),
     ("client.orders()", "`scenecart orders`"),

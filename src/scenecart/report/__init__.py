@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest, missing_extra
-from scenecart._whole import write_whole
+from scenecart._whole import path_of, write_whole
 from scenecart._wire import clean_text
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
@@ -19,6 +18,7 @@ from scenecart.report._workbook import to_xlsx
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from scenecart._cart import Cart
     from scenecart._estimate import Estimate
@@ -73,14 +73,15 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     Raises
     ------
     InvalidRequest
-        If it is no known one.
+        If it is no path, or of no known format.
     """
     known = sorted(_COMPARED if several else _FORMATS)
-    suffix = Path(path).suffix.lower()
+    given = path_of(path, "A comparison" if several else "A report").suffix
+    suffix = given.lower()
     if suffix not in known:
         raise InvalidRequest(
             f"{'A comparison' if several else 'A report'} cannot be written as "
-            f"{clean_text(Path(path).suffix, 40) or 'a file without suffix'!r}.",
+            f"{clean_text(given, 40) or 'a file without suffix'!r}.",
             hint=f"The formats are {', '.join(known)}.",
         )
     return suffix

@@ -61,10 +61,14 @@ class Storage:
                 f"{self.path.resolve().as_uri()}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
             )
             database.row_factory = sqlite3.Row
-            database.execute("PRAGMA foreign_keys = ON")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute("PRAGMA mmap_size = 1073741824")
-            database.execute("ATTACH ? AS captures", (self._captures,))
+            try:
+                database.execute("PRAGMA foreign_keys = ON")
+                database.execute("PRAGMA synchronous = NORMAL")
+                database.execute("PRAGMA mmap_size = 1073741824")
+                database.execute("ATTACH ? AS captures", (self._captures,))
+            except BaseException:
+                database.close()
+                raise
             self._local.database = database
             with self._lock:
                 # the server's idle threads end; what those opened is held until another one comes

@@ -90,7 +90,7 @@ class CartPanel(Panel):
         self._pending: Callable[[], Order] | None = None
         self.state: CaptureState | None = picker if picker is None or isinstance(picker, CaptureState) else picker.state
         self._make_parts(project if project is not None else client.project)
-        super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, self._ask, self._said)
+        super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, *self._ask)
         self.add_class("scenecart-card")
         if self.state is not None:
             self.watch(self.state, lambda change: setattr(self, "aoi", change["new"]), "aoi")
@@ -170,7 +170,7 @@ class CartPanel(Panel):
         self._head = _look.box(self._title, self._take, kind="row", across=True)
         self._head.layout.justify_content = "space-between"
         self._rows = W.HTML()
-        self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(320px, 60%)"))
+        self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(340px, 100%)"))
         self._pick.tooltip = "A capture of the cart"
         drop = _look.button("Remove", "Take this capture out of the cart", icon="times")
         drop.on_click(self._safely(lambda _: self.remove([self._pick.value]) if self._pick.value is not None else None))
@@ -179,7 +179,7 @@ class CartPanel(Panel):
         self._edit = _look.box(self._pick, drop, self._unpriced, kind="row", across=True)
         self._by_date = W.Checkbox(description="Price each date for itself", indent=False, layout=W.Layout(width="auto"))
         self._by_date.observe(self._changed, "value")
-        style = {"description_width": "56px"}
+        style = {"description_width": "initial"}
         self._project = W.Text(value=project or "", description="Project", style=style, layout=W.Layout(width="340px"))
         self._license = W.Text(value="standard", description="Licence", style=style, layout=W.Layout(width="180px"))
         self._report = W.Text(value="quote.html", description="Report", style=style, layout=W.Layout(width="240px"))
@@ -201,9 +201,8 @@ class CartPanel(Panel):
         self._sure = _look.box(self._question, _look.box(self._yes, no, kind="row", across=True), kind="card")
         self._again = _look.button("Try again", "Place again with the same key; nothing is bought twice", kind="primary")
         self._again.on_click(self._safely(lambda _: self.retry()))
-        self._ask = _look.box(_look.box(self._order_button, kind="row", across=True), self._sure)
         self._words = W.HTML()
-        self._said = _look.box(self._words, _look.box(self._again, kind="row", across=True))
+        self._ask = (self._order_button, self._sure, self._words, self._again)
         self._confirm(asked=False)
         self._again.layout.display = "none"
 

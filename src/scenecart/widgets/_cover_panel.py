@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._errors import InvalidArea, InvalidCart
+from scenecart._errors import InvalidArea, InvalidCart, InvalidRequest
 from scenecart._spelling import spelled
+from scenecart._wire import clean_text
 from scenecart._words import counted
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel
@@ -26,6 +27,8 @@ _OBJECTIVES = (
     ("Newest ground", "newest"),
     ("Clearest ground", "clearest"),
 )
+
+_MOST_DIGITS = 15
 
 
 class CoverPanel(Panel):
@@ -71,9 +74,7 @@ class CoverPanel(Panel):
         self._runner = Runner(1)
         self._make_parts()
         controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
-        super().__init__(
-            _look.sheet(), self._head, controls, self._words, self._shown, _look.box(self._take, kind="row", across=True)
-        )
+        super().__init__(_look.sheet(), self._head, controls, self._words, self._shown, self._take)
         self.add_class("scenecart-card")
         self.watch(self.state, self._outdated, "aoi")
 
@@ -91,6 +92,8 @@ class CoverPanel(Panel):
             If there is no area of interest yet.
         InvalidCart
             If no capture suits the filters.
+        InvalidRequest
+            If the budget is no number of credits.
         """
         if self.state.aoi is None:
             raise InvalidArea(
@@ -100,7 +103,7 @@ class CoverPanel(Panel):
         if len(captures) == 0:
             raise InvalidCart("No capture suits the filters.", hint="Loosen them first.")
         objective, share = str(self._objective.value), self._share.value / 100
-        budget = int(self._budget.value) or None
+        budget = _credits(self._budget.value)
         self.plan = None
         self._show()
         self._go.disabled = True
@@ -118,14 +121,12 @@ class CoverPanel(Panel):
 
     def _make_parts(self) -> None:
         self._head = W.HTML(_look.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
-        narrow = {"description_width": "64px"}
+        narrow = {"description_width": "initial"}
         self._objective = W.Dropdown(options=_OBJECTIVES, description="Best is", style=narrow, layout=W.Layout(width="230px"))
         self._share = W.IntSlider(value=98, min=10, max=100, description="Cover, %", style=narrow, layout=W.Layout(width="260px"))
         self._share.tooltip = "Share of the area to be covered, in per cent"
-        self._budget = W.BoundedIntText(
-            value=0, min=0, max=2**53, description="Budget", style=narrow, layout=W.Layout(width="190px")
-        )
-        self._budget.tooltip = "Most credits to spend; 0 sets no limit"
+        self._budget = W.Text(placeholder="no limit", description="Budget", style=narrow, layout=W.Layout(width="190px"))
+        self._budget.tooltip = "Most credits to spend; empty sets no limit"
         self._go = _look.button(
             "Cover this area", "Choose captures that cover it; nothing is bought", kind="primary", icon="th-large"
         )
@@ -167,3 +168,21 @@ class CoverPanel(Panel):
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
             self._words.value = _look.message(f"In the cart: {counted(len(self.plan.cart), 'capture')}.", kind="good")
+
+
+def _credits(words: str) -> int | None:
+    """Read a number of credits as people write it; None for nothing.
+
+    Examples
+    --------
+    >>> _credits(" 12,000 "), _credits("")
+    (12000, None)
+    """
+    digits = "".join(words.split()).replace(",", "")
+    if not digits:
+        return None
+    if len(digits) > _MOST_DIGITS or not (digits.isascii() and digits.isdecimal() and int(digits) > 0):
+        raise InvalidRequest(
+            f"A budget is a whole number of credits, not {clean_text(words, 40)!r}.", hint="Leave it empty for no limit."
+        )
+    return int(digits)

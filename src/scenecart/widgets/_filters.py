@@ -178,7 +178,11 @@ def _ends(facet: Facet, ends: tuple[float, ...]) -> str:
     if facet.kind == "dates":
         return f"{day_text(low)} – {day_text(high)}"
     space = "" if facet.unit == "°" else " "
-    return f"{low:g} – {high:g}{space}{facet.unit}".rstrip()
+    return f"{_figure(low)} – {_figure(high)}{space}{facet.unit}".rstrip()
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 1_000 else f"{number:g}"  # noqa: PLR2004  # from a thousand on, decimals say nothing
 
 
 def _histogram(values: np.ndarray[Any, Any], facet: Facet) -> list[float]:

@@ -44,6 +44,13 @@ def button(text: str, tooltip: str, *, kind: str = "", icon: str = "") -> W.Butt
     return made
 
 
+def upload(text: str, tooltip: str, accept: str) -> W.FileUpload:
+    """Return a button that takes a file."""
+    made = W.FileUpload(accept=accept, description=text, tooltip=tooltip, layout=W.Layout(width="auto"))
+    made.add_class("scenecart-button")
+    return made
+
+
 def text(template: str, **values: Any) -> str:
     """Return HTML of a template, everything in it escaped by the engine."""
     return _html.render(template, **values)

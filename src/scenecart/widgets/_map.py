@@ -51,6 +51,11 @@ _MOST_OVERLAYS = 12
 _COLOURS = ("eo:cloud_cover", "datetime", "view:off_nadir", "gsd", "view:sun_elevation", "collection", "platform")
 _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 _LINE = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+# dashes on a light line, which is seen on dark ground and over dark footprints
+_OUTLINE = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
+# the land shows where there are no tiles; footprints come and go below what is selected. A layer's style says its pane, since
+# ipyleaflet tells Leaflet of a layer's own pane only after the layer's first data
+_PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 
 
 class FootprintMap(Panel):
@@ -104,7 +109,7 @@ class FootprintMap(Panel):
         self._hovered: int | None = None
         self._make_map(basemap)
         self._make_controls()
-        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._card, self._stack, self._status)
+        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._status, self._stack, self._card)
         self.watch(self.state, self._new_captures, "captures")
         self.watch(self.state, self._look_again, "revision")
         self.watch(self.state, self._show_chosen, "selection")
@@ -184,18 +189,27 @@ class FootprintMap(Panel):
         tiles = base_tiles(basemap)
         land = leaflet.GeoJSON(
             data=json.loads(files("scenecart").joinpath("data", "land.json").read_text("utf-8")),
-            style={"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False},
+            style={
+                "color": "#8a8f98",
+                "weight": 0.6,
+                "fillColor": "#b8ad94",
+                "fillOpacity": 0.26,
+                "interactive": False,
+                "pane": "below",
+            },
             name="Land",
         )
-        quiet = {"fillOpacity": 0, "interactive": False}
         self._base = leaflet.GeoJSON(data=_NOTHING, style=_LINE, hover_style={"weight": 3, "fillOpacity": 0.3}, name="Footprints")
         self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
         self._chosen = leaflet.GeoJSON(
-            data=_NOTHING, style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.15, "interactive": False}, name="Selected"
+            data=_NOTHING,
+            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"},
+            name="Selected",
         )
-        self._area = leaflet.GeoJSON(data=_NOTHING, style={"color": AREA, "weight": 2, "dashArray": "6 4", **quiet}, name="Area")
+        self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area")
         self._base.on_hover(self._hover)
-        bounds = self._ground.bounds or (-170, -55, 170, 70)
+        area = None if self.state.aoi is None else self.state.aoi.geometry.bounds
+        bounds = self._ground.bounds or area or (-170, -55, 170, 70)
         middle, zoom = fitting(bounds, WIDTH, HEIGHT)
         self.map = leaflet.Map(
             center=middle,
@@ -203,7 +217,8 @@ class FootprintMap(Panel):
             layers=(land, *([tiles] if tiles is not None else []), self._density, self._base, self._area, self._chosen),
             prefer_canvas=True,
             scroll_wheel_zoom=True,
-            attribution_control=tiles is not None,
+            attribution_control=False,
+            panes=_PANES,
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
@@ -213,6 +228,8 @@ class FootprintMap(Panel):
         self._legend = W.HTML()
         self.map.add(self._pen)
         self.map.add(leaflet.WidgetControl(widget=self._legend, position="bottomleft", transparent_bg=True))
+        if tiles is not None:
+            self.map.add(leaflet.AttributionControl(position="bottomright", prefix=""))
         self.map.add(leaflet.ScaleControl(position="bottomright", imperial=False))
         self.map.on_interaction(self._interaction)
         self.map.observe(self._look_again, "bounds")
@@ -237,8 +254,7 @@ class FootprintMap(Panel):
             one.on_click(self._safely(act))
             buttons.append(one)
         self._purpose.observe(self._safely(self._change_pen), "value")
-        self._file = W.FileUpload(accept=AREA_FILES, description="Area file", layout=W.Layout(width="auto"))
-        self._file.tooltip = "Load the area of interest from a file"
+        self._file = _look.upload("Area file", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._safely(self._uploaded), "value")
         self._hint = W.HTML()
         self._card = W.HTML()
@@ -327,7 +343,9 @@ class FootprintMap(Panel):
             )
         values = self.state.values(name)
         there = values[np.isfinite(values)]
-        low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+        if not len(there):
+            return [_look.KINDS[-1]] * len(captures), ""
+        low, high = float(there.min()), float(there.max())
         share = (values - low) / (high - low if high > low else 1.0)
         colours = [_look.KINDS[-1] if np.isnan(one) else _look.colour_of(float(one)) for one in share]
         ends = (day_text(low), day_text(high)) if name == "datetime" else (f"{low:g}", f"{high:g}")
@@ -348,7 +366,11 @@ class FootprintMap(Panel):
 
     def _show_area(self, _: Any) -> None:
         area = self.state.aoi
-        self._area.data = _NOTHING if area is None else {"type": "Feature", "properties": {}, "geometry": mapping(area.geometry)}
+        ground = None if area is None else mapping(area.geometry)
+        lines = (
+            [] if ground is None else [{"type": "Feature", "properties": {"style": look}, "geometry": ground} for look in _OUTLINE]
+        )
+        self._area.data = {"type": "FeatureCollection", "features": lines}
 
     def _interaction(self, **event: Any) -> None:
         if event.get("type") == "click" and not self._held.drawing:

@@ -298,7 +298,9 @@ def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, 
         if np.isfinite(days).any():
             yield Facet("datetime", "Acquired", "dates", "", float(np.floor(np.nanmin(days))), float(np.floor(np.nanmax(days))))
     named = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith("price")]
-    prices = [(name, f"Price {name[5:].strip(':_ ').replace('_', ' ')}".strip(), "", 1.0) for name in named]
+    prices = [
+        (name, f"Price, {name[5:].strip(':_ ').replace('_', ' ').replace('km2', 'km²')}".strip(", "), "", 1.0) for name in named
+    ]
     for name, title, unit, step in (*_RANGES, *prices[:1]):
         numbers = values(name) if name in captures.columns else np.empty(0)
         if np.isfinite(numbers).any() and np.nanmin(numbers) < np.nanmax(numbers):

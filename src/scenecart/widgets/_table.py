@@ -19,14 +19,15 @@ from scenecart.widgets._state import CaptureState
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# column, title, least pixels, share of the rest, how numbers are written
 _SHOWN = (
-    ("id", "Capture", "minmax(180px, 3fr)", ""),
-    ("host", "Host", "minmax(70px, 1fr)", ""),
-    ("collection", "Collection", "minmax(90px, 1.2fr)", ""),
-    ("datetime", "Acquired (UTC)", "minmax(125px, 1.3fr)", ""),
-    ("eo:cloud_cover", "Cloud %", "minmax(76px, .7fr)", ".1f"),
-    ("view:off_nadir", "Off-nadir °", "minmax(94px, .8fr)", ".1f"),
-    ("gsd", "GSD m", "minmax(72px, .7fr)", ".2f"),
+    ("id", "Capture", 200, 6, ""),
+    ("host", "Host", 70, 1, ""),
+    ("collection", "Collection", 100, 1, ""),
+    ("datetime", "Acquired (UTC)", 130, 1, ""),
+    ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
+    ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
+    ("gsd", "GSD m", 72, 1, ".2f"),
 )
 _WINDOW, _MOST_WINDOW = 40, 200
 _TEXT = 120
@@ -37,8 +38,9 @@ class _Grid(anywidget.AnyWidget):
 
     _esm = files("scenecart.widgets").joinpath("table.js").read_text("utf-8")
     _style = t.Unicode(files("scenecart.widgets").joinpath("table.css").read_text("utf-8")).tag(sync=True)
-    columns: t.List[dict[str, str]] = t.List().tag(sync=True)
+    columns: t.List[dict[str, Any]] = t.List().tag(sync=True)
     count = t.Int(0).tag(sync=True)
+    nothing = t.Unicode("").tag(sync=True)
     view = t.Dict({"start": 0, "rows": []}).tag(sync=True)
     sort = t.List(["", False]).tag(sync=True)
     reveal = t.Int(-1).tag(sync=True)
@@ -118,6 +120,12 @@ class CaptureTable(Panel):
         self._texts = None
         self._order_again()
 
+    def _why_nothing(self, words: str) -> str:
+        """Return what stands in place of rows, where there are none."""
+        if not len(self.state.captures):
+            return "No captures."
+        return "No capture that suits the filters has these words." if words else "No capture suits the filters."
+
     def _order_again(self, _: Any = None) -> None:
         self._show_columns()
         kept = np.flatnonzero(self.state.keep)
@@ -136,6 +144,7 @@ class CaptureTable(Panel):
             kept = kept[found.index.to_numpy()]
         self._order = kept
         self._anchor = 0
+        self._grid.nothing = self._why_nothing(words)
         self._grid.count = len(kept)
         self._send_rows()
 
@@ -143,7 +152,14 @@ class CaptureTable(Panel):
         captures = self.state.captures
         there = [entry for entry in _SHOWN if entry[0] in captures.columns]
         self._grid.columns = [
-            {"name": name, "title": title, "width": width, "align": "right" if style else ""} for name, title, width, style in there
+            {
+                "name": name,
+                "title": title,
+                "least": least,
+                "share": share,
+                "look": "right" if style else "cut" if name == "id" else "",
+            }
+            for name, title, least, share, style in there
         ]
 
     def _searchable(self) -> pd.Series[str]:
@@ -162,7 +178,7 @@ class CaptureTable(Panel):
         positions = self._order[start : start + size]
         rows = self.state.captures.iloc[positions]
         chosen = set(self.state.selection)
-        cells = [_cells(rows[name], style) for name, _, _, style in _SHOWN if name in rows.columns]
+        cells = [_cells(rows[name], style) for name, _, _, _, style in _SHOWN if name in rows.columns]
         marked = [label in chosen for label in rows.index.tolist()]
         texts = zip(*cells, strict=True) if cells else ([] for _ in marked)
         self._grid.view = {"start": start, "rows": [[list(line), mark] for line, mark in zip(texts, marked, strict=True)]}

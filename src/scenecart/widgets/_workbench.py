@@ -141,26 +141,26 @@ class Workbench(Panel):
             layout=wide(),
         )
         self._where.observe(self._typed, "value")
-        self._file = W.FileUpload(accept=AREA_FILES, description="From a file", layout=W.Layout(width="auto"))
+        self._file = _look.upload("From a file", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._safely(self._took_file), "value")
         today = dt.datetime.now(dt.UTC).date()
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
-        self._to = W.DatePicker(value=today, description="To", style={"description_width": "28px"}, layout=W.Layout(width="190px"))
+        self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
         self._cloud = W.IntSlider(value=30, min=0, max=100, description="Cloud, at most", style=style, layout=wide())
         self._cloud.tooltip = "Highest cloud cover in per cent; at 100 nothing is left out"
         go = _look.button("Search", "Search the host's catalog", kind="primary", icon="search")
         go.on_click(self._safely(lambda _: self.search()))
         self._words = W.HTML()
-        dates = _look.box(self._from, self._to, kind="row", across=True)
-        area = _look.box(self._where, self._file, kind="row", across=True)
         return _look.box(
             self._host,
             self._collections,
             self._other,
-            area,
-            dates,
+            self._where,
+            _look.box(self._file, kind="row fields", across=True),
+            self._from,
+            self._to,
             self._cloud,
-            _look.box(go, kind="row", across=True),
+            _look.box(go, kind="row fields", across=True),
             self._words,
             kind="panel",
         )

@@ -1,5 +1,6 @@
 // A grid that holds only the rows in view; the kernel sorts, searches and sends them.
 const ROW = 28;
+const TAIL = 12;
 
 function el(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -8,14 +9,20 @@ function el(name, attributes = {}, ...children) {
   return made;
 }
 
+// an id tells most at its end: where there is no room, it is cut before that
+function cut(value) {
+  const letters = Array.from(value);
+  return [el("span", {}, letters.slice(0, -TAIL).join("")), el("span", {}, letters.slice(-TAIL).join(""))];
+}
+
 function render({ model, el: root }) {
   const css = el("style");
   css.textContent = model.get("_style");
   const header = el("div", { class: "head", role: "row" });
   const space = el("div", { class: "space" });
-  const body = el("div", { class: "body", tabindex: "0", role: "rowgroup" }, space);
-  const grid = el("div", { class: "sc-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Captures" }, header, body);
-  const empty = el("div", { class: "empty" }, "No capture suits the filters.");
+  const body = el("div", { class: "body", tabindex: "0", role: "rowgroup" }, header, space);
+  const grid = el("div", { class: "sc-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Captures" }, body);
+  const empty = el("div", { class: "empty" });
   root.append(css, grid, empty);
   let active = 0;
   let asked = [-1, -1];
@@ -32,16 +39,17 @@ function render({ model, el: root }) {
     asked = [first, size];
     model.send({ kind: "window", start: first, size });
   };
-  const widths = () => model.get("columns").map((column) => column.width).join(" ");
+  const widths = () => model.get("columns").map(({ least, share }) => `minmax(${least}px, ${share}fr)`).join(" ");
 
   const drawHead = () => {
     const [sorted, descending] = model.get("sort");
     header.style.gridTemplateColumns = widths();
+    grid.style.setProperty("--least", model.get("columns").reduce((sum, column) => sum + column.least, 0) + "px");
     header.replaceChildren(
       ...model.get("columns").map((column) => {
         const order = column.name !== sorted ? "none" : descending ? "descending" : "ascending";
         const mark = el("span", { class: "mark", "aria-hidden": "true" }, order === "none" ? "" : descending ? "▼" : "▲");
-        const sort = el("button", { type: "button", class: column.align, title: "Sort by " + column.title }, column.title, mark);
+        const sort = el("button", { type: "button", class: column.look, title: "Sort by " + column.title }, column.title, mark);
         sort.addEventListener("click", () => model.send({ kind: "sort", column: column.name }));
         return el("div", { role: "columnheader", "aria-sort": order }, sort);
       })
@@ -54,7 +62,7 @@ function render({ model, el: root }) {
     grid.setAttribute("aria-rowcount", count);
     space.style.height = count * ROW + "px";
     empty.hidden = count > 0;
-    body.hidden = count === 0;
+    empty.textContent = model.get("nothing");
     active = Math.min(active, Math.max(0, count - 1));
     space.replaceChildren(
       ...rows.map(([cells, chosen], offset) => {
@@ -63,7 +71,10 @@ function render({ model, el: root }) {
         if (number === active) made.classList.add("active");
         made.style.gridTemplateColumns = widths();
         made.style.top = number * ROW + "px";
-        cells.forEach((value, place) => made.append(el("div", { role: "gridcell", class: columns[place]?.align ?? "", title: value }, value)));
+        cells.forEach((value, place) => {
+          const look = columns[place]?.look ?? "";
+          made.append(el("div", { role: "gridcell", class: look, title: value }, ...(look === "cut" ? cut(value) : [value])));
+        });
         made.addEventListener("click", (event) => {
           active = number;
           body.focus({ preventScroll: true });
@@ -77,8 +88,9 @@ function render({ model, el: root }) {
     const count = model.get("count");
     active = Math.max(0, Math.min(count - 1, to));
     const top = active * ROW;
+    const high = body.clientHeight - header.offsetHeight;
     if (top < body.scrollTop) body.scrollTop = top;
-    else if (top + ROW > body.scrollTop + body.clientHeight) body.scrollTop = top + ROW - body.clientHeight;
+    else if (top + ROW > body.scrollTop + high) body.scrollTop = top + ROW - high;
     drawRows();
     ask();
     if (span) model.send({ kind: "pick", row: active, how: "span" });
@@ -121,7 +133,7 @@ function render({ model, el: root }) {
   });
   model.on("change:sort", drawHead);
   model.on("change:view", renew);
-  model.on("change:count", renew);
+  model.on("change:count change:nothing", renew);
   model.on("change:reveal", reveal);
   drawHead();
   drawRows();
