@@ -215,8 +215,8 @@ def check_state(value: str | None) -> None:
         )
 
 
-def _folded(text: str) -> str:
-    return text.lower().replace("-", "_").replace(" ", "_")
+def _folded(state: str) -> str:
+    return state.lower().replace("-", "_").replace(" ", "_")
 
 
 def unknown_state(value: str) -> str | None:
