@@ -183,7 +183,7 @@ def test_what_is_interrupted_while_it_loads_says_so():
 def test_a_sandbox_is_interrupted_while_its_catalog_is_made(tmp_path: Path):
     """Interrupted before it answers, the sandbox ends at once and in one line, and begins anew the next time."""
     begin = [*COMMAND, "sandbox", "--port", "0", "--data", str(tmp_path / "box"), "--captures"]
-    with subprocess.Popen([*begin, "5000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as box:
+    with subprocess.Popen([*begin, "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as box:
         assert box.stdout is not None
         assert "Making its catalog" in box.stdout.readline()
         box.send_signal(signal.SIGINT)

@@ -433,10 +433,11 @@ def serve(
     """
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    # what is interrupted while the catalog is made ends at once, also where a script began it in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
     print_line("Making its catalog, where there is none yet …" if items is None else f"Reading its catalog from {items} …")
     with box:
-        # only now: what is interrupted while the catalog is made ends at once
         signal.signal(signal.SIGINT, lambda *_: stopped.set())
         ready = box.ready()
         if ready_file is not None:
