@@ -29,11 +29,11 @@ the processor. Memory is what a process of its own took at most beyond what it h
 and says of every footprint whether it can be ordered. Invented captures are 1.8 kB each with 21 properties; the real ones are of
 public catalogs, repeated to size.
 
-Wanted are 8× the careful user's way at 100,000 captures with less than 250 MB, 3× at 1,000, and 50× pystac's. Of the 7 ms that
-1,000 captures take on an idle machine, 1.4 are decoding, 1.1 making pandas' frame of 31 columns, which takes as long for one row, 1.1
-footprints, and the rest some forty columns' worth of calls into NumPy and Arrow that cost as much as what they do; between 2.5× and
-3.3× come of it, depending on what else runs. pystac's way took seven times as long as the careful one when 50× was set, and takes
-four times as long with the pystac of today."""
+Wanted are 8× the careful user's way at 100,000 captures with less than 250 MB, 3× at 1,000, and 50× pystac's. Of the 7 ms
+that 1,000 captures take on an idle machine, 1.4 are decoding, 1.1 making pandas' frame of 31 columns, which takes as long for
+one row, 1.1 footprints, and the rest some forty columns' worth of calls into NumPy and Arrow that cost as much as what they do;
+between 2.5× and 3.3× come of it, depending on what else runs. pystac's way took seven times as long as the careful one when 50×
+was set, and takes four times as long with the pystac of today."""
 SIZES = {1_000: 9, 10_000: 7, 100_000: 5, 1_000_000: 1}
 MEMORY_AT = REAL_AT = 100_000
 
