@@ -365,6 +365,10 @@ def test_the_balance_stands_beside_the_price(service: ScriptedService, connect: 
     service.put(BALANCE, answer({"detail": "requires scope billing:read"}, 403))
     without = connect().cart(captures()).estimate()
     assert without.balance_credits is None
+    service.put(BALANCE, answer({"balance_credits": 0, "billing_mode": "card"}))
+    by_card = connect().cart(captures()).estimate()
+    assert by_card.balance_credits is None
+    assert "balance" not in by_card._repr_html_()
     assert "None" not in without._repr_html_()
 
 

@@ -59,7 +59,8 @@ class Estimate:
     made_at : datetime.datetime
         When the service answered, UTC.
     balance_credits : int or None
-        The credits that can be spent, as the service said beside the price; None where it does not tell.
+        The credits that can be spent, as the service said beside the price; None where it does not tell, or a card or an invoice
+        pays.
     service : str
         The address of the service that was asked.
 

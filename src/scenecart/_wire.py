@@ -268,8 +268,8 @@ def lineage_body(kind: str, name: str) -> dict[str, Any]:
 
 
 def available_credits(document: Any) -> int | None:
-    """Return the credits that can be spent, where the service tells them."""
-    if not isinstance(document, Mapping):
+    """Return the credits that can be spent, where the service tells them; None as well where a card or an invoice pays."""
+    if not isinstance(document, Mapping) or document.get("billing_mode", "credit") != "credit":
         return None
     names = ("balance_credits", "available_credits", "balanceCredits", "credits", "balance")
     return next((whole_number(document[name]) for name in names if whole_number(document.get(name)) is not None), None)
