@@ -300,6 +300,9 @@ class CartPanel(Panel):
 
     def _bought(self, order: Order) -> None:
         self._pending = None
+        # their balance is not today's any more
+        self._priced.clear()
+        self._order_button.layout.display = ""
         self._words.value = _look.text("widget_bought.html", id=clean_text(order.id, 80), note=order.note)
         self.order = order
         self._order_button.disabled = False
@@ -313,6 +316,8 @@ class CartPanel(Panel):
         elif isinstance(error, PaymentRequired | PlacementUnknown):
             self._pending = error.retry
             self._again.layout.display = ""
+            # one way on, and not two
+            self._order_button.layout.display = "none"
             if isinstance(error, AuthenticationRequired):
                 self._words.value = _look.text("widget_secure.html", url=error.challenge_url)
                 self._again.description = "I have confirmed it: place the order"
