@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import socket
 import threading
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -17,6 +18,9 @@ from _service import TOKEN_PATH, Answer, ScriptedService, answer
 from scenecart._http import Session
 from scenecart._secrets import Credentials, Secret
 from scenecart._wire import LIST_ORDERS, PLACE, SEARCH, Operation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READ = Operation("some.read", safe=True)
 KEY = "00000000-0000-4000-8000-000000000001"
@@ -203,6 +207,21 @@ def test_trying_again_has_an_end(service: ScriptedService):
         session(service, clock).call(READ)
     assert len(service.requests("some.read")) == 5
     assert clock.slept == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_service_that_is_not_there_is_told_within_one_rule(tmp_path: Path):
+    """A sign-in that was tried as often as allowed is not begun anew by the call, nor by the search around it."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        waits: list[float] = []
+        given = {"username": "a", "password": "b", "home": tmp_path, "sleep": waits.append}
+        with scenecart.connect(base_url=url, **given) as client:
+            for ask in (client.orders, lambda: client.search("h", ids=["a"])):
+                waits.clear()
+                with pytest.raises(scenecart.ConnectionFailed):
+                    ask()
+                assert len(waits) == 4
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def shown(text: str) -> str:
         refused=prices.errors,
     )
     order = {"id": text, "status": text, "kind": "processing", "captures": 1, "total_credits": 1, "total_aud": Decimal(1)}
-    return estimate._repr_html_() + _html.render("order.html", **order, created=text, note=text, reason=text)
+    return estimate._repr_html_() + _html.render("order.html", **order, created=text, paid=text, note=text, reason=text)
 
 
 @settings(deadline=None, max_examples=60)

@@ -96,6 +96,9 @@ class ScenecartError(Exception):
         What had arrived of a search before it broke.
     """
 
+    # it was tried as often as the rule for trying again allows; whoever called that does not begin anew
+    given_up = False
+
     def __init__(
         self,
         message: str,

@@ -283,13 +283,14 @@ class Session:
                 # what refuses a later try says nothing of an earlier one that got no answer
                 doubt = doubt or error.money_may_have_moved or (lost and key is not None)
                 error.money_may_have_moved = doubt
-                if not repeatable or not (lost or error.status in repeatable):
+                if not repeatable or error.given_up or not (lost or error.status in repeatable):
                     self._tell_where(error)
                     raise
                 failures += 1
                 retry_after = error.retry_after if isinstance(error, RateLimited) else None
                 wait = self.retry.wait(failures, waited, retry_after, self._uniform)
                 if wait is None:
+                    error.given_up = True
                     self._tell_where(error)
                     raise
             self._sleep(wait)

@@ -201,9 +201,9 @@ def _all_lines(session: Session, query: Query) -> list[bytes]:
         try:
             with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
                 return list(chunks)
-        except ConnectionFailed:
+        except ConnectionFailed as error:
             failures += 1
-            if failures == _MOST_TRIES:
+            if failures == _MOST_TRIES or error.given_up:
                 raise
             session.pause(failures)
 
@@ -330,7 +330,7 @@ def _resumed(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
                     given.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
                     yield fresh, odd
         except (ConnectionFailed, _CutLine) as error:
-            if attempt == _MOST_TRIES:
+            if attempt == _MOST_TRIES or (isinstance(error, ConnectionFailed) and error.given_up):
                 if isinstance(error, _CutLine):
                     raise error.told(query.host) from None
                 raise
