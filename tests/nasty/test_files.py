@@ -164,6 +164,7 @@ def test_a_terminal_gets_no_control_characters(service: ScriptedService, tmp_pat
         text = (done.stdout + done.stderr).decode("utf-8")
         assert "Traceback" not in text
         assert not BAD_LETTERS & set(text)
+        assert "ud800" not in text
     assert b"what" in printed[2].stderr
 
 
