@@ -39,10 +39,10 @@ _WKT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
-POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (180.0, 90.0, 180.0, 90.0)
 _MAX_LON = 540.0
-_BEYOND = (_MAX_LON, 90.0, _MAX_LON, 90.0)
+BEYOND = (_MAX_LON, 90.0, _MAX_LON, 90.0)
 _LONGEST_SAID = 300
 GRID_DEGREES = 1e-9
 _MOST_ROUNDINGS = 16
@@ -232,7 +232,7 @@ def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, name: str) -> BaseGeome
     series = frame.geometry
     if len(series) == 0:
         return None
-    if series.crs is None and (np.abs(series.total_bounds) > _BEYOND).any():
+    if series.crs is None and (np.abs(series.total_bounds) > BEYOND).any():
         raise InvalidArea(f"{name} does not say its coordinate system, and lies outside the world in degrees.", hint=_NO_CRS_HINT)
     if series.crs is not None and series.crs != _DEGREES:
         try:
@@ -413,7 +413,7 @@ def whys_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
     bounds = shapely.bounds(footprints)
     with np.errstate(invalid="ignore"):
         plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
-    plain &= np.isin(shapely.get_type_id(footprints), POLYGONAL_IDS)
+    plain &= np.isin(shapely.get_type_id(footprints), _POLYGONAL_IDS)
     plain[plain] = shapely.is_valid(footprints[plain])
     return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain.tolist(), footprints, strict=True)]
 

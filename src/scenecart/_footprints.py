@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import shapely
 
-from scenecart._area import POLYGONAL_IDS, split_at_antimeridian, why_unusable
+from scenecart._area import BEYOND, split_at_antimeridian, whys_unusable
 from scenecart._errors import InvalidArea
 from scenecart._features import Geometry, geometry_text
 
@@ -26,7 +26,6 @@ _FOUR_SIDES, _OF_NUMBERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
 _SHORTEST_RING = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
 _HALF_WORLD = 180.0
 _SAME_DEGREES = 1e-9
-_WORLD = np.array([540.0, 90.0, 540.0, 90.0])
 _numbers = msgspec.json.Decoder(list[float])
 
 
@@ -51,10 +50,10 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
             shapes = shapely.from_geojson(texts, on_invalid="ignore")
         shapes[shapely.is_empty(shapes)] = None
         geometry[rest], bounds[rest] = shapes, shapely.bounds(shapes)
-    outside = (np.abs(bounds) > _WORLD).any(axis=1)
+    outside = (np.abs(bounds) > BEYOND).any(axis=1)
     around = _around_antimeridian(bounds)
     rows = np.flatnonzero(doubtful | outside | around)
-    return geometry, bounds, {} if not len(rows) else _why_unusable(features, geometry, rows, outside, around)
+    return geometry, bounds, {} if not len(rows) else _why_unusable(features, geometry, rows)
 
 
 def touch(features: Sequence[Feature], place: BaseGeometry) -> list[bool]:
@@ -92,22 +91,10 @@ def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.asarray((bounds[:, 2] - bounds[:, 0] > _HALF_WORLD) | (np.abs(bounds[:, ::2]) > _HALF_WORLD).any(axis=1))
 
 
-def _why_unusable(
-    features: Sequence[Feature],
-    geometry: np.ndarray[Any, Any],
-    rows: np.ndarray[Any, Any],
-    outside: np.ndarray[Any, Any],
-    around: np.ndarray[Any, Any],
-) -> dict[int, str]:
-    shapes = geometry[rows]
-    missing = shapely.is_missing(shapes)
-    polygonal = np.isin(shapely.get_type_id(shapes), POLYGONAL_IDS)
-    suspect = missing | ~polygonal | outside[rows] | around[rows] | ~shapely.is_valid(shapes)
-    why: dict[int, str | None] = {}
-    for row, shape in zip(rows[suspect].tolist(), shapes[suspect], strict=True):
-        is_there = shape is not None or geometry_text(features[row]).strip() == "null"
-        why[row] = why_unusable(shape) if is_there else "its footprint cannot be read"
-    return {row: reason for row, reason in why.items() if reason is not None}
+def _why_unusable(features: Sequence[Feature], geometry: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> dict[int, str]:
+    why = {row: reason for row, reason in zip(rows.tolist(), whys_unusable(geometry[rows]), strict=True) if reason is not None}
+    unread = [row for row in why if geometry[row] is None and geometry_text(features[row]).strip() != "null"]
+    return why | dict.fromkeys(unread, "its footprint cannot be read")
 
 
 def _simple_polygons(

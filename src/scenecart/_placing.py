@@ -315,8 +315,7 @@ class PlacingDesk:
     def _unnoted(self, placement: Placement, error: ScenecartError, unwritten: JournalError) -> Placement:
         """Tell what an answer means that could not be written down."""
         error.add_note(f"{unwritten.message} Placing it again, or client.settle(), asks with the same key.")
-        is_open = isinstance(error, _NO_ANSWER) and not isinstance(error, PaymentRequired)
-        return replace(placement, state="unknown" if is_open else "sent")
+        return replace(placement, state="unknown") if isinstance(error, _NO_ANSWER) else placement
 
     def _note_failure(self, placement: Placement, error: ScenecartError) -> Placement:
         """Write down why it failed. A conflict may be another process placing with this very key."""
