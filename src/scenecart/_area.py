@@ -368,6 +368,14 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     beyond = max(-180 - west, east - 180)
     if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
         return geometry
+    try:
+        return _split(geometry, beyond)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, ValueError, ShapelyError) as error:
+        # what antimeridian and GEOS cannot split, they say in many ways
+        raise InvalidArea(f"{name} cannot be split at the antimeridian: {_short(error) or 'it makes no sense there'}.") from error
+
+
+def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
     if 0 < beyond <= GRID_DEGREES:
         # a rounding beyond the antimeridian is none
         geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
@@ -378,13 +386,9 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
     if not _has_long_step(geometry):
         return geometry
     fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
-            fixed = fix(geometry, great_circle=False)
-    except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError) as error:
-        # what antimeridian cannot split, it says in many ways
-        raise InvalidArea(f"{name} cannot be split at the antimeridian: {_short(error) or 'it makes no sense there'}.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
+        fixed = fix(geometry, great_circle=False)
     # A shape that only touches the antimeridian leaves a part without area on its other side.
     parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
