@@ -106,6 +106,14 @@ UNUSABLE: dict[str, Any] = {
     "WKT": "POLYGON((0 0,1 0,1 1,0 0))",
     "a list": [RING],
     "a number": 5,
+    "four corners beyond the pole": {"type": "Polygon", "coordinates": [[[0, 89], [1, 89], [1, 91], [0, 91], [0, 89]]]},
+    "part without ground at 180": {
+        "type": "MultiPolygon",
+        "coordinates": [
+            [[[180, 89], [170, 10], [170, 10], [180, 89]]],
+            [[[181, -90], [179, 80], [170, -90], [181, -90]]],
+        ],
+    },
     "beyond the pole": {"type": "Polygon", "coordinates": [[[0, 90.5], [1, 90.5], [1, 91], [0, 90.5]]]},
     "nonsense at 180": {"type": "Polygon", "coordinates": [NONSENSE, [[180, -90], [0, 89], [200, -52], [183, -28], [180, -90]]]},
     "latitude first": {"type": "Polygon", "coordinates": [[[-33, 151], [-33, 152], [-32, 152], [-33, 151]]]},
