@@ -70,7 +70,7 @@ class CaptureMap(Panel):
     @spelled()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
-        self._runner = Runner()
+        self._runner = Runner(again=self.show_again)
         quicklook = None if client is None else client.quicklook
         self.filter_panel = CaptureFilters(self.state)
         self.map = FootprintMap(self.state, basemap=basemap, quicklook=quicklook, runner=self._runner)

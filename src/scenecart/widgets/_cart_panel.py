@@ -85,7 +85,7 @@ class CartPanel(Panel):
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:
         self._client = client
-        self._runner = Runner(2)
+        self._runner = Runner(2, again=self.show_again)
         self._priced: dict[str, Estimate] = {}
         self._pending: Callable[[], Order] | None = None
         self.state: CaptureState | None = picker if picker is None or isinstance(picker, CaptureState) else picker.state

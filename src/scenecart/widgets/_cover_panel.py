@@ -71,7 +71,7 @@ class CoverPanel(Panel):
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = client, cart
         self.state: CaptureState = picker if isinstance(picker, CaptureState) else picker.state
-        self._runner = Runner(1)
+        self._runner = Runner(1, again=self.show_again)
         self._make_parts()
         controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
         super().__init__(_look.sheet(), self._head, controls, self._words, self._shown, self._take)

@@ -101,7 +101,7 @@ class FootprintMap(Panel):
         runner: Runner | None = None,
     ) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
-        self._runner, self._own_runner = (Runner(), True) if runner is None else (runner, False)
+        self._runner, self._own_runner = (Runner(again=self.show_again), True) if runner is None else (runner, False)
         self._quicklook = quicklook
         self._ground = Ground(self.state.captures)
         self._held = Keys()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anywidget
+import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart.widgets import _look
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import traitlets as t
+
+# what only shows; whatever people type into or move keeps what they did
+_SHOWS = (W.HTML, W.Button, W.Box, W.Layout, leaflet.GeoJSON, anywidget.AnyWidget)
 
 
 class Panel(W.VBox):
@@ -47,6 +52,12 @@ class Panel(W.VBox):
     def still(self) -> str:
         """Return HTML without script for where no widget lives, such as a notebook exported as a page."""
         return _look.text("widget_absent.html", name=type(self).__name__)
+
+    def show_again(self) -> None:
+        """Send what is shown once more; a page that has all of it changes nothing."""
+        for part in [self, *parts_of(self)]:
+            if isinstance(part, _SHOWS):
+                part.send_state()
 
     def end(self) -> None:
         """Let go of what is not a part: threads, links."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# how long a page may take up its widgets, and how long after a change they are all taken up
+_LOADING_SECONDS, _AGAIN_SECONDS = 60.0, 2.0
 
 
 @dataclass
@@ -25,13 +29,18 @@ class Runner:
 
     What a job gives is handed to ``done``, what it raises to ``failed``, both under one lock and never after ``close``. They run in
     the job's thread, so that they also come where no event loop turns: they write traits, which is safe from any thread.
+
+    A page that is taking up its widgets, as Voila's does after the cells ran, loses what changes in that moment: ``again`` is
+    called a little after jobs of the first minute, to send once more what is shown.
     """
 
-    def __init__(self, workers: int = 4) -> None:
+    def __init__(self, workers: int = 4, *, again: Callable[[], object] | None = None) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="scenecart-widget")
         self._jobs: dict[str, Job] = {}
         self._timers: dict[str, threading.Timer] = {}
         self._closed = False
+        self._again = again
+        self._loaded_by = time.monotonic() + _LOADING_SECONDS
         self.lock = threading.RLock()
 
     def start(
@@ -105,4 +114,14 @@ class Runner:
             if self._closed or self._jobs.get(job.name) is not job:
                 return
             del self._jobs[job.name]
+            if self._again is not None and time.monotonic() < self._loaded_by:
+                self._tell_again(self._again)
             tell(what)
+
+    def _tell_again(self, again: Callable[[], object]) -> None:
+        waiting = self._timers.pop("", None)
+        if waiting is not None:
+            waiting.cancel()
+        timer = self._timers[""] = threading.Timer(_AGAIN_SECONDS, again)
+        timer.daemon = True
+        timer.start()

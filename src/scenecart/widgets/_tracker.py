@@ -82,7 +82,7 @@ class OrderTracker(Panel):
         poll: float | None = None,
     ) -> None:
         self._directory, self._basemap, self._poll = Path(directory), basemap, poll
-        self._runner = Runner(3)
+        self._runner = Runner(3, again=self.show_again)
         self._cards: dict[str, _Card] = {}
         self._title = W.HTML()
         self._words = W.HTML()
