@@ -15,7 +15,7 @@ from benchmarks.sections import section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("cover", "frames", "loopback", "money", "reports", "sandbox", "widgets")
+NAMES = ("cover", "frames", "growth", "loopback", "money", "reports", "sandbox", "widgets")
 PICTURES = {
     "Search results to GeoDataFrames": (
         "bench-frames",
@@ -23,6 +23,7 @@ PICTURES = {
         "µs for each capture",
     ),
     "Map, filters and table": ("bench-widgets", "Time in the kernel, over the number of captures", "milliseconds"),
+    "Growth": ("bench-growth", "Time over size", "milliseconds"),
 }
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 

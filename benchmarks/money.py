@@ -62,19 +62,20 @@ def _fingerprints() -> list[tuple[str, str, str]]:
 
 
 def _journal() -> list[tuple[str, str, str]]:
-    body = dumps({"captures": [{"id": f"capture-{number}", "geometry": None} for number in range(100)]})
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "placements.sqlite", wall=time.time)
-
-        def once() -> None:
-            intent = Intent("http://h", "a", "p", str(uuid.uuid4()), "standard", 100, 1, "0.01", body)
-            placement = journal.begin(journal.claim(intent), 1, "0.01")
-            journal.mark(placement, "placed", order_id=placement.key, answer="{}")
-
-        once()
-        spent = statistics.median(_seconds(once) for _ in range(50))
+        journalled(journal)
+        spent = statistics.median(_seconds(lambda: journalled(journal)) for _ in range(50))
         journal.close()
     return [("what the journal adds to a placement", f"{1_000 * spent:.1f} ms", "< 10 ms")]
+
+
+def journalled(journal: Journal) -> None:
+    """Write what a placement of a hundred captures writes, before its request and after it."""
+    body = dumps({"captures": [{"id": f"capture-{number}", "geometry": None} for number in range(100)]})
+    intent = Intent("http://h", "a", "p", str(uuid.uuid4()), "standard", 100, 1, "0.01", body)
+    placement = journal.begin(journal.claim(intent), 1, "0.01")
+    journal.mark(placement, "placed", order_id=placement.key, answer="{}")
 
 
 class _Counting(httpx.HTTPTransport):
@@ -98,7 +99,7 @@ def _following() -> list[tuple[str, str, str]]:
             estimate = client.cart(captures, HARBOUR).estimate()
             orders = [estimate.place(again=True) for _ in range(_ORDERS)]
             before = wire.asked
-            together = statistics.median(_seconds(lambda: _followed(orders)) for _ in range(5))
+            together = statistics.median(_seconds(lambda: followed(orders)) for _ in range(5))
             questions = (wire.asked - before) / 5
             each = _seconds(lambda: [order.refresh() for order in orders])
     return [
@@ -107,7 +108,8 @@ def _following() -> list[tuple[str, str, str]]:
     ]
 
 
-def _followed(orders: list[Any]) -> None:
+def followed(orders: list[Any]) -> None:
+    """Look once at every order."""
     try:
         scenecart.wait_all(orders, timeout=0.0, progress=False)
     except scenecart.WaitTimeout:

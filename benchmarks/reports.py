@@ -47,11 +47,11 @@ class _Desk:
         return self._picture
 
 
-def priced(made_at: datetime) -> Estimate:
+def priced(made_at: datetime, count: int = COUNT) -> Estimate:
     """Return a price of a new client's cart, so that no picture is at hand from before."""
-    cart = make_cart(many(COUNT).assign(host="h", collection="c"), desk=_Desk())
+    cart = make_cart(many(count).assign(host="h", collection="c"), desk=_Desk())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
-    return Estimate(cart, 50_000 * COUNT, Decimal(500) * COUNT, made_at, groups)
+    return Estimate(cart, 50_000 * count, Decimal(500) * count, made_at, groups)
 
 
 def table() -> str:

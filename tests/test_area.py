@@ -18,10 +18,11 @@ from scenecart._area import (
     Area,
     as_area,
     as_geometry,
-    clip,
+    clip_each,
     geodesic_km2,
     geojson,
     split_at_antimeridian,
+    union,
     why_unusable,
     whys_unusable,
 )
@@ -76,7 +77,7 @@ def test_a_bbox_of_half_the_world_lies_where_it_says():
 def test_a_clip_across_the_antimeridian_is_the_small_side():
     """A footprint and an area that meet at 180 degrees are clipped where they overlap, and nowhere else."""
     footprint = shapely.from_wkt(ACROSS)
-    bought = clip(footprint, as_area((179.5, -19.5, -179.5, -18.5)))
+    bought = clip_each(np.array([footprint]), as_area((179.5, -19.5, -179.5, -18.5)))[0]
     assert geodesic_km2(bought) == pytest.approx(as_area((0, -19.5, 1, -18.5)).km2, rel=1e-6)
 
 
@@ -323,7 +324,7 @@ def test_a_clip_lies_in_both(lon: float, lat: float, size: float, dx: float, dy:
     """What is bought lies within the footprint and within the area, wherever they are on the globe."""
     footprint = shapely.box(lon, lat, lon + size, lat + size)
     area = as_area(shapely.box(lon + dx, lat + dy, lon + dx + size, lat + dy + size))
-    bought = clip(footprint, area)
+    bought = clip_each(np.array([footprint]), area)[0]
     assert geodesic_km2(bought) >= 0
     assert bought.difference(footprint.buffer(1e-9)).is_empty
     assert bought.difference(area.geometry.buffer(1e-9)).is_empty
@@ -371,3 +372,16 @@ def test_real_shapes_over_the_antimeridian_and_the_poles(shared_data: Path):
             assert shapely.geometry.shape(geojson(split_at_antimeridian(shape))).is_valid
             split += 1
     assert split > 10
+
+
+@pytest.mark.parametrize("spread", [0.2, 3.0, 60.0])
+def test_many_shapes_are_united_as_all_at_once(spread: float):
+    """Whether crowded or apart, thousands of shapes cover together what GEOS says of all of them at once, each ground once."""
+    pick = np.random.default_rng(11)
+    x, y = pick.uniform(-spread, spread, (2, 2_000))
+    width, height = pick.uniform(0.01, 0.4, (2, 2_000))
+    shapes = shapely.box(x, y, x + width, y + height)
+    whole = union(shapes)
+    assert whole.is_valid
+    assert whole.area == pytest.approx(shapely.union_all(shapes, grid_size=1e-9).area, rel=1e-8)
+    assert shapely.covers(shapely.buffer(whole, 1e-8), shapes).all()

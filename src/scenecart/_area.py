@@ -39,6 +39,8 @@ _WKT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+# how many shapes are united at first, before those that are covered by then are left out
+_UNITED_AT_ONCE = 256
 _POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (180.0, 90.0, 180.0, 90.0)
 _MAX_LON = 540.0
@@ -357,7 +359,7 @@ def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> 
 
     A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
     """
-    if geometry.geom_type not in POLYGONAL:
+    if geometry.is_empty or geometry.geom_type not in POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
@@ -414,12 +416,18 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
 
 def whys_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
     """Tell the same of many: all the plain ones at once, and the rest one by one."""
+    plain = are_plain(footprints).tolist()
+    return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain, footprints, strict=True)]
+
+
+def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Tell which geometries are valid areas that lie in ±180 and ±90 as they are, with nothing to split."""
     bounds = shapely.bounds(footprints)
     with np.errstate(invalid="ignore"):
         plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
     plain &= np.isin(shapely.get_type_id(footprints), _POLYGONAL_IDS)
     plain[plain] = shapely.is_valid(footprints[plain])
-    return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain.tolist(), footprints, strict=True)]
+    return np.asarray(plain)
 
 
 def _has_long_step(geometry: BaseGeometry) -> bool:
@@ -456,14 +464,39 @@ def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
 
 
 def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
-    """Return what shapes cover together, on a grid of 1e-9 degrees (a tenth of a millimetre), on which no overlay stumbles."""
-    parts = [part for part in shapes if not part.is_empty]
-    return shapely.union_all(parts, grid_size=GRID_DEGREES) if parts else shapely.Polygon()
+    """Return what shapes cover together, rounded to 1e-9 degrees (a tenth of a millimetre), with which no overlay stumbles."""
+    rest = np.array([part for part in shapes if not part.is_empty], dtype=object)
+    rest = shapely.set_precision(rest[np.argsort(-shapely.area(rest), kind="stable")], GRID_DEGREES, mode="pointwise")
+    whole: BaseGeometry = shapely.Polygon()
+    size = _UNITED_AT_ONCE
+    while len(rest):
+        whole = shapely.disjoint_subset_union_all([whole, *rest[:size]])
+        rest, size = rest[size:], 2 * size
+        # of many captures of one place the largest cover the most; uniting the others takes longer than leaving them out
+        shapely.prepare(whole)
+        rest = rest[~shapely.covers(whole, rest)]
+    return whole
 
 
-def clip(footprint: BaseGeometry, area: Area) -> BaseGeometry:
-    """Return the part of a footprint inside an area; an empty polygon where they do not overlap."""
-    return polygonal(shapely.intersection(split_at_antimeridian(footprint), area.geometry))
+def each_polygonal(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the polygons of each geometry, as ``polygonal`` does."""
+    kept = geometries.copy()
+    others = ~np.isin(shapely.get_type_id(kept), _POLYGONAL_IDS)
+    kept[others] = [polygonal(geometry) for geometry in kept[others]]
+    return kept
+
+
+def split_each(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return each footprint with longitudes in ±180, as ``split_at_antimeridian`` does."""
+    split = footprints.copy()
+    others = ~are_plain(split)
+    split[others] = [split_at_antimeridian(footprint) for footprint in split[others]]
+    return split
+
+
+def clip_each(footprints: np.ndarray[Any, Any], area: Area) -> np.ndarray[Any, Any]:
+    """Return the part of each footprint inside an area; an empty polygon where they do not overlap."""
+    return each_polygonal(shapely.intersection(split_each(footprints), area.geometry))
 
 
 def geodesic_km2(geometry: BaseGeometry) -> float:

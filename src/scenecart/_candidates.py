@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
-from scenecart._area import clip, each_km2
+from scenecart._area import clip_each, each_km2
 from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch, numbers_of
 from scenecart._errors import InvalidCart, InvalidQuery
@@ -79,29 +80,23 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     near = may_touch(shapes, area.geometry)
     against = reasons_against(frame)
     cloud = numbers_of(frame, CLOUD)
-    again = pd.Series(keys_of(frame)).duplicated().tolist()
-    kept: list[int] = []
-    grounds: list[Any] = []
-    reasons: dict[int, str] = {}
-    for place, shape in enumerate(shapes):
-        if again[place]:
-            continue
-        reason = against[place] or _cloudy(cloud[place], max_cloud_cover)
-        ground = clip(shape, area) if reason is None and near[place] else None
-        if ground is not None and not ground.is_empty:
-            kept.append(place)
-            grounds.append(ground)
-        else:
-            reasons[place] = reason or "it does not touch the area"
-    if not kept:
+    again = pd.Series(keys_of(frame)).duplicated().to_numpy()
+    whys = [reason or _cloudy(share, max_cloud_cover) for reason, share in zip(against, cloud.tolist(), strict=True)]
+    fit = near & ~again & np.array([why is None for why in whys], dtype=bool)
+    grounds = np.full(len(frame), shapely.Polygon(), dtype=object)
+    grounds[fit] = clip_each(shapes[fit], area)
+    kept = np.flatnonzero(~shapely.is_empty(grounds))
+    left = np.flatnonzero(shapely.is_empty(grounds) & ~again).tolist()
+    reasons = {place: whys[place] or "it does not touch the area" for place in left}
+    if not len(kept):
         raise nothing_left(len(frame), reasons)
     if len(kept) > _MOST:
         raise InvalidQuery(
             f"{len(kept):,} captures touch the area, more than the {_MOST:,} that can be planned with.",
             hint="Filter them first: scenecart.filter(captures, cloud_cover=20, off_nadir=25).",
         )
-    found = np.array(grounds, dtype=object)
-    return Candidates(frame.iloc[kept], np.array(kept), found, each_km2(found)), reasons
+    found = grounds[kept]
+    return Candidates(frame.iloc[kept], kept, found, each_km2(found)), reasons
 
 
 def nothing_left(count: int, reasons: dict[int, str]) -> InvalidCart:

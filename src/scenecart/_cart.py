@@ -15,8 +15,9 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
-from scenecart._area import Area, as_area, clip, geodesic_km2, geojsons, split_at_antimeridian, union, whys_unusable
+from scenecart._area import Area, as_area, clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
 from scenecart._errors import InvalidCart
+from scenecart._features import collector_paused
 from scenecart._json import dumps
 from scenecart._spelling import spelled
 from scenecart._trade import CaptureOrder, estimate_body
@@ -87,15 +88,15 @@ class Cart:
     @cached_property
     def orders(self) -> tuple[CaptureOrder, ...]:
         """The captures as they are sent: clipped to the area, in an order that does not depend on the frame's."""
-        bought = np.array([self._bought(footprint) for footprint in self._captures.geometry], dtype=object)
-        rows = zip(
-            self._captures["id"],
-            geojsons(_canonical(bought)),
-            texts_of(self._captures, "host"),
-            texts_of(self._captures, "collection"),
-            strict=True,
-        )
-        orders = [CaptureOrder(*row) for row in rows]
+        with collector_paused():
+            rows = zip(
+                self._captures["id"],
+                geojsons(_canonical(self._bought())),
+                texts_of(self._captures, "host"),
+                texts_of(self._captures, "collection"),
+                strict=True,
+            )
+            orders = [CaptureOrder(*row) for row in rows]
         return tuple(sorted(orders, key=lambda order: (order.host or "", order.collection or "", order.id)))
 
     @cached_property
@@ -106,7 +107,7 @@ class Cart:
     @cached_property
     def km2(self) -> float:
         """Ground covered by all that is bought, in geodesic km²; ground bought twice counts once."""
-        return geodesic_km2(union(map(self._bought, self._captures.geometry)))
+        return geodesic_km2(union(self._bought()))
 
     def bought(self) -> gpd.GeoSeries:
         """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``.
@@ -120,11 +121,7 @@ class Cart:
         >>> half.bought().geom_type.tolist()
         ['Polygon']
         """
-        return gpd.GeoSeries(
-            [self._bought(footprint) for footprint in self._captures.geometry],
-            index=self._captures.index,
-            crs=_frames.CRS,
-        )
+        return gpd.GeoSeries(self._bought(), index=self._captures.index, crs=_frames.CRS)
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
         """Return a cart with these captures as well; one that is in it already stays once.
@@ -305,8 +302,9 @@ class Cart:
     def _with(self, captures: gpd.GeoDataFrame) -> Self:
         return replace(self, _captures=_orderable(captures, self.area))
 
-    def _bought(self, footprint: BaseGeometry) -> BaseGeometry:
-        return split_at_antimeridian(footprint) if self.area is None else clip(footprint, self.area)
+    def _bought(self) -> np.ndarray[Any, Any]:
+        footprints = self._captures.geometry.to_numpy()
+        return split_each(footprints) if self.area is None else clip_each(footprints, self.area)
 
 
 def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, desk: CanEstimate | None = None) -> Cart:
@@ -361,11 +359,9 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
         raise InvalidCart("The cart would be empty.")
     _refuse_unusable(captures)
     if area is not None:
-        apart = [
-            str(name) for name, footprint in zip(captures["id"], captures.geometry, strict=True) if clip(footprint, area).is_empty
-        ]
-        if apart:
-            raise _about("outside the area of interest", apart)
+        apart = captures["id"][shapely.is_empty(clip_each(captures.geometry.to_numpy(), area))]
+        if len(apart):
+            raise _about("outside the area of interest", [str(name) for name in apart])
     first: list[bool] = []
     twice: dict[str, None] = {}
     shapes: dict[tuple[str | None, str | None, str], BaseGeometry] = {}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._area import as_area, geodesic_km2, polygonal, split_at_antimeridian, union
+from scenecart._area import are_plain, as_area, clip_each, each_km2, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
 from scenecart._spelling import spelled
 from scenecart._wire import CLOUD, GSD, OFF_NADIR
@@ -51,9 +51,11 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
     shares = np.zeros(len(frame))
-    near = np.flatnonzero(may_touch(frame.geometry.to_numpy(), area.geometry))
-    parts = [_within(shape, area.geometry) for shape in frame.geometry.iloc[near]]
-    shares[near] = [min(1.0, geodesic_km2(part) / area.km2) for part in parts]
+    shapes = frame.geometry.to_numpy()
+    near = np.flatnonzero(may_touch(shapes, area.geometry))
+    parts = clip_each(_mended(shapes[near]), area)
+    there = ~shapely.is_empty(parts)
+    shares[near[there]] = np.minimum(1.0, each_km2(parts[there]) / area.km2)
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
     found.attrs["together"] = min(1.0, geodesic_km2(union(parts)) / area.km2)
     return found
@@ -146,13 +148,19 @@ def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     return np.asarray(~((north < low_y) | (south > high_y) | (beside & plain)))
 
 
-def _within(shape: Any, area: Any) -> Any:
+def _mended(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return footprints with whatever is no valid area made one, or an empty polygon."""
+    mended = shapes.copy()
+    others = ~are_plain(mended)
+    mended[others] = [_as_ground(shape) for shape in mended[others]]
+    return mended
+
+
+def _as_ground(shape: Any) -> Any:
     if shape is None or shape.is_empty:
         return shapely.Polygon()
     ground = polygonal(split_at_antimeridian(shape))
-    if not ground.is_valid:
-        ground = shapely.make_valid(ground)
-    return polygonal(shapely.intersection(ground, area))
+    return ground if ground.is_valid else polygonal(shapely.make_valid(ground))
 
 
 def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:
