@@ -350,11 +350,12 @@ def test_many_footprints_are_judged_as_each_is():
         "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((0 0, 1 0, 1 1, 0 0)))",
         "POINT (1 2)",
         "GEOMETRYCOLLECTION (POLYGON ((0 0, 1 0, 1 1, 0 0)))",
+        "MULTIPOLYGON (((190 10, 180 90, 180 90, 190 10)), ((181 0, 181 1, 179 1, 179 0, 181 0)))",
     )
     shapes = np.array([*map(shapely.from_wkt, texts), None, shapely.Polygon([(0, 0), (np.inf, 0), (1, 1)])], dtype=object)
     judged = whys_unusable(shapes)
     assert judged == [why_unusable(shape) for shape in shapes]
-    assert [why is None for why in judged] == [True, False, True, True, *[False] * 7]
+    assert [why is None for why in judged] == [True, False, True, True, *[False] * 8]
 
 
 def test_real_shapes_over_the_antimeridian_and_the_poles(shared_data: Path):
