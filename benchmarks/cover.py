@@ -26,7 +26,7 @@ ABOUT = """Invented captures of 14 to 22 km, turned as orbits turn them, over an
 a km²; 0.98 of the area is to be covered, in ten seconds at most. Beside it what a careful user writes: the greedy choice by price
 for new ground, and SciPy's solver over points two km apart, all of which have to be covered. A price of 1 is the best that was
 found for those captures."""
-SIZES = (300, 1_000)
+SIZES = (300, 1_000, 5_000)
 BOX = (150.0, -34.0, 151.08, -33.1)
 _SHARE, _SECONDS, _TIMES, _POINTS_KM = 0.98, 10.0, 1, 2.0
 
