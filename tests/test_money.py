@@ -15,6 +15,7 @@ import scenecart
 from _service import Answer, Asked, ScriptedService, answer
 from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, captures, keys, priced
 from scenecart._journal import Intent, Journal
+from scenecart._tokens import USERINFO_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -450,3 +451,20 @@ def test_an_order_that_ended_without_delivery_is_said(service: ScriptedService, 
     order = estimate.place()
     assert "and cancelled since; nothing was bought again" in str(order.note)
     assert len(keys(service)) == 1
+
+
+@pytest.mark.parametrize("send", [True, False])
+@pytest.mark.parametrize("hours", [0, 23])
+def test_nobody_settles_for_another_account(
+    service: ScriptedService, lost: scenecart.Client, connect: Any, wall: Wall, hours: int, send: bool
+):
+    """Whose orders do not show a purchase of another account neither sends it nor declares it refused: its key stays."""
+    wall.now += hours * HOUR
+    service.put(USERINFO_PATH, answer({"organization_id": "somebody-else"}))
+    service.put(LIST, answer([]))
+    with pytest.warns(scenecart.ScenecartWarning, match="not finished"):
+        other = connect(wall=wall)
+    with pytest.warns(scenecart.ScenecartWarning, match="1 placement of another account is left as it is"):
+        assert len(other.settle(send=send)) == 0
+    assert keys(service) == []
+    assert lost.placements()["state"].tolist() == ["unknown"]

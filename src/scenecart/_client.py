@@ -652,7 +652,8 @@ class Client:
         """Bring every placement that was sent and got no answer to its end; never buys twice.
 
         A purchase whose request was lost on its way is completed: it is sent with its own key, and only while it costs what it
-        cost when it was agreed to. Where it had arrived, the same key gives its order.
+        cost when it was agreed to. Where it had arrived, the same key gives its order. What another account of this service
+        placed is left alone, with a warning.
 
         Parameters
         ----------

@@ -171,7 +171,7 @@ class PlacingDesk:
         """Bring every placement that was sent and got no answer to its end, and put away what was never sent.
 
         What is settled by sending again is sent with its own key, and only while it costs what it cost when it was agreed to.
-        Without ``send`` the list of orders is looked at, and nothing else.
+        Without ``send`` the list of orders is looked at, and nothing else. What another account placed is left alone.
 
         Returns
         -------
@@ -184,10 +184,15 @@ class PlacingDesk:
             If this account cannot find out anything.
         """
         settled: list[Placement] = []
+        others = 0
         for placement in self._journal.placements(self._session.base_url, ("intended", "sent", "unknown")):
             if placement.state == "intended":
                 if self._wall() - placement.changed >= _ABANDONED_SECONDS:
                     settled.append(self._journal.refuse(placement, "it was never sent"))
+                continue
+            if placement.account != self._who_pays():
+                # this account's list of orders says nothing of another's
+                others += 1
                 continue
             try:
                 self._settle(placement, send=send)
@@ -201,6 +206,11 @@ class PlacingDesk:
                 if now.state in {"sent", "unknown"}:
                     self._journal.mark(now, "unknown", detail=error.message)
             settled.append(self._journal.again(placement))
+        if others:
+            warn(
+                f"{others} placement{'s' if others > 1 else ''} of another account {'are' if others > 1 else 'is'} left as "
+                f"{'they are' if others > 1 else 'it is'}: sign in as that account to settle."
+            )
         return settled
 
     def _settle(self, placement: Placement, *, send: bool) -> None:
