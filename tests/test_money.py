@@ -468,3 +468,31 @@ def test_nobody_settles_for_another_account(
         assert len(other.settle(send=send)) == 0
     assert keys(service) == []
     assert lost.placements()["state"].tolist() == ["unknown"]
+
+
+def test_a_clock_that_was_set_back_buys_nothing_twice(service: ScriptedService, connect: Any, wall: Wall):
+    """Who places while another process tries, on a clock that was set back meanwhile, uses the key that is being tried."""
+    service.put(PLACE, answer({}, 503), PLACED)
+    service.put(LIST, answer([]))
+
+    def meanwhile(_: float) -> None:
+        wall.now -= 3
+        assert connect(wall=wall).cart(captures()).estimate().place().id == "o-1"
+
+    assert connect(wall=wall, sleep=meanwhile).cart(captures()).estimate().place().id == "o-1"
+    assert len(keys(service)) == 3
+    assert len(set(keys(service))) == 1
+
+
+def test_settling_leaves_a_key_whose_age_is_not_known(service: ScriptedService, lost: scenecart.Client, wall: Wall):
+    """On a clock that was set back, what is not among the orders stays unknown with its key, which placing it again sends."""
+    (key,) = lost.placements()["key"]
+    wall.now -= HOUR
+    service.put(LIST, answer([]))
+    settled = lost.settle()
+    assert settled["state"].tolist() == ["unknown"]
+    assert "the clock was set back" in settled["detail"][0]
+    assert keys(service) == []
+    service.put(PLACE, PLACED)
+    assert lost.cart(captures()).estimate().place().id == "o-1"
+    assert keys(service) == [key]

@@ -519,7 +519,9 @@ def test_what_was_placed_before_can_be_asked(service: ScriptedService, connect: 
 
 
 @pytest.mark.parametrize("orders", [[{**ORDER, "createdAt": "2999-01-01T00:00:00Z"}], []], ids=["arrived", "lost"])
-def test_settling_without_sending_only_looks(service: ScriptedService, connect: Any, orders: list[dict[str, Any]]):
+def test_settling_without_sending_only_looks(
+    service: ScriptedService, connect: Any, orders: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+):
     """settle(send=False) finds an order that arrived among the orders, and sends nothing where there is none."""
     service.put(PLACE, answer({"detail": "down"}, 500))
     client = connect(sleep=lambda _: None)
@@ -534,6 +536,7 @@ def test_settling_without_sending_only_looks(service: ScriptedService, connect: 
         "found among the orders" if orders else "not among the orders so far; nothing was sent again"
     ]
     assert len(service.requests(PLACE)) == tries
+    assert "again=True" not in capsys.readouterr().out  # nobody was placing
     if not orders:
         service.put(PLACE, answer(ORDER, 202))
         assert client.settle()["detail"].tolist() == ["sent once more with its own key, at the price that was agreed to"]

@@ -123,7 +123,7 @@ class PlacingDesk:
         if known is not None and known.state in _SENT and self._key_may_be_free(known):
             found = self._reconcile(known)
             if found is not None:
-                return found
+                return self._placed_before(found)
         try:
             _check_limit(estimate, max_credits)
             self._check_price(estimate, has_limit=max_credits is not None)
@@ -131,7 +131,7 @@ class PlacingDesk:
             # an earlier try may have bought it before the price changed
             found = self._adopt(known) if known is not None and known.state in {"sent", "unknown"} else None
             if found is not None:
-                return found
+                return self._placed_before(found)
             raise
         placement = self._journal.claim(intent, again=again)
         # once it is claimed, buying it again means bringing this very placement to its end
@@ -364,14 +364,21 @@ class PlacingDesk:
         # a clock that was set back says nothing of the key's age
         return not 0.0 <= self._wall() - placement.created < _KEY_SECONDS
 
-    def _reconcile(self, placement: Placement) -> Order | None:
-        """Find the order of a placement whose key the service has forgotten; where there is none, nothing was ordered."""
-        found = self._adopt(placement)
-        if found is None:
-            self._journal.mark(placement, "refused", detail="not among the orders after the key had expired")
-        return found
+    def _reconcile(self, placement: Placement) -> Placement | None:
+        """Find the order of a placement whose key the service may have forgotten; where there is none, nothing was ordered.
 
-    def _adopt(self, placement: Placement) -> Order | None:
+        Where only a clock was set back, another process may be trying at this moment: the placement keeps its key.
+        """
+        found = self._adopt(placement)
+        if found is not None:
+            return found
+        if self._wall() >= placement.created:
+            self._journal.mark(placement, "refused", detail="not among the orders after the key had expired")
+        elif placement.state != "unpaid":
+            self._journal.mark(placement, "unknown", detail="not among the orders; the clock was set back since, so place it again")
+        return None
+
+    def _adopt(self, placement: Placement) -> Placement | None:
         """Find the order that a placement became, and write it down.
 
         That there is none is known when every order was looked at: the service is asked for the newest first, but where it gives
@@ -385,7 +392,7 @@ class PlacingDesk:
             if record.id not in known and is_after and sorted(record.captures) == wanted:
                 placement = self._journal.mark(placement, "placed", order_id=record.id, detail="found among the orders")
                 _compare(record, placement.credits)
-                return self._placed_before(placement)
+                return placement
         return None
 
 
