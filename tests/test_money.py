@@ -496,3 +496,33 @@ def test_settling_leaves_a_key_whose_age_is_not_known(service: ScriptedService, 
     service.put(PLACE, PLACED)
     assert lost.cart(captures()).estimate().place().id == "o-1"
     assert keys(service) == [key]
+
+
+def test_an_order_of_another_area_is_not_taken_up(service: ScriptedService, connect: Any, wall: Wall):
+    """Of two lost purchases of one capture each finds its own order by its price, and the one that never arrived stays unknown."""
+    service.put(PLACE, LOST)
+    client = connect(wall=wall)
+    for price in (300, 450):
+        service.put(ESTIMATE, answer(priced((["a"], price))))
+        with pytest.raises(scenecart.PlacementUnknown):
+            client.cart(captures("a"), aoi=(0, 10, price / 1e4, 10.1)).estimate().place()
+    service.put(LIST, answer([{**ORDER, "captures": ["a"], "totalCredits": 450}]))
+    service.put(GET, answer(ORDER))
+    assert client.settle(send=False)[["state", "total_credits"]].to_numpy().tolist() == [["unknown", 300], ["placed", 450]]
+
+
+def test_once_the_key_is_forgotten_an_order_at_another_price_is_taken_up(
+    service: ScriptedService, lost: scenecart.Client, wall: Wall
+):
+    """After 23 hours an order of the captures at another price is taken up with a warning, unless there is one at the right price."""
+    wall.now += 23 * HOUR
+    dearer, right = {**ORDER, "id": "dearer", "totalCredits": 450}, {**ORDER, "id": "right"}
+    service.put(LIST, answer([dearer]))
+    with pytest.warns(scenecart.ScenecartWarning, match="450"):
+        assert lost.settle()["order_id"].tolist() == ["dearer"]
+    service.put(PLACE, LOST)
+    with pytest.raises(scenecart.PlacementUnknown):
+        lost.cart(captures()).estimate().place(again=True)
+    wall.now += 23 * HOUR
+    service.put(LIST, answer([{**dearer, "id": "another"}, right]))
+    assert lost.settle()["order_id"].tolist() == ["right"]

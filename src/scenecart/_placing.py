@@ -386,14 +386,22 @@ class PlacingDesk:
         """
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
+        found = None
         for record in self._orders.each(_trade.order_filters(project=placement.project)):
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
-                placement = self._journal.mark(placement, "placed", order_id=record.id, detail="found among the orders")
-                _compare(record, placement.credits)
-                return placement
-        return None
+                alike = _is_alike(record, placement)
+                if alike or found is None:
+                    found = record
+                if alike:
+                    break
+        # the same captures at another price may be another area; while the key lasts, it finds out for certain
+        if found is None or not (_is_alike(found, placement) or self._key_may_be_free(placement)):
+            return None
+        placement = self._journal.mark(placement, "placed", order_id=found.id, detail="found among the orders")
+        _compare(found, placement.credits)
+        return placement
 
 
 def require_project(project: str | None, default: str | None) -> str:
@@ -467,6 +475,11 @@ def _compare(record: _trade.OrderRecord, expected_credits: int) -> None:
             f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
             f"{expected_credits:,}. Look at it before it is delivered: order.cancel() may still be possible."
         )
+
+
+def _is_alike(record: _trade.OrderRecord, placement: Placement) -> bool:
+    """Tell whether an order of the right captures also has the price and the licence of a placement, as far as it tells them."""
+    return record.total_credits in {None, placement.credits} and record.license_type in {None, placement.license_type}
 
 
 def _ids_in(body: bytes) -> list[str]:
