@@ -123,6 +123,13 @@ def test_a_safe_address_loses_only_its_last_slash(url: str):
     assert check_base_url(url) == url.rstrip("/")
 
 
+@pytest.mark.parametrize("url", ["HTTPS://API.Example", "https://api.example:443/", " https://api.example//", "https://api.EXAMPLE:"])
+def test_an_address_has_one_spelling(url: str):
+    """However the same service is spelled, the journal knows it by one address, so that nothing is bought twice there."""
+    assert check_base_url(url) == "https://api.example"
+    assert check_base_url("HTTP://[::1]:8900/Path") == "http://[::1]:8900/Path"
+
+
 def test_a_host_of_any_script_and_an_address_by_number_are_asked():
     """A host's name in letters beyond ASCII is asked for as DNS writes it; IPv6 addresses keep their brackets; a prefix stays."""
     asked: list[str] = []

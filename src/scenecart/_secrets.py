@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.geopera.com"
 API_KEY_PREFIX = "gpra_"
+_PORTS = {"http": 80, "https": 443}
 _MAX_SECRET = 16_384
 _LONGEST_LIST = 300
 
@@ -144,7 +145,9 @@ def resolve(  # one keyword for each thing that can be configured
 
 
 def check_base_url(url: object) -> str:
-    """Return the URL without trailing slash, or say why it is not safe to use.
+    """Return the URL in its one spelling, without trailing slash, or say why it is not safe to use.
+
+    The journal knows a service by it: one that is spelled in two ways must not be bought from twice.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def check_base_url(url: object) -> str:
         raise ConfigurationError("base_url holds a space or a control character.", hint="It looks like https://api.geopera.com.")
     try:
         parts = urlsplit(url.strip())
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         raise ConfigurationError("base_url is no URL.", hint="It looks like https://api.geopera.com.") from None
     if parts.username is not None or parts.password is not None:
@@ -172,7 +175,9 @@ def check_base_url(url: object) -> str:
             "Plain http is accepted for this machine only, since it would send the token in the clear.",
             hint="Use https.",
         )
-    return url.strip().rstrip("/")
+    name = f"[{host}]" if ":" in host else host
+    netloc = name if port in {None, _PORTS[parts.scheme]} else f"{name}:{port}"
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def is_loopback(host: str) -> bool:
