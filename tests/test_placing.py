@@ -346,9 +346,13 @@ def test_no_project_is_an_error_before_anything_is_sent(service: ScriptedService
 
 
 def test_only_an_estimate_can_be_placed(service: ScriptedService, connect: Any):
-    """There is no way round the estimate: call() does not place."""
-    with pytest.raises(scenecart.ConfigurationError, match="only an estimate"):
-        connect().call(PLACE, {"captures": []})
+    """There is no way round the estimate: call() does not place, however the operation is written."""
+    for name in (PLACE, "Orders.Archive.PLACE"):
+        with pytest.raises(scenecart.ConfigurationError, match="only an estimate"):
+            connect().call(name, {"captures": []})
+    for name in ("orders%2Earchive%2Eplace", "x/../orders.archive.place", "orders.archive.place ", "orders.archive.place?a=1", ""):
+        with pytest.raises(scenecart.InvalidRequest, match="no operation"):
+            connect().call(name, {"captures": []})
     assert service.asked == []
 
 
@@ -516,6 +520,19 @@ def test_what_was_placed_before_can_be_asked(service: ScriptedService, connect: 
     assert estimate.placed_before(license_type="extended") is None
     assert len(service.requests(PLACE)) == 1
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("send", ["no", "False", 0, None])
+def test_settling_is_told_by_the_letter_whether_to_send(service: ScriptedService, connect: Any, send: Any):
+    """A text such as "no" is not taken for yes where settling may complete a purchase."""
+    service.put(PLACE, answer({"detail": "down"}, 500))
+    client = connect(sleep=lambda _: None)
+    with pytest.raises(scenecart.PlacementUnknown):
+        client.cart(captures()).estimate().place()
+    asked = len(service.asked)
+    with pytest.raises(scenecart.InvalidRequest, match=r"send is True or False, not .*Nothing was sent"):
+        client.settle(send=send)
+    assert len(service.asked) == asked
 
 
 @pytest.mark.parametrize("orders", [[{**ORDER, "createdAt": "2999-01-01T00:00:00Z"}], []], ids=["arrived", "lost"])

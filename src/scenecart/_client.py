@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from scenecart._telling import Progress
 
 _MOST_PICTURE = 4 * 2**20
+
+_OPERATION = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 class Client:
@@ -672,6 +675,8 @@ class Client:
         >>> len(client.settle())
         0
         """
+        if not isinstance(send, bool):
+            raise InvalidRequest(f"send is True or False, not {send!r}. Nothing was sent.")
         return placements_frame(self._placing.settle(send=send))
 
     def whoami(self) -> dict[str, Any]:
@@ -739,7 +744,10 @@ class Client:
         """
         if not isinstance(operation, str):
             raise InvalidRequest(f"An operation is called by its name, as text, not by {type(operation).__name__}.")
-        if operation.endswith(".place"):
+        if not _OPERATION.fullmatch(operation):
+            # an address reads %2E and /../ in its own way, and could be led to what places orders
+            raise InvalidRequest(f"There is no operation {operation!r}: a name is words with dots between. Nothing was sent.")
+        if operation.lower().endswith(".place"):
             raise ConfigurationError(
                 "Orders are not placed by call(): only an estimate can be placed.",
                 hint="client.cart(captures).estimate().place(project=…)",
