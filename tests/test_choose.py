@@ -78,6 +78,8 @@ def test_a_filter_keeps_what_suits(captures: gpd.GeoDataFrame, asked: Any, kept:
     [
         ({"cloud_cover": "20"}, "cloud_cover is a number"),
         ({"cloud_cover": True}, "cloud_cover is a number"),
+        ({"cloud_cover": float("nan")}, "cloud_cover is a number"),
+        ({"cloud_cover": (0, float("nan"))}, "cloud_cover is a number or a pair"),
         ({"cloud_cover": (20, 10)}, "reversed"),
         ({"cloud_cover": (1, 2, 3)}, "pair"),
         ({"datetime": "spring"}, "cannot be read"),

@@ -348,3 +348,25 @@ def test_an_order_is_shown_without_markup_from_outside(service: ScriptedService,
     assert "<script>" not in shown
     assert "<b>odd" not in shown
     assert "&lt;b&gt;odd" in shown
+
+
+@pytest.mark.parametrize("wrong", ["5", -1, float("nan"), True])
+def test_a_time_to_wait_is_a_number_of_seconds(service: ScriptedService, connect: Any, wrong: Any):
+    """A timeout that is no number of seconds is named before anything is asked, for one order and for many."""
+    order = connect().order("o-1")
+    asked = len(service.asked)
+    for wait in (lambda: order.wait(timeout=wrong, progress=False), lambda: scenecart.wait_all([order], timeout=wrong, progress=False)):
+        with pytest.raises(scenecart.InvalidRequest, match="timeout is a number of seconds from 0 on, not"):
+            wait()
+    with pytest.raises(scenecart.InvalidRequest, match="poll is a number of seconds"):
+        order.wait(poll=wrong, progress=False)
+    assert len(service.asked) == asked
+
+
+def test_no_ids_are_no_orders(service: ScriptedService, connect: Any):
+    """A list of ids that came out empty gives no orders, where the service would give all: they may be about to be cancelled."""
+    service.put(LIST, answer([ORDER]))
+    found = connect().orders(ids=[])
+    assert len(found) == 0
+    assert "status" in found
+    assert service.requests(LIST) == []

@@ -170,12 +170,16 @@ def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) ->
     return shares
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not np.isnan(value)
+
+
 def _range(name: str, wanted: Any, *, is_least: bool) -> tuple[float | None, float | None]:
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float | Sequence) or isinstance(wanted, str):
+    if isinstance(wanted, str) or not (_is_number(wanted) or isinstance(wanted, Sequence)):
         raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.")
-    if isinstance(wanted, int | float):
+    if not isinstance(wanted, Sequence):
         return (float(wanted), None) if is_least else (None, float(wanted))
-    if len(wanted) != 2 or not all(end is None or isinstance(end, int | float) for end in wanted):  # noqa: PLR2004  # a pair
+    if len(wanted) != 2 or not all(end is None or _is_number(end) for end in wanted):  # noqa: PLR2004  # a pair
         raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.", hint=f"{name}=(0, 20)")
     low, high = wanted
     if low is not None and high is not None and low > high:

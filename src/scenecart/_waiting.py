@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
+from scenecart._errors import ConnectionFailed, InvalidRequest, RateLimited, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,17 @@ def pauses(poll: float | None) -> Iterator[float]:
 
 
 def look_until(desk: Timing, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
-    """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again."""
+    """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again.
+
+    Raises
+    ------
+    InvalidRequest
+        If a time is no number of seconds.
+    """
+    for name, seconds in {"timeout": timeout, "poll": poll}.items():
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and seconds >= 0):
+            raise InvalidRequest(f"{name} is a number of seconds from 0 on, not {seconds!r}.")
     deadline = None if timeout is None else desk.clock() + timeout
     failures = 0
     for pause in pauses(poll):
