@@ -20,6 +20,7 @@ from scenecart._secrets import Credentials, Secret
 from scenecart._wire import LIST_ORDERS, PLACE, SEARCH, Operation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 READ = Operation("some.read", safe=True)
@@ -476,3 +477,22 @@ def test_nobody_there_is_said_plainly():
     client = scenecart.connect(base_url="http://127.0.0.1:9", token="t", sleep=lambda _: None)
     with pytest.raises(scenecart.ConnectionFailed, match=r"127\.0\.0\.1:9 cannot be reached"):
         client.call("orders.list")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: scenecart.Retry(attempts=0), "Retry: attempts is a whole number of at least 1, not 0"),
+        (lambda: scenecart.Retry(attempts="3"), "attempts is a whole number"),  # type: ignore[arg-type]
+        (lambda: scenecart.Retry(seconds=float("nan")), "seconds is a number of seconds from 0 on"),
+        (lambda: scenecart.Limits(read="5"), "Limits: read is a number of seconds"),  # type: ignore[arg-type]
+        (lambda: scenecart.Limits(read=-1), "read is a number of seconds"),
+        (lambda: scenecart.Limits(places_per_minute=0), "places_per_minute is a whole number"),
+        (lambda: scenecart.connect(token="t", limits=30), "limits is a scenecart.Limits, not 30"),
+        (lambda: scenecart.connect(token="t", retry=3), "retry is a scenecart.Retry, not 3"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named_at_once(make: Callable[[], object], says: str):
+    """Limits and tries that are no numbers are refused when they are said, not in the middle of a purchase."""
+    with pytest.raises(scenecart.ConfigurationError, match=says):
+        make()

@@ -453,21 +453,22 @@ def test_an_order_that_ended_without_delivery_is_said(service: ScriptedService, 
     assert len(keys(service)) == 1
 
 
-@pytest.mark.parametrize("send", [True, False])
-@pytest.mark.parametrize("hours", [0, 23])
-def test_nobody_settles_for_another_account(
-    service: ScriptedService, lost: scenecart.Client, connect: Any, wall: Wall, hours: int, send: bool
-):
+@pytest.mark.parametrize(("hours", "how"), [(0, {}), (0, {"send": False}), (23, {}), (23, {"send": False})])
+def test_nobody_settles_for_another_account(service: ScriptedService, connect: Any, wall: Wall, hours: int, how: dict[str, Any]):
     """Whose orders do not show a purchase of another account neither sends it nor declares it refused: its key stays."""
+    service.put(PLACE, LOST)
+    with pytest.raises(scenecart.PlacementUnknown):
+        connect(wall=wall).cart(captures()).estimate().place()
+    sent = len(keys(service))
     wall.now += hours * HOUR
     service.put(USERINFO_PATH, answer({"organization_id": "somebody-else"}))
     service.put(LIST, answer([]))
     with pytest.warns(scenecart.ScenecartWarning, match="not finished"):
         other = connect(wall=wall)
     with pytest.warns(scenecart.ScenecartWarning, match="1 placement of another account is left as it is"):
-        assert len(other.settle(send=send)) == 0
-    assert keys(service) == []
-    assert lost.placements()["state"].tolist() == ["unknown"]
+        assert len(other.settle(**how)) == 0
+    assert len(keys(service)) == sent
+    assert other.placements()["state"].tolist() == ["unknown"]
 
 
 def test_a_clock_that_was_set_back_buys_nothing_twice(service: ScriptedService, connect: Any, wall: Wall):
@@ -514,7 +515,7 @@ def test_an_order_of_another_area_is_not_taken_up(service: ScriptedService, conn
 def test_once_the_key_is_forgotten_an_order_at_another_price_is_taken_up(
     service: ScriptedService, lost: scenecart.Client, wall: Wall
 ):
-    """After 23 hours an order of the captures at another price is taken up with a warning, unless there is one at the right price."""
+    """After 23 hours an order of the captures at another price is taken up with a warning; one at the right price comes first."""
     wall.now += 23 * HOUR
     dearer, right = {**ORDER, "id": "dearer", "totalCredits": 450}, {**ORDER, "id": "right"}
     service.put(LIST, answer([dearer]))

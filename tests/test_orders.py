@@ -355,7 +355,10 @@ def test_a_time_to_wait_is_a_number_of_seconds(service: ScriptedService, connect
     """A timeout that is no number of seconds is named before anything is asked, for one order and for many."""
     order = connect().order("o-1")
     asked = len(service.asked)
-    for wait in (lambda: order.wait(timeout=wrong, progress=False), lambda: scenecart.wait_all([order], timeout=wrong, progress=False)):
+    for wait in (
+        lambda: order.wait(timeout=wrong, progress=False),
+        lambda: scenecart.wait_all([order], timeout=wrong, progress=False),
+    ):
         with pytest.raises(scenecart.InvalidRequest, match="timeout is a number of seconds from 0 on, not"):
             wait()
     with pytest.raises(scenecart.InvalidRequest, match="poll is a number of seconds"):

@@ -123,7 +123,9 @@ def test_a_safe_address_loses_only_its_last_slash(url: str):
     assert check_base_url(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize("url", ["HTTPS://API.Example", "https://api.example:443/", " https://api.example//", "https://api.EXAMPLE:"])
+@pytest.mark.parametrize(
+    "url", ["HTTPS://API.Example", "https://api.example:443/", " https://api.example//", "https://api.EXAMPLE:"]
+)
 def test_an_address_has_one_spelling(url: str):
     """However the same service is spelled, the journal knows it by one address, so that nothing is bought twice there."""
     assert check_base_url(url) == "https://api.example"

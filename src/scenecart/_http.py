@@ -31,7 +31,7 @@ from scenecart._errors import (
 )
 from scenecart._json import NotJson, dumps, loads
 from scenecart._refusals import error_of_status
-from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, parse_retry_after
+from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
 from scenecart._secrets import Credentials, Secret, is_loopback
 from scenecart._tokens import USERINFO_PATH, Tokens
 from scenecart._version import __version__
@@ -67,6 +67,9 @@ class Limits:
     places_per_minute: int = 60
     answer_bytes: int = 512 * 2**20
 
+    def __post_init__(self) -> None:
+        check_numbers(self, whole=("calls_per_minute", "places_per_minute", "answer_bytes"), others=("connect", "read"))
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -101,6 +104,10 @@ class Session:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        if not isinstance(limits, Limits | None):
+            raise ConfigurationError(f"limits is a scenecart.Limits, not {limits!r}.")
+        if not isinstance(retry, Retry | None):
+            raise ConfigurationError(f"retry is a scenecart.Retry, not {retry!r}.")
         limits = limits or Limits()
         self.base_url = credentials.base_url
         self.retry = retry or Retry()

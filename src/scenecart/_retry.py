@@ -9,11 +9,29 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from scenecart._errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPEND_STATUSES = frozenset({429, 502, 503, 504})
+
+
+def check_numbers(settings: object, *, whole: tuple[str, ...], others: tuple[str, ...]) -> None:
+    """Refuse settings that would end in an error of Python's in the middle of a request.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of ``whole`` is no whole number from 1 on, or one of ``others`` no number from 0 on.
+    """
+    for name in (*whole, *others):
+        value = getattr(settings, name)
+        kinds = (int,) if name in whole else (int, float)
+        if not isinstance(value, kinds) or isinstance(value, bool) or not value >= (name in whole):
+            wanted = "a whole number of at least 1" if name in whole else "a number of seconds from 0 on"
+            raise ConfigurationError(f"{type(settings).__name__}: {name} is {wanted}, not {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,9 @@ class Retry:
     seconds: float = 60.0
     base: float = 0.5
     cap: float = 8.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, whole=("attempts",), others=("seconds", "base", "cap"))
 
     def wait(
         self, failures: int, waited: float, retry_after: float | None, uniform: Callable[[float, float], float]
@@ -77,8 +98,6 @@ class Limiter:
     """At most so many calls in any sixty seconds, shared by all threads of a client."""
 
     def __init__(self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0) -> None:
-        if calls < 1:
-            raise ValueError("A limit must allow at least one call.")
         self._calls = calls
         self._window = window
         self._clock = clock
