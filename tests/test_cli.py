@@ -332,7 +332,7 @@ def test_what_was_lost_is_settled(running: Sandbox, tmp_path: Path):
     assert settled.returncode == 0, settled.stderr
     assert settled.stderr.startswith("scenecart: 1 placement was not finished")
     assert "placed" in settled.stdout
-    assert run("settle", box=running, cwd=tmp_path, **home).stdout.strip() == "No placements."
+    assert run("settle", box=running, cwd=tmp_path, **home).stdout.strip() == "Nothing to settle."
 
 
 def test_orders_are_listed(running: Sandbox, tmp_path: Path):
@@ -372,17 +372,30 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
         (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], 2, "without separators, such as 50000, not '5e3'"),
         ([*ASKED[:4], "--bbox=1,2,3,4", "--aoi", "x"], 2, "Give --aoi or --bbox: one of them."),
         (["search", "aurora", "--collections", "aurora-50cm", "--max-cloud-cover", "120"], 2, "--max-cloud-cover is a percentage"),
+        (["place", "found.parquet", "--ag"], 2, "unrecognized arguments: --ag"),
         (["order", "nix"], 1, "There is no order 'nix'"),
+        (["order", "nix", "--assets", "visual"], 2, "--download DIR says where to"),
+        (["order", "nix", "--timeout", "5"], 2, "--timeout says how long to --wait"),
+        (["estimate", "hollow.cart.parquet"], 2, "hollow.cart.parquet is damaged, or no cart."),
+        (["estimate", "hollow.parquet"], 2, "hollow.parquet cannot be read as captures: it is damaged"),
         (["fly"], 2, "invalid choice"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_clear_line(running: Sandbox, tmp_path: Path, arguments: list[str], code: int, says: str):
     """A wrong call ends with its exit code and one line that says what is wrong, without a traceback."""
+    for hollow in ("hollow.parquet", "hollow.cart.parquet"):
+        (tmp_path / hollow).touch()
     done = run(*arguments, box=running, cwd=tmp_path)
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_python_runs_it_by_its_name():
+    """``python -m scenecart`` is the command line too, where no script of it is at hand."""
+    done = subprocess.run([sys.executable, "-m", "scenecart", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("scenecart ")
 
 
 def test_without_a_sign_in_it_says_how(tmp_path: Path):

@@ -83,7 +83,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
         captures, about, contents = _READERS[suffix](source.read_bytes())
     except Exception as error:
         # files are damaged in as many ways as there are readers
-        raise InvalidCart(f"{source.name} is damaged, or no cart ({type(error).__name__}).", hint=_HINT) from error
+        raise InvalidCart(f"{source.name} is damaged, or no cart.", hint=_HINT) from error
     if not isinstance(about, dict) or not isinstance(about.get("version"), int):
         raise InvalidCart(f"{source.name} is no cart.", hint=_HINT)
     if about["version"] > _VERSION:

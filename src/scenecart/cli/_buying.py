@@ -89,6 +89,10 @@ def orders(arguments: argparse.Namespace) -> int:
 
 def order(arguments: argparse.Namespace) -> int:
     """Look at one order, wait for it, fetch its files."""
+    if arguments.timeout is not None and not arguments.wait:
+        raise InvalidRequest("--timeout says how long to --wait; without it nothing is waited for.")
+    if arguments.assets is not None and not arguments.download:
+        raise InvalidRequest("--assets says what to fetch; --download DIR says where to.")
     with _files.connect(arguments) as client, _show.only_json(arguments):
         found = client.order(arguments.id)
         arguments.course.has_asked = True
@@ -134,5 +138,5 @@ def settle(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _show.records(settled)
     else:
-        _show.placements_table(settled)
+        _show.placements_table(settled, "Nothing to settle.")
     return _FAILED if is_open else 0

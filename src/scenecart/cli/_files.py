@@ -68,7 +68,7 @@ def read_captures(path: Path) -> gpd.GeoDataFrame:
         return gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
     except Exception as error:
         raise InvalidRequest(
-            f"{path.name} cannot be read as captures ({type(error).__name__}).",
+            f"{path.name} cannot be read as captures: it is damaged, or another kind of file.",
             hint="Pass what `scenecart search -o captures.parquet` wrote.",
         ) from error
 

@@ -280,6 +280,8 @@ def _program(
         description=f"{what[0].upper()}{what[1:]}.",
         epilog="\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        # half an option is a slip, and --ag would buy once more
+        allow_abbrev=False,
     )
     parser.set_defaults(run=run)
     return parser

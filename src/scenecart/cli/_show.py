@@ -174,7 +174,7 @@ def orders_table(orders: pd.DataFrame) -> None:
         _print("No orders.")
 
 
-def placements_table(placements: pd.DataFrame) -> None:
+def placements_table(placements: pd.DataFrame, nothing: str = "No placements.") -> None:
     """Print what the journal knows."""
     rows = [
         (
@@ -190,7 +190,7 @@ def placements_table(placements: pd.DataFrame) -> None:
     if rows:
         _rows(("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"), rows)
     else:
-        _print("No placements.")
+        _print(nothing)
 
 
 def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
