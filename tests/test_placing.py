@@ -391,8 +391,9 @@ def test_a_home_that_cannot_be_used_stops_buying_alone(service: ScriptedService,
     with pytest.warns(scenecart.ScenecartWarning, match="ground of orders"):
         assert client.orders().index.tolist() == ["o-1"]
     estimate = client.cart(captures()).estimate()
-    with pytest.raises(scenecart.JournalError, match="cannot be opened"):
+    with pytest.raises(scenecart.JournalError, match=r"cannot be opened \(File exists\), so nothing is placed") as told:
         estimate.place()
+    assert "Errno" not in str(told.value)
     assert service.requests(PLACE) == []
 
 
@@ -567,5 +568,6 @@ def test_a_newer_journal_is_left_alone(connect: Any, tmp_path: Path):
     with sqlite3.connect(home / "placements.sqlite") as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(scenecart.JournalError, match="newer version"):
+    with pytest.raises(scenecart.JournalError, match="newer version") as told:
         connect().placements()
+    assert "SCENECART_HOME" not in str(told.value)  # a new journal knows nothing of what was bought

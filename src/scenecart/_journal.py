@@ -287,7 +287,11 @@ class Journal:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"The journal of placements cannot be opened: {error}.", hint=f"It is {self.path}.") from error
+            why = (isinstance(error, OSError) and error.strerror) or error
+            raise JournalError(
+                f"The journal of placements cannot be opened ({why}), so nothing is placed.",
+                hint=f"It is {self.path}: see that this is a file in a folder that you may write to.",
+            ) from error
         try:
             self._prepare_when_free(database)
         except sqlite3.Error as error:
@@ -342,10 +346,13 @@ class Journal:
             database.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION_ID or version != _VERSION:
             database.execute("ROLLBACK")
-            what = "from a newer version of scenecart" if application == _APPLICATION_ID else "no journal of scenecart"
+            is_newer = application == _APPLICATION_ID
+            what = "from a newer version of scenecart" if is_newer else "no journal of scenecart"
+            # to begin another one elsewhere is to forget what was bought, so it is no advice
+            cure = f"A newer scenecart reads it: it holds what was ordered. It is {self.path}."
             raise JournalError(
                 f"The journal of placements is {what}; it is left as it is, and nothing is placed.",
-                hint=f"It is {self.path}. A newer scenecart reads it; or set SCENECART_HOME to another directory.",
+                hint=cure if is_newer else f"Something else stands at {self.path}: move it away. Then look at client.orders().",
             )
         database.execute("COMMIT")
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
