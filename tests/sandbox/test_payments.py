@@ -187,3 +187,17 @@ def test_a_key_belongs_to_a_path(box: Sandbox, wire: Callable[..., Wire]):
     second = caller.http.post("/v1/orders/archive/place", json=body, headers={"Idempotency-Key": "k"}).json()
     third = caller.http.post("/v2/orders", json=body, headers={"Idempotency-Key": "k"}).json()
     assert len({first["id"], second["id"], third["id"]}) == 3
+
+
+@pytest.mark.parametrize("wrong", [-5, 1.5, True, "100", 10**30])
+def test_credits_are_a_whole_number(box: Sandbox, wrong: Any):
+    """What is no amount of credits is refused in words, and the balance stays."""
+    with pytest.raises(SandboxError, match="Credits are a whole number"):
+        box.top_up("broke", wrong)
+
+
+def test_who_there_is_not_is_told_with_who_there_is(box: Sandbox):
+    """A misspelled principal is told with those there are, for a client, a token and money alike."""
+    for ask in (box.client, box.token, lambda name: box.top_up(name, 5)):
+        with pytest.raises(SandboxError, match="no principal 'analist'; there are analyst, broke"):
+            ask("analist")

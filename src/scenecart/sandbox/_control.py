@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from scenecart.sandbox._operations import Service
 
 
+_MOST_CREDITS = 10**12
+
+
 class AddFault(Struct):
     """What is to go wrong next."""
 
@@ -34,7 +37,7 @@ class TopUp(Struct):
     """Credits for a principal's organization."""
 
     principal: str
-    credits: Annotated[int, Meta(ge=1, le=10**12)]
+    credits: Annotated[int, Meta(ge=1, le=_MOST_CREDITS)]
 
 
 class AttachCard(Struct):
@@ -111,6 +114,8 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
 
 def top_up(service: Service, principal: str, amount: int) -> None:
     """Add credits to a principal's organization."""
+    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= _MOST_CREDITS:
+        raise SandboxError(f"Credits are a whole number from 0 to {_MOST_CREDITS:,}, not {amount!r}.")
     service.ledger.top_up(_organization(service, principal), amount)
 
 
@@ -138,6 +143,11 @@ def approve(service: Service, user_code: str, principal: str | None) -> None:
         _organization(service, principal)
     if not service.doorkeeper.devices.decide(user_code, principal):
         raise SandboxError("No sign-in waits under this code.")
+
+
+def check_principal(service: Service, principal: str) -> None:
+    """Refuse who cannot sign in here, and tell who can."""
+    _organization(service, principal)
 
 
 def _organization(service: Service, principal: str) -> str:

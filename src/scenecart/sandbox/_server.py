@@ -132,12 +132,18 @@ class Sandbox:
     def token(self, name: str = "analyst") -> str:
         """Return a fresh bearer token of a user.
 
+        Raises
+        ------
+        SandboxError
+            If there is no such principal.
+
         Examples
         --------
         >>> with Sandbox(captures=1_000) as box:
         ...     len(box.token("analyst").split("."))
         3
         """
+        _control.check_principal(self._running(), name)
         return self._running().doorkeeper.token(name)
 
     @property
@@ -168,6 +174,11 @@ class Sandbox:
         **options
             As for ``scenecart.connect``.
 
+        Raises
+        ------
+        SandboxError
+            If there is no such principal.
+
         Examples
         --------
         >>> with Sandbox(captures=1_000) as box:
@@ -176,6 +187,7 @@ class Sandbox:
         """
         import scenecart  # noqa: PLC0415  # the one line that speaks of the library: it hands out a client and reads nothing
 
+        _control.check_principal(self._running(), name)
         principal = self.principals[name]
         sign_in = ("api_key",) if principal["username"] is None else ("username", "password")
         given = {field: principal[field] for field in sign_in}
@@ -187,7 +199,7 @@ class Sandbox:
         Raises
         ------
         SandboxError
-            If there is no such principal.
+            If there is no such principal, or the credits are no whole number from 0 on.
 
         Examples
         --------
