@@ -26,7 +26,7 @@ LEVELS = {
     "_buffers": 0,
     "_json": 0,
     "_ndjson": 0,
-    "_retry": 0,
+    "_retry": 1,
     "_html": 0,
     "_palette": 0,
     "_progress": 0,
@@ -79,6 +79,7 @@ LEVELS = {
     "widgets": 9,
     "_demo": 9,
     "cli": 10,
+    "__main__": 11,
 }
 
 # One outside library is named in one room; these are the rooms.

@@ -224,7 +224,7 @@ def _read_file(path: Path, name: str) -> BaseGeometry | None:
     try:
         frame = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
     except Exception as error:
-        raise InvalidArea(f"{name}: {path.name} cannot be read as a vector file: it is damaged, or another kind of file.") from error
+        raise InvalidArea(f"{name}: {path.name} is damaged, or no vector file.") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InvalidArea(f"{name}: {path.name} holds a table without geometry.")
     return _read_frame(frame, name)

@@ -624,9 +624,7 @@ class Client:
         if doubt is not None:
             warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
-        # the service takes no ids for any id, and what is done to these orders would be done to all
-        found = iter(()) if wanted.get("orderIds") == [] else self._orders.each(wanted)
-        records = list(itertools.islice(found, limit))
+        records = [] if _trade.asks_for_none(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
         except JournalError as error:

@@ -336,6 +336,11 @@ def order_filters(
     return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
 
 
+def asks_for_none(filters: Mapping[str, Any]) -> bool:
+    """Tell whether no order is asked for: the service takes no ids for any id, and what is found may be cancelled next."""
+    return filters.get("orderIds") == []
+
+
 def orders_body(filters: Mapping[str, Any], size: int, page: int = 0) -> dict[str, Any]:
     """Return what asks for one page of a list of orders, newest first; pages are counted from 0."""
     return {"size": size, "page": page, "sort": "createdAt,desc", **filters}
