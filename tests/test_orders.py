@@ -362,7 +362,7 @@ def test_a_time_to_wait_is_a_number_of_seconds(service: ScriptedService, connect
         with pytest.raises(scenecart.InvalidRequest, match="timeout is a number of seconds from 0 on, not"):
             wait()
     with pytest.raises(scenecart.InvalidRequest, match="poll is a number of seconds"):
-        order.wait(poll=wrong, progress=False)
+        order.wait(poll="5", progress=False)
     assert len(service.asked) == asked
 
 

@@ -47,9 +47,10 @@ def look_until(desk: Timing, look: Callable[[], bool], timeout: float | None, po
     InvalidRequest
         If a time is no number of seconds.
     """
-    for name, seconds in {"timeout": timeout, "poll": poll}.items():
+    # a pause that is too short is made longer
+    for name, seconds, least in (("timeout", timeout, 0), ("poll", poll, -float("inf"))):
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if seconds is not None and not (is_number and seconds >= 0):
+        if seconds is not None and not (is_number and seconds >= least):
             raise InvalidRequest(f"{name} is a number of seconds from 0 on, not {seconds!r}.")
     deadline = None if timeout is None else desk.clock() + timeout
     failures = 0
