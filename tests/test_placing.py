@@ -397,6 +397,27 @@ def test_a_home_that_cannot_be_used_stops_buying_alone(service: ScriptedService,
     assert service.requests(PLACE) == []
 
 
+def test_what_was_left_open_is_told_with_whose_it_is(service: ScriptedService, connect: Any):
+    """What a former session left open is mentioned with its project and account, or its project alone where no account is told."""
+    service.put(PLACE, Answer(None))
+    lost = connect().cart(captures()).estimate()
+    with pytest.raises(scenecart.PlacementUnknown):
+        lost.place(project="harbour")
+    service.put(USERINFO_PATH, answer({"sub": "u-1", "organization_id": "o-9"}))
+    with pytest.warns(scenecart.ScenecartWarning, match=r"1 placement was not finished \(project harbour\); "):
+        theirs = connect().cart(captures()).estimate()
+    with pytest.raises(scenecart.PlacementUnknown):
+        theirs.place(project="harbour")
+    service.put(PLACE, answer({"detail": "no card"}, 402))
+    with pytest.raises(scenecart.NoPaymentMethod):
+        theirs.place(project="reef")
+    with pytest.warns(scenecart.ScenecartWarning) as told:
+        connect()
+    first, second = (str(entry.message) for entry in told)
+    assert first.startswith("2 placements were not finished (project harbour, project harbour of account o-9); ")
+    assert second.startswith("1 placement waits for payment (project reef of account o-9); nothing was ordered.")
+
+
 def test_warnings_that_are_errors_keep_nobody_from_settling(
     service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]
 ):

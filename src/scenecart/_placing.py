@@ -34,6 +34,7 @@ from scenecart._journal import UNFINISHED, Intent, Journal, Placement
 from scenecart._json import dumps, loads
 from scenecart._orders import Order
 from scenecart._tables import moment
+from scenecart._words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ _SETTLED = "sent once more with its own key, at the price that was agreed to"
 _SENT = frozenset({"sent", "unknown", "unpaid"})
 # Nobody takes a minute between writing an intent down and sending it.
 _ABANDONED_SECONDS = 60.0
+# Of owners, as many as a line has room for.
+_SHOWN = 3
 
 
 class PlacingDesk:
@@ -426,20 +429,31 @@ def require_project(project: str | None, default: str | None) -> str:
 
 
 def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
-    """Say once what a former session left open, and what to do about it."""
-    open_ = sum(placement.state in {"sent", "unknown"} for placement in left)
-    unpaid = sum(placement.state == "unpaid" for placement in left)
+    """Say once what a former session left open, whose it is, and what to do about it."""
+    open_ = [placement for placement in left if placement.state in {"sent", "unknown"}]
+    unpaid = [placement for placement in left if placement.state == "unpaid"]
     if open_:
-        were = "s were" if open_ > 1 else " was"
+        were = "s were" if len(open_) > 1 else " was"
         warn(
-            f"{open_} placement{were} not finished; it is not known whether something was ordered. "
+            f"{len(open_)} placement{were} not finished ({_whose(open_)}); it is not known whether something was ordered. "
             "client.settle() brings that to its end, and buys nothing twice; client.settle(send=False) only looks."
         )
     if unpaid:
         warn(
-            f"{unpaid} placement{'s wait' if unpaid > 1 else ' waits'} for payment; nothing was ordered. "
-            "Place the same cart again once that is sorted out; client.placements() shows them."
+            f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment ({_whose(unpaid)}); nothing was "
+            "ordered. Place the same cart again once that is sorted out; client.placements() shows them."
         )
+
+
+def _whose(placements: list[Placement]) -> str:
+    """Return where placements were to be delivered and who was to pay; a service may not tell the account."""
+    owners = list(dict.fromkeys((placement.project, placement.account) for placement in placements))
+    named = [
+        f"project {_wire.clean_text(project, 80)}" + (f" of account {_wire.clean_text(account, 80)}" if account else "")
+        for project, account in owners[:_SHOWN]
+    ]
+    rest = len(owners) - _SHOWN
+    return ", ".join(named) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
 
 
 def _price(estimate: Estimate) -> Any:
