@@ -215,6 +215,17 @@ def test_an_area_is_covered(running: Sandbox, tmp_path: Path):
     assert short.returncode == 1
 
 
+def test_a_budget_that_buys_nothing_is_no_usage_error(running: Sandbox, tmp_path: Path):
+    """Where prices were asked for and the budget buys nothing, `cover` has failed; where nothing was sent, it was asked wrongly."""
+    assert run(*ASKED, "--limit", "2", "-o", "two.parquet", box=running, cwd=tmp_path).returncode == 0
+    area = "POLYGON ((151.18 -33.99, 151.24 -33.99, 151.24 -33.94, 151.18 -33.94, 151.18 -33.99))"
+    poor = run("cover", "two.parquet", "--aoi", area, "--budget", "1", box=running, cwd=tmp_path)
+    assert poor.returncode == 1
+    assert "buys none of these captures" in poor.stderr
+    elsewhere = run("cover", "two.parquet", "--aoi", "POINT (0 0)", "--budget", "1", box=running, cwd=tmp_path)
+    assert elsewhere.returncode == 2
+
+
 def test_reports_of_carts_and_orders(running: Sandbox, tmp_path: Path):
     """`report` writes a priced cart, a cart without prices, an order by its id, and several side by side under their names."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}

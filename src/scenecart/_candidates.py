@@ -99,11 +99,13 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     return Candidates(frame.iloc[kept], kept, found, each_km2(found)), reasons
 
 
-def nothing_left(count: int, reasons: dict[int, str]) -> InvalidCart:
-    """Return the error that says why no capture can be used."""
+def nothing_left(count: int, reasons: dict[int, str], *, operation: str | None = None) -> InvalidCart:
+    """Return the error that says why no capture can be used, and which operation said so."""
     counts = pd.Series(list(reasons.values())).value_counts()
     return InvalidCart(
-        f"None of the {count:,} captures can be used for this area: {counts.index[0]} ({counts.iloc[0]:,} of them).", hint=_HINT
+        f"None of the {count:,} captures can be used for this area: {counts.index[0]} ({counts.iloc[0]:,} of them).",
+        hint=_HINT,
+        operation=operation,
     )
 
 

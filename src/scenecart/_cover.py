@@ -20,7 +20,7 @@ from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._query import check_count, doubt_share
-from scenecart._wire import CLOUD, clean_text
+from scenecart._wire import CLOUD, ESTIMATE, clean_text
 from scenecart._words import counted
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def plan_cover(
         reasons |= {int(candidates.places[place]): f"the service does not price it: {why}" for place, why in prices.refused.items()}
         candidates, prices = candidates.without(list(prices.refused)), prices.without(list(prices.refused))
     if len(candidates.km2) == 0:
-        raise nothing_left(len(captures), reasons)
+        raise nothing_left(len(captures), reasons, operation=ESTIMATE.id)
     planner = _Planner(area, candidates, prices, wish, clock)
     chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, desk=desk))
     covered = union(candidates.grounds[chosen])
@@ -284,6 +284,7 @@ class _Planner:
                 f"No choice within the budget was found: together these cost {estimate.total_credits:,} credits, "
                 f"of {self._wish.budget:,} allowed.",
                 hint="Raise the budget, or ask for less of the area.",
+                operation=ESTIMATE.id,
             )
         return chosen, choice, cart, estimate
 
@@ -306,6 +307,7 @@ class _Planner:
             f"The budget of {self._wish.budget:,} credits buys none of these captures: "
             f"the cheapest alone costs {math.ceil(self._prices.costs.min()):,}.",
             hint="Raise the budget, or take a smaller area.",
+            operation=ESTIMATE.id,
         )
 
     def _weigh(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], float]:

@@ -106,7 +106,7 @@ def _add_choosing(commands: Commands) -> None:
         "choose captures that cover an area at least cost; nothing is bought",
         "scenecart cover found.parquet --aoi harbour.geojson --max-cloud-cover 30 --save harbour.cart.parquet --report quote.pdf",
         "scenecart cover found.parquet --aoi harbour.geojson --objective newest --budget 200000 --plot cover.png",
-        note="It ends with 1 when less than --min-coverage is covered.",
+        note="It ends with 1 when less than --min-coverage is covered, or --budget buys nothing.",
     )
     cover.add_argument("captures", metavar="FILE", help=_CART)
     cover.add_argument("--aoi", metavar="AREA", required=True, help=f"what to cover: {_AREA}")

@@ -66,7 +66,7 @@ def _unprinted(error: CannotPrint, course: Course) -> list[str]:
 
 
 def _code(error: ScenecartError, course: Course) -> int:
-    if isinstance(error, InvalidRequest) and error.status is None and not course.has_asked:
+    if isinstance(error, InvalidRequest) and error.operation is None and not course.has_asked:
         return _USAGE_ERROR
     if isinstance(error, PaymentRequired):
         return _UNPAID
