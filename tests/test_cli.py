@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -17,6 +19,7 @@ import pytest
 
 from _command import ASKED, run
 from scenecart import cli
+from scenecart._journal import Intent, Journal
 from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 
@@ -344,6 +347,20 @@ def test_what_was_lost_is_settled(running: Sandbox, tmp_path: Path):
     assert settled.stderr.startswith("scenecart: 1 placement was not finished")
     assert "placed" in settled.stdout
     assert run("settle", box=running, cwd=tmp_path, **home).stdout.strip() == "Nothing to settle."
+
+
+def test_reasons_in_the_journal_are_told_in_commands(running: Sandbox, tmp_path: Path):
+    """What the journal keeps for whoever writes Python is said in commands, to people and to programs; no reason stays none."""
+    journal = Journal(tmp_path / "placements.sqlite", wall=time.time)
+    intent = Intent(running.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=b"{}")
+    journal.mark(journal.claim(intent), "unpaid", detail="max_credits is too small; client.settle() only looks")
+    journal.mark(journal.claim(replace(intent, fingerprint="g")), "placed", order_id="o-1")
+    journal.close()
+    said = "--max-credits is too small; `scenecart settle` only looks"
+    home = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
+    listed = run("placements", "--json", box=running, **home)
+    assert [one["detail"] for one in json.loads(listed.stdout)] == [said, None]
+    assert said in run("placements", box=running, **home).stdout
 
 
 def test_orders_are_listed(running: Sandbox, tmp_path: Path):

@@ -121,10 +121,7 @@ def placements(arguments: argparse.Namespace) -> int:
     """Show what the journal knows."""
     with _files.connect(arguments) as client:
         found = client.placements()
-    if arguments.json:
-        _show.records(found)
-    else:
-        _show.placements_table(found)
+    _show.placements(found, arguments)
     return 0
 
 
@@ -135,8 +132,5 @@ def settle(arguments: argparse.Namespace) -> int:
     is_open = settled["state"].isin(["sent", "unknown"]).any()
     if not is_open:
         arguments.course.deed = "Everything is settled"
-    if arguments.json:
-        _show.records(settled)
-    else:
-        _show.placements_table(settled, "Nothing to settle.")
+    _show.placements(settled, arguments, "Nothing to settle.")
     return _FAILED if is_open else 0

@@ -174,8 +174,12 @@ def orders_table(orders: pd.DataFrame) -> None:
         _print("No orders.")
 
 
-def placements_table(placements: pd.DataFrame, nothing: str = "No placements.") -> None:
-    """Print what the journal knows."""
+def placements(found: pd.DataFrame, arguments: argparse.Namespace, nothing: str = "No placements.") -> None:
+    """Print what the journal knows; its reasons were written down for whoever writes Python."""
+    found = found.assign(detail=found["detail"].map(arguments.spoken, na_action="ignore"))
+    if arguments.json:
+        records(found)
+        return
     rows = [
         (
             row["state"],
@@ -185,7 +189,7 @@ def placements_table(placements: pd.DataFrame, nothing: str = "No placements.") 
             _when(row["created"]),
             _text(row["detail"]),
         )
-        for row in placements.to_dict("records")
+        for row in found.to_dict("records")
     ]
     if rows:
         _rows(("State", "Order", "Captures", "Credits", "Begun (UTC)", "Why"), rows)
