@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import scenecart
-from scenecart import _errors, widgets
+from scenecart import _errors, sandbox, widgets
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.cli._speech import PATTERNS, PHRASES, spoken
 
@@ -176,7 +176,7 @@ def _cart(client: scenecart.Client) -> scenecart.Cart:
 def _with_keywords() -> Iterator[tuple[str, Callable[..., object]]]:
     """Yield every public function, method and widget with two keywords or more."""
     things = {name: getattr(scenecart, name) for name in scenecart.__all__ if not name.startswith("__")}
-    things |= {name: getattr(widgets, name) for name in widgets.__all__}
+    things |= {name: getattr(part, name) for part in (widgets, sandbox) for name in part.__all__}
     for name, thing in things.items():
         own = {"": thing} if inspect.isfunction(thing) else vars(thing) if inspect.isclass(thing) else {}
         if name in _errors.PUBLIC:
@@ -184,6 +184,9 @@ def _with_keywords() -> Iterator[tuple[str, Callable[..., object]]]:
         if dataclasses.is_dataclass(thing) or name == "Client":
             # made by the library, or of a few fields
             own = {method: one for method, one in own.items() if method != "__init__"}
+        if name == "Sandbox":
+            # what its client() is given goes to connect()
+            own = {"__init__": own["__init__"]}
         for method, one in own.items():
             function = getattr(one, "__func__", one)
             if not inspect.isfunction(function) or (method.startswith("_") and method != "__init__"):
