@@ -94,6 +94,16 @@ def test_a_filter_that_makes_no_sense_is_refused(captures: gpd.GeoDataFrame, ask
         scenecart.filter(captures, **asked)
 
 
+@pytest.mark.parametrize("most", [0.2, (None, 0.2), (0, 0.2)])
+def test_a_share_of_cloud_is_told_to_be_per_cent(captures: gpd.GeoDataFrame, most: Any):
+    """As in a search, a cloud cover below one per cent is taken as it is, with a warning: it may have been meant as a share."""
+    with pytest.warns(scenecart.ScenecartWarning, match=r"^cloud_cover is in per cent: .* 0\.2 % at most\. Was 20 meant\?$"):
+        kept = scenecart.filter(captures, cloud_cover=most)
+    assert kept["id"].tolist() == ["a"]
+    for plain in (0, 1, (None, 20.5)):
+        scenecart.filter(captures, cloud_cover=plain)
+
+
 def test_a_filter_by_what_no_capture_has_is_refused(captures: gpd.GeoDataFrame):
     """Asking for a property that no capture has is an error rather than an empty result."""
     with pytest.raises(InvalidQuery, match="no column 'gsd'"):

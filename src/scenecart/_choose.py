@@ -12,6 +12,7 @@ import shapely
 
 from scenecart._area import are_plain, as_area, clip_each, each_km2, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
+from scenecart._query import doubt_share
 from scenecart._spelling import spelled
 from scenecart._wire import CLOUD, GSD, OFF_NADIR
 
@@ -124,6 +125,8 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     ):
         if wanted is not None:
             low, high = _range(name, wanted, is_least=False)
+            if column == CLOUD and high is not None:
+                doubt_share(high, name)
             _column(captures, name, column)
             keep &= _between(numbers_of(captures, column), low, high)
     if datetime is not None:

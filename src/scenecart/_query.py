@@ -140,10 +140,10 @@ def check_count(value: Any, name: str, most: int | None = None) -> None:
         raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.", hint=hint)
 
 
-def doubt_share(max_cloud_cover: float) -> None:
+def doubt_share(most: float, name: str = "max_cloud_cover") -> None:
     """Warn of a percentage that may be meant as a share."""
-    if 0 < max_cloud_cover < 1:
-        warn(f"max_cloud_cover is in per cent: this asks for {max_cloud_cover:g} % at most. Was {100 * max_cloud_cover:g} meant?")
+    if 0 < most < 1:
+        warn(f"{name} is in per cent: this asks for {most:g} % at most. Was {100 * most:g} meant?")
 
 
 def _names(value: str | Sequence[str] | None, what: str) -> list[str]:
