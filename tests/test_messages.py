@@ -30,6 +30,7 @@ NOT_TYPED_TEXTS = (
     "client.cart(captures).estimate().place(project=…)",
     "Say which: open(",
     "Take a slice: captures.iloc[[0]]",
+    "Pass one row of client.search(…), such as captures.iloc[0].",
     "client.cart(captures).estimate()",
     "cart.estimate() gives one",
     "A cart is made of a GeoDataFrame",
@@ -167,6 +168,24 @@ def test_what_is_not_there_is_told_with_what_to_check(
         ask(client)
     assert says in told.value.message
     assert re.search(hints, told.value.hint)
+
+
+@pytest.mark.parametrize("take", [scenecart.Client.quicklook, lambda _, row: scenecart.assets(row)])
+def test_what_is_no_row_is_told_what_one_is(client: scenecart.Client, take: Callable[..., object]):
+    """What takes a capture refuses what is none, or several, and says what it takes."""
+    found = client.search("aurora", collections="aurora-50cm", limit=1)
+    assert take(client, found.iloc[0])
+    assert take(client, found.iloc[0].to_dict())
+    for odd, said in ((5, "not int"), (None, "not NoneType"), ("a", "not str"), (found, "not a frame of several")):
+        with pytest.raises(scenecart.InvalidRequest, match=f"one row of a search result, {said}") as told:
+            take(client, odd)
+        assert told.value.hint == "Pass one row of client.search(…), such as captures.iloc[0]."
+
+
+def test_a_row_without_host_has_no_picture_to_ask_for(client: scenecart.Client):
+    """A picture is asked for by host and id: a row without either is told which it lacks."""
+    with pytest.raises(scenecart.InvalidRequest, match="lacks the column 'host'"):
+        client.quicklook({"id": "a"})
 
 
 def _cart(client: scenecart.Client) -> scenecart.Cart:

@@ -235,7 +235,12 @@ def test_what_is_no_list_of_orders_is_refused(service: ScriptedService, connect:
     service.put(GET, by_id)
     with pytest.raises(scenecart.InvalidRequest, match=r"not the text 'o-0'\.\nclient\.order\(id\)"):
         scenecart.wait_all(["o-0"])
-    for odd, said in ((connect().order("o-0"), "this is one order"), (5, "of type int"), ([5], "not int")):
+    with pytest.raises(scenecart.InvalidRequest, match=r"not the text 'o-0'\."):
+        scenecart.wait_all("o-0")
+    for odd, said in (
+        (connect().order("o-0"), "this is one order"),
+        *((5, "of type int"), ([5], "not int"), ([None], "not NoneType")),
+    ):
         with pytest.raises(scenecart.InvalidRequest, match=said):
             scenecart.wait_all(odd)
 

@@ -25,6 +25,7 @@ from scenecart._errors import (
     ScenecartWarning,
     warn,
 )
+from scenecart._frames import checked_row
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._orders import Order, OrderDesk
@@ -389,6 +390,8 @@ class Client:
 
         Raises
         ------
+        InvalidRequest
+            If this is no row, or it lacks either.
         ScenecartError
             If the service fails.
 
@@ -399,7 +402,8 @@ class Client:
         >>> client.quicklook(captures.iloc[0])[1:4]
         b'PNG'
         """
-        reference = _wire.image_reference(str(capture["host"]), str(capture["id"]))
+        row = checked_row(capture, "host", "id")
+        reference = _wire.image_reference(str(row["host"]), str(row["id"]))
         return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
 
     @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))

@@ -113,11 +113,22 @@ def _listed(orders: Any) -> list[Order]:
     if not isinstance(orders, Iterable):
         one = "one order" if isinstance(orders, Order) else f"of type {type(orders).__name__}"
         raise InvalidRequest(f"wait_all takes a list of orders, and this is {one}.", hint="order.wait() waits for one.")
-    followed = list(orders)
-    odd = next((one for one in followed if not isinstance(one, Order)), None)
-    if odd is not None:
-        what = f"the text {clean_text(odd, 80)!r}" if isinstance(odd, str) else type(odd).__name__
-        raise InvalidRequest(f"wait_all takes orders, not {what}.", hint="client.order(id) gives an order by its id.")
+    return only_orders(orders, "wait_all")
+
+
+def only_orders(orders: Iterable[Any], taker: str) -> list[Order]:
+    """Return orders as a list.
+
+    Raises
+    ------
+    InvalidRequest
+        If one is none; it names what takes them.
+    """
+    followed: list[Any] = [orders] if isinstance(orders, str) else list(orders)
+    odd = [one for one in followed if not isinstance(one, Order)]
+    if odd:
+        what = f"the text {clean_text(odd[0], 80)!r}" if isinstance(odd[0], str) else type(odd[0]).__name__
+        raise InvalidRequest(f"{taker} takes orders, not {what}.", hint="client.order(id) gives an order by its id.")
     return followed
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from geopandas.array import GeometryArray
 
-from scenecart._errors import warn
+from scenecart._errors import InvalidRequest, warn
 from scenecart._features import Feature, collector_paused, columns_of, decode_each, foreign_of
 from scenecart._footprints import odd_boxes, read_geometries
 from scenecart._json import loads
@@ -37,6 +37,7 @@ _NO_PROPERTIES = frozenset({list, str, int, float, bool})
 _LONGEST_ID = 1024
 _LARGEST_FLOAT = int(sys.float_info.max)
 _AT_ONCE = 1_000
+_ROW_HINT = "Pass one row of client.search(…), such as captures.iloc[0]."
 _UTC = pa.timestamp("us", "UTC")
 Piece: TypeAlias = "pa.Array | list[Any]"
 """Some rows of a column: an Arrow array, or values that fit none."""
@@ -199,16 +200,38 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     dict
         Asset key to asset, as STAC has them: ``href``, ``type``, ``roles``, … Everything in it comes from the catalog.
 
+    Raises
+    ------
+    InvalidRequest
+        If this is no row.
+
     Examples
     --------
     >>> assets({"assets": '{"thumbnail": {"href": "https://example.com/a.png"}}'})["thumbnail"]["href"]
     'https://example.com/a.png'
     """
-    value = row.get("assets")
+    value = checked_row(row).get("assets")
     if isinstance(value, Mapping):
         return dict(value)
     decoded = loads(value.encode()) if isinstance(value, str) else {}
     return decoded if isinstance(decoded, dict) else {}
+
+
+def checked_row(row: Any, *columns: str) -> pd.Series[Any] | Mapping[str, Any]:
+    """Return a row of a search result that has some columns.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is none, or lacks one of them.
+    """
+    if not isinstance(row, pd.Series | Mapping):
+        what = "a frame of several" if isinstance(row, pd.DataFrame) else type(row).__name__
+        raise InvalidRequest(f"A capture is one row of a search result, not {what}.", hint=_ROW_HINT)
+    lacking = next((name for name in columns if name not in row), None)
+    if lacking is not None:
+        raise InvalidRequest(f"This row of a search result lacks the column {lacking!r}.", hint=_ROW_HINT)
+    return row
 
 
 def column_of(name: str) -> str:

@@ -192,6 +192,13 @@ def test_orders_are_followed_with_one_question_a_round(
     assert len(card._map.children[0].state.captures) == 1
 
 
+def test_a_tracker_takes_orders_or_a_client():
+    """What is neither is refused in words, before anything is shown."""
+    for odd, said in ((5, "not int"), (None, "not NoneType"), ("o-1", "not the text 'o-1'"), (["o-1"], "not the text 'o-1'")):
+        with pytest.raises(scenecart.InvalidRequest, match=f"OrderTracker takes orders, {said}"):
+            OrderTracker(odd)
+
+
 def test_open_orders_are_found_again_after_a_restart(
     shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
-from scenecart._following import look_at
-from scenecart._orders import Order
+from scenecart._following import look_at, only_orders
 from scenecart._spelling import spelled
 from scenecart._targets import safe_name
 from scenecart._trade import TERMINAL
@@ -24,9 +24,10 @@ from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Job, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from scenecart._client import Client
+    from scenecart._orders import Order
 
 
 _MOST_ORDERS = 100
@@ -56,6 +57,11 @@ class OrderTracker(Panel):
     finished : int
         How many have ended.
 
+    Raises
+    ------
+    InvalidRequest
+        If it is given anything but orders or a client.
+
     Examples
     --------
     >>> import scenecart
@@ -81,6 +87,9 @@ class OrderTracker(Panel):
         basemap: Any = None,
         poll: float | None = None,
     ) -> None:
+        client: Any = orders if hasattr(orders, "order") else None
+        given = orders if isinstance(orders, Iterable) else [orders]
+        followed = [] if client is not None else only_orders(given, "OrderTracker")
         self._directory, self._basemap, self._poll = Path(directory), basemap, poll
         self._runner = Runner(3, again=self.show_again)
         self._cards: dict[str, _Card] = {}
@@ -88,19 +97,16 @@ class OrderTracker(Panel):
         self._words = W.HTML()
         self._list = _look.box()
         super().__init__(_look.sheet(), self._title, self._words, self._list)
-        if isinstance(orders, Order):
-            self.follow([orders])
-        elif hasattr(orders, "order"):
-            client: Any = orders
+        if client is None:
+            self.follow(followed)
+        else:
             self._words.value = _look.message("Looking for open orders…", kind="busy")
             self._runner.start("open", lambda _: _open_orders(client), self._found, self._failed)
-        else:
-            self.follow(orders)
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
         known = {order.id for order in self.orders}
-        fresh = [order for order in orders if order.id not in known]
+        fresh = [order for order in only_orders(orders, "OrderTracker") if order.id not in known]
         if fresh:
             self._words.value = ""
             # whoever observes the orders finds their cards
