@@ -21,8 +21,7 @@ from scenecart._features import collector_paused
 from scenecart._json import dumps
 from scenecart._spelling import spelled
 from scenecart._trade import CaptureOrder, estimate_body
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     import os

@@ -18,8 +18,7 @@ from scenecart._cart import Cart, make_cart
 from scenecart._errors import InvalidCart, InvalidRequest
 from scenecart._json import NotJson, dumps, loads
 from scenecart._whole import path_of, write_whole
-from scenecart._wire import clean_text
-from scenecart._words import looked_for
+from scenecart._words import clean_text, looked_for
 
 if TYPE_CHECKING:
     import os

@@ -20,8 +20,8 @@ from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._query import check_count, doubt_share
-from scenecart._wire import CLOUD, ESTIMATE, clean_text
-from scenecart._words import counted
+from scenecart._wire import CLOUD, ESTIMATE
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ from scenecart._raster import open_raster, require_rioxarray
 from scenecart._retry import READ_STATUSES
 from scenecart._targets import Wanted, plan, safe_name
 from scenecart._whole import path_of
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class DeliveryDesk:
             what = "has" if not wanted else "is not alone in having"
             raise InvalidRequest(
                 f"{'No item' if item is None and not wanted else 'The item'} {what} the asset {asset!r}.",
-                hint=f'Say which: open({asset!r}, item="…"). There are: {", ".join(_wire.clean_text(name, 80) for name in named)}.',
+                hint=f'Say which: open({asset!r}, item="…"). There are: {", ".join(clean_text(name, 80) for name in named)}.',
             )
         return open_raster(self._fetch_all(wanted, 1, lambda _: None)[0])
 
@@ -263,7 +263,7 @@ def _chosen(assets: str | Iterable[str] | None) -> list[str] | None:
         return None
     keys = [assets] if isinstance(assets, str) else list(assets) if isinstance(assets, Iterable) else [assets]
     if not all(isinstance(key, str) for key in keys):
-        raise InvalidRequest(f"assets must be keys of assets, as text, not {_wire.clean_text(repr(assets), 80)}.")
+        raise InvalidRequest(f"assets must be keys of assets, as text, not {clean_text(repr(assets), 80)}.")
     return keys
 
 
@@ -274,7 +274,7 @@ def _require_delivered(order: Order) -> None:
     if order.status == "delivered":
         return
     hint = f"It delivers nothing{f': {order.reason}' if order.reason else ''}." if order.is_finished else "Call order.wait() first."
-    raise DownloadError(f"Order {order.id} is {_wire.clean_text(order.status, 40)}, not delivered.", hint=hint)
+    raise DownloadError(f"Order {order.id} is {clean_text(order.status, 40)}, not delivered.", hint=hint)
 
 
 def _shares(total: float | None, tell: Callable[[float], object]) -> Callable[[int], None]:

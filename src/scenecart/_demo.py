@@ -12,8 +12,8 @@ from scenecart._area import Area, as_area, clip_each, split_at_antimeridian
 from scenecart._cart import make_cart
 from scenecart._connect import connect
 from scenecart._errors import InvalidCart, missing_extra
-from scenecart._wire import available_credits, clean_text
-from scenecart._words import counted
+from scenecart._wire import available_credits
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from pathlib import Path

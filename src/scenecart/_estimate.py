@@ -14,8 +14,7 @@ from scenecart import _frames, _html, _trade, _wire
 from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
 from scenecart._spelling import spelled
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     import os

@@ -10,8 +10,7 @@ from scenecart._orders import Order
 from scenecart._progress import bar
 from scenecart._spelling import spelled
 from scenecart._waiting import look_until
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,6 +35,7 @@ from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, chec
 from scenecart._secrets import Credentials, Secret, is_loopback
 from scenecart._tokens import USERINFO_PATH, Tokens
 from scenecart._version import __version__
+from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -465,7 +466,7 @@ def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
 
 def _media(response: httpx.Response) -> str:
     """Return what an answer calls itself."""
-    return _wire.clean_text(response.headers.get("content-type"), 80) or "no content type"
+    return clean_text(response.headers.get("content-type"), 80) or "no content type"
 
 
 def _unread(message: str, answer: _Answer, name: str) -> ServiceError:

@@ -20,6 +20,7 @@ from scenecart._progress import bar
 from scenecart._spelling import spelled
 from scenecart._tables import moment
 from scenecart._waiting import look_until
+from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     import os
@@ -116,7 +117,7 @@ class OrderDesk:
         try:
             return self._record(self._asked_for(reference))
         except NotFound as error:
-            error.reword(f"There is no order {_wire.clean_text(order_id, 80)!r}, or it belongs to another organization.")
+            error.reword(f"There is no order {clean_text(order_id, 80)!r}, or it belongs to another organization.")
             raise
 
     def _asked_for(self, reference: Mapping[str, Any]) -> Any:
@@ -554,8 +555,8 @@ class Order:
     def _repr_html_(self) -> str:
         return _html.render(
             "order.html",
-            id=_wire.clean_text(self.id, 80),
-            status=_wire.clean_text(self.status, 40),
+            id=clean_text(self.id, 80),
+            status=clean_text(self.status, 40),
             kind=self.status if self.status in _trade.TERMINAL else "processing",
             captures=len(self.captures),
             total_credits=self.total_credits,

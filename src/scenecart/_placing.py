@@ -34,7 +34,7 @@ from scenecart._journal import UNFINISHED, Intent, Journal, Placement
 from scenecart._json import dumps, loads
 from scenecart._orders import Order
 from scenecart._tables import moment
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -449,7 +449,7 @@ def _whose(placements: list[Placement]) -> str:
     """Return where placements were to be delivered and who was to pay; a service may not tell the account."""
     owners = list(dict.fromkeys((placement.project, placement.account) for placement in placements))
     named = [
-        f"project {_wire.clean_text(project, 80)}" + (f" of account {_wire.clean_text(account, 80)}" if account else "")
+        f"project {clean_text(project, 80)}" + (f" of account {clean_text(account, 80)}" if account else "")
         for project, account in owners[:_SHOWN]
     ]
     rest = len(owners) - _SHOWN

@@ -37,10 +37,10 @@ from scenecart._wire import (
     SEARCH,
     SEARCH_STREAM,
     THUMBNAIL,
-    clean_text,
     payment_kind,
     whole_number,
 )
+from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     from scenecart._wire import Problem

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenecart._errors import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
-from scenecart._wire import ESTIMATE, LIST_ORDERS, clean_text, dollars, whole_number
+from scenecart._wire import ESTIMATE, LIST_ORDERS, dollars, whole_number
+from scenecart._words import clean_text
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     import os

@@ -7,7 +7,6 @@ GeoJSON in ``_features``, ``_query`` and ``_targets``, OAuth in ``_tokens``. Wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -15,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from scenecart._errors import ServiceError
+from scenecart._words import clean_text
 
 PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -22,7 +22,6 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 NOT_OFFERED = frozenset({404, 405, 501})
 # what STAC's extensions and common metadata call cloud cover (per cent), off-nadir angle (degrees) and GSD (metres)
 CLOUD, OFF_NADIR, GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
-_TEXT_LIMIT = 500
 
 
 @dataclass(frozen=True)
@@ -121,15 +120,6 @@ def _problem_field(entry: Any) -> tuple[str, str]:
     location = entry.get("loc")
     parts = [str(part) for part in location if part != "body"] if isinstance(location, list) else []
     return clean_text(".".join(parts)), clean_text(entry.get("msg"))
-
-
-def clean_text(value: Any, limit: int = _TEXT_LIMIT) -> str:
-    """Make one line of a text from the service: no control characters, of a sane length."""
-    if not isinstance(value, str):
-        return "" if value is None or isinstance(value, Mapping | list) else str(value)[:limit]
-    line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", value)
-    line = line.encode("utf-8", "replace").decode()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def payment_kind(problem: Problem) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
 from scenecart._trade import check_state
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 from scenecart.cli import _files, _show
 
 if TYPE_CHECKING:

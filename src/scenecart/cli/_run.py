@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scenecart._errors import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 from scenecart.cli._course import Course
 from scenecart.cli._interrupted import INTERRUPTED, interrupted
 from scenecart.cli._parser import make_parser, option_names

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._errors import InvalidRequest, missing_extra
 from scenecart._whole import path_of, write_whole
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of

@@ -17,7 +17,7 @@ from scenecart._cart import Cart
 from scenecart._errors import InvalidRequest
 from scenecart._estimate import Estimate
 from scenecart._orders import Order
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,7 @@ from scenecart._cart import keys_of
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._frames import concat
 from scenecart._spelling import spelled
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel

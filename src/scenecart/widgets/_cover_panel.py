@@ -9,8 +9,7 @@ import traitlets as t
 
 from scenecart._errors import InvalidArea, InvalidCart, InvalidRequest
 from scenecart._spelling import spelled
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Runner

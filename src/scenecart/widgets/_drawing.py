@@ -19,7 +19,7 @@ from shapely.geometry import mapping
 from scenecart._area import as_area
 from scenecart._buffers import native
 from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 from scenecart.widgets import _look
 
 AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"

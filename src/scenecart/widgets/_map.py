@@ -15,7 +15,7 @@ from shapely.geometry import mapping, shape
 from scenecart._area import as_area, union
 from scenecart._palette import AREA
 from scenecart._spelling import spelled
-from scenecart._wire import clean_text
+from scenecart._words import clean_text
 from scenecart.widgets import _look, _still
 from scenecart.widgets._drawing import (
     AREA_FILES,

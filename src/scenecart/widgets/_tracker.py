@@ -16,8 +16,7 @@ from scenecart._spelling import spelled
 from scenecart._targets import safe_name
 from scenecart._trade import TERMINAL
 from scenecart._waiting import MOST_FAILURES, pauses
-from scenecart._wire import clean_text
-from scenecart._words import counted
+from scenecart._words import clean_text, counted
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._panel import Panel
