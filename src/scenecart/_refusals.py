@@ -37,8 +37,8 @@ from scenecart._wire import (
     SEARCH,
     SEARCH_STREAM,
     THUMBNAIL,
-    payment_kind,
-    whole_number,
+    missing_scope,
+    payment_problem,
 )
 from scenecart._words import clean_text
 
@@ -133,7 +133,7 @@ _MISSING_HINTS = {
 
 def _permission_error(problem: Problem, asked: str, said: str) -> PermissionDenied:
     match = next((word.strip("'\"`.,;()") for word in problem.text.split() if _looks_like_scope(word)), None)
-    scope = problem.extra.get("required_scope") or problem.extra.get("missing_scope") or match
+    scope = missing_scope(problem) or match
     hint = "Ask the organization's owner for access, or sign in to the organization that it belongs to."
     if scope == "orders:write":
         hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
@@ -153,27 +153,26 @@ _CONSOLE = "in the service's console, under billing, then place again: the same 
 
 
 def _payment_error(problem: Problem, said: str) -> PaymentRequired:
-    kind = payment_kind(problem)
-    if kind == "secure":
-        url = _page_address(problem.extra.get("challenge_url"))
+    told = payment_problem(problem)
+    if told.kind == "secure":
+        url = _page_address(told.challenge_url)
         where = "" if url is None else f" at {url}" if _shows_nothing(url) else ", at this error's challenge URL"
         secure = AuthenticationRequired(
             "The bank wants this payment confirmed (3-D Secure).",
             hint=f"Confirm it with your bank{where}, then place again: the same key is used and nothing is bought twice.",
         )
-        secure.client_secret = Secret(problem.extra["client_secret"], "client secret")
+        secure.client_secret = Secret(told.client_secret, "client secret")
         secure.challenge_url = url
         return secure
-    if kind == "credits":
+    if told.kind == "credits":
         short = InsufficientCredits(f"There are not enough credits{said}", hint=f"Top up {_CONSOLE}.")
-        short.required_credits = whole_number(problem.extra.get("required_credits"))
-        short.balance_credits = whole_number(problem.extra.get("balance_credits"))
+        short.required_credits, short.balance_credits = told.required_credits, told.balance_credits
         return short
-    if kind == "declined":
+    if told.kind == "declined":
         declined = CardDeclined(f"The card was declined{said}", hint=f"Attach another card {_CONSOLE}.")
-        declined.decline_code = clean_text(problem.extra.get("decline_code"), 80) or None
+        declined.decline_code = told.decline_code
         return declined
-    if kind == "no-card":
+    if told.kind == "no-card":
         return NoPaymentMethod(f"No card is attached{said}", hint=f"Attach one {_CONSOLE}.")
     return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
 

@@ -1,8 +1,8 @@
 """What is the service's own in names: its operations, and the fields of what it is asked and answers.
 
 They are named here and, for what is priced and bought, in ``_trade``. What a standard names is named where it is read: STAC and
-GeoJSON in ``_features``, ``_query`` and ``_targets``, OAuth in ``_tokens``. What a refusal carries beside its text is read by
-``_refusals``. Source of every name: the service's ordering API, version 2.1.0.
+GeoJSON in ``_features``, ``_query`` and ``_targets``, OAuth in ``_tokens``. Source of every name: the service's ordering API,
+version 2.1.0.
 """
 
 from __future__ import annotations
@@ -122,8 +122,47 @@ def _problem_field(entry: Any) -> tuple[str, str]:
     return clean_text(".".join(parts)), clean_text(entry.get("msg"))
 
 
-def payment_kind(problem: Problem) -> str:
-    """Tell the kinds of a 402 apart: ``"secure"``, ``"credits"``, ``"declined"``, ``"no-card"`` or ``""``."""
+@dataclass(frozen=True)
+class PaymentProblem:
+    """Why the service cannot charge (402).
+
+    Attributes
+    ----------
+    kind
+        ``"secure"``, ``"credits"``, ``"declined"``, ``"no-card"`` or ``""``.
+    required_credits, balance_credits
+        What is needed and what there is.
+    decline_code
+        The bank's own reason.
+    client_secret
+        What opens the payment: a secret.
+    challenge_url
+        Where it is confirmed, as it came.
+    """
+
+    kind: str
+    required_credits: int | None
+    balance_credits: int | None
+    decline_code: str | None
+    client_secret: str = field(repr=False)
+    challenge_url: Any = field(repr=False)
+
+
+def payment_problem(problem: Problem) -> PaymentProblem:
+    """Read what a 402 says beside its text."""
+    extra = problem.extra
+    secret = extra.get("client_secret")
+    return PaymentProblem(
+        kind=_payment_kind(problem),
+        required_credits=whole_number(extra.get("required_credits")),
+        balance_credits=whole_number(extra.get("balance_credits")),
+        decline_code=clean_text(extra.get("decline_code"), 80) or None,
+        client_secret=secret if isinstance(secret, str) else "",
+        challenge_url=extra.get("challenge_url"),
+    )
+
+
+def _payment_kind(problem: Problem) -> str:
     if isinstance(problem.extra.get("client_secret"), str):
         return "secure"
     text = f"{problem.type} {problem.title} {problem.detail}".lower().replace("_", "-")
@@ -134,6 +173,11 @@ def payment_kind(problem: Problem) -> str:
     if "payment-method" in text or "payment method" in text or "no card" in text or "no-card" in text:
         return "no-card"
     return ""
+
+
+def missing_scope(problem: Problem) -> Any:
+    """Return the scope that a 403 says is missing, as it came, or None."""
+    return problem.extra.get("required_scope") or problem.extra.get("missing_scope")
 
 
 def whole_number(value: Any) -> int | None:
