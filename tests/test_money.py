@@ -74,9 +74,10 @@ def test_a_limit_holds_for_a_price_that_rises_at_once(service: ScriptedService, 
 
 @pytest.mark.parametrize("limit", [-1, 2.5, "300", True])
 def test_a_limit_is_a_number_of_credits(service: ScriptedService, estimate: scenecart.Estimate, limit: Any):
-    """A limit that is no number of credits is refused; nothing is placed under a limit that was not understood."""
-    with pytest.raises(scenecart.InvalidRequest, match="whole number of credits"):
+    """A limit that is no number of credits is refused, and how one is written is told where a text was given; nothing is placed."""
+    with pytest.raises(scenecart.InvalidRequest, match="whole number of credits") as told:
         estimate.place(max_credits=limit)
+    assert (told.value.hint is not None) == isinstance(limit, str)
     assert keys(service) == []
 
 

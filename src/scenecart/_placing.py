@@ -33,6 +33,7 @@ from scenecart._errors import (
 from scenecart._journal import UNFINISHED, Intent, Journal, Placement
 from scenecart._json import dumps, loads
 from scenecart._orders import Order
+from scenecart._query import number_hint
 from scenecart._tables import moment
 from scenecart._words import clean_text, counted
 
@@ -117,7 +118,7 @@ class PlacingDesk:
         if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
             raise InvalidRequest(
                 f"max_credits is a whole number of credits, not {max_credits!r}. Nothing was ordered.",
-                hint="Write it as a number, without quotation marks or separators: 50000.",
+                hint=number_hint(max_credits),
             )
         intent = self._intent(estimate, project, license_type)
         known = self._journal.last(intent)

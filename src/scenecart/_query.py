@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
 _MOST_VERTICES = 500
+_NUMBER_HINT = "Write it as a number, without quotation marks or separators: 50000."
 _SHOWN = 5
 _SIDES = ("west", "south", "east", "north")
 
@@ -136,8 +137,12 @@ def check_count(value: Any, name: str, most: int | None = None) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
         wanted = "of at least 1" if most is None else f"from 1 to {most}"
-        hint = "Write it as a number, without quotation marks or separators: 50000." if isinstance(value, str) else None
-        raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.", hint=hint)
+        raise InvalidQuery(f"{name} must be a whole number {wanted}, not {value!r}.", hint=number_hint(value))
+
+
+def number_hint(value: Any) -> str | None:
+    """Return how a number is written, where a text was given for one."""
+    return _NUMBER_HINT if isinstance(value, str) else None
 
 
 def doubt_share(most: float, name: str = "max_cloud_cover") -> None:
