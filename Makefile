@@ -13,6 +13,8 @@ HOURS ?= 2
 SPEED ?= 20
 FAULTS ?= 0.05
 
+USER_ID ?= $(shell id -u)
+
 # which versions of everything else `make test-wheel` installs: pinned or lowest
 VERSIONS ?= pinned
 WHEELED := $(VENV)/wheel/$(VERSIONS)
@@ -21,7 +23,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash soak guards fuzz fuzz-million lint bench docs lab clean
+.PHONY: help demo test test-clients wheel test-wheel crash soak guards fuzz fuzz-million lint bench docs lab as-who clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -84,8 +86,12 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W -E -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
-lab: $(VENV)/.lab
+lab: as-who $(VENV)/.lab
 	$(BIN)/scenecart lab notebooks $(ARGS)
+
+# told before anything is set up; JupyterLab runs what a browser sends it, so root is asked to say that it is meant
+as-who:
+	$(if $(filter 0,$(USER_ID)),$(if $(findstring --allow-root,$(ARGS)),,$(error As root JupyterLab starts only with --allow-root: make lab ARGS=--allow-root)))
 
 clean:
 	rm -rf $(VENV) demo build dist docs/_build docs/notebooks .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,8 @@ from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, "-m", "scenecart.cli"]
 PLACE = ["place", "one.parquet", "--again", "--yes", "--max-credits", "9999999"]
 # the output of a command is closed, full, or read by nobody
@@ -246,7 +247,27 @@ def test_root_is_told_what_jupyterlab_wants(tmp_path: Path):
     """Where JupyterLab would refuse root with a page of log, one line says what to type; nothing is copied."""
     done = run("lab", "work", "--no-browser", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == (
-        "scenecart: As root JupyterLab starts only with --allow-root; from the source, make lab ARGS=--allow-root.\n"
-    )
+    assert done.stderr == "scenecart: As root JupyterLab starts only with --allow-root.\n"
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="it is make that is asked")
+def test_root_is_told_by_make_before_anything_is_set_up(tmp_path: Path):
+    """`make lab` as root is one line that says what to type, and no package is installed for it; anybody else is not asked."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+
+    def lab(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "--dry-run", "lab", f"PYTHON={sys.executable}", *words]
+        # a make that runs the tests is not to speak into this one
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environ, timeout=60, check=False)
+
+    refused = lab("USER_ID=0")
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    (line,) = refused.stderr.splitlines()
+    assert "make lab ARGS=--allow-root" in line
+    assert "Error" not in line
+    for words in (["USER_ID=0", "ARGS=--allow-root"], ["USER_ID=1000"]):
+        # the copy has no package beside it to install, which is as far as it gets
+        assert "--allow-root" not in lab(*words).stderr

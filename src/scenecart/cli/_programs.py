@@ -62,7 +62,7 @@ def lab(arguments: argparse.Namespace) -> int:
     """Open JupyterLab on a folder with the example notebooks."""
     _require("JupyterLab", ("jupyterlab", "ipyleaflet", "anywidget"))
     if not arguments.allow_root and hasattr(os, "geteuid") and os.geteuid() == 0:
-        raise ConfigurationError("As root JupyterLab starts only with --allow-root; from the source, make lab ARGS=--allow-root.")
+        raise ConfigurationError("As root JupyterLab starts only with --allow-root.")
     folder = Path(arguments.directory).expanduser()
     for path in copy_notebooks(folder):
         print(f"Copied {path}")
