@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pypdfium2
 import pytest
 
-from _quotes import Shop, pages
+from _quotes import Shop, pages, priced
 from _service import feature
 
 if TYPE_CHECKING:
@@ -36,6 +36,18 @@ def test_pages_are_numbered_and_heads_repeat(shop: Shop, tmp_path: Path):
     assert told == [f"capture-{number:03}" for number in range(150)]
     assert "A$185,175.00" in texts[0]
     assert "18,517,500 credits" in texts[0]
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_a_short_report_is_one_page(shop: Shop, tmp_path: Path, refused: int):
+    """Where captures that have no price would push a few last words onto a page of their own, the map is a little lower instead."""
+    features = [feature(f"capture-{number:03}") for number in range(1 + refused)]
+    told = priced("capture-000")
+    told["errors"] = [{"id": one["id"], "detail": "there is no such capture"} for one in features[1:]]
+    (text,) = pages(shop.estimate(*features, told=told).to_report(tmp_path / "quote.pdf"))
+    assert "Not priced, not bought" in text
+    assert "Cart fingerprint" in text
+    assert "1 of 1" in text
 
 
 def test_nothing_reaches_beyond_the_page(shop: Shop, tmp_path: Path):

@@ -42,5 +42,5 @@ def to_pdf(comparison: Comparison) -> bytes:
             for line in captures
         ]
         parts.append(listing(titles, widths, "llrrr", cells) if cells else words("None.", SMALL))
-    parts.append(last_words([comparison.how], None))
+    parts += last_words([comparison.how], None)
     return document(parts, title=comparison.title, stamp=comparison.stamp, foot=comparison.title[:60])

@@ -57,9 +57,15 @@ class Scene:
         west, south, east, north = self.view
         return ((west + east) / 2 + 180) % 360 - 180, (south + north) / 2
 
+    @property
+    def ratio(self) -> float:
+        """How high the picture is, by its width."""
+        west, south, east, north = self.view
+        return (north - south) * self.stretch / (east - west)
 
-def scene_of(contents: Contents) -> Scene | None:
-    """Place the ground of a report; None where it is not known."""
+
+def scene_of(contents: Contents, tallest: float = _TALLEST) -> Scene | None:
+    """Place the ground of a report, in a picture no taller by its width than this; None where it is not known."""
     known = [(whole, part) for whole, part in zip(contents.captures, contents.bought, strict=True) if whole is not None]
     if not known:
         return None
@@ -72,17 +78,23 @@ def scene_of(contents: Contents) -> Scene | None:
     west, south, east, north = _view(footprints, bought, area)
     stretch = stretch_between(south, north)
     ratio = (north - south) * stretch / (east - west)
-    shown = min(_TALLEST, max(_FLATTEST, ratio))
+    shown = min(tallest, max(_FLATTEST, ratio))
     west, east = _widened(west, east, max(1.0, ratio / shown))
     south, north = _widened(south, north, max(1.0, shown / ratio))
     return Scene(footprints, bought, area, (west, south, east, north), stretch)
+
+
+def lower(contents: Contents, scene: Scene, width: float, by: float) -> Scene | None:
+    """Place the ground in a picture that is so many points lower; None where that is too flat."""
+    tallest = scene.ratio - by / (width - _LEFT - _EDGE)
+    return scene_of(contents, tallest) if tallest >= _FLATTEST else None
 
 
 def draw_map(scene: Scene, width: float) -> Figure:
     """Draw the ground, ``width`` points wide."""
     west, south, east, north = scene.view
     wide = width - _LEFT - _EDGE
-    high = wide * (north - south) * scene.stretch / (east - west)
+    high = wide * scene.ratio
     height = high + _BELOW + _EDGE
     figure = Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
     axes = figure.add_axes((_LEFT / width, _BELOW / height, wide / width, high / height))

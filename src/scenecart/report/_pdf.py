@@ -9,13 +9,14 @@ from reportlab.platypus import Flowable, Spacer
 
 from scenecart import _html
 from scenecart._palette import AREA, BOUGHT, FOOTPRINT
-from scenecart.report._map import draw_globe, draw_map, outline, scene_of, where
+from scenecart.report._map import draw_globe, draw_map, lower, outline, scene_of, where
 from scenecart.report._pdf_canvas import PAPER, PLAIN, QUIET, draw_figure, draw_picture
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,
     WARNING,
     WIDTH,
+    beyond_a_page,
     document,
     facts,
     head,
@@ -30,29 +31,47 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from scenecart.report._contents import CaptureLine, Contents
+    from scenecart.report._map import Scene
 
 _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
+_MAP = WIDTH - _SIDE - 3 * _PAD
+# points to spare, for sums that are rounded
+_SPARE = 1.0
 _BOX, _SMALL_BOX, _MANY = (44.0, 33.0), (30.0, 22.5), 60
 
 
 def to_pdf(contents: Contents) -> bytes:
     """Return the report as PDF; the same contents give the same bytes."""
-    parts: list[Any] = [_head(contents), Spacer(0, 14), facts(contents.facts), Spacer(0, 6)]
+    above: list[Any] = [_head(contents), Spacer(0, 14), facts(contents.facts), Spacer(0, 6)]
+    below = _below(contents)
     scene = scene_of(contents)
     if scene is not None:
-        parts.append(_Maps(draw_map(scene, WIDTH - _SIDE - 3 * _PAD), draw_globe(scene, _GLOBE), where(scene), _key(contents)))
-    parts += _prices(contents) if contents.groups else []
+        maps = _maps(contents, scene)
+        # a map that is a little lower keeps a few last words off a page of their own
+        excess = beyond_a_page([*above, maps, *below])
+        flat = lower(contents, scene, _MAP, excess + _SPARE) if excess > 0 else None
+        above.append(maps if flat is None else _maps(contents, flat))
+    foot = "" if contents.fingerprint is None else f"Cart {contents.fingerprint[:16]}"
+    return document([*above, *below], title=contents.title, stamp=contents.stamp, foot=foot)
+
+
+_UNKNOWN = "The service does not tell which captures this order holds, and this machine did not place it."
+
+
+def _below(contents: Contents) -> list[Any]:
+    """Return what stands below the map."""
+    parts = _prices(contents) if contents.groups else []
     parts += heading("Captures")
     parts.append(_captures(contents) if contents.lines else words(_UNKNOWN, SMALL))
     if contents.refused:
         rows = [(words(line.id), words(line.error or "", WARNING)) for line in contents.refused]
         parts += [*heading("Not priced, not bought"), listing(("Capture", "Reason"), (0, 0), "ll", rows)]
-    parts.append(last_words([contents.how, *([contents.about_pictures] if contents.late else [])], contents.fingerprint))
-    foot = "" if contents.fingerprint is None else f"Cart {contents.fingerprint[:16]}"
-    return document(parts, title=contents.title, stamp=contents.stamp, foot=foot)
+    parts += last_words([contents.how, *([contents.about_pictures] if contents.late else [])], contents.fingerprint)
+    return parts
 
 
-_UNKNOWN = "The service does not tell which captures this order holds, and this machine did not place it."
+def _maps(contents: Contents, scene: Scene) -> Flowable:
+    return _Maps(draw_map(scene, _MAP), draw_globe(scene, _GLOBE), where(scene), _key(contents))
 
 
 def _head(contents: Contents) -> Flowable:

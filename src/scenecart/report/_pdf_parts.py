@@ -16,7 +16,6 @@ from reportlab.platypus import (
     CondPageBreak,
     Flowable,
     Frame,
-    KeepTogether,
     PageTemplate,
     Paragraph,
     Spacer,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 WIDTH = A4[0] - 2 * Pages.margin
 _TOP, _BOTTOM = 48.0, 56.0
+_HIGH: float = A4[1] - _TOP - _BOTTOM
 _ROOM_FOR_A_START = 110.0
 _GUTTER = 16.0
 _BAD = "#b54f08"
@@ -80,7 +80,7 @@ def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: st
         subject="",
         creator="scenecart",
     )
-    frame = Frame(Pages.margin, _BOTTOM, WIDTH, A4[1] - _TOP - _BOTTOM, 0, 0, 0, 0)
+    frame = Frame(Pages.margin, _BOTTOM, WIDTH, _HIGH, 0, 0, 0, 0)
     made.addPageTemplates([PageTemplate("all", [frame])])
 
     def pages(*arguments: Any, **options: Any) -> Pages:
@@ -88,6 +88,15 @@ def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: st
 
     made.build(list(parts), canvasmaker=pages)
     return stream.getvalue()
+
+
+def beyond_a_page(parts: Sequence[Flowable]) -> float:
+    """Return by how many points the parts are higher than one page; of those that need many pages it only tells that they do."""
+    return sum(_height(part) for part in parts if not isinstance(part, CondPageBreak)) - _HIGH
+
+
+def _height(part: Flowable) -> float:
+    return float(part.wrapOn(None, WIDTH, _HIGH)[1])
 
 
 def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> Flowable:
@@ -175,8 +184,8 @@ def listing(
     return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
 
 
-def last_words(said: Sequence[str], fingerprint: str | None) -> Flowable:
-    """Return how the price was obtained, and what identifies the cart."""
+def last_words(said: Sequence[str], fingerprint: str | None) -> list[Flowable]:
+    """Return how the price was obtained, and what identifies the cart, on one page."""
     lines = [[words(text, SMALL)] for text in said]
     if fingerprint is not None:
         lines.append([Paragraph(f'Cart fingerprint <font name="{MONO}" size="6.6">{escape(fingerprint)}</font>', SMALL)])
@@ -185,7 +194,7 @@ def last_words(said: Sequence[str], fingerprint: str | None) -> Flowable:
         TableStyle([*_tight(), ("LINEABOVE", (0, 0), (-1, 0), 0.6, HexColor(LINE)), ("TOPPADDING", (0, 0), (-1, 0), 8),
                     ("TOPPADDING", (0, 1), (-1, -1), 4)])
     )  # fmt: skip
-    return KeepTogether([Spacer(0, 22), table])
+    return [CondPageBreak(22 + _height(table)), Spacer(0, 22), table]
 
 
 def _tight() -> list[Any]:
