@@ -256,6 +256,29 @@ def test_a_form_that_makes_no_sense_is_said(analyst: scenecart.Client, shown: Ca
     wait_for(lambda: bench.picker is not None and "nowhere" in bench.picker._words.value and "alert" in bench.picker._words.value)
 
 
+def test_a_search_that_has_begun_is_said_at_once(analyst: scenecart.Client, shown: Callable[[Any], Any]):
+    """The form says that it searches before anything is made to show captures, and no more once they are shown or it failed."""
+    bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none"))
+    told: list[tuple[str, bool]] = []
+    bench._words.observe(lambda change: told.append((change["new"], bench.picker is None)), "value")
+    bench.search("aurora", collections=["aurora-50cm"], limit=1)
+    assert "Searching aurora…" in told[0][0]
+    assert told[0][1]
+    assert bench._words.value == ""
+    with pytest.raises(scenecart.InvalidQuery):
+        bench.search("aurora", limit=0)
+    assert bench._words.value == ""
+
+
+def test_a_workbench_that_knows_no_host_says_what_to_enter(analyst: scenecart.Client, shown: Callable[[Any], Any]):
+    """Where the connection can list no hosts, the empty field says what belongs into it, with an example."""
+    bench = shown(Workbench(analyst, hosts={}, aoi=HARBOUR, basemap="none"))
+    assert bench._host.value == ""
+    assert bench._host.placeholder == "the name of a catalog host, such as aurora"
+    press(bench, "Search")
+    assert 'role="alert"' in bench._words.value
+
+
 def test_an_area_is_covered_by_a_click(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A click plans with what suits the filters and selects what is chosen; another puts it into the cart at the price shown."""
     had = len(analyst.orders())

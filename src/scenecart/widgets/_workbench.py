@@ -104,12 +104,16 @@ class Workbench(Panel):
     @spelled(also=build_query)
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Do what "Search" does; what is given here stands for what the form says."""
-        self._words.value = ""
-        wanted = {**self._criteria(), **criteria}
-        aoi = wanted.pop("aoi", None)
-        found = CaptureMap.from_search(
-            self._client, str(host or self._host.value).strip(), aoi=aoi, basemap=self._basemap, **wanted
-        )
+        asked = str(host or self._host.value).strip()
+        # what shows the captures takes seconds to make
+        self._words.value = _look.message(f"Searching {asked}…", kind="busy")
+        try:
+            wanted = {**self._criteria(), **criteria}
+            aoi = wanted.pop("aoi", None)
+            found = CaptureMap.from_search(self._client, asked, aoi=aoi, basemap=self._basemap, **wanted)
+        except BaseException:
+            self._words.value = ""
+            raise
         old = self.picker
         self.picker = found
         before = self._picking.children
@@ -120,6 +124,7 @@ class Workbench(Panel):
         for part in before:
             close_all(part) if old is None else part.close()
         self.tab = 1
+        self._words.value = ""
 
     def _make_form(self) -> W.Box:
         style = {"description_width": "96px"}
@@ -128,10 +133,17 @@ class Workbench(Panel):
             return W.Layout(width="min(460px, 100%)")
 
         names = list(self._hosts)
-        self._host = W.Combobox(options=names, value=names[0] if names else "", description="Host", style=style, layout=wide())
+        self._host = W.Combobox(
+            options=names,
+            value=names[0] if names else "",
+            description="Host",
+            placeholder="the name of a catalog host, such as aurora",
+            style=style,
+            layout=wide(),
+        )
         self._host.observe(self._host_changed, "value")
         self._collections = W.SelectMultiple(description="Collections", rows=3, style=style, layout=wide())
-        self._other = W.Text(description="Collections", placeholder="names, separated by commas", style=style, layout=wide())
+        self._other = W.Text(description="Collections", placeholder="such as aurora-50cm, aurora-30cm", style=style, layout=wide())
         text = "" if self._uploaded is None else ", ".join(f"{end:.5g}" for end in self._uploaded.geometry.bounds)
         self._where = W.Text(
             value=text,
