@@ -198,7 +198,7 @@ def test_the_kernel_answers_while_a_widget_works(opened: Opened):
 
 @pytest.mark.parametrize("width", [420, 800, 1600])
 def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
-    """In narrow and wide cells the parts wrap below each other, nothing is wider than the page, and ids show their end."""
+    """In narrow and wide cells the parts wrap below each other, nothing is too wide or moves sideways, and ids show their end."""
     page = browser.new_page(viewport={"width": width, "height": 1200})
     try:
         voila.open(page)
@@ -210,6 +210,14 @@ def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
         ends = "[...document.querySelectorAll('.sc-grid .row .cut')].map(cell => [cell, cell.lastChild])"
         inside = "it.getBoundingClientRect().right <= cell.getBoundingClientRect().right"
         assert page.evaluate(f"{ends}.every(([cell, it]) => it.textContent.length === 12 && {inside})")
+        # the table leaves out what there is no room for, before it is moved sideways
+        page.wait_for_function("(it => it.scrollWidth <= it.clientWidth)(document.querySelector('.sc-grid .body'))")
+        titles = [title.strip() for title in page.locator(".sc-grid .head button").all_inner_texts()]
+        assert titles[0] == "Capture"
+        assert {"Acquired (UTC)", "Cloud %"} < set(titles)
+        assert ("Host" in titles) == (width == 1600)
+        if width == 420:
+            assert "Host: aurora" in str(page.locator(".sc-grid .row .cut").first.get_attribute("title"))
     finally:
         page.close()
 

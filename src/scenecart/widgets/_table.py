@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # column, title, least pixels, share of the rest, how numbers are written
 _SHOWN = (
-    ("id", "Capture", 200, 6, ""),
+    ("id", "Capture", 160, 6, ""),
     ("host", "Host", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
     ("datetime", "Acquired (UTC)", 130, 1, ""),
@@ -29,6 +29,8 @@ _SHOWN = (
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
 )
+# where there is no room for all, the last of these go first
+_IMPORTANT = ("id", "datetime", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
 _WINDOW, _MOST_WINDOW = 40, 200
 _TEXT = 120
 
@@ -157,6 +159,7 @@ class CaptureTable(Panel):
                 "title": title,
                 "least": least,
                 "share": share,
+                "rank": _IMPORTANT.index(name),
                 "look": "right" if style else "cut" if name == "id" else "",
             }
             for name, title, least, share, style in there

@@ -39,14 +39,22 @@ function render({ model, el: root }) {
     asked = [first, size];
     model.send({ kind: "window", start: first, size });
   };
-  const widths = () => model.get("columns").map(({ least, share }) => `minmax(${least}px, ${share}fr)`).join(" ");
+  // what there is no room for is left out, the least important first; before it is laid out, there is room
+  const fitting = () => {
+    const columns = model.get("columns").map((column, place) => ({ ...column, place }));
+    let left = body.clientWidth || Infinity;
+    const kept = [...columns].sort((one, other) => one.rank - other.rank).filter(({ least }, place) => (left -= least) >= 0 || place === 0);
+    return columns.filter((column) => kept.includes(column));
+  };
+  let shown = fitting();
+  const widths = () => shown.map(({ least, share }) => `minmax(${least}px, ${share}fr)`).join(" ");
 
   const drawHead = () => {
     const [sorted, descending] = model.get("sort");
     header.style.gridTemplateColumns = widths();
-    grid.style.setProperty("--least", model.get("columns").reduce((sum, column) => sum + column.least, 0) + "px");
+    grid.style.setProperty("--least", shown.reduce((sum, column) => sum + column.least, 0) + "px");
     header.replaceChildren(
-      ...model.get("columns").map((column) => {
+      ...shown.map((column) => {
         const order = column.name !== sorted ? "none" : descending ? "descending" : "ascending";
         const mark = el("span", { class: "mark", "aria-hidden": "true" }, order === "none" ? "" : descending ? "▼" : "▲");
         const sort = el("button", { type: "button", class: column.look, title: "Sort by " + column.title }, column.title, mark);
@@ -57,7 +65,7 @@ function render({ model, el: root }) {
   };
   const drawRows = () => {
     const { start, rows } = model.get("view");
-    const columns = model.get("columns");
+    const left = model.get("columns").map((column, place) => ({ ...column, place })).filter(({ name }) => !shown.some((one) => one.name === name));
     const count = model.get("count");
     grid.setAttribute("aria-rowcount", count);
     space.style.height = count * ROW + "px";
@@ -71,9 +79,11 @@ function render({ model, el: root }) {
         if (number === active) made.classList.add("active");
         made.style.gridTemplateColumns = widths();
         made.style.top = number * ROW + "px";
-        cells.forEach((value, place) => {
-          const look = columns[place]?.look ?? "";
-          made.append(el("div", { role: "gridcell", class: look, title: value }, ...(look === "cut" ? cut(value) : [value])));
+        const rest = left.filter(({ place }) => cells[place]).map(({ title, place }) => `${title}: ${cells[place]}`);
+        shown.forEach(({ look, place }) => {
+          const value = cells[place] ?? "";
+          const title = look === "cut" ? [value, ...rest].join("\n") : value;
+          made.append(el("div", { role: "gridcell", class: look, title }, ...(look === "cut" ? cut(value) : [value])));
         });
         made.addEventListener("click", (event) => {
           active = number;
@@ -127,7 +137,15 @@ function render({ model, el: root }) {
     // what is in view may be more than what was sent
     if (first < start || Math.min(first + size, model.get("count")) > start + rows.length) model.send({ kind: "window", start: first, size });
   };
+  const fit = () => {
+    const before = shown.map(({ name }) => name).join();
+    shown = fitting();
+    if (shown.map(({ name }) => name).join() === before) return;
+    drawHead();
+    drawRows();
+  };
   model.on("change:columns", () => {
+    shown = fitting();
     drawHead();
     renew();
   });
@@ -137,7 +155,10 @@ function render({ model, el: root }) {
   model.on("change:reveal", reveal);
   drawHead();
   drawRows();
-  const watcher = new ResizeObserver(() => ask());
+  const watcher = new ResizeObserver(() => {
+    fit();
+    ask();
+  });
   watcher.observe(body);
   return () => {
     watcher.disconnect();
