@@ -12,6 +12,7 @@ from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
 import scenecart
 from scenecart import InvalidQuery
+from scenecart._palette import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,3 +82,17 @@ def test_what_cannot_be_drawn_is_said():
         scenecart.timeline(frame(), by="platform")
     with pytest.raises(InvalidQuery, match="legible"):
         scenecart.timeline(frame(60), by="n")
+
+
+def _light(colour: str) -> float:
+    shares = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_letters_are_as_clear_as_one_colour_can_be_on_light_and_dark():
+    """On white, and on the dark of JupyterLab, letters of plots reach what one colour can on both: a contrast of 4.35."""
+    paper, screen, ink = (_light(colour) + 0.05 for colour in ("#ffffff", "#111111", INK))
+    best = (paper / screen) ** 0.5
+    assert best == pytest.approx(4.35, abs=0.01)
+    assert min(paper / ink, ink / screen) > best - 0.02
