@@ -183,6 +183,21 @@ def test_a_missing_profile_lists_the_others(profiles: Path):
         resolve("signed-out", environ={}, credentials_file=profiles)
 
 
+def test_a_key_in_place_of_a_profile_is_not_shown(tmp_path: Path):
+    """A key that was given, or saved, where a profile's name belongs stands in no message, repr or source."""
+    key = "gpra_very-private"
+    path = tmp_path / "credentials.json"
+    path.touch(0o600)
+    path.write_text(json.dumps({key: {"auth": {"type": "api_key", "api_key": key}}, "old": {}}))
+    for profile in (f"{key}-too", "missing"):
+        with pytest.raises(scenecart.ConfigurationError) as caught:
+            resolve(profile, environ={}, credentials_file=path)
+        assert "private" not in f"{caught.value} {caught.value!r}"
+        assert ("SCENECART_API_KEY" in str(caught.value)) is profile.startswith(key)
+    assert "private" not in repr(ProfileStore(path, key))
+    assert resolve(key, environ={}, credentials_file=path).source == "profile 'gpra_…'"
+
+
 def test_a_message_about_many_profiles_is_short(tmp_path: Path):
     """However many profiles a file has, and whatever they are called, the error is a line."""
     path = tmp_path / "credentials.json"

@@ -190,6 +190,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _named(profile: str | None) -> str:
+    """Return a profile's name as it may be shown: a key that stands in its place may not."""
+    return "'gpra_…'" if profile is not None and API_KEY_PREFIX in profile else repr(profile)
+
+
 class ProfileStore:
     """The official command line's ``credentials.json``: ``{profile: {api_url, auth: {type, …}}}``."""
 
@@ -198,7 +203,7 @@ class ProfileStore:
         self.profile = profile
 
     def __repr__(self) -> str:
-        return f"ProfileStore(profile={self.profile!r})"
+        return f"ProfileStore(profile={_named(self.profile)})"
 
     def load(self, profile: str, *, required: bool = False) -> Credentials | None:
         """Read one profile; the file is never changed by reading.
@@ -214,8 +219,13 @@ class ProfileStore:
             profiles = {}
         entry = profiles.get(profile)
         if entry is None:
+            if API_KEY_PREFIX in profile:
+                raise ConfigurationError(
+                    "An API key was given in place of a profile's name.",
+                    hint="Put the key into the variable SCENECART_API_KEY.",
+                )
             if required:
-                known = ", ".join(sorted(profiles))[:_LONGEST_LIST] or "none"
+                known = ", ".join(name for name in sorted(profiles) if API_KEY_PREFIX not in name)[:_LONGEST_LIST] or "none"
                 raise ConfigurationError(
                     f"There is no profile {profile!r} (saved profiles: {known}).",
                     hint='Sign in with `geopera login`, or try scenecart.connect("sandbox").',
@@ -223,10 +233,10 @@ class ProfileStore:
             return None
         auth = entry.get("auth") if isinstance(entry, dict) else None
         if not isinstance(auth, dict):
-            raise ConfigurationError(f"Profile {profile!r} is not signed in.", hint="Run `geopera login`.")
+            raise ConfigurationError(f"Profile {_named(profile)} is not signed in.", hint="Run `geopera login`.")
         self._warn_if_readable_by_others()
         base_url = check_base_url(entry.get("api_url") or DEFAULT_BASE_URL)
-        source = f"profile {profile!r}"
+        source = f"profile {_named(profile)}"
         if auth.get("type") == "api_key":
             return Credentials(base_url, source, api_key=Secret(auth.get("api_key"), "API key"))
         if auth.get("type") == "oauth":
@@ -239,7 +249,7 @@ class ProfileStore:
                 expires_at=_moment(auth.get("expires_at")),
                 store=ProfileStore(self.path, profile),
             )
-        raise ConfigurationError(f"Profile {profile!r} is signed in in a way this version does not know.")
+        raise ConfigurationError(f"Profile {_named(profile)} is signed in in a way this version does not know.")
 
     def save(self, access: Secret, refresh: Secret | None, expires_at: float | None) -> None:
         """Store a rotated token pair in one step, so that the official command line stays signed in too."""

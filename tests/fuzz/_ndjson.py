@@ -10,7 +10,7 @@ from zlib import crc32
 from fuzz import _mutate
 from fuzz._engine import Bare
 from fuzz._features import feature, is_capture, reference, same
-from scenecart import ServiceError
+from scenecart import PermissionDenied, ServiceError
 from scenecart._features import _as_dict, geometry_text
 from scenecart._ndjson import batches
 from scenecart._search import _CutLine, _streamed
@@ -77,7 +77,7 @@ def _read(pieces: list[bytes]) -> tuple[list[Feature], int, Exception | None]:
         for some, odd in _streamed(iter(pieces), "h"):
             features += some
             skipped += odd
-    except (ServiceError, _CutLine) as error:
+    except (ServiceError, PermissionDenied, _CutLine) as error:
         return features, skipped, error
     return features, skipped, None
 
