@@ -196,13 +196,14 @@ def test_a_sandbox_is_interrupted_while_its_catalog_is_made(tmp_path: Path):
 
 @pytest.mark.parametrize("columns", ["30", "80"])
 def test_no_amount_is_ever_cut(running: Sandbox, tmp_path: Path, home: dict[str, str], columns: str):
-    """However narrow the terminal, every price stands whole in one line; where there is no room for a table, ids do too."""
+    """However narrow the terminal, every price stands whole in one line, and so does an order's id, to be copied."""
     order = json.loads(run(*PLACE, "--json", box=running, cwd=tmp_path, **home).stdout)
     price = f"{order['total_credits']:,}"
     for arguments in (["estimate", "one.parquet"], ["orders"], ["placements"]):
         shown = run(*arguments, box=running, cwd=tmp_path, **{**home, "COLUMNS": columns}).stdout
         assert price in shown
         assert "…" not in shown
+        assert (order["id"] in shown) is (arguments != ["estimate", "one.parquet"])
     assert (f"Order: {order['id']}\n" in shown) is (columns != "80")
     account = run("login-status", box=running, cwd=tmp_path, **{**home, "COLUMNS": columns}).stdout
     assert f"{home['SCENECART_PROJECT']}\n" in account

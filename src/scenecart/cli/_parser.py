@@ -327,13 +327,10 @@ def _bbox(text: str) -> tuple[float, ...]:
 
 
 def _credits(text: str) -> int:
-    try:
-        credits_ = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a whole number of credits without separators, such as 50000, not {text!r}") from None
-    if credits_ < 0:
-        raise argparse.ArgumentTypeError(f"credits are 0 or more, not {text}")
-    return credits_
+    # Python itself would read 5_0 and the digits of other scripts
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a whole number of credits without separators, such as 50000, not {text!r}")
+    return int(text)
 
 
 def _words(text: str) -> list[str]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 20
 _PIPED_WIDTH = 200
 _RIGHT = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only here", "Alone"})
-_IDS = frozenset({"Capture", "Order"})
 # of free text, as much as is legible
 _WORD = 20
 # between two columns
@@ -168,7 +167,8 @@ def orders_table(orders: pd.DataFrame) -> None:
         for row in orders.reset_index().to_dict("records")
     ]
     if rows:
-        _rows(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows)
+        # what the credits say too gives way to ids that can be copied into the next command
+        _rows(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows, spare="A$")
     else:
         _print("No orders.")
 
@@ -232,11 +232,21 @@ def pairs(lines: Iterable[tuple[str, str]]) -> None:
     console.print(table, markup=False)
 
 
-def _rows(names: Sequence[str], rows: Iterable[Sequence[str]], total: Sequence[str] | None = None) -> None:
-    """Print a table, or where it is too narrow for one, each row as lines of their own: nothing of an amount is ever cut off."""
+def _rows(
+    names: Sequence[str], rows: Iterable[Sequence[str]], total: Sequence[str] | None = None, *, spare: str | None = None
+) -> None:
+    """Print a table, or where it is too narrow for one, each row as lines of their own: nothing of an amount is ever cut off.
+
+    The column ``spare`` is left out where the others stand beside each other without it alone.
+    """
     cells = [[clean_text(value, 200) for value in row] for row in rows]
     console = _console()
     widths = _widths(names, cells if total is None else [*cells, total], console.width)
+    if widths is None and spare is not None:
+        place = names.index(spare)
+        fewer, left = _without(names, place), [_without(row, place) for row in cells]
+        widths = _widths(fewer, left, console.width)
+        names, cells = (names, cells) if widths is None else (fewer, left)
     if widths is None:
         _print_stacked(console, [list(zip(names, row, strict=True)) for row in [*cells, *([] if total is None else [total])]])
         return
@@ -247,6 +257,10 @@ def _rows(names: Sequence[str], rows: Iterable[Sequence[str]], total: Sequence[s
     for row in cells:
         table.add_row(*row)
     console.print(table, markup=False)
+
+
+def _without(row: Sequence[str], place: int) -> list[str]:
+    return [*row[:place], *row[place + 1 :]]
 
 
 def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
@@ -264,11 +278,11 @@ def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> l
 
 
 def _least(name: str, values: Sequence[str]) -> int:
-    """Return what a column needs: amounts stand whole, an id takes two lines at most, other text breaks between words."""
+    """Return what a column needs: amounts and orders stand whole, a capture takes two lines at most, other text breaks at words."""
     if name in _RIGHT:
         return max(map(cell_len, values))
     word = max((cell_len(word) for value in values for word in value.split()), default=0)
-    if name in _IDS:
+    if name == "Capture":
         return max(cell_len(name), -(-word // 2))
     return min(word, _WORD) if name == "Why" else word
 
