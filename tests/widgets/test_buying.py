@@ -256,6 +256,16 @@ def test_a_form_that_makes_no_sense_is_said(analyst: scenecart.Client, shown: Ca
     wait_for(lambda: bench.picker is not None and "nowhere" in bench.picker._words.value and "alert" in bench.picker._words.value)
 
 
+@pytest.mark.parametrize(
+    "area", ["(151.18, -33.99, 151.24, -33.94)", "[151.18,-33.99,151.24,-33.94]", "151.18 -33.99 151.24 -33.94"]
+)
+def test_a_box_is_read_as_people_write_it(analyst: scenecart.Client, shown: Callable[[Any], Any], area: str):
+    """Four numbers are a box in brackets too, as the messages write it, and with blanks alone between them."""
+    bench = shown(Workbench(analyst, basemap="none"))
+    bench._where.value = area
+    assert bench._area() == HARBOUR
+
+
 def test_a_search_that_has_begun_is_said_at_once(analyst: scenecart.Client, shown: Callable[[Any], Any]):
     """The form says that it searches before anything is made to show captures, and no more once they are shown or it failed."""
     bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none"))

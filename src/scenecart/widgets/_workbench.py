@@ -217,7 +217,8 @@ class Workbench(Panel):
         text = str(self._where.value).strip()
         if not text:
             raise InvalidArea("Say which area.", hint="Four numbers (west, south, east, north), a file, WKT or GeoJSON.")
-        parts = text.replace(";", ",").split(",")
+        # in brackets, as messages and Python write a box, or parted by blanks alone
+        parts = text.strip("()[]").replace(";", " ").replace(",", " ").split()
         if len(parts) == 4:  # noqa: PLR2004  # a box
             try:
                 return tuple(float(part) for part in parts)
