@@ -145,3 +145,26 @@ def test_coverage_is_a_share(boxes: list[tuple[float, float, float]]):
     together = shares.attrs["together"]
     assert ((shares >= 0) & (shares <= 1)).all()
     assert shares.max() - 1e-9 <= together <= min(1, shares.sum()) + 1e-9
+
+
+def test_a_collection_inside_a_collection_covers_what_its_areas_do():
+    """However deep a footprint's polygons are nested, their ground counts."""
+    inner = shapely.GeometryCollection([shapely.box(0, 0, 1, 1), shapely.Point(1, 1)])
+    frame = gpd.GeoDataFrame(geometry=[inner, shapely.GeometryCollection([inner])], crs=4326)
+    assert scenecart.coverage(frame, (0, 0, 2, 1)).tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [None, "found.parquet", pd.DataFrame({"id": ["a"]}), gpd.GeoDataFrame({"id": ["a"]})])
+def test_what_is_no_frame_of_captures_is_said(wrong: Any):
+    """Whatever else is passed for captures is refused in plain words."""
+    with pytest.raises(InvalidQuery, match=r"GeoDataFrame|footprints"):
+        scenecart.coverage(wrong, (0, 0, 2, 1))
+    with pytest.raises(InvalidQuery, match=r"GeoDataFrame|footprints"):
+        scenecart.filter(wrong, aoi=(0, 0, 2, 1))
+
+
+@pytest.mark.parametrize("wrong", [None, "found.parquet", [1]])
+def test_a_filter_of_no_frame_is_said(wrong: Any):
+    """A filter by properties says too what it needs."""
+    with pytest.raises(InvalidQuery, match="GeoDataFrame"):
+        scenecart.filter(wrong, cloud_cover=10)

@@ -442,7 +442,8 @@ def polygonal(geometry: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a geometry, without the lines and points that a clip may leave."""
     if geometry.geom_type in POLYGONAL:
         return geometry
-    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in POLYGONAL]
+    # a collection may hold collections, which get_parts leaves whole
+    parts = [polygonal(part) for part in shapely.get_parts(geometry) if part.geom_type in {*POLYGONAL, "GeometryCollection"}]
     return shapely.union_all(parts) if parts else shapely.Polygon()
 
 

@@ -40,6 +40,8 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     ------
     InvalidArea
         If the area cannot be used.
+    InvalidQuery
+        If the captures are no GeoDataFrame with footprints.
 
     Examples
     --------
@@ -49,6 +51,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     >>> shares.round(2).tolist(), round(shares.attrs["together"], 2)
     ([0.5, 0.75], 1.0)
     """
+    _check_frame(captures)
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
     shares = np.zeros(len(frame))
@@ -116,6 +119,8 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     >>> filter(captures, cloud_cover=10)["gsd"].tolist()
     [0.5]
     """
+    if not isinstance(captures, pd.DataFrame):
+        raise _no_frame(captures)
     keep = np.ones(len(captures), dtype=bool)
     for name, column, wanted in (
         ("cloud_cover", CLOUD, cloud_cover),
@@ -164,6 +169,21 @@ def _as_ground(shape: Any) -> Any:
         return shapely.Polygon()
     ground = polygonal(split_at_antimeridian(shape))
     return ground if ground.is_valid else polygonal(shapely.make_valid(ground))
+
+
+def _check_frame(captures: Any) -> None:
+    # known by what it can do: importing geopandas takes half a second
+    if not (isinstance(captures, pd.DataFrame) and hasattr(captures, "to_crs")):
+        raise _no_frame(captures)
+    if captures.active_geometry_name is None:
+        raise InvalidQuery("The captures have no footprints.", hint='Name their column: captures.set_geometry("…").')
+
+
+def _no_frame(captures: Any) -> InvalidQuery:
+    return InvalidQuery(
+        f"Captures are a GeoDataFrame, not {type(captures).__name__}.",
+        hint="Pass rows of client.search(…), such as captures.iloc[[0]].",
+    )
 
 
 def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:
