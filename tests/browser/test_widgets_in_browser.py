@@ -302,6 +302,8 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         kernel.wait("len(bench.picker.selection) == 2")
         assert poor(page.locator(SHOWN).first) == []
         page.get_by_role("tab", name="3 Cart").click()
+        project = page.locator(".widget-text:visible", has_text="Project").locator("input")
+        assert project.evaluate("field => field.scrollWidth <= field.clientWidth"), "the project's id is cut off"
         press(page, "Add selection (2)")
         page.wait_for_selector(".scenecart-estimate")
         press(page, "Write")

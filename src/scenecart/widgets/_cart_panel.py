@@ -179,7 +179,7 @@ class CartPanel(Panel):
         self._by_date = W.Checkbox(description="Price each date for itself", indent=False, layout=W.Layout(width="auto"))
         self._by_date.observe(self._changed, "value")
         style = {"description_width": "initial"}
-        self._project = W.Text(value=project or "", description="Project", style=style, layout=W.Layout(width="340px"))
+        self._project = W.Text(value=project or "", description="Project", style=style, layout=W.Layout(width="360px"))
         self._license = W.Text(value="standard", description="Licence", style=style, layout=W.Layout(width="180px"))
         self._report = W.Text(value="quote.html", description="Report", style=style, layout=W.Layout(width="240px"))
         self._report.tooltip = "File to write the priced report to"
