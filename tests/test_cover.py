@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -200,6 +201,7 @@ def test_the_plan_shows_itself_escaped(client: scenecart.Client, found: gpd.GeoD
     plan = client.cover(found, COAST, min_coverage=0.5)
     plan.why["id"] = "<img src=x onerror=alert(1)>"
     shown = plan._repr_html_()
+    assert all(head[0].isupper() for head in re.findall(r"<th[^>]*>([^<]+)</th>", shown) if head != "km²")
     assert "<img" not in shown
     assert f"{plan.estimate.total_credits:,} credits" in shown
     assert plan.verdict in shown
