@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+_LONGEST_REASON = 200
+
 
 class NotJson(ValueError):
     """The bytes are not the JSON they should be."""
@@ -30,7 +32,8 @@ def loads(data: bytes) -> Any:
         try:
             return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
         except (ValueError, RecursionError):
-            raise NotJson(str(error)) from None
+            # the parser spells out every level of a path that is as deep as the document
+            raise NotJson(str(error)[:_LONGEST_REASON]) from None
 
 
 def dumps(value: Any) -> bytes:

@@ -193,6 +193,15 @@ NEXT: dict[str, tuple[Any, type[Warning] | None]] = {
 }
 
 
+def test_what_is_wrong_far_down_in_an_answer_is_said_in_a_line(service: ScriptedService, client: scenecart.Client):
+    """A number that no float holds, hundreds of levels down in an answer that is cut as well, is told in a sane length."""
+    service.put("catalog.search_stream", answer({"title": "not here"}, 404))
+    service.put("catalog.search", Answer(b'{"features":' + b"[" * 400 + b"1e999", 200, {"Content-Type": "application/json"}))
+    with pytest.raises(scenecart.ServiceError) as caught:
+        client.search("aurora", collections="c")
+    assert len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize("case", NEXT)
 def test_a_next_page_that_is_none_ends_the_search(service: ScriptedService, client: scenecart.Client, case: str):
     """Nothing but a token is followed, and a page that leads to itself ends the search with a warning."""
