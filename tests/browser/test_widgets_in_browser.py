@@ -291,15 +291,7 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         for _ in range(9):
             page.keyboard.press("PageUp")
         kernel.wait("len(bench.picker.filtered)", lambda found: 0 < found < before)
-        page.locator("a.leaflet-draw-draw-polygon").click()
-        box = page.locator(".leaflet-container").first.bounding_box()
-        assert box is not None
-        corners = ((0.15, 0.15), (0.85, 0.15), (0.5, 0.95))
-        lasso(page, *((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners))
-        kernel.wait("len(bench.picker.selection)")
-        page.locator(".sc-grid .row").first.click()
-        page.locator(".sc-grid .row").nth(1).click(modifiers=["Control"])
-        kernel.wait("len(bench.picker.selection) == 2")
+        _pick_two(page, kernel)
         assert poor(page.locator(SHOWN).first) == []
         page.get_by_role("tab", name="3 Cart").click()
         project = page.locator(".widget-text:visible", has_text="Project").locator("input")
@@ -325,6 +317,18 @@ def test_the_whole_way_in_jupyterlab(browser: Browser, signed: dict[str, str], t
         _check_saved(page, tmp_path / "bench.ipynb", signed)
         kernel.close()
     page.close()
+
+
+def _pick_two(page: Page, kernel: Kernel) -> None:
+    page.locator("a.leaflet-draw-draw-polygon").click()
+    box = page.locator(".leaflet-container").first.bounding_box()
+    assert box is not None
+    corners = ((0.15, 0.15), (0.85, 0.15), (0.5, 0.95))
+    lasso(page, *((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners))
+    kernel.wait("len(bench.picker.selection)")
+    page.locator(".sc-grid .row").first.click()
+    page.locator(".sc-grid .row").nth(1).click(modifiers=["Control"])
+    kernel.wait("len(bench.picker.selection) == 2")
 
 
 def _is_dark(page: Page) -> bool:
