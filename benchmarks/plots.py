@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,13 @@ def draw(name: str, text: str, what: str, unit: str, folder: Path) -> str:
 
 
 def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], unit: str) -> None:
-    others = iter(_OTHERS)
+    # a colour comes again with another mark
+    others = itertools.product(".v", _OTHERS)
     ours = iter(_MARKS)
     for way, found in lines.items():
         is_ours = way in _OURS
-        look = {"color": BOUGHT, "marker": next(ours), "linewidth": 2.2} if is_ours else {"color": next(others), "marker": "."}
+        mark, colour = (next(ours), BOUGHT) if is_ours else next(others)
+        look = {"color": colour, "marker": mark, "linewidth": 2.2 if is_ours else 1.5}
         axes.plot(list(found), list(found.values()), label=way, **look)
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("captures", color=INK, fontsize=8)

@@ -101,7 +101,8 @@ class Cart:
     @cached_property
     def fingerprint(self) -> str:
         """What identifies the cart's contents: the same captures, area and options always give the same text."""
-        return hashlib.sha256(dumps(estimate_body(list(self.orders), split_by_date=self.split_by_date))).hexdigest()
+        with collector_paused():
+            return hashlib.sha256(dumps(estimate_body(list(self.orders), split_by_date=self.split_by_date))).hexdigest()
 
     @cached_property
     def km2(self) -> float:
