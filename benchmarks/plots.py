@@ -19,26 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINE = re.compile(r"^\| ([\d,]+)(?: invented)? \| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
+_HEAD = re.compile(r"^\| ([a-z ]+) \|", re.MULTILINE)
 _OURS = {"scenecart", "five filters at once", "what is in a view", "what is under a click"}
 _OTHERS = ("#8e6bb0", "#b5893c", "#5b8c5a", "#a65d57", "#6c7a89", "#3f7f93", "#7aa0c4")
 _MARKS = "os^D"
 
 
 def draw(name: str, text: str, what: str, unit: str, folder: Path) -> str:
-    """Draw a section's table as lines over the number of captures, and return the Markdown that shows it."""
+    """Draw a section's table as lines over its first column, and return the Markdown that shows it."""
     rows: dict[str, dict[int, float]] = {}
     for count, way, spent in _LINE.findall(text):
         rows.setdefault(way.strip(), {})[int(count.replace(",", ""))] = float(spent)
     lines = {way: found for way, found in rows.items() if len(found) > 1}
+    (counted,) = _HEAD.findall(text)[:1]
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    _lines(figure.subplots(), lines, unit)
+    _lines(figure.subplots(), lines, counted, unit)
     folder.mkdir(exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(folder / f"{name}.svg", transparent=True, metadata={"Date": None, "Creator": None})
     return f"![{what}](images/{name}.svg)"
 
 
-def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], unit: str) -> None:
+def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], counted: str, unit: str) -> None:
     # a colour comes again with another mark
     others = itertools.product(".v", _OTHERS)
     ours = iter(_MARKS)
@@ -48,7 +50,7 @@ def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], unit: str) -> N
         look = {"color": colour, "marker": mark, "linewidth": 2.2 if is_ours else 1.5}
         axes.plot(list(found), list(found.values()), label=way, **look)
     axes.set(xscale="log", yscale="log")
-    axes.set_xlabel("captures", color=INK, fontsize=8)
+    axes.set_xlabel(counted, color=INK, fontsize=8)
     axes.set_ylabel(unit, color=INK, fontsize=8)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
