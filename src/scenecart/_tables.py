@@ -52,7 +52,9 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
         for record in records
     ]
     frame = pd.DataFrame(rows, columns=["id", *columns]).set_index("id")
-    frame = frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=pd.to_datetime(frame["created"], utc=True))
+    # microseconds reach to the year 9999, as a service may say it
+    created = pd.Series(frame["created"].to_list(), index=frame.index, dtype="datetime64[us, UTC]")
+    frame = frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=created)
     if not footprints:
         return frame
     placed: pd.DataFrame = gpd.GeoDataFrame(frame, geometry=[footprints.get(name) for name in frame.index], crs=CRS)

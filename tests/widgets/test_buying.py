@@ -220,6 +220,31 @@ def test_open_orders_are_found_again_after_a_restart(
             assert "is cancelled" in card._words.value
 
 
+@pytest.mark.parametrize("fault", ["drop-before", "drop-after"])
+def test_a_purchase_without_an_answer_is_told_and_looked_for(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path, fault: str
+):
+    """Where a purchase had no answer the tracker says so, also after a restart, and a button finds its order, buying nothing."""
+    with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        estimate = client.cart(two, HARBOUR).estimate()
+        before = set(client.orders().index)
+        shop.faults.add(fault, operation="orders.archive.place")
+        with pytest.raises(scenecart.PlacementUnknown):
+            estimate.place()
+    with shop.client("other", home=tmp_path) as client:
+        tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
+        wait_for(lambda: "had no answer" in tracker._left.value)
+        press(tracker, "Look for it")
+        if fault == "drop-before":
+            wait_for(lambda: "not among the orders" in tracker._left.value)
+            assert set(client.orders().index) == before
+            client.settle()
+        else:
+            wait_for(lambda: tracker._unfinished.layout.display == "none")
+            (bought,) = set(client.orders().index) - before
+            wait_for(lambda: bought in {order.id for order in tracker.orders})
+
+
 def test_from_nothing_to_an_order(analyst: scenecart.Client, shown: Callable[[Any], Any], tmp_path: Path):
     """The workbench goes from an area to a delivered order by its buttons alone."""
     bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none", directory=tmp_path))

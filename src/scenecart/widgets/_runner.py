@@ -122,6 +122,12 @@ class Runner:
         waiting = self._timers.pop("", None)
         if waiting is not None:
             waiting.cancel()
-        timer = self._timers[""] = threading.Timer(_AGAIN_SECONDS, again)
+        timer = self._timers[""] = threading.Timer(_AGAIN_SECONDS, self._again_unless_closed, (again,))
         timer.daemon = True
         timer.start()
+
+    def _again_unless_closed(self, again: Callable[[], object]) -> None:
+        # under the lock nothing is closed meanwhile
+        with self.lock:
+            if not self._closed:
+                again()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._errors import ConnectionFailed, RateLimited, ServiceError
+from scenecart._errors import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart._following import look_at, only_orders
 from scenecart._spelling import spelled
 from scenecart._targets import safe_name
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 100
 _BAR_SECONDS = 0.1
+_CURE = "Order the same cart again, or run client.settle() or scenecart settle: nothing is bought twice."
 
 
 class OrderTracker(Panel):
@@ -95,12 +96,17 @@ class OrderTracker(Panel):
         self._title = W.HTML()
         self._words = W.HTML()
         self._list = _look.box()
-        super().__init__(_look.sheet(), self._title, self._words, self._list)
+        self._left = W.HTML()
+        self._search = _look.button("Look for it", "Look for it among the orders; nothing is bought", icon="search")
+        self._unfinished = _look.box(self._left, self._search, kind="card")
+        self._unfinished.layout.display = "none"
+        super().__init__(_look.sheet(), self._title, self._unfinished, self._words, self._list)
         if client is None:
             self.follow(followed)
         else:
             self._words.value = _look.message("Looking for open orders…", kind="busy")
-            self._runner.start("open", lambda _: _open_orders(client), self._found, self._failed)
+            self._search.on_click(lambda _: self._look_for_it(client))
+            self._runner.start("open", lambda _: (_unfinished(client), _open_orders(client)), self._found, self._failed)
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
@@ -153,12 +159,31 @@ class OrderTracker(Panel):
             if all(order.is_finished for order in self.orders) or job.cancelled.wait(pause):
                 return
 
-    def _found(self, orders: list[Order]) -> None:
-        self._words.value = "" if orders else _look.message("No order is open.")
+    def _look_for_it(self, client: Client) -> None:
+        """Look among the orders for what was not finished; it buys nothing."""
+        self._search.disabled = True
+
+        def look(_: Job) -> tuple[int, list[Order]]:
+            settled = client.settle(send=False)
+            bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
+            return _unfinished(client), [*bought, *_open_orders(client)]
+
+        self._runner.start("open", look, self._found, self._failed)
+
+    def _found(self, found: tuple[int, list[Order]]) -> None:
+        left, orders = found
+        if left:
+            words = f"{counted(left, 'purchase')} had no answer when it was placed, so whether it was bought is not known yet."
+            looked = "It is not among the orders. " if self._search.disabled else ""
+            self._left.value = _look.message(words, f"{looked}{_CURE}", "bad")
+        self._search.disabled = False
+        self._unfinished.layout.display = "" if left else "none"
+        self._words.value = "" if orders or left else _look.message("No order is open.")
         self.follow(orders)
 
     def _failed(self, error: Exception) -> None:
         again = _look.message("The orders go on; run the cell to follow them again.")
+        self._search.disabled = False
         self._words.value = _look.failure(error) + again
 
     def _show(self) -> None:
@@ -296,6 +321,15 @@ class _Card:
 
     def _confirm(self, *, asked: bool) -> None:
         self._sure.layout.display = "" if asked else "none"
+
+
+def _unfinished(client: Client) -> int:
+    """Count what the journal knows was sent and never answered."""
+    try:
+        return int(client.placements()["state"].isin(["sent", "unknown"]).sum())
+    except JournalError:
+        # connecting has said what is wrong with the journal, and orders are followed without it
+        return 0
 
 
 def _open_orders(client: Client) -> list[Order]:
