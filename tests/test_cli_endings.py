@@ -252,7 +252,6 @@ def test_root_is_told_what_jupyterlab_wants(tmp_path: Path):
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="it is make that is asked")
 def test_root_is_told_by_make_before_anything_is_set_up(tmp_path: Path):
     """`make lab` as root is one line that says what to type, and no package is installed for it; anybody else is not asked."""
     shutil.copy(ROOT / "Makefile", tmp_path)

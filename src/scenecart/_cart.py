@@ -90,7 +90,7 @@ class Cart:
         with collector_paused():
             rows = zip(
                 self._captures["id"],
-                geojsons(_canonical(self._bought())),
+                geojsons(_canonical(self._bought)),
                 texts_of(self._captures, "host"),
                 texts_of(self._captures, "collection"),
                 strict=True,
@@ -107,7 +107,7 @@ class Cart:
     @cached_property
     def km2(self) -> float:
         """Ground covered by all that is bought, in geodesic km²; ground bought twice counts once."""
-        return geodesic_km2(union(self._bought()))
+        return geodesic_km2(union(self._bought))
 
     def bought(self) -> gpd.GeoSeries:
         """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``.
@@ -121,7 +121,7 @@ class Cart:
         >>> half.bought().geom_type.tolist()
         ['Polygon']
         """
-        return gpd.GeoSeries(self._bought(), index=self._captures.index, crs=_frames.CRS)
+        return gpd.GeoSeries(self._bought.copy(), index=self._captures.index, crs=_frames.CRS)
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
         """Return a cart with these captures as well; one that is in it already stays once.
@@ -302,6 +302,7 @@ class Cart:
     def _with(self, captures: gpd.GeoDataFrame) -> Self:
         return replace(self, _captures=_orderable(captures, self.area))
 
+    @cached_property
     def _bought(self) -> np.ndarray[Any, Any]:
         footprints = self._captures.geometry.to_numpy()
         return split_each(footprints) if self.area is None else clip_each(footprints, self.area)

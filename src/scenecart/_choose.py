@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._area import are_plain, as_area, clip_each, each_km2, geodesic_km2, polygonal, split_at_antimeridian, union
+from scenecart._area import are_plain, as_area, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._errors import InvalidQuery
 from scenecart._query import doubt_share
 from scenecart._spelling import spelled
@@ -57,7 +57,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     shares = np.zeros(len(frame))
     shapes = frame.geometry.to_numpy()
     near = np.flatnonzero(may_touch(shapes, area.geometry))
-    parts = clip_each(_mended(shapes[near]), area)
+    parts = each_polygonal(shapely.intersection(_mended(shapes[near]), area.geometry))
     there = ~shapely.is_empty(parts)
     shares[near[there]] = np.minimum(1.0, each_km2(parts[there]) / area.km2)
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
@@ -157,7 +157,7 @@ def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
 
 
 def _mended(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return footprints with whatever is no valid area made one, or an empty polygon."""
+    """Return footprints in ±180, with whatever is no valid area made one, or an empty polygon."""
     mended = shapes.copy()
     others = ~are_plain(mended)
     mended[others] = [_as_ground(shape) for shape in mended[others]]

@@ -119,9 +119,7 @@ class Runner:
             tell(what)
 
     def _tell_again(self, again: Callable[[], object]) -> None:
-        waiting = self._timers.pop("", None)
-        if waiting is not None:
-            waiting.cancel()
+        self.cancel("")
         timer = self._timers[""] = threading.Timer(_AGAIN_SECONDS, self._again_unless_closed, (again,))
         timer.daemon = True
         timer.start()

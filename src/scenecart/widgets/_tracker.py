@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 100
 _BAR_SECONDS = 0.1
+_UNANSWERED = ("sent", "unknown")
+_NOT_LISTED = "What is missing is not among the orders. "
 _CURE = "Order the same cart again, or run client.settle() or scenecart settle: nothing is bought twice."
 
 
@@ -166,15 +168,14 @@ class OrderTracker(Panel):
         def look(_: Job) -> tuple[int, list[Order]]:
             settled = client.settle(send=False)
             bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
-            return _unfinished(client), [*bought, *_open_orders(client)]
+            return int(settled["state"].isin(_UNANSWERED).sum()), [*bought, *_open_orders(client)]
 
-        self._runner.start("open", look, self._found, self._failed)
+        self._runner.start("open", look, lambda found: self._found(found, _NOT_LISTED), self._failed)
 
-    def _found(self, found: tuple[int, list[Order]]) -> None:
+    def _found(self, found: tuple[int, list[Order]], looked: str = "") -> None:
         left, orders = found
         if left:
-            words = f"{counted(left, 'purchase')} had no answer when it was placed, so whether it was bought is not known yet."
-            looked = "It is not among the orders. " if self._search.disabled else ""
+            words = f"{counted(left, 'purchase')} had no answer, so it is not known yet whether anything was bought."
             self._left.value = _look.message(words, f"{looked}{_CURE}", "bad")
         self._search.disabled = False
         self._unfinished.layout.display = "" if left else "none"
@@ -326,7 +327,7 @@ class _Card:
 def _unfinished(client: Client) -> int:
     """Count what the journal knows was sent and never answered."""
     try:
-        return int(client.placements()["state"].isin(["sent", "unknown"]).sum())
+        return int(client.placements()["state"].isin(_UNANSWERED).sum())
     except JournalError:
         # connecting has said what is wrong with the journal, and orders are followed without it
         return 0

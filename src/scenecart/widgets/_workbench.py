@@ -110,10 +110,12 @@ class Workbench(Panel):
         try:
             wanted = {**self._criteria(), **criteria}
             aoi = wanted.pop("aoi", None)
-            found = CaptureMap.from_search(self._client, asked, aoi=aoi, basemap=self._basemap, **wanted)
-        except BaseException:
+            self._show_found(CaptureMap.from_search(self._client, asked, aoi=aoi, basemap=self._basemap, **wanted))
+        finally:
             self._words.value = ""
-            raise
+
+    def _show_found(self, found: CaptureMap) -> None:
+        """Put what was found, with a cart and a cover for it, in place of what was there."""
         old = self.picker
         self.picker = found
         before = self._picking.children
@@ -124,7 +126,6 @@ class Workbench(Panel):
         for part in before:
             close_all(part) if old is None else part.close()
         self.tab = 1
-        self._words.value = ""
 
     def _make_form(self) -> W.Box:
         style = {"description_width": "96px"}

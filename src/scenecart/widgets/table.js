@@ -39,9 +39,10 @@ function render({ model, el: root }) {
     asked = [first, size];
     model.send({ kind: "window", start: first, size });
   };
+  const placed = () => model.get("columns").map((column, place) => ({ ...column, place }));
   // what there is no room for is left out, the least important first; before it is laid out, there is room
   const fitting = () => {
-    const columns = model.get("columns").map((column, place) => ({ ...column, place }));
+    const columns = placed();
     let left = body.clientWidth || Infinity;
     const kept = [...columns].sort((one, other) => one.rank - other.rank).filter(({ least }, place) => (left -= least) >= 0 || place === 0);
     return columns.filter((column) => kept.includes(column));
@@ -65,7 +66,7 @@ function render({ model, el: root }) {
   };
   const drawRows = () => {
     const { start, rows } = model.get("view");
-    const left = model.get("columns").map((column, place) => ({ ...column, place })).filter(({ name }) => !shown.some((one) => one.name === name));
+    const left = placed().filter(({ name }) => !shown.some((one) => one.name === name));
     const count = model.get("count");
     grid.setAttribute("aria-rowcount", count);
     space.style.height = count * ROW + "px";
