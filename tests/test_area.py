@@ -14,18 +14,8 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 import scenecart
-from scenecart._area import (
-    Area,
-    as_area,
-    as_geometry,
-    clip_each,
-    geodesic_km2,
-    geojson,
-    split_at_antimeridian,
-    union,
-    why_unusable,
-    whys_unusable,
-)
+from scenecart._area import Area, as_area, as_geometry
+from scenecart._geometry import clip_each, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable, whys_unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +67,7 @@ def test_a_bbox_of_half_the_world_lies_where_it_says():
 def test_a_clip_across_the_antimeridian_is_the_small_side():
     """A footprint and an area that meet at 180 degrees are clipped where they overlap, and nowhere else."""
     footprint = shapely.from_wkt(ACROSS)
-    bought = clip_each(np.array([footprint]), as_area((179.5, -19.5, -179.5, -18.5)))[0]
+    bought = clip_each(np.array([footprint]), as_area((179.5, -19.5, -179.5, -18.5)).geometry)[0]
     assert geodesic_km2(bought) == pytest.approx(as_area((0, -19.5, 1, -18.5)).km2, rel=1e-6)
 
 
@@ -324,7 +314,7 @@ def test_a_clip_lies_in_both(lon: float, lat: float, size: float, dx: float, dy:
     """What is bought lies within the footprint and within the area, wherever they are on the globe."""
     footprint = shapely.box(lon, lat, lon + size, lat + size)
     area = as_area(shapely.box(lon + dx, lat + dy, lon + dx + size, lat + dy + size))
-    bought = clip_each(np.array([footprint]), area)[0]
+    bought = clip_each(np.array([footprint]), area.geometry)[0]
     assert geodesic_km2(bought) >= 0
     assert bought.difference(footprint.buffer(1e-9)).is_empty
     assert bought.difference(area.geometry.buffer(1e-9)).is_empty

@@ -24,8 +24,9 @@ from _items import differences
 from _service import feature, page
 from _shop import captures, priced
 from scenecart import _features, _frames, _html, _query, _trade
-from scenecart._area import as_area, clip_each, geodesic_km2
+from scenecart._area import as_area
 from scenecart._estimate import Estimate
+from scenecart._geometry import clip_each, geodesic_km2
 from scenecart._parquet import to_items
 from scenecart._targets import plan
 from scenecart.report._data import csv_of
@@ -77,7 +78,7 @@ def test_a_whole_turn_changes_no_clip(lon: float, lat: float, size: float, step:
     footprint = shapely.box(lon, lat, lon + size, lat + size)
     area = as_area(translate(footprint, *step))
     moved = translate(footprint, xoff=turn)
-    here, there = (geodesic_km2(part) for part in clip_each(np.array([footprint, moved]), area))
+    here, there = (geodesic_km2(part) for part in clip_each(np.array([footprint, moved]), area.geometry))
     assert 0 <= here <= min(geodesic_km2(footprint), area.km2) * (1 + 1e-9) + 1e-9
     assert there == pytest.approx(here, rel=1e-6, abs=1e-6)
     assert as_area(translate(area.geometry, xoff=turn)).km2 == pytest.approx(area.km2, rel=1e-6)

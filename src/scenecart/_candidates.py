@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._area import clip_each, each_km2
 from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch, numbers_of
 from scenecart._errors import InvalidCart, InvalidQuery
+from scenecart._geometry import clip_each, each_km2
 from scenecart._wire import CLOUD
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     whys = [reason or _cloudy(share, max_cloud_cover) for reason, share in zip(against, cloud.tolist(), strict=True)]
     fit = near & ~again & np.array([why is None for why in whys], dtype=bool)
     grounds = np.full(len(frame), shapely.Polygon(), dtype=object)
-    grounds[fit] = clip_each(shapes[fit], area)
+    grounds[fit] = clip_each(shapes[fit], area.geometry)
     kept = np.flatnonzero(~shapely.is_empty(grounds))
     left = np.flatnonzero(shapely.is_empty(grounds) & ~again).tolist()
     reasons = {place: whys[place] or "it does not touch the area" for place in left}

@@ -15,9 +15,10 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
-from scenecart._area import Area, as_area, clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
+from scenecart._area import Area, as_area
 from scenecart._errors import InvalidCart
 from scenecart._features import collector_paused
+from scenecart._geometry import clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
 from scenecart._json import dumps
 from scenecart._spelling import spelled
 from scenecart._trade import CaptureOrder, estimate_body
@@ -305,7 +306,7 @@ class Cart:
     @cached_property
     def _bought(self) -> np.ndarray[Any, Any]:
         footprints = self._captures.geometry.to_numpy()
-        return split_each(footprints) if self.area is None else clip_each(footprints, self.area)
+        return split_each(footprints) if self.area is None else clip_each(footprints, self.area.geometry)
 
 
 def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, desk: CanEstimate | None = None) -> Cart:
@@ -360,7 +361,7 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
         raise InvalidCart("The cart would be empty.")
     _refuse_unusable(captures)
     if area is not None:
-        apart = captures["id"][shapely.is_empty(clip_each(captures.geometry.to_numpy(), area))]
+        apart = captures["id"][shapely.is_empty(clip_each(captures.geometry.to_numpy(), area.geometry))]
         if len(apart):
             raise _about("outside the area of interest", [str(name) for name in apart])
     first: list[bool] = []

@@ -1,4 +1,4 @@
-"""Client: a connection to a service. Each method is a few lines over the other files."""
+"""Client: a connection to a service. Each method is a few lines over the other files, and the documentation of what they do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from scenecart._errors import (
 from scenecart._frames import checked_row
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
-from scenecart._orders import Order, OrderDesk
+from scenecart._order_desk import OrderDesk
+from scenecart._orders import Order
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, mention, require_project
 from scenecart._query import Query, build_query, check_count
@@ -574,7 +575,7 @@ class Client:
         >>> client.order(order.id).total_credits
         0
         """
-        return self._orders.get(order_id)
+        return Order(self._orders, self._orders.fetch(order_id))
 
     @spelled()
     def orders(

@@ -13,12 +13,13 @@ import shapely
 
 from scenecart import _html
 from scenecart._alone import Prices, prices_alone
-from scenecart._area import Area, as_area, each_km2, geodesic_km2, polygonal, union
+from scenecart._area import Area, as_area
 from scenecart._candidates import find_candidates, nothing_left
 from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._errors import InvalidCart, InvalidQuery
+from scenecart._geometry import each_km2, geodesic_km2, polygonal, union
 from scenecart._query import check_count, doubt_share
 from scenecart._wire import CLOUD, ESTIMATE
 from scenecart._words import clean_text, counted

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._area import geodesic_km2, polygonal, union
 from scenecart._arrangement import MOST_CROSSINGS, Arrangement
 from scenecart._errors import ScenecartError, missing_extra
+from scenecart._geometry import geodesic_km2, polygonal, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from scenecart._area import Area, as_area, clip_each, split_at_antimeridian
+from scenecart._area import Area, as_area
 from scenecart._cart import make_cart
 from scenecart._connect import connect
 from scenecart._errors import InvalidCart, missing_extra
+from scenecart._geometry import clip_each, split_at_antimeridian
 from scenecart._wire import available_credits
 from scenecart._words import clean_text, counted
 
@@ -123,7 +124,7 @@ def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
 def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: Console) -> Estimate:
     """Price the best captures, passing over those that the service does not price."""
     best = captures.sort_values("eo:cloud_cover") if "eo:cloud_cover" in captures else captures
-    overlapping = best[~shapely.is_empty(clip_each(best.geometry.to_numpy(), area))]
+    overlapping = best[~shapely.is_empty(clip_each(best.geometry.to_numpy(), area.geometry))]
     reasons: list[str] = []
     for start in range(0, min(len(overlapping), 10 * _PICKED), _PICKED):
         cart = make_cart(overlapping.iloc[start : start + _PICKED], area, desk=client)

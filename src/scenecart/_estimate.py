@@ -11,8 +11,8 @@ import pandas as pd
 from shapely.geometry import shape
 
 from scenecart import _frames, _html, _trade, _wire
-from scenecart._area import union
 from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
+from scenecart._geometry import union
 from scenecart._spelling import spelled
 from scenecart._words import clean_text, counted
 

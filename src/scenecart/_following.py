@@ -15,7 +15,7 @@ from scenecart._words import clean_text, counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._orders import OrderDesk
+    from scenecart._order_desk import OrderDesk
 
 
 @spelled()

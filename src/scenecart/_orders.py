@@ -1,19 +1,13 @@
-"""Orders: looking them up, following them to their end, cancelling them."""
+"""An order: what is known of it, following it to its end, cancelling it, opening what it delivered."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from scenecart import _html, _trade, _wire
+from scenecart import _html, _trade
 from scenecart._errors import (
-    InvalidRequest,
-    NotFound,
     OrderCancelled,
     OrderFailed,
-    ScenecartError,
-    ServiceError,
     WaitTimeout,
 )
 from scenecart._progress import bar
@@ -24,7 +18,7 @@ from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -35,142 +29,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from scenecart._cart import Cart
-    from scenecart._http import Session
+    from scenecart._order_desk import OrderDesk
     from scenecart._papers import Papers
     from scenecart._trade import PriceGroup
 
-_LIST_SIZE = 100
-_TRACKED_AT_ONCE = 500
-_MOST_PAGES = 1_000
-_METHOD_NOT_ALLOWED = 405
 _PAID = {"card": "by card", "enterprise": "by invoice"}
-
-
-class Deliveries(Protocol):
-    """Whoever can fetch what an order delivered."""
-
-    def items(self, order: Order) -> gpd.GeoDataFrame:
-        """Return the delivered items as a frame."""
-        ...
-
-    def lineage(self, order: Order) -> pd.DataFrame:
-        """Return what came of an order, and what it came of."""
-        ...
-
-    def item_collection(self, order: Order) -> pystac.ItemCollection:
-        """Return the delivered items as pystac knows them."""
-        ...
-
-    def download(
-        self,
-        order: Order,
-        directory: str | os.PathLike[str],
-        *,
-        assets: str | Iterable[str] | None,
-        progress: bool | Callable[[float], object],
-        workers: int,
-    ) -> list[Path]:
-        """Fetch the delivered files."""
-        ...
-
-    def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
-        """Open a delivered file as an array."""
-        ...
-
-
-class OrderDesk:
-    """Looking up, listing, following and cancelling orders at one service."""
-
-    def __init__(
-        self,
-        session: Session,
-        *,
-        deliveries: Deliveries,
-        papers: Callable[[Order, _trade.OrderRecord], Papers],
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        say: Callable[[str], object] = print,
-    ) -> None:
-        self.session = session
-        self.deliveries = deliveries
-        self.papers = papers
-        self.clock = clock
-        self.sleep = sleep
-        self.say = say
-        self._get_by_post = False
-
-    def get(self, order_id: str) -> Order:
-        """Return one order."""
-        return Order(self, self.fetch(order_id))
-
-    def fetch(self, order_id: str) -> _trade.OrderRecord:
-        """Ask the service for one order.
-
-        Raises
-        ------
-        NotFound
-            If there is none of this id, or it belongs to another organization.
-        """
-        if not isinstance(order_id, str) or not order_id.strip():
-            raise InvalidRequest("An order's id is a text that is not empty.")
-        reference = _trade.order_reference(order_id)
-        try:
-            return self._record(self._asked_for(reference))
-        except NotFound as error:
-            error.reword(f"There is no order {clean_text(order_id, 80)!r}, or it belongs to another organization.")
-            raise
-
-    def _asked_for(self, reference: Mapping[str, Any]) -> Any:
-        if not self._get_by_post:
-            try:
-                return self.session.call(_wire.GET_ORDER, reference, query=True)
-            except ScenecartError as error:
-                if error.status != _METHOD_NOT_ALLOWED:
-                    raise
-                self._get_by_post = True
-        return self.session.call(_wire.GET_ORDER, reference)
-
-    def each(self, filters: Mapping[str, Any]) -> Iterator[_trade.OrderRecord]:
-        """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
-        known: set[str] = set()
-        for page in range(_MOST_PAGES):
-            records, pages = self._page(_trade.orders_body(filters, _LIST_SIZE, page))
-            fresh = {record.id: record for record in records if record.id not in known}
-            yield from fresh.values()
-            known.update(fresh)
-            # a short page is no end: the service may give fewer than it is asked for
-            if not fresh or (pages is not None and page + 1 >= pages):
-                return
-
-    def states(self, orders: Iterable[Order]) -> None:
-        """Ask for many orders at once, each by its id, and have each take up what is told of it."""
-        wanted = {order.id: order for order in orders}
-        names = list(wanted)
-        for start in range(0, len(names), _TRACKED_AT_ONCE):
-            some = names[start : start + _TRACKED_AT_ONCE]
-            records, _ = self._page(_trade.orders_body(_trade.order_filters(ids=some), len(some)))
-            for record in records:
-                if record.id in wanted:
-                    wanted.pop(record.id).take_up(record)
-        for order in wanted.values():
-            # a list may leave out what was placed a moment ago
-            order.refresh()
-
-    def cancel(self, order_id: str) -> Mapping[str, Any]:
-        """Ask the service to cancel; the same order always uses the same key, so asking twice is safe."""
-        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
-        answer = self.session.call(_wire.CANCEL, _trade.order_reference(order_id), key=key)
-        return answer if isinstance(answer, dict) else {}
-
-    def _page(self, body: Mapping[str, Any]) -> tuple[list[_trade.OrderRecord], int | None]:
-        return _trade.order_page(self.session.call(_wire.LIST_ORDERS, body))
-
-    @staticmethod
-    def _record(document: Any) -> _trade.OrderRecord:
-        record = _trade.parse_order(document)
-        if record is None:
-            raise ServiceError("The service answered an order without an id.", operation=_wire.GET_ORDER.id)
-        return record
 
 
 class Order:

@@ -17,8 +17,8 @@ import shapely
 from shapely.geometry import mapping
 
 from scenecart import _frames
-from scenecart._area import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._json import loads
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._estimate import Estimate
-    from scenecart._orders import OrderDesk
+    from scenecart._order_desk import OrderDesk
 
 # The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.
 _KEY_SECONDS = 23 * 3600.0
@@ -145,7 +145,7 @@ class PlacingDesk:
     def placed_before(self, estimate: Estimate, *, project: str, license_type: str = "standard") -> Order | None:
         """Return the order that placing this would give back without buying, or None."""
         known = self._journal.last(self._intent(estimate, project, license_type))
-        return self._orders.get(known.order_id or "") if known is not None and known.state == "placed" else None
+        return self._order_of(known) if known is not None and known.state == "placed" else None
 
     def _intent(self, estimate: Estimate, project: str, license_type: str) -> Intent:
         """Return what identifies a purchase.
@@ -354,8 +354,11 @@ class PlacingDesk:
         error.bind(retry)
         return error
 
+    def _order_of(self, placement: Placement) -> Order:
+        return Order(self._orders, self._orders.fetch(placement.order_id or ""))
+
     def _placed_before(self, placement: Placement) -> Order:
-        order = self._orders.get(placement.order_id or "")
+        order = self._order_of(placement)
         when = datetime.fromtimestamp(placement.changed, UTC)
         since = f", and {order.status} since" if order.status in {"failed", "cancelled"} else ""
         order.tell(

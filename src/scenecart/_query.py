@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import shape
 
 from scenecart import _wire
-from scenecart._area import around_world_bounds, as_area, as_geometry, geojson, simplified
+from scenecart._area import as_area, as_geometry
 from scenecart._errors import InvalidQuery, warn
+from scenecart._geometry import around_world_bounds, geojson, simplified
 from scenecart._stac import interval
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart._area import union
 from scenecart._frames import CRS
+from scenecart._geometry import union
 from scenecart._json import loads
 from scenecart._trade import bought
 

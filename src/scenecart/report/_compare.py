@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from scenecart import _html
-from scenecart._area import geodesic_km2, polygonal, union
 from scenecart._errors import InvalidRequest
+from scenecart._geometry import geodesic_km2, polygonal, union
 from scenecart.report._contents import contents_of, shown
 
 if TYPE_CHECKING:

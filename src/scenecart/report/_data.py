@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from shapely.geometry import mapping
 
-from scenecart._area import union
 from scenecart._buffers import native
+from scenecart._geometry import union
 from scenecart._html import km2
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
 
-from scenecart._area import as_area, union
+from scenecart._area import as_area
+from scenecart._geometry import union
 from scenecart._palette import AREA
 from scenecart._spelling import spelled
 from scenecart._words import clean_text

@@ -1,0 +1,253 @@
+"""Shapes in degrees (EPSG:4326): split at the antimeridian, cut, united, judged and measured.
+
+Geometries that cross the antimeridian are kept as RFC 7946 asks: in parts on either side of it.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import antimeridian
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from shapely.errors import ShapelyError
+from shapely.geometry import box
+from shapely.validation import explain_validity
+
+from scenecart._errors import InvalidArea
+from scenecart._json import loads
+from scenecart._words import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapely.geometry.base import BaseGeometry
+
+DEGREES = CRS.from_epsg(4326)
+POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
+GRID_DEGREES = 1e-9
+MAX_LON = 540.0
+BEYOND = (MAX_LON, 90.0, MAX_LON, 90.0)
+BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
+_EDGE_DEGREES = 0.1
+_LONGEST_SIDE = 170.0
+# how many shapes are united at first, before those that are covered by then are left out
+_UNITED_AT_ONCE = 256
+_POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_WORLD = (180.0, 90.0, 180.0, 90.0)
+_MOST_ROUNDINGS = 16
+_equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
+
+
+def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> BaseGeometry:
+    """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
+
+    A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
+    """
+    if geometry.is_empty or geometry.geom_type not in POLYGONAL:
+        return geometry
+    coordinates = shapely.get_coordinates(geometry)
+    west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
+    if not math.isfinite(east - west):
+        raise InvalidArea(f"{name} has a coordinate that is no number.")
+    if east - west > 360 + GRID_DEGREES:  # once around
+        raise InvalidArea(f"{name} spans more than the whole world.", hint=BBOX_HINT)
+    beyond = max(-180 - west, east - 180)
+    if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
+        return geometry
+    try:
+        return _split(geometry, beyond)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, ValueError, ShapelyError) as error:
+        # what antimeridian and GEOS cannot split, they say in many ways
+        raise InvalidArea(
+            f"{name} cannot be split at the antimeridian: {clean_text(str(error)) or 'it makes no sense there'}."
+        ) from error
+
+
+def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
+    if 0 < beyond <= GRID_DEGREES:
+        # a rounding beyond the antimeridian is none
+        geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
+    elif beyond > 0:
+        # a side of half the world goes where it says
+        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _LONGEST_SIDE)
+        geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
+    if not _has_long_step(geometry):
+        return geometry
+    fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
+        fixed = fix(geometry, great_circle=False)
+    # A shape that only touches the antimeridian leaves a part without area on its other side.
+    parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def why_unusable(footprint: BaseGeometry | None) -> str | None:
+    """Tell why a geometry is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    if footprint is None or footprint.is_empty:
+        return "it has no footprint"
+    if footprint.geom_type not in POLYGONAL:
+        return f"its footprint is a {footprint.geom_type}, not an area"
+    west, south, east, north = footprint.bounds
+    if not (-MAX_LON <= west <= east <= MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
+        return "its footprint lies outside the world"
+    try:
+        split = split_at_antimeridian(footprint)
+    except InvalidArea:
+        return "its footprint cannot be split at the antimeridian"
+    if split.is_empty and not footprint.is_empty:
+        return "its footprint has no area"
+    return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
+
+
+def whys_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
+    """Tell the same of many: all the plain ones at once, and the rest one by one."""
+    plain = are_plain(footprints).tolist()
+    return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain, footprints, strict=True)]
+
+
+def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Tell which geometries are valid areas that lie in ±180 and ±90 as they are, with nothing to split."""
+    bounds = shapely.bounds(footprints)
+    with np.errstate(invalid="ignore"):
+        plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
+    plain &= np.isin(shapely.get_type_id(footprints), _POLYGONAL_IDS)
+    plain[plain] = shapely.is_valid(footprints[plain])
+    return np.asarray(plain)
+
+
+def _has_long_step(geometry: BaseGeometry) -> bool:
+    for ring in shapely.get_rings(shapely.get_parts(geometry)):
+        xy = shapely.get_coordinates(ring)
+        if (np.abs(np.diff(xy[:, 0])) > 180).any():  # noqa: PLR2004  # half the world
+            return True
+    return False
+
+
+def polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the polygons of a geometry, without the lines and points that a clip may leave."""
+    if geometry.geom_type in POLYGONAL:
+        return geometry
+    # a collection may hold collections, which get_parts leaves whole
+    parts = [polygonal(part) for part in shapely.get_parts(geometry) if part.geom_type in {*POLYGONAL, "GeometryCollection"}]
+    return shapely.union_all(parts) if parts else shapely.Polygon()
+
+
+def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
+    """Return a geometry of few vertices that covers another; the same one where that has few itself."""
+    if shapely.get_num_coordinates(geometry) <= most_vertices:
+        return geometry
+    west, south, east, north = geometry.bounds
+    tolerance = 1e-4 * max(east - west, north - south)
+    world = box(-180.0, -90.0, 180.0, 90.0)
+    for _ in range(_MOST_ROUNDINGS):
+        # twice the tolerance, since a buffer's round corners are cut a little short
+        around: BaseGeometry = shapely.buffer(shapely.simplify(geometry, tolerance), 2 * tolerance, quad_segs=2)
+        around = polygonal(shapely.intersection(shapely.simplify(around, tolerance / 2), world))
+        if shapely.get_num_coordinates(around) <= most_vertices and shapely.covers(around, geometry):
+            return around
+        tolerance *= 2
+    return box(west, south, east, north)
+
+
+def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
+    """Return what shapes cover together, rounded to 1e-9 degrees (a tenth of a millimetre), with which no overlay stumbles."""
+    rest = np.array([part for part in shapes if not part.is_empty], dtype=object)
+    rest = shapely.set_precision(rest[np.argsort(-shapely.area(rest), kind="stable")], GRID_DEGREES, mode="pointwise")
+    whole: BaseGeometry = shapely.Polygon()
+    size = _UNITED_AT_ONCE
+    while len(rest):
+        whole = shapely.disjoint_subset_union_all([whole, *rest[:size]])
+        rest, size = rest[size:], 2 * size
+        # of many captures of one place the largest cover the most; uniting the others takes longer than leaving them out
+        shapely.prepare(whole)
+        rest = rest[~shapely.covers(whole, rest)]
+    return whole
+
+
+def each_polygonal(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the polygons of each geometry, as ``polygonal`` does."""
+    kept = geometries.copy()
+    others = ~np.isin(shapely.get_type_id(kept), _POLYGONAL_IDS)
+    kept[others] = [polygonal(geometry) for geometry in kept[others]]
+    return kept
+
+
+def split_each(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return each footprint with longitudes in ±180, as ``split_at_antimeridian`` does."""
+    split = footprints.copy()
+    others = ~are_plain(split)
+    split[others] = [split_at_antimeridian(footprint) for footprint in split[others]]
+    return split
+
+
+def clip_each(footprints: np.ndarray[Any, Any], area: BaseGeometry) -> np.ndarray[Any, Any]:
+    """Return the part of each footprint inside an area; an empty polygon where they do not overlap."""
+    return each_polygonal(shapely.intersection(split_each(footprints), area))
+
+
+def geodesic_km2(geometry: BaseGeometry) -> float:
+    """Return the area in km² on the WGS84 ellipsoid.
+
+    Edges are straight in longitude and latitude, as GeoJSON has them (RFC 7946, section 3.1.1), and not geodesics: the
+    northern edge of a bbox is its parallel. Computed in the ellipsoid's equal-area projection.
+
+    Examples
+    --------
+    >>> round(geodesic_km2(box(0, 0, 1, 1)))
+    12308
+    """
+    return 0.0 if geometry.is_empty else float(each_km2(np.array([geometry], dtype=object))[0])
+
+
+def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the area of each geometry, as ``geodesic_km2`` measures it."""
+    if have_empty_parts(geometries):
+        geometries = np.array([_without_empty_parts(geometry) for geometry in geometries], dtype=object)
+    fine = shapely.segmentize(geometries, _EDGE_DEGREES)
+    flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
+    return np.asarray(shapely.area(flat), dtype=float) / 1e6
+
+
+def have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
+    """Tell whether a part or a ring of a shape holds no point; GEOS ends the process when such a one is segmentized."""
+    parts = shapely.get_parts(geometries)
+    kinds = shapely.get_type_id(parts)
+    rings = shapely.get_rings(parts[kinds == shapely.GeometryType.POLYGON])
+    if shapely.is_empty(parts).any() or shapely.is_empty(rings).any():
+        return True
+    nested = parts[kinds > shapely.GeometryType.POLYGON]
+    return len(nested) > 0 and have_empty_parts(nested)
+
+
+def _without_empty_parts(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the same polygons without those of their parts and rings that hold no point."""
+    kept = [part for part in shapely.get_parts(polygonal(geometry)) if not part.is_empty]
+    return shapely.MultiPolygon([(part.exterior, [ring for ring in part.interiors if not ring.is_empty]) for part in kept])
+
+
+def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, float]:
+    """Return ``(west, south, east, north)`` in degrees, with west greater than east across the antimeridian."""
+    west, south, east, north = (float(number) for number in geometry.bounds)
+    parts = shapely.get_parts(geometry)
+    if west <= -180 and east >= 180 and len(parts) > 1:  # noqa: PLR2004  # both sides of the antimeridian
+        bounds = shapely.bounds(parts)
+        eastern, western = bounds[bounds[:, 0] >= 0], bounds[bounds[:, 0] < 0]
+        if len(eastern) and len(western) and eastern[:, 0].min() > western[:, 2].max():
+            return float(eastern[:, 0].min()), south, float(western[:, 2].max()), north
+    return west, south, east, north
+
+
+def geojson(geometry: BaseGeometry) -> dict[str, Any]:
+    """Return a flat geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
+    return geojsons(np.array([geometry], dtype=object))[0]
+
+
+def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    """Return many as :func:`geojson` does one."""
+    documents: list[dict[str, Any]] = loads(f"[{','.join(shapely.to_geojson(shapely.orient_polygons(geometries)))}]".encode())
+    return documents
