@@ -133,6 +133,20 @@ def test_without_time_there_is_an_answer():
     assert found.at_least is None or found.at_least <= found.value
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_time_it_costs_no_more_than_the_greedy_choice(seed: int):
+    """Even without time the answer costs no more than taking, again and again, what covers the most new ground for its price."""
+    asked = problem(seed, AREAS["land"], count=120, share=0.98)
+    taken: list[int] = []
+    missing = asked.area
+    while asked.covered(taken) < (asked.need or 0.0):
+        taken.append(int(np.argmax(each_km2(shapely.intersection(asked.grounds, missing)) / asked.weights)))
+        missing = shapely.difference(missing, asked.grounds[taken[-1]])
+    choice = solved(asked, 0.0)
+    assert asked.suffices(choice.chosen)
+    assert choice.value <= asked.weights[taken].sum()
+
+
 def test_more_time_makes_it_no_worse():
     """A longer look costs no more than the greedy choice, and its bound holds."""
     asked = problem(5, AREAS["land"], count=150, share=0.95)

@@ -21,7 +21,7 @@ import shapely
 
 from scenecart._arrangement import MOST_CROSSINGS, Arrangement
 from scenecart._errors import ScenecartError, missing_extra
-from scenecart._geometry import geodesic_km2, polygonal, union
+from scenecart._geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +37,8 @@ _FEWEST_OUT, _SIZES_OUT = 3, 4
 _BATCH = 500
 _POWERS = (1.0, 0.5, 0.0)
 _LEAST_GAIN = 1e-9
+_ASKED_AT_ONCE = 32
+_MOST_OFFERED = 150
 _SAME = 1e-7
 _OPTIMAL, _INFEASIBLE = 0, 2
 
@@ -89,12 +91,15 @@ class Problem:
     def beyond(self, chosen: np.ndarray[Any, Any]) -> Problem:
         """Return the problem of what is missing when some candidates are chosen already."""
         ground = union(self.grounds[chosen])
-        near = shapely.intersects(self.grounds, self.area)
-        rest = self.grounds.copy()
-        rest[near] = [polygonal(shape) for shape in shapely.difference(self.grounds[near], ground)]
+        missing = polygonal(shapely.difference(self.area, ground))
+        shapely.prepare(missing)
+        # grounds lie in the area, so that what one of them adds is its part of what is missing
+        near = shapely.intersects(missing, self.grounds)
+        rest = np.full(len(self.grounds), shapely.Polygon(), dtype=object)
+        rest[near] = each_polygonal(shapely.intersection(self.grounds[near], missing))
         return replace(
             self,
-            area=polygonal(shapely.difference(self.area, ground)),
+            area=missing,
             grounds=rest,
             need=None if self.need is None else max(0.0, self.need - geodesic_km2(ground)),
             limits=tuple((amount, most - amount[chosen].sum()) for amount, most in self.limits),
@@ -212,12 +217,21 @@ def _improve(milp: Any, problem: Problem, choice: Choice, end: float, clock: Cal
         places = np.array(best)
         near = np.argsort(shapely.distance(spots[pick.choice(places)], spots[places]))
         stays = places[near[min(len(best) - 1, _FEWEST_OUT + turn % _SIZES_OUT) :]]
-        kept, part = _reduced(problem.beyond(stays))
+        kept, part = _most_promising(problem.beyond(stays))
         found = _prove(milp, part, _greedily(part), min(end, clock() + _TURN_SECONDS), clock).chosen
         if found is not None:
             anew = (*stays.tolist(), *kept[list(found)].tolist())
             best = anew if problem.value(anew) < problem.value(best) else best
     return _answer(problem, best, -math.inf if choice.at_least is None else choice.at_least)
+
+
+def _most_promising(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
+    """Reduce a problem to some hundred candidates: those that cover the most, and the most for their weight."""
+    size = shapely.area(problem.grounds)
+    leaders = [np.argsort(-value, kind="stable")[:_MOST_OFFERED] for value in (size, size / (problem.weights + _LEAST_GAIN))]
+    offered = np.unique(np.concatenate(leaders))
+    kept, part = _reduced(problem.among(offered))
+    return offered[kept], part
 
 
 def _ask(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tuple[int, tuple[int, ...] | None, float]:
@@ -250,46 +264,78 @@ def _ask(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tu
     return answer.status, chosen, -math.inf if at_least is None else float(at_least) * scale
 
 
+@dataclass(frozen=True)
+class _Outset:
+    """Where greedy choices go on from: what is chosen, what is missing then, and the km² of it that each ground covers."""
+
+    chosen: tuple[int, ...]
+    missing: BaseGeometry
+    gains: np.ndarray[Any, Any]
+    tree: shapely.STRtree
+
+
 def _greedily(problem: Problem, begun: tuple[int, ...] = ()) -> tuple[int, ...] | None:
     """Return the best of the greedy choices that go on from some ground; None where none of them suffices."""
+    missing = shapely.difference(problem.area, union(problem.grounds[list(begun)])) if begun else problem.area
+    outset = _Outset(begun, missing, _gains(missing, problem.grounds), shapely.STRtree(problem.grounds))
     best: tuple[int, ...] | None = None
     for power in _POWERS:
-        best = _better(problem, best, _taken(problem, begun, power))
+        best = _better(problem, best, _taken(problem, outset, power))
     return best
 
 
-def _taken(problem: Problem, begun: tuple[int, ...], power: float) -> tuple[int, ...] | None:
+def _taken(problem: Problem, outset: _Outset, power: float) -> tuple[int, ...] | None:
     """Take again and again the ground that covers most of what is missing, for its weight to a power."""
-    chosen = list(begun)
-    missing = shapely.difference(problem.area, union(problem.grounds[chosen])) if chosen else problem.area
+    chosen, missing, gains = list(outset.chosen), outset.missing, outset.gains.copy()
     lacking = math.inf if problem.need is None else problem.need - problem.covered(chosen)
     worth = (problem.weights + max(1e-12, 1e-9 * float(problem.weights.max(initial=0.0)))) ** power
-    # what a ground adds never grows, so that whoever leads again when asked anew is the best
-    queue = [(-math.inf, place, -1) for place in np.setdiff1d(np.arange(len(problem.grounds)), chosen).tolist()]
-    turn = 0
+    stale = np.zeros(len(gains), dtype=bool)
+    queue: list[tuple[float, int]] = []
+
+    def ask_later(places: Iterable[int]) -> None:
+        for place in places:
+            if gains[place] > _LEAST_GAIN:
+                heapq.heappush(queue, (-min(lacking, gains[place]) / worth[place], place))
+
+    ask_later(range(len(gains)))
     while queue and lacking > 0:
-        _, place, asked = heapq.heappop(queue)
-        if not problem.allows([*chosen, place]):
+        # what a ground adds never grows, so that whoever leads again when asked anew is the best
+        asked: list[int] = []
+        while queue and stale[queue[0][1]] and len(asked) < _ASKED_AT_ONCE:
+            asked.append(heapq.heappop(queue)[1])
+        if asked:
+            gains[asked] = _gains(missing, problem.grounds[asked])
+            stale[asked] = False
+            ask_later(asked)
             continue
-        gained = geodesic_km2(polygonal(shapely.intersection(missing, problem.grounds[place])))
-        if asked == turn:
+        key, place = heapq.heappop(queue)
+        if key != -min(lacking, gains[place]) / worth[place]:
+            ask_later([place])
+        elif problem.allows([*chosen, place]):
             chosen.append(place)
-            lacking -= gained
+            lacking -= gains[place]
             missing = polygonal(shapely.difference(missing, problem.grounds[place]))
-            turn += 1
-        elif gained > _LEAST_GAIN:
-            heapq.heappush(queue, (-min(lacking, gained) / worth[place], place, turn))
+            stale[outset.tree.query(problem.grounds[place], predicate="intersects")] = True
     return _thinned(problem, chosen) if problem.suffices(chosen) else None
+
+
+def _gains(missing: BaseGeometry, grounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the km² that each ground covers of what is missing."""
+    return each_km2(each_polygonal(shapely.intersection(missing, grounds)))
 
 
 def _thinned(problem: Problem, chosen: Iterable[int]) -> tuple[int, ...]:
     """Leave out what is not needed, the heaviest first."""
     kept = sorted(chosen)
-    least = problem.covered(kept) if problem.need is None else problem.need
+    covered = problem.covered(kept)
+    least = (covered if problem.need is None else problem.need) * (1 - _SAME)
     for place in sorted(kept, key=lambda one: -problem.weights[one]):
         rest = [one for one in kept if one != place]
-        if rest and problem.covered(rest) >= least * (1 - _SAME):
-            kept = rest
+        others = problem.grounds[rest]
+        ground = problem.grounds[place]
+        alone = geodesic_km2(polygonal(shapely.difference(ground, union(others[shapely.intersects(others, ground)]))))
+        if rest and covered - alone >= least:
+            kept, covered = rest, covered - alone
     return tuple(kept)
 
 

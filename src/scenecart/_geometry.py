@@ -206,11 +206,15 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
 
 def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the area of each geometry, as ``geodesic_km2`` measures it."""
-    if have_empty_parts(geometries):
-        geometries = np.array([_without_empty_parts(geometry) for geometry in geometries], dtype=object)
-    fine = shapely.segmentize(geometries, _EDGE_DEGREES)
+    km2 = np.zeros(len(geometries))
+    there = ~shapely.is_empty(geometries)
+    grounds = geometries[there]
+    if have_empty_parts(grounds):
+        grounds = np.array([_without_empty_parts(geometry) for geometry in grounds], dtype=object)
+    fine = shapely.segmentize(grounds, _EDGE_DEGREES)
     flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
-    return np.asarray(shapely.area(flat), dtype=float) / 1e6
+    km2[there] = shapely.area(flat) / 1e6
+    return km2
 
 
 def have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
