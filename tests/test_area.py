@@ -95,7 +95,7 @@ def test_winding_and_height_change_nothing(wkt: str):
     assert shapely.is_ccw(shapely.geometry.shape(flat.to_geojson()).exterior)
 
 
-@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".parquet"])
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".gdb", ".parquet"])
 def test_files_in_any_crs_are_read(tmp_path: Path, suffix: str):
     """A file of several polygons in metres is one area in degrees."""
     parts = [shapely.box(151.0, -34.0, 151.1, -33.9), shapely.box(151.05, -34.0, 151.2, -33.9)]
@@ -107,6 +107,16 @@ def test_files_in_any_crs_are_read(tmp_path: Path, suffix: str):
         (frame if suffix == ".geojson" else frame.to_crs(32756)).to_file(path)
     assert as_area(path).bounds == pytest.approx((151.0, -34.0, 151.2, -33.9), abs=1e-5)
     assert as_area(str(path)).km2 == pytest.approx(as_area((151.0, -34.0, 151.2, -33.9)).km2, rel=1e-3)
+
+
+def test_a_folder_is_told_to_be_one(tmp_path: Path):
+    """Where a folder is given for a file, that is what the message says."""
+    folder = tmp_path / "harbour.cart.parquet"
+    folder.mkdir()
+    with pytest.raises(scenecart.InvalidArea, match="It is a folder"):
+        as_area(folder)
+    with pytest.raises(scenecart.InvalidCart, match="It is a folder"):
+        scenecart.load_cart(folder)
 
 
 def test_a_stated_crs_is_obeyed():

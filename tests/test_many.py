@@ -84,12 +84,14 @@ def test_an_executor_builds_the_frames(client: scenecart.Client, kind: str):
 def test_one_area_that_fails_does_not_stop_the_others(client: scenecart.Client, box: Sandbox):
     """What goes wrong for one area is told under its name, and the others are there."""
     areas = [SYDNEY, "nowhere.geojson", (0, 0, 0, 0)]
-    found = client.search_many(areas, "aurora", **ASKED)
+    with pytest.warns(scenecart.ScenecartWarning, match="Area 1 could not be searched, and 1 other area: InvalidArea"):
+        found = client.search_many(areas, "aurora", **ASKED)
     assert set(found["area"]) == {0}
     assert set(found.attrs["errors"]) == {1, 2}
     assert "InvalidArea" in found.attrs["errors"][1]
     box.faults.add("cut", times=9, operation="catalog.search_stream")
-    broken = client.search_many({"s": SYDNEY}, "aurora", **ASKED)
+    with pytest.warns(scenecart.ScenecartWarning, match="Area 's' could not be searched: "):
+        broken = client.search_many({"s": SYDNEY}, "aurora", **ASKED)
     assert set(broken.attrs["errors"]) == {"s"}
 
 

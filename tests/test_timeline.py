@@ -96,3 +96,10 @@ def test_letters_are_as_clear_as_one_colour_can_be_on_light_and_dark():
     best = (paper / screen) ** 0.5
     assert best == pytest.approx(4.35, abs=0.01)
     assert min(paper / ink, ink / screen) > best - 0.02
+
+
+@pytest.mark.parametrize("wrong", [None, "captures.parquet", 5])
+def test_what_is_no_frame_is_told(wrong: object):
+    """What is no frame of captures is refused in words."""
+    with pytest.raises(scenecart.InvalidQuery, match="Captures are a GeoDataFrame, not"):
+        scenecart.timeline(wrong)

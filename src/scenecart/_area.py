@@ -44,6 +44,8 @@ _WKT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST_SAID = 300
+# a folder that is read as one file
+_FILE_GEODATABASE = ".gdb"
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,11 @@ def _read_text(text: str, name: str) -> BaseGeometry | None:
 def _read_file(path: Path, name: str) -> BaseGeometry | None:
     try:
         path = path.expanduser()
-        is_file = path.is_file()
+        is_there = path.is_file() or (path.suffix.lower() == _FILE_GEODATABASE and path.is_dir())
     except (OSError, RuntimeError, ValueError):
         # a name that no file can have, or under a home that is nobody's
-        is_file = False
-    if not is_file:
+        is_there = False
+    if not is_there:
         raise InvalidArea(
             f"{name}: there is no file {_short(path)!r}.",
             hint=f"{looked_for(path)} An area is also WKT, GeoJSON or (west, south, east, north).",

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _KEY = "scenecart"
 _VERSION = 2
-_WITHOUT_CONTENTS = 1
 _MOST_BYTES = 2**30
 
 
@@ -94,8 +93,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
         # geometries fail in as many ways as files are damaged
         raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
     # the fingerprint is of what is bought; the contents are all that is shown beside it
-    same = about.get("contents") == contents or (about["version"] <= _WITHOUT_CONTENTS and "contents" not in about)
-    if cart.fingerprint != about.get("fingerprint") or not same:
+    if cart.fingerprint != about.get("fingerprint") or about.get("contents") != contents:
         raise InvalidCart(
             f"{source.name} was changed since it was saved, so it is not what was approved.",
             hint="To use it all the same, read its captures with geopandas and make a cart of them.",

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from scenecart._area import as_area
-from scenecart._errors import InvalidQuery
+from scenecart._errors import InvalidQuery, not_captures
 from scenecart._geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._query import doubt_share
 from scenecart._spelling import spelled
@@ -121,7 +121,7 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     [0.5]
     """
     if not isinstance(captures, pd.DataFrame):
-        raise _no_frame(captures)
+        raise not_captures(captures)
     keep = np.ones(len(captures), dtype=bool)
     for name, column, wanted in (
         ("cloud_cover", CLOUD, cloud_cover),
@@ -175,16 +175,9 @@ def _as_ground(shape: Any) -> Any:
 def _check_frame(captures: Any) -> None:
     # known by what it can do: importing geopandas takes half a second
     if not (isinstance(captures, pd.DataFrame) and hasattr(captures, "to_crs")):
-        raise _no_frame(captures)
+        raise not_captures(captures)
     if captures.active_geometry_name is None:
         raise InvalidQuery("The captures have no footprints.", hint='Name their column: captures.set_geometry("…").')
-
-
-def _no_frame(captures: Any) -> InvalidQuery:
-    return InvalidQuery(
-        f"Captures are a GeoDataFrame, not {type(captures).__name__}.",
-        hint="Pass rows of client.search(…), such as captures.iloc[[0]].",
-    )
 
 
 def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:

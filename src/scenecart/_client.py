@@ -354,7 +354,7 @@ class Client:
             As from :meth:`search`, with the column ``area`` (the area's name) and ``duplicate`` (True where the same capture
             stands above for another area). A property that the catalog calls ``area`` or ``duplicate`` is kept as
             ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` maps the areas that failed to what went
-            wrong; what had arrived of them is kept.
+            wrong, of which there is a warning; what had arrived of them is kept.
 
         Raises
         ------

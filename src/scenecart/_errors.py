@@ -138,6 +138,14 @@ class MissingExtra(ConfigurationError, ImportError):
     """A part of scenecart needs a package that is not installed."""
 
 
+def not_captures(given: object) -> InvalidQuery:
+    """Return the error for what was given in place of a frame of captures."""
+    return InvalidQuery(
+        f"Captures are a GeoDataFrame, not {type(given).__name__}.",
+        hint="Pass rows of client.search(…), such as captures.iloc[[0]].",
+    )
+
+
 def missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> MissingExtra:
     """Return what to raise where a package of an extra was not found: ``what`` says who needs it.
 

@@ -33,6 +33,7 @@ from scenecart._json import NotJson, dumps, loads
 from scenecart._refusals import error_of_status
 from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
 from scenecart._secrets import Credentials, Secret, is_loopback
+from scenecart._spelling import spelled_type
 from scenecart._tokens import USERINFO_PATH, Tokens
 from scenecart._version import __version__
 from scenecart._words import clean_text
@@ -44,6 +45,7 @@ T = TypeVar("T")
 _MAX_REDIRECTS = 5
 
 
+@spelled_type
 @dataclass(frozen=True)
 class Limits:
     """How long and how often to ask.

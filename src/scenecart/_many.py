@@ -10,8 +10,9 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart import _frames, _search
-from scenecart._errors import InvalidQuery, ScenecartError
+from scenecart._errors import InvalidQuery, ScenecartError, warn
 from scenecart._telling import Teller
+from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,6 +58,10 @@ def search_many(
             captures += len(frames[number]) if number in frames else 0
             teller.tell("area", captures, done)
     found = _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
+    if errors:
+        label, why = next(iter(errors.items()))
+        others = f", and {counted(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
+        warn(f'Area {label!r} could not be searched{others}: {clean_text(why, 300)} All are in captures.attrs["errors"].')
     teller.tell("finished", len(found), len(queries))
     return found
 

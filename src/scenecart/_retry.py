@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from scenecart._errors import ConfigurationError
+from scenecart._spelling import spelled_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ def check_numbers(settings: object, *, whole: tuple[str, ...], others: tuple[str
             raise ConfigurationError(f"{type(settings).__name__}: {name} is {wanted}, not {value!r}.")
 
 
+@spelled_type
 @dataclass(frozen=True)
 class Retry:
     """How often and how long a safe request is tried again: both caps hold.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
 
 _ALIKE = 0.5
 _NOT_BY_NAME = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
@@ -62,6 +63,12 @@ def spelled(
         return checked  # type: ignore[return-value]  # wraps keeps everything of the function but its type
 
     return decorate
+
+
+def spelled_type(kind: type[T]) -> type[T]:
+    """Let a class whose ``__init__`` was made for it, such as a dataclass, refuse keywords as :func:`spelled` does."""
+    setattr(kind, "__init__", spelled()(kind.__init__))  # noqa: B010  # assigned, type checkers take it for a method
+    return kind
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

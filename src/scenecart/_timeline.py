@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidQuery, missing_extra
+from scenecart._errors import InvalidQuery, missing_extra, not_captures
 from scenecart._figure import bare_axes
 from scenecart._palette import BOUGHT, INK
 from scenecart._spelling import spelled
@@ -60,6 +60,8 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A timeline needs", error, "report") from error
+    if not hasattr(captures, "columns"):
+        raise not_captures(captures)
     for column in ("datetime", by):
         if column not in captures.columns:
             raise InvalidQuery(f"The captures have no column {column!r}.")

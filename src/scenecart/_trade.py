@@ -206,14 +206,12 @@ def check_state(value: str | None) -> None:
     >>> from scenecart._trade import check_state
     >>> check_state("deliverd")
     Traceback (most recent call last):
-    scenecart.InvalidQuery: Orders have no state 'deliverd': they are processing, delivered, failed or cancelled.
+    scenecart.InvalidQuery: Orders have no state 'deliverd'.
     Did you mean 'delivered'?
     """
     doubt = None if value is None else unknown_state(str(value))
     if doubt is not None:
-        raise InvalidQuery(
-            f"Orders have no state {clean_text(value, 80)!r}: they are {', '.join(_KNOWN[:-1])} or {_KNOWN[-1]}.", hint=doubt
-        )
+        raise InvalidQuery(f"Orders have no state {clean_text(value, 80)!r}.", hint=doubt)
 
 
 def _folded(state: str) -> str:

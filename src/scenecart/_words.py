@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ def counted(number: int, what: str) -> str:
 
 def looked_for(path: Path) -> str:
     """Return what helps to find a file that is not there: a relative path is one from where this process works."""
+    with contextlib.suppress(OSError, ValueError):
+        if path.is_dir():
+            return "It is a folder: name the file in it."
     return "Check its name." if path.is_absolute() else f"Check its name; it is looked for in {Path.cwd()}."
 
 

@@ -199,6 +199,22 @@ def test_a_tracker_takes_orders_or_a_client():
             OrderTracker(odd)
 
 
+def test_what_a_cart_is_not_made_of_is_refused(shop: Sandbox, two: gpd.GeoDataFrame):
+    """No client, no captures, no map: each is refused in words, before anything is shown."""
+    with shop.client("enterprise") as client:
+        for make, said in (
+            (lambda: CartPanel(None), "A cart needs a client, not NoneType"),
+            (lambda: CartPanel(client, "captures"), "not of str"),
+            (lambda: CartPanel(client, two.drop(columns="id")), "lack the column 'id'"),
+            (lambda: CartPanel(client, two, picker=5), "picker is a CaptureMap or its state, not int"),
+            (lambda: CoverPanel(client, None), "picker is a CaptureMap or its state, not NoneType"),
+            (lambda: Workbench(None), "A workbench needs a client, not NoneType"),
+            (lambda: CaptureMap.from_search(None, "aurora"), "A search needs a client, not NoneType"),
+        ):
+            with pytest.raises(scenecart.ScenecartError, match=said):
+                make()
+
+
 def test_open_orders_are_found_again_after_a_restart(
     shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
 ):

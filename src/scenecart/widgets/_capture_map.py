@@ -15,7 +15,7 @@ from scenecart._words import counted
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
 from scenecart.widgets._map import FootprintMap
-from scenecart.widgets._panel import Panel
+from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Job, Runner
 from scenecart.widgets._state import CaptureState, no_captures
 from scenecart.widgets._table import CaptureTable
@@ -122,7 +122,7 @@ class CaptureMap(Panel):
         False
         >>> picker.close()
         """
-        frames = client.search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
+        frames = checked_client(client, "A search").search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
         made = cls(no_captures(), aoi, client=client, basemap=basemap)
         made.follow(frames, host)
         return made

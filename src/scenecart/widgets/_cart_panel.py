@@ -5,25 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._area import as_area
-from scenecart._cart import keys_of
+from scenecart._cart import checked_frame, keys_of
 from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._frames import concat
 from scenecart._spelling import spelled
 from scenecart._words import clean_text, counted
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
-from scenecart.widgets._panel import Panel
+from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Runner
-from scenecart.widgets._state import CaptureState, no_captures
+from scenecart.widgets._state import no_captures, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import geopandas as gpd
 
     from scenecart._cart import Cart
     from scenecart._client import Client
@@ -83,11 +82,11 @@ class CartPanel(Panel):
     def __init__(
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:
-        self._client = client
+        self._client = checked_client(client, "A cart")
         self._runner = Runner(2, again=self.show_again)
         self._priced: dict[str, Estimate] = {}
         self._pending: Callable[[], Order] | None = None
-        self.state: CaptureState | None = picker if picker is None or isinstance(picker, CaptureState) else picker.state
+        self.state = None if picker is None else state_of(picker)
         self._make_parts(project if project is not None else client.project)
         super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, *self._ask)
         self.add_class("scenecart-card")
@@ -105,6 +104,11 @@ class CartPanel(Panel):
     @t.default("captures")
     def _empty(self) -> gpd.GeoDataFrame:
         return no_captures()
+
+    @t.validate("captures")
+    def _check_captures(self, proposal: dict[str, Any]) -> gpd.GeoDataFrame:
+        frame = proposal["value"]
+        return checked_frame(frame) if not isinstance(frame, gpd.GeoDataFrame) or len(frame) else no_captures()
 
     @t.validate("aoi")
     def _check_aoi(self, proposal: dict[str, Any]) -> Any:
@@ -302,7 +306,7 @@ class CartPanel(Panel):
         # their balance is not today's any more
         self._priced.clear()
         self._order_button.layout.display = ""
-        self._words.value = _look.text("widget_bought.html", id=clean_text(order.id, 80), note=order.note)
+        self._words.value = _look.message(order.note or f"Ordered as {clean_text(order.id, 80)}.", kind="good")
         self.order = order
         self._order_button.disabled = False
 

@@ -11,9 +11,9 @@ from scenecart._errors import InvalidArea, InvalidCart, InvalidRequest
 from scenecart._spelling import spelled
 from scenecart._words import clean_text, counted
 from scenecart.widgets import _look
-from scenecart.widgets._panel import Panel
+from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Runner
-from scenecart.widgets._state import CaptureState
+from scenecart.widgets._state import state_of
 
 if TYPE_CHECKING:
     from scenecart._client import Client
@@ -68,8 +68,8 @@ class CoverPanel(Panel):
 
     @spelled()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
-        self._client, self._cart = client, cart
-        self.state: CaptureState = picker if isinstance(picker, CaptureState) else picker.state
+        self._client, self._cart = checked_client(client, "A cover"), cart
+        self.state = state_of(picker)
         self._runner = Runner(1, again=self.show_again)
         self._make_parts()
         controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)

@@ -10,6 +10,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart import _html
 from scenecart._errors import ScenecartError
+from scenecart.widgets._speech import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def text(template: str, **values: Any) -> str:
 
 def message(words: str, hint: str | None = None, kind: str = "quiet") -> str:
     """Return a line that says something: ``"quiet"``, ``"good"``, ``"busy"`` or ``"bad"``."""
-    return text("widget_message.html", words=words, hint=hint, kind=kind)
+    return text("widget_message.html", words=spoken(words), hint=None if hint is None else spoken(hint), kind=kind)
 
 
 def failure(error: BaseException) -> str:

@@ -8,6 +8,8 @@ import anywidget
 import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
+from scenecart._client import Client
+from scenecart._errors import InvalidRequest
 from scenecart.widgets import _look
 
 if TYPE_CHECKING:
@@ -17,6 +19,19 @@ if TYPE_CHECKING:
 
 # what only shows; whatever people type into or move keeps what they did
 _SHOWS = (W.HTML, W.Button, W.Box, W.Layout, leaflet.GeoJSON, anywidget.AnyWidget)
+
+
+def checked_client(client: Any, what: str) -> Client:
+    """Return a client, or say that it is none.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is something else.
+    """
+    if not isinstance(client, Client):
+        raise InvalidRequest(f"{what} needs a client, not {type(client).__name__}.", hint="scenecart.connect() gives one.")
+    return client
 
 
 class Panel(W.VBox):

@@ -13,7 +13,7 @@ import traitlets as t
 
 from scenecart import _choose
 from scenecart._area import Area, as_area
-from scenecart._errors import InvalidQuery, InvalidRequest
+from scenecart._errors import InvalidQuery, InvalidRequest, not_captures
 from scenecart._frames import concat
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class CaptureState(t.HasTraits):
     def _check_captures(self, proposal: dict[str, Any]) -> gpd.GeoDataFrame:
         frame = proposal["value"]
         if not isinstance(frame, gpd.GeoDataFrame):
-            raise InvalidRequest("Captures are a GeoDataFrame, such as client.search() gives.")
+            raise not_captures(frame)
         frame = frame.set_crs(4326) if frame.crs is None else frame.to_crs(4326)
         frame = frame if frame.geometry.name == "geometry" else frame.rename_geometry("geometry")
         return frame if frame.index.is_unique else frame.reset_index(drop=True)
@@ -249,6 +249,20 @@ class CaptureState(t.HasTraits):
         if name not in self._columns:
             self._columns[name] = _read(self.captures, self.aoi, name)
         return self._columns[name]
+
+
+def state_of(picker: Any) -> CaptureState:
+    """Return what a map and its cart share, of either.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is none.
+    """
+    state = getattr(picker, "state", picker)
+    if not isinstance(state, CaptureState):
+        raise InvalidRequest(f"picker is a CaptureMap or its state, not {type(picker).__name__}.")
+    return state
 
 
 def no_captures() -> gpd.GeoDataFrame:

@@ -16,7 +16,7 @@ from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
 from scenecart.widgets._cover_panel import CoverPanel
 from scenecart.widgets._drawing import AREA_FILES, read_area
-from scenecart.widgets._panel import Panel, close_all
+from scenecart.widgets._panel import Panel, checked_client, close_all
 from scenecart.widgets._tracker import OrderTracker
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Workbench(Panel):
         basemap: Any = None,
         directory: Any = "delivered",
     ) -> None:
-        self._client, self._basemap = client, basemap
+        self._client, self._basemap = checked_client(client, "A workbench"), basemap
         self._hosts = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
         self.picker: CaptureMap | None = None
         self.cover: CoverPanel | None = None
