@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from reportlab.platypus import Spacer
 
 from scenecart import _html
+from scenecart._palette import QUIET
 from scenecart.report._compare import written
-from scenecart.report._pdf_canvas import QUIET
 from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._geometry import split_at_antimeridian
-from scenecart._palette import AREA, BOUGHT, FOOTPRINT, INK
+from scenecart._palette import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
 from scenecart.report._labels import placed
 from scenecart.report._land import NARROWEST, globe, graticule, land_within
 
@@ -109,7 +109,7 @@ def draw_map(scene: Scene, width: float) -> Figure:
         _fill(axes, [scene.area], face="none", edge=AREA, width=1.8)
     for label in labels_of(scene, wide, high):
         x, y = west + label.x / wide * (east - west), south + label.y / high * (north - south)
-        axes.text(x, y, label.text, ha="center", va="center_baseline", fontsize=_LETTERS, color=INK, gid="label")
+        axes.text(x, y, label.text, ha="center", va="center_baseline", fontsize=_LETTERS, color=LETTERS, gid="label")
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
     _style(axes)
@@ -213,7 +213,7 @@ def _style(axes: Axes) -> None:
             (count for count in range(7) if all(math.isclose(round(tick, count), tick, abs_tol=1e-9) for tick in ticks)), 7
         )
         axis.set_major_formatter(FuncFormatter(_writer(names, digits)))
-    axes.tick_params(labelsize=7, length=0, colors=INK)
+    axes.tick_params(labelsize=7, length=0, colors=QUIET)
     axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
     for side in axes.spines.values():
         side.set_visible(False)

@@ -8,9 +8,9 @@ from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable, Spacer
 
 from scenecart import _html
-from scenecart._palette import AREA, BOUGHT, FOOTPRINT
+from scenecart._palette import AREA, BOUGHT, FOOTPRINT, QUIET
 from scenecart.report._map import draw_globe, draw_map, lower, outline, scene_of, where
-from scenecart.report._pdf_canvas import PAPER, PLAIN, QUIET, draw_figure, draw_picture
+from scenecart.report._pdf_canvas import PAPER, PLAIN, draw_figure, draw_picture
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,

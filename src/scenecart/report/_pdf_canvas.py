@@ -17,6 +17,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from scenecart._palette import QUIET
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Transform
 
 PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
-QUIET, LINE, INK, PAPER = "#5b6878", "#dde3ea", "#16202c", "#f5f7f9"
+LINE, PAPER = "#dde3ea", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
 _LAST_PLAIN = 0xFFFF

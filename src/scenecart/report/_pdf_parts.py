@@ -23,7 +23,8 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from scenecart.report._pdf_canvas import BOLD, INK, LINE, MONO, PLAIN, QUIET, Pages, letters, writable
+from scenecart._palette import LETTERS, QUIET
+from scenecart.report._pdf_canvas import BOLD, LINE, MONO, PLAIN, Pages, letters, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +39,7 @@ _BAD = "#b54f08"
 
 
 def _style(
-    size: float, *, font: str = PLAIN, color: str = INK, leading: float | None = None, right: bool = False
+    size: float, *, font: str = PLAIN, color: str = LETTERS, leading: float | None = None, right: bool = False
 ) -> ParagraphStyle:
     return ParagraphStyle(
         f"{font} {size} {color} {leading} {right}",
@@ -106,7 +107,7 @@ def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> F
     table = Table([[left, right]], colWidths=[WIDTH - 170, 170])
     table.setStyle(
         TableStyle(
-            [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), *_tight(), ("LINEBELOW", (0, 0), (-1, 0), 1.3, HexColor(INK)),
+            [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), *_tight(), ("LINEBELOW", (0, 0), (-1, 0), 1.3, HexColor(LETTERS)),
              ("BOTTOMPADDING", (0, 0), (-1, -1), 10), ("RIGHTPADDING", (0, 0), (0, 0), 20)]
         )
     )  # fmt: skip
@@ -165,7 +166,7 @@ def listing(
     style = [
         *_tight(),
         ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
-        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
+        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(LETTERS)),
         ("FONTSIZE", (0, 0), (-1, 0), 6.8),
         ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(QUIET)),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -179,7 +180,7 @@ def listing(
     ]
     if total is not None:
         cells.append(list(total))
-        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(INK)),
+        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(LETTERS)),
                   ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")), ("NOSPLIT", (0, -2), (-1, -1))]  # fmt: skip
     return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
 
