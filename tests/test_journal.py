@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scenecart._errors import JournalError
 from scenecart._journal import Intent, Journal
 
 if TYPE_CHECKING:
@@ -106,6 +108,21 @@ def test_a_written_row_survives_the_process(journal: Journal, tmp_path: Path):
         assert other.execute("SELECT key, state FROM placement").fetchall() == [(key, "intended")]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
+
+
+def test_a_journal_that_stops_being_one_is_told(journal: Journal):
+    """A journal that somebody takes to pieces meanwhile is told to be one, whatever is asked of it."""
+    placement = journal.claim(INTENT)
+    with contextlib.closing(sqlite3.connect(journal.path)) as other:
+        other.execute("DROP TABLE placement")
+    for ask in (
+        lambda: journal.last(INTENT),
+        lambda: journal.placements(INTENT.base_url),
+        lambda: journal.claim(INTENT),
+        lambda: journal.mark(placement, "unknown"),
+    ):
+        with pytest.raises(JournalError, match=r"The journal of placements cannot be (read|written)"):
+            ask()
 
 
 def test_impossible_states_are_refused_by_the_file(journal: Journal):

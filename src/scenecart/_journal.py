@@ -228,11 +228,7 @@ class Journal:
     def placements(self, base_url: str, states: tuple[str, ...] = STATES) -> list[Placement]:
         """Return what is known of one service, oldest first."""
         marks = ",".join("?" * len(states))
-        rows = self._database().execute(
-            f"SELECT {_COLUMNS} FROM placement WHERE base_url = ? AND state IN ({marks}) ORDER BY number",  # noqa: S608  # column names and marks only
-            (base_url, *states),
-        )
-        return [Placement(*row) for row in rows]
+        return self._found(self._database(), f"base_url = ? AND state IN ({marks}) ORDER BY number", base_url, *states)
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -244,10 +240,18 @@ class Journal:
         identity = (intent.base_url, intent.account, intent.project, intent.fingerprint)
         return self._one(database, "base_url = ? AND account = ? AND project = ? AND fingerprint = ? ORDER BY turn DESC", *identity)
 
-    @staticmethod
-    def _one(database: sqlite3.Connection, where: str, *values: object) -> Placement | None:
-        row = database.execute(f"SELECT {_COLUMNS} FROM placement WHERE {where} LIMIT 1", values).fetchone()  # noqa: S608  # conditions of this file only
-        return None if row is None else Placement(*row)
+    def _one(self, database: sqlite3.Connection, where: str, *values: object) -> Placement | None:
+        return next(iter(self._found(database, f"{where} LIMIT 1", *values)), None)
+
+    def _found(self, database: sqlite3.Connection, where: str, *values: object) -> list[Placement]:
+        try:
+            rows = database.execute(f"SELECT {_COLUMNS} FROM placement WHERE {where}", values).fetchall()  # noqa: S608  # conditions of this file only
+        except sqlite3.Error as error:
+            raise JournalError(
+                f"The journal of placements cannot be read ({error}).",
+                hint=f"Leave {self.path} where it is: it holds what was ordered.",
+            ) from error
+        return [Placement(*row) for row in rows]
 
     @contextlib.contextmanager
     def _write(self, otherwise: str) -> Iterator[sqlite3.Connection]:
