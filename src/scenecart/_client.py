@@ -783,6 +783,10 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.base_url}, signed in by {self.signed_in_by})"
 
+    def unanswered(self) -> tuple[int, int]:
+        """Return how many purchases have no answer: this account's, and those of others that bought from here."""
+        return self._placing.unanswered()
+
     def mention_unfinished(self) -> None:
         """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
         try:

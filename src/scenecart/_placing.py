@@ -244,6 +244,12 @@ class PlacingDesk:
         """Return the placements of this service whose end is not known."""
         return self._journal.placements(self._session.base_url, UNFINISHED)
 
+    def unanswered(self) -> tuple[int, int]:
+        """Return how many placements that were sent have no answer: this account's, and those of others."""
+        sent = self._journal.placements(self._session.base_url, ("sent", "unknown"))
+        mine = sum(placement.account == self._who_pays() for placement in sent)
+        return mine, len(sent) - mine
+
     def _who_pays(self) -> str:
         if self._account is None:
             self._account = _wire.account_of(self._session.userinfo())

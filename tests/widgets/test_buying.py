@@ -249,7 +249,7 @@ def test_a_purchase_without_an_answer_is_told_and_looked_for(
             estimate.place()
     with shop.client("other", home=tmp_path) as client:
         tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
-        wait_for(lambda: "had no answer" in tracker._left.value)
+        wait_for(lambda: "has no answer" in tracker._left.value)
         press(tracker, "Look for it")
         if fault == "drop-before":
             wait_for(lambda: "not among the orders" in tracker._left.value)
@@ -259,6 +259,60 @@ def test_a_purchase_without_an_answer_is_told_and_looked_for(
             wait_for(lambda: tracker._unfinished.layout.display == "none")
             (bought,) = set(client.orders().index) - before
             wait_for(lambda: bought in {order.id for order in tracker.orders})
+            assert f"It was bought: order {bought}" in tracker._words.value
+
+
+def test_a_purchase_of_another_account_stays_told(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """Who cannot look for a purchase is told whose it is, and neither to order it again nor, after a look, that all is well."""
+    with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        estimate = client.cart(two, HARBOUR).estimate()
+        shop.faults.add("drop-before", operation="orders.archive.place")
+        with pytest.raises(scenecart.PlacementUnknown):
+            estimate.place()
+    with shop.client("enterprise", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
+        wait_for(lambda: "1 purchase of another account has no answer" in tracker._left.value)
+        assert "Order the same cart again" not in tracker._left.value
+        assert tracker._search.layout.display == "none"
+        # beside one of its own, which can be looked for
+        mine = client.cart(two.tail(1), HARBOUR).estimate()
+        shop.faults.add("drop-before", operation="orders.archive.place")
+        with pytest.raises(scenecart.PlacementUnknown):
+            mine.place()
+        tracker.refresh()
+        wait_for(lambda: tracker._search.layout.display == "")
+
+        def look() -> None:
+            press(tracker, "Look for it")
+            wait_for(lambda: "not among the orders" in tracker._left.value)
+
+        with pytest.warns(scenecart.ScenecartWarning, match="another account"):
+            look()
+        assert "1 purchase of another account has no answer" in tracker._left.value
+        assert "No order is open" not in tracker._words.value
+
+
+def test_a_look_that_failed_says_nothing_of_the_orders(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """Where the list of orders could not be read, the tracker gives that reason, and does not say that nothing was bought."""
+    with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        estimate = client.cart(two, HARBOUR).estimate()
+        shop.faults.add("drop-after", operation="orders.archive.place")
+        with pytest.raises(scenecart.PlacementUnknown):
+            estimate.place()
+        tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
+        wait_for(lambda: "has no answer" in tracker._left.value)
+        wait_for(lambda: not tracker.is_busy)
+        shop.faults.add("503", operation="orders.list")
+        press(tracker, "Look for it")
+        wait_for(lambda: "It was looked for" in tracker._left.value)
+        assert "503" in tracker._left.value
+        assert "not among" not in tracker._left.value
+        press(tracker, "Look for it")
+        wait_for(lambda: "It was bought" in tracker._words.value)
 
 
 def test_from_nothing_to_an_order(analyst: scenecart.Client, shown: Callable[[Any], Any], tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _MOST_ORDERS = 100
 _BAR_SECONDS = 0.1
 _UNANSWERED = ("sent", "unknown")
-_NOT_LISTED = "What is missing is not among the orders. "
 _CURE = "Order the same cart again, or run client.settle() or scenecart settle: nothing is bought twice."
+_OTHERS = "Only that account can look for it. The same cart ordered by this one is another purchase."
 
 
 class OrderTracker(Panel):
@@ -90,6 +91,7 @@ class OrderTracker(Panel):
         poll: float | None = None,
     ) -> None:
         client: Any = orders if hasattr(orders, "order") else None
+        self._client: Client | None = client
         given = orders if isinstance(orders, Iterable) else [orders]
         followed = [] if client is not None else only_orders(given, "OrderTracker")
         self._directory, self._basemap, self._poll = Path(directory), basemap, poll
@@ -106,9 +108,15 @@ class OrderTracker(Panel):
         if client is None:
             self.follow(followed)
         else:
-            self._words.value = _look.message("Looking for open orders…", kind="busy")
             self._search.on_click(lambda _: self._look_for_it(client))
-            self._runner.start("open", lambda _: (_unfinished(client), _open_orders(client)), self._found, self._failed)
+            self._words.value = _look.message("Looking for open orders…", kind="busy")
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Look once more for open orders and for purchases without an answer, where a client was given."""
+        client = self._client
+        if client is not None and not self._runner.is_busy("open"):
+            self._runner.start("open", lambda _: _Found(*_unanswered(client), _open_orders(client)), self._found, self._failed)
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
@@ -164,27 +172,43 @@ class OrderTracker(Panel):
     def _look_for_it(self, client: Client) -> None:
         """Look among the orders for what was not finished; it buys nothing."""
         self._search.disabled = True
+        self._words.value = _look.message("Looking for it among the orders…", kind="busy")
 
-        def look(_: Job) -> tuple[int, list[Order]]:
+        def look(_: Job) -> _Found:
             settled = client.settle(send=False)
             bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
-            return int(settled["state"].isin(_UNANSWERED).sum()), [*bought, *_open_orders(client)]
+            missing = settled[settled["state"].isin(_UNANSWERED)]
+            told = tuple(dict.fromkeys(str(why) for why in missing["detail"].dropna()))
+            others = _unanswered(client)[1]
+            return _Found(len(missing), others, [*bought, *_open_orders(client)], len(bought), told)
 
-        self._runner.start("open", look, lambda found: self._found(found, _NOT_LISTED), self._failed)
+        self._runner.start("open", look, self._found, self._not_looked)
 
-    def _found(self, found: tuple[int, list[Order]], looked: str = "") -> None:
-        left, orders = found
-        if left:
-            words = f"{counted(left, 'purchase')} had no answer, so it is not known yet whether anything was bought."
-            self._left.value = _look.message(words, f"{looked}{_CURE}", "bad")
+    def _found(self, found: _Found) -> None:
+        words = []
+        if found.missing:
+            told = f"It was looked for: {'; '.join(found.told)}. " if found.told else ""
+            missed = f"{_without_answer(found.missing)}, so it is not known yet whether anything was bought."
+            words.append(_look.message(missed, told + _CURE, "bad"))
+        if found.others:
+            words.append(_look.message(f"{_without_answer(found.others, ' of another account')}.", _OTHERS, "bad"))
+        self._left.value = "".join(words)
         self._search.disabled = False
-        self._unfinished.layout.display = "" if left else "none"
-        self._words.value = "" if orders or left else _look.message("No order is open.")
-        self.follow(orders)
+        self._search.layout.display = "" if found.missing else "none"
+        self._unfinished.layout.display = "" if words else "none"
+        self.follow(found.orders)
+        if found.bought:
+            ids = ", ".join(clean_text(order.id, 80) for order in found.orders[: found.bought])
+            self._words.value = _look.message(f"It was bought: order {ids}.", kind="good")
+        else:
+            self._words.value = "" if self.orders or words else _look.message("No order is open.")
+
+    def _not_looked(self, error: Exception) -> None:
+        self._search.disabled = False
+        self._words.value = _look.failure(error)
 
     def _failed(self, error: Exception) -> None:
         again = _look.message("The orders go on; run the cell to follow them again.")
-        self._search.disabled = False
         self._words.value = _look.failure(error) + again
 
     def _show(self) -> None:
@@ -196,6 +220,17 @@ class OrderTracker(Panel):
             words = counted(count, "order")
             open_ = count - self.finished
             self._title.value = _look.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
+
+
+@dataclass
+class _Found:
+    """Purchases without an answer, and the orders to follow: first those that were ``bought`` after all."""
+
+    missing: int
+    others: int
+    orders: list[Order]
+    bought: int = 0
+    told: tuple[str, ...] = ()
 
 
 _DEEDS = ("cancel", "download", "items")
@@ -324,13 +359,17 @@ class _Card:
         self._sure.layout.display = "" if asked else "none"
 
 
-def _unfinished(client: Client) -> int:
-    """Count what the journal knows was sent and never answered."""
+def _unanswered(client: Client) -> tuple[int, int]:
+    """Count what the journal knows was sent and never answered: of this account, and of others."""
     try:
-        return int(client.placements()["state"].isin(_UNANSWERED).sum())
+        return client.unanswered()
     except JournalError:
         # connecting has said what is wrong with the journal, and orders are followed without it
-        return 0
+        return 0, 0
+
+
+def _without_answer(count: int, whose: str = "") -> str:
+    return f"{counted(count, 'purchase')}{whose} {'has' if count == 1 else 'have'} no answer"
 
 
 def _open_orders(client: Client) -> list[Order]:
