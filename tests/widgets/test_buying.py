@@ -315,6 +315,46 @@ def test_a_look_that_failed_says_nothing_of_the_orders(
         wait_for(lambda: "It was bought" in tracker._words.value)
 
 
+def test_a_search_waits_for_a_purchase(shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path):
+    """While an order is being placed no other search takes its cart away: how it ends is shown, and the tracker follows it."""
+    with shop.client("card", home=tmp_path) as client:
+        bench = shown(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
+        bench.cart.aoi = HARBOUR
+        bench.cart.add(two)
+        priced(bench.cart)
+        shop.faults.add("stall", operation="orders.archive.place", seconds=2)
+        bench.cart.buy()
+        with pytest.raises(scenecart.InvalidCart, match="being placed"):
+            bench.search()
+        order = wait_for(lambda: bench.cart.order)
+        wait_for(lambda: order.id in {one.id for one in bench.tracker.orders})
+
+
+def test_the_tab_of_orders_tells_of_a_purchase_that_was_lost_meanwhile(
+    shop: Sandbox, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path
+):
+    """A workbench that is open when an answer is lost tells of it among its orders."""
+    with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        bench = shown(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
+        wait_for(lambda: not bench.tracker.is_busy)
+        shop.faults.add("drop-after", operation="orders.archive.place")
+        with pytest.raises(scenecart.PlacementUnknown):
+            client.cart(two, HARBOUR).estimate().place()
+        assert bench.tracker._unfinished.layout.display == "none"
+        bench.tab = 3
+        wait_for(lambda: "has no answer" in bench.tracker._left.value)
+        press(bench.tracker, "Look for it")
+        wait_for(lambda: "It was bought" in bench.tracker._words.value)
+
+
+def test_a_form_without_a_host_asks_for_it(analyst: scenecart.Client, shown: Callable[[Any], Any], tmp_path: Path):
+    """Searching without a host says what is missing, in the form."""
+    bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none", directory=tmp_path))
+    bench._host.value = " "
+    press(bench, "Search")
+    assert "Say which host" in bench._words.value
+
+
 def test_from_nothing_to_an_order(analyst: scenecart.Client, shown: Callable[[Any], Any], tmp_path: Path):
     """The workbench goes from an area to a delivered order by its buttons alone."""
     bench = shown(Workbench(analyst, aoi=HARBOUR, basemap="none", directory=tmp_path))

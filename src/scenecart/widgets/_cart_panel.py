@@ -159,7 +159,12 @@ class CartPanel(Panel):
     @property
     def is_busy(self) -> bool:
         """Whether a price or a purchase is under way."""
-        return self._runner.is_busy("estimate") or self._runner.is_busy("place")
+        return self._runner.is_busy("estimate") or self.is_placing
+
+    @property
+    def is_placing(self) -> bool:
+        """Whether a purchase is under way."""
+        return self._runner.is_busy("place")
 
     def end(self) -> None:
         """End what runs; a purchase under way is settled by the journal."""
@@ -293,7 +298,7 @@ class CartPanel(Panel):
         self._order_button.layout.display = "none" if asked or estimate is None else ""
 
     def _place(self, purchase: Callable[[], Order]) -> None:
-        if self._runner.is_busy("place"):
+        if self.is_placing:
             return
         self._confirm(asked=False)
         self._order_button.disabled = True

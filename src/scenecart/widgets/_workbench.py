@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._area import as_area
-from scenecart._errors import InvalidArea
+from scenecart._errors import InvalidArea, InvalidCart, InvalidQuery
 from scenecart._query import build_query
 from scenecart._spelling import spelled
 from scenecart.widgets import _look
@@ -90,6 +90,7 @@ class Workbench(Panel):
             self._tabs.set_title(number, title)
         super().__init__(_look.sheet(), self._tabs)
         self.watch(self.cart, self._ordered, "order")
+        self.watch(self._tabs, self._turned, "selected_index")
         self._host_changed(None)
 
     @property
@@ -104,7 +105,12 @@ class Workbench(Panel):
     @spelled(also=build_query)
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Do what "Search" does; what is given here stands for what the form says."""
+        if self.cart.is_placing:
+            # the cart of another search would take its place, and nobody would see how this one ends
+            raise InvalidCart("An order is being placed.", hint="The cart shows how it ends; search then.")
         asked = str(host or self._host.value).strip()
+        if not asked:
+            raise InvalidQuery("Say which host.", hint="The name of a catalog host, such as aurora.")
         # what shows the captures takes seconds to make
         self._words.value = _look.message(f"Searching {asked}…", kind="busy")
         try:
@@ -177,6 +183,11 @@ class Workbench(Panel):
             self._words,
             kind="panel",
         )
+
+    def _turned(self, change: Any) -> None:
+        """Look for orders, and for purchases without an answer, whenever somebody comes to see them."""
+        if change["new"] == self._tabs.children.index(self.tracker):
+            self.tracker.refresh()
 
     def _show_failure(self, error: BaseException) -> None:
         """Show what went wrong below the form."""
