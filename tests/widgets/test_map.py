@@ -71,6 +71,23 @@ def test_moving_a_slider_filters(found: gpd.GeoDataFrame, shown: Callable[[Any],
     assert set(panel.filtered["collection"]) == {"aurora-30cm"}
 
 
+def test_a_browser_changes_no_filter_by_showing_it(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """A filter between a slider's steps stays as Python set it, though a browser sends back the nearest one; a move is one."""
+    panel = shown(CaptureFilters(found))
+    slider = panel._controls["view:off_nadir"]._input
+    step = slider.step
+    low, high = slider.min + 6.66 * step, slider.min + 20.3 * step
+    panel.filters = {"view:off_nadir": [low, high]}
+    kept = len(panel.filtered)
+    slider.set_state({"value": [slider.min + 7 * step, slider.min + 20 * step]})
+    assert panel.filters == {"view:off_nadir": [low, high]}
+    assert len(panel.filtered) == kept
+    slider.set_state({"value": [slider.min + 7 * step, slider.min + 21 * step]})
+    assert panel.filters == {"view:off_nadir": [low, pytest.approx(slider.min + 21 * step)]}
+    slider.set_state({"value": [slider.min + 6 * step, slider.min + 21 * step]})
+    assert panel.filters["view:off_nadir"][0] == pytest.approx(slider.min + 6 * step)
+
+
 def test_clicking_picks_and_offers_the_stack(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """A click picks the smallest footprint under it and offers all of them; beside everything it picks nothing."""
     here = shapely.Point(151.2, -33.96)

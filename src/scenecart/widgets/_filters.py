@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
@@ -112,6 +114,7 @@ class _Control:
     def __init__(self, facet: Facet, state: CaptureState, wanted: Callable[[str, Any], None]) -> None:
         self.facet = facet
         self._wanted = wanted
+        self._set: tuple[float, ...] = (facet.low, facet.high)
         self._showing = False
         self._head = W.HTML()
         self._bars = _histogram(state.values(facet.name), facet) if facet.kind == "dates" else None
@@ -130,6 +133,7 @@ class _Control:
         else:
             ends = (facet.low, facet.high) if value is None else tuple(value)
             shown = tuple(day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
+            self._set = shown
             words = f"{_ends(facet, shown)} · {state.count(facet):,}"
         self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
         if self._bars is not None and self._picture is not None:
@@ -151,10 +155,12 @@ class _Control:
         if facet.kind == "choice":
             chosen = [one for one in facet.options if one in value]
             self._wanted(facet.name, None if len(chosen) in {0, len(facet.options)} else chosen)
-        elif tuple(value) == (facet.low, facet.high):
+            return
+        ends = tuple(map(partial(_moved, facet), value, self._set))
+        if ends == (facet.low, facet.high):
             self._wanted(facet.name, None)
-        else:
-            self._wanted(facet.name, [day_iso(end) for end in value] if facet.kind == "dates" else [float(end) for end in value])
+        elif ends != self._set:
+            self._wanted(facet.name, [day_iso(end) for end in ends] if facet.kind == "dates" else [float(end) for end in ends])
 
 
 def _input(facet: Facet) -> W.Widget:
@@ -171,6 +177,15 @@ def _input(facet: Facet) -> W.Widget:
         )
     made.tooltip = f"{facet.title}{f', {facet.unit}' if facet.unit else ''}"
     return made
+
+
+def _moved(facet: Facet, new: float, before: float) -> float:
+    """Return where an end stands. A browser puts what Python set on the nearest step and sends that back, which is no move."""
+    if facet.kind == "dates":
+        return new
+    steps, stood = ((end - facet.low) / facet.step for end in (new, before))
+    # its steps add up to 0.30000000000000004
+    return before if round(steps) == math.floor(stood + 0.5) else round(new, 9)
 
 
 def _ends(facet: Facet, ends: tuple[float, ...]) -> str:

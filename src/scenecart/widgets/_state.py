@@ -354,4 +354,4 @@ def _code_of(facet: Facet, wanted: Any, name: str) -> str:
         after = day_iso(day_of(wanted[1]) + 1)
         return f'({column} >= "{wanted[0]}") & ({column} < "{after}")'
     scale = 100 if facet.name == COVERAGE else 1
-    return f"{column}.between({wanted[0] / scale:g}, {wanted[1] / scale:g})"
+    return f"{column}.between({wanted[0] / scale:.12g}, {wanted[1] / scale:.12g})"
