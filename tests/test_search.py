@@ -391,7 +391,7 @@ def test_an_empty_result_has_its_columns(service: ScriptedService, client: scene
 
 
 def test_progress_is_told(service: ScriptedService, client: scenecart.Client, capsys: pytest.CaptureFixture[str]):
-    """A callable is told the count so far and when it is over, and True shows a bar on the error stream only."""
+    """A callable is told the count so far and when it is over, and True shows a bar on the error stream only, which ends."""
     service.put(STREAM, ndjson(*(feature(str(number)) for number in range(4_500))))
     told: list[scenecart.SearchEvent] = []
     find(client, limit=None, progress=told.append)
@@ -403,7 +403,9 @@ def test_progress_is_told(service: ScriptedService, client: scenecart.Client, ca
     with pytest.raises(scenecart.InvalidQuery, match="progress"):
         find(client, progress="yes")
     find(client, limit=None, progress=True)
-    assert capsys.readouterr().out == ""
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "✓ Searching h" in shown.err
 
 
 def test_an_interrupted_search_asks_for_nothing_more(service: ScriptedService, client: scenecart.Client):

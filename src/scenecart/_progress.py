@@ -18,11 +18,16 @@ from rich.progress import (
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
+from rich.theme import Theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.progress import ProgressColumn
+
+
+# in a notebook rich's dark red and green are as dark on a dark page
+_PLAIN = Theme(dict.fromkeys(("progress.data.speed", "progress.download", "progress.elapsed"), "none"))
 
 
 class Bar:
@@ -40,6 +45,12 @@ class Bar:
     def add(self, done: float) -> None:
         """Count on from where it was; safe from several threads."""
         self._progress.advance(self._task, done)
+
+    def end(self) -> None:
+        """Show that what had no known amount is over, and how much there was."""
+        done = self._progress.tasks[self._task].completed
+        # an amount of nothing is never reached
+        self._progress.update(self._task, total=done, completed=done)
 
     def finish(self, label: str) -> None:
         """Show that it is over."""
@@ -64,11 +75,12 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
         "bytes": [DownloadColumn(), TransferSpeedColumn()],
         "state": [],
     }
-    console = Console(file=sys.stderr) if not _in_notebook() else Console()
+    console = Console(file=sys.stderr) if not _in_notebook() else Console(theme=_PLAIN)
     progress = Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        # rich takes every notebook for 115 characters wide, and a line too long for its cell moves sideways
+        BarColumn(bar_width=12 if _in_notebook() else 24),
         *columns[unit],
         TimeElapsedColumn(),
         console=console,

@@ -77,6 +77,7 @@ def told(progress: Any, label: str) -> Iterator[Progress | None]:
             return
         with bar(label, unit="count") as shown:
             yield lambda event: shown.show(event.captures, label=f"{label}, again" if event.kind == "restarted" else None)
+            shown.end()
     elif callable(progress):
         yield progress
     else:
