@@ -34,7 +34,7 @@ _MOST_ORDERS = 100
 _BAR_SECONDS = 0.1
 _UNANSWERED = ("sent", "unknown")
 _CURE = "Order the same cart again, or run client.settle() or scenecart settle: nothing is bought twice."
-_OTHERS = "Only that account can look for it. The same cart ordered by this one is another purchase."
+_OTHERS = "Sign in as that account to look for it. The same cart ordered by this one is another purchase."
 
 
 class OrderTracker(Panel):
