@@ -138,6 +138,26 @@ def test_drawing_selects_or_sets_the_area(found: gpd.GeoDataFrame, shown: Callab
     assert shown_map._purpose.value == "select"
 
 
+def test_a_shape_that_is_refused_does_not_stay(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """A drawn area that crosses itself is told and taken off the map; the next one that is right takes the message away."""
+    shown_map = shown(FootprintMap(found, HARBOUR, basemap="none"))
+    before = shown_map.state.aoi
+    shown_map._purpose.value = "area"
+    held = shown_map._area_pen.data
+    crossing = {
+        "type": "Polygon",
+        "coordinates": [[(151.1, -34.1), (151.3, -33.9), (151.3, -34.1), (151.1, -33.9), (151.1, -34.1)]],
+    }
+    shown_map._area_pen.data = [*held, {"type": "Feature", "properties": {}, "geometry": crossing}]
+    shown_map._area_drawn(None, "created", {"geometry": crossing})
+    assert "no valid shape" in shown_map._status.value
+    assert shown_map.state.aoi is before
+    assert shown_map._area_pen.data == held
+    right = {"type": "Polygon", "coordinates": [[(151.1, -34.1), (151.3, -34.1), (151.3, -33.9), (151.1, -34.1)]]}
+    shown_map._area_drawn(None, "created", {"geometry": right})
+    assert "Area of interest" in shown_map._status.value
+
+
 def test_the_area_of_interest_can_be_changed(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
     """The pen for the area holds the one there is; what it is changed to is the area, and taken away there is none."""
     shown_map = shown(FootprintMap(found, HARBOUR, basemap="none"))

@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area
+from scenecart._errors import ScenecartError
 from scenecart._geometry import union
 from scenecart._palette import AREA
 from scenecart._spelling import spelled
@@ -391,17 +392,28 @@ class FootprintMap(Panel):
         old, new = (self._area_pen, self._pen) if change["new"] == "select" else (self._pen, self._area_pen)
         self.map.remove(old)
         if new is self._area_pen:
-            ground = [] if self.state.aoi is None else shapely.get_parts([self.state.aoi.geometry]).tolist()
-            new.data = [{"type": "Feature", "properties": {}, "geometry": mapping(part)} for part in ground]
+            self._hold_area()
         self.map.add(new)
+
+    def _hold_area(self) -> None:
+        """Let the pen for the area hold the one there is."""
+        ground = [] if self.state.aoi is None else shapely.get_parts([self.state.aoi.geometry]).tolist()
+        self._area_pen.data = [{"type": "Feature", "properties": {}, "geometry": mapping(part)} for part in ground]
 
     def _area_drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
         def change(_: Any) -> None:
-            if action == "created":
-                self.draw(shape(geo_json["geometry"]))
-                return
-            left = [shape(one["geometry"]) for one in self._area_pen.data]
-            self.state.aoi = union(left) if left else None
+            try:
+                if action == "created":
+                    self.draw(shape(geo_json["geometry"]))
+                else:
+                    left = [shape(one["geometry"]) for one in self._area_pen.data]
+                    self.state.aoi = union(left) if left else None
+            except ScenecartError:
+                # what was refused does not stay on the map
+                self._hold_area()
+                raise
+            area = self.state.aoi
+            self._say("No area of interest." if area is None else f"Area of interest: {area.km2:,.1f} km²", kind="good")
 
         self._safely(change)(None)
 
