@@ -196,9 +196,21 @@ def test_the_kernel_answers_while_a_widget_works(opened: Opened):
     kernel.wait("len(picker.selection) == 1 and picker._runner.is_busy('slow')")
 
 
+# the buttons whose ring of focus, three pixels wide, a box around them cuts off above or below
+RINGS_CUT = """() => [...document.querySelectorAll('button.scenecart-button')].filter(it => it.offsetParent).filter(it => {
+    const ring = it.getBoundingClientRect();
+    for (let box = it.parentElement; !box.matches('.scenecart-main, .jp-OutputArea-output'); box = box.parentElement) {
+        const edge = box.getBoundingClientRect();
+        const cuts = edge.top > ring.top - 3 || edge.bottom < ring.bottom + 3;
+        if (cuts && getComputedStyle(box).overflow !== 'visible') return true;
+    }
+    return false;
+}).map(it => it.innerText)"""
+
+
 @pytest.mark.parametrize("width", [420, 800, 1600])
 def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
-    """In narrow and wide cells the parts wrap below each other, nothing is too wide or moves sideways, and ids show their end."""
+    """In narrow and wide cells the parts wrap below each other, nothing is too wide or moves sideways, ids and rings show whole."""
     page = browser.new_page(viewport={"width": width, "height": 1200})
     try:
         voila.open(page)
@@ -212,6 +224,7 @@ def test_nothing_is_cut_off(browser: Browser, voila: Jupyter, width: int):
         assert page.evaluate(f"{ends}.every(([cell, it]) => it.textContent.length === 12 && {inside})")
         # the table leaves out what there is no room for, before it is moved sideways
         page.wait_for_function("(it => it.scrollWidth <= it.clientWidth)(document.querySelector('.sc-grid .body'))")
+        assert page.evaluate(RINGS_CUT) == []
         titles = [title.strip() for title in page.locator(".sc-grid .head button").all_inner_texts()]
         assert titles[0] == "Capture"
         assert {"Acquired (UTC)", "Cloud %"} < set(titles)
