@@ -71,6 +71,25 @@ def test_a_settled_cart_is_priced_once(
     assert f"{first.total_credits:,}" in panel._price.value
 
 
+def test_the_question_names_what_is_bought(analyst: scenecart.Client, two: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
+    """Licence and project stand in the question, empty fields as what they come to, and changing one takes the question back."""
+    panel = shown(CartPanel(analyst, two, HARBOUR))
+    priced(panel)
+    panel._project.value, panel._license.value = "", " "
+    press(panel, "Order…")
+    assert analyst.project is not None
+    assert analyst.project in panel._question.value
+    assert "Licence standard" in panel._question.value
+    panel._license.value = "enterprise"
+    assert panel._sure.layout.display == "none"
+    press(panel, "Order…")
+    assert "Licence enterprise" in panel._question.value
+    panel._project.value = "elsewhere"
+    assert panel._sure.layout.display == "none"
+    press(panel, "Order…")
+    assert "Delivered to project elsewhere" in panel._question.value
+
+
 def test_buying_takes_two_steps(analyst: scenecart.Client, two: gpd.GeoDataFrame, shown: Callable[[Any], Any], tmp_path: Path):
     """The exact total is shown and asked about, a changed cart takes the question back, and buying twice gives one order."""
     panel = shown(CartPanel(analyst, two, HARBOUR))

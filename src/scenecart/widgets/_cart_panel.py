@@ -129,7 +129,12 @@ class CartPanel(Panel):
     @property
     def project(self) -> str:
         """Where imagery is delivered."""
-        return str(self._project.value).strip()
+        return str(self._project.value).strip() or self._client.project or ""
+
+    @property
+    def license_type(self) -> str:
+        """Which licence is bought."""
+        return str(self._license.value).strip() or "standard"
 
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Put captures into the cart; one that is in it already stays once."""
@@ -144,11 +149,10 @@ class CartPanel(Panel):
 
     def buy(self) -> None:
         """Do what confirming does: place what is priced, at exactly that price. This spends money."""
-        estimate, project = self.estimate, self.project or None
+        estimate, project, license_type = self.estimate, self.project or None, self.license_type
         if estimate is None:
             self._show_failure(InvalidCart("There is no price to buy at yet."))
             return
-        license_type = str(self._license.value).strip() or "standard"
         self._place(lambda: estimate.place(project=project, license_type=license_type, max_credits=estimate.total_credits))
 
     def retry(self) -> None:
@@ -190,6 +194,8 @@ class CartPanel(Panel):
         style = {"description_width": "initial"}
         self._project = W.Text(value=project or "", description="Project", style=style, layout=W.Layout(width="360px"))
         self._license = W.Text(value="standard", description="Licence", style=style, layout=W.Layout(width="180px"))
+        for field in (self._project, self._license):
+            field.observe(self._take_back, "value")
         self._report = W.Text(value="quote.html", description="Report", style=style, layout=W.Layout(width="240px"))
         self._report.tooltip = "File to write the priced report to"
         write = _look.button("Write", "Write the priced report", icon="file-text")
@@ -290,12 +296,18 @@ class CartPanel(Panel):
                 captures=len(estimate.cart),
                 total_credits=estimate.total_credits,
                 total_aud=estimate.total_aud,
-                project=self.project,
+                project=clean_text(self.project, 80),
+                license_type=clean_text(self.license_type, 80),
                 balance=estimate.balance_credits,
             )
             self._yes.description = f"Buy for {total}"
         self._sure.layout.display = "" if asked else "none"
         self._order_button.layout.display = "none" if asked or estimate is None else ""
+
+    def _take_back(self, _: Any) -> None:
+        """Take the question back: what is bought is what was asked about."""
+        if self._sure.layout.display != "none":
+            self._confirm(asked=False)
 
     def _place(self, purchase: Callable[[], Order]) -> None:
         if self.is_placing:
