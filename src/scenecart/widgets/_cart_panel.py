@@ -335,7 +335,6 @@ class CartPanel(Panel):
             self._show_failure(error)
         elif isinstance(error, PaymentRequired | PlacementUnknown):
             self._pending = error.retry
-            self._again.layout.display = ""
             # one way on, and not two
             self._order_button.layout.display = "none"
             if isinstance(error, AuthenticationRequired):
@@ -343,6 +342,7 @@ class CartPanel(Panel):
                 self._again.description = "I have confirmed it: place the order"
             else:
                 self._again.description = "Try again"
+            self._again.layout.display = ""
 
     def _show_failure(self, error: BaseException) -> None:
         """Show what went wrong below the cart."""
