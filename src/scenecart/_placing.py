@@ -446,7 +446,8 @@ def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
         were = "s were" if len(open_) > 1 else " was"
         warn(
             f"{len(open_)} placement{were} not finished ({_whose(open_)}); it is not known whether something was ordered. "
-            "client.settle() brings that to its end, and buys nothing twice; client.settle(send=False) only looks."
+            "client.settle() brings that to its end for the account that is signed in, and buys nothing twice; "
+            "client.settle(send=False) only looks."
         )
     if unpaid:
         warn(
