@@ -19,6 +19,7 @@ from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Job, Runner
 from scenecart.widgets._state import CaptureState, no_captures
 from scenecart.widgets._table import CaptureTable
+from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -173,6 +174,7 @@ class CaptureMap(Panel):
 
         self._runner.start("search", arrive, self._arrived, self._broke)
 
+    @in_turn
     def stop(self) -> None:
         """Stop the search, and keep what has arrived."""
         self._runner.cancel("search")
@@ -184,10 +186,10 @@ class CaptureMap(Panel):
             link.unlink()
         self._runner.close()
 
+    @in_turn
     def _take(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
-        with self._runner.lock:
-            if frames and not job.cancelled.is_set():
-                self.state.add(concat(frames))
+        if frames and not job.cancelled.is_set():
+            self.state.add(concat(frames))
 
     def _arrived(self, count: int) -> None:
         self._stop.layout.display = "none"

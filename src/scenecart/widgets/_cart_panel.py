@@ -20,6 +20,7 @@ from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import no_captures, state_of
+from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,6 +87,7 @@ class CartPanel(Panel):
         self._runner = Runner(2, again=self.show_again)
         self._priced: dict[str, Estimate] = {}
         self._pending: Callable[[], Order] | None = None
+        self._asked: Estimate | None = None
         self.state = None if picker is None else state_of(picker)
         self._make_parts(project if project is not None else client.project)
         super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, *self._ask)
@@ -136,6 +138,7 @@ class CartPanel(Panel):
         """Which licence is bought."""
         return str(self._license.value).strip() or "standard"
 
+    @in_turn
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Put captures into the cart; one that is in it already stays once."""
         known = set(keys_of(self.captures))
@@ -143,16 +146,21 @@ class CartPanel(Panel):
         if any(fresh):
             self.captures = concat([self.captures, captures[fresh]])
 
+    @in_turn
     def remove(self, ids: Iterable[str]) -> None:
         """Take captures out of the cart, by id."""
         self.captures = self.captures[~self.captures["id"].isin(list(ids))].reset_index(drop=True)
 
     def buy(self) -> None:
         """Do what confirming does: place what is priced, at exactly that price. This spends money."""
-        estimate, project, license_type = self.estimate, self.project or None, self.license_type
+        estimate = self.estimate
         if estimate is None:
             self._show_failure(InvalidCart("There is no price to buy at yet."))
-            return
+        else:
+            self._buy(estimate)
+
+    def _buy(self, estimate: Estimate) -> None:
+        project, license_type = self.project or None, self.license_type
         self._place(lambda: estimate.place(project=project, license_type=license_type, max_credits=estimate.total_credits))
 
     def retry(self) -> None:
@@ -209,7 +217,7 @@ class CartPanel(Panel):
         self._order_button.on_click(lambda _: self._confirm(asked=True))
         self._question = W.HTML()
         self._yes = _look.button("", "Buy now; this spends money", kind="danger")
-        self._yes.on_click(self._safely(lambda _: self.buy()))
+        self._yes.on_click(self._safely(self._agreed))
         no = _look.button("Not now", "Buy nothing")
         no.on_click(lambda _: self._confirm(asked=False))
         self._sure = _look.box(self._question, _look.box(self._yes, no, kind="row", across=True), kind="card")
@@ -220,6 +228,7 @@ class CartPanel(Panel):
         self._confirm(asked=False)
         self._again.layout.display = "none"
 
+    @in_turn
     def _changed(self, _: Any) -> None:
         """Take the old price away at once, and ask for a new one when the cart has settled."""
         self._confirm(asked=False)
@@ -246,6 +255,7 @@ class CartPanel(Panel):
         self._priced[estimate.cart.fingerprint] = estimate
         self.estimate = estimate
 
+    @in_turn
     def _show_picked(self, _: Any) -> None:
         count = 0 if self.state is None else len(self.state.selection)
         self._take.description = f"Add selection ({count:,})" if count else "Add selection"
@@ -265,6 +275,7 @@ class CartPanel(Panel):
         self._edit.layout.display = "" if count else "none"
         self._unpriced.layout.display = "" if refused and len(refused) < count else "none"
 
+    @in_turn
     def _show_price(self, _: Any) -> None:
         estimate = self.estimate
         self._show_rows()
@@ -272,6 +283,7 @@ class CartPanel(Panel):
         self._order_button.disabled = estimate is None or not estimate.is_complete
         self._confirm(asked=False)
 
+    @in_turn
     def _drop_unpriced(self) -> None:
         if self.estimate is not None:
             self.remove([name for name, _ in self.estimate.refused])
@@ -286,9 +298,11 @@ class CartPanel(Panel):
     def _show_report(self, path: Path) -> None:
         self._words.value = _look.message(f"Written to {path}", kind="good")
 
+    @in_turn
     def _confirm(self, *, asked: bool) -> None:
         estimate = self.estimate
-        asked = asked and estimate is not None
+        self._asked = estimate if asked else None
+        asked = self._asked is not None
         if asked:
             total = f"{estimate.total_credits:,} credits"
             self._question.value = _look.text(
@@ -304,11 +318,19 @@ class CartPanel(Panel):
         self._sure.layout.display = "" if asked else "none"
         self._order_button.layout.display = "none" if asked or estimate is None else ""
 
+    @in_turn
+    def _agreed(self, _: Any) -> None:
+        """Buy what was asked about, which a newer price may have replaced in this moment."""
+        if self._asked is not None:
+            self._buy(self._asked)
+
+    @in_turn
     def _take_back(self, _: Any) -> None:
         """Take the question back: what is bought is what was asked about."""
         if self._sure.layout.display != "none":
             self._confirm(asked=False)
 
+    @in_turn
     def _place(self, purchase: Callable[[], Order]) -> None:
         if self.is_placing:
             return

@@ -14,6 +14,7 @@ from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import state_of
+from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     from scenecart._client import Client
@@ -82,6 +83,7 @@ class CoverPanel(Panel):
         """Whether a plan is being made."""
         return self._runner.is_busy("cover")
 
+    @in_turn
     def cover(self) -> None:
         """Do what "Cover this area" does: plan in the background.
 
@@ -151,6 +153,7 @@ class CoverPanel(Panel):
         self._go.disabled = False
         self._show_failure(error)
 
+    @in_turn
     def _outdated(self, _: Any) -> None:
         """Take away a plan for another area."""
         self._runner.cancel("cover")
@@ -163,6 +166,7 @@ class CoverPanel(Panel):
         self._shown.value = "" if self.plan is None else self.plan._repr_html_()  # what a notebook shows of it
         self._take.layout.display = "" if self.plan is not None and self._cart is not None else "none"
 
+    @in_turn
     def _put(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)

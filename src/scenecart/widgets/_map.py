@@ -39,10 +39,12 @@ from scenecart.widgets._keys import Keys
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._runner import Runner
 from scenecart.widgets._state import CaptureState, day_text
+from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import geopandas as gpd
     import pandas as pd
 
 _SETTLE_SECONDS = 0.08
@@ -119,6 +121,7 @@ class FootprintMap(Panel):
         self._show_area(None)
         self._new_captures(None)
 
+    @in_turn
     def click(self, longitude: float, latitude: float, how: str = "replace") -> None:
         """Do what a click on the map does: select the footprint under a point, and offer all of them where they overlap."""
         rows = self._ground.at(longitude, latitude, self.state.keep)
@@ -273,6 +276,7 @@ class FootprintMap(Panel):
     def _say(self, words: str, kind: str = "quiet") -> None:
         self._status.value = _look.message(words, kind=kind)
 
+    @in_turn
     def _new_captures(self, _: Any) -> None:
         had = self._ground.bounds
         self._ground = Ground(self.state.captures)
@@ -291,16 +295,17 @@ class FootprintMap(Panel):
         self._runner.later(f"view-{id(self)}", _SETTLE_SECONDS, lambda _: self._in_view(), self._sent, self._show_failure)
 
     def _in_view(self) -> tuple[Any, Any, str, str]:
-        view = self._view()
-        found = self._ground.in_view(view, self.state.keep)
+        with LOCK:
+            view, ground, keep, captures = self._view(), self._ground, self.state.keep, self.state.captures
+        found = ground.in_view(view, keep)
         count = sum(len(parts) for _, parts in found)
         pixel = self._pixel(view)
         if count > MOST_SHAPES:
-            cells = self._ground.density(view, found)
+            cells = ground.density(view, found)
             words = f"{count:,} footprints in view, shown as density. Zoom in or filter to see them."
             return _NOTHING, density_cells(cells), words, density_legend(cells)
-        paint, legend = self._paint()
-        features = [one for turn, parts in found for one in self._ground.features(turn, parts, pixel)]
+        paint, legend = self._paint(captures)
+        features = [one for turn, parts in found for one in ground.features(turn, parts, pixel)]
         for one in features:
             one["properties"]["style"] = {"color": paint[one["properties"]["row"]]}
         return {"type": "FeatureCollection", "features": features}, _NOTHING, "", legend
@@ -330,10 +335,9 @@ class FootprintMap(Panel):
     def _pixel(self, view: tuple[float, float, float, float]) -> float:
         return (view[2] - view[0]) / self._size()[0]
 
-    def _paint(self) -> tuple[Any, str]:
+    def _paint(self, captures: gpd.GeoDataFrame) -> tuple[Any, str]:
         """Return each row's colour, and the legend."""
         name = self._colour.value
-        captures = self.state.captures
         if not name or name not in captures.columns:
             return [_look.PLAIN] * len(captures), ""
         if name in {"collection", "platform"}:
@@ -354,6 +358,7 @@ class FootprintMap(Panel):
         scale = ", ".join(_look.SCALE)
         return colours, _look.text("widget_legend.html", title=column_title(name), keys=[], ends=ends, scale=scale)
 
+    @in_turn
     def _show_chosen(self, _: Any) -> None:
         positions = self.state.positions()
         keep = np.zeros(len(self.state.captures), dtype=bool)

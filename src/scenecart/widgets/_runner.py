@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scenecart.widgets._turns import LOCK
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,8 +29,9 @@ class Job:
 class Runner:
     """Runs jobs, one at a time for each name: a newer job of a name makes the older one's result stale.
 
-    What a job gives is handed to ``done``, what it raises to ``failed``, both under one lock and never after ``close``. They run in
-    the job's thread, so that they also come where no event loop turns: they write traits, which is safe from any thread.
+    What a job gives is handed to ``done``, what it raises to ``failed``, both in turn with everything else that changes what is
+    shown, and never after ``close``. They run in the job's thread, so that they also come where no event loop turns: they write
+    traits, which is safe from any thread.
 
     A page that is taking up its widgets, as Voila's does after the cells ran, loses what changes in that moment: ``again`` is
     called a little after jobs of the first minute, to send once more what is shown.
@@ -41,13 +44,12 @@ class Runner:
         self._closed = False
         self._again = again
         self._loaded_by = time.monotonic() + _LOADING_SECONDS
-        self.lock = threading.RLock()
 
     def start(
         self, name: str, work: Callable[[Job], Any], done: Callable[[Any], object], failed: Callable[[Exception], object]
     ) -> Job:
         """Run ``work`` now, in place of what runs under this name."""
-        with self.lock:
+        with LOCK:
             self.cancel(name)
             job = self._jobs[name] = Job(name)
             if not self._closed:
@@ -65,17 +67,24 @@ class Runner:
         failed: Callable[[Exception], object],
     ) -> None:
         """Run ``work`` once nothing of this name has been asked for during some seconds."""
-        with self.lock:
+        with LOCK:
             self.cancel(name)
             if self._closed:
                 return
-            timer = self._timers[name] = threading.Timer(seconds, self.start, (name, work, done, failed))
+
+            def due() -> None:
+                with LOCK:
+                    # one that was late for its own cancelling stands for nothing newer
+                    if self._timers.get(name) is timer:
+                        self.start(name, work, done, failed)
+
+            timer = self._timers[name] = threading.Timer(seconds, due)
             timer.daemon = True
             timer.start()
 
     def cancel(self, name: str) -> None:
         """Let what runs under a name end without a result."""
-        with self.lock:
+        with LOCK:
             timer, job = self._timers.pop(name, None), self._jobs.pop(name, None)
             if timer is not None:
                 timer.cancel()
@@ -84,12 +93,12 @@ class Runner:
 
     def is_busy(self, name: str) -> bool:
         """Tell whether something runs, or is about to, under a name."""
-        with self.lock:
+        with LOCK:
             return name in self._jobs or name in self._timers
 
     def close(self) -> None:
         """End everything; threads end with what they are doing."""
-        with self.lock:
+        with LOCK:
             self._closed = True
             for name in [*self._jobs, *self._timers]:
                 self.cancel(name)
@@ -106,11 +115,11 @@ class Runner:
         try:
             self._end(job, done, result)
         except Exception as error:  # noqa: BLE001  # likewise
-            with self.lock:
+            with LOCK:
                 failed(error)
 
     def _end(self, job: Job, tell: Callable[[Any], object], what: Any) -> None:
-        with self.lock:
+        with LOCK:
             if self._closed or self._jobs.get(job.name) is not job:
                 return
             del self._jobs[job.name]
@@ -125,7 +134,7 @@ class Runner:
         timer.start()
 
     def _again_unless_closed(self, again: Callable[[], object]) -> None:
-        # under the lock nothing is closed meanwhile
-        with self.lock:
+        # in its turn nothing is closed meanwhile
+        with LOCK:
             if not self._closed:
                 again()

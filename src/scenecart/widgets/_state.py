@@ -15,6 +15,7 @@ from scenecart import _choose
 from scenecart._area import Area, as_area
 from scenecart._errors import InvalidQuery, InvalidRequest, not_captures
 from scenecart._frames import concat
+from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -92,7 +93,13 @@ class CaptureState(t.HasTraits):
         super().__init__(captures=captures, aoi=aoi)
         self._renew()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a trait, and let everything that follows from it be over before another thread looks."""
+        with LOCK:
+            super().__setattr__(name, value)
+
     @property
+    @in_turn
     def facets(self) -> tuple[Facet, ...]:
         """What these captures can be filtered by, from the columns that are there."""
         if self._facets is None:
@@ -105,23 +112,28 @@ class CaptureState(t.HasTraits):
         return self._keep
 
     @property
+    @in_turn
     def filtered(self) -> gpd.GeoDataFrame:
         """The captures that suit the filters."""
         return self.captures[self._keep]
 
     @property
+    @in_turn
     def selected(self) -> gpd.GeoDataFrame:
         """The selected captures, in the order they were selected."""
         return self.captures.loc[list(self.selection)]
 
+    @in_turn
     def positions(self) -> np.ndarray[Any, Any]:
         """Return the row numbers of the selection."""
         return np.asarray(self.captures.index.get_indexer(list(self.selection)), dtype=np.intp)
 
+    @in_turn
     def labels(self, positions: Iterable[int]) -> tuple[Hashable, ...]:
         """Return the index labels of row numbers, as plain Python values."""
         return tuple(self.captures.index[list(positions)].tolist())
 
+    @in_turn
     def select(self, labels: Iterable[Hashable], how: str = "replace") -> None:
         """Select rows: ``"replace"``, ``"add"``, ``"remove"`` or ``"toggle"`` them."""
         wanted, had = dict.fromkeys(labels), dict.fromkeys(self.selection)
@@ -137,20 +149,24 @@ class CaptureState(t.HasTraits):
         else:
             raise InvalidRequest(f"Rows are selected by replace, add, remove or toggle, not {how!r}.")
 
+    @in_turn
     def invert(self) -> None:
         """Select what suits the filters and was not selected."""
         chosen = set(self.selection)
         self.selection = tuple(label for label in self.captures.index[self._keep].tolist() if label not in chosen)
 
+    @in_turn
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Take up captures that arrived later, below those that are there."""
         if len(captures):
             self.captures = concat([self.captures, captures])
 
+    @in_turn
     def count(self, facet: Facet) -> int:
         """Return how many captures suit one filter alone."""
         return int(self._suits(facet, self.filters[facet.name]).sum()) if facet.name in self.filters else len(self.captures)
 
+    @in_turn
     def code(self, name: str = "captures") -> str:
         """Return Python that gives the same captures: the selection if there is one, else what suits the filters."""
         if self.selection:
@@ -164,6 +180,7 @@ class CaptureState(t.HasTraits):
         lines = [f"shares = scenecart.coverage({name}, aoi)"] if COVERAGE in self.filters else []
         return "\n".join([*lines, f"chosen = {name}[" + " & ".join(terms) + "]"])
 
+    @in_turn
     def values(self, name: str) -> np.ndarray[Any, Any]:
         """Return a facet's values, one for each row; missing ones are NaN."""
         return self._values(name)

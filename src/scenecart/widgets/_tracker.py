@@ -22,6 +22,7 @@ from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._runner import Job, Runner
+from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,12 +113,14 @@ class OrderTracker(Panel):
             self._words.value = _look.message("Looking for open orders…", kind="busy")
             self.refresh()
 
+    @in_turn
     def refresh(self) -> None:
         """Look once more for open orders and for purchases without an answer, where a client was given."""
         client = self._client
         if client is not None and not self._runner.is_busy("open"):
             self._runner.start("open", lambda _: _Found(*_unanswered(client), _open_orders(client)), self._found, self._failed)
 
+    @in_turn
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
         known = {order.id for order in self.orders}
@@ -162,13 +165,14 @@ class OrderTracker(Panel):
                 failures += 1
                 if failures >= MOST_FAILURES:
                     raise
-            with self._runner.lock:
+            with LOCK:
                 if job.cancelled.is_set():
                     return
                 self._show()
             if all(order.is_finished for order in self.orders) or job.cancelled.wait(pause):
                 return
 
+    @in_turn
     def _look_for_it(self, client: Client) -> None:
         """Look among the orders for what was not finished; it buys nothing."""
         self._search.disabled = True
