@@ -13,6 +13,10 @@ HOURS ?= 2
 SPEED ?= 20
 FAULTS ?= 0.05
 
+# the suite runs in a process for each core that has memory enough, and with ARGS, mostly a part of it, in one
+JOBS ?= $(if $(ARGS),0,auto)
+SPREAD := -n $(JOBS) --dist worksteal
+
 USER_ID ?= $(shell id -u)
 
 # which versions of everything else `make test-wheel` installs: pinned or lowest
@@ -45,7 +49,7 @@ demo: $(VENV)/.demo
 	$(BIN)/scenecart demo $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
@@ -72,7 +76,7 @@ wheel: $(VENV)/.test
 # the suite's own files come from here, scenecart from the wheel
 test-wheel: wheel $(WHEELED)/.made
 	@$(PYTHON) -m pip --python $(WHEELED)/bin/python install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/*.whl
-	SCENECART_CONSTRAINTS=$(CONSTRAINTS_$(VERSIONS)) $(WHEELED)/bin/python -m pytest -m "not clients" $(ARGS)
+	SCENECART_CONSTRAINTS=$(CONSTRAINTS_$(VERSIONS)) $(WHEELED)/bin/python -m pytest -m "not clients" $(SPREAD) $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from hypothesis import Phase, settings
 
@@ -33,6 +36,16 @@ settings.register_profile("fail", derandomize=True, deadline=None, phases=[Phase
 settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+# a browser with JupyterLab and its kernels beside it, or a sandbox with what a large search finds
+_BYTES_EACH = 3 * 2**30
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Say how many processes `-n auto` starts: one for each core that has memory enough."""
+    return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // _BYTES_EACH))
 
 
 class BlockedNetworkError(AssertionError):
@@ -149,10 +162,18 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the documentation as `make docs` does, but for running all of its notebooks: one has to do here."""
-    root, target = Path(__file__).resolve().parents[1], tmp_path_factory.mktemp("site")
+    own = tmp_path_factory.getbasetemp()
+    # the processes of one run have their folders side by side
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    root, target = Path(__file__).resolve().parents[1], shared / "site"
     options = ["-W", "--keep-going", "-q", "-d", f"{target}/doctrees"]
     command = [sys.executable, "-m", "sphinx", "-b", "html", *options, str(root / "docs"), f"{target}/html"]
     environ = {**os.environ, "SCENECART_DOCS_SKIP": "0[!4]*.ipynb"}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stderr
+    with contextlib.closing(sqlite3.connect(shared / "site.sqlite", timeout=115, isolation_level=None)) as lock:
+        # whoever comes first builds it, by way of a folder among the sources, and the others wait
+        lock.execute("BEGIN EXCLUSIVE")
+        if not (target / "built").exists():
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
+            assert done.returncode == 0, done.stderr
+            (target / "built").touch()
     return target / "html"
