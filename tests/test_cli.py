@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -25,7 +27,6 @@ from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMANDS = [
     *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
@@ -39,6 +40,26 @@ def running() -> Iterator[Sandbox]:
     with Sandbox(pace="instant") as box:
         box.rate_limits = None
         yield box
+
+
+@pytest.fixture(scope="module")
+def found(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a file with one capture."""
+    folder = tmp_path_factory.mktemp("captures")
+    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=folder).returncode == 0
+    return folder / "one.parquet"
+
+
+@pytest.fixture(scope="module")
+def price(running: Sandbox, found: Path) -> int:
+    """Give what that capture costs."""
+    return json.loads(run("estimate", str(found), "--json", box=running).stdout)["total_credits"]
+
+
+@pytest.fixture
+def one(found: Path, tmp_path: Path) -> Path:
+    """Put a file with one capture where commands are run."""
+    return Path(shutil.copy(found, tmp_path))
 
 
 def test_search_then_estimate_then_report(running: Sandbox, tmp_path: Path):
@@ -68,10 +89,9 @@ def test_search_gives_geojson_on_request(running: Sandbox):
     assert searched.stderr == ""
 
 
-def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
+def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path, one: Path):
     """Buying takes a limit, buys once however often it is run, and the order is followed, fetched and cancelled by its id."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     place = ["place", "one.parquet", "--yes", "--max-credits"]
     refused = run(*place, "1", box=running, cwd=tmp_path, **home)
     assert refused.returncode == 1
@@ -99,22 +119,19 @@ def test_buying_following_and_cancelling(running: Sandbox, tmp_path: Path):
 
 
 @pytest.mark.parametrize("answer", ["", "no\n", "y\n", "yes please\n", "1"])
-def test_nothing_is_bought_without_a_yes(running: Sandbox, tmp_path: Path, answer: str):
+def test_nothing_is_bought_without_a_yes(running: Sandbox, tmp_path: Path, one: Path, price: int, answer: str):
     """Before buying, the exact total, licence and project are shown, and anything but a yes buys nothing."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
-    priced = json.loads(run("estimate", "one.parquet", "--json", box=running, cwd=tmp_path).stdout)
     refused = run("place", "one.parquet", box=running, cwd=tmp_path, answer=answer, **home)
     assert refused.returncode == 1
-    assert f"for exactly {priced['total_credits']:,} credits" in refused.stdout
+    assert f"for exactly {price:,} credits" in refused.stdout
     assert f"delivered to {home['SCENECART_PROJECT']}" in refused.stdout
     assert "Nothing was ordered." in refused.stderr
     assert run("placements", box=running, cwd=tmp_path, **home).stdout.strip() == "No placements."
 
 
-def test_a_balance_that_does_not_suffice_is_told_before_a_yes(running: Sandbox, tmp_path: Path):
+def test_a_balance_that_does_not_suffice_is_told_before_a_yes(running: Sandbox, tmp_path: Path, one: Path):
     """Whoever has less than the price is told before being asked; whether it is charged otherwise is the service's to say."""
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": "p"}
     for who, says in (("broke", True), ("analyst", False)):
         asked = run("place", "one.parquet", box=running, who=who, cwd=tmp_path, answer="no\n", **home)
@@ -122,9 +139,8 @@ def test_a_balance_that_does_not_suffice_is_told_before_a_yes(running: Sandbox, 
         assert "Type yes" in asked.stdout
 
 
-def test_an_interruption_begins_a_line_of_its_own(running: Sandbox, tmp_path: Path):
+def test_an_interruption_begins_a_line_of_its_own(running: Sandbox, tmp_path: Path, one: Path):
     """Where a terminal shows ^C, what is said of it stands on the next line: before a yes, that nothing was ordered."""
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     principal = running.principals["analyst"]
     signed = {name: principal[name.lower()] or "" for name in ("USERNAME", "PASSWORD", "PROJECT")}
     environ = {f"SCENECART_{name}": value for name, value in {"BASE_URL": running.url, "HOME": str(tmp_path), **signed}.items()}
@@ -158,10 +174,9 @@ def test_a_search_that_finds_nothing_says_what_was_asked(running: Sandbox):
     assert document.stderr == ""
 
 
-def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path):
+def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path, one: Path):
     """After a yes, in any case, the order costs what was asked about; a document for programs holds the order alone."""
     home = {"SCENECART_HOME": str(tmp_path / "home"), "SCENECART_PROJECT": running.principals["analyst"]["project"] or ""}
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     bought = run("place", "one.parquet", "--again", "--json", box=running, cwd=tmp_path, answer="YES\n", **home)
     assert bought.returncode == 0, bought.stderr
     order = json.loads(bought.stdout)
@@ -170,9 +185,8 @@ def test_a_yes_buys_exactly_what_was_shown(running: Sandbox, tmp_path: Path):
     assert json.loads(more.stdout)["id"] != order["id"]
 
 
-def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Path):
+def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Path, one: Path):
     """Buying unasked needs a limit, a price above the limit is never asked about, and neither is an order without a project."""
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     home = {"SCENECART_HOME": str(tmp_path / "home")}
     for extra, code, says in (
         (["--yes"], 2, "--max-credits"),
@@ -185,9 +199,8 @@ def test_what_cannot_be_bought_is_not_asked_about(running: Sandbox, tmp_path: Pa
         assert "Type yes" not in refused.stdout
 
 
-def test_payment_errors_have_an_exit_code_of_their_own(running: Sandbox, tmp_path: Path):
+def test_payment_errors_have_an_exit_code_of_their_own(running: Sandbox, tmp_path: Path, one: Path):
     """What cannot be charged ends with 3, says what to do, and shows the bank's page where the bank has one."""
-    assert run(*ASKED, "--limit", "1", "-o", "one.parquet", box=running, cwd=tmp_path).returncode == 0
     for who, says in (("broke", "Top up"), ("declined", "declined"), ("secure", f"Confirm it with your bank at {running.url}")):
         home = {"SCENECART_HOME": str(tmp_path / who), "SCENECART_PROJECT": running.principals[who]["project"] or ""}
         place = ["place", "one.parquet", "--yes", "--max-credits", "9999999"]
