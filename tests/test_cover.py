@@ -16,21 +16,28 @@ from scenecart._area import as_area
 from scenecart._candidates import find_candidates
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import geopandas as gpd
 
     from scenecart.sandbox import Sandbox
 
 COAST = (151.02, -34.1, 151.42, -33.78)
+OBJECTIVES = ["cost", "fewest", "newest", "clearest"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
+
+
+def search(client: scenecart.Client) -> gpd.GeoDataFrame:
+    return client.search("aurora", collections="aurora-50cm", aoi=COAST, datetime="2023-07/2024-06")
 
 
 @pytest.fixture
 def found(client: scenecart.Client) -> gpd.GeoDataFrame:
-    return client.search("aurora", collections="aurora-50cm", aoi=COAST, datetime="2023-07/2024-06")
+    return search(client)
 
 
 def test_the_plan_is_a_cart_with_the_services_price(client: scenecart.Client, found: gpd.GeoDataFrame):
@@ -52,12 +59,17 @@ def test_what_is_missing_is_a_shape(client: scenecart.Client, found: gpd.GeoData
     assert shapely.area(plan.missing) + shapely.area(bought) == pytest.approx(shapely.area(plan.area.geometry), rel=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["cost", "fewest", "newest", "clearest"])
-def test_each_objective_is_the_best_at_its_own(client: scenecart.Client, found: gpd.GeoDataFrame, objective: str):
+@pytest.fixture(scope="module")
+def plans(box: Sandbox, home: Path) -> dict[str, scenecart.CoverPlan]:
+    """Give a plan for each objective."""
+    with box.client("analyst", home=home) as client:
+        found = search(client)
+        return {name: client.cover(found, COAST, objective=name, min_coverage=0.5) for name in OBJECTIVES}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_each_objective_is_the_best_at_its_own(plans: dict[str, scenecart.CoverPlan], found: gpd.GeoDataFrame, objective: str):
     """No plan for another objective is better at this one."""
-    plans = {
-        name: client.cover(found, COAST, objective=name, min_coverage=0.5) for name in ("cost", "fewest", "newest", "clearest")
-    }
     newest = found["datetime"].max()
 
     def score(plan: scenecart.CoverPlan) -> float:
