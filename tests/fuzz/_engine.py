@@ -306,6 +306,8 @@ def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object], long
     """Take what a worker has to say, and see whether it still lives."""
     if worker.counts is not None:
         return
+    # asked before its line is read: it may end in between, having said all
+    lives = worker.process.is_alive()
     with contextlib.suppress(EOFError):
         while worker.line.poll():
             said = worker.line.recv()
@@ -322,7 +324,7 @@ def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object], long
     if stuck:
         worker.process.kill()
         worker.process.join()
-    if stuck or not worker.process.is_alive():
+    if stuck or not lives:
         number = worker.state[0]
         kind = "hang" if stuck else "crash"
         text = f"no answer in {longest:g} s" if stuck else f"the process ended with {worker.process.exitcode}"
