@@ -784,7 +784,15 @@ class Client:
         return f"Client({self.base_url}, signed in by {self.signed_in_by})"
 
     def unanswered(self) -> tuple[int, int]:
-        """Return how many purchases have no answer: this account's, and those of others that bought from here."""
+        """Return how many purchases were sent and have no answer: this account's, and those of others that bought from here.
+
+        :meth:`settle` brings this account's to their end.
+
+        Examples
+        --------
+        >>> connect("sandbox").unanswered()
+        (0, 0)
+        """
         return self._placing.unanswered()
 
     def mention_unfinished(self) -> None:
