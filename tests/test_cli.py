@@ -408,7 +408,7 @@ def test_orders_are_listed(running: Sandbox, tmp_path: Path):
         (["place", "found.parquet", "--max-credits", "-5"], 2, "such as 50000, not '-5'"),
         (["place", "found.parquet", "--max-credits", "50_000"], 2, "without separators, such as 50000, not '50_000'"),
         (["orders", "--status", "deliverd"], 2, "Did you mean 'delivered'?"),
-        (["orders", "--status", "sold"], 2, "processing, delivered, failed or cancelled"),
+        (["orders", "--status", "sold"], 2, "processing, delivered, failed and cancelled"),
         (["report", "a.cart.parquet", "-o", "out.md"], 2, "There is no file 'a.cart.parquet'"),
         (["place", "found.parquet", "--max-credits", "50,000"], 2, "without separators, such as 50000, not '50,000'"),
         (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], 2, "without separators, such as 50000, not '5e3'"),

@@ -223,7 +223,7 @@ def unknown_state(value: str) -> str | None:
     if order_state(value) in _KNOWN:
         return None
     near = get_close_matches(_folded(value), [*_KNOWN, *_STATES], n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(_KNOWN)}."
+    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(_KNOWN[:-1])} and {_KNOWN[-1]}."
 
 
 @dataclass(frozen=True)
