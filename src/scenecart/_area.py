@@ -337,7 +337,8 @@ def _to_degrees(geometry: BaseGeometry, crs: str, name: str) -> BaseGeometry:
         return geometry
     try:
         project = Transformer.from_crs(source, DEGREES, always_xy=True).transform
-        return shapely.transform(geometry, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+        # as lists, since older pyproj takes an array of one point for a number
+        return shapely.transform(geometry, lambda xy: np.column_stack(project(*xy.T.tolist())))
     except (ProjError, ShapelyError):
         # a ring whose ends are no number any more is not even closed
         raise InvalidArea(f"{name} cannot be brought into degrees from {crs[:80]!r}.") from None
