@@ -138,6 +138,11 @@ class _Control:
         self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
         if self._bars is not None and self._picture is not None:
             self._picture.value = _look.text("widget_bars.html", bars=_lit(self._bars, facet, shown))
+        if facet.kind == "range" and all(
+            _step_of(facet, one) == _step_of(facet, other) for one, other in zip(shown, self._input.value, strict=True)
+        ):
+            # it stands there, and what is sent back to a browser in which it moves on would move it back
+            return
         self._showing = True
         try:
             self._input.value = shown
@@ -183,9 +188,12 @@ def _moved(facet: Facet, new: float, before: float) -> float:
     """Return where an end stands. A browser puts what Python set on the nearest step and sends that back, which is no move."""
     if facet.kind == "dates":
         return new
-    steps, stood = ((end - facet.low) / facet.step for end in (new, before))
     # its steps add up to 0.30000000000000004
-    return before if round(steps) == math.floor(stood + 0.5) else round(new, 9)
+    return before if _step_of(facet, new) == _step_of(facet, before) else round(new, 9)
+
+
+def _step_of(facet: Facet, end: float) -> int:
+    return math.floor((end - facet.low) / facet.step + 0.5)
 
 
 def _ends(facet: Facet, ends: tuple[float, ...]) -> str:
