@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import logging
@@ -16,6 +17,7 @@ import pytest
 import scenecart
 from _service import TOKEN_PATH, Answer, ScriptedService, answer
 from scenecart._http import Session
+from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
 from scenecart._wire import LIST_ORDERS, PLACE, SEARCH, Operation
 
@@ -190,6 +192,22 @@ def test_an_answer_that_is_no_json_is_a_service_error(service: ScriptedService, 
     service.put("some.read", NO_JSON[kind])
     with pytest.raises(scenecart.ServiceError, match=r"some\.read"):
         session(service).call(READ)
+
+
+def test_nothing_is_collected_in_the_depth_of_an_answer():
+    """While a nested answer is read the garbage collector rests: what it calls there has no depth left, and fails unseen."""
+    looks: list[str] = []
+    before = gc.get_threshold()
+    gc.callbacks.append(lambda phase, _: looks.append(phase))
+    gc.set_threshold(10)
+    try:
+        with pytest.raises(NotJson, match="too deeply"):
+            loads(b"[" * 100_000)
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.pop()
+    # a few belong to what stands around it
+    assert len(looks) < 20
 
 
 @pytest.mark.parametrize("lost", [Answer(None), Answer(b'{"a": 1', promised=100), answer({}, 503), answer({}, 429)])

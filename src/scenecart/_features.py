@@ -7,18 +7,16 @@ slower, and the same.
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 
 from scenecart._errors import ServiceError
-from scenecart._json import NotJson, loads
+from scenecart._json import NotJson, collector_paused, loads
 
 _PROBED_BYTES, _PROBED_FEATURES, _MOST_NAMES = 64 * 2**10, 4, 500
 _LARGE_PAGE, _PIECE_BYTES, _AT_ONCE = 4 * 2**20, 2**20, 1_000
@@ -278,18 +276,6 @@ def _decoders(
     except (ValueError, TypeError):
         # a name that no slot can be called by, such as one with a quote in it
         return None, None
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Keep the cyclic garbage collector from looking at a million new objects that hold no cycles."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature | None:

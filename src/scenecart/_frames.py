@@ -20,9 +20,9 @@ import pyarrow as pa
 from geopandas.array import GeometryArray
 
 from scenecart._errors import InvalidRequest, warn
-from scenecart._features import Feature, collector_paused, columns_of, decode_each, foreign_of
+from scenecart._features import Feature, columns_of, decode_each, foreign_of
 from scenecart._footprints import odd_boxes, read_geometries
-from scenecart._json import loads
+from scenecart._json import collector_paused, loads
 
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
