@@ -57,6 +57,7 @@ LEVELS = {
     "_query": 3,
     "_http": 3,
     "_journal": 3,
+    "_unfinished": 4,
     "_waiting": 4,
     "_search": 4,
     "_tables": 4,

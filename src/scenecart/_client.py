@@ -31,10 +31,11 @@ from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order
 from scenecart._papers import papers_of
-from scenecart._placing import PlacingDesk, mention, require_project
+from scenecart._placing import PlacingDesk, require_project
 from scenecart._query import Query, build_query, check_count
 from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
+from scenecart._unfinished import mention
 from scenecart._whole import path_of
 
 if TYPE_CHECKING:

@@ -266,10 +266,11 @@ def _ask(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tu
 
 @dataclass(frozen=True)
 class _Outset:
-    """Where greedy choices go on from: what is chosen, what is missing then, and the km² of it that each ground covers."""
+    """Where greedy choices go on from: what is chosen, what is missing then, how many km² are needed yet, and what each adds."""
 
     chosen: tuple[int, ...]
     missing: BaseGeometry
+    lacking: float
     gains: np.ndarray[Any, Any]
     tree: shapely.STRtree
 
@@ -277,7 +278,8 @@ class _Outset:
 def _greedily(problem: Problem, begun: tuple[int, ...] = ()) -> tuple[int, ...] | None:
     """Return the best of the greedy choices that go on from some ground; None where none of them suffices."""
     missing = shapely.difference(problem.area, union(problem.grounds[list(begun)])) if begun else problem.area
-    outset = _Outset(begun, missing, _gains(missing, problem.grounds), shapely.STRtree(problem.grounds))
+    lacking = math.inf if problem.need is None else problem.need - problem.covered(begun)
+    outset = _Outset(begun, missing, lacking, _gains(missing, problem.grounds), shapely.STRtree(problem.grounds))
     best: tuple[int, ...] | None = None
     for power in _POWERS:
         best = _better(problem, best, _taken(problem, outset, power))
@@ -286,8 +288,7 @@ def _greedily(problem: Problem, begun: tuple[int, ...] = ()) -> tuple[int, ...] 
 
 def _taken(problem: Problem, outset: _Outset, power: float) -> tuple[int, ...] | None:
     """Take again and again the ground that covers most of what is missing, for its weight to a power."""
-    chosen, missing, gains = list(outset.chosen), outset.missing, outset.gains.copy()
-    lacking = math.inf if problem.need is None else problem.need - problem.covered(chosen)
+    chosen, missing, lacking, gains = list(outset.chosen), outset.missing, outset.lacking, outset.gains.copy()
     worth = (problem.weights + max(1e-12, 1e-9 * float(problem.weights.max(initial=0.0)))) ** power
     stale = np.zeros(len(gains), dtype=bool)
     queue: list[tuple[float, int]] = []

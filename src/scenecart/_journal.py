@@ -38,7 +38,9 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # SQLite says more in the higher bits of its codes
 _PRIMARY = 0xFF
 STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown")
-UNFINISHED = ("intended", "sent", "unpaid", "unknown")
+UNANSWERED = ("sent", "unknown")
+SENT = (*UNANSWERED, "unpaid")
+UNFINISHED = ("intended", *SENT)
 
 _SCHEMA = """
 CREATE TABLE placement (

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from scenecart import _trade, _wire
 from scenecart._errors import InvalidRequest, NotFound, ScenecartError, ServiceError
 from scenecart._words import clean_text
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
-    import geopandas as gpd
-    import pandas as pd
-    import pystac
-    import xarray as xr
-
+    from scenecart._delivery import DeliveryDesk
     from scenecart._http import Session
     from scenecart._orders import Order
     from scenecart._papers import Papers
@@ -30,38 +24,6 @@ _MOST_PAGES = 1_000
 _METHOD_NOT_ALLOWED = 405
 
 
-class Deliveries(Protocol):
-    """Whoever can fetch what an order delivered."""
-
-    def items(self, order: Order) -> gpd.GeoDataFrame:
-        """Return the delivered items as a frame."""
-        ...
-
-    def lineage(self, order: Order) -> pd.DataFrame:
-        """Return what came of an order, and what it came of."""
-        ...
-
-    def item_collection(self, order: Order) -> pystac.ItemCollection:
-        """Return the delivered items as pystac knows them."""
-        ...
-
-    def download(
-        self,
-        order: Order,
-        directory: str | os.PathLike[str],
-        *,
-        assets: str | Iterable[str] | None,
-        progress: bool | Callable[[float], object],
-        workers: int,
-    ) -> list[Path]:
-        """Fetch the delivered files."""
-        ...
-
-    def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
-        """Open a delivered file as an array."""
-        ...
-
-
 class OrderDesk:
     """Looking up, listing, following and cancelling orders at one service."""
 
@@ -69,7 +31,7 @@ class OrderDesk:
         self,
         session: Session,
         *,
-        deliveries: Deliveries,
+        deliveries: DeliveryDesk,
         papers: Callable[[Order, _trade.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

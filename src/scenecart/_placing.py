@@ -30,12 +30,11 @@ from scenecart._errors import (
     ServiceError,
     warn,
 )
-from scenecart._journal import UNFINISHED, Intent, Journal, Placement
+from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
 from scenecart._json import dumps, loads
 from scenecart._orders import Order
 from scenecart._query import number_hint
 from scenecart._tables import moment
-from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +49,8 @@ _CLOCKS_DIFFER_SECONDS = 86_400.0
 # What says nothing of whether a try was carried out.
 _NO_ANSWER = (RateLimited, ConnectionFailed, ServiceError, Conflict)
 _SETTLED = "sent once more with its own key, at the price that was agreed to"
-_SENT = frozenset({"sent", "unknown", "unpaid"})
 # Nobody takes a minute between writing an intent down and sending it.
 _ABANDONED_SECONDS = 60.0
-# Of owners, as many as a line has room for.
-_SHOWN = 3
 
 
 class PlacingDesk:
@@ -124,7 +120,7 @@ class PlacingDesk:
         known = self._journal.last(intent)
         if known is not None and known.state == "placed" and not again:
             return self._placed_before(known)
-        if known is not None and known.state in _SENT and self._key_may_be_free(known):
+        if known is not None and known.state in SENT and self._key_may_be_free(known):
             found = self._reconcile(known)
             if found is not None:
                 return self._placed_before(found)
@@ -133,7 +129,7 @@ class PlacingDesk:
             self._check_price(estimate, has_limit=max_credits is not None)
         except (OverLimit, PriceChanged):
             # an earlier try may have bought it before the price changed
-            found = self._adopt(known) if known is not None and known.state in {"sent", "unknown"} else None
+            found = self._adopt(known) if known is not None and known.state in UNANSWERED else None
             if found is not None:
                 return self._placed_before(found)
             raise
@@ -189,7 +185,7 @@ class PlacingDesk:
         """
         settled: list[Placement] = []
         others = 0
-        for placement in self._journal.placements(self._session.base_url, ("intended", "sent", "unknown")):
+        for placement in self._journal.placements(self._session.base_url, ("intended", *UNANSWERED)):
             if placement.state == "intended":
                 if self._wall() - placement.changed >= _ABANDONED_SECONDS:
                     settled.append(self._journal.refuse(placement, "it was never sent"))
@@ -207,7 +203,7 @@ class PlacingDesk:
                 pass
             except ScenecartError as error:
                 now = self._journal.again(placement)
-                if now.state in {"sent", "unknown"}:
+                if now.state in UNANSWERED:
                     self._journal.mark(now, "unknown", detail=error.message)
             settled.append(self._journal.again(placement))
         if others:
@@ -246,7 +242,7 @@ class PlacingDesk:
 
     def unanswered(self) -> tuple[int, int]:
         """Return how many placements that were sent have no answer: this account's, and those of others."""
-        sent = self._journal.placements(self._session.base_url, ("sent", "unknown"))
+        sent = self._journal.placements(self._session.base_url, UNANSWERED)
         mine = sum(placement.account == self._who_pays() for placement in sent)
         return mine, len(sent) - mine
 
@@ -436,35 +432,6 @@ def require_project(project: str | None, default: str | None) -> str:
             hint='Pass place(project="…"), or connect with project=… or SCENECART_PROJECT.',
         )
     return chosen
-
-
-def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
-    """Say once what a former session left open, whose it is, and what to do about it."""
-    open_ = [placement for placement in left if placement.state in {"sent", "unknown"}]
-    unpaid = [placement for placement in left if placement.state == "unpaid"]
-    if open_:
-        were = "s were" if len(open_) > 1 else " was"
-        warn(
-            f"{len(open_)} placement{were} not finished ({_whose(open_)}); it is not known whether something was ordered. "
-            "client.settle() brings that to its end for the account that is signed in, and buys nothing twice; "
-            "client.settle(send=False) only looks."
-        )
-    if unpaid:
-        warn(
-            f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment ({_whose(unpaid)}); nothing was "
-            "ordered. Place the same cart again once that is sorted out; client.placements() shows them."
-        )
-
-
-def _whose(placements: list[Placement]) -> str:
-    """Return where placements were to be delivered and who was to pay; a service may not tell the account."""
-    owners = list(dict.fromkeys((placement.project, placement.account) for placement in placements))
-    named = [
-        f"project {clean_text(project, 80)}" + (f" of account {clean_text(account, 80)}" if account else "")
-        for project, account in owners[:_SHOWN]
-    ]
-    rest = len(owners) - _SHOWN
-    return ", ".join(named) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
 
 
 def _price(estimate: Estimate) -> Any:

@@ -43,6 +43,13 @@ def priced(panel: CartPanel) -> scenecart.Estimate:
     return estimate
 
 
+def lose(shop: Sandbox, estimate: scenecart.Estimate, fault: str) -> None:
+    """Place an estimate, whose answer or request is lost on its way."""
+    shop.faults.add(fault, operation="orders.archive.place")
+    with pytest.raises(scenecart.PlacementUnknown):
+        estimate.place()
+
+
 def test_a_settled_cart_is_priced_once(
     analyst: scenecart.Client, shop: Sandbox, two: gpd.GeoDataFrame, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]
 ):
@@ -263,9 +270,7 @@ def test_a_purchase_without_an_answer_is_told_and_looked_for(
     with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
         estimate = client.cart(two, HARBOUR).estimate()
         before = set(client.orders().index)
-        shop.faults.add(fault, operation="orders.archive.place")
-        with pytest.raises(scenecart.PlacementUnknown):
-            estimate.place()
+        lose(shop, estimate, fault)
     with shop.client("other", home=tmp_path) as client:
         tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
         wait_for(lambda: "has no answer" in tracker._left.value)
@@ -278,7 +283,7 @@ def test_a_purchase_without_an_answer_is_told_and_looked_for(
             wait_for(lambda: tracker._unfinished.layout.display == "none")
             (bought,) = set(client.orders().index) - before
             wait_for(lambda: bought in {order.id for order in tracker.orders})
-            assert f"It was bought: order {bought}" in tracker._words.value
+            wait_for(lambda: f"It was bought: order {bought}" in tracker._words.value)
 
 
 def test_a_purchase_of_another_account_stays_told(
@@ -287,9 +292,7 @@ def test_a_purchase_of_another_account_stays_told(
     """Who cannot look for a purchase is told whose it is, and neither to order it again nor, after a look, that all is well."""
     with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
         estimate = client.cart(two, HARBOUR).estimate()
-        shop.faults.add("drop-before", operation="orders.archive.place")
-        with pytest.raises(scenecart.PlacementUnknown):
-            estimate.place()
+        lose(shop, estimate, "drop-before")
     with shop.client("enterprise", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
         tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
         wait_for(lambda: "1 purchase of another account has no answer" in tracker._left.value)
@@ -297,9 +300,7 @@ def test_a_purchase_of_another_account_stays_told(
         assert tracker._search.layout.display == "none"
         # beside one of its own, which can be looked for
         mine = client.cart(two.tail(1), HARBOUR).estimate()
-        shop.faults.add("drop-before", operation="orders.archive.place")
-        with pytest.raises(scenecart.PlacementUnknown):
-            mine.place()
+        lose(shop, mine, "drop-before")
         tracker.refresh()
         wait_for(lambda: tracker._search.layout.display == "")
 
@@ -319,9 +320,7 @@ def test_a_look_that_failed_says_nothing_of_the_orders(
     """Where the list of orders could not be read, the tracker gives that reason, and does not say that nothing was bought."""
     with shop.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
         estimate = client.cart(two, HARBOUR).estimate()
-        shop.faults.add("drop-after", operation="orders.archive.place")
-        with pytest.raises(scenecart.PlacementUnknown):
-            estimate.place()
+        lose(shop, estimate, "drop-after")
         tracker = shown(OrderTracker(client, basemap="none", poll=0.1))
         wait_for(lambda: "has no answer" in tracker._left.value)
         wait_for(lambda: not tracker.is_busy)

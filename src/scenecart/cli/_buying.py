@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest
+from scenecart._journal import UNANSWERED
 from scenecart._trade import check_state
 from scenecart._words import clean_text, counted
 from scenecart.cli import _files, _show
@@ -128,7 +129,7 @@ def settle(arguments: argparse.Namespace) -> int:
     """Bring purchases whose answer was lost to their end."""
     with _files.connect(arguments) as client, _show.only_json(arguments):
         settled = client.settle(send=not arguments.look)
-    is_open = settled["state"].isin(["sent", "unknown"]).any()
+    is_open = settled["state"].isin(UNANSWERED).any()
     if not is_open:
         arguments.course.deed = "Everything is settled"
     _show.placements(settled, arguments, "Nothing to settle.")

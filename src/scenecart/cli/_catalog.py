@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._errors import InvalidRequest, NotFound, PermissionDenied
+from scenecart._journal import SENT
 from scenecart._whole import write_whole
 from scenecart._wire import available_credits
 from scenecart._words import counted, looked_for
@@ -133,7 +134,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         credits_: int | None = None
         with contextlib.suppress(PermissionDenied, NotFound):
             credits_ = available_credits(client.balance())
-        open_ = int(client.placements()["state"].isin(["sent", "unknown", "unpaid"]).sum())
+        open_ = int(client.placements()["state"].isin(SENT).sum())
         found = {
             "service": client.base_url,
             "signed_in_by": client.signed_in_by,

@@ -302,8 +302,7 @@ class CartPanel(Panel):
     def _confirm(self, *, asked: bool) -> None:
         estimate = self.estimate
         self._asked = estimate if asked else None
-        asked = self._asked is not None
-        if asked:
+        if self._asked is not None:
             total = f"{estimate.total_credits:,} credits"
             self._question.value = _look.text(
                 "widget_confirm.html",
@@ -327,7 +326,7 @@ class CartPanel(Panel):
     @in_turn
     def _take_back(self, _: Any) -> None:
         """Take the question back: what is bought is what was asked about."""
-        if self._sure.layout.display != "none":
+        if self._asked is not None:
             self._confirm(asked=False)
 
     @in_turn

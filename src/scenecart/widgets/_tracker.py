@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import traitlets as t
 
 from scenecart._errors import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart._following import look_at, only_orders
+from scenecart._journal import UNANSWERED
 from scenecart._spelling import spelled
 from scenecart._targets import safe_name
 from scenecart._trade import TERMINAL
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 100
 _BAR_SECONDS = 0.1
-_UNANSWERED = ("sent", "unknown")
 _CURE = "Order the same cart again, or run client.settle() or scenecart settle: nothing is bought twice."
 _OTHERS = "Sign in as that account to look for it. The same cart ordered by this one is another purchase."
 
@@ -118,7 +118,7 @@ class OrderTracker(Panel):
         """Look once more for open orders and for purchases without an answer, where a client was given."""
         client = self._client
         if client is not None and not self._runner.is_busy("open"):
-            self._runner.start("open", lambda _: _Found(*_unanswered(client), _open_orders(client)), self._found, self._failed)
+            self._runner.start("open", lambda _: _Found(*_unanswered(client), (), _open_orders(client)), self._found, self._failed)
 
     @in_turn
     def follow(self, orders: Iterable[Order]) -> None:
@@ -181,10 +181,10 @@ class OrderTracker(Panel):
         def look(_: Job) -> _Found:
             settled = client.settle(send=False)
             bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
-            missing = settled[settled["state"].isin(_UNANSWERED)]
+            missing = settled[settled["state"].isin(UNANSWERED)]
             told = tuple(dict.fromkeys(str(why) for why in missing["detail"].dropna()))
             others = _unanswered(client)[1]
-            return _Found(len(missing), others, [*bought, *_open_orders(client)], len(bought), told)
+            return _Found(len(missing), others, bought, _open_orders(client), told)
 
         self._runner.start("open", look, self._found, self._not_looked)
 
@@ -200,9 +200,9 @@ class OrderTracker(Panel):
         self._search.disabled = False
         self._search.layout.display = "" if found.missing else "none"
         self._unfinished.layout.display = "" if words else "none"
-        self.follow(found.orders)
+        self.follow([*found.bought, *found.open])
         if found.bought:
-            ids = ", ".join(clean_text(order.id, 80) for order in found.orders[: found.bought])
+            ids = ", ".join(clean_text(order.id, 80) for order in found.bought)
             self._words.value = _look.message(f"It was bought: order {ids}.", kind="good")
         else:
             self._words.value = "" if self.orders or words else _look.message("No order is open.")
@@ -228,12 +228,12 @@ class OrderTracker(Panel):
 
 @dataclass
 class _Found:
-    """Purchases without an answer, and the orders to follow: first those that were ``bought`` after all."""
+    """How many purchases have no answer, of this account and of others; orders that were bought after all, and open ones."""
 
     missing: int
     others: int
-    orders: list[Order]
-    bought: int = 0
+    bought: Sequence[Order]
+    open: Sequence[Order]
     told: tuple[str, ...] = ()
 
 
