@@ -17,7 +17,7 @@ import scenecart
 from benchmarks.widgets import many
 from scenecart._cart import make_cart
 from scenecart._journal import Intent, Journal
-from scenecart._json import dumps
+from scenecart._util.json import dumps
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from scenecart._palette import BOUGHT, INK
+from scenecart._util.style import BOUGHT, INK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

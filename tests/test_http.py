@@ -17,8 +17,8 @@ import pytest
 import scenecart
 from _service import TOKEN_PATH, Answer, ScriptedService, answer
 from scenecart._http import Session
-from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
+from scenecart._util.json import NotJson, loads
 from scenecart._wire import LIST_ORDERS, PLACE, SEARCH, Operation
 
 if TYPE_CHECKING:

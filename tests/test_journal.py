@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenecart._errors import JournalError
 from scenecart._journal import Intent, Journal
+from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

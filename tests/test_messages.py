@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import scenecart
-from scenecart import _errors, sandbox, widgets
+from scenecart import exceptions, widgets
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.cli._speech import PATTERNS, PHRASES, spoken
 from scenecart.widgets import _speech
@@ -40,7 +40,7 @@ NOT_TYPED_TEXTS = (
     "batch_size must be",
     "Pass one of token, api_key",
 )
-SPEAKING = {*_errors.PUBLIC, "kind", "warn", "tell", "add_note", "reword"}
+SPEAKING = {*exceptions.PUBLIC, "kind", "warn", "tell", "add_note", "reword"}
 PYTHON = re.compile(
     r"(?<!-)\b[A-Za-z_]\w*\((?!s\))"  # a call
     r"|(?<![-\w])\b[a-z_]+=(?!\S*\.parquet)"  # a keyword
@@ -205,17 +205,14 @@ def _cart(client: scenecart.Client) -> scenecart.Cart:
 def _with_keywords() -> Iterator[tuple[str, Callable[..., object]]]:
     """Yield every public function, method and widget with two keywords or more."""
     things = {name: getattr(scenecart, name) for name in scenecart.__all__ if not name.startswith("__")}
-    things |= {name: getattr(part, name) for part in (widgets, sandbox) for name in part.__all__}
+    things |= {name: getattr(part, name) for part in (widgets,) for name in part.__all__}
     for name, thing in things.items():
         own = {"": thing} if inspect.isfunction(thing) else vars(thing) if inspect.isclass(thing) else {}
-        if name in _errors.PUBLIC:
+        if name in exceptions.PUBLIC:
             continue
         if (dataclasses.is_dataclass(thing) and name not in {"Limits", "Retry"}) or name == "Client":
             # made by the library
             own = {method: one for method, one in own.items() if method != "__init__"}
-        if name == "Sandbox":
-            # what its client() is given goes to connect()
-            own = {"__init__": own["__init__"]}
         for method, one in own.items():
             function = getattr(one, "__func__", one)
             if not inspect.isfunction(function) or (method.startswith("_") and method != "__init__"):

@@ -23,12 +23,13 @@ import scenecart
 from _items import differences
 from _service import feature, page
 from _shop import captures, priced
-from scenecart import _features, _frames, _html, _query, _trade
+from scenecart import _features, _frames, _query, _trade
 from scenecart._area import as_area
 from scenecart._estimate import Estimate
 from scenecart._geometry import clip_each, geodesic_km2
 from scenecart._parquet import to_items
 from scenecart._targets import plan
+from scenecart._util.html import render
 from scenecart.report._data import csv_of
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def shown(text: str) -> str:
         refused=prices.errors,
     )
     order = {"id": text, "status": text, "kind": "processing", "captures": 1, "total_credits": 1, "total_aud": Decimal(1)}
-    return estimate._repr_html_() + _html.render("order.html", **order, created=text, paid=text, note=text, reason=text)
+    return estimate._repr_html_() + render("order.html", **order, created=text, paid=text, note=text, reason=text)
 
 
 @settings(deadline=None, max_examples=60)

@@ -12,7 +12,7 @@ from matplotlib_inline.backend_inline import _fetch_figure_metadata
 
 import scenecart
 from scenecart import InvalidQuery
-from scenecart._palette import INK
+from scenecart._util.style import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

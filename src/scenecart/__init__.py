@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover import CoverPlan
-    from scenecart._errors import (
+    from scenecart._estimate import Estimate
+    from scenecart._following import wait_all
+    from scenecart._frames import assets
+    from scenecart._http import Limits
+    from scenecart._orders import Order
+    from scenecart._parquet import to_items
+    from scenecart._retry import Retry
+    from scenecart._search import search_stac
+    from scenecart._timeline import timeline
+    from scenecart._util.progress import SearchEvent
+    from scenecart.exceptions import (
         AuthenticationError,
         AuthenticationRequired,
         BadRequest,
@@ -60,16 +70,6 @@ if TYPE_CHECKING:
         UntrustedEstimate,
         WaitTimeout,
     )
-    from scenecart._estimate import Estimate
-    from scenecart._following import wait_all
-    from scenecart._frames import assets
-    from scenecart._http import Limits
-    from scenecart._orders import Order
-    from scenecart._parquet import to_items
-    from scenecart._retry import Retry
-    from scenecart._search import search_stac
-    from scenecart._telling import SearchEvent
-    from scenecart._timeline import timeline
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
@@ -81,7 +81,7 @@ _HOMES = {
     "Limits": "_http",
     "Order": "_orders",
     "Retry": "_retry",
-    "SearchEvent": "_telling",
+    "SearchEvent": "_util.progress",
     "assets": "_frames",
     "compare_report": "_compare_report",
     "connect": "_connect",
@@ -161,7 +161,7 @@ def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return _load_part(name)
     if name in __all__:
-        thing = getattr(importlib.import_module(f"scenecart.{_HOMES.get(name, '_errors')}"), name)
+        thing = getattr(importlib.import_module(f"scenecart.{_HOMES.get(name, 'exceptions')}"), name)
         globals()[name] = thing
         return thing
     raise AttributeError(f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__))
@@ -177,6 +177,6 @@ def _load_part(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        from scenecart._errors import missing_extra  # noqa: PLC0415  # only to say what is missing
+        from scenecart.exceptions import missing_extra  # noqa: PLC0415  # only to say what is missing
 
         raise missing_extra(f"scenecart.{name} needs", error, name) from error

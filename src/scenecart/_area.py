@@ -20,7 +20,6 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from scenecart._errors import InvalidArea
 from scenecart._geometry import (
     BBOX_HINT,
     BEYOND,
@@ -33,8 +32,9 @@ from scenecart._geometry import (
     have_empty_parts,
     split_at_antimeridian,
 )
-from scenecart._json import NotJson, loads
-from scenecart._words import clean_text, looked_for
+from scenecart._util.json import NotJson, loads
+from scenecart._util.text import clean_text, looked_for
+from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -12,9 +12,9 @@ import shapely
 
 from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch, numbers_of
-from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._geometry import clip_each, each_km2
 from scenecart._wire import CLOUD
+from scenecart.exceptions import InvalidCart, InvalidQuery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,12 +16,12 @@ import shapely
 
 from scenecart import _frames
 from scenecart._area import Area, as_area
-from scenecart._errors import InvalidCart
 from scenecart._geometry import clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
-from scenecart._json import collector_paused, dumps
-from scenecart._spelling import spelled
 from scenecart._trade import CaptureOrder, estimate_body
-from scenecart._words import clean_text, counted
+from scenecart._util.json import collector_paused, dumps
+from scenecart._util.keywords import spelled
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
     import os

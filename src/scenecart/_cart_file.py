@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
-from scenecart._buffers import native
 from scenecart._cart import Cart, make_cart
-from scenecart._errors import InvalidCart, InvalidRequest
-from scenecart._json import NotJson, dumps, loads
-from scenecart._whole import path_of, write_whole
-from scenecart._words import clean_text, looked_for
+from scenecart._util.files import native, path_of, write_whole
+from scenecart._util.json import NotJson, dumps, loads
+from scenecart._util.text import clean_text, looked_for
+from scenecart.exceptions import InvalidCart, InvalidRequest
 
 if TYPE_CHECKING:
     import os

@@ -12,19 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search, _telling, _trade, _wire
+from scenecart import _estimate, _many, _parquet, _search, _trade, _wire
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._errors import (
-    ConfigurationError,
-    InvalidCart,
-    InvalidQuery,
-    InvalidRequest,
-    JournalError,
-    ScenecartWarning,
-    warn,
-)
 from scenecart._frames import checked_row
 from scenecart._http import Limits, Session
 from scenecart._journal import Journal
@@ -33,10 +24,20 @@ from scenecart._orders import Order
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, require_project
 from scenecart._query import Query, build_query, check_count
-from scenecart._spelling import spelled
 from scenecart._tables import footprints_of, orders_frame, placements_frame
 from scenecart._unfinished import mention
-from scenecart._whole import path_of
+from scenecart._util.files import path_of
+from scenecart._util.keywords import spelled
+from scenecart._util.progress import ProgressReporter, progress_callback
+from scenecart.exceptions import (
+    ConfigurationError,
+    InvalidCart,
+    InvalidQuery,
+    InvalidRequest,
+    JournalError,
+    ScenecartWarning,
+    warn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from scenecart._estimate import Estimate
     from scenecart._retry import Retry
     from scenecart._secrets import Credentials
-    from scenecart._telling import Progress
+    from scenecart._util.progress import ProgressCallback
 
 _MOST_PICTURE = 4 * 2**20
 
@@ -150,7 +151,7 @@ class Client:
         max_cloud_cover: float | None = None,
         limit: int | None = None,
         page_size: int | None = None,
-        progress: bool | Progress | None = None,
+        progress: bool | ProgressCallback | None = None,
         return_on_interrupt: bool = False,
     ) -> gpd.GeoDataFrame:
         """Search a host's catalog for captures that can be ordered.
@@ -222,8 +223,8 @@ class Client:
             limit=limit,
             page_size=page_size,
         )
-        with _telling.told(progress, f"Searching {host}") as told:
-            return _search.search(self._session, wanted, told, return_on_interrupt=return_on_interrupt)
+        with progress_callback(progress, f"Searching {host}") as callback:
+            return _search.search(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
 
     @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
@@ -268,7 +269,7 @@ class Client:
         host: str,
         *,
         partition: str = "month",
-        progress: bool | Progress | None = None,
+        progress: bool | ProgressCallback | None = None,
         **criteria: Any,
     ) -> list[Path]:
         """Search, and write what is found to a folder of GeoParquet files instead of memory.
@@ -315,8 +316,8 @@ class Client:
         """
         folder = path_of(directory, "A folder of captures")
         frames = _search.stream(self._session, build_query(host, **criteria))
-        with _telling.told(progress, f"Searching {host}") as told:
-            return _parquet.write(frames, folder, host, partition, _telling.Teller(told, host))
+        with progress_callback(progress, f"Searching {host}") as callback:
+            return _parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 
     @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
@@ -326,7 +327,7 @@ class Client:
         *,
         executor: Executor | None = None,
         at_once: int = 8,
-        progress: bool | Progress | None = None,
+        progress: bool | ProgressCallback | None = None,
         **criteria: Any,
     ) -> gpd.GeoDataFrame:
         """Search many areas at once, and put what was found below each other.
@@ -374,8 +375,8 @@ class Client:
         def query_of(area: Any) -> Query:
             return build_query(host, aoi=area, **criteria)
 
-        with _telling.told(progress, f"Searching {host}") as told:
-            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=told)
+        with progress_callback(progress, f"Searching {host}") as callback:
+            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
         """Return a small picture of a capture, as the catalog shows it.

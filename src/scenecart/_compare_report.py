@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
 
 if TYPE_CHECKING:
     import os

@@ -6,9 +6,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from scenecart._client import Client
-from scenecart._errors import missing_extra
 from scenecart._secrets import resolve
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
+from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
     import os

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart import _html
 from scenecart._alone import Prices, prices_alone
 from scenecart._area import Area, as_area
 from scenecart._candidates import find_candidates, nothing_left
 from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
-from scenecart._errors import InvalidCart, InvalidQuery
 from scenecart._geometry import each_km2, geodesic_km2, polygonal, union
 from scenecart._query import check_count, doubt_share
+from scenecart._util import html
+from scenecart._util.text import clean_text, counted
 from scenecart._wire import CLOUD, ESTIMATE
-from scenecart._words import clean_text, counted
+from scenecart.exceptions import InvalidCart, InvalidQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +210,7 @@ class CoverPlan:
             for row in self.why.head(_SHOWN).to_dict("records")
         ]
         share = _percent(self.coverage)
-        return _html.render("cover.html", plan=self, share=share, rows=rows, hidden=len(self.why) - len(rows))
+        return html.render("cover.html", plan=self, share=share, rows=rows, hidden=len(self.why) - len(rows))
 
 
 def plan_cover(
@@ -382,7 +382,7 @@ class _Planner:
         rest = sorted(set(tree.query(alone, predicate="intersects").tolist()) - set(chosen)) if size else []
         only = geodesic_km2(polygonal(shapely.difference(alone, union(grounds[rest])))) if size else 0.0
         if only > _TRIFLE * self._candidates.km2[place]:
-            return f"nothing else covers {_html.km2(only)} km² of the area"
+            return f"nothing else covers {html.km2(only)} km² of the area"
         rivals = [other for other in rest if geodesic_km2(polygonal(shapely.difference(alone, grounds[other]))) <= _TRIFLE * size]
         if rivals and weights[place] <= weights[rivals].min():
             return f"the {_BEST[self._wish.objective]} of {len(rivals) + 1} that cover its ground"

@@ -8,9 +8,8 @@ import geopandas as gpd
 import shapely
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
-from scenecart._errors import missing_extra
-from scenecart._figure import bare_axes
-from scenecart._palette import AREA, BOUGHT, INK
+from scenecart._util.style import AREA, BOUGHT, INK, bare_axes
+from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

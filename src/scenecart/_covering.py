@@ -20,8 +20,8 @@ import numpy as np
 import shapely
 
 from scenecart._arrangement import MOST_CROSSINGS, Arrangement
-from scenecart._errors import ScenecartError, missing_extra
 from scenecart._geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
+from scenecart.exceptions import ScenecartError, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

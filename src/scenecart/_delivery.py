@@ -15,7 +15,14 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart import _features, _frames, _wire
-from scenecart._errors import (
+from scenecart._http import sealed_url
+from scenecart._raster import open_raster, require_rioxarray
+from scenecart._retry import READ_STATUSES
+from scenecart._targets import Wanted, plan, safe_name
+from scenecart._util.files import path_of
+from scenecart._util.progress import bar
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import (
     ConnectionFailed,
     DownloadError,
     InvalidRequest,
@@ -24,13 +31,6 @@ from scenecart._errors import (
     ServiceError,
     warn,
 )
-from scenecart._http import sealed_url
-from scenecart._progress import bar
-from scenecart._raster import open_raster, require_rioxarray
-from scenecart._retry import READ_STATUSES
-from scenecart._targets import Wanted, plan, safe_name
-from scenecart._whole import path_of
-from scenecart._words import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,10 @@ import shapely
 from scenecart._area import Area, as_area
 from scenecart._cart import make_cart
 from scenecart._connect import connect
-from scenecart._errors import InvalidCart, missing_extra
 from scenecart._geometry import clip_each, split_at_antimeridian
+from scenecart._util.text import clean_text, counted
 from scenecart._wire import available_credits
-from scenecart._words import clean_text, counted
+from scenecart.exceptions import InvalidCart, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,12 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart import _frames, _html, _trade, _wire
-from scenecart._errors import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
+from scenecart import _frames, _trade, _wire
 from scenecart._geometry import union
-from scenecart._spelling import spelled
-from scenecart._words import clean_text, counted
+from scenecart._util import html
+from scenecart._util.keywords import spelled
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
     import os
@@ -267,7 +268,7 @@ class Estimate:
 
     def _repr_html_(self) -> str:
         shown = self.price_groups[:_SHOWN_GROUPS]
-        return _html.render(
+        return html.render(
             "estimate.html",
             captures=len(self.cart),
             made_at=f"{self.made_at:%Y-%m-%d %H:%M} UTC",

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from scenecart._errors import ServiceError
-from scenecart._json import NotJson, collector_paused, loads
+from scenecart._util.json import NotJson, collector_paused, loads
+from scenecart.exceptions import ServiceError
 
 _PROBED_BYTES, _PROBED_FEATURES, _MOST_NAMES = 64 * 2**10, 4, 500
 _LARGE_PAGE, _PIECE_BYTES, _AT_ONCE = 4 * 2**20, 2**20, 1_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest, OrderFailed, WaitTimeout
 from scenecart._orders import Order
-from scenecart._progress import bar
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
+from scenecart._util.progress import bar
+from scenecart._util.text import clean_text, counted
 from scenecart._waiting import look_until
-from scenecart._words import clean_text, counted
+from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable

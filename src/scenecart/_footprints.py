@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import shapely
 
-from scenecart._errors import InvalidArea
 from scenecart._features import Geometry, geometry_text
 from scenecart._geometry import BEYOND, split_at_antimeridian, whys_unusable
+from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

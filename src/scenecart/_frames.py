@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 from geopandas.array import GeometryArray
 
-from scenecart._errors import InvalidRequest, warn
 from scenecart._features import Feature, columns_of, decode_each, foreign_of
 from scenecart._footprints import odd_boxes, read_geometries
-from scenecart._json import collector_paused, loads
+from scenecart._util.json import collector_paused, loads
+from scenecart.exceptions import InvalidRequest, warn
 
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})

@@ -17,9 +17,9 @@ from shapely.errors import ShapelyError
 from shapely.geometry import box
 from shapely.validation import explain_validity
 
-from scenecart._errors import InvalidArea
-from scenecart._json import loads
-from scenecart._words import clean_text
+from scenecart._util.json import loads
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,15 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from scenecart import _wire
-from scenecart._errors import (
+from scenecart._refusals import error_of_status
+from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
+from scenecart._secrets import Credentials, Secret, is_loopback
+from scenecart._tokens import USERINFO_PATH, Tokens
+from scenecart._util.json import NotJson, dumps, loads
+from scenecart._util.keywords import spelled_type
+from scenecart._util.text import clean_text
+from scenecart._version import __version__
+from scenecart.exceptions import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailed,
@@ -29,14 +37,6 @@ from scenecart._errors import (
     ScenecartError,
     ServiceError,
 )
-from scenecart._json import NotJson, dumps, loads
-from scenecart._refusals import error_of_status
-from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
-from scenecart._secrets import Credentials, Secret, is_loopback
-from scenecart._spelling import spelled_type
-from scenecart._tokens import USERINFO_PATH, Tokens
-from scenecart._version import __version__
-from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

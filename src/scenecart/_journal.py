@@ -25,7 +25,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scenecart._errors import JournalError
+from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,16 +10,16 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart import _frames, _search
-from scenecart._errors import InvalidQuery, ScenecartError, warn
-from scenecart._telling import Teller
-from scenecart._words import clean_text, counted
+from scenecart._util.progress import ProgressReporter
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._http import Session
     from scenecart._query import Query
-    from scenecart._telling import Progress
+    from scenecart._util.progress import ProgressCallback
 
 _AT_ONCE = 8
 _MOST_AT_ONCE = 64
@@ -32,7 +32,7 @@ def search_many(
     *,
     executor: Executor | None = None,
     at_once: int = _AT_ONCE,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> gpd.GeoDataFrame:
     """Search each area; see :meth:`Client.search_many`."""
     if executor is not None and not hasattr(executor, "submit"):
@@ -41,8 +41,8 @@ def search_many(
         raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
-    teller, captures = Teller(progress, host, len(queries)), 0
-    teller.tell("started", areas_done=len(errors))
+    reporter, captures = ProgressReporter(progress, host, len(queries)), 0
+    reporter.emit("started", areas_done=len(errors))
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]
     with ThreadPoolExecutor(at_once, thread_name_prefix="scenecart-search") as threads:
@@ -56,13 +56,13 @@ def search_many(
                 if error.captures is not None and len(error.captures):
                     frames[number] = error.captures
             captures += len(frames[number]) if number in frames else 0
-            teller.tell("area", captures, done)
+            reporter.emit("area", captures, done)
     found = _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
     if errors:
         label, why = next(iter(errors.items()))
         others = f", and {counted(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
         warn(f'Area {label!r} could not be searched{others}: {clean_text(why, 300)} All are in captures.attrs["errors"].')
-    teller.tell("finished", len(found), len(queries))
+    reporter.emit("finished", len(found), len(queries))
     return found
 
 

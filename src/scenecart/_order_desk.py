@@ -7,8 +7,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from scenecart import _trade, _wire
-from scenecart._errors import InvalidRequest, NotFound, ScenecartError, ServiceError
-from scenecart._words import clean_text
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidRequest, NotFound, ScenecartError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

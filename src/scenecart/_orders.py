@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart import _html, _trade
-from scenecart._errors import (
+from scenecart import _trade
+from scenecart._tables import moment
+from scenecart._util import html
+from scenecart._util.keywords import spelled
+from scenecart._util.progress import bar
+from scenecart._util.text import clean_text
+from scenecart._waiting import look_until
+from scenecart.exceptions import (
     OrderCancelled,
     OrderFailed,
     WaitTimeout,
 )
-from scenecart._progress import bar
-from scenecart._spelling import spelled
-from scenecart._tables import moment
-from scenecart._waiting import look_until
-from scenecart._words import clean_text
 
 if TYPE_CHECKING:
     import os
@@ -416,7 +417,7 @@ class Order:
         return f"Order({self.id}, {self.status}{price}{paid})"
 
     def _repr_html_(self) -> str:
-        return _html.render(
+        return html.render(
             "order.html",
             id=clean_text(self.id, 80),
             status=clean_text(self.status, 40),

@@ -12,8 +12,8 @@ from shapely.geometry import shape
 
 from scenecart import _frames, _trade, _wire
 from scenecart._cart import Cart, make_cart
-from scenecart._errors import ScenecartError
-from scenecart._json import NotJson, loads
+from scenecart._util.json import NotJson, loads
+from scenecart.exceptions import ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

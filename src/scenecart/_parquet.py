@@ -17,16 +17,16 @@ import shapely
 from shapely.geometry import mapping
 
 from scenecart import _frames
-from scenecart._errors import InvalidQuery, missing_extra
 from scenecart._geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
-from scenecart._json import loads
+from scenecart._util.json import loads
+from scenecart.exceptions import InvalidQuery, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
 
-    from scenecart._telling import Teller
+    from scenecart._util.progress import ProgressReporter
 
 PARTITIONS = {"month": "%Y-%m", "year": "%Y", "day": "%Y-%m-%d"}
 _NO_TIME = "unknown"
@@ -285,20 +285,20 @@ def _bbox(shape: Any) -> list[float]:
     return list(around_world_bounds(split_at_antimeridian(shape))) if is_area else shapely.bounds(shape).tolist()
 
 
-def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, teller: Teller) -> list[Path]:
+def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, reporter: ProgressReporter) -> list[Path]:
     """Write frames as they arrive; when the search breaks, what had arrived is written before the error goes on."""
     writer = Writer(directory, host, partition)
-    teller.tell("started")
+    reporter.emit("started")
     try:
         try:
             for frame in frames:
                 writer.add(frame)
-                teller.tell("arrived", writer.rows)
+                reporter.emit("arrived", writer.rows)
         except Exception:
             writer.finish()
             raise
         files = writer.finish()
-        teller.tell("finished", writer.rows)
+        reporter.emit("finished", writer.rows)
         return files
     finally:
         writer.close()

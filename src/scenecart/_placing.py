@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart import _trade, _wire
-from scenecart._errors import (
+from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
+from scenecart._orders import Order
+from scenecart._query import number_hint
+from scenecart._tables import moment
+from scenecart._util.json import dumps, loads
+from scenecart.exceptions import (
     AuthenticationError,
     ConfigurationError,
     Conflict,
@@ -30,11 +35,6 @@ from scenecart._errors import (
     ServiceError,
     warn,
 )
-from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
-from scenecart._json import dumps, loads
-from scenecart._orders import Order
-from scenecart._query import number_hint
-from scenecart._tables import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

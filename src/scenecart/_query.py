@@ -12,9 +12,9 @@ from shapely.geometry import shape
 
 from scenecart import _wire
 from scenecart._area import as_area, as_geometry
-from scenecart._errors import InvalidQuery, warn
 from scenecart._geometry import around_world_bounds, geojson, simplified
 from scenecart._stac import interval
+from scenecart.exceptions import InvalidQuery, warn
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

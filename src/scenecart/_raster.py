@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import DownloadError, missing_extra
+from scenecart.exceptions import DownloadError, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,24 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scenecart._errors import (
-    AuthenticationError,
-    AuthenticationRequired,
-    BadRequest,
-    CardDeclined,
-    Conflict,
-    Gone,
-    InsufficientCredits,
-    InvalidRequest,
-    NoPaymentMethod,
-    NotFound,
-    PaymentRequired,
-    PermissionDenied,
-    RateLimited,
-    ScenecartError,
-    ServiceError,
-)
 from scenecart._secrets import Secret
+from scenecart._util.text import clean_text
 from scenecart._wire import (
     BALANCE,
     CANCEL,
@@ -40,7 +24,23 @@ from scenecart._wire import (
     missing_scope,
     payment_problem,
 )
-from scenecart._words import clean_text
+from scenecart.exceptions import (
+    AuthenticationError,
+    AuthenticationRequired,
+    BadRequest,
+    CardDeclined,
+    Conflict,
+    Gone,
+    InsufficientCredits,
+    InvalidRequest,
+    NoPaymentMethod,
+    NotFound,
+    PaymentRequired,
+    PermissionDenied,
+    RateLimited,
+    ScenecartError,
+    ServiceError,
+)
 
 if TYPE_CHECKING:
     from scenecart._wire import Problem

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from scenecart._errors import ConfigurationError
-from scenecart._spelling import spelled_type
+from scenecart._util.keywords import spelled_type
+from scenecart.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

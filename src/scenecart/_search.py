@@ -10,23 +10,22 @@ from urllib.parse import urlsplit
 import msgspec
 
 from scenecart import _frames, _wire
-from scenecart._errors import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
 from scenecart._features import Batch, Feature, Page, Reader, read_feature, read_page
 from scenecart._footprints import touch
-from scenecart._json import NotJson, encode, loads
-from scenecart._ndjson import LineTooLong, batches
 from scenecart._query import Query, build_criteria, check_count
 from scenecart._refusals import error_of_status
-from scenecart._spelling import spelled
 from scenecart._stac import pages
-from scenecart._telling import Teller
-from scenecart._words import counted
+from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
+from scenecart._util.keywords import spelled
+from scenecart._util.progress import ProgressReporter
+from scenecart._util.text import counted
+from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._http import Session
-    from scenecart._telling import Progress
+    from scenecart._util.progress import ProgressCallback
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
 _MOST_TRIES = 4
@@ -36,7 +35,7 @@ T = TypeVar("T")
 
 
 def search(
-    session: Session, query: Query, progress: Progress | None = None, *, return_on_interrupt: bool = False
+    session: Session, query: Query, progress: ProgressCallback | None = None, *, return_on_interrupt: bool = False
 ) -> gpd.GeoDataFrame:
     """Run a query to its end.
 
@@ -45,21 +44,23 @@ def search(
     ScenecartError
         Whatever went wrong; what had arrived by then stands in its ``captures``.
     """
-    teller = Teller(progress, query.host)
-    found = gather(_features_of(session, query, teller), query.host, teller, return_on_interrupt=return_on_interrupt)
+    reporter = ProgressReporter(progress, query.host)
+    found = gather(_features_of(session, query, reporter), query.host, reporter, return_on_interrupt=return_on_interrupt)
     if not len(found):
         found.attrs["searched"] = query.told
     return found
 
 
-def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, return_on_interrupt: bool = False) -> gpd.GeoDataFrame:
+def gather(
+    parts: Iterable[Sequence[Feature]], host: str, reporter: ProgressReporter, *, return_on_interrupt: bool = False
+) -> gpd.GeoDataFrame:
     """Make one frame of features that arrive some at a time; see :func:`search`."""
     builder = _frames.Builder(host)
-    teller.tell("started")
+    reporter.emit("started")
     try:
         for features in parts:
             builder.add(features)
-            teller.tell("arrived", len(builder))
+            reporter.emit("arrived", len(builder))
     except ScenecartError as error:
         error.captures = builder.frame()
         if len(builder):
@@ -70,7 +71,7 @@ def gather(parts: Iterable[Sequence[Feature]], host: str, teller: Teller, *, ret
             raise
         warn(f"The search was stopped; {counted(len(builder), 'capture')} of it had arrived.")
     frame = builder.frame()
-    teller.tell("finished", len(frame))
+    reporter.emit("finished", len(frame))
     return frame
 
 
@@ -79,7 +80,7 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
     waiting: list[Feature] = []
     size = min(batch_size, _FIRST_BATCH)
     try:
-        for features in _features_of(session, query, Teller(None, query.host)):
+        for features in _features_of(session, query, ProgressReporter(None, query.host)):
             waiting += features
             while len(waiting) >= size:
                 yield _frames.to_frame(waiting[:size], host=query.host)
@@ -109,7 +110,7 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     page_size: int | None = None,
     headers: Mapping[str, str] | None = None,
     host: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     return_on_interrupt: bool = False,
 ) -> gpd.GeoDataFrame:
     """Search any STAC API, and return the same frame as a search of the service, so that the two stand in one table.
@@ -172,7 +173,7 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     reader = Reader()
     answers = (reader.page(encode(page), "the STAC API") for page in pages(url, {**criteria, **_page_size(wanted)}, headers))
     arriving = _wanted((batch for answer in answers for batch in answer.batches()), wanted)
-    return gather(arriving, name, Teller(progress, name), return_on_interrupt=return_on_interrupt)
+    return gather(arriving, name, ProgressReporter(progress, name), return_on_interrupt=return_on_interrupt)
 
 
 def _page_size(query: Query) -> dict[str, int]:
@@ -227,14 +228,14 @@ def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFram
     else:
         reader = Reader()
         found = _once((batch for data in parts for batch in reader.page(data, _wire.SEARCH.id).batches()), set())
-    return gather(_wanted(found, query), query.host, Teller(None, query.host))
+    return gather(_wanted(found, query), query.host, ProgressReporter(None, query.host))
 
 
-def _features_of(session: Session, query: Query, teller: Teller) -> Iterator[list[Feature]]:
+def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[list[Feature]]:
     """Yield what a query finds while it arrives."""
     found = _stream_or_pages(
         query,
-        lambda: _resumed(session, query, teller),
+        lambda: _resumed(session, query, reporter),
         lambda: (batch for _, batches_of_page in _pages(session, query) for batch in batches_of_page),
     )
     return _wanted(found, query)
@@ -318,7 +319,7 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
         tokens.add(token)
 
 
-def _resumed(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
+def _resumed(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[Batch]:
     """Read the stream to its end; when it breaks, begin again and leave out what was given already."""
     given: list[bytes] = []
     for attempt in range(1, _MOST_TRIES + 1):
@@ -335,7 +336,7 @@ def _resumed(session: Session, query: Query, teller: Teller) -> Iterator[Batch]:
                     raise error.told(query.host) from None
                 raise
             session.pause(attempt)
-            teller.tell("restarted")
+            reporter.emit("restarted")
         else:
             return
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
-from scenecart._errors import ConfigurationError, warn
+from scenecart.exceptions import ConfigurationError, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidQuery, ServiceError
+from scenecart.exceptions import InvalidQuery, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,8 @@ from shapely.geometry import shape
 
 from scenecart._frames import CRS
 from scenecart._geometry import union
-from scenecart._json import loads
 from scenecart._trade import bought
+from scenecart._util.json import loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from scenecart import _wire
-from scenecart._errors import InvalidRequest
+from scenecart.exceptions import InvalidRequest
 
 _HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
 _SUFFIXES = {

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidQuery, missing_extra, not_captures
-from scenecart._figure import bare_axes
-from scenecart._palette import BOUGHT, INK
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
+from scenecart._util.style import BOUGHT, INK, bare_axes
 from scenecart._wire import CLOUD
+from scenecart.exceptions import InvalidQuery, missing_extra, not_captures
 
 if TYPE_CHECKING:
     import geopandas as gpd

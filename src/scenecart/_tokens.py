@@ -6,10 +6,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import AuthenticationError, ConfigurationError, ConnectionFailed
-from scenecart._json import NotJson, loads
 from scenecart._secrets import Credentials, Secret
+from scenecart._util.json import NotJson, loads
 from scenecart._wire import NOT_OFFERED
+from scenecart.exceptions import AuthenticationError, ConfigurationError, ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

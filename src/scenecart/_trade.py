@@ -9,9 +9,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from scenecart._errors import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
+from scenecart._util.text import clean_text
 from scenecart._wire import ESTIMATE, LIST_ORDERS, dollars, whole_number
-from scenecart._words import clean_text
+from scenecart.exceptions import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
 
 
 @dataclass(frozen=True)

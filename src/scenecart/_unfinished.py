@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scenecart._journal import UNANSWERED
-from scenecart._words import clean_text, counted
+from scenecart._util.text import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

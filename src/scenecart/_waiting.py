@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from scenecart._errors import ConnectionFailed, InvalidRequest, RateLimited, ServiceError
+from scenecart.exceptions import ConnectionFailed, InvalidRequest, RateLimited, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from scenecart._errors import ServiceError
-from scenecart._words import clean_text
+from scenecart._util.text import clean_text
+from scenecart.exceptions import ServiceError
 
 PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"

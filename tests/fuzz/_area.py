@@ -18,7 +18,7 @@ from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import Area, InvalidArea
 from scenecart._area import as_area, as_geometry
-from scenecart._json import NotJson, loads
+from scenecart._util.json import NotJson, loads
 
 if TYPE_CHECKING:
     from random import Random

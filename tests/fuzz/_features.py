@@ -13,7 +13,7 @@ from fuzz._engine import Bare
 from scenecart import ServiceError, _frames
 from scenecart._features import _as_dict, columns_of, geometry_text, read_page
 from scenecart._footprints import read_geometries
-from scenecart._json import NotJson
+from scenecart._util.json import NotJson
 
 if TYPE_CHECKING:
     from random import Random

@@ -12,8 +12,8 @@ from fuzz._engine import Bare
 from fuzz._features import feature, is_capture, reference, same
 from scenecart import PermissionDenied, ServiceError
 from scenecart._features import _as_dict, geometry_text
-from scenecart._ndjson import batches
 from scenecart._search import _CutLine, _streamed
+from scenecart._util.json import batches
 
 if TYPE_CHECKING:
     from scenecart._features import Feature

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from scenecart._errors import InvalidRequest
 from scenecart._journal import UNANSWERED
 from scenecart._trade import check_state
-from scenecart._words import clean_text, counted
+from scenecart._util.text import clean_text, counted
 from scenecart.cli import _files, _show
+from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import argparse

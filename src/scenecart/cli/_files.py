@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest
-from scenecart._whole import write_whole
-from scenecart._words import looked_for
+from scenecart._util.files import write_whole
+from scenecart._util.text import looked_for
 from scenecart.cli._printing import CannotPrint
+from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import argparse

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scenecart._errors import ConfigurationError, InvalidRequest, missing_extra
+from scenecart.exceptions import ConfigurationError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
     import argparse

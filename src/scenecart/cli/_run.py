@@ -9,13 +9,13 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
-from scenecart._errors import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
-from scenecart._words import clean_text
+from scenecart._util.text import clean_text
 from scenecart.cli._course import Course
 from scenecart.cli._interrupted import INTERRUPTED, interrupted
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.cli._printing import CannotPrint, printing
 from scenecart.cli._speech import spoken
+from scenecart.exceptions import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

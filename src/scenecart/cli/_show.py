@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from scenecart._words import clean_text, counted
+from scenecart._util.text import clean_text, counted
 
 if TYPE_CHECKING:
     import argparse

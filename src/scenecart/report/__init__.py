@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest, missing_extra
-from scenecart._whole import path_of, write_whole
-from scenecart._words import clean_text
+from scenecart._util.files import path_of, write_whole
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidRequest, missing_extra
 from scenecart.report import _compare_formats, _data
 from scenecart.report._compare import comparison_of
 from scenecart.report._contents import contents_of

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from scenecart import _html
-from scenecart._errors import InvalidRequest
 from scenecart._geometry import geodesic_km2, polygonal, union
+from scenecart._util import html
+from scenecart.exceptions import InvalidRequest
 from scenecart.report._contents import contents_of, shown
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Comparison:
         quotient = "The price of a km² is a quotient of the service's own figures: its total by the km² it priced. "
         covered = ""
         if self.common_km2 is not None:
-            common = f"The area that all have in common has {_html.km2(self.common_km2)} km²; "
+            common = f"The area that all have in common has {html.km2(self.common_km2)} km²; "
             covered = f"{common}how much of it the captures cover is computed on the WGS84 ellipsoid. "
         return f"{told}{quotient}{covered}100 credits are one Australian dollar."
 
@@ -134,7 +134,7 @@ def written(value: Any, look: str) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}" if look == "time" else f"{value:%Y-%m-%d}"
     looks = {"money": "{:,.2f}", "whole": "{:,}", "one": "{:.1f}"}
-    return _html.km2(value) if look == "km2" else looks.get(look, "{}").format(value)
+    return html.km2(value) if look == "km2" else looks.get(look, "{}").format(value)
 
 
 def comparison_of(subjects: Any, title: str | None = None) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from scenecart._html import render
+from scenecart._util.html import render
 from scenecart.report._compare import written
 from scenecart.report._data import csv_of, literal, markdown_table
 from scenecart.report._workbook import Looking, Sheet, workbook

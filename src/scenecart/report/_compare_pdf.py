@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from reportlab.platypus import Spacer
 
-from scenecart import _html
-from scenecart._palette import QUIET
+from scenecart._util import html
+from scenecart._util.style import QUIET
 from scenecart.report._compare import written
 from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
 
@@ -35,9 +35,9 @@ def to_pdf(comparison: Comparison) -> bytes:
             (
                 words(line.id, BODY, *([(line.collection, QUIET)] if line.collection else [])),
                 line.acquired or "–",
-                _html.percent(line.cloud),
-                _html.angle(line.off_nadir),
-                _html.metres(line.gsd),
+                html.percent(line.cloud),
+                html.angle(line.off_nadir),
+                html.metres(line.gsd),
             )
             for line in captures
         ]

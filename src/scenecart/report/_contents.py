@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 import geopandas as gpd
 import pandas as pd
 
-from scenecart import _html, _wire
+from scenecart import _wire
 from scenecart._cart import Cart
-from scenecart._errors import InvalidRequest
 from scenecart._estimate import Estimate
 from scenecart._orders import Order
-from scenecart._words import clean_text
+from scenecart._util import html
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,11 +278,11 @@ def _of_ids(ids: list[str]) -> Contents:
 
 
 def _with_facts(contents: Contents, *, is_whole: bool = True) -> Contents:
-    facts = [*contents.order, ("Captures", _html.whole(len(contents.lines)))]
+    facts = [*contents.order, ("Captures", html.whole(len(contents.lines)))]
     if contents.area_km2 is not None:
-        facts.append(("Ground covered", f"{_html.km2(contents.area_km2)} km²"))
+        facts.append(("Ground covered", f"{html.km2(contents.area_km2)} km²"))
     if contents.area is not None:
-        facts.append(("Area of interest", f"{_html.km2(contents.area.km2)} km²"))
+        facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_whole and contents.area_km2 is not None:
         facts.append(("Area of interest", "none: whole footprints"))
     if contents.kind != "cart" or contents.split_by_date:

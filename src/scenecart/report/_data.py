@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 from shapely.geometry import mapping
 
-from scenecart._buffers import native
 from scenecart._geometry import union
-from scenecart._html import km2
+from scenecart._util.files import native
+from scenecart._util.html import km2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from scenecart._html import render
+from scenecart._util.html import render
 from scenecart.report._map import draw_globe, draw_map, outline, scene_of, to_svg, where
 
 if TYPE_CHECKING:

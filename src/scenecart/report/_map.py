@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
 from scenecart._geometry import split_at_antimeridian
-from scenecart._palette import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
+from scenecart._util.style import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
 from scenecart.report._labels import placed
 from scenecart.report._land import NARROWEST, globe, graticule, land_within
 

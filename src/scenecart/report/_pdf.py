@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from reportlab.lib.colors import HexColor
 from reportlab.platypus import Flowable, Spacer
 
-from scenecart import _html
-from scenecart._palette import AREA, BOUGHT, FOOTPRINT, QUIET
+from scenecart._util import html
+from scenecart._util.style import AREA, BOUGHT, FOOTPRINT, QUIET
 from scenecart.report._map import draw_globe, draw_map, lower, outline, scene_of, where
 from scenecart.report._pdf_canvas import PAPER, PLAIN, draw_figure, draw_picture
 from scenecart.report._pdf_parts import (
@@ -76,7 +76,7 @@ def _maps(contents: Contents, scene: Scene) -> Flowable:
 
 def _head(contents: Contents) -> Flowable:
     if contents.total_aud is not None and contents.total_credits is not None:
-        amount, below = _html.aud(contents.total_aud), f"{contents.total_credits:,} credits"
+        amount, below = html.aud(contents.total_aud), f"{contents.total_credits:,} credits"
         return head(contents.title, contents.said_when, amount, below, is_price=True)
     none = ("No prices", "the service was not asked") if contents.kind == "cart" else ("Price not told", "by the service")
     return head(contents.title, contents.said_when, *none, is_price=False)
@@ -84,7 +84,7 @@ def _head(contents: Contents) -> Flowable:
 
 def _prices(contents: Contents) -> list[Any]:
     rows = [
-        (f"{number}", f"{len(group.ids):,}", _html.km2(group.aoi_km2), f"{group.credits:,}", f"{group.aud:,.2f}")
+        (f"{number}", f"{len(group.ids):,}", html.km2(group.aoi_km2), f"{group.credits:,}", f"{group.aud:,.2f}")
         for number, group in enumerate(contents.groups, 1)
     ]
     total = None
@@ -117,7 +117,7 @@ def _captures(contents: Contents) -> Flowable:
 
 def _described(line: CaptureLine) -> list[Any]:
     more = [(line.collection, QUIET)] if line.collection else []
-    figures = [_html.percent(line.cloud), _html.angle(line.off_nadir), _html.metres(line.gsd)]
+    figures = [html.percent(line.cloud), html.angle(line.off_nadir), html.metres(line.gsd)]
     return [words(line.id, BODY, *more), line.acquired or "–", *figures]
 
 

@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from scenecart._palette import QUIET
+from scenecart._util.style import QUIET
 
 if TYPE_CHECKING:
     from datetime import datetime

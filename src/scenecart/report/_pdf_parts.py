@@ -23,7 +23,7 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from scenecart._palette import LETTERS, QUIET
+from scenecart._util.style import LETTERS, QUIET
 from scenecart.report._pdf_canvas import BOLD, LINE, MONO, PLAIN, Pages, letters, writable
 
 if TYPE_CHECKING:

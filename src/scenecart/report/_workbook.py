@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import missing_extra
+from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

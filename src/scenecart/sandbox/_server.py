@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import shlex
@@ -13,7 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from scenecart.sandbox import _archive, _control
 from scenecart.sandbox._auth import Doorkeeper
@@ -33,23 +32,9 @@ from scenecart.sandbox._storage import Storage, alone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
 SEED = 20_240_101
 _MOST_CAPTURES = 5_000_000
 _LAST_SECOND = 221_845_000_000.0
-
-
-def _spelled(function: F) -> F:
-    """Let a function refuse keywords that it does not have in the library's words."""
-
-    @functools.wraps(function)
-    def checked(*arguments: Any, **keywords: Any) -> Any:
-        from scenecart._spelling import spelled  # noqa: PLC0415  # of the library it knows how Python is spelled, and no field
-
-        return spelled()(function)(*arguments, **keywords)
-
-    return checked  # type: ignore[return-value]  # wraps keeps everything of the function but its type
 
 
 class Sandbox:
@@ -84,7 +69,6 @@ class Sandbox:
     ['aurora', 'lumen', 'openterra']
     """
 
-    @_spelled
     def __init__(  # each is a setting of its own
         self,
         data: str | os.PathLike[str] | None = None,
@@ -433,7 +417,6 @@ class Sandbox:
         )
 
 
-@_spelled
 def serve(
     *,
     port: int = 8900,

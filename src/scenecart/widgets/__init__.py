@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from scenecart._errors import missing_extra
+from scenecart.exceptions import missing_extra
 
 _HOMES = {
     "CaptureFilters": "_filters",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._errors import ScenecartError
 from scenecart._frames import concat
 from scenecart._query import build_query
-from scenecart._spelling import spelled
-from scenecart._words import counted
+from scenecart._util.keywords import spelled
+from scenecart._util.text import counted
+from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _look, _still
 from scenecart.widgets._filters import CaptureFilters
 from scenecart.widgets._map import FootprintMap

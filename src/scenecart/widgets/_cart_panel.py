@@ -11,10 +11,10 @@ import traitlets as t
 
 from scenecart._area import as_area
 from scenecart._cart import checked_frame, keys_of
-from scenecart._errors import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart._frames import concat
-from scenecart._spelling import spelled
-from scenecart._words import clean_text, counted
+from scenecart._util.keywords import spelled
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart.widgets import _look
 from scenecart.widgets._drawing import describe
 from scenecart.widgets._panel import Panel, checked_client

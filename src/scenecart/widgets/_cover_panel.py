@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._errors import InvalidArea, InvalidCart, InvalidRequest
-from scenecart._spelling import spelled
-from scenecart._words import clean_text, counted
+from scenecart._util.keywords import spelled
+from scenecart._util.text import clean_text, counted
+from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel, checked_client
 from scenecart.widgets._runner import Runner

@@ -17,9 +17,9 @@ import xyzservices.providers
 from shapely.geometry import mapping
 
 from scenecart._area import as_area
-from scenecart._buffers import native
-from scenecart._errors import InvalidArea, InvalidRequest, ScenecartError
-from scenecart._words import clean_text
+from scenecart._util.files import native
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidArea, InvalidRequest, ScenecartError
 from scenecart.widgets import _look
 
 AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
 from scenecart.widgets import _look
 from scenecart.widgets._panel import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text

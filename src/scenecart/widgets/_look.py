@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
-from scenecart import _html
-from scenecart._errors import ScenecartError
+from scenecart._util import html
+from scenecart.exceptions import ScenecartError
 from scenecart.widgets._speech import spoken
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def upload(text: str, tooltip: str, accept: str) -> W.FileUpload:
 
 def text(template: str, **values: Any) -> str:
     """Return HTML of a template, everything in it escaped by the engine."""
-    return _html.render(template, **values)
+    return html.render(template, **values)
 
 
 def message(words: str, hint: str | None = None, kind: str = "quiet") -> str:

@@ -13,11 +13,11 @@ import shapely
 from shapely.geometry import mapping, shape
 
 from scenecart._area import as_area
-from scenecart._errors import ScenecartError
 from scenecart._geometry import union
-from scenecart._palette import AREA
-from scenecart._spelling import spelled
-from scenecart._words import clean_text
+from scenecart._util.keywords import spelled
+from scenecart._util.style import AREA
+from scenecart._util.text import clean_text
+from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _look, _still
 from scenecart.widgets._drawing import (
     AREA_FILES,

@@ -9,7 +9,7 @@ import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._client import Client
-from scenecart._errors import InvalidRequest
+from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _look
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import traitlets as t
 
 from scenecart import _choose
 from scenecart._area import Area, as_area
-from scenecart._errors import InvalidQuery, InvalidRequest, not_captures
 from scenecart._frames import concat
+from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
 from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:

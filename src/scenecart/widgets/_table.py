@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from scenecart._words import clean_text
+from scenecart._util.text import clean_text
 from scenecart.widgets import _look, _still
 from scenecart.widgets._panel import Panel
 from scenecart.widgets._state import CaptureState

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._errors import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart._following import look_at, only_orders
 from scenecart._journal import UNANSWERED
-from scenecart._spelling import spelled
 from scenecart._targets import safe_name
 from scenecart._trade import TERMINAL
+from scenecart._util.keywords import spelled
+from scenecart._util.text import clean_text, counted
 from scenecart._waiting import MOST_FAILURES, pauses
-from scenecart._words import clean_text, counted
+from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._panel import Panel

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._area import as_area
-from scenecart._errors import InvalidArea, InvalidCart, InvalidQuery
 from scenecart._query import build_query
-from scenecart._spelling import spelled
+from scenecart._util.keywords import spelled
+from scenecart.exceptions import InvalidArea, InvalidCart, InvalidQuery
 from scenecart.widgets import _look
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel

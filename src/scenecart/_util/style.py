@@ -1,4 +1,4 @@
-"""A figure without a ground of its own, for light and dark notebooks alike."""
+"""The colours that mean the same wherever they are seen: on maps, in reports and in plots."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+AREA = "#c2185b"  # the area of interest
+BOUGHT = "#0b6e99"  # the ground that is bought
+FOOTPRINT = "#7a8aa0"  # a whole footprint
+LETTERS, QUIET = "#16202c", "#5b6878"  # words on white paper, and those that stand back
+INK = "#6b7a90"  # letters and lines of maps and plots: as clear on white paper as on a dark screen, which is 4.3:1 at most
 
 
 def bare_axes(width: float, height: float) -> Axes:

@@ -7,7 +7,7 @@ import inspect
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scenecart._errors import UnknownKeyword
+from scenecart.exceptions import UnknownKeyword
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -37,7 +37,7 @@ def spelled(
 
     Examples
     --------
-    >>> from scenecart._spelling import spelled
+    >>> from scenecart._util.keywords import spelled
     >>> @spelled()
     ... def search(*, max_cloud_cover=None): ...
     >>> search(max_cloud_cov=20)

@@ -16,7 +16,7 @@ def counted(number: int, what: str) -> str:
 
     Examples
     --------
-    >>> from scenecart._words import counted
+    >>> from scenecart._util.text import counted
     >>> counted(1, "capture"), counted(2_000, "capture")
     ('1 capture', '2,000 captures')
     """
@@ -36,7 +36,7 @@ def clean_text(value: Any, limit: int = _TEXT_LIMIT) -> str:
 
     Examples
     --------
-    >>> from scenecart._words import clean_text
+    >>> from scenecart._util.text import clean_text
     >>> clean_text(f"two{chr(10)}lines"), clean_text("long " * 4, 9), clean_text(None)
     ('two lines', 'long lon…', '')
     """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scenecart._errors import InvalidRequest
-from scenecart._words import clean_text
+import pyarrow as pa
+
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import os
@@ -57,3 +59,17 @@ def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return target
+
+
+def native(content: bytes) -> pa.BufferReader:
+    """Return bytes as a file of Arrow's own, with nothing of Python in it.
+
+    Examples
+    --------
+    >>> from scenecart._util.files import native
+    >>> native(b"PAR1").read()
+    b'PAR1'
+    """
+    stream: Any = pa.BufferOutputStream()
+    stream.write(content)
+    return pa.BufferReader(stream.getvalue())

@@ -15,117 +15,93 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import scenecart
-from scenecart import _errors
+from scenecart import exceptions
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "scenecart"
 
-LEVELS = {
-    "_version": 0,
-    "_errors": 0,
-    "_buffers": 0,
-    "_json": 0,
-    "_ndjson": 0,
-    "_html": 0,
-    "_palette": 0,
-    "_progress": 0,
-    "_words": 0,
-    "_raster": 1,
-    "_secrets": 1,
-    "_geometry": 1,
-    "_area": 2,
-    "_wire": 1,
-    "_features": 1,
-    "_stac": 1,
-    "_eastward": 1,
-    "_telling": 1,
-    "_spelling": 1,
-    "_figure": 1,
-    "_arrangement": 2,
-    "_cover_plot": 2,
-    "_footprints": 2,
-    "_refusals": 2,
-    "_retry": 2,
-    "_targets": 2,
-    "_whole": 2,
-    "_timeline": 2,
-    "_trade": 2,
-    "_tokens": 2,
-    "_choose": 4,
-    "_covering": 3,
-    "_frames": 3,
-    "_query": 3,
-    "_http": 3,
-    "_journal": 3,
-    "_unfinished": 4,
-    "_waiting": 4,
-    "_search": 4,
-    "_tables": 4,
-    "_cart": 4,
-    "_cart_file": 5,
-    "_many": 5,
-    "_parquet": 5,
-    "_order_desk": 3,
-    "_orders": 5,
-    "_estimate": 5,
-    "_alone": 5,
-    "_candidates": 5,
-    "_delivery": 5,
-    "_papers": 5,
-    "_following": 6,
-    "_placing": 6,
-    "_cover": 6,
-    "_client": 7,
-    "_connect": 8,
-    "report": 8,
-    "_compare_report": 9,
-    "widgets": 9,
-    "_demo": 9,
-    "cli": 10,
-    "__main__": 11,
+# The order of the house, left to right: a package imports only from its left, and the files of one package from each other.
+ORDER = [
+    ("_version",),
+    ("exceptions",),
+    ("_util",),
+    ("_geo",),
+    ("_api",),
+    ("_captures",),
+    ("_cart",),
+    ("_imagery",),
+    ("_delivery",),
+    ("_orders",),
+    ("_cover",),
+    ("_watch",),
+    ("report",),
+    ("client", "connect"),
+    ("widgets",),
+    ("cli",),
+    ("__main__",),
+]
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+
+# Methods that open an optional part: they import it when they are called, because the core works without it.
+DOORS = {
+    ("_cart/cart.py", "report"),
+    ("_cart/estimate.py", "report"),
+    ("_orders/order.py", "report"),
+    ("connect.py", "sandbox"),
+    ("cli/_demo.py", "sandbox"),
+    ("cli/_apps_cmd.py", "sandbox"),
 }
 
-# One outside library is named in one room; these are the rooms.
-ROOMS = {
-    "httpx": {"_http"},
-    "jinja2": {"_html"},
-    "antimeridian": {"_geometry"},
-    "pystac_client": {"_stac"},
-    "pystac": {"_delivery"},
-    "platformdirs": {"_client"},
-    "matplotlib": {"report", "_figure", "_timeline", "_cover_plot"},
+# One outside library is named in one module or package.
+LIBRARIES = {
     "PIL": {"report"},
-    "reportlab": {"report"},
-    "xlsxwriter": {"report"},
-    "sqlite3": {"_journal"},
-    "rioxarray": {"_raster"},
-    "scipy": {"_covering"},
-    "ipyleaflet": {"widgets"},
+    "antimeridian": {"_geo.geometry"},
     "anywidget": {"widgets"},
+    "httpx": {"_api.http"},
+    "ipyleaflet": {"widgets"},
+    "jinja2": {"_util.html"},
+    "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
+    "platformdirs": {"client"},
+    "pystac": {"_delivery.download"},
+    "pystac_client": {"_captures.stac_api"},
+    "reportlab": {"report"},
+    "rich": {"_util.progress", "cli"},
+    "rioxarray": {"_imagery.raster"},
+    "scipy": {"_cover.solver"},
+    "sqlite3": {"_orders.journal"},
+    "stac_geoparquet": {"_captures.parquet"},
+    "xlsxwriter": {"report"},
 }
 
 
-def _room(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+def _module(path: Path) -> str:
+    """Return a file's dotted module name below scenecart, such as "_orders.journal"."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _files() -> list[Path]:
+    """Return every file of the library; the sandbox is a house of its own."""
     found = sorted(SOURCE.rglob("*.py"))
     return [path for path in found if "sandbox" not in path.parts and path != SOURCE / "__init__.py"]
 
 
-def _imports(path: Path, *, in_functions: bool) -> set[str]:
-    """Return the modules a file imports while running, those for type checking left out."""
+def _imports(path: Path) -> set[str]:
+    """Return the names a file imports while running, in functions too, and without those for type checkers alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    skipped: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            skipped.update(id(inner) for inner in ast.walk(node))
-        if isinstance(node, ast.FunctionDef) and not in_functions:
-            skipped.update(id(inner) for inner in ast.walk(node))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
     found: set[str] = set()
     for node in ast.walk(tree):
-        if id(node) in skipped:
+        if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -134,35 +110,43 @@ def _imports(path: Path, *, in_functions: bool) -> set[str]:
     return found
 
 
-def _own(name: str) -> str | None:
-    parts = name.split(".")
-    return parts[1] if parts[0] == "scenecart" and len(parts) > 1 else None
+def _imported_packages(path: Path) -> set[str]:
+    """Return the packages of scenecart that a file imports, such as "_util"."""
+    parts = [name.split(".") for name in _imports(path)]
+    return {part[1] for part in parts if part[0] == "scenecart" and len(part) > 1}
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_down(path: Path):
-    """A file imports only from files of a lower level, so that the house has no cycle."""
-    here = _room(path)
-    above = [
-        name
-        for name in _imports(path, in_functions=False)
-        if (other := _own(name)) is not None and other != here and LEVELS.get(other, 99) >= LEVELS[here]
-    ]
-    assert not above, f"{here} reaches up to {above}"
+@pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_import_of_another_package_points_left(path: Path):
+    """A file imports only from packages left of its own, in functions too, so that the house has no cycle."""
+    here = _package(_module(path))
+    if here not in RANK:
+        return
+    doors = {package for file, package in DOORS if file == path.relative_to(SOURCE).as_posix()}
+    other = _imported_packages(path) - {here} - doors
+    assert not {name for name in other if RANK.get(name, -1 if (SOURCE / f"{name}.py").exists() else len(ORDER)) >= RANK[here]}
 
 
-def test_every_file_has_a_level():
-    """No file stands outside the table of levels."""
-    assert {_room(path) for path in _files()} == set(LEVELS)
+def test_order_of_packages_names_every_package_and_no_other():
+    """The order of imports names what is in the source folder, and nothing else."""
+    found = {_package(_module(path)) for path in _files() if path.parent != SOURCE}
+    assert found <= set(RANK)
 
 
-def test_each_outside_library_has_one_room():
-    """An outside library is named in one room, so that it can be changed in an afternoon."""
+def test_door_to_an_optional_part_is_used():
+    """Each exception from the rule of imports is still needed."""
+    for file, package in DOORS:
+        assert not (SOURCE / file).exists() or package in _imported_packages(SOURCE / file), file
+
+
+def test_import_of_an_outside_library_stands_in_one_place():
+    """An outside library is named in one place, so that it can be changed in an afternoon."""
     for path in _files():
-        for name in _imports(path, in_functions=True):
-            library = name.split(".")[0]
-            if library in ROOMS:
-                assert _room(path) in ROOMS[library], f"{path.name} names {library}"
+        module = _module(path)
+        if not (SOURCE / "client.py").exists():
+            continue
+        for library in {name.partition(".")[0] for name in _imports(path)} & set(LIBRARIES):
+            assert {module, _package(module)} & LIBRARIES[library], f"{module} names {library}"
 
 
 def _texts(path: Path) -> set[str]:
@@ -170,16 +154,16 @@ def _texts(path: Path) -> set[str]:
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
-def test_the_service_s_own_names_stand_in_two_files():
-    """Only `_wire` and `_trade` name the service's fields; those in capital humps are its own beyond doubt, and some others."""
+def test_field_name_of_the_service_stands_in_two_modules():
+    """Only `_api.operations` and `_api.schemas` name fields of the service, such as those in camelCase."""
     others = {"host_name", "image_id", "item_id", "asset_id"}
     others |= {"required_credits", "decline_code", "challenge_url", "required_scope", "missing_scope"}
-    rooms = {"_wire", "_trade"}
-    texts = {text for path in _files() if _room(path) in rooms for text in _texts(path)}
+    modules = {"_wire", "_trade", "_api.operations", "_api.schemas"}
+    texts = {text for path in _files() if _module(path) in modules for text in _texts(path)}
     own = {text for text in texts if re.fullmatch(r"[a-z]+[A-Z]\w*", text)} | others
     assert {"splitByDate", "workspaceId", *others} <= own & texts
     for path in _files():
-        assert _room(path) in rooms or not _texts(path) & own, path.name
+        assert _module(path) in modules or not _texts(path) & own, path.name
 
 
 def test_arrow_is_given_no_python_file_to_read():
@@ -194,8 +178,7 @@ def test_arrow_is_given_no_python_file_to_read():
 def test_the_sandbox_knows_nothing_of_the_library():
     """The sandbox imports nothing of the library, so that a wrong field name cannot cancel out."""
     for path in sorted((SOURCE / "sandbox").rglob("*.py")):
-        own = {_own(name) for name in _imports(path, in_functions=False)}
-        assert own <= {None, "sandbox"}, path.name
+        assert _imported_packages(path) <= {"sandbox"}, path.name
 
 
 def test_import_is_light():
@@ -237,10 +220,10 @@ def test_the_door_is_sorted_and_true():
 
 def test_every_error_is_at_the_door_and_drawn():
     """Each error can be caught by its public name, and stands in the tree at the top of its file."""
-    for name in _errors.__all__:
+    for name in exceptions.__all__:
         assert name in scenecart.__all__
         assert getattr(scenecart, name).__module__ == "scenecart"
-        assert name == "ScenecartWarning" or re.search(rf"\b{name}\b", _errors.__doc__)
+        assert name == "ScenecartWarning" or re.search(rf"\b{name}\b", exceptions.__doc__)
 
 
 def test_what_is_public_says_so():

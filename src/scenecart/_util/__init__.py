@@ -1,0 +1,1 @@
+"""Small tools every package may use: JSON, text, files, keywords, progress, HTML, colours."""
