@@ -14,10 +14,10 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 import scenecart
-from scenecart._area import as_area
 from scenecart._candidates import find_candidates
 from scenecart._covering import Problem, solve_apart
-from scenecart._geometry import geodesic_km2, union
+from scenecart._geo.area import as_area
+from scenecart._geo.geometry import geodesic_km2, union
 
 if TYPE_CHECKING:
     from collections.abc import Callable

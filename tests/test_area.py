@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 
 import scenecart
-from scenecart._area import Area, as_area, as_geometry
-from scenecart._geometry import clip_each, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable, whys_unusable
+from scenecart._geo.area import Area, as_area, as_geometry
+from scenecart._geo.geometry import clip_each, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable, whys_unusable
 
 if TYPE_CHECKING:
     from pathlib import Path

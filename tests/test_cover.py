@@ -12,8 +12,8 @@ import shapely
 
 import scenecart
 from scenecart._alone import prices_alone
-from scenecart._area import as_area
 from scenecart._candidates import find_candidates
+from scenecart._geo.area import as_area
 
 if TYPE_CHECKING:
     from pathlib import Path

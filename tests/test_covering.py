@@ -15,7 +15,7 @@ from shapely.affinity import rotate
 
 from scenecart._arrangement import Arrangement
 from scenecart._covering import Problem, solve, solve_apart
-from scenecart._geometry import each_km2, geodesic_km2, union
+from scenecart._geo.geometry import each_km2, geodesic_km2, union
 
 SEEDS = range(5)
 AREAS = {"land": shapely.box(10, 45, 10.6, 45.6), "far north": shapely.box(20, 79.5, 21, 79.9)}

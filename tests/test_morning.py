@@ -16,7 +16,7 @@ import rasterio
 import shapely
 
 import scenecart
-from scenecart._geometry import split_at_antimeridian
+from scenecart._geo.geometry import split_at_antimeridian
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

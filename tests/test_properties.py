@@ -24,9 +24,9 @@ from _items import differences
 from _service import feature, page
 from _shop import captures, priced
 from scenecart import _features, _frames, _query, _trade
-from scenecart._area import as_area
 from scenecart._estimate import Estimate
-from scenecart._geometry import clip_each, geodesic_km2
+from scenecart._geo.area import as_area
+from scenecart._geo.geometry import clip_each, geodesic_km2
 from scenecart._parquet import to_items
 from scenecart._targets import plan
 from scenecart._util.html import render

@@ -15,7 +15,6 @@ from scenecart._version import __version__
 
 if TYPE_CHECKING:
     from scenecart import report, sandbox
-    from scenecart._area import Area
     from scenecart._cart import Cart
     from scenecart._cart_file import load_cart
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from scenecart._estimate import Estimate
     from scenecart._following import wait_all
     from scenecart._frames import assets
+    from scenecart._geo.area import Area
     from scenecart._http import Limits
     from scenecart._orders import Order
     from scenecart._parquet import to_items
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
-    "Area": "_area",
+    "Area": "_geo.area",
     "Cart": "_cart",
     "Client": "_client",
     "CoverPlan": "_cover",

@@ -12,7 +12,7 @@ import shapely
 
 from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch, numbers_of
-from scenecart._geometry import clip_each, each_km2
+from scenecart._geo.geometry import clip_each, each_km2
 from scenecart._wire import CLOUD
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from scenecart._area import Area
+    from scenecart._geo.area import Area
 
 _MOST = 5_000
 _HINT = "Search this area, or allow more cloud."

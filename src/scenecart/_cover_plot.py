@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
+from scenecart._geo.unwrap import eastward, is_narrower_eastward, stretch_between
 from scenecart._util.style import AREA, BOUGHT, INK, bare_axes
 from scenecart.exceptions import missing_extra
 

@@ -20,7 +20,7 @@ import numpy as np
 import shapely
 
 from scenecart._arrangement import MOST_CROSSINGS, Arrangement
-from scenecart._geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
+from scenecart._geo.geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
 from scenecart.exceptions import ScenecartError, missing_extra
 
 if TYPE_CHECKING:

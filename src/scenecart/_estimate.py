@@ -11,7 +11,7 @@ import pandas as pd
 from shapely.geometry import shape
 
 from scenecart import _frames, _trade, _wire
-from scenecart._geometry import union
+from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted

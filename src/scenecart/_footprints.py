@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from scenecart._features import Geometry, geometry_text
-from scenecart._geometry import BEYOND, split_at_antimeridian, whys_unusable
+from scenecart._geo.geometry import BEYOND, split_at_antimeridian, whys_unusable
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:

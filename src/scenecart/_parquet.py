@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry import mapping
 
 from scenecart import _frames
-from scenecart._geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
+from scenecart._geo.geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._util.json import loads
 from scenecart.exceptions import InvalidQuery, missing_extra
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import shape
 
 from scenecart import _wire
-from scenecart._area import as_area, as_geometry
-from scenecart._geometry import around_world_bounds, geojson, simplified
+from scenecart._geo.area import as_area, as_geometry
+from scenecart._geo.geometry import around_world_bounds, geojson, simplified
 from scenecart._stac import interval
 from scenecart.exceptions import InvalidQuery, warn
 

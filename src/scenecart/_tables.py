@@ -10,7 +10,7 @@ import pandas as pd
 from shapely.geometry import shape
 
 from scenecart._frames import CRS
-from scenecart._geometry import union
+from scenecart._geo.geometry import union
 from scenecart._trade import bought
 from scenecart._util.json import loads
 

@@ -17,7 +17,7 @@ import shapely
 from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import Area, InvalidArea
-from scenecart._area import as_area, as_geometry
+from scenecart._geo.area import as_area, as_geometry
 from scenecart._util.json import NotJson, loads
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from scenecart._geometry import geodesic_km2, polygonal, union
+from scenecart._geo.geometry import geodesic_km2, polygonal, union
 from scenecart._util import html
 from scenecart.exceptions import InvalidRequest
 from scenecart.report._contents import contents_of, shown

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from scenecart._area import Area
+    from scenecart._geo.area import Area
     from scenecart._trade import PriceGroup
 
 _SIGNED = re.compile(

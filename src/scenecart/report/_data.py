@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from shapely.geometry import mapping
 
-from scenecart._geometry import union
+from scenecart._geo.geometry import union
 from scenecart._util.files import native
 from scenecart._util.html import km2
 

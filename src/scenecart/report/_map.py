@@ -17,8 +17,8 @@ from matplotlib.patches import Circle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from scenecart._eastward import eastward, is_narrower_eastward, stretch_between
-from scenecart._geometry import split_at_antimeridian
+from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.unwrap import eastward, is_narrower_eastward, stretch_between
 from scenecart._util.style import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
 from scenecart.report._labels import placed
 from scenecart.report._land import NARROWEST, globe, graticule, land_within

@@ -16,7 +16,7 @@ import shapely
 import xyzservices.providers
 from shapely.geometry import mapping
 
-from scenecart._area import as_area
+from scenecart._geo.area import as_area
 from scenecart._util.files import native
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidArea, InvalidRequest, ScenecartError

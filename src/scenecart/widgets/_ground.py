@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._geometry import split_at_antimeridian
+from scenecart._geo.geometry import split_at_antimeridian
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
 
-from scenecart._area import as_area
-from scenecart._geometry import union
+from scenecart._geo.area import as_area
+from scenecart._geo.geometry import union
 from scenecart._util.keywords import spelled
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text

@@ -12,8 +12,8 @@ import pandas as pd
 import traitlets as t
 
 from scenecart import _choose
-from scenecart._area import Area, as_area
 from scenecart._frames import concat
+from scenecart._geo.area import Area, as_area
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
 from scenecart.widgets._turns import LOCK, in_turn
 

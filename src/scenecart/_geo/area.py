@@ -20,7 +20,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from scenecart._geometry import (
+from scenecart._geo.geometry import (
     BBOX_HINT,
     BEYOND,
     DEGREES,
