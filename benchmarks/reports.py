@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.widgets import many
+from scenecart._api.schemas import PriceGroup
 from scenecart._cart import make_cart
 from scenecart._estimate import Estimate
-from scenecart._trade import PriceGroup
 
 if TYPE_CHECKING:
     from typing import Any

@@ -16,10 +16,10 @@ import pytest
 
 import scenecart
 from _service import TOKEN_PATH, Answer, ScriptedService, answer
-from scenecart._http import Session
-from scenecart._secrets import Credentials, Secret
+from scenecart._api.credentials import Credentials, Secret
+from scenecart._api.http import Session
+from scenecart._api.operations import LIST_ORDERS, PLACE, SEARCH, Operation
 from scenecart._util.json import NotJson, loads
-from scenecart._wire import LIST_ORDERS, PLACE, SEARCH, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

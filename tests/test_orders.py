@@ -11,7 +11,7 @@ import pytest
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer
 from _shop import GET, LIST, ORDER, PLACE, captures
-from scenecart._retry import Retry
+from scenecart._api.retry import Retry
 
 
 def test_an_order_is_asked_for_by_get_and_else_by_post(service: ScriptedService, connect: Any):

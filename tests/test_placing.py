@@ -18,7 +18,7 @@ import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
 from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, PROJECT, captures, keys, priced
 from scenecart import _features, _frames
-from scenecart._tokens import USERINFO_PATH
+from scenecart._api.auth import USERINFO_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,8 @@ import scenecart
 from _items import differences
 from _service import feature, page
 from _shop import captures, priced
-from scenecart import _features, _frames, _query, _trade
+from scenecart import _features, _frames, _query
+from scenecart._api import schemas
 from scenecart._estimate import Estimate
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
@@ -128,7 +129,7 @@ class Skeleton(html.parser.HTMLParser):
 def shown(text: str) -> str:
     """Return an estimate and its order as a notebook shows them, with one text in every place that a service fills."""
     document = priced(([text], 100), errors=[{"id": "b", "detail": text}])
-    prices = _trade.parse_estimate(document, [text, "b"])
+    prices = schemas.parse_estimate(document, [text, "b"])
     estimate = Estimate(
         cart=scenecart.Cart(captures(text, "b")),
         total_credits=prices.total_credits,
@@ -177,14 +178,14 @@ def test_a_total_is_the_sum_of_its_groups_or_no_total(groups: list[tuple[set[str
     total = sum(price for _, price in apart)
     random.shuffle(apart)
     random.shuffle(asked)
-    prices = _trade.parse_estimate(priced(*apart), asked)
+    prices = schemas.parse_estimate(priced(*apart), asked)
     assert prices.total_credits == total == sum(group.credits for group in prices.groups)
     assert prices.total_aud * 100 == total
     assert all(type(group.credits) is int for group in prices.groups)
     for wrong in (other, total + 0.5, str(total), -total - 1, None):
         if wrong != total:
             with pytest.raises(scenecart.UntrustedEstimate):
-                _trade.parse_estimate({**priced(*apart), "total_credits": wrong}, asked)
+                schemas.parse_estimate({**priced(*apart), "total_credits": wrong}, asked)
 
 
 @settings(deadline=None, max_examples=15)

@@ -12,7 +12,7 @@ import pytest
 
 import scenecart
 from _service import TOKEN_PATH, ScriptedService, answer
-from scenecart._secrets import ProfileStore, Secret, check_base_url, resolve
+from scenecart._api.credentials import ProfileStore, Secret, check_base_url, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

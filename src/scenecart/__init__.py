@@ -15,6 +15,8 @@ from scenecart._version import __version__
 
 if TYPE_CHECKING:
     from scenecart import report, sandbox
+    from scenecart._api.http import Limits
+    from scenecart._api.retry import Retry
     from scenecart._cart import Cart
     from scenecart._cart_file import load_cart
     from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
@@ -26,10 +28,8 @@ if TYPE_CHECKING:
     from scenecart._following import wait_all
     from scenecart._frames import assets
     from scenecart._geo.area import Area
-    from scenecart._http import Limits
     from scenecart._orders import Order
     from scenecart._parquet import to_items
-    from scenecart._retry import Retry
     from scenecart._search import search_stac
     from scenecart._timeline import timeline
     from scenecart._util.progress import SearchEvent
@@ -78,9 +78,9 @@ _HOMES = {
     "Client": "_client",
     "CoverPlan": "_cover",
     "Estimate": "_estimate",
-    "Limits": "_http",
+    "Limits": "_api.http",
     "Order": "_orders",
-    "Retry": "_retry",
+    "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
     "assets": "_frames",
     "compare_report": "_compare_report",

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from scenecart._api.operations import CLOUD
 from scenecart._cart import checked_frame, keys_of, reasons_against
 from scenecart._choose import may_touch, numbers_of
 from scenecart._geo.geometry import clip_each, each_km2
-from scenecart._wire import CLOUD
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pandas as pd
 import shapely
 
 from scenecart import _frames
+from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
-from scenecart._trade import CaptureOrder, estimate_body
 from scenecart._util.json import collector_paused, dumps
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted

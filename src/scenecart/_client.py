@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search, _trade, _wire
+from scenecart import _estimate, _many, _parquet, _search
+from scenecart._api import operations, schemas
+from scenecart._api.http import Limits, Session
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
 from scenecart._frames import checked_row
-from scenecart._http import Limits, Session
 from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
     import httpx
     import pandas as pd
 
+    from scenecart._api.credentials import Credentials
+    from scenecart._api.retry import Retry
     from scenecart._estimate import Estimate
-    from scenecart._retry import Retry
-    from scenecart._secrets import Credentials
     from scenecart._util.progress import ProgressCallback
 
 _MOST_PICTURE = 4 * 2**20
@@ -406,8 +407,8 @@ class Client:
         b'PNG'
         """
         row = checked_row(capture, "host", "id")
-        reference = _wire.image_reference(str(row["host"]), str(row["id"]))
-        return self._session.picture(_wire.THUMBNAIL, reference, _MOST_PICTURE)
+        reference = operations.image_reference(str(row["host"]), str(row["id"]))
+        return self._session.picture(operations.THUMBNAIL, reference, _MOST_PICTURE)
 
     @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
@@ -627,11 +628,11 @@ class Client:
         [1]
         """
         check_count(limit, "limit")
-        doubt = _trade.unknown_state(status) if isinstance(status, str) else None
+        doubt = schemas.unknown_state(status) if isinstance(status, str) else None
         if doubt is not None:
             warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
-        wanted = _trade.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
-        records = [] if _trade.asks_for_none(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
+        wanted = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
+        records = [] if schemas.asks_for_none(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
         except JournalError as error:
@@ -718,7 +719,7 @@ class Client:
         >>> connect("sandbox").balance()["balance_credits"] > 0
         True
         """
-        answer = self._session.call(_wire.BALANCE, {})
+        answer = self._session.call(operations.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
     @spelled()
@@ -759,7 +760,7 @@ class Client:
                 "Orders are not placed by call(): only an estimate can be placed.",
                 hint="client.cart(captures).estimate().place(project=…)",
             )
-        return self._session.call(_wire.operation(operation), dict(body or {}), key=idempotency_key)
+        return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 
     def close(self) -> None:
         """Give back connections and files."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from scenecart._api.credentials import resolve
 from scenecart._client import Client
-from scenecart._secrets import resolve
 from scenecart._util.keywords import spelled
 from scenecart.exceptions import missing_extra
 

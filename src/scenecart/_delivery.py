@@ -14,10 +14,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenecart import _features, _frames, _wire
-from scenecart._http import sealed_url
+from scenecart import _features, _frames
+from scenecart._api import operations
+from scenecart._api.http import sealed_url
+from scenecart._api.retry import READ_STATUSES
 from scenecart._raster import open_raster, require_rioxarray
-from scenecart._retry import READ_STATUSES
 from scenecart._targets import Wanted, plan, safe_name
 from scenecart._util.files import path_of
 from scenecart._util.progress import bar
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
-    from scenecart._http import Download, Session
+    from scenecart._api.credentials import Secret
+    from scenecart._api.http import Download, Session
     from scenecart._orders import Order
-    from scenecart._secrets import Secret
 
 _ATTEMPTS = 4
 _ASKED_ALONE = 50
@@ -59,15 +60,17 @@ class DeliveryDesk:
     def items(self, order: Order) -> gpd.GeoDataFrame:
         """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
         _require_delivered(order)
-        asked = _wire.assets_body(order.id)
-        features, _, _ = self._session.page(_wire.LIST_ASSETS, asked, partial(_features.read_page, operation=_wire.LIST_ASSETS.id))
+        asked = operations.assets_body(order.id)
+        features, _, _ = self._session.page(
+            operations.LIST_ASSETS, asked, partial(_features.read_page, operation=operations.LIST_ASSETS.id)
+        )
         frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
 
     def lineage(self, order: Order) -> pd.DataFrame:
         """Return how things follow from each other around an order; see ``Order.lineage``."""
-        edges = _wire.parse_lineage(self._session.call(_wire.PROVENANCE, _wire.lineage_body("order", order.id)))
-        return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(_wire.Edge)])
+        edges = operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body("order", order.id)))
+        return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(operations.Edge)])
 
     def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
         """Fetch one file and open it; see ``Order.open``."""
@@ -103,7 +106,7 @@ class DeliveryDesk:
 
     def _items_of(self, order: Order, kind: str, name: str) -> set[str]:
         try:
-            edges = _wire.parse_lineage(self._session.call(_wire.PROVENANCE, _wire.lineage_body(kind, name)))
+            edges = operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body(kind, name)))
         except NotFound:
             return set()
         back = {edge.entity_id for edge in edges if (edge.entity, edge.source, edge.source_id) == ("item", "order", order.id)}
@@ -120,7 +123,7 @@ class DeliveryDesk:
             return pystac.ItemCollection.from_dict(self._document(order))
         except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
             raise ServiceError(
-                f"Order {order.id} delivered items that are no STAC ({error}).", operation=_wire.LIST_ASSETS.id
+                f"Order {order.id} delivered items that are no STAC ({error}).", operation=operations.LIST_ASSETS.id
             ) from error
 
     def download(
@@ -245,15 +248,17 @@ class DeliveryDesk:
             os.fsync(stream.fileno())
 
     def _signed_url(self, file: Wanted) -> Secret:
-        url = _wire.download_url(self._session.call(_wire.DOWNLOAD, _wire.asset_reference(file.item_id, file.asset_id)))
+        url = operations.download_url(
+            self._session.call(operations.DOWNLOAD, operations.asset_reference(file.item_id, file.asset_id))
+        )
         if url is None:
-            raise ServiceError("The service gave no address for a delivered file.", operation=_wire.DOWNLOAD.id)
+            raise ServiceError("The service gave no address for a delivered file.", operation=operations.DOWNLOAD.id)
         return sealed_url(self._session.base_url + "/", url)
 
     def _document(self, order: Order) -> dict[str, Any]:
-        document = self._session.call(_wire.LIST_ASSETS, _wire.assets_body(order.id))
+        document = self._session.call(operations.LIST_ASSETS, operations.assets_body(order.id))
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-            raise ServiceError(f"The items of order {order.id} cannot be read.", operation=_wire.LIST_ASSETS.id)
+            raise ServiceError(f"The items of order {order.id} cannot be read.", operation=operations.LIST_ASSETS.id)
         return document
 
 

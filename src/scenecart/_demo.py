@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from scenecart._api.operations import available_credits
 from scenecart._cart import make_cart
 from scenecart._connect import connect
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
 from scenecart._util.text import clean_text, counted
-from scenecart._wire import available_credits
 from scenecart.exceptions import InvalidCart, missing_extra
 
 if TYPE_CHECKING:

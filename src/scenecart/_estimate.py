@@ -10,7 +10,8 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart import _frames, _trade, _wire
+from scenecart import _frames
+from scenecart._api import operations, schemas
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.keywords import spelled
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from scenecart._api.http import Session
+    from scenecart._api.schemas import PriceGroup
     from scenecart._cart import Cart
-    from scenecart._http import Session
     from scenecart._orders import Order
-    from scenecart._trade import PriceGroup
 
 _SHOWN_GROUPS = 50
 _SHOWN_IDS = 4
@@ -299,8 +300,8 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
     UntrustedEstimate
         If the answer contradicts itself.
     """
-    body = _trade.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
-    prices = _trade.parse_estimate(session.call(_wire.ESTIMATE, body), [order.id for order in cart.orders])
+    body = schemas.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
+    prices = schemas.parse_estimate(session.call(operations.ESTIMATE, body), [order.id for order in cart.orders])
     return Estimate(
         cart=cart,
         total_credits=prices.total_credits,
@@ -317,7 +318,7 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
 def _balance(session: Session) -> int | None:
     """Return what can be spent; a price is worth showing without it too."""
     try:
-        return _wire.available_credits(session.call(_wire.BALANCE, {}))
+        return operations.available_credits(session.call(operations.BALANCE, {}))
     except (PermissionDenied, NotFound):
         return None
 

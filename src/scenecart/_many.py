@@ -17,7 +17,7 @@ from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scenecart._http import Session
+    from scenecart._api.http import Session
     from scenecart._query import Query
     from scenecart._util.progress import ProgressCallback
 

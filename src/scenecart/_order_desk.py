@@ -6,15 +6,15 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from scenecart import _trade, _wire
+from scenecart._api import operations, schemas
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, NotFound, ScenecartError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from scenecart._api.http import Session
     from scenecart._delivery import DeliveryDesk
-    from scenecart._http import Session
     from scenecart._orders import Order
     from scenecart._papers import Papers
 
@@ -32,7 +32,7 @@ class OrderDesk:
         session: Session,
         *,
         deliveries: DeliveryDesk,
-        papers: Callable[[Order, _trade.OrderRecord], Papers],
+        papers: Callable[[Order, schemas.OrderRecord], Papers],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         say: Callable[[str], object] = print,
@@ -45,7 +45,7 @@ class OrderDesk:
         self.say = say
         self._get_by_post = False
 
-    def fetch(self, order_id: str) -> _trade.OrderRecord:
+    def fetch(self, order_id: str) -> schemas.OrderRecord:
         """Ask the service for one order.
 
         Raises
@@ -55,7 +55,7 @@ class OrderDesk:
         """
         if not isinstance(order_id, str) or not order_id.strip():
             raise InvalidRequest("An order's id is a text that is not empty.")
-        reference = _trade.order_reference(order_id)
+        reference = schemas.order_reference(order_id)
         try:
             return self._record(self._asked_for(reference))
         except NotFound as error:
@@ -65,18 +65,18 @@ class OrderDesk:
     def _asked_for(self, reference: Mapping[str, Any]) -> Any:
         if not self._get_by_post:
             try:
-                return self.session.call(_wire.GET_ORDER, reference, query=True)
+                return self.session.call(operations.GET_ORDER, reference, query=True)
             except ScenecartError as error:
                 if error.status != _METHOD_NOT_ALLOWED:
                     raise
                 self._get_by_post = True
-        return self.session.call(_wire.GET_ORDER, reference)
+        return self.session.call(operations.GET_ORDER, reference)
 
-    def each(self, filters: Mapping[str, Any]) -> Iterator[_trade.OrderRecord]:
+    def each(self, filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
         """Yield the orders that fit the service's own filters, newest first, each once; a page is asked for when it is needed."""
         known: set[str] = set()
         for page in range(_MOST_PAGES):
-            records, pages = self._page(_trade.orders_body(filters, _LIST_SIZE, page))
+            records, pages = self._page(schemas.orders_body(filters, _LIST_SIZE, page))
             fresh = {record.id: record for record in records if record.id not in known}
             yield from fresh.values()
             known.update(fresh)
@@ -90,7 +90,7 @@ class OrderDesk:
         names = list(wanted)
         for start in range(0, len(names), _TRACKED_AT_ONCE):
             some = names[start : start + _TRACKED_AT_ONCE]
-            records, _ = self._page(_trade.orders_body(_trade.order_filters(ids=some), len(some)))
+            records, _ = self._page(schemas.orders_body(schemas.order_filters(ids=some), len(some)))
             for record in records:
                 if record.id in wanted:
                     wanted.pop(record.id).take_up(record)
@@ -101,15 +101,15 @@ class OrderDesk:
     def cancel(self, order_id: str) -> Mapping[str, Any]:
         """Ask the service to cancel; the same order always uses the same key, so asking twice is safe."""
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
-        answer = self.session.call(_wire.CANCEL, _trade.order_reference(order_id), key=key)
+        answer = self.session.call(operations.CANCEL, schemas.order_reference(order_id), key=key)
         return answer if isinstance(answer, dict) else {}
 
-    def _page(self, body: Mapping[str, Any]) -> tuple[list[_trade.OrderRecord], int | None]:
-        return _trade.order_page(self.session.call(_wire.LIST_ORDERS, body))
+    def _page(self, body: Mapping[str, Any]) -> tuple[list[schemas.OrderRecord], int | None]:
+        return schemas.order_page(self.session.call(operations.LIST_ORDERS, body))
 
     @staticmethod
-    def _record(document: Any) -> _trade.OrderRecord:
-        record = _trade.parse_order(document)
+    def _record(document: Any) -> schemas.OrderRecord:
+        record = schemas.parse_order(document)
         if record is None:
-            raise ServiceError("The service answered an order without an id.", operation=_wire.GET_ORDER.id)
+            raise ServiceError("The service answered an order without an id.", operation=operations.GET_ORDER.id)
         return record

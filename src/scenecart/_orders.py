@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart import _trade
+from scenecart._api import schemas
 from scenecart._tables import moment
 from scenecart._util import html
 from scenecart._util.keywords import spelled
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from scenecart._api.schemas import PriceGroup
     from scenecart._cart import Cart
     from scenecart._order_desk import OrderDesk
     from scenecart._papers import Papers
-    from scenecart._trade import PriceGroup
 
 _PAID = {"card": "by card", "enterprise": "by invoice"}
 
@@ -59,7 +59,7 @@ class Order:
     'delivered'
     """
 
-    def __init__(self, desk: OrderDesk, record: _trade.OrderRecord) -> None:
+    def __init__(self, desk: OrderDesk, record: schemas.OrderRecord) -> None:
         self._desk = desk
         self._record = record
         self.note: str | None = None
@@ -78,7 +78,7 @@ class Order:
     @property
     def is_finished(self) -> bool:
         """Whether it is delivered, failed or cancelled. A state that is not known is not taken as an end."""
-        return self._record.state in _trade.TERMINAL
+        return self._record.state in schemas.TERMINAL
 
     @property
     def total_credits(self) -> int | None:
@@ -134,7 +134,7 @@ class Order:
         self._record = self._desk.fetch(self.id)
         return self
 
-    def take_up(self, record: _trade.OrderRecord) -> None:
+    def take_up(self, record: schemas.OrderRecord) -> None:
         """Take up a newer state that came with a list."""
         self._record = record
 
@@ -421,7 +421,7 @@ class Order:
             "order.html",
             id=clean_text(self.id, 80),
             status=clean_text(self.status, 40),
-            kind=self.status if self.status in _trade.TERMINAL else "processing",
+            kind=self.status if self.status in schemas.TERMINAL else "processing",
             captures=len(self.captures),
             total_credits=self.total_credits,
             total_aud=self.total_aud,
@@ -462,9 +462,9 @@ class Order:
         raise error
 
 
-def _given_back(answer: Mapping[str, Any], record: _trade.OrderRecord) -> str:
+def _given_back(answer: Mapping[str, Any], record: schemas.OrderRecord) -> str:
     """Tell what a cancelled order gives back, as far as the service says it."""
-    told = _trade.given_back(answer)
+    told = schemas.given_back(answer)
     if told is not None:
         kind, amount = told
         return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"

@@ -10,7 +10,8 @@ import geopandas as gpd
 import shapely.errors
 from shapely.geometry import shape
 
-from scenecart import _frames, _trade, _wire
+from scenecart import _frames
+from scenecart._api import operations, schemas
 from scenecart._cart import Cart, make_cart
 from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ScenecartError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _ASKED_AT_ONCE = 100
 _MOST_ASKED = 1_000
-_TOLD = ("datetime", "start_datetime", _wire.CLOUD, _wire.OFF_NADIR, _wire.GSD)
+_TOLD = ("datetime", "start_datetime", operations.CLOUD, operations.OFF_NADIR, operations.GSD)
 
 
 class CanSearch(Protocol):
@@ -63,7 +64,7 @@ class Papers:
     quicklook: Callable[[Any], bytes | None] | None = None
 
 
-def papers_of(order: Order, record: _trade.OrderRecord, journal: Journal, desk: CanSearch) -> Papers:
+def papers_of(order: Order, record: schemas.OrderRecord, journal: Journal, desk: CanSearch) -> Papers:
     """Gather what is known of an order. What the catalog adds is a courtesy: without it, columns stay empty."""
     placement = journal.of_order(order.id, desk.base_url)
     licence = record.license_type or (None if placement is None else placement.license_type)
@@ -71,8 +72,8 @@ def papers_of(order: Order, record: _trade.OrderRecord, journal: Journal, desk: 
     if known is not None:
         return Papers(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
     body = _placed(placement)
-    split = _trade.bought_by_date(body)
-    cart = _cart_of(_trade.bought(body) or _trade.bought(record.raw), desk, split_by_date=split is True)
+    split = schemas.bought_by_date(body)
+    cart = _cart_of(schemas.bought(body) or schemas.bought(record.raw), desk, split_by_date=split is True)
     return Papers(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
 
 
@@ -86,7 +87,7 @@ def _placed(placement: Placement | None) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _cart_of(told: list[_trade.CaptureOrder | None], desk: CanSearch, *, split_by_date: bool) -> Cart | None:
+def _cart_of(told: list[schemas.CaptureOrder | None], desk: CanSearch, *, split_by_date: bool) -> Cart | None:
     """Make a cart of what was sent: the bought ground of each capture."""
     bought = [capture for capture in told if capture is not None]
     if not bought or len(bought) != len(told):

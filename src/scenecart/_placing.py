@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenecart import _trade, _wire
+from scenecart._api import operations, schemas
 from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
 from scenecart._orders import Order
 from scenecart._query import number_hint
@@ -111,7 +111,7 @@ class PlacingDesk:
     def _buy(self, estimate: Estimate, *, project: str, license_type: str, again: bool, max_credits: int | None) -> Order:
         if not isinstance(again, bool):
             raise InvalidRequest(f"again is True or False, not {again!r}. Nothing was ordered.")
-        if max_credits is not None and (_wire.whole_number(max_credits) is None or max_credits < 0):
+        if max_credits is not None and (operations.whole_number(max_credits) is None or max_credits < 0):
             raise InvalidRequest(
                 f"max_credits is a whole number of credits, not {max_credits!r}. Nothing was ordered.",
                 hint=number_hint(max_credits),
@@ -154,7 +154,7 @@ class PlacingDesk:
         if not isinstance(license_type, str) or not license_type.strip():
             raise InvalidRequest(f'A licence is a text such as "standard", not {license_type!r}. Nothing was ordered.')
         cart = estimate.cart
-        body = _trade.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
+        body = schemas.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
         return Intent(
             base_url=self._session.base_url,
             account=self._who_pays(),
@@ -230,8 +230,8 @@ class PlacingDesk:
 
     def _price_again(self, placement: Placement) -> int:
         """Ask for the price of what was written down; what has no price any more raises."""
-        asked = _trade.again_body(loads(placement.body))
-        prices = _trade.parse_estimate(self._session.call(_wire.ESTIMATE, asked), _ids_in(placement.body))
+        asked = schemas.again_body(loads(placement.body))
+        prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, asked), _ids_in(placement.body))
         if prices.errors:
             raise EstimateIncomplete(f"{len(prices.errors)} of its captures have no price any more.")
         return prices.total_credits
@@ -248,7 +248,7 @@ class PlacingDesk:
 
     def _who_pays(self) -> str:
         if self._account is None:
-            self._account = _wire.account_of(self._session.userinfo())
+            self._account = operations.account_of(self._session.userinfo())
         return self._account
 
     def _check_price(self, estimate: Estimate, *, has_limit: bool) -> None:
@@ -269,7 +269,7 @@ class PlacingDesk:
             f"The price has changed: {now.total_credits:,} credits (A${now.total_aud:,.2f}) instead of "
             f"{estimate.total_credits:,} (A${estimate.total_aud:,.2f}). Nothing was ordered.",
             hint="The error's .groups shows where, .estimate is today's price: look at it, and place that if it still suits.",
-            operation=_wire.PLACE.id,
+            operation=operations.PLACE.id,
         )
         error.old_credits, error.new_credits = estimate.total_credits, now.total_credits
         error.old_aud, error.new_aud = estimate.total_aud, now.total_aud
@@ -285,14 +285,14 @@ class PlacingDesk:
         if placement.state == "refused":
             raise PlacementError("Another session put this placement away meanwhile. Nothing was ordered.", hint="Place it again.")
         try:
-            answer = self._session.call(_wire.PLACE, key=placement.key, content=placement.body)
+            answer = self._session.call(operations.PLACE, key=placement.key, content=placement.body)
         except ScenecartError as error:
             return self._after_failure(placement, error, retry)
         except BaseException as error:
             error.add_note("It is not known whether the order was placed: client.settle() or placing it again finds out.")
             self._note(placement, "unknown", detail="interrupted")
             raise
-        record = _trade.parse_order(answer)
+        record = schemas.parse_order(answer)
         if record is None:
             self._note(placement, "unknown", detail="the answer named no order")
             raise self._unknown(placement, None, retry)
@@ -347,7 +347,7 @@ class PlacingDesk:
             f"It is not known whether the order was placed. {why}",
             hint="Nothing is bought twice: this error's .retry(), placing the same estimate again and client.settle() all use "
             f"key {placement.key}.",
-            operation=_wire.PLACE.id,
+            operation=operations.PLACE.id,
             status=None if cause is None else cause.status,
             problem=None if cause is None else cause.problem,
             idempotency_key=placement.key,
@@ -396,7 +396,7 @@ class PlacingDesk:
         known = {entry.order_id for entry in self._journal.placements(self._session.base_url, ("placed",))}
         wanted = sorted(_ids_in(placement.body))
         found = None
-        for record in self._orders.each(_trade.order_filters(project=placement.project)):
+        for record in self._orders.each(schemas.order_filters(project=placement.project)):
             created = moment(record.created)
             is_after = created is None or created.timestamp() >= placement.created - _CLOCKS_DIFFER_SECONDS
             if record.id not in known and is_after and sorted(record.captures) == wanted:
@@ -455,13 +455,13 @@ def _check_limit(estimate: Estimate, max_credits: int | None) -> None:
     error = OverLimit(
         f"This costs {estimate.total_credits:,} credits; max_credits allows {max_credits:,}. Nothing was ordered.",
         hint="Take captures out of the cart, or allow more.",
-        operation=_wire.PLACE.id,
+        operation=operations.PLACE.id,
     )
     error.total_credits, error.max_credits = estimate.total_credits, max_credits
     raise error
 
 
-def _compare(record: _trade.OrderRecord, expected_credits: int) -> None:
+def _compare(record: schemas.OrderRecord, expected_credits: int) -> None:
     if record.total_credits is not None and record.total_credits != expected_credits:
         warn(
             f"The order {record.id} costs {record.total_credits:,} credits; the estimate said "
@@ -469,10 +469,10 @@ def _compare(record: _trade.OrderRecord, expected_credits: int) -> None:
         )
 
 
-def _is_alike(record: _trade.OrderRecord, placement: Placement) -> bool:
+def _is_alike(record: schemas.OrderRecord, placement: Placement) -> bool:
     """Tell whether an order of the right captures also has the price and the licence of a placement, as far as it tells them."""
     return record.total_credits in {None, placement.credits} and record.license_type in {None, placement.license_type}
 
 
 def _ids_in(body: bytes) -> list[str]:
-    return _trade.bought_ids(loads(body))
+    return schemas.bought_ids(loads(body))

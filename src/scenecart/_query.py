@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapely.geometry import shape
 
-from scenecart import _wire
+from scenecart._api import operations
 from scenecart._geo.area import as_area, as_geometry
 from scenecart._geo.geometry import around_world_bounds, geojson, simplified
 from scenecart._stac import interval
@@ -104,10 +104,10 @@ def build_query(  # one keyword for each thing a catalog can be asked
         max_cloud_cover=max_cloud_cover,
     )
     check_count(limit, "limit")
-    check_count(page_size, "page_size", _wire.PAGE_LIMIT)
+    check_count(page_size, "page_size", operations.PAGE_LIMIT)
     if not criteria.keys() & {"collections", "ids"}:
         raise InvalidQuery("A search needs collections, ids, or both.", hint='Pass collections=["…"].')
-    return Query(host, _wire.search_body(host, criteria), limit, page_size, exact)
+    return Query(host, operations.search_body(host, criteria), limit, page_size, exact)
 
 
 def build_criteria(
@@ -194,7 +194,7 @@ def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) 
         if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
         doubt_share(max_cloud_cover)
-        if "lte" in conditions.get(_wire.CLOUD, {}):
-            raise InvalidQuery(f"Give max_cloud_cover or query[{_wire.CLOUD!r}], not both.")
-        conditions.setdefault(_wire.CLOUD, {})["lte"] = max_cloud_cover
+        if "lte" in conditions.get(operations.CLOUD, {}):
+            raise InvalidQuery(f"Give max_cloud_cover or query[{operations.CLOUD!r}], not both.")
+        conditions.setdefault(operations.CLOUD, {})["lte"] = max_cloud_cover
     return conditions

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from scenecart import _frames, _wire
+from scenecart import _frames
+from scenecart._api import operations
+from scenecart._api.problems import error_of_status
 from scenecart._features import Batch, Feature, Page, Reader, read_feature, read_page
 from scenecart._footprints import touch
 from scenecart._query import Query, build_criteria, check_count
-from scenecart._refusals import error_of_status
 from scenecart._stac import pages
 from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
 from scenecart._util.keywords import spelled
@@ -24,7 +25,7 @@ from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError,
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from scenecart._http import Session
+    from scenecart._api.http import Session
     from scenecart._util.progress import ProgressCallback
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
@@ -178,7 +179,7 @@ def search_stac(  # one keyword for each thing a catalog can be asked
 
 def _page_size(query: Query) -> dict[str, int]:
     """Return how many items to ask for at a time; what the API likes best where nothing says."""
-    size = query.page_size or (min(query.limit, _wire.PAGE_LIMIT) if query.limit else None)
+    size = query.page_size or (min(query.limit, operations.PAGE_LIMIT) if query.limit else None)
     return {} if size is None else {"limit": size}
 
 
@@ -200,7 +201,7 @@ def _all_lines(session: Session, query: Query) -> list[bytes]:
     failures = 0
     while True:
         try:
-            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+            with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
                 return list(chunks)
         except ConnectionFailed as error:
             failures += 1
@@ -227,7 +228,7 @@ def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFram
         found = _told(_streamed(iter(parts), query.host), query.host)
     else:
         reader = Reader()
-        found = _once((batch for data in parts for batch in reader.page(data, _wire.SEARCH.id).batches()), set())
+        found = _once((batch for data in parts for batch in reader.page(data, operations.SEARCH.id).batches()), set())
     return gather(_wanted(found, query), query.host, ProgressReporter(None, query.host))
 
 
@@ -247,12 +248,12 @@ def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_page
     One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
     where it offers none.
     """
-    fits_a_page = query.limit is not None and query.limit <= _wire.PAGE_LIMIT
+    fits_a_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
     if query.page_size is None and not fits_a_page:
         try:
             yield from by_stream()
         except ScenecartError as error:
-            if error.status not in _wire.NOT_OFFERED:
+            if error.status not in operations.NOT_OFFERED:
                 raise
         else:
             return
@@ -295,7 +296,7 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
 
     A token that comes again ends it, and so do many pages in a row that bring nothing new.
     """
-    size = query.page_size or min(query.limit or _wire.PAGE_LIMIT, _wire.PAGE_LIMIT)
+    size = query.page_size or min(query.limit or operations.PAGE_LIMIT, operations.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
     given: set[tuple[Any, str]] = set()
@@ -303,14 +304,14 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
     reader = Reader()
 
     def read(data: bytes) -> tuple[bytes, Page]:
-        return data, reader.page(data, _wire.SEARCH.id)
+        return data, reader.page(data, operations.SEARCH.id)
 
     while True:
-        data, page = session.page(_wire.SEARCH, _wire.page_body(query.body, size, token), read)
+        data, page = session.page(operations.SEARCH, operations.page_body(query.body, size, token), read)
         known = len(given)
         yield data, _once(page.batches(), given)
         barren = barren + 1 if len(given) == known else 0
-        token = _wire.next_token(page.rest)
+        token = operations.next_token(page.rest)
         if token is None:
             return
         if token in tokens or barren >= _MOST_BARREN:
@@ -325,7 +326,7 @@ def _resumed(session: Session, query: Query, reporter: ProgressReporter) -> Iter
     for attempt in range(1, _MOST_TRIES + 1):
         again = Counter(key for keys in given for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
         try:
-            with session.stream(_wire.SEARCH_STREAM, query.body) as chunks:
+            with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
                 for features, odd in _streamed(chunks, query.host):
                     fresh = _not_yet(features, again) if again else features
                     given.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
@@ -365,7 +366,7 @@ class _CutLine(ValueError):
     def told(self, host: str) -> ServiceError:
         return ServiceError(
             f"The stream of {host!r} holds a line that is no JSON ({self}); it was cut, or is no capture stream.",
-            operation=_wire.SEARCH_STREAM.id,
+            operation=operations.SEARCH_STREAM.id,
         )
 
 
@@ -386,7 +387,7 @@ def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
                 continue
             yield from _line_by_line(lines, reader)
     except LineTooLong as error:
-        raise ServiceError(f"The stream of {host!r} cannot be read: {error}.", operation=_wire.SEARCH_STREAM.id) from None
+        raise ServiceError(f"The stream of {host!r} cannot be read: {error}.", operation=operations.SEARCH_STREAM.id) from None
 
 
 def _line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
@@ -419,7 +420,7 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
     if not isinstance(document, Mapping):
         return 1
     if document.get("type") == "FeatureCollection":
-        inner, skipped, _ = read_page(line, _wire.SEARCH_STREAM.id)
+        inner, skipped, _ = read_page(line, operations.SEARCH_STREAM.id)
         features.extend(inner)
         return skipped
     if "status" in document and ("title" in document or "detail" in document):
@@ -429,13 +430,13 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
 
 def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
     """Return the error that a problem in the middle of a stream stands for: that of its status, where it has one of an error."""
-    problem = _wire.parse_problem(document)
-    status = _wire.whole_number(document["status"])
+    problem = operations.parse_problem(document)
+    status = operations.whole_number(document["status"])
     if status is None or not _LEAST_ERROR <= status <= _LARGEST_ERROR:
         error: ScenecartError = ServiceError(f"The service broke off the stream: {problem.text}")
     else:
-        error = error_of_status(status, problem, _wire.SEARCH_STREAM.id, None)
-    error.operation = _wire.SEARCH_STREAM.id
+        error = error_of_status(status, problem, operations.SEARCH_STREAM.id, None)
+    error.operation = operations.SEARCH_STREAM.id
     error.problem = {**problem.shown(), "status": status}
     return error
 

@@ -9,9 +9,9 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
+from scenecart._api.schemas import bought
 from scenecart._frames import CRS
 from scenecart._geo.geometry import union
-from scenecart._trade import bought
 from scenecart._util.json import loads
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart._api.schemas import OrderRecord
     from scenecart._journal import Placement
-    from scenecart._trade import OrderRecord
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:

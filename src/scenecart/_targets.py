@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from scenecart import _wire
+from scenecart._api import operations
 from scenecart.exceptions import InvalidRequest
 
 _HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
@@ -60,7 +60,7 @@ def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> li
             name = _unlike(_file_name(key, asset), key, names)
             if assets is not None and key not in assets:
                 continue
-            size = _wire.whole_number(asset.get("file:size"))
+            size = operations.whole_number(asset.get("file:size"))
             wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
     missing = [name for name in (assets or []) if name not in offered]
     if missing:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scenecart._api.operations import CLOUD
 from scenecart._util.keywords import spelled
 from scenecart._util.style import BOUGHT, INK, bare_axes
-from scenecart._wire import CLOUD
 from scenecart.exceptions import InvalidQuery, missing_extra, not_captures
 
 if TYPE_CHECKING:

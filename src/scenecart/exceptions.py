@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from scenecart._api.credentials import Secret
     from scenecart._estimate import Estimate
     from scenecart._orders import Order
-    from scenecart._secrets import Secret
 
 
 _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with the names that frames give

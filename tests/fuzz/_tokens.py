@@ -12,8 +12,8 @@ from zlib import crc32
 from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import ConfigurationError
-from scenecart._secrets import Credentials, ProfileStore, Secret, resolve
-from scenecart._tokens import _read
+from scenecart._api.auth import _read
+from scenecart._api.credentials import Credentials, ProfileStore, Secret, resolve
 
 if TYPE_CHECKING:
     from random import Random

@@ -13,7 +13,7 @@ import pytest
 
 import scenecart
 from _service import TOKEN_PATH, Answer, ScriptedService, answer
-from scenecart._secrets import resolve
+from scenecart._api.credentials import resolve
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

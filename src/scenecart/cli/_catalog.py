@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenecart._api.operations import available_credits
 from scenecart._journal import SENT
 from scenecart._util.files import write_whole
 from scenecart._util.text import counted, looked_for
-from scenecart._wire import available_credits
 from scenecart.cli import _files, _show
 from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import geopandas as gpd
 import pandas as pd
 
-from scenecart import _wire
+from scenecart._api import operations
 from scenecart._cart import Cart
 from scenecart._estimate import Estimate
 from scenecart._orders import Order
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from scenecart._api.schemas import PriceGroup
     from scenecart._geo.area import Area
-    from scenecart._trade import PriceGroup
 
 _SIGNED = re.compile(
     r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
@@ -199,7 +199,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     clipped = "whole" if cart.area is None else "clipped to the area of interest"
     when = f"{estimate.made_at:%Y-%m-%d %H:%M} UTC"
     how = (
-        f"The service{_at(estimate.service)} answered {_wire.ESTIMATE.id} on {when}, asked for exactly "
+        f"The service{_at(estimate.service)} answered {operations.ESTIMATE.id} on {when}, asked for exactly "
         f"{_counted(len(cart))}, {clipped}, {of_cart.options}. Every amount is that answer; none was computed here. "
         "100 credits are one Australian dollar. The price is asked for once more before anything is ordered."
     )
@@ -230,7 +230,7 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
     )
     options = "options not known" if papers.split_by_date is None else base.options
     how = (
-        f"The order was placed by {_wire.PLACE.id}, for {_counted(len(base.lines))}, {options}. "
+        f"The order was placed by {operations.PLACE.id}, for {_counted(len(base.lines))}, {options}. "
         f"Every amount is the service's own record of it{_at(papers.service)}; none was computed here. "
         "100 credits are one Australian dollar."
     )

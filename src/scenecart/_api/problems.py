@@ -6,9 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scenecart._secrets import Secret
-from scenecart._util.text import clean_text
-from scenecart._wire import (
+from scenecart._api.credentials import Secret
+from scenecart._api.operations import (
     BALANCE,
     CANCEL,
     DOWNLOAD,
@@ -24,6 +23,7 @@ from scenecart._wire import (
     missing_scope,
     payment_problem,
 )
+from scenecart._util.text import clean_text
 from scenecart.exceptions import (
     AuthenticationError,
     AuthenticationRequired,
@@ -43,7 +43,7 @@ from scenecart.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from scenecart._wire import Problem
+    from scenecart._api.operations import Problem
 
 
 def error_of_status(status: int, problem: Problem, name: str, retry_after: float | None) -> ScenecartError:

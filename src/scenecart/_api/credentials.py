@@ -30,7 +30,7 @@ class Secret:
 
     Examples
     --------
-    >>> from scenecart._secrets import Secret
+    >>> from scenecart._api.credentials import Secret
     >>> Secret("gpra_very-private", "API key")
     Secret('[secure]')
     """

@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scenecart._secrets import Credentials, Secret
+from scenecart._api.credentials import Credentials, Secret
+from scenecart._api.operations import NOT_OFFERED
 from scenecart._util.json import NotJson, loads
-from scenecart._wire import NOT_OFFERED
 from scenecart.exceptions import AuthenticationError, ConfigurationError, ConnectionFailed
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
+from scenecart._api.operations import ESTIMATE, LIST_ORDERS, dollars, whole_number
 from scenecart._util.text import clean_text
-from scenecart._wire import ESTIMATE, LIST_ORDERS, dollars, whole_number
 from scenecart.exceptions import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
 
 
@@ -203,7 +203,7 @@ def check_state(value: str | None) -> None:
 
     Examples
     --------
-    >>> from scenecart._trade import check_state
+    >>> from scenecart._api.schemas import check_state
     >>> check_state("deliverd")
     Traceback (most recent call last):
     scenecart.InvalidQuery: Orders have no state 'deliverd'.

@@ -17,11 +17,11 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from scenecart import _wire
-from scenecart._refusals import error_of_status
-from scenecart._retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
-from scenecart._secrets import Credentials, Secret, is_loopback
-from scenecart._tokens import USERINFO_PATH, Tokens
+from scenecart._api import operations
+from scenecart._api.auth import USERINFO_PATH, Tokens
+from scenecart._api.credentials import Credentials, Secret, is_loopback
+from scenecart._api.problems import error_of_status
+from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.keywords import spelled_type
 from scenecart._util.text import clean_text
@@ -137,7 +137,7 @@ class Session:
 
     def call(
         self,
-        operation: _wire.Operation,
+        operation: operations.Operation,
         body: Mapping[str, Any] | None = None,
         *,
         key: str | None = None,
@@ -164,7 +164,7 @@ class Session:
         answer = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
         return _decoded(answer, operation.id, key)
 
-    def page(self, operation: _wire.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
+    def page(self, operation: operations.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         """Call an operation, and return what a reader makes of its answer's bytes.
 
         Raises
@@ -179,7 +179,7 @@ class Session:
             raise _unread(error.message, answer, operation.id) from None
 
     @contextlib.contextmanager
-    def stream(self, operation: _wire.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
+    def stream(self, operation: operations.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
         """Call an operation and hand out its answer's bytes while they come.
 
         The request is repeated by rule until the answer begins; what breaks later raises ``ConnectionFailed`` from
@@ -205,7 +205,7 @@ class Session:
         ScenecartError
             As for ``call``: an answer that cannot be read does not say that there is no account.
         """
-        operation = _wire.Operation("userinfo", safe=True)
+        operation = operations.Operation("userinfo", safe=True)
 
         def once() -> _Answer:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
@@ -213,11 +213,11 @@ class Session:
         try:
             return _decoded(self._with_retries(operation, None, once), operation.id, None)
         except ScenecartError as error:
-            if error.status in _wire.NOT_OFFERED:
+            if error.status in operations.NOT_OFFERED:
                 return None
             raise
 
-    def picture(self, operation: _wire.Operation, body: Mapping[str, Any], most: int) -> bytes | None:
+    def picture(self, operation: operations.Operation, body: Mapping[str, Any], most: int) -> bytes | None:
         """Call an operation that redirects to a picture, and return it; None where there is none, or one beyond ``most`` bytes."""
 
         def once() -> Secret | None:
@@ -257,15 +257,15 @@ class Session:
                 self._check_download(address)
                 stack.enter_context(_hidden_from_logs(address))
                 # a signed address is no call of the organization's
-                response = self._transmit(self._signed_request(address, headers), _wire.DOWNLOAD.id, counted=False)
+                response = self._transmit(self._signed_request(address, headers), operations.DOWNLOAD.id, counted=False)
                 stack.callback(response.close)
                 onward = _onward(response, address)
                 if onward is None:
                     lower = {name.lower(): value for name, value in response.headers.items()}
-                    yield Download(response.status_code, lower, self._chunks(response, _wire.DOWNLOAD.id))
+                    yield Download(response.status_code, lower, self._chunks(response, operations.DOWNLOAD.id))
                     return
                 address = onward
-            raise ServiceError("A download redirects without end.", operation=_wire.DOWNLOAD.id)
+            raise ServiceError("A download redirects without end.", operation=operations.DOWNLOAD.id)
 
     def _signed_request(self, address: Secret, headers: Mapping[str, str]) -> httpx.Request:
         return self._http.build_request("GET", address.reveal(), headers={"Accept-Encoding": "identity", **headers})
@@ -280,9 +280,9 @@ class Session:
         safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
         inward = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
         if not host or not safe or inward:
-            raise ServiceError("A download leads to an address that is not fetched.", operation=_wire.DOWNLOAD.id)
+            raise ServiceError("A download leads to an address that is not fetched.", operation=operations.DOWNLOAD.id)
 
-    def _with_retries(self, operation: _wire.Operation, key: str | None, once: Callable[[], T]) -> T:
+    def _with_retries(self, operation: operations.Operation, key: str | None, once: Callable[[], T]) -> T:
         repeatable = READ_STATUSES if operation.safe else SPEND_STATUSES if key is not None else frozenset[int]()
         failures, waited, doubt = 0, 0.0, False
         while True:
@@ -316,16 +316,16 @@ class Session:
 
     def _answer(
         self,
-        operation: _wire.Operation,
+        operation: operations.Operation,
         body: Mapping[str, Any] | None,
         key: str | None,
         content: bytes | None,
         *,
         query: bool = False,
     ) -> _Answer:
-        if operation is _wire.PLACE:
+        if operation is operations.PLACE:
             self._place_limiter.enter()
-        headers = {} if key is None else {_wire.IDEMPOTENCY_HEADER: key}
+        headers = {} if key is None else {operations.IDEMPOTENCY_HEADER: key}
         options: dict[str, Any] = {"params": dict(body or {})} if query else {}
         if not query:
             headers["Content-Type"] = "application/json"
@@ -334,7 +334,7 @@ class Session:
         response = self._exchange(method, operation.path, operation.id, headers=headers, **options)
         return self._read(response, operation.id, key)
 
-    def _open(self, operation: _wire.Operation, body: Mapping[str, Any]) -> httpx.Response:
+    def _open(self, operation: operations.Operation, body: Mapping[str, Any]) -> httpx.Response:
         headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
         response = self._exchange("POST", operation.path, operation.id, headers=headers, content=dumps(body))
         if not response.is_success:
@@ -434,7 +434,7 @@ class Session:
 
         # asked twice with one refresh token, the service would take the session for stolen
         safe = fields.get("grant_type") != "refresh_token"
-        return self._with_retries(_wire.Operation("sign-in", safe=safe), None, once)
+        return self._with_retries(operations.Operation("sign-in", safe=safe), None, once)
 
     def _error(self, response: httpx.Response, body: bytes, name: str, key: str | None) -> ScenecartError:
         status = response.status_code
@@ -442,7 +442,7 @@ class Session:
             document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode())
         except NotJson:
             document = None
-        problem = _wire.parse_problem(document)
+        problem = operations.parse_problem(document)
         retry_after = parse_retry_after(response.headers.get("retry-after"))
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
@@ -534,7 +534,7 @@ def sealed_url(base: str, url: str) -> Secret:
         return Secret(str(httpx.URL(urljoin(base, url))), "address")
     except (httpx.InvalidURL, ConfigurationError, ValueError):
         base = url = ""
-    raise ServiceError("The service gave an address that is none.", operation=_wire.DOWNLOAD.id)
+    raise ServiceError("The service gave an address that is none.", operation=operations.DOWNLOAD.id)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""The service's API: HTTP, sign-in, operations, schemas and errors."""
