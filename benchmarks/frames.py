@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 
 from benchmarks.features import invented, page, real
-from scenecart import _features, _frames
+from scenecart._captures import decode
+from scenecart._captures.frame import Builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,8 @@ MEMORY_AT = REAL_AT = 100_000
 
 def scenecart(data: bytes) -> Any:
     """Go our way."""
-    builder = _frames.Builder("aurora")
-    for features, _ in _features.Reader().page(data, "an answer").batches():
+    builder = Builder("aurora")
+    for features, _ in decode.Reader().page(data, "an answer").batches():
         builder.add(features)
     return builder.frame()
 

@@ -16,8 +16,8 @@ import msgspec
 
 import scenecart
 from benchmarks.features import invented, lines
-from scenecart import _search
-from scenecart._query import Query
+from scenecart._captures import search
+from scenecart._captures.query import Query
 
 TITLE = "A search over loopback"
 ABOUT = """Another process sends a stream of captures, 1.8 kB each, over a real socket. The floor is the same bytes downloaded with
@@ -46,7 +46,7 @@ def table() -> str:
 def _rows(url: str, size: int, runs: int) -> list[str]:
     def floor() -> Any:
         data = httpx.post(f"{url}/v1/op/catalog.search_stream", json=ASKED, timeout=60).content
-        return _search.assemble([data], "lines", Query("aurora", {}))
+        return search.assemble([data], "lines", Query("aurora", {}))
 
     def whole() -> Any:
         with scenecart.connect(base_url=url, token="t") as client:  # noqa: S106  # nobody looks at it

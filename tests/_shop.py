@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from _service import ScriptedService, feature, page
-from scenecart import _features, _frames
+from scenecart._captures import decode
+from scenecart._captures.frame import to_frame
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -16,8 +17,8 @@ PROJECT = "11111111-2222-4333-8444-555555555555"
 
 
 def captures(*names: Any) -> gpd.GeoDataFrame:
-    features, _, _ = _features.read_page(json.dumps(page(*(feature(name) for name in names or ("a", "b")))).encode(), "t")
-    return _frames.to_frame(features, host="h")
+    features, _, _ = decode.read_page(json.dumps(page(*(feature(name) for name in names or ("a", "b")))).encode(), "t")
+    return to_frame(features, host="h")
 
 
 def priced(*groups: tuple[list[str], int], errors: Any = ()) -> dict[str, Any]:

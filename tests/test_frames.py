@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 
 import scenecart
 from _service import feature, page
-from scenecart import _features, _frames
+from scenecart._captures import decode
+from scenecart._captures.frame import OWN_COLUMNS, TIMES, to_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def frame_of(*features: Any) -> gpd.GeoDataFrame:
-    read, _, _ = _features.read_page(json.dumps(page(*features)).encode(), "t")
-    return _frames.to_frame(read, host="h")
+    read, _, _ = decode.read_page(json.dumps(page(*features)).encode(), "t")
+    return to_frame(read, host="h")
 
 
 def test_every_property_is_a_column_and_keeps_its_type():
@@ -103,8 +104,8 @@ def test_assets_are_decoded_when_touched():
 def test_lone_surrogates_survive():
     """A text that is no Unicode is kept exactly, and costs no other row."""
     body = json.dumps(page(feature("a", title="x"), feature("b"))).replace('"x"', '"\\ud800"').encode()
-    read, skipped, _ = _features.read_page(body, "t")
-    frame = _frames.to_frame(read)
+    read, skipped, _ = decode.read_page(body, "t")
+    frame = to_frame(read)
     assert skipped == 0
     assert frame["title"][0] == "\ud800"
     assert frame["id"].tolist() == ["a", "b"]
@@ -149,7 +150,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-names = st.text().filter(lambda name: name not in _frames.TIMES and not name.endswith(":as_given"))
+names = st.text().filter(lambda name: name not in TIMES and not name.endswith(":as_given"))
 
 
 @settings(max_examples=150)
@@ -161,7 +162,7 @@ def test_any_features_keep_ids_order_and_properties(items: list[tuple[Any, dict[
     for row, (name, properties) in zip(frame.to_dict("records"), items, strict=True):
         assert row["id"] == name or (name is None and pd.isna(row["id"]))
         for key, value in properties.items():
-            column = f"properties:{key}" if key in _frames.OWN_COLUMNS else key
+            column = f"properties:{key}" if key in OWN_COLUMNS else key
             if key in {"stac_version", "stac_extensions"}:
                 continue
             assert row[column] == value or (value is None and pd.isna(row[column]))
@@ -220,5 +221,5 @@ def test_what_cannot_be_split_is_a_reason():
 def test_an_odd_page_counts_what_is_no_capture():
     """Half a character somewhere in a page changes nothing about which entries are captures."""
     entries = [feature("a", title="\ud800"), {"type": "Other"}, {"type": "Feature", "properties": 5}, feature("b")]
-    features, skipped, _ = _features.read_page(json.dumps(page(*entries)).encode(), "t")
+    features, skipped, _ = decode.read_page(json.dumps(page(*entries)).encode(), "t")
     assert ([one.id for one in features], skipped) == (["a", None, "b"], 1)

@@ -21,8 +21,10 @@ from shapely.geometry import shape
 import scenecart
 from _items import differences
 from _service import page
-from scenecart import InvalidQuery, ScenecartError, _features, _frames
-from scenecart._parquet import Writer
+from scenecart import InvalidQuery, ScenecartError
+from scenecart._captures import decode
+from scenecart._captures.frame import to_frame
+from scenecart._captures.parquet import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,8 +103,8 @@ def documents_in(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def frame_of(documents: Iterable[dict[str, Any]]) -> gpd.GeoDataFrame:
-    features, _, _ = _features.read_page(json.dumps(page(*documents)).encode(), "a file")
-    return _frames.to_frame(features, host="archive")
+    features, _, _ = decode.read_page(json.dumps(page(*documents)).encode(), "a file")
+    return to_frame(features, host="archive")
 
 
 # what is no STAC item: assets in a list, and no version or box

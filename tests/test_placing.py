@@ -17,8 +17,9 @@ import shapely
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
 from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, PROJECT, captures, keys, priced
-from scenecart import _features, _frames
 from scenecart._api.auth import USERINFO_PATH
+from scenecart._captures import decode
+from scenecart._captures.frame import to_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +52,8 @@ def test_an_empty_cart_is_refused(connect: Any):
 def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, change: dict, why: str):
     """A capture without usable id or footprint stays in the result with its reason, and the cart names it."""
     found = page(feature("good"), {**feature("bad"), **change})
-    features, _, _ = _features.read_page(json.dumps(found).encode(), "t")
-    frame = _frames.to_frame(features)
+    features, _, _ = decode.read_page(json.dumps(found).encode(), "t")
+    frame = to_frame(features)
     assert len(frame) == 2
     assert frame["orderable"].tolist() == [True, False]
     assert re.search(why, frame["why_not"].iloc[1])

@@ -23,12 +23,13 @@ import scenecart
 from _items import differences
 from _service import feature, page
 from _shop import captures, priced
-from scenecart import _features, _frames, _query
 from scenecart._api import schemas
+from scenecart._captures import decode, query
+from scenecart._captures.frame import TIMES, to_frame
+from scenecart._captures.parquet import to_items
 from scenecart._estimate import Estimate
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
-from scenecart._parquet import to_items
 from scenecart._targets import plan
 from scenecart._util.html import render
 from scenecart.report._data import csv_of
@@ -44,7 +45,7 @@ values = st.recursive(
     max_leaves=4,
 )
 taken = ["id", "geometry", "bbox:as_given", "datetime:as_given", "properties:id", "foreign_members", "stac_version", "why_not"]
-names = (unicode | st.sampled_from(taken)).filter(lambda name: name not in _frames.TIMES)
+names = (unicode | st.sampled_from(taken)).filter(lambda name: name not in TIMES)
 nasty = st.one_of(
     st.text(max_size=40),
     st.sampled_from(
@@ -61,8 +62,8 @@ def test_captures_go_into_a_frame_and_out_again_whole(items: list[tuple[str, dic
         {**feature(name), "properties": {"datetime": None, **known}, **({} if has_place else {"geometry": None})}
         for name, known, has_place in items
     ]
-    read, skipped, _ = _features.read_page(json.dumps(page(*given_)).encode(), "t")
-    frame = _frames.to_frame(read, host="h")
+    read, skipped, _ = decode.read_page(json.dumps(page(*given_)).encode(), "t")
+    frame = to_frame(read, host="h")
     assert skipped == 0
     found = json.loads(json.dumps(list(to_items(frame))))
     assert [one["id"] for one in found] == [one["id"] for one in given_]
@@ -214,7 +215,7 @@ def _shelf(box: Sandbox) -> Any:
     return _SHELVES[box.url]
 
 
-operators = st.sampled_from(sorted(_query.OPERATORS)).flatmap(lambda name: st.sampled_from([name, name.upper(), name.title()]))
+operators = st.sampled_from(sorted(query.OPERATORS)).flatmap(lambda name: st.sampled_from([name, name.upper(), name.title()]))
 conditions_of_one = st.dictionaries(operators, numbers | unicode | st.lists(unicode), min_size=1, max_size=3)
 wanted = st.dictionaries(unicode, conditions_of_one, max_size=4)
 
@@ -226,8 +227,8 @@ def test_a_query_is_sent_as_it_was_given(conditions: dict[str, dict[str, Any]]):
     twice = any(len(lower[name]) < len(tests) for name, tests in conditions.items())
     if twice:
         with pytest.raises(scenecart.InvalidQuery, match="twice"):
-            _query.build_query("h", collections="c", query=conditions)
+            query.build_query("h", collections="c", query=conditions)
         return
-    assert _query.build_query("h", collections="c", query=conditions).body.get("query", {}) == lower
+    assert query.build_query("h", collections="c", query=conditions).body.get("query", {}) == lower
     with pytest.raises(scenecart.InvalidQuery, match="unknown operator"):
-        _query.build_query("h", collections="c", query={**conditions, "other": {"less": 1}})
+        query.build_query("h", collections="c", query={**conditions, "other": {"less": 1}})

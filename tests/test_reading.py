@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from scenecart import ScenecartWarning, ServiceError, _features, _search
-from scenecart._query import Query
+from scenecart import ScenecartWarning, ServiceError
+from scenecart._captures import decode, search
+from scenecart._captures.query import Query
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 values = st.one_of(
@@ -49,10 +50,10 @@ def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts:
     whole = lines(features)
     ends = sorted({0, len(whole), *(cut % (len(whole) + 1) for cut in cuts)})
     pieces = [whole[begin:end] for begin, end in itertools.pairwise(ends)]
-    at_once = _search.assemble([whole], "lines", Query("h", {}))
-    assert_frame_equal(_search.assemble(pieces, "lines", Query("h", {})), at_once)
+    at_once = search.assemble([whole], "lines", Query("h", {}))
+    assert_frame_equal(search.assemble(pieces, "lines", Query("h", {})), at_once)
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    by_page = _search.assemble([page], "pages", Query("h", {}))
+    by_page = search.assemble([page], "pages", Query("h", {}))
     assert by_page["id"].tolist() == at_once["id"].tolist() == [one["id"] for one in features]
     assert by_page["why_not"].tolist() == at_once["why_not"].tolist()
     assert set(by_page.columns) == set(at_once.columns)
@@ -63,18 +64,18 @@ def test_any_truncation_raises(features: list[dict[str, Any]], data: st.DataObje
     """A page or a line that ends too early is an error, never a shorter result."""
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
     with pytest.raises(ServiceError):
-        _features.read_page(page[: data.draw(st.integers(0, len(page) - 1))], "a search")
+        decode.read_page(page[: data.draw(st.integers(0, len(page) - 1))], "a search")
     last = lines(features[-1:]).rstrip(b"\n")
     short = lines(features[:-1]) + last[: data.draw(st.integers(1, len(last) - 1))]
     with pytest.raises(ServiceError):
-        _search.assemble([short], "lines", Query("h", {}))
+        search.assemble([short], "lines", Query("h", {}))
 
 
 def test_what_was_learned_changes_nothing():
     """Captures with other properties than the first are read the same as if each had come alone."""
     features = [feature(number, {f"p{number % 3}": number, "gsd": 0.5}, SQUARE) for number in range(60)]
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
-    frame = _search.assemble([page], "pages", Query("h", {}))
+    frame = search.assemble([page], "pages", Query("h", {}))
     for number in range(60):
         row = frame.iloc[number]
         assert row[f"p{number % 3}"] == number
@@ -87,7 +88,7 @@ def test_a_line_without_a_type_is_left_out_however_it_arrives(cut: bool):  # noq
     """A line that does not say it is a capture is none, whether or not others were read before it."""
     first, rest = lines([feature(1, {"gsd": 1}, SQUARE)]), lines([{"id": "c2", "properties": {}}, feature(3, {"gsd": 1}, SQUARE)])
     with pytest.warns(ScenecartWarning, match="1 entries"):
-        frame = _search.assemble([first, rest] if cut else [first + rest], "lines", Query("h", {}))
+        frame = search.assemble([first, rest] if cut else [first + rest], "lines", Query("h", {}))
     assert frame["id"].tolist() == ["c1", "c3"]
 
 
@@ -99,7 +100,7 @@ def test_bytes_that_are_no_text_are_refused_however_they_arrive(where: str):
     bad = json.dumps(odd).encode().replace(b"ODD", b"\xff")
     for pieces in ([lines([good]), bad], [lines([good]) + bad], [bad]):
         with pytest.raises(ServiceError):
-            _search.assemble(pieces, "lines", Query("h", {}))
+            search.assemble(pieces, "lines", Query("h", {}))
     page = b'{"type": "FeatureCollection", "features": [' + lines([good]).rstrip() + b"," + bad + b"]}"
     with pytest.raises(ServiceError):
-        _features.read_page(page, "a search")
+        decode.read_page(page, "a search")

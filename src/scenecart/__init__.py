@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from scenecart import report, sandbox
     from scenecart._api.http import Limits
     from scenecart._api.retry import Retry
+    from scenecart._captures.filter import coverage, filter  # noqa: A004  # the verb that analysts look for
+    from scenecart._captures.frame import assets
+    from scenecart._captures.parquet import to_items
+    from scenecart._captures.search import search_stac
+    from scenecart._captures.timeline import timeline
     from scenecart._cart import Cart
     from scenecart._cart_file import load_cart
-    from scenecart._choose import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._client import Client
     from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover import CoverPlan
     from scenecart._estimate import Estimate
     from scenecart._following import wait_all
-    from scenecart._frames import assets
     from scenecart._geo.area import Area
     from scenecart._orders import Order
-    from scenecart._parquet import to_items
-    from scenecart._search import search_stac
-    from scenecart._timeline import timeline
     from scenecart._util.progress import SearchEvent
     from scenecart.exceptions import (
         AuthenticationError,
@@ -82,15 +82,15 @@ _HOMES = {
     "Order": "_orders",
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
-    "assets": "_frames",
+    "assets": "_captures.frame",
     "compare_report": "_compare_report",
     "connect": "_connect",
-    "coverage": "_choose",
-    "filter": "_choose",
+    "coverage": "_captures.filter",
+    "filter": "_captures.filter",
     "load_cart": "_cart_file",
-    "search_stac": "_search",
-    "timeline": "_timeline",
-    "to_items": "_parquet",
+    "search_stac": "_captures.search",
+    "timeline": "_captures.timeline",
+    "to_items": "_captures.parquet",
     "wait_all": "_following",
 }
 _PARTS = ("report", "sandbox", "widgets")

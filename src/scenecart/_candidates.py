@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from scenecart._api.operations import CLOUD
+from scenecart._captures.filter import may_touch, numbers_of
 from scenecart._cart import checked_frame, keys_of, reasons_against
-from scenecart._choose import may_touch, numbers_of
 from scenecart._geo.geometry import clip_each, each_km2
 from scenecart.exceptions import InvalidCart, InvalidQuery
 

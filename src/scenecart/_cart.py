@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart import _frames
 from scenecart._api.schemas import CaptureOrder, estimate_body
+from scenecart._captures.frame import CRS, concat
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
 from scenecart._util.json import collector_paused, dumps
@@ -121,7 +121,7 @@ class Cart:
         >>> half.bought().geom_type.tolist()
         ['Polygon']
         """
-        return gpd.GeoSeries(self._bought.copy(), index=self._captures.index, crs=_frames.CRS)
+        return gpd.GeoSeries(self._bought.copy(), index=self._captures.index, crs=CRS)
 
     def add(self, captures: gpd.GeoDataFrame) -> Self:
         """Return a cart with these captures as well; one that is in it already stays once.
@@ -143,7 +143,7 @@ class Cart:
         >>> len(client.cart(captures.head(1)).add(captures))
         2
         """
-        return self._with(_frames.concat([self._captures, checked_frame(captures)]))
+        return self._with(concat([self._captures, checked_frame(captures)]))
 
     def remove(self, ids: str | Iterable[str]) -> Self:
         """Return a cart without the captures of these ids.
@@ -350,8 +350,8 @@ def checked_frame(captures: Any) -> gpd.GeoDataFrame:
         raise InvalidCart("The cart is empty: no captures were chosen.", hint="Loosen the filters, or search again.")
     frame = captures if captures.active_geometry_name == "geometry" else captures.rename_geometry("geometry")
     if frame.crs is None:
-        return frame.set_crs(_frames.CRS)
-    return frame if frame.crs == _frames.CRS else frame.to_crs(_frames.CRS)
+        return frame.set_crs(CRS)
+    return frame if frame.crs == CRS else frame.to_crs(CRS)
 
 
 def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFrame:

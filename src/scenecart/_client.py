@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate, _many, _parquet, _search
+from scenecart import _estimate
 from scenecart._api import operations, schemas
 from scenecart._api.http import Limits, Session
+from scenecart._captures import parquet
+from scenecart._captures.frame import checked_row
+from scenecart._captures.query import Query, build_query, check_count
+from scenecart._captures.search import search, stream
+from scenecart._captures.search_many import search_many
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._frames import checked_row
 from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order
 from scenecart._papers import papers_of
 from scenecart._placing import PlacingDesk, require_project
-from scenecart._query import Query, build_query, check_count
 from scenecart._tables import footprints_of, orders_frame, placements_frame
 from scenecart._unfinished import mention
 from scenecart._util.files import path_of
@@ -225,7 +228,7 @@ class Client:
             page_size=page_size,
         )
         with progress_callback(progress, f"Searching {host}") as callback:
-            return _search.search(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
+            return search(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
 
     @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
@@ -261,7 +264,7 @@ class Client:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
-        return _search.stream(self._session, build_query(host, **criteria), batch_size)
+        return stream(self._session, build_query(host, **criteria), batch_size)
 
     @spelled(also=build_query)
     def search_to_parquet(
@@ -316,9 +319,9 @@ class Client:
         20
         """
         folder = path_of(directory, "A folder of captures")
-        frames = _search.stream(self._session, build_query(host, **criteria))
+        frames = stream(self._session, build_query(host, **criteria))
         with progress_callback(progress, f"Searching {host}") as callback:
-            return _parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
+            return parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 
     @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
@@ -377,7 +380,7 @@ class Client:
             return build_query(host, aoi=area, **criteria)
 
         with progress_callback(progress, f"Searching {host}") as callback:
-            return _many.search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
+            return search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
         """Return a small picture of a capture, as the catalog shows it.

@@ -14,12 +14,12 @@ import shapely
 from scenecart._alone import Prices, prices_alone
 from scenecart._api.operations import CLOUD, ESTIMATE
 from scenecart._candidates import find_candidates, nothing_left
+from scenecart._captures.query import check_count, doubt_share
 from scenecart._cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import each_km2, geodesic_km2, polygonal, union
-from scenecart._query import check_count, doubt_share
 from scenecart._util import html
 from scenecart._util.text import clean_text, counted
 from scenecart.exceptions import InvalidCart, InvalidQuery

@@ -14,10 +14,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenecart import _features, _frames
 from scenecart._api import operations
 from scenecart._api.http import sealed_url
 from scenecart._api.retry import READ_STATUSES
+from scenecart._captures import decode
+from scenecart._captures.frame import to_frame
 from scenecart._raster import open_raster, require_rioxarray
 from scenecart._targets import Wanted, plan, safe_name
 from scenecart._util.files import path_of
@@ -62,9 +63,9 @@ class DeliveryDesk:
         _require_delivered(order)
         asked = operations.assets_body(order.id)
         features, _, _ = self._session.page(
-            operations.LIST_ASSETS, asked, partial(_features.read_page, operation=operations.LIST_ASSETS.id)
+            operations.LIST_ASSETS, asked, partial(decode.read_page, operation=operations.LIST_ASSETS.id)
         )
-        frame = _frames.to_frame(features).drop(columns=["host", "orderable", "why_not"])
+        frame = to_frame(features).drop(columns=["host", "orderable", "why_not"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
 
     def lineage(self, order: Order) -> pd.DataFrame:

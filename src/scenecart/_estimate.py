@@ -10,8 +10,8 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart import _frames
 from scenecart._api import operations, schemas
+from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.keywords import spelled
@@ -106,7 +106,7 @@ class Estimate:
         ]
         columns = ["captures", "aoi_km2", "credits", "aud", "geometry"]
         index = pd.RangeIndex(1, len(rows) + 1, name="group")
-        return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=_frames.CRS, index=index)
+        return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=CRS, index=index)
 
     @property
     def errors(self) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import geopandas as gpd
 import shapely.errors
 from shapely.geometry import shape
 
-from scenecart import _frames
 from scenecart._api import operations, schemas
+from scenecart._captures.frame import CRS
 from scenecart._cart import Cart, make_cart
 from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ScenecartError
@@ -98,7 +98,7 @@ def _cart_of(told: list[schemas.CaptureOrder | None], desk: CanSearch, *, split_
             "host": [capture.host for capture in bought],
             "collection": [capture.collection for capture in bought],
         }
-        frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in bought], crs=_frames.CRS)
+        frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in bought], crs=CRS)
         return make_cart(_with_catalog(frame, desk), split_by_date=split_by_date)
     except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart._api import operations, schemas
+from scenecart._captures.query import number_hint
 from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
 from scenecart._orders import Order
-from scenecart._query import number_hint
 from scenecart._tables import moment
 from scenecart._util.json import dumps, loads
 from scenecart.exceptions import (

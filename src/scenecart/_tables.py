@@ -10,7 +10,7 @@ import pandas as pd
 from shapely.geometry import shape
 
 from scenecart._api.schemas import bought
-from scenecart._frames import CRS
+from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util.json import loads
 

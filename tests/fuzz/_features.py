@@ -10,15 +10,16 @@ from zlib import crc32
 
 from fuzz import _mutate
 from fuzz._engine import Bare
-from scenecart import ServiceError, _frames
-from scenecart._features import _as_dict, columns_of, geometry_text, read_page
-from scenecart._footprints import read_geometries
+from scenecart import ServiceError
+from scenecart._captures.decode import _as_dict, columns_of, geometry_text, read_page
+from scenecart._captures.footprints import read_geometries
+from scenecart._captures.frame import assets, to_frame
 from scenecart._util.json import NotJson
 
 if TYPE_CHECKING:
     from random import Random
 
-    from scenecart._features import Feature
+    from scenecart._captures.decode import Feature
 
 _FRAMES = 32
 _MISSING: Any = object()
@@ -158,10 +159,10 @@ def _columns(features: list[Feature], *, whole: bool) -> None:
     assert all(len(values) == len(features) for values in columns_of(features).values())
     assert all(shape is not None or row in why for row, shape in enumerate(shapes))
     if whole:
-        frame = _frames.to_frame(features, host="h")
+        frame = to_frame(features, host="h")
         assert len(frame) == len(features)
         ids = frame["id"].astype(object).where(frame["id"].notna(), None).tolist()
         assert ids == [_kept(one.id) for one in features]
         assert frame["why_not"].notna().tolist() == [not able for able in frame["orderable"]]
         with contextlib.suppress(NotJson):
-            frame.apply(_frames.assets, axis=1)
+            frame.apply(assets, axis=1)

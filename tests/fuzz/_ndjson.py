@@ -11,12 +11,12 @@ from fuzz import _mutate
 from fuzz._engine import Bare
 from fuzz._features import feature, is_capture, reference, same
 from scenecart import PermissionDenied, ServiceError
-from scenecart._features import _as_dict, geometry_text
-from scenecart._search import _CutLine, _streamed
+from scenecart._captures.decode import _as_dict, geometry_text
+from scenecart._captures.search import _CutLine, _streamed
 from scenecart._util.json import batches
 
 if TYPE_CHECKING:
-    from scenecart._features import Feature
+    from scenecart._captures.decode import Feature
 
 _MISSING: Any = reference(b"{")
 _ENDS = (b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n", b"\r", b"\x0b\n", "\u2028".encode())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._frames import concat
-from scenecart._query import build_query
+from scenecart._captures.frame import concat
+from scenecart._captures.query import build_query
 from scenecart._util.keywords import spelled
 from scenecart._util.text import counted
 from scenecart.exceptions import ScenecartError

@@ -9,8 +9,8 @@ import geopandas as gpd
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
+from scenecart._captures.frame import concat
 from scenecart._cart import checked_frame, keys_of
-from scenecart._frames import concat
 from scenecart._geo.area import as_area
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
+from scenecart._captures.query import build_query
 from scenecart._geo.area import as_area
-from scenecart._query import build_query
 from scenecart._util.keywords import spelled
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidQuery
 from scenecart.widgets import _look

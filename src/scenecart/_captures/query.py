@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import shape
 
 from scenecart._api import operations
+from scenecart._captures.stac_api import interval
 from scenecart._geo.area import as_area, as_geometry
 from scenecart._geo.geometry import around_world_bounds, geojson, simplified
-from scenecart._stac import interval
 from scenecart.exceptions import InvalidQuery, warn
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import shapely
 from shapely.geometry import mapping
 
-from scenecart import _frames
+from scenecart._captures.frame import CRS, OF_MANY_AREAS, OWN_COLUMNS, column_beside, concat, property_of
 from scenecart._geo.geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._util.json import loads
 from scenecart.exceptions import InvalidQuery, missing_extra
@@ -36,7 +36,7 @@ _ROWS_IN_GROUP = 5_000
 _MEMBERS = ("assets", "links", "id", "collection", "stac_version", "stac_extensions", "bbox:as_given", "foreign_members")
 _ITEM = {"type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "assets", "links", "collection"}
 _UNPLACED = "without-footprint.ndjson"
-_NOT_PROPERTIES = {*_frames.OWN_COLUMNS, "stac_version", "stac_extensions", "bbox:as_given", "foreign_members"}
+_NOT_PROPERTIES = {*OWN_COLUMNS, "stac_version", "stac_extensions", "bbox:as_given", "foreign_members"}
 
 
 def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
@@ -59,8 +59,8 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
     >>> next(to_items(captures))["properties"]
     {'datetime': None, 'gsd': 0.5}
     """
-    frame = captures if captures.crs is None else captures.to_crs(_frames.CRS)
-    taken = {name for name in _frames.OF_MANY_AREAS if _frames.column_beside(name) in frame.columns}
+    frame = captures if captures.crs is None else captures.to_crs(CRS)
+    taken = {name for name in OF_MANY_AREAS if column_beside(name) in frame.columns}
     ours = {*_NOT_PROPERTIES, *taken, frame.geometry.name}
     names = [name for name in frame.columns if isinstance(name, str) and name not in ours]
     columns = {name: frame[name].astype(object).tolist() for name in names}
@@ -70,7 +70,7 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
         for name, values in columns.items():
             value = _plain(values[row])
             if value is not None:
-                properties[_frames.property_of(name)] = value
+                properties[property_of(name)] = value
         item: dict[str, Any] = {
             "type": "Feature",
             "stac_version": texts["stac_version"][row] or "1.0.0",
@@ -126,7 +126,7 @@ class Writer:
         for folder in sorted(self._waiting.iterdir()):
             # only what this object wrote a moment ago, in a folder of its own
             parts = [pd.read_pickle(path) for path in sorted(folder.iterdir())]  # noqa: S301  # see above
-            frame = _frames.concat(parts)
+            frame = concat(parts)
             frame = frame.iloc[np.argsort(frame.hilbert_distance(), kind="stable")]
             target = self._directory / f"host={self._host}" / f"{self._partition}={folder.name}"
             target.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,9 @@ import pandas as pd
 import shapely
 
 from scenecart._api.operations import CLOUD, GSD, OFF_NADIR
+from scenecart._captures.query import doubt_share
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
-from scenecart._query import doubt_share
 from scenecart._util.keywords import spelled
 from scenecart.exceptions import InvalidQuery, not_captures
 

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from scenecart import _frames
 from scenecart._api import operations
 from scenecart._api.problems import error_of_status
-from scenecart._features import Batch, Feature, Page, Reader, read_feature, read_page
-from scenecart._footprints import touch
-from scenecart._query import Query, build_criteria, check_count
-from scenecart._stac import pages
+from scenecart._captures.decode import Batch, Feature, Page, Reader, read_feature, read_page
+from scenecart._captures.footprints import touch
+from scenecart._captures.frame import Builder, to_frame
+from scenecart._captures.query import Query, build_criteria, check_count
+from scenecart._captures.stac_api import pages
 from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
 from scenecart._util.keywords import spelled
 from scenecart._util.progress import ProgressReporter
@@ -56,7 +56,7 @@ def gather(
     parts: Iterable[Sequence[Feature]], host: str, reporter: ProgressReporter, *, return_on_interrupt: bool = False
 ) -> gpd.GeoDataFrame:
     """Make one frame of features that arrive some at a time; see :func:`search`."""
-    builder = _frames.Builder(host)
+    builder = Builder(host)
     reporter.emit("started")
     try:
         for features in parts:
@@ -84,15 +84,15 @@ def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator
         for features in _features_of(session, query, ProgressReporter(None, query.host)):
             waiting += features
             while len(waiting) >= size:
-                yield _frames.to_frame(waiting[:size], host=query.host)
+                yield to_frame(waiting[:size], host=query.host)
                 waiting = waiting[size:]
                 size = min(batch_size, 2 * size)
     except ScenecartError:
         if waiting:
-            yield _frames.to_frame(waiting, host=query.host)
+            yield to_frame(waiting, host=query.host)
         raise
     if waiting:
-        yield _frames.to_frame(waiting, host=query.host)
+        yield to_frame(waiting, host=query.host)
 
 
 @spelled()

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import shapely
 
-from scenecart._features import Geometry, geometry_text
+from scenecart._captures.decode import Geometry, geometry_text
 from scenecart._geo.geometry import BEYOND, split_at_antimeridian, whys_unusable
 from scenecart.exceptions import InvalidArea
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart._features import Feature
+    from scenecart._captures.decode import Feature
 
 _LEAST_POINTS = 4
 _QUADRILATERAL = 5

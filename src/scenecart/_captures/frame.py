@@ -19,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 from geopandas.array import GeometryArray
 
-from scenecart._features import Feature, columns_of, decode_each, foreign_of
-from scenecart._footprints import odd_boxes, read_geometries
+from scenecart._captures.decode import Feature, columns_of, decode_each, foreign_of
+from scenecart._captures.footprints import odd_boxes, read_geometries
 from scenecart._util.json import collector_paused, loads
 from scenecart.exceptions import InvalidRequest, warn
 

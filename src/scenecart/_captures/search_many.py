@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from scenecart import _frames, _search
+from scenecart._captures import search
+from scenecart._captures.frame import CRS, OF_MANY_AREAS, column_beside, concat
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import clean_text, counted
 from scenecart.exceptions import InvalidQuery, ScenecartError, warn
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._api.http import Session
-    from scenecart._query import Query
+    from scenecart._captures.query import Query
     from scenecart._util.progress import ProgressCallback
 
 _AT_ONCE = 8
@@ -69,9 +70,9 @@ def search_many(
 def _one(session: Session, query: Query, executor: Executor | None) -> gpd.GeoDataFrame:
     """Fetch what one area holds, and have it built."""
     if executor is None:
-        return _search.search(session, query)
-    parts, kind = _search.fetch(session, query)
-    built: Future[gpd.GeoDataFrame] = executor.submit(_search.assemble, parts, kind, query)
+        return search.search(session, query)
+    parts, kind = search.fetch(session, query)
+    built: Future[gpd.GeoDataFrame] = executor.submit(search.assemble, parts, kind, query)
     return built.result()
 
 
@@ -94,7 +95,7 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
 
 def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
     if isinstance(areas, gpd.GeoDataFrame | gpd.GeoSeries):
-        shapes = areas.geometry if areas.crs is None else areas.geometry.to_crs(_frames.CRS)
+        shapes = areas.geometry if areas.crs is None else areas.geometry.to_crs(CRS)
         return list(zip(areas.index.tolist(), shapes, strict=True))
     if isinstance(areas, Mapping) and "type" not in areas:
         return list(areas.items())
@@ -104,8 +105,8 @@ def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
 
 
 def _together(found: list[tuple[Hashable, gpd.GeoDataFrame]], errors: dict[Hashable, str]) -> gpd.GeoDataFrame:
-    kept = {name: _frames.column_beside(name) for name in _frames.OF_MANY_AREAS}
-    frame = _frames.concat([part.rename(columns=kept).assign(area=[label] * len(part)) for label, part in found])
+    kept = {name: column_beside(name) for name in OF_MANY_AREAS}
+    frame = concat([part.rename(columns=kept).assign(area=[label] * len(part)) for label, part in found])
     if "area" not in frame.columns:
         frame["area"] = pd.Series(dtype=object)
     known = frame["id"].notna()

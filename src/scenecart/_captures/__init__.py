@@ -1,0 +1,1 @@
+"""Captures: searching catalogs, decoding, frames, filters."""
