@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import platformdirs
 
-from scenecart import _estimate
 from scenecart._api import operations, schemas
 from scenecart._api.http import Limits, Session
 from scenecart._captures import parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, build_query, check_count
-from scenecart._captures.search import search, stream
-from scenecart._captures.search_many import search_many
+from scenecart._captures.search import search_catalog, stream_catalog
+from scenecart._captures.search_many import search_areas
 from scenecart._cart import Cart, make_cart
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
+from scenecart._estimate import Estimate, ask
 from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from scenecart._api.credentials import Credentials
     from scenecart._api.retry import Retry
-    from scenecart._estimate import Estimate
     from scenecart._util.progress import ProgressCallback
 
 _MOST_PICTURE = 4 * 2**20
@@ -228,7 +227,7 @@ class Client:
             page_size=page_size,
         )
         with progress_callback(progress, f"Searching {host}") as callback:
-            return search(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
+            return search_catalog(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
 
     @spelled(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
@@ -264,7 +263,7 @@ class Client:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
-        return stream(self._session, build_query(host, **criteria), batch_size)
+        return stream_catalog(self._session, build_query(host, **criteria), batch_size)
 
     @spelled(also=build_query)
     def search_to_parquet(
@@ -319,7 +318,7 @@ class Client:
         20
         """
         folder = path_of(directory, "A folder of captures")
-        frames = stream(self._session, build_query(host, **criteria))
+        frames = stream_catalog(self._session, build_query(host, **criteria))
         with progress_callback(progress, f"Searching {host}") as callback:
             return parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 
@@ -380,7 +379,7 @@ class Client:
             return build_query(host, aoi=area, **criteria)
 
         with progress_callback(progress, f"Searching {host}") as callback:
-            return search_many(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
+            return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
         """Return a small picture of a capture, as the catalog shows it.
@@ -523,7 +522,7 @@ class Client:
         """
         if not isinstance(cart, Cart):
             raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
-        return _estimate.ask(self._session, cart, self, self._wall)
+        return ask(self._session, cart, self, self._wall)
 
     @spelled()
     def place(
@@ -545,7 +544,7 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
-        if not isinstance(estimate, _estimate.Estimate):
+        if not isinstance(estimate, Estimate):
             raise InvalidRequest(
                 f"What is placed is an estimate, not a {type(estimate).__name__}.", hint="cart.estimate() gives one."
             )

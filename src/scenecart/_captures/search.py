@@ -35,7 +35,7 @@ _MOST_BARREN = 100
 T = TypeVar("T")
 
 
-def search(
+def search_catalog(
     session: Session, query: Query, progress: ProgressCallback | None = None, *, return_on_interrupt: bool = False
 ) -> gpd.GeoDataFrame:
     """Run a query to its end.
@@ -76,7 +76,7 @@ def gather(
     return frame
 
 
-def stream(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator[gpd.GeoDataFrame]:
+def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator[gpd.GeoDataFrame]:
     """Yield the results of a query as frames, while they arrive; the first ones are smaller, so that they come soon."""
     waiting: list[Feature] = []
     size = min(batch_size, _FIRST_BATCH)

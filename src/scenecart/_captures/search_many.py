@@ -26,7 +26,7 @@ _AT_ONCE = 8
 _MOST_AT_ONCE = 64
 
 
-def search_many(
+def search_areas(
     session: Session,
     areas: Any,
     query_of: Callable[[Any], Query],

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from scenecart._captures import filter
+from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
 from scenecart._geo.area import Area, as_area
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
@@ -312,7 +312,7 @@ def day_of(text: str) -> int:
 def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray[Any, Any]:
     """Return a column as numbers: days since 1970, the number of a choice, per cent of the area, or the values themselves."""
     if name == COVERAGE:
-        return np.asarray(filter.coverage(captures, aoi).to_numpy() * 100)
+        return np.asarray(coverage(captures, aoi).to_numpy() * 100)
     column = captures[name]
     if name == "datetime":
         seconds = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
@@ -320,7 +320,7 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
     if name in {choice for choice, _ in _CHOICES}:
         codes, _ = pd.factorize(column.astype("string"), sort=True)
         return np.asarray(codes)
-    return filter.numbers_of(captures, name)
+    return numbers_of(captures, name)
 
 
 def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, Any]], *, has_area: bool) -> Iterable[Facet]:
