@@ -20,7 +20,7 @@ from benchmarks.money import followed, journalled
 from benchmarks.reports import priced
 from benchmarks.sandbox import EUROPE, HARBOUR, PAGE
 from benchmarks.widgets import many
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 from scenecart._journal import Journal
 from scenecart.sandbox import Sandbox
 

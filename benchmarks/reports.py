@@ -16,8 +16,8 @@ from PIL import Image
 
 from benchmarks.widgets import many
 from scenecart._api.schemas import PriceGroup
-from scenecart._cart import make_cart
-from scenecart._estimate import Estimate
+from scenecart._cart.cart import make_cart
+from scenecart._cart.estimate import Estimate
 
 if TYPE_CHECKING:
     from typing import Any

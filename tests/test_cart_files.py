@@ -16,7 +16,7 @@ import pytest
 import shapely
 
 import scenecart
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from scenecart._api import schemas
 from scenecart._captures import decode, query
 from scenecart._captures.frame import TIMES, to_frame
 from scenecart._captures.parquet import to_items
-from scenecart._estimate import Estimate
+from scenecart._cart.estimate import Estimate
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
 from scenecart._targets import plan

@@ -16,7 +16,7 @@ from PIL import Image
 
 from _quotes import THUMBNAIL, Shop, picture, said, show
 from _service import Answer, feature
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 from scenecart.report import _labels, _land, _map
 from scenecart.report._contents import contents_of
 from scenecart.report._pictures import SIZE, small

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from scenecart._captures.parquet import to_items
     from scenecart._captures.search import search_stac
     from scenecart._captures.timeline import timeline
-    from scenecart._cart import Cart
-    from scenecart._cart_file import load_cart
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
+    from scenecart._cart.files import load_cart
     from scenecart._client import Client
     from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover import CoverPlan
-    from scenecart._estimate import Estimate
     from scenecart._following import wait_all
     from scenecart._geo.area import Area
     from scenecart._orders import Order
@@ -74,10 +74,10 @@ if TYPE_CHECKING:
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
     "Area": "_geo.area",
-    "Cart": "_cart",
+    "Cart": "_cart.cart",
     "Client": "_client",
     "CoverPlan": "_cover",
-    "Estimate": "_estimate",
+    "Estimate": "_cart.estimate",
     "Limits": "_api.http",
     "Order": "_orders",
     "Retry": "_api.retry",
@@ -87,7 +87,7 @@ _HOMES = {
     "connect": "_connect",
     "coverage": "_captures.filter",
     "filter": "_captures.filter",
-    "load_cart": "_cart_file",
+    "load_cart": "_cart.files",
     "search_stac": "_captures.search",
     "timeline": "_captures.timeline",
     "to_items": "_captures.parquet",

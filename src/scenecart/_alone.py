@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._cart import texts_of
+from scenecart._cart.cart import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._candidates import Candidates
-    from scenecart._estimate import Estimate
+    from scenecart._cart.estimate import Estimate
 
 _MOST_CALLS = 12
 _CAPTURES_A_CALL = 500

@@ -12,7 +12,7 @@ import shapely
 
 from scenecart._api.operations import CLOUD
 from scenecart._captures.filter import may_touch, numbers_of
-from scenecart._cart import checked_frame, keys_of, reasons_against
+from scenecart._cart.cart import checked_frame, keys_of, reasons_against
 from scenecart._geo.geometry import clip_each, each_km2
 from scenecart.exceptions import InvalidCart, InvalidQuery
 

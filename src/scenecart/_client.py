@@ -19,10 +19,10 @@ from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, build_query, check_count
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
-from scenecart._cart import Cart, make_cart
+from scenecart._cart.cart import Cart, make_cart
+from scenecart._cart.estimate import Estimate, ask
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery import DeliveryDesk
-from scenecart._estimate import Estimate, ask
 from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from scenecart._cart import Cart
-    from scenecart._estimate import Estimate
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart._orders import Order
 
 

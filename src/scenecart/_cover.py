@@ -15,7 +15,7 @@ from scenecart._alone import Prices, prices_alone
 from scenecart._api.operations import CLOUD, ESTIMATE
 from scenecart._candidates import find_candidates, nothing_left
 from scenecart._captures.query import check_count, doubt_share
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 from scenecart._cover_plot import draw_cover
 from scenecart._covering import Choice, Problem, require_solver, solve_apart
 from scenecart._geo.area import Area, as_area
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._candidates import Candidates
-    from scenecart._cart import CanEstimate, Cart
-    from scenecart._estimate import Estimate
+    from scenecart._cart.cart import CanEstimate, Cart
+    from scenecart._cart.estimate import Estimate
 
 OBJECTIVES = {"cost": "least cost", "fewest": "fewest captures", "newest": "newest ground", "clearest": "clearest ground"}
 _BEST = {"cost": "cheapest", "newest": "newest", "clearest": "clearest", "fewest": "cheapest"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from scenecart._api.operations import available_credits
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 from scenecart._connect import connect
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from rich.console import Console
 
+    from scenecart._cart.estimate import Estimate
     from scenecart._client import Client
-    from scenecart._estimate import Estimate
 
 # Port Botany and the mouth of the Cooks River, Sydney
 HARBOUR = (151.18, -33.99, 151.24, -33.94)

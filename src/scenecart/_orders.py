@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from scenecart._api.schemas import PriceGroup
-    from scenecart._cart import Cart
+    from scenecart._cart.cart import Cart
     from scenecart._order_desk import OrderDesk
     from scenecart._papers import Papers
 

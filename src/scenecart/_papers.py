@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
-from scenecart._cart import Cart, make_cart
+from scenecart._cart.cart import Cart, make_cart
 from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ScenecartError
 

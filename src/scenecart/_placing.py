@@ -39,7 +39,7 @@ from scenecart.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._estimate import Estimate
+    from scenecart._cart.estimate import Estimate
     from scenecart._order_desk import OrderDesk
 
 # The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._api.credentials import Secret
-    from scenecart._estimate import Estimate
+    from scenecart._cart.estimate import Estimate
     from scenecart._orders import Order
 
 

@@ -17,7 +17,7 @@ import shapely
 from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import InvalidCart, load_cart
-from scenecart._cart import make_cart
+from scenecart._cart.cart import make_cart
 
 if TYPE_CHECKING:
     from random import Random

@@ -14,7 +14,7 @@ from scenecart.exceptions import InvalidRequest
 if TYPE_CHECKING:
     import argparse
 
-    from scenecart._estimate import Estimate
+    from scenecart._cart.estimate import Estimate
     from scenecart.cli._course import Course
 
 _FAILED = 1

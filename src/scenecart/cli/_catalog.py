@@ -18,9 +18,9 @@ from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
 if TYPE_CHECKING:
     import argparse
 
-    from scenecart._cart import Cart
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart._client import Client
-    from scenecart._estimate import Estimate
     from scenecart._orders import Order
 
 _FAILED = 1

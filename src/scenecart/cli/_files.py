@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from scenecart._cart import Cart
+    from scenecart._cart.cart import Cart
     from scenecart._client import Client
 
 _CAPTURES = (".parquet", ".geojson", ".json")
@@ -44,7 +44,7 @@ def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:
     InvalidRequest
         If there is no such file, it is neither, or a saved cart is to be clipped anew.
     """
-    from scenecart._cart_file import is_cart, load_cart  # noqa: PLC0415  # --help should not wait for it
+    from scenecart._cart.files import is_cart, load_cart  # noqa: PLC0415  # --help should not wait for it
 
     path = existing(name)
     if is_cart(path):
@@ -113,7 +113,7 @@ def check_outputs(*, cart: str | None = None, report: str | None = None, several
         If the packages for reports are not installed.
     """
     if cart is not None:
-        from scenecart._cart_file import check_path  # noqa: PLC0415  # --help should not wait for it
+        from scenecart._cart.files import check_path  # noqa: PLC0415  # --help should not wait for it
 
         check_path(cart)
     if report is not None:

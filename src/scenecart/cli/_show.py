@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from scenecart._cart.estimate import Estimate
     from scenecart._cover import CoverPlan
-    from scenecart._estimate import Estimate
     from scenecart._orders import Order
 
 _SHOWN_ROWS = 20

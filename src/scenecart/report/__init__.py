@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from scenecart._cart import Cart
-    from scenecart._estimate import Estimate
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart._orders import Order
     from scenecart.report._compare import Comparison
     from scenecart.report._contents import Contents

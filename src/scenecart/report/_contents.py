@@ -13,8 +13,8 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart._api import operations
-from scenecart._cart import Cart
-from scenecart._estimate import Estimate
+from scenecart._cart.cart import Cart
+from scenecart._cart.estimate import Estimate
 from scenecart._orders import Order
 from scenecart._util import html
 from scenecart._util.text import clean_text

@@ -10,7 +10,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._captures.frame import concat
-from scenecart._cart import checked_frame, keys_of
+from scenecart._cart.cart import checked_frame, keys_of
 from scenecart._geo.area import as_area
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
@@ -25,9 +25,9 @@ from scenecart.widgets._turns import in_turn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scenecart._cart import Cart
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart._client import Client
-    from scenecart._estimate import Estimate
     from scenecart._orders import Order
 
 _SETTLE_SECONDS = 0.6

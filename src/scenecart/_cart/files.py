@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
-from scenecart._cart import Cart, make_cart
+from scenecart._cart.cart import Cart, make_cart
 from scenecart._util.files import native, path_of, write_whole
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.text import clean_text, looked_for
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from scenecart._cart import CanEstimate
+    from scenecart._cart.cart import CanEstimate
 
 _KEY = "scenecart"
 _VERSION = 2

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart._estimate import Estimate
+    from scenecart._cart.estimate import Estimate
 
 _SHOWN = 5
 
@@ -219,7 +219,7 @@ class Cart:
         >>> load_cart(path, client) == cart
         True
         """
-        from scenecart._cart_file import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
+        from scenecart._cart.files import save_cart  # noqa: PLC0415  # the file that writes carts also reads them
 
         return save_cart(self, path)
 

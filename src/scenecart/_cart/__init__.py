@@ -1,0 +1,1 @@
+"""Carts, cart files and estimates."""
