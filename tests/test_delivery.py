@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import scenecart
 from _service import Answer, Asked, ScriptedService, answer, feature, page
-from scenecart._targets import plan, safe_name
+from scenecart._delivery.paths import plan, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,9 +28,9 @@ from scenecart._captures import decode, query
 from scenecart._captures.frame import TIMES, to_frame
 from scenecart._captures.parquet import to_items
 from scenecart._cart.estimate import Estimate
+from scenecart._delivery.paths import plan
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
-from scenecart._targets import plan
 from scenecart._util.html import render
 from scenecart.report._data import csv_of
 

@@ -22,7 +22,7 @@ from scenecart._captures.search_many import search_areas
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._cart.estimate import Estimate, ask
 from scenecart._cover import CoverPlan, Wish, plan_cover
-from scenecart._delivery import DeliveryDesk
+from scenecart._delivery.download import DeliveryDesk
 from scenecart._journal import Journal
 from scenecart._order_desk import OrderDesk
 from scenecart._orders import Order

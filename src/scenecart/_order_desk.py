@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from scenecart._api.http import Session
-    from scenecart._delivery import DeliveryDesk
+    from scenecart._delivery.download import DeliveryDesk
     from scenecart._orders import Order
     from scenecart._papers import Papers
 

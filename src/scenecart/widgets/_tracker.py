@@ -12,9 +12,9 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._api.schemas import TERMINAL
+from scenecart._delivery.paths import safe_name
 from scenecart._following import look_at, only_orders
 from scenecart._journal import UNANSWERED
-from scenecart._targets import safe_name
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
 from scenecart._waiting import MOST_FAILURES, pauses

@@ -19,8 +19,8 @@ from scenecart._api.http import sealed_url
 from scenecart._api.retry import READ_STATUSES
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
-from scenecart._raster import open_raster, require_rioxarray
-from scenecart._targets import Wanted, plan, safe_name
+from scenecart._delivery.paths import Wanted, plan, safe_name
+from scenecart._imagery.raster import open_raster, require_rioxarray
 from scenecart._util.files import path_of
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, counted

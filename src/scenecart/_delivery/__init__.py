@@ -1,0 +1,1 @@
+"""Delivered items and files."""

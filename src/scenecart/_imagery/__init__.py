@@ -1,0 +1,1 @@
+"""Pixels: quicklooks and rasters."""
