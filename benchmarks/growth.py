@@ -21,7 +21,7 @@ from benchmarks.reports import priced
 from benchmarks.sandbox import EUROPE, HARBOUR, PAGE
 from benchmarks.widgets import many
 from scenecart._cart.cart import make_cart
-from scenecart._journal import Journal
+from scenecart._orders.journal import Journal
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

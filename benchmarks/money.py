@@ -16,7 +16,7 @@ import httpx
 import scenecart
 from benchmarks.widgets import many
 from scenecart._cart.cart import make_cart
-from scenecart._journal import Intent, Journal
+from scenecart._orders.journal import Intent, Journal
 from scenecart._util.json import dumps
 from scenecart.sandbox import Sandbox
 

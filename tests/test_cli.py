@@ -21,7 +21,7 @@ import pytest
 
 from _command import ASKED, run
 from scenecart import cli
-from scenecart._journal import Intent, Journal
+from scenecart._orders.journal import Intent, Journal
 from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenecart._journal import Intent, Journal
+from scenecart._orders.journal import Intent, Journal
 from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import scenecart
 from _service import Answer, Asked, ScriptedService, answer
 from _shop import ESTIMATE, GET, LIST, ORDER, PLACE, captures, keys, priced
 from scenecart._api.auth import USERINFO_PATH
-from scenecart._journal import Intent, Journal
+from scenecart._orders.journal import Intent, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

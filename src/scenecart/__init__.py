@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover import CoverPlan
-    from scenecart._following import wait_all
     from scenecart._geo.area import Area
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
+    from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
     from scenecart.exceptions import (
         AuthenticationError,
@@ -79,7 +79,7 @@ _HOMES = {
     "CoverPlan": "_cover",
     "Estimate": "_cart.estimate",
     "Limits": "_api.http",
-    "Order": "_orders",
+    "Order": "_orders.order",
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
@@ -91,7 +91,7 @@ _HOMES = {
     "search_stac": "_captures.search",
     "timeline": "_captures.timeline",
     "to_items": "_captures.parquet",
-    "wait_all": "_following",
+    "wait_all": "_orders.wait",
 }
 _PARTS = ("report", "sandbox", "widgets")
 

@@ -23,13 +23,13 @@ from scenecart._cart.cart import Cart, make_cart
 from scenecart._cart.estimate import Estimate, ask
 from scenecart._cover import CoverPlan, Wish, plan_cover
 from scenecart._delivery.download import DeliveryDesk
-from scenecart._journal import Journal
-from scenecart._order_desk import OrderDesk
-from scenecart._orders import Order
-from scenecart._papers import papers_of
-from scenecart._placing import PlacingDesk, require_project
-from scenecart._tables import footprints_of, orders_frame, placements_frame
-from scenecart._unfinished import mention
+from scenecart._orders.journal import Journal
+from scenecart._orders.order import Order
+from scenecart._orders.order_api import OrderDesk
+from scenecart._orders.pending_notice import mention
+from scenecart._orders.placement import PlacingDesk, require_project
+from scenecart._orders.purchase_details import papers_of
+from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
 from scenecart._util.files import path_of
 from scenecart._util.keywords import spelled
 from scenecart._util.progress import ProgressReporter, progress_callback

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 
 @spelled()

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.credentials import Secret
     from scenecart._cart.estimate import Estimate
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 
 _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with the names that frames give

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scenecart._api.http import Session
     from scenecart._api.schemas import PriceGroup
     from scenecart._cart.cart import Cart
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 _SHOWN_GROUPS = 50
 _SHOWN_IDS = 4

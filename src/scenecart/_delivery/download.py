@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.credentials import Secret
     from scenecart._api.http import Download, Session
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 _ATTEMPTS = 4
 _ASKED_ALONE = 50

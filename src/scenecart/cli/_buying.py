@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scenecart._api.schemas import check_state
-from scenecart._journal import UNANSWERED
+from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, counted
 from scenecart.cli import _files, _show
 from scenecart.exceptions import InvalidRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._api.operations import available_credits
-from scenecart._journal import SENT
+from scenecart._orders.journal import SENT
 from scenecart._util.files import write_whole
 from scenecart._util.text import counted, looked_for
 from scenecart.cli import _files, _show
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._client import Client
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 _FAILED = 1
 _PICTURES = (".png", ".svg", ".pdf")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from scenecart._cart.estimate import Estimate
     from scenecart._cover import CoverPlan
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 _SHOWN_ROWS = 20
 _PIPED_WIDTH = 200

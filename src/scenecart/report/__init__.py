@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
     from scenecart.report._compare import Comparison
     from scenecart.report._contents import Contents
 

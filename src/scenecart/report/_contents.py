@@ -15,7 +15,7 @@ import pandas as pd
 from scenecart._api import operations
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
-from scenecart._orders import Order
+from scenecart._orders.order import Order
 from scenecart._util import html
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest

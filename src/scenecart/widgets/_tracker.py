@@ -13,11 +13,11 @@ import traitlets as t
 
 from scenecart._api.schemas import TERMINAL
 from scenecart._delivery.paths import safe_name
-from scenecart._following import look_at, only_orders
-from scenecart._journal import UNANSWERED
+from scenecart._orders.journal import UNANSWERED
+from scenecart._orders.polling import MOST_FAILURES, pauses
+from scenecart._orders.wait import look_at, only_orders
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
-from scenecart._waiting import MOST_FAILURES, pauses
 from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart.widgets import _look
 from scenecart.widgets._map import FootprintMap
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._client import Client
-    from scenecart._orders import Order
+    from scenecart._orders.order import Order
 
 
 _MOST_ORDERS = 100

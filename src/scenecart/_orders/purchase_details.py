@@ -19,8 +19,8 @@ from scenecart.exceptions import ScenecartError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from scenecart._journal import Journal, Placement
-    from scenecart._orders import Order
+    from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.order import Order
 
 _ASKED_AT_ONCE = 100
 _MOST_ASKED = 1_000

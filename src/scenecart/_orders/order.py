@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
-from scenecart._tables import moment
+from scenecart._orders.polling import look_until
+from scenecart._orders.tables import moment
 from scenecart._util import html
 from scenecart._util.keywords import spelled
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text
-from scenecart._waiting import look_until
 from scenecart.exceptions import (
     OrderCancelled,
     OrderFailed,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import PriceGroup
     from scenecart._cart.cart import Cart
-    from scenecart._order_desk import OrderDesk
-    from scenecart._papers import Papers
+    from scenecart._orders.order_api import OrderDesk
+    from scenecart._orders.purchase_details import Papers
 
 _PAID = {"card": "by card", "enterprise": "by invoice"}
 

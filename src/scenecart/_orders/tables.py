@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._api.schemas import OrderRecord
-    from scenecart._journal import Placement
+    from scenecart._orders.journal import Placement
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenecart._journal import UNANSWERED
+from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._journal import Placement
+    from scenecart._orders.journal import Placement
 
 # of owners, as many as a line has room for
 _SHOWN = 3

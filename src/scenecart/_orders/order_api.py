@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._delivery.download import DeliveryDesk
-    from scenecart._orders import Order
-    from scenecart._papers import Papers
+    from scenecart._orders.order import Order
+    from scenecart._orders.purchase_details import Papers
 
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500

@@ -12,9 +12,9 @@ import pandas as pd
 
 from scenecart._api import operations, schemas
 from scenecart._captures.query import number_hint
-from scenecart._journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
-from scenecart._orders import Order
-from scenecart._tables import moment
+from scenecart._orders.journal import SENT, UNANSWERED, UNFINISHED, Intent, Journal, Placement
+from scenecart._orders.order import Order
+from scenecart._orders.tables import moment
 from scenecart._util.json import dumps, loads
 from scenecart.exceptions import (
     AuthenticationError,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._cart.estimate import Estimate
-    from scenecart._order_desk import OrderDesk
+    from scenecart._orders.order_api import OrderDesk
 
 # The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.
 _KEY_SECONDS = 23 * 3600.0

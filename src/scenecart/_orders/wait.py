@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from scenecart._orders import Order
+from scenecart._orders.order import Order
+from scenecart._orders.polling import look_until
 from scenecart._util.keywords import spelled
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, counted
-from scenecart._waiting import look_until
 from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._order_desk import OrderDesk
+    from scenecart._orders.order_api import OrderDesk
 
 
 @spelled()

@@ -1,0 +1,1 @@
+"""Placing orders, following them, and the journal of placements."""
