@@ -14,8 +14,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 import scenecart
-from scenecart._candidates import find_candidates
-from scenecart._covering import Problem, solve_apart
+from scenecart._cover.candidates import find_candidates
+from scenecart._cover.solver import Problem, solve_apart
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import geodesic_km2, union
 

@@ -11,8 +11,8 @@ import pytest
 import shapely
 
 import scenecart
-from scenecart._alone import prices_alone
-from scenecart._candidates import find_candidates
+from scenecart._cover.candidates import find_candidates
+from scenecart._cover.pricing import prices_alone
 from scenecart._geo.area import as_area
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def test_the_plan_draws_itself(client: scenecart.Client, found: gpd.GeoDataFrame
 
 def test_over_the_antimeridian_the_picture_is_one(client: scenecart.Client, found: gpd.GeoDataFrame):
     """An area on both sides of the antimeridian is drawn in one piece."""
-    from scenecart._cover_plot import draw_cover  # noqa: PLC0415  # only the picture
+    from scenecart._cover.plot import draw_cover  # noqa: PLC0415  # only the picture
 
     area = as_area((179.5, -10, -179.5, -9)).geometry
     axes = draw_cover(area, [area], shapely.Polygon(), "", None)

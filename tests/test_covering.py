@@ -13,8 +13,8 @@ import pytest
 import shapely
 from shapely.affinity import rotate
 
-from scenecart._arrangement import Arrangement
-from scenecart._covering import Problem, solve, solve_apart
+from scenecart._cover.arrangement import Arrangement
+from scenecart._cover.solver import Problem, solve, solve_apart
 from scenecart._geo.geometry import each_km2, geodesic_km2, union
 
 SEEDS = range(5)

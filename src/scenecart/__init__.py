@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scenecart._client import Client
     from scenecart._compare_report import compare_report
     from scenecart._connect import connect
-    from scenecart._cover import CoverPlan
+    from scenecart._cover.plan import CoverPlan
     from scenecart._geo.area import Area
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
@@ -76,7 +76,7 @@ _HOMES = {
     "Area": "_geo.area",
     "Cart": "_cart.cart",
     "Client": "_client",
-    "CoverPlan": "_cover",
+    "CoverPlan": "_cover.plan",
     "Estimate": "_cart.estimate",
     "Limits": "_api.http",
     "Order": "_orders.order",

@@ -21,7 +21,7 @@ from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._cart.estimate import Estimate, ask
-from scenecart._cover import CoverPlan, Wish, plan_cover
+from scenecart._cover.plan import CoverPlan, Wish, plan_cover
 from scenecart._delivery.download import DeliveryDesk
 from scenecart._orders.journal import Journal
 from scenecart._orders.order import Order

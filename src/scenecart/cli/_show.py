@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._cart.estimate import Estimate
-    from scenecart._cover import CoverPlan
+    from scenecart._cover.plan import CoverPlan
     from scenecart._orders.order import Order
 
 _SHOWN_ROWS = 20

@@ -18,7 +18,7 @@ from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     from scenecart._client import Client
-    from scenecart._cover import CoverPlan
+    from scenecart._cover.plan import CoverPlan
     from scenecart.widgets._cart_panel import CartPanel
 
 _OBJECTIVES = (

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._arrangement import MOST_CROSSINGS, Arrangement
+from scenecart._cover.arrangement import MOST_CROSSINGS, Arrangement
 from scenecart._geo.geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
 from scenecart.exceptions import ScenecartError, missing_extra
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from scenecart._candidates import Candidates
     from scenecart._cart.estimate import Estimate
+    from scenecart._cover.candidates import Candidates
 
 _MOST_CALLS = 12
 _CAPTURES_A_CALL = 500

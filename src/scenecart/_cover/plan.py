@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._alone import Prices, prices_alone
 from scenecart._api.operations import CLOUD, ESTIMATE
-from scenecart._candidates import find_candidates, nothing_left
 from scenecart._captures.query import check_count, doubt_share
 from scenecart._cart.cart import make_cart
-from scenecart._cover_plot import draw_cover
-from scenecart._covering import Choice, Problem, require_solver, solve_apart
+from scenecart._cover.candidates import find_candidates, nothing_left
+from scenecart._cover.plot import draw_cover
+from scenecart._cover.pricing import Prices, prices_alone
+from scenecart._cover.solver import Choice, Problem, require_solver, solve_apart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import each_km2, geodesic_km2, polygonal, union
 from scenecart._util import html
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart._candidates import Candidates
     from scenecart._cart.cart import CanEstimate, Cart
     from scenecart._cart.estimate import Estimate
+    from scenecart._cover.candidates import Candidates
 
 OBJECTIVES = {"cost": "least cost", "fewest": "fewest captures", "newest": "newest ground", "clearest": "clearest ground"}
 _BEST = {"cost": "cheapest", "newest": "newest", "clearest": "clearest", "fewest": "cheapest"}

@@ -1,0 +1,1 @@
+"""Cover planning: which captures to buy for an area."""
