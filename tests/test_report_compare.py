@@ -13,7 +13,7 @@ import pytest
 import scenecart
 from _quotes import Shop, priced, said
 from _service import answer, feature
-from scenecart.report import _compare
+from scenecart.report import _comparison
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def test_carts_stand_beside_each_other(three: dict[str, Any], tmp_path: Path, su
 
 def test_the_figures_are_right(three: dict[str, Any]):
     """Totals are the service's, a km² costs their quotient, and cover of cloud and of the common area is computed rightly."""
-    compared = _compare.comparison_of(three)
+    compared = _comparison.comparison_of(three)
     cheap, dear, unpriced = compared.sides
     assert cheap.contents.total_aud == Decimal("3703.50")
     assert cheap.aud_per_km2 == pytest.approx(Decimal("1234.5") / Decimal("121.5"))
@@ -142,5 +142,5 @@ def test_names_that_look_alike_are_refused(three: dict[str, Any], tmp_path: Path
 def test_prices_without_measured_ground_have_no_quotient(shop: Shop):
     """Where the service does not tell its km², no price of a km² is made up."""
     told = {**priced("first"), "groups": [{"captures": ["first"], "credits": 123_450, "aud": 1234.5}]}
-    compared = _compare.comparison_of([shop.estimate(feature("first"), told=told), shop.cart(feature("first"))])
+    compared = _comparison.comparison_of([shop.estimate(feature("first"), told=told), shop.cart(feature("first"))])
     assert [side.aud_per_km2 for side in compared.sides] == [None, None]

@@ -17,9 +17,9 @@ from PIL import Image
 from _quotes import THUMBNAIL, Shop, picture, said, show
 from _service import Answer, feature
 from scenecart._cart.cart import make_cart
-from scenecart.report import _labels, _land, _map
-from scenecart.report._contents import contents_of
-from scenecart.report._pictures import SIZE, small
+from scenecart.report import _basemap, _map, _map_labels
+from scenecart.report._model import contents_of
+from scenecart.report._thumbnails import SIZE, small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def test_labels_never_touch(seed: int):
     pick = np.random.default_rng(seed)
     count = int(pick.integers(1, 60))
     spots = [(float(x), float(y), number) for number, (x, y) in enumerate(pick.normal(200, [60, 90], (count, 2)), 1)]
-    labels = _labels.placed(spots, 8, 400, 300)
+    labels = _map_labels.placed(spots, 8, 400, 300)
     assert sorted(number for label in labels for number in label.numbers) == list(range(1, count + 1))
     boxes = [shapely.box(*(np.subtract((one.x, one.y), one.half(8))), *np.add((one.x, one.y), one.half(8))) for one in labels]
     assert not [pair for pair in combinations(boxes, 2) if pair[0].intersection(pair[1]).area > 1e-6]
@@ -148,7 +148,7 @@ def test_labels_have_the_room_that_is_kept_for_them(shop: Shop):
 )  # fmt: skip
 def test_the_globe_shows_land_where_land_is(place: tuple[float, float], is_land: bool):  # noqa: FBT001  # what is expected
     """Seen from above any place, the middle of the globe is land or sea as it is there, and all of it lies on the disc."""
-    land = _land.globe(*place)
+    land = _basemap.globe(*place)
     assert shapely.union_all(land).contains(shapely.Point(0, 0)) is is_land
     assert all(part.is_valid for part in land)
     assert max((np.hypot(*shapely.get_coordinates(part).T).max() for part in land), default=0) < 1.001
@@ -158,13 +158,13 @@ def test_the_globe_shows_land_where_land_is(place: tuple[float, float], is_land:
 @pytest.mark.parametrize(("west", "has_land"), [(115.0, True), (-150.0, False), (176.0, True), (-183.0, True)])
 def test_land_lies_under_wide_maps(west: float, has_land: bool):  # noqa: FBT001  # what is expected
     """A view of several degrees has its land, also where it goes over the antimeridian."""
-    assert bool(_land.land_within(west, -45.0, west + 8, -25.0)) is has_land
+    assert bool(_basemap.land_within(west, -45.0, west + 8, -25.0)) is has_land
 
 
 def test_a_near_map_has_no_coarse_coast(shop: Shop):
     """Over a harbour the coarse outline of the world is not drawn, since it would lie; the globe shows where it is."""
     near = _map.scene_of(contents_of(shop.cart(feature("first", west=151.2))))
-    assert near.view[2] - near.view[0] < _land.NARROWEST
+    assert near.view[2] - near.view[0] < _basemap.NARROWEST
     assert _map.where(near) == "10.05°N, 151.25°E"
 
 
@@ -206,7 +206,7 @@ def test_ground_of_any_shape_is_drawn(tmp_path: Path, footprint: Any, suffix: st
 def test_reports_work_without_the_map_widget(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The outline of land is read without ipyleaflet, which reports do not need."""
     monkeypatch.setitem(__import__("sys").modules, "ipyleaflet", None)
-    _land._land.cache_clear()
+    _basemap._land.cache_clear()
     assert shop.cart(feature("a"), feature("b", west=20)).to_report(tmp_path / "cart.html").is_file()
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cart.files import load_cart
     from scenecart._client import Client
-    from scenecart._compare_report import compare_report
     from scenecart._connect import connect
     from scenecart._cover.plan import CoverPlan
     from scenecart._geo.area import Area
@@ -70,6 +69,7 @@ if TYPE_CHECKING:
         UntrustedEstimate,
         WaitTimeout,
     )
+    from scenecart.report._entry import compare_report
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
@@ -83,7 +83,7 @@ _HOMES = {
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
-    "compare_report": "_compare_report",
+    "compare_report": "report._entry",
     "connect": "_connect",
     "coverage": "_captures.filter",
     "filter": "_captures.filter",

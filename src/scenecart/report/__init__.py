@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.files import path_of, write_whole
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, missing_extra
-from scenecart.report import _compare_formats, _data
-from scenecart.report._compare import comparison_of
-from scenecart.report._contents import contents_of
+from scenecart.report import _comparison_formats, _data
+from scenecart.report._comparison import comparison_of
 from scenecart.report._html import to_html
-from scenecart.report._pictures import with_pictures
-from scenecart.report._workbook import to_xlsx
+from scenecart.report._model import contents_of
+from scenecart.report._thumbnails import with_pictures
+from scenecart.report._xlsx import to_xlsx
 
 if TYPE_CHECKING:
     import os
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._orders.order import Order
-    from scenecart.report._compare import Comparison
-    from scenecart.report._contents import Contents
+    from scenecart.report._comparison import Comparison
+    from scenecart.report._model import Contents
 
 __all__ = ["compare", "write"]
 
@@ -34,7 +34,7 @@ def _pdf(contents: Contents) -> bytes:
 
 
 def _compared_pdf(comparison: Comparison) -> bytes:
-    return _loaded("scenecart.report._compare_pdf").to_pdf(comparison)  # type: ignore[no-any-return]  # likewise
+    return _loaded("scenecart.report._comparison_pdf").to_pdf(comparison)  # type: ignore[no-any-return]  # likewise
 
 
 def _loaded(name: str) -> Any:
@@ -58,11 +58,11 @@ _FORMATS: dict[str, Callable[[Contents], bytes]] = {
     ".xlsx": to_xlsx,
 }
 _COMPARED: dict[str, Callable[[Comparison], bytes]] = {
-    ".csv": _compare_formats.to_csv,
-    ".html": _compare_formats.to_html,
-    ".md": _compare_formats.to_markdown,
+    ".csv": _comparison_formats.to_csv,
+    ".html": _comparison_formats.to_html,
+    ".md": _comparison_formats.to_markdown,
     ".pdf": _compared_pdf,
-    ".xlsx": _compare_formats.to_xlsx,
+    ".xlsx": _comparison_formats.to_xlsx,
 }
 _WITH_PICTURES = frozenset({".html", ".pdf"})
 

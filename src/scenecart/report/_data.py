@@ -22,7 +22,7 @@ from scenecart._util.html import km2
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scenecart.report._contents import Contents
+    from scenecart.report._model import Contents
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NAMES = ("number", "id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd")

@@ -11,7 +11,7 @@ from scenecart._util.html import render
 from scenecart.report._map import draw_globe, draw_map, outline, scene_of, to_svg, where
 
 if TYPE_CHECKING:
-    from scenecart.report._contents import Contents
+    from scenecart.report._model import Contents
 
 _MAP, _GLOBE = 500.0, 112.0
 _CELL, _ROOM = (64.0, 48.0), 7.0

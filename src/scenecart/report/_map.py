@@ -20,8 +20,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scenecart._geo.geometry import split_at_antimeridian
 from scenecart._geo.unwrap import eastward, is_narrower_eastward, stretch_between
 from scenecart._util.style import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
-from scenecart.report._labels import placed
-from scenecart.report._land import NARROWEST, globe, graticule, land_within
+from scenecart.report._basemap import NARROWEST, globe, graticule, land_within
+from scenecart.report._map_labels import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart.report._contents import Contents
-    from scenecart.report._labels import Label
+    from scenecart.report._map_labels import Label
+    from scenecart.report._model import Contents
 
 _LAND = "#8b9a7d"
 _POINTS = 72.0

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart.report._contents import CaptureLine, Contents
     from scenecart.report._map import Scene
+    from scenecart.report._model import CaptureLine, Contents
 
 _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
 _MAP = WIDTH - _SIDE - 3 * _PAD

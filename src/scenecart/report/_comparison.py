@@ -13,7 +13,7 @@ import shapely
 from scenecart._geo.geometry import geodesic_km2, polygonal, union
 from scenecart._util import html
 from scenecart.exceptions import InvalidRequest
-from scenecart.report._contents import contents_of, shown
+from scenecart.report._model import contents_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart.report._contents import CaptureLine, Contents
+    from scenecart.report._model import CaptureLine, Contents
 
 _MOST = 12
 _NONE = "–"

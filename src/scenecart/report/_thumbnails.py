@@ -15,7 +15,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.report._contents import CaptureLine, Contents
+    from scenecart.report._model import CaptureLine, Contents
 
 SIZE = (144, 108)
 _AT_ONCE = 6

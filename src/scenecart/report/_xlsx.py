@@ -12,7 +12,7 @@ from scenecart.exceptions import missing_extra
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scenecart.report._contents import Contents
+    from scenecart.report._model import Contents
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "head": {"bold": True, "bottom": 1, "text_wrap": True, "valign": "bottom"},

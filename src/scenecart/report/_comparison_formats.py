@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from scenecart._util.html import render
-from scenecart.report._compare import written
+from scenecart.report._comparison import written
 from scenecart.report._data import csv_of, literal, markdown_table
-from scenecart.report._workbook import Looking, Sheet, workbook
+from scenecart.report._xlsx import Looking, Sheet, workbook
 
 if TYPE_CHECKING:
-    from scenecart.report._compare import Comparison
+    from scenecart.report._comparison import Comparison
 
 _CAPTURE = ("Capture", "Host", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m")
 

@@ -8,11 +8,11 @@ from reportlab.platypus import Spacer
 
 from scenecart._util import html
 from scenecart._util.style import QUIET
-from scenecart.report._compare import written
+from scenecart.report._comparison import written
 from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
 
 if TYPE_CHECKING:
-    from scenecart.report._compare import Comparison
+    from scenecart.report._comparison import Comparison
 
 
 def to_pdf(comparison: Comparison) -> bytes:
