@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._cart.files import load_cart
-    from scenecart._client import Client
-    from scenecart._connect import connect
     from scenecart._cover.plan import CoverPlan
     from scenecart._geo.area import Area
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
+    from scenecart.client import Client
+    from scenecart.connect import connect
     from scenecart.exceptions import (
         AuthenticationError,
         AuthenticationRequired,
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Area": "_geo.area",
     "Cart": "_cart.cart",
-    "Client": "_client",
+    "Client": "client",
     "CoverPlan": "_cover.plan",
     "Estimate": "_cart.estimate",
     "Limits": "_api.http",
@@ -84,7 +84,7 @@ _HOMES = {
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
     "compare_report": "report._entry",
-    "connect": "_connect",
+    "connect": "connect",
     "coverage": "_captures.filter",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
-    from scenecart._client import Client
     from scenecart._orders.order import Order
+    from scenecart.client import Client
 
 _FAILED = 1
 _PICTURES = (".png", ".svg", ".pdf")

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._cart.cart import Cart
-    from scenecart._client import Client
+    from scenecart.client import Client
 
 _CAPTURES = (".parquet", ".geojson", ".json")
 
 
 def connect(arguments: argparse.Namespace) -> Client:
     """Connect as the arguments say."""
-    from scenecart._connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
+    from scenecart.connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
 
     def say(line: str) -> None:
         # it is said while something is bought; what cannot be printed is told when that is over

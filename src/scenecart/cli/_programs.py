@@ -24,9 +24,9 @@ _APP = "app.ipynb"
 
 def demo(arguments: argparse.Namespace) -> int:
     """Go the whole way once."""
-    from scenecart import _demo  # noqa: PLC0415  # --help should not wait for it
+    from scenecart.cli._demo import run  # noqa: PLC0415  # --help should not wait for it
 
-    _demo.run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
+    run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
     return 0
 
 

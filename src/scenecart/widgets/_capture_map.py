@@ -24,7 +24,7 @@ from scenecart.widgets._turns import in_turn
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from scenecart._client import Client
+    from scenecart.client import Client
 
 _FIRST_BATCH = 500
 

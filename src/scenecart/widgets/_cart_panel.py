@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
-    from scenecart._client import Client
     from scenecart._orders.order import Order
+    from scenecart.client import Client
 
 _SETTLE_SECONDS = 0.6
 _SHOWN = 200

@@ -17,8 +17,8 @@ from scenecart.widgets._state import state_of
 from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
-    from scenecart._client import Client
     from scenecart._cover.plan import CoverPlan
+    from scenecart.client import Client
     from scenecart.widgets._cart_panel import CartPanel
 
 _OBJECTIVES = (

@@ -8,7 +8,7 @@ import anywidget
 import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
-from scenecart._client import Client
+from scenecart.client import Client
 from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _look
 

@@ -28,8 +28,8 @@ from scenecart.widgets._turns import LOCK, in_turn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._client import Client
     from scenecart._orders.order import Order
+    from scenecart.client import Client
 
 
 _MOST_ORDERS = 100

@@ -22,7 +22,7 @@ from scenecart.widgets._tracker import OrderTracker
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scenecart._client import Client
+    from scenecart.client import Client
 
 _TITLES = ("1  Search", "2  Pick", "3  Cart", "4  Orders")
 _HALF_A_YEAR = dt.timedelta(days=182)

@@ -10,10 +10,10 @@ import shapely
 
 from scenecart._api.operations import available_credits
 from scenecart._cart.cart import make_cart
-from scenecart._connect import connect
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
 from scenecart._util.text import clean_text, counted
+from scenecart.connect import connect
 from scenecart.exceptions import InvalidCart, missing_extra
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from scenecart._cart.estimate import Estimate
-    from scenecart._client import Client
+    from scenecart.client import Client
 
 # Port Botany and the mouth of the Cooks River, Sydney
 HARBOUR = (151.18, -33.99, 151.24, -33.94)

@@ -6,8 +6,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.credentials import resolve
-from scenecart._client import Client
 from scenecart._util.keywords import spelled
+from scenecart.client import Client
 from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
