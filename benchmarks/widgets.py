@@ -113,7 +113,7 @@ def _held() -> float:
 
 
 def _in_kernel(count: int) -> list[tuple[str, float, str]]:
-    from scenecart.widgets._ground import Ground  # noqa: PLC0415  # measured here alone
+    from scenecart.widgets._spatial_index import Ground  # noqa: PLC0415  # measured here alone
     from scenecart.widgets._state import CaptureState  # noqa: PLC0415  # likewise
 
     captures = many(count)

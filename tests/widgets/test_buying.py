@@ -10,7 +10,7 @@ import pytest
 import scenecart
 from _widgets import HARBOUR, wait_for
 from scenecart.widgets import CaptureMap, CartPanel, CoverPanel, OrderTracker, Workbench
-from scenecart.widgets._panel import parts_of
+from scenecart.widgets._base import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from ipywidgets.widgets import widget as living
 
 import scenecart
 from _widgets import HARBOUR, wait_for
-from scenecart.widgets._panel import parts_of
+from scenecart.widgets._base import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ import shapely
 import scenecart
 from _widgets import HARBOUR, wait_for
 from scenecart.widgets import CaptureFilters, CaptureMap, CaptureTable, FootprintMap
-from scenecart.widgets._ground import MOST_SHAPES, Ground
+from scenecart.widgets._spatial_index import MOST_SHAPES, Ground
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,8 @@ import pytest
 import scenecart
 from _widgets import HARBOUR, wait_for
 from scenecart.widgets import CaptureMap, CartPanel
-from scenecart.widgets._runner import Runner
+from scenecart.widgets._jobs import LOCK, Runner
 from scenecart.widgets._state import CaptureState
-from scenecart.widgets._turns import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ _HOMES = {
     "CartPanel": "_cart_panel",
     "CoverPanel": "_cover_panel",
     "FootprintMap": "_map",
-    "OrderTracker": "_tracker",
+    "OrderTracker": "_order_tracker",
     "Workbench": "_workbench",
 }
 

@@ -12,14 +12,13 @@ from scenecart._captures.query import build_query
 from scenecart._util.keywords import spelled
 from scenecart._util.text import counted
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets import _look, _still
+from scenecart.widgets import _static_html, _style
+from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._filters import CaptureFilters
+from scenecart.widgets._jobs import Job, Runner, in_turn
 from scenecart.widgets._map import FootprintMap
-from scenecart.widgets._panel import Panel, checked_client
-from scenecart.widgets._runner import Job, Runner
 from scenecart.widgets._state import CaptureState, no_captures
 from scenecart.widgets._table import CaptureTable
-from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -76,16 +75,16 @@ class CaptureMap(Panel):
         self.filter_panel = CaptureFilters(self.state)
         self.map = FootprintMap(self.state, basemap=basemap, quicklook=quicklook, runner=self._runner)
         self.table = CaptureTable(self.state)
-        self._copy = _look.button("Copy as code", "Copy Python that gives the same captures", icon="copy")
+        self._copy = _style.button("Copy as code", "Copy Python that gives the same captures", icon="copy")
         self._copy.on_click(self._copied)
-        self._stop = _look.button("Stop", "Stop the search and keep what has arrived", icon="stop")
+        self._stop = _style.button("Stop", "Stop the search and keep what has arrived", icon="stop")
         self._stop.on_click(lambda _: self.stop())
         self._stop.layout.display = "none"
         self._words = W.HTML()
-        foot = _look.box(self._copy, self._stop, self._words, kind="row", across=True)
-        side = _look.box(self.filter_panel, kind="side")
-        main = _look.box(self.map, self.table, foot, kind="main")
-        super().__init__(_look.box(side, main, kind="split", across=True))
+        foot = _style.box(self._copy, self._stop, self._words, kind="row", across=True)
+        side = _style.box(self.filter_panel, kind="side")
+        main = _style.box(self.map, self.table, foot, kind="main")
+        super().__init__(_style.box(side, main, kind="split", across=True))
         self._links = [
             t.link((self.state, "selection"), (self, "selection")),
             t.link((self.state, "filters"), (self, "filters")),
@@ -156,7 +155,7 @@ class CaptureMap(Panel):
     def follow(self, frames: Any, host: str) -> None:
         """Take up captures while they arrive."""
         self._stop.layout.display = ""
-        self._words.value = _look.message(f"Searching {host}…", kind="busy")
+        self._words.value = _style.message(f"Searching {host}…", kind="busy")
 
         def arrive(job: Job) -> int:
             waiting: list[gpd.GeoDataFrame] = []
@@ -167,7 +166,7 @@ class CaptureMap(Panel):
                 # each addition costs as much as what is there, so that they come at doubling sizes
                 if sum(len(one) for one in waiting) >= max(_FIRST_BATCH, len(self.state.captures) // 2):
                     self._take(job, waiting)
-                    self._words.value = _look.message(f"{counted(len(self.state.captures), 'capture')} so far…", kind="busy")
+                    self._words.value = _style.message(f"{counted(len(self.state.captures), 'capture')} so far…", kind="busy")
                     waiting = []
             self._take(job, waiting)
             return len(self.state.captures)
@@ -193,19 +192,21 @@ class CaptureMap(Panel):
 
     def _arrived(self, count: int) -> None:
         self._stop.layout.display = "none"
-        self._words.value = _look.message(f"{counted(count, 'capture')} found." if count else "No capture was found.", kind="quiet")
+        self._words.value = _style.message(
+            f"{counted(count, 'capture')} found." if count else "No capture was found.", kind="quiet"
+        )
 
     def _broke(self, error: Exception) -> None:
         self._stop.layout.display = "none"
         rest = getattr(error, "captures", None) if isinstance(error, ScenecartError) else None
         if rest is not None and len(rest) > len(self.state.captures):
             self.state.captures = rest
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)
 
     def _copied(self, _: Any) -> None:
         self.map.copy(self.code)
-        self._words.value = _look.text("widget_code.html", code=self.code)
+        self._words.value = _style.text("widget_code.html", code=self.code)
 
     def still(self) -> str:
         """Return the captures as HTML without script, for where no widget lives."""
-        return _still.still(self.state, is_searching=self.is_searching)
+        return _static_html.still(self.state, is_searching=self.is_searching)

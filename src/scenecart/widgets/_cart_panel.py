@@ -15,12 +15,11 @@ from scenecart._geo.area import as_area
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
 from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
-from scenecart.widgets import _look
-from scenecart.widgets._drawing import describe
-from scenecart.widgets._panel import Panel, checked_client
-from scenecart.widgets._runner import Runner
+from scenecart.widgets import _style
+from scenecart.widgets._base import Panel, checked_client
+from scenecart.widgets._jobs import Runner, in_turn
+from scenecart.widgets._map_layers import describe
 from scenecart.widgets._state import no_captures, state_of
-from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,7 +89,7 @@ class CartPanel(Panel):
         self._asked: Estimate | None = None
         self.state = None if picker is None else state_of(picker)
         self._make_parts(project if project is not None else client.project)
-        super().__init__(_look.sheet(), self._head, self._rows, self._edit, self._options, self._price, *self._ask)
+        super().__init__(_style.sheet(), self._head, self._rows, self._edit, self._options, self._price, *self._ask)
         self.add_class("scenecart-card")
         if self.state is not None:
             self.watch(self.state, lambda change: setattr(self, "aoi", change["new"]), "aoi")
@@ -184,19 +183,19 @@ class CartPanel(Panel):
 
     def _make_parts(self, project: str | None) -> None:
         self._title = W.HTML()
-        self._take = _look.button("Add selection", "Put the selected captures into the cart", icon="plus")
+        self._take = _style.button("Add selection", "Put the selected captures into the cart", icon="plus")
         self._take.on_click(self._safely(lambda _: self.add(self.state.selected) if self.state is not None else None))
         self._take.layout.display = "none" if self.state is None else ""
-        self._head = _look.box(self._title, self._take, kind="row", across=True)
+        self._head = _style.box(self._title, self._take, kind="row", across=True)
         self._head.layout.justify_content = "space-between"
         self._rows = W.HTML()
         self._pick = W.Dropdown(options=[], layout=W.Layout(width="min(340px, 100%)"))
         self._pick.tooltip = "A capture of the cart"
-        drop = _look.button("Remove", "Take this capture out of the cart", icon="times")
+        drop = _style.button("Remove", "Take this capture out of the cart", icon="times")
         drop.on_click(self._safely(lambda _: self.remove([self._pick.value]) if self._pick.value is not None else None))
-        self._unpriced = _look.button("Drop what has no price", "Take out the captures that cannot be priced", kind="warning")
+        self._unpriced = _style.button("Drop what has no price", "Take out the captures that cannot be priced", kind="warning")
         self._unpriced.on_click(self._safely(lambda _: self._drop_unpriced()))
-        self._edit = _look.box(self._pick, drop, self._unpriced, kind="row", across=True)
+        self._edit = _style.box(self._pick, drop, self._unpriced, kind="row", across=True)
         self._by_date = W.Checkbox(description="Price each date for itself", indent=False, layout=W.Layout(width="auto"))
         self._by_date.observe(self._changed, "value")
         style = {"description_width": "initial"}
@@ -206,22 +205,22 @@ class CartPanel(Panel):
             field.observe(self._take_back, "value")
         self._report = W.Text(value="quote.html", description="Report", style=style, layout=W.Layout(width="240px"))
         self._report.tooltip = "File to write the priced report to"
-        write = _look.button("Write", "Write the priced report", icon="file-text")
+        write = _style.button("Write", "Write the priced report", icon="file-text")
         write.on_click(self._safely(lambda _: self._write_report()))
-        self._options = _look.box(
-            _look.box(self._by_date, self._license, self._project, kind="row", across=True),
-            _look.box(self._report, write, kind="row", across=True),
+        self._options = _style.box(
+            _style.box(self._by_date, self._license, self._project, kind="row", across=True),
+            _style.box(self._report, write, kind="row", across=True),
         )
         self._price = W.HTML()
-        self._order_button = _look.button("Order…", "Show the exact total and ask once more", kind="primary")
+        self._order_button = _style.button("Order…", "Show the exact total and ask once more", kind="primary")
         self._order_button.on_click(lambda _: self._confirm(asked=True))
         self._question = W.HTML()
-        self._yes = _look.button("", "Buy now; this spends money", kind="danger")
+        self._yes = _style.button("", "Buy now; this spends money", kind="danger")
         self._yes.on_click(self._safely(self._agreed))
-        no = _look.button("Not now", "Buy nothing")
+        no = _style.button("Not now", "Buy nothing")
         no.on_click(lambda _: self._confirm(asked=False))
-        self._sure = _look.box(self._question, _look.box(self._yes, no, kind="row", across=True), kind="card")
-        self._again = _look.button("Try again", "Place again with the same key; nothing is bought twice", kind="primary")
+        self._sure = _style.box(self._question, _style.box(self._yes, no, kind="row", across=True), kind="card")
+        self._again = _style.button("Try again", "Place again with the same key; nothing is bought twice", kind="primary")
         self._again.on_click(self._safely(lambda _: self.retry()))
         self._words = W.HTML()
         self._ask = (self._order_button, self._sure, self._words, self._again)
@@ -248,7 +247,7 @@ class CartPanel(Panel):
             self.estimate = known
             return
         self.estimate = None
-        self._price.value = _look.message("Asking for the price…", kind="busy")
+        self._price.value = _style.message("Asking for the price…", kind="busy")
         self._runner.later("estimate", _SETTLE_SECONDS, lambda _: cart.estimate(), self._got_price, self._show_failure)
 
     def _got_price(self, estimate: Estimate) -> None:
@@ -265,10 +264,10 @@ class CartPanel(Panel):
         count = len(self.captures)
         words = "The cart is empty" if not count else f"{counted(count, 'capture')} in the cart"
         area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
-        self._title.value = _look.text("widget_title.html", title=words, rest=area if count else "")
+        self._title.value = _style.text("widget_title.html", title=words, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)
         rows = [describe(row) for _, row in self.captures.head(_SHOWN).iterrows()]
-        self._rows.value = _look.text("widget_cart.html", rows=rows, refused=refused, rest=max(0, count - _SHOWN)) if count else ""
+        self._rows.value = _style.text("widget_cart.html", rows=rows, refused=refused, rest=max(0, count - _SHOWN)) if count else ""
         ids = [str(name) for name in self.captures["id"].head(_SHOWN)]
         self._pick.options = [(clean_text(name, 80), name) for name in dict.fromkeys(ids)]
         self._pick.index = 0 if ids else None
@@ -292,11 +291,11 @@ class CartPanel(Panel):
         if self.estimate is None:
             raise InvalidCart("There is no price to report yet.")
         estimate, path = self.estimate, Path(str(self._report.value)).expanduser()
-        self._words.value = _look.message("Writing the report…", kind="busy")
+        self._words.value = _style.message("Writing the report…", kind="busy")
         self._runner.start("report", lambda _: estimate.to_report(path), self._show_report, self._show_failure)
 
     def _show_report(self, path: Path) -> None:
-        self._words.value = _look.message(f"Written to {path}", kind="good")
+        self._words.value = _style.message(f"Written to {path}", kind="good")
 
     @in_turn
     def _confirm(self, *, asked: bool) -> None:
@@ -304,7 +303,7 @@ class CartPanel(Panel):
         self._asked = estimate if asked else None
         if self._asked is not None:
             total = f"{estimate.total_credits:,} credits"
-            self._question.value = _look.text(
+            self._question.value = _style.text(
                 "widget_confirm.html",
                 captures=len(estimate.cart),
                 total_credits=estimate.total_credits,
@@ -336,7 +335,7 @@ class CartPanel(Panel):
         self._confirm(asked=False)
         self._order_button.disabled = True
         self._again.layout.display = "none"
-        self._words.value = _look.message("Placing the order…", kind="busy")
+        self._words.value = _style.message("Placing the order…", kind="busy")
         self._runner.start("place", lambda _: purchase(), self._bought, self._not_bought)
 
     def _bought(self, order: Order) -> None:
@@ -344,7 +343,7 @@ class CartPanel(Panel):
         # their balance is not today's any more
         self._priced.clear()
         self._order_button.layout.display = ""
-        self._words.value = _look.message(order.note or f"Ordered as {clean_text(order.id, 80)}.", kind="good")
+        self._words.value = _style.message(order.note or f"Ordered as {clean_text(order.id, 80)}.", kind="good")
         self.order = order
         self._order_button.disabled = False
 
@@ -359,7 +358,7 @@ class CartPanel(Panel):
             # one way on, and not two
             self._order_button.layout.display = "none"
             if isinstance(error, AuthenticationRequired):
-                self._words.value = _look.text("widget_secure.html", url=error.challenge_url)
+                self._words.value = _style.text("widget_secure.html", url=error.challenge_url)
                 self._again.description = "I have confirmed it: place the order"
             else:
                 self._again.description = "Try again"
@@ -369,4 +368,4 @@ class CartPanel(Panel):
         """Show what went wrong below the cart."""
         if self._price.value and self.estimate is None:
             self._price.value = ""
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)

@@ -10,11 +10,10 @@ import traitlets as t
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
-from scenecart.widgets import _look
-from scenecart.widgets._panel import Panel, checked_client
-from scenecart.widgets._runner import Runner
+from scenecart.widgets import _style
+from scenecart.widgets._base import Panel, checked_client
+from scenecart.widgets._jobs import Runner, in_turn
 from scenecart.widgets._state import state_of
-from scenecart.widgets._turns import in_turn
 
 if TYPE_CHECKING:
     from scenecart._cover.plan import CoverPlan
@@ -73,8 +72,8 @@ class CoverPanel(Panel):
         self.state = state_of(picker)
         self._runner = Runner(1, again=self.show_again)
         self._make_parts()
-        controls = _look.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
-        super().__init__(_look.sheet(), self._head, controls, self._words, self._shown, self._take)
+        controls = _style.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
+        super().__init__(_style.sheet(), self._head, controls, self._words, self._shown, self._take)
         self.add_class("scenecart-card")
         self.watch(self.state, self._outdated, "aoi")
 
@@ -108,7 +107,7 @@ class CoverPanel(Panel):
         self.plan = None
         self._show()
         self._go.disabled = True
-        self._words.value = _look.message(f"Asking for prices and planning with {counted(len(captures), 'capture')}…", kind="busy")
+        self._words.value = _style.message(f"Asking for prices and planning with {counted(len(captures), 'capture')}…", kind="busy")
         self._runner.start(
             "cover",
             lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
@@ -121,25 +120,25 @@ class CoverPanel(Panel):
         self._runner.close()
 
     def _make_parts(self) -> None:
-        self._head = W.HTML(_look.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
+        self._head = W.HTML(_style.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
         narrow = {"description_width": "initial"}
         self._objective = W.Dropdown(options=_OBJECTIVES, description="Best is", style=narrow, layout=W.Layout(width="230px"))
         self._share = W.IntSlider(value=98, min=10, max=100, description="Cover, %", style=narrow, layout=W.Layout(width="260px"))
         self._share.tooltip = "Share of the area to be covered, in per cent"
         self._budget = W.Text(placeholder="no limit", description="Budget", style=narrow, layout=W.Layout(width="190px"))
         self._budget.tooltip = "Most credits to spend; empty sets no limit"
-        self._go = _look.button(
+        self._go = _style.button(
             "Cover this area", "Choose captures that cover it; nothing is bought", kind="primary", icon="th-large"
         )
         self._go.on_click(self._safely(lambda _: self.cover()))
         self._words, self._shown = W.HTML(), W.HTML()
-        self._take = _look.button("Put into the cart", "Put the chosen captures into the cart", icon="plus")
+        self._take = _style.button("Put into the cart", "Put the chosen captures into the cart", icon="plus")
         self._take.on_click(self._safely(lambda _: self._put()))
         self._take.layout.display = "none"
 
     def _show_failure(self, error: BaseException) -> None:
         """Show what went wrong below the controls."""
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)
 
     def _planned(self, plan: CoverPlan) -> None:
         self._go.disabled = False
@@ -170,7 +169,7 @@ class CoverPanel(Panel):
     def _put(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
-            self._words.value = _look.message(f"In the cart: {counted(len(self.plan.cart), 'capture')}.", kind="good")
+            self._words.value = _style.message(f"In the cart: {counted(len(self.plan.cart), 'capture')}.", kind="good")
 
 
 def _credits(words: str) -> int | None:

@@ -10,8 +10,8 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
 from scenecart._util.keywords import spelled
-from scenecart.widgets import _look
-from scenecart.widgets._panel import Panel, close_all
+from scenecart.widgets import _style
+from scenecart.widgets._base import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class CaptureFilters(Panel):
     def __init__(self, captures: Any, aoi: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._count = W.HTML()
-        self._reset = _look.button("Reset", "Take all filters off", icon="undo")
+        self._reset = _style.button("Reset", "Take all filters off", icon="undo")
         self._reset.on_click(lambda _: self.reset())
         self._controls: dict[str, _Control] = {}
         self._facets: tuple[Facet, ...] = ()
-        head = _look.box(self._count, self._reset, kind="row", across=True)
+        head = _style.box(self._count, self._reset, kind="row", across=True)
         head.layout.justify_content = "space-between"
-        self._top = (_look.sheet(), head)
+        self._top = (_style.sheet(), head)
         super().__init__(*self._top)
         self.watch(self.state, self._rebuild, "captures")
         self.watch(self.state, self._rebuild, "aoi")
@@ -103,7 +103,7 @@ class CaptureFilters(Panel):
 
     def _show(self, _: Any) -> None:
         total, kept = len(self.state.captures), int(self.state.keep.sum())
-        self._count.value = _look.message(f"{kept:,} of {total:,} captures")
+        self._count.value = _style.message(f"{kept:,} of {total:,} captures")
         for control in self._controls.values():
             control.show(self.state.filters.get(control.facet.name), self.state)
 
@@ -122,7 +122,7 @@ class _Control:
         self._input = _input(facet)
         self._input.observe(self._changed, "value")
         parts = [self._head, *([] if self._picture is None else [self._picture]), self._input]
-        self.view = _look.box(*parts, kind="facet")
+        self.view = _style.box(*parts, kind="facet")
 
     def show(self, value: Any, state: CaptureState) -> None:
         """Show what is set, and how many captures suit it."""
@@ -135,9 +135,9 @@ class _Control:
             shown = tuple(day_of(end) for end in ends) if facet.kind == "dates" and value is not None else ends
             self._set = shown
             words = f"{_ends(facet, shown)} · {state.count(facet):,}"
-        self._head.value = _look.text("widget_facet.html", title=facet.title, words=words)
+        self._head.value = _style.text("widget_facet.html", title=facet.title, words=words)
         if self._bars is not None and self._picture is not None:
-            self._picture.value = _look.text("widget_bars.html", bars=_lit(self._bars, facet, shown))
+            self._picture.value = _style.text("widget_bars.html", bars=_lit(self._bars, facet, shown))
         if facet.kind == "range" and all(
             _step_of(facet, one) == _step_of(facet, other) for one, other in zip(shown, self._input.value, strict=True)
         ):

@@ -18,8 +18,11 @@ from scenecart._util.keywords import spelled
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets import _look, _still
-from scenecart.widgets._drawing import (
+from scenecart.widgets import _static_html, _style
+from scenecart.widgets._base import Panel, close_all
+from scenecart.widgets._jobs import LOCK, Runner, in_turn
+from scenecart.widgets._keyboard import Keys
+from scenecart.widgets._map_layers import (
     AREA_FILES,
     HEIGHT,
     WIDTH,
@@ -34,12 +37,8 @@ from scenecart.widgets._drawing import (
     one_line,
     read_area,
 )
-from scenecart.widgets._ground import MOST_SHAPES, Ground
-from scenecart.widgets._keys import Keys
-from scenecart.widgets._panel import Panel, close_all
-from scenecart.widgets._runner import Runner
+from scenecart.widgets._spatial_index import MOST_SHAPES, Ground
 from scenecart.widgets._state import CaptureState, day_text
-from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +112,7 @@ class FootprintMap(Panel):
         self._hovered: int | None = None
         self._make_map(basemap)
         self._make_controls()
-        super().__init__(_look.sheet(), self._tools, self._held, self.map, self._hint, self._status, self._stack, self._card)
+        super().__init__(_style.sheet(), self._tools, self._held, self.map, self._hint, self._status, self._stack, self._card)
         self.watch(self.state, self._new_captures, "captures")
         self.watch(self.state, self._look_again, "revision")
         self.watch(self.state, self._show_chosen, "selection")
@@ -175,7 +174,7 @@ class FootprintMap(Panel):
 
     def still(self) -> str:
         """Return the footprints as HTML without script, for where no widget lives."""
-        return _still.still(self.state)
+        return _static_html.still(self.state)
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, where the browser allows it."""
@@ -208,7 +207,7 @@ class FootprintMap(Panel):
         self._density = leaflet.GeoJSON(data=_NOTHING, style={"weight": 0, "interactive": False}, name="Density")
         self._chosen = leaflet.GeoJSON(
             data=_NOTHING,
-            style={"color": _look.CHOSEN, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"},
+            style={"color": _style.CHOSEN, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"},
             name="Selected",
         )
         self._area = leaflet.GeoJSON(data=_NOTHING, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area")
@@ -227,7 +226,7 @@ class FootprintMap(Panel):
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
-        self._pen, self._area_pen = drawing_pen(_look.CHOSEN), drawing_pen(AREA, edits=True)
+        self._pen, self._area_pen = drawing_pen(_style.CHOSEN), drawing_pen(AREA, edits=True)
         self._area_pen.on_draw(self._area_drawn)
         self._pen.on_draw(self._drawn)
         self._legend = W.HTML()
@@ -255,11 +254,11 @@ class FootprintMap(Panel):
         }
         buttons = []
         for words, tooltip, icon, act in made.values():
-            one = _look.button(words, tooltip, icon=icon)
+            one = _style.button(words, tooltip, icon=icon)
             one.on_click(self._safely(act))
             buttons.append(one)
         self._purpose.observe(self._safely(self._change_pen), "value")
-        self._file = _look.upload("Area file", "Load the area of interest from a file", AREA_FILES)
+        self._file = _style.upload("Area file", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._safely(self._uploaded), "value")
         self._hint = W.HTML()
         self._card = W.HTML()
@@ -267,14 +266,14 @@ class FootprintMap(Panel):
         self._stack.tooltip = "Captures under the click, the smallest first"
         self._stack.observe(self._from_stack, "value")
         self._status = W.HTML()
-        self._tools = _look.box(self._colour, self._purpose, *buttons, self._file, kind="row", across=True)
+        self._tools = _style.box(self._colour, self._purpose, *buttons, self._file, kind="row", across=True)
 
     def _show_failure(self, error: BaseException) -> None:
         """Show what went wrong below the map."""
-        self._status.value = _look.failure(error)
+        self._status.value = _style.failure(error)
 
     def _say(self, words: str, kind: str = "quiet") -> None:
-        self._status.value = _look.message(words, kind=kind)
+        self._status.value = _style.message(words, kind=kind)
 
     @in_turn
     def _new_captures(self, _: Any) -> None:
@@ -317,7 +316,7 @@ class FootprintMap(Panel):
         if self._density.data != density:
             self._density.data = density
         self._legend.value = legend
-        self._hint.value = _look.message(words) if words else ""
+        self._hint.value = _style.message(words) if words else ""
         self._show_chosen(None)
 
     def _view(self) -> tuple[float, float, float, float]:
@@ -339,24 +338,24 @@ class FootprintMap(Panel):
         """Return each row's colour, and the legend."""
         name = self._colour.value
         if not name or name not in captures.columns:
-            return [_look.PLAIN] * len(captures), ""
+            return [_style.PLAIN] * len(captures), ""
         if name in {"collection", "platform"}:
             texts = captures[name].astype(str)
-            kinds = {kind: _look.KINDS[place % len(_look.KINDS)] for place, kind in enumerate(sorted(texts.unique()))}
-            keys = [(clean_text(kind, 40), colour) for kind, colour in kinds.items()][: len(_look.KINDS)]
-            return texts.map(kinds).tolist(), _look.text(
+            kinds = {kind: _style.KINDS[place % len(_style.KINDS)] for place, kind in enumerate(sorted(texts.unique()))}
+            keys = [(clean_text(kind, 40), colour) for kind, colour in kinds.items()][: len(_style.KINDS)]
+            return texts.map(kinds).tolist(), _style.text(
                 "widget_legend.html", title=column_title(name), keys=keys, ends=None, scale=""
             )
         values = self.state.values(name)
         there = values[np.isfinite(values)]
         if not len(there):
-            return [_look.KINDS[-1]] * len(captures), ""
+            return [_style.KINDS[-1]] * len(captures), ""
         low, high = float(there.min()), float(there.max())
         share = (values - low) / (high - low if high > low else 1.0)
-        colours = [_look.KINDS[-1] if np.isnan(one) else _look.colour_of(float(one)) for one in share]
+        colours = [_style.KINDS[-1] if np.isnan(one) else _style.colour_of(float(one)) for one in share]
         ends = (day_text(low), day_text(high)) if name == "datetime" else (f"{low:g}", f"{high:g}")
-        scale = ", ".join(_look.SCALE)
-        return colours, _look.text("widget_legend.html", title=column_title(name), keys=[], ends=ends, scale=scale)
+        scale = ", ".join(_style.SCALE)
+        return colours, _style.text("widget_legend.html", title=column_title(name), keys=[], ends=ends, scale=scale)
 
     @in_turn
     def _show_chosen(self, _: Any) -> None:
@@ -456,7 +455,7 @@ class FootprintMap(Panel):
             return
         self._hovered = row
         capture = self.state.captures.iloc[row]
-        self._card.value = _look.text("widget_hover.html", capture=describe(capture), picture=None)
+        self._card.value = _style.text("widget_hover.html", capture=describe(capture), picture=None)
         if self._quicklook is not None:
             fetch = self._quicklook
             self._runner.later(
@@ -466,7 +465,7 @@ class FootprintMap(Panel):
     def _pictured(self, row: int, picture: bytes | None) -> None:
         if picture is not None and self._hovered == row:
             url = data_url(picture)
-            self._card.value = _look.text("widget_hover.html", capture=describe(self.state.captures.iloc[row]), picture=url)
+            self._card.value = _style.text("widget_hover.html", capture=describe(self.state.captures.iloc[row]), picture=url)
 
     def _lay_over(self, pictures: list[tuple[Any, bytes | None]]) -> None:
         for ground, picture in pictures:

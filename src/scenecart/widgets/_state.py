@@ -15,7 +15,7 @@ from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
 from scenecart._geo.area import Area, as_area
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
-from scenecart.widgets._turns import LOCK, in_turn
+from scenecart.widgets._jobs import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable

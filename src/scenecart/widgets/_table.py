@@ -12,9 +12,10 @@ import pandas as pd
 import traitlets as t
 
 from scenecart._util.text import clean_text
-from scenecart.widgets import _look, _still
-from scenecart.widgets._panel import Panel
+from scenecart.widgets import _static_html
+from scenecart.widgets._base import Panel
 from scenecart.widgets._state import CaptureState
+from scenecart.widgets._style import box, message, sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,9 +81,9 @@ class CaptureTable(Panel):
         self._texts: pd.Series[str] | None = None
         self._window = (0, _WINDOW)
         self._anchor = 0
-        head = _look.box(self._search, self._words, kind="row", across=True)
+        head = box(self._search, self._words, kind="row", across=True)
         head.layout.justify_content = "space-between"
-        super().__init__(_look.sheet(), head, self._grid)
+        super().__init__(sheet(), head, self._grid)
         self.watch(self.state, self._renewed, "captures")
         self.watch(self.state, self._order_again, "revision")
         self.watch(self.state, self._chosen, "selection")
@@ -116,7 +117,7 @@ class CaptureTable(Panel):
 
     def still(self) -> str:
         """Return the first rows as HTML without script, for where no widget lives."""
-        return _still.table(self.shown)
+        return _static_html.table(self.shown)
 
     def _renewed(self, _: Any) -> None:
         self._texts = None
@@ -185,7 +186,7 @@ class CaptureTable(Panel):
         marked = [label in chosen for label in rows.index.tolist()]
         texts = zip(*cells, strict=True) if cells else ([] for _ in marked)
         self._grid.view = {"start": start, "rows": [[list(line), mark] for line, mark in zip(texts, marked, strict=True)]}
-        self._words.value = _look.message(f"{len(self._order):,} rows · {len(chosen):,} selected")
+        self._words.value = message(f"{len(self._order):,} rows · {len(chosen):,} selected")
 
     def _chosen(self, _: Any) -> None:
         self._send_rows()

@@ -11,13 +11,13 @@ from scenecart._captures.query import build_query
 from scenecart._geo.area import as_area
 from scenecart._util.keywords import spelled
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidQuery
-from scenecart.widgets import _look
+from scenecart.widgets import _style
+from scenecart.widgets._base import Panel, checked_client, close_all
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
 from scenecart.widgets._cover_panel import CoverPanel
-from scenecart.widgets._drawing import AREA_FILES, read_area
-from scenecart.widgets._panel import Panel, checked_client, close_all
-from scenecart.widgets._tracker import OrderTracker
+from scenecart.widgets._map_layers import AREA_FILES, read_area
+from scenecart.widgets._order_tracker import OrderTracker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,14 +81,14 @@ class Workbench(Panel):
         self.cover: CoverPanel | None = None
         self._uploaded: Any = None if aoi is None else as_area(aoi)
         self._form = self._make_form()
-        self._picking = _look.box(W.HTML(_look.message("Search first; what is found shows up here.")))
+        self._picking = _style.box(W.HTML(_style.message("Search first; what is found shows up here.")))
         self.cart = CartPanel(client)
-        self._in_cart = _look.box(self.cart)
+        self._in_cart = _style.box(self.cart)
         self.tracker = OrderTracker(client, directory=directory, basemap=basemap)
         self._tabs = W.Tab(children=(self._form, self._picking, self._in_cart, self.tracker))
         for number, title in enumerate(_TITLES):
             self._tabs.set_title(number, title)
-        super().__init__(_look.sheet(), self._tabs)
+        super().__init__(_style.sheet(), self._tabs)
         self.watch(self.cart, self._ordered, "order")
         self.watch(self._tabs, self._turned, "selected_index")
         self._host_changed(None)
@@ -112,7 +112,7 @@ class Workbench(Panel):
         if not asked:
             raise InvalidQuery("Say which host.", hint="The name of a catalog host, such as aurora.")
         # what shows the captures takes seconds to make
-        self._words.value = _look.message(f"Searching {asked}…", kind="busy")
+        self._words.value = _style.message(f"Searching {asked}…", kind="busy")
         try:
             wanted = {**self._criteria(), **criteria}
             aoi = wanted.pop("aoi", None)
@@ -160,26 +160,26 @@ class Workbench(Panel):
             layout=wide(),
         )
         self._where.observe(self._typed, "value")
-        self._file = _look.upload("From a file", "Load the area of interest from a file", AREA_FILES)
+        self._file = _style.upload("From a file", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._safely(self._took_file), "value")
         today = dt.datetime.now(dt.UTC).date()
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
         self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
         self._cloud = W.IntSlider(value=30, min=0, max=100, description="Cloud, at most", style=style, layout=wide())
         self._cloud.tooltip = "Highest cloud cover in per cent; at 100 nothing is left out"
-        go = _look.button("Search", "Search the host's catalog", kind="primary", icon="search")
+        go = _style.button("Search", "Search the host's catalog", kind="primary", icon="search")
         go.on_click(self._safely(lambda _: self.search()))
         self._words = W.HTML()
-        return _look.box(
+        return _style.box(
             self._host,
             self._collections,
             self._other,
             self._where,
-            _look.box(self._file, kind="row fields", across=True),
+            _style.box(self._file, kind="row fields", across=True),
             self._from,
             self._to,
             self._cloud,
-            _look.box(go, kind="row fields", across=True),
+            _style.box(go, kind="row fields", across=True),
             self._words,
             kind="panel",
         )
@@ -191,7 +191,7 @@ class Workbench(Panel):
 
     def _show_failure(self, error: BaseException) -> None:
         """Show what went wrong below the form."""
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)
 
     def _host_changed(self, _: Any) -> None:
         known = self._hosts.get(str(self._host.value).strip(), [])

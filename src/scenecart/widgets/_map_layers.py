@@ -20,7 +20,7 @@ from scenecart._geo.area import as_area
 from scenecart._util.files import native
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidArea, InvalidRequest, ScenecartError
-from scenecart.widgets import _look
+from scenecart.widgets import _style
 
 AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"
 WIDTH, HEIGHT = 800.0, 420.0
@@ -106,7 +106,7 @@ def density_cells(cells: list[tuple[tuple[float, float, float, float], int]]) ->
         "features": [
             {
                 "type": "Feature",
-                "properties": {"style": {"fillColor": _look.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
+                "properties": {"style": {"fillColor": _style.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
                 "geometry": mapping(shapely.box(*cell)),
             }
             for cell, count in cells
@@ -118,7 +118,7 @@ def density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) -
     """Return what the shades of cells mean."""
     most = max((count for _, count in cells), default=1)
     scale = "#0072b21f, #0072b2cc"
-    return _look.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
+    return _style.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
 
 
 def fitting(bounds: tuple[float, float, float, float], width: float, height: float) -> tuple[tuple[float, float], float]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenecart.widgets import _look
-from scenecart.widgets._drawing import describe
-from scenecart.widgets._ground import Ground
+from scenecart.widgets import _style
+from scenecart.widgets._map_layers import describe
+from scenecart.widgets._spatial_index import Ground
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -33,7 +33,7 @@ def table(shown: gpd.GeoDataFrame) -> str:
 
 
 def _page(shown: gpd.GeoDataFrame, paths: list[tuple[str, str]], size: tuple[float, float], what: str) -> str:
-    return _look.text(
+    return _style.text(
         "widget_still.html",
         paths=paths,
         width=round(size[0], 1),
@@ -62,5 +62,5 @@ def _picture(state: CaptureState) -> tuple[list[tuple[str, str]], tuple[float, f
         for one in ground.features(turn, parts, wide / _WIDTH):
             ring = one["geometry"]["coordinates"][0]
             points = " ".join(f"{(x - west) * scale:.1f},{(north - y) * scale:.1f}" for x, y in ring)
-            paths.append((points, _look.CHOSEN if one["properties"]["row"] in chosen else _look.PLAIN))
+            paths.append((points, _style.CHOSEN if one["properties"]["row"] in chosen else _style.PLAIN))
     return paths, (wide * scale, high * scale)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from scenecart.widgets._turns import LOCK
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
 
 # how long a page may take up its widgets, and how long after a change they are all taken up
 _LOADING_SECONDS, _AGAIN_SECONDS = 60.0, 2.0
@@ -138,3 +138,21 @@ class Runner:
         with LOCK:
             if not self._closed:
                 again()
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# one for all, since panels change each other: two locks would sooner or later be taken in two orders
+LOCK = threading.RLock()
+
+
+def in_turn(act: Callable[P, T]) -> Callable[P, T]:
+    """Let a function have what it reads and changes to itself until it is over."""
+
+    @functools.wraps(act)
+    def alone(*arguments: P.args, **keywords: P.kwargs) -> T:
+        with LOCK:
+            return act(*arguments, **keywords)
+
+    return alone

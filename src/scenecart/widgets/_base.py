@@ -10,7 +10,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart.client import Client
 from scenecart.exceptions import InvalidRequest
-from scenecart.widgets import _look
+from scenecart.widgets import _style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ class Panel(W.VBox):
 
     def still(self) -> str:
         """Return HTML without script for where no widget lives, such as a notebook exported as a page."""
-        return _look.text("widget_absent.html", name=type(self).__name__)
+        return _style.text("widget_absent.html", name=type(self).__name__)
 
     def show_again(self) -> None:
         """Send what is shown once more; a page that has all of it changes nothing."""

@@ -19,11 +19,10 @@ from scenecart._orders.wait import look_at, only_orders
 from scenecart._util.keywords import spelled
 from scenecart._util.text import clean_text, counted
 from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
-from scenecart.widgets import _look
+from scenecart.widgets import _style
+from scenecart.widgets._base import Panel
+from scenecart.widgets._jobs import LOCK, Job, Runner, in_turn
 from scenecart.widgets._map import FootprintMap
-from scenecart.widgets._panel import Panel
-from scenecart.widgets._runner import Job, Runner
-from scenecart.widgets._turns import LOCK, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,17 +99,17 @@ class OrderTracker(Panel):
         self._cards: dict[str, _Card] = {}
         self._title = W.HTML()
         self._words = W.HTML()
-        self._list = _look.box()
+        self._list = _style.box()
         self._left = W.HTML()
-        self._search = _look.button("Look for it", "Look for it among the orders; nothing is bought", icon="search")
-        self._unfinished = _look.box(self._left, self._search, kind="card")
+        self._search = _style.button("Look for it", "Look for it among the orders; nothing is bought", icon="search")
+        self._unfinished = _style.box(self._left, self._search, kind="card")
         self._unfinished.layout.display = "none"
-        super().__init__(_look.sheet(), self._title, self._unfinished, self._words, self._list)
+        super().__init__(_style.sheet(), self._title, self._unfinished, self._words, self._list)
         if client is None:
             self.follow(followed)
         else:
             self._search.on_click(lambda _: self._look_for_it(client))
-            self._words.value = _look.message("Looking for open orders…", kind="busy")
+            self._words.value = _style.message("Looking for open orders…", kind="busy")
             self.refresh()
 
     @in_turn
@@ -176,7 +175,7 @@ class OrderTracker(Panel):
     def _look_for_it(self, client: Client) -> None:
         """Look among the orders for what was not finished; it buys nothing."""
         self._search.disabled = True
-        self._words.value = _look.message("Looking for it among the orders…", kind="busy")
+        self._words.value = _style.message("Looking for it among the orders…", kind="busy")
 
         def look(_: Job) -> _Found:
             settled = client.settle(send=False)
@@ -193,9 +192,9 @@ class OrderTracker(Panel):
         if found.missing:
             told = f"It was looked for: {'; '.join(found.told)}. " if found.told else ""
             missed = f"{_without_answer(found.missing)}, so it is not known yet whether anything was bought."
-            words.append(_look.message(missed, told + _CURE, "bad"))
+            words.append(_style.message(missed, told + _CURE, "bad"))
         if found.others:
-            words.append(_look.message(f"{_without_answer(found.others, ' of another account')}.", _OTHERS, "bad"))
+            words.append(_style.message(f"{_without_answer(found.others, ' of another account')}.", _OTHERS, "bad"))
         self._left.value = "".join(words)
         self._search.disabled = False
         self._search.layout.display = "" if found.missing else "none"
@@ -203,17 +202,17 @@ class OrderTracker(Panel):
         self.follow([*found.bought, *found.open])
         if found.bought:
             ids = ", ".join(clean_text(order.id, 80) for order in found.bought)
-            self._words.value = _look.message(f"It was bought: order {ids}.", kind="good")
+            self._words.value = _style.message(f"It was bought: order {ids}.", kind="good")
         else:
-            self._words.value = "" if self.orders or words else _look.message("No order is open.")
+            self._words.value = "" if self.orders or words else _style.message("No order is open.")
 
     def _not_looked(self, error: Exception) -> None:
         self._search.disabled = False
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)
 
     def _failed(self, error: Exception) -> None:
-        again = _look.message("The orders go on; run the cell to follow them again.")
-        self._words.value = _look.failure(error) + again
+        again = _style.message("The orders go on; run the cell to follow them again.")
+        self._words.value = _style.failure(error) + again
 
     def _show(self) -> None:
         self.finished = sum(order.is_finished for order in self.orders)
@@ -223,7 +222,7 @@ class OrderTracker(Panel):
             count = len(self.orders)
             words = counted(count, "order")
             open_ = count - self.finished
-            self._title.value = _look.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
+            self._title.value = _style.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
 
 
 @dataclass
@@ -252,21 +251,21 @@ class _Card:
         self._words = W.HTML()
         self._bar = W.FloatProgress(min=0, max=1, layout=W.Layout(width="100%", height="8px", display="none"))
         self._bar.style.bar_color = "#2a7f62"
-        self._map = _look.box()
-        self._cancel = _look.button("Cancel…", "Ask the service to cancel this order")
+        self._map = _style.box()
+        self._cancel = _style.button("Cancel…", "Ask the service to cancel this order")
         self._cancel.on_click(lambda _: self._confirm(asked=True))
-        self._fetch = _look.button("Download", f"Fetch the files to {directory}, verified", kind="primary", icon="download")
+        self._fetch = _style.button("Download", f"Fetch the files to {directory}, verified", kind="primary", icon="download")
         self._fetch.on_click(lambda _: self.download())
-        self._items = _look.button("Show on map", "Show what was delivered on a map", icon="map")
+        self._items = _style.button("Show on map", "Show what was delivered on a map", icon="map")
         self._items.on_click(lambda _: self.show_items())
-        yes = _look.button("Cancel the order", "Cancel it now", kind="warning")
+        yes = _style.button("Cancel the order", "Cancel it now", kind="warning")
         yes.on_click(lambda _: self.cancel())
-        no = _look.button("Keep it", "Do not cancel")
+        no = _style.button("Keep it", "Do not cancel")
         no.on_click(lambda _: self._confirm(asked=False))
-        question = W.HTML(_look.message("Cancel this order? What was set aside for it is given back."))
-        self._sure = _look.box(question, yes, no, kind="row", across=True)
-        buttons = _look.box(self._cancel, self._fetch, self._items, kind="row", across=True)
-        self.view = _look.box(self._head, self._bar, self._words, buttons, self._sure, self._map, kind="card")
+        question = W.HTML(_style.message("Cancel this order? What was set aside for it is given back."))
+        self._sure = _style.box(question, yes, no, kind="row", across=True)
+        buttons = _style.box(self._cancel, self._fetch, self._items, kind="row", across=True)
+        self.view = _style.box(self._head, self._bar, self._words, buttons, self._sure, self._map, kind="card")
         self._confirm(asked=False)
         self.show()
 
@@ -282,7 +281,7 @@ class _Card:
         if order.status not in {"processing", *TERMINAL}:
             steps.append((clean_text(order.status, 40), "now"))
         steps.append((order.status if lost else "delivered", "lost" if lost else "done" if order.is_finished else ""))
-        self._head.value = _look.text(
+        self._head.value = _style.text(
             "widget_order.html",
             id=clean_text(order.id, 80),
             steps=steps,
@@ -326,7 +325,7 @@ class _Card:
         self._run("items", "Looking at what was delivered…", lambda _: self.order.items(), self._placed)
 
     def _run(self, deed: str, words: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> None:
-        self._words.value = _look.message(words, kind="busy")
+        self._words.value = _style.message(words, kind="busy")
         self._runner.start(f"{deed}-{self.order.id}", work, done, self._failed)
 
     def _moved(self, job: Job, share: float) -> None:
@@ -336,27 +335,27 @@ class _Card:
             self._bar.value = share
 
     def _cancelled(self, order: Order) -> None:
-        self._words.value = _look.message(order.note or f"It is {order.status}.", kind="good")
+        self._words.value = _style.message(order.note or f"It is {order.status}.", kind="good")
         self._cancel.disabled = False
         self.show()
 
     def _downloaded(self, paths: list[Path]) -> None:
         self._bar.layout.display = "none"
         self._fetch.disabled = False
-        self._words.value = _look.text("widget_files.html", paths=[str(path) for path in paths[:12]], rest=max(0, len(paths) - 12))
+        self._words.value = _style.text("widget_files.html", paths=[str(path) for path in paths[:12]], rest=max(0, len(paths) - 12))
 
     def _placed(self, items: Any) -> None:
         unproven = int((items["provenance"] == "missing").sum())
         words = f"{counted(len(items), 'item')}."
         if unproven:
             words += f" {unproven:,} of them have no record that leads back to this order."
-        self._words.value = _look.message(words, kind="bad" if unproven else "quiet")
+        self._words.value = _style.message(words, kind="bad" if unproven else "quiet")
         self._map.children = (FootprintMap(items, basemap=self._basemap),)
 
     def _failed(self, error: Exception) -> None:
         self._bar.layout.display = "none"
         self._cancel.disabled = self._fetch.disabled = False
-        self._words.value = _look.failure(error)
+        self._words.value = _style.failure(error)
         self.show()
 
     def _confirm(self, *, asked: bool) -> None:
