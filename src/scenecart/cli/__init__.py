@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         # this takes a while to load
-        from scenecart.cli._run import run  # noqa: PLC0415  # whoever interrupts it meanwhile sees no traceback
+        from scenecart.cli._main import run  # noqa: PLC0415  # whoever interrupts it meanwhile sees no traceback
 
         return run(argv)
     except KeyboardInterrupt:

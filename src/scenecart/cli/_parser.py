@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from scenecart._version import __version__
-from scenecart.cli import _buying, _catalog, _programs
+from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def _add_choosing(commands: Commands) -> None:
     search = _command(
         commands,
         "search",
-        _catalog.search,
+        _catalog_cmd.search,
         "search a host's catalog",
         "scenecart search aurora --collections aurora-50cm --aoi harbour.geojson --datetime 2024-01/2024-06 -o found.parquet",
         "scenecart search aurora --profile sandbox --collections aurora-50cm --bbox=151.1,-34,151.3,-33.8 --max-cloud-cover 20",
@@ -89,7 +89,7 @@ def _add_choosing(commands: Commands) -> None:
     estimate = _command(
         commands,
         "estimate",
-        _catalog.estimate,
+        _catalog_cmd.estimate,
         "ask what captures cost; nothing is bought",
         "scenecart estimate found.parquet --aoi harbour.geojson --report quote.html",
         "scenecart estimate harbour.cart.parquet --json",
@@ -102,7 +102,7 @@ def _add_choosing(commands: Commands) -> None:
     cover = _command(
         commands,
         "cover",
-        _catalog.cover,
+        _catalog_cmd.cover,
         "choose captures that cover an area at least cost; nothing is bought",
         "scenecart cover found.parquet --aoi harbour.geojson --max-cloud-cover 30 --save harbour.cart.parquet --report quote.pdf",
         "scenecart cover found.parquet --aoi harbour.geojson --objective newest --budget 200000 --plot cover.png",
@@ -125,7 +125,7 @@ def _add_choosing(commands: Commands) -> None:
     report = _command(
         commands,
         "report",
-        _catalog.report,
+        _catalog_cmd.report,
         "write a report of a cart or an order, or of several side by side",
         "scenecart report harbour.cart.parquet -o quote.pdf",
         "scenecart report ORDER -o order.html",
@@ -143,7 +143,7 @@ def _add_place(commands: Commands) -> None:
     place = _command(
         commands,
         "place",
-        _buying.place,
+        _orders_cmd.place,
         "buy captures, after asking with the exact price; running it again buys nothing twice",
         "scenecart place harbour.cart.parquet --project ID",
         "scenecart place harbour.cart.parquet --project ID --yes --max-credits 50000 --json",
@@ -160,14 +160,22 @@ def _add_place(commands: Commands) -> None:
 
 def _add_orders(commands: Commands) -> None:
     orders = _command(
-        commands, "orders", _buying.orders, "list the organization's orders, newest first", "scenecart orders --status processing"
+        commands,
+        "orders",
+        _orders_cmd.orders,
+        "list the organization's orders, newest first",
+        "scenecart orders --status processing",
     )
     orders.add_argument("--status", help="such as processing or delivered")
     orders.add_argument("--project", metavar="ID", help="only those delivered to it")
     orders.add_argument("--limit", type=int, metavar="N", help="how many at most")
 
     order = _command(
-        commands, "order", _buying.order, "look at one order, wait for it, fetch its files", "scenecart order ORDER --wait --json"
+        commands,
+        "order",
+        _orders_cmd.order,
+        "look at one order, wait for it, fetch its files",
+        "scenecart order ORDER --wait --json",
     )
     order.add_argument("id", metavar="ORDER")
     order.add_argument("--download", metavar="DIR", help="fetch the delivered files, verified")
@@ -176,7 +184,7 @@ def _add_orders(commands: Commands) -> None:
     download = _command(
         commands,
         "download",
-        _buying.order,
+        _orders_cmd.order,
         "fetch what an order delivered, verified and resumed",
         "scenecart download ORDER harbour/ --wait",
         "scenecart download ORDER harbour/ --assets visual",
@@ -185,19 +193,21 @@ def _add_orders(commands: Commands) -> None:
     download.add_argument("download", metavar="DIR", help="where the files go")
     _add_waiting(download)
 
-    cancel = _command(commands, "cancel", _buying.cancel, "cancel an order, where that is still possible", "scenecart cancel ORDER")
+    cancel = _command(
+        commands, "cancel", _orders_cmd.cancel, "cancel an order, where that is still possible", "scenecart cancel ORDER"
+    )
     cancel.add_argument("id", metavar="ORDER")
     _command(
         commands,
         "placements",
-        _buying.placements,
+        _orders_cmd.placements,
         "what this machine's journal knows of purchases",
         "scenecart placements --json",
     )
     settle = _command(
         commands,
         "settle",
-        _buying.settle,
+        _orders_cmd.settle,
         "bring purchases whose answer was lost to their end; buys nothing twice",
         "scenecart settle --look",
         "scenecart settle",
@@ -209,7 +219,7 @@ def _add_orders(commands: Commands) -> None:
     _command(
         commands,
         "login-status",
-        _catalog.login_status,
+        _catalog_cmd.login_status,
         "who is signed in, where, and what there is to spend",
         "scenecart login-status --profile default",
     )
@@ -219,7 +229,7 @@ def _add_programs(commands: Commands) -> None:
     demo = _program(
         commands,
         "demo",
-        _programs.demo,
+        _apps_cmd.demo,
         "go the whole way once, from search to delivered imagery, on the embedded sandbox",
         "scenecart demo",
         "scenecart demo --items captures.ndjson",
@@ -231,7 +241,7 @@ def _add_programs(commands: Commands) -> None:
     sandbox = _program(
         commands,
         "sandbox",
-        _programs.sandbox,
+        _apps_cmd.sandbox,
         "run the embedded service for other programs",
         "scenecart sandbox --port 8900 --data box --ready-file ready.json",
     )
@@ -245,7 +255,7 @@ def _add_programs(commands: Commands) -> None:
     lab = _program(
         commands,
         "lab",
-        _programs.lab,
+        _apps_cmd.lab,
         "JupyterLab on a folder with the example notebooks",
         "scenecart lab",
         "scenecart lab work --no-browser",
@@ -258,7 +268,7 @@ def _add_programs(commands: Commands) -> None:
     app = _program(
         commands,
         "app",
-        _programs.app,
+        _apps_cmd.app,
         "the workbench in a browser tab, without JupyterLab",
         "scenecart app --profile sandbox",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scenecart._api.schemas import check_state
 from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, counted
-from scenecart.cli import _files, _show
+from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def place(arguments: argparse.Namespace) -> int:
         raise InvalidRequest(
             "--yes buys without asking, so it needs --max-credits. Nothing was ordered.", hint="Such as --yes --max-credits 50000."
         )
-    with _files.connect(arguments) as client, _show.only_json(arguments):
-        estimate = _files.read_cart(arguments.captures, arguments, client).estimate()
+    with _io.connect(arguments) as client, _output.only_json(arguments):
+        estimate = _io.read_cart(arguments.captures, arguments, client).estimate()
         course.has_asked = True
-        _show.estimate_table(estimate)
+        _output.estimate_table(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
         # what cannot be bought is not asked about: placing says why
@@ -45,7 +45,7 @@ def place(arguments: argparse.Namespace) -> int:
         course.has_begun = True
         order = estimate.place(project=project, license_type=arguments.license, again=arguments.again, max_credits=limit)
         course.deed = f"Order {order.id} was placed{' before' if order.note else ''}"
-    _show.order_lines(order, arguments)
+    _output.order_lines(order, arguments)
     return 0
 
 
@@ -78,12 +78,12 @@ def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> 
 def orders(arguments: argparse.Namespace) -> int:
     """List orders."""
     check_state(arguments.status)
-    with _files.connect(arguments) as client:
+    with _io.connect(arguments) as client:
         found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
     if arguments.json:
-        _show.records(found.reset_index())
+        _output.records(found.reset_index())
     else:
-        _show.orders_table(found)
+        _output.orders_table(found)
     return 0
 
 
@@ -93,7 +93,7 @@ def order(arguments: argparse.Namespace) -> int:
         raise InvalidRequest("--timeout says how long to --wait; without it nothing is waited for.")
     if arguments.assets is not None and not arguments.download:
         raise InvalidRequest("--assets says what to fetch; --download DIR says where to.")
-    with _files.connect(arguments) as client, _show.only_json(arguments):
+    with _io.connect(arguments) as client, _output.only_json(arguments):
         found = client.order(arguments.id)
         arguments.course.has_asked = True
         is_seen = not arguments.json and sys.stderr.isatty()
@@ -102,35 +102,35 @@ def order(arguments: argparse.Namespace) -> int:
         files = found.download(arguments.download, arguments.assets, progress=is_seen) if arguments.download else []
         if files:
             arguments.course.deed = f"What order {found.id} delivered is in {arguments.download}"
-    _show.order_lines(found, arguments, files)
+    _output.order_lines(found, arguments, files)
     return 0
 
 
 def cancel(arguments: argparse.Namespace) -> int:
     """Cancel an order."""
-    with _files.connect(arguments) as client, _show.only_json(arguments):
+    with _io.connect(arguments) as client, _output.only_json(arguments):
         found = client.order(arguments.id).cancel()
     is_cancelled = found.status == "cancelled"
     if is_cancelled:
         arguments.course.deed = f"Order {found.id} was cancelled"
-    _show.order_lines(found, arguments)
+    _output.order_lines(found, arguments)
     return 0 if is_cancelled else _FAILED
 
 
 def placements(arguments: argparse.Namespace) -> int:
     """Show what the journal knows."""
-    with _files.connect(arguments) as client:
+    with _io.connect(arguments) as client:
         found = client.placements()
-    _show.placements(found, arguments)
+    _output.placements(found, arguments)
     return 0
 
 
 def settle(arguments: argparse.Namespace) -> int:
     """Bring purchases whose answer was lost to their end."""
-    with _files.connect(arguments) as client, _show.only_json(arguments):
+    with _io.connect(arguments) as client, _output.only_json(arguments):
         settled = client.settle(send=not arguments.look)
     is_open = settled["state"].isin(UNANSWERED).any()
     if not is_open:
         arguments.course.deed = "Everything is settled"
-    _show.placements(settled, arguments, "Nothing to settle.")
+    _output.placements(settled, arguments, "Nothing to settle.")
     return _FAILED if is_open else 0

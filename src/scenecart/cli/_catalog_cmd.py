@@ -12,7 +12,7 @@ from scenecart._api.operations import available_credits
 from scenecart._orders.journal import SENT
 from scenecart._util.files import write_whole
 from scenecart._util.text import counted, looked_for
-from scenecart.cli import _files, _show
+from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ _PICTURES = (".png", ".svg", ".pdf")
 
 def search(arguments: argparse.Namespace) -> int:
     """Search a catalog."""
-    _files.check_captures(arguments.output)
-    query = _files.json_argument(arguments.query, "--query")
-    with _files.connect(arguments) as client:
+    _io.check_captures(arguments.output)
+    query = _io.json_argument(arguments.query, "--query")
+    with _io.connect(arguments) as client:
         captures = client.search(
             arguments.host,
             collections=arguments.collections,
@@ -48,38 +48,38 @@ def search(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(captures.to_json(default=str, drop_id=True))
     else:
-        _show.captures_table(captures)
+        _output.captures_table(captures)
     if arguments.output:
-        _files.write_captures(captures, Path(arguments.output))
+        _io.write_captures(captures, Path(arguments.output))
         _tell(f"Written to {arguments.output}", arguments)
     return 0
 
 
 def estimate(arguments: argparse.Namespace) -> int:
     """Ask what captures cost."""
-    _files.check_outputs(cart=arguments.save, report=arguments.report)
-    with _files.connect(arguments) as client:
-        cart = _files.read_cart(arguments.captures, arguments, client)
+    _io.check_outputs(cart=arguments.save, report=arguments.report)
+    with _io.connect(arguments) as client:
+        cart = _io.read_cart(arguments.captures, arguments, client)
         price = cart.estimate()
         arguments.course.has_asked = True
         if arguments.json:
-            _show.document(_show.estimate_document(price))
+            _output.document(_output.estimate_document(price))
         else:
-            _show.estimate_table(price)
+            _output.estimate_table(price)
         _keep(cart, price, arguments)
     return 0 if price.is_complete else _FAILED
 
 
 def cover(arguments: argparse.Namespace) -> int:
     """Choose captures that cover an area."""
-    _files.check_outputs(cart=arguments.save, report=arguments.report)
+    _io.check_outputs(cart=arguments.save, report=arguments.report)
     if arguments.plot is not None and Path(arguments.plot).suffix.lower() not in _PICTURES:
         raise InvalidRequest("A plan is drawn as .png, .svg or .pdf.")
     if arguments.report and arguments.prices == "area":
         raise InvalidRequest("A report needs the service's prices: leave --prices area out.")
-    with _files.connect(arguments) as client:
+    with _io.connect(arguments) as client:
         plan = client.cover(
-            _files.read_captures(_files.existing(arguments.captures)),
+            _io.read_captures(_io.existing(arguments.captures)),
             arguments.aoi,
             objective=arguments.objective,
             max_cloud_cover=arguments.max_cloud_cover,
@@ -91,9 +91,9 @@ def cover(arguments: argparse.Namespace) -> int:
         )
         arguments.course.has_asked = True
         if arguments.json:
-            _show.document(_show.cover_document(plan))
+            _output.document(_output.cover_document(plan))
         else:
-            _show.cover_table(plan)
+            _output.cover_table(plan)
         _keep(plan.cart, plan.estimate, arguments)
     if arguments.plot:
         picture = io.BytesIO()
@@ -106,9 +106,9 @@ def cover(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """Write a report of carts and orders, several of them beside each other."""
     several = len(arguments.what) > 1
-    _files.check_outputs(report=arguments.output, several=several)
+    _io.check_outputs(report=arguments.output, several=several)
     named = _named(arguments.what)
-    with _files.connect(arguments) as client:
+    with _io.connect(arguments) as client:
         subjects = {name: _subject(where, arguments, client) for name, where in named}
         arguments.course.has_asked = True
         if several:
@@ -119,7 +119,7 @@ def report(arguments: argparse.Namespace) -> int:
             (subject,) = subjects.values()
             path = subject.to_report(arguments.output, title=arguments.title, thumbnails=not arguments.no_thumbnails)
     if arguments.json:
-        _show.document({"report": str(path), "subjects": list(subjects)})
+        _output.document({"report": str(path), "subjects": list(subjects)})
     else:
         print(f"Report: {path}")
     return 0
@@ -127,7 +127,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 def login_status(arguments: argparse.Namespace) -> int:
     """Tell who is signed in, where, and what there is to spend."""
-    with _files.connect(arguments) as client:
+    with _io.connect(arguments) as client:
         account = client.whoami()
         scopes = str(account.get("scope") or "").split()
         can_place = _can_place(scopes)
@@ -147,7 +147,7 @@ def login_status(arguments: argparse.Namespace) -> int:
             "unfinished_placements": open_,
         }
     if arguments.json:
-        _show.document(found)
+        _output.document(found)
         return 0
     places = {True: "yes", False: "no: placing needs a user with orders:write", None: "not told"}
     lines = {
@@ -160,7 +160,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Credits": "not told" if credits_ is None else f"{credits_:,}",
         "Unfinished": "nothing" if not open_ else f"{counted(open_, 'placement')}: `scenecart placements`, `scenecart settle`",
     }
-    _show.pairs((name, str(value)) for name, value in lines.items())
+    _output.pairs((name, str(value)) for name, value in lines.items())
     return 0
 
 
@@ -203,6 +203,6 @@ def _named(what: list[str]) -> list[tuple[str, str]]:
 def _subject(where: str, arguments: argparse.Namespace, client: Client) -> Estimate | Order | Cart:
     """Return what is meant: the price of a file, or its cart alone, or an order."""
     if Path(where).expanduser().is_file():
-        cart = _files.read_cart(where, arguments, client)
+        cart = _io.read_cart(where, arguments, client)
         return cart if arguments.no_prices else cart.estimate()
     return client.order(where)
