@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
     from scenecart.client import Client
-    from scenecart.connect import connect
+    from scenecart.connection import connect
     from scenecart.exceptions import (
         AuthenticationError,
         AuthenticationRequired,
@@ -84,7 +84,7 @@ _HOMES = {
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
     "compare_report": "report._entry",
-    "connect": "connect",
+    "connect": "connection",
     "coverage": "_captures.filter",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",

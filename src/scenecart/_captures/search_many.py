@@ -70,7 +70,7 @@ def search_areas(
 def _one(session: Session, query: Query, executor: Executor | None) -> gpd.GeoDataFrame:
     """Fetch what one area holds, and have it built."""
     if executor is None:
-        return search.search(session, query)
+        return search.search_catalog(session, query)
     parts, kind = search.fetch(session, query)
     built: Future[gpd.GeoDataFrame] = executor.submit(search.assemble, parts, kind, query)
     return built.result()

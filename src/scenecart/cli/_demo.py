@@ -13,7 +13,7 @@ from scenecart._cart.cart import make_cart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
 from scenecart._util.text import clean_text, counted
-from scenecart.connect import connect
+from scenecart.connection import connect
 from scenecart.exceptions import InvalidCart, missing_extra
 
 if TYPE_CHECKING:

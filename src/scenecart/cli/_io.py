@@ -26,7 +26,7 @@ _CAPTURES = (".parquet", ".geojson", ".json")
 
 def connect(arguments: argparse.Namespace) -> Client:
     """Connect as the arguments say."""
-    from scenecart.connect import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
+    from scenecart.connection import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
 
     def say(line: str) -> None:
         # it is said while something is bought; what cannot be printed is told when that is over
