@@ -14,7 +14,7 @@ import pytest
 from fuzz.__main__ import TARGETS
 from fuzz._engine import Failure, drive, input_of
 from fuzz._requests import CONTROL, FORMS, REQUESTS
-from scenecart.sandbox._openapi import describe
+from scenecart.sandbox._http.openapi import describe
 
 if TYPE_CHECKING:
     from fuzz._engine import Target

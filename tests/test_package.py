@@ -88,9 +88,8 @@ print("added")
 LACKS = {
     "scenecart.sandbox": "sandbox",
     "scenecart.connect('sandbox')": "sandbox",
-    "scenecart.report": "report",
     "cart.to_report('cart.html')": "report",
-    "cart.estimate().to_report('quote.csv')": "report",
+    "cart.estimate().to_report('quote.xlsx')": "report",
     "client.order(ORDER).to_report('order.pdf')": "report",
     "scenecart.compare_report([cart, cart], 'both.xlsx')": "report",
     "scenecart.timeline(captures)": "report",

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
         UntrustedEstimate,
         WaitTimeout,
     )
-    from scenecart.report._entry import compare_report
+    from scenecart.report import compare_report
 
 # Everything loads when it is first used, so that `import scenecart` costs next to nothing.
 _HOMES = {
@@ -83,7 +83,7 @@ _HOMES = {
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
-    "compare_report": "report._entry",
+    "compare_report": "report",
     "connect": "connection",
     "coverage": "_captures.filter",
     "filter": "_captures.filter",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from scenecart.sandbox._caller import Caller
+from scenecart.sandbox._domain.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

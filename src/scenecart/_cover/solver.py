@@ -384,7 +384,7 @@ def solve_apart(problem: Problem, seconds: float) -> Choice:
         "need": problem.need,
         "limits": [[amount.tolist(), most] for amount, most in problem.limits],
     }
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     try:
         answer = subprocess.run(  # noqa: S603  # this file, by this interpreter

@@ -112,7 +112,7 @@ def report(arguments: argparse.Namespace) -> int:
         subjects = {name: _subject(where, arguments, client) for name, where in named}
         arguments.course.has_asked = True
         if several:
-            from scenecart.report._entry import compare_report  # noqa: PLC0415  # --help should not wait for it
+            from scenecart.report import compare_report  # noqa: PLC0415  # --help should not wait for it
 
             path = compare_report(subjects, arguments.output, title=arguments.title)
         else:

@@ -46,7 +46,7 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
     began = time.monotonic()
     try:
         # looked for before anything begins: the report comes in the middle
-        importlib.import_module("scenecart.report")
+        importlib.import_module("scenecart.report._html")
         from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
         raise missing_extra("The demo needs", error, "sandbox,report") from error

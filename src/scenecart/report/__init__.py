@@ -8,63 +8,47 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.files import path_of, write_whole
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, missing_extra
-from scenecart.report import _comparison_formats, _data
-from scenecart.report._comparison import comparison_of
-from scenecart.report._html import to_html
-from scenecart.report._model import contents_of
-from scenecart.report._thumbnails import with_pictures
-from scenecart.report._xlsx import to_xlsx
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._orders.order import Order
-    from scenecart.report._comparison import Comparison
-    from scenecart.report._model import Contents
 
-__all__ = ["compare", "write"]
+__all__ = ["compare_report", "write"]
+
+# where each format is written; the modules load when they are used, since most need packages of an extra
+_FORMATS = {
+    ".csv": ("_data", "to_csv"),
+    ".geojson": ("_data", "to_geojson"),
+    ".gpkg": ("_data", "to_gpkg"),
+    ".html": ("_html", "to_html"),
+    ".md": ("_data", "to_markdown"),
+    ".parquet": ("_data", "to_parquet"),
+    ".pdf": ("_pdf", "to_pdf"),
+    ".xlsx": ("_xlsx", "to_xlsx"),
+}
+_COMPARISON_FORMATS = {
+    ".csv": ("_comparison_formats", "to_csv"),
+    ".html": ("_comparison_formats", "to_html"),
+    ".md": ("_comparison_formats", "to_markdown"),
+    ".pdf": ("_comparison_pdf", "to_pdf"),
+    ".xlsx": ("_comparison_formats", "to_xlsx"),
+}
+_WITH_THUMBNAILS = frozenset({".html", ".pdf"})
 
 
-def _pdf(contents: Contents) -> bytes:
-    return _loaded("scenecart.report._pdf").to_pdf(contents)  # type: ignore[no-any-return]  # of the module named
-
-
-def _compared_pdf(comparison: Comparison) -> bytes:
-    return _loaded("scenecart.report._comparison_pdf").to_pdf(comparison)  # type: ignore[no-any-return]  # likewise
-
-
-def _loaded(name: str) -> Any:
-    """Load what sets PDF: an extra, and slow to load."""
+def _load(module: str, function: str) -> Any:
+    """Load a function of this package, whose module may need packages of an extra."""
     try:
-        return import_module(name)
+        return getattr(import_module(f"scenecart.report.{module}"), function)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        raise missing_extra("PDF reports need", error, "report") from error
-
-
-_FORMATS: dict[str, Callable[[Contents], bytes]] = {
-    ".csv": _data.to_csv,
-    ".geojson": _data.to_geojson,
-    ".gpkg": _data.to_gpkg,
-    ".html": to_html,
-    ".md": _data.to_markdown,
-    ".parquet": _data.to_parquet,
-    ".pdf": _pdf,
-    ".xlsx": to_xlsx,
-}
-_COMPARED: dict[str, Callable[[Comparison], bytes]] = {
-    ".csv": _comparison_formats.to_csv,
-    ".html": _comparison_formats.to_html,
-    ".md": _comparison_formats.to_markdown,
-    ".pdf": _compared_pdf,
-    ".xlsx": _comparison_formats.to_xlsx,
-}
-_WITH_PICTURES = frozenset({".html", ".pdf"})
+        raise missing_extra("This report needs", error, "report") from error
 
 
 def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
@@ -75,7 +59,7 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     InvalidRequest
         If it is no path, or of no known format.
     """
-    known = sorted(_COMPARED if several else _FORMATS)
+    known = sorted(_COMPARISON_FORMATS if several else _FORMATS)
     given = path_of(path, "A comparison" if several else "A report").suffix
     suffix = given.lower()
     if suffix not in known:
@@ -124,26 +108,30 @@ def write(
     'cart.geojson'
     """
     suffix = check_suffix(path)
-    contents = contents_of(subject, title)
-    if thumbnails and suffix in _WITH_PICTURES:
-        contents = with_pictures(contents)
-    return write_whole(_FORMATS[suffix](contents), path, "The report")
+    to_bytes = _load(*_FORMATS[suffix])
+    contents = _load("_model", "contents_of")(subject, title)
+    if thumbnails and suffix in _WITH_THUMBNAILS:
+        contents = _load("_thumbnails", "with_pictures")(contents)
+    return write_whole(to_bytes(contents), path, "The report")
 
 
-def compare(
+def compare_report(
     subjects: Sequence[Estimate | Order | Cart] | Mapping[str, Estimate | Order | Cart],
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
 ) -> Path:
-    """Write several estimates, orders and carts beside each other; the same as :func:`scenecart.compare_report`.
+    """Write several estimates, orders and carts beside each other, for whoever has to choose; the suffix tells the format.
+
+    Each shows the service's totals, what a km² costs (a quotient of the service's own figures), captures, dates, cloud cover and
+    ground; how much of the area of interest is covered, where all have one; and which captures are in all, and in one only.
 
     Parameters
     ----------
     subjects
         2 to 12 of them: a mapping of names to them, or a list, which is named A, B, C.
     path
-        Where to; its suffix tells the format: ``.html .pdf .xlsx .md .csv``. Folders are made if needed.
+        Where to write it: ``.html .pdf .xlsx .md .csv``. Folders are made if needed.
     title
         What the comparison is called.
 
@@ -161,12 +149,16 @@ def compare(
 
     Examples
     --------
-    >>> import tempfile, pathlib, scenecart
-    >>> client = scenecart.connect("sandbox")
-    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=3)
-    >>> carts = [client.cart(captures.head(2)), client.cart(captures)]
-    >>> compare(carts, pathlib.Path(tempfile.mkdtemp()) / "compared.md").name
-    'compared.md'
+    >>> import tempfile, pathlib
+    >>> client = connect("sandbox")
+    >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=4)
+    >>> few, many = client.cart(captures.head(2)).estimate(), client.cart(captures).estimate()
+    >>> compare_report({"few": few, "many": many}, pathlib.Path(tempfile.mkdtemp()) / "compared.html").name
+    'compared.html'
     """
     suffix = check_suffix(path, several=True)
-    return write_whole(_COMPARED[suffix](comparison_of(subjects, title)), path, "The report")
+    to_bytes = _load(*_COMPARISON_FORMATS[suffix])
+    return write_whole(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The report")
+
+
+compare_report.__module__ = "scenecart"

@@ -4,6 +4,6 @@ It imports nothing of the library, so that a wrong field name in one cannot be c
 """
 
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox._server import Sandbox, serve
+from scenecart.sandbox.server import Sandbox, serve
 
 __all__ = ["Sandbox", "SandboxError", "serve"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from scenecart.sandbox._data.geometry import Unusable, bbox, read_shape
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox._shapes import Unusable, bbox, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from scenecart.sandbox import _inputs as take
-from scenecart.sandbox._delivery import replace_base
-from scenecart.sandbox._pricing import price
+from scenecart.sandbox._domain.delivery import replace_base
+from scenecart.sandbox._domain.pricing import price
+from scenecart.sandbox._http import schemas as take
+from scenecart.sandbox._http.stac import StacApi, strict
 from scenecart.sandbox._problem import Problem
-from scenecart.sandbox._stac import StacApi, strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from msgspec import Struct
 
-    from scenecart.sandbox._auth import Doorkeeper
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._delivery import Delivery
-    from scenecart.sandbox._faults import Faults
-    from scenecart.sandbox._ledger import Ledger
-    from scenecart.sandbox._orders import Orders, Work
-    from scenecart.sandbox._resources import Resources
-    from scenecart.sandbox._stac import Source
+    from scenecart.sandbox._domain.auth import Doorkeeper
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.delivery import Delivery
+    from scenecart.sandbox._domain.faults import Faults
+    from scenecart.sandbox._domain.ledger import Ledger
+    from scenecart.sandbox._domain.orders import Orders, Work
+    from scenecart.sandbox._http.resources import Resources
+    from scenecart.sandbox._http.stac import Source
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scenecart.sandbox._problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _EXPIRES_SECONDS = 600

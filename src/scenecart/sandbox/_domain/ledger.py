@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._inputs import Transactions
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._http.schemas import Transactions
 
 CREDITS_PER_AUD = 100
 _PROBLEMS = "https://api.geopera.com/problems/"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 import shapely
 from shapely.geometry import mapping, shape
 
-from scenecart.sandbox._shapes import boxes
+from scenecart.sandbox._data.geometry import boxes
 
 _LONGEST_SIDE = 512
 _UTM_SPAN, _UTM_LATITUDE = 6.0, 84.0

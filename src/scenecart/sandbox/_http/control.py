@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from scenecart.sandbox._inputs import read
+from scenecart.sandbox._http.schemas import read
 from scenecart.sandbox._problem import Problem, SandboxError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from scenecart.sandbox._operations import Service
+    from scenecart.sandbox._http.operations import Service
 
 
 _MOST_CREDITS = 10**12

@@ -11,21 +11,21 @@ from urllib.parse import quote, urlencode
 
 import shapely
 
-from scenecart.sandbox import _pictures
-from scenecart.sandbox._ledger import moment
-from scenecart.sandbox._orbits import EO_EXTENSION, VIEW_EXTENSION
+from scenecart.sandbox._data import imagery
+from scenecart.sandbox._data.geometry import bbox, read_shape
+from scenecart.sandbox._data.synthetic import EO_EXTENSION, VIEW_EXTENSION
+from scenecart.sandbox._domain.ledger import moment
 from scenecart.sandbox._problem import Problem
-from scenecart.sandbox._shapes import bbox, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._inputs import Provenance
-    from scenecart.sandbox._orders import Orders
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.orders import Orders
+    from scenecart.sandbox._http.schemas import Provenance
 
 SIGNED_SECONDS = 900
 _LONGEST_NUMBER = 15
@@ -177,8 +177,8 @@ class Delivery:
         row = self._catalog.capture(host, None, name)
         if row is None:
             raise Problem(404, "there is no such capture")
-        with _pictures.environment():
-            return _pictures.png(_pictures.draw(name, row["cloud"], side, side))
+        with imagery.environment():
+            return imagery.png(imagery.draw(name, row["cloud"], side, side))
 
     def _work(self) -> None:
         while not self._stop.wait(_LOOK_SECONDS):
@@ -220,11 +220,9 @@ class Delivery:
         item_id = f"{capture['id']}_{digest}"
         folder = self._folder / order["id"] / str(number)
         folder.mkdir(parents=True, exist_ok=True)
-        with _pictures.environment():
-            crs, shape, transform, extent = _pictures.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], ground)
-            (folder / "thumbnail.png").write_bytes(
-                _pictures.png(_pictures.draw(capture["id"], row["cloud"], _THUMBNAIL, _THUMBNAIL))
-            )
+        with imagery.environment():
+            crs, shape, transform, extent = imagery.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], ground)
+            (folder / "thumbnail.png").write_bytes(imagery.png(imagery.draw(capture["id"], row["cloud"], _THUMBNAIL, _THUMBNAIL)))
         item = {
             "type": "Feature",
             "stac_version": "1.0.0",

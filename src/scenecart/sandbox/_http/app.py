@@ -19,13 +19,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from scenecart.sandbox import _control, _pages
-from scenecart.sandbox._gate import REALM, Gate, tell
-from scenecart.sandbox._inputs import OrderChange, OrdersList, read
-from scenecart.sandbox._openapi import describe
-from scenecart.sandbox._operations import OPERATIONS
+from scenecart.sandbox._http import control, pages
+from scenecart.sandbox._http.middleware import REALM, Gate, tell
+from scenecart.sandbox._http.openapi import describe
+from scenecart.sandbox._http.operations import OPERATIONS
+from scenecart.sandbox._http.schemas import OrderChange, OrdersList, read
+from scenecart.sandbox._http.stac import CONFORMS, StacApi
 from scenecart.sandbox._problem import Problem
-from scenecart.sandbox._stac import CONFORMS, StacApi
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._operations import Operation, Service
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._http.operations import Operation, Service
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -58,8 +58,8 @@ def application(service: Service) -> ASGIApp:
         *_stac_routes(service, StacApi(service.archive, service.url, "/v2/catalog"), "catalog:read"),
         *_resource_routes(service),
         *_asset_routes(service),
-        *_pages.routes(service, form),
-        *_control.routes(service, json_body),
+        *pages.routes(service, form),
+        *control.routes(service, json_body),
         Route("/v1/{path:path}", _operation(service), methods=["GET", "POST"]),
     ]
     handlers: Any = {Problem: _tell, HTTPException: _tell_http, Exception: _tell_unexpected}

@@ -6,20 +6,20 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from scenecart.sandbox._inputs import ArchivePlace, BatchOrder, read
-from scenecart.sandbox._ledger import moment
-from scenecart.sandbox._orders import Draft
-from scenecart.sandbox._pricing import price
+from scenecart.sandbox._domain.ledger import moment
+from scenecart.sandbox._domain.orders import Draft
+from scenecart.sandbox._domain.pricing import price
+from scenecart.sandbox._http.schemas import ArchivePlace, BatchOrder, read
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._orders import Orders, Work
-    from scenecart.sandbox._pricing import Prices
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.orders import Orders, Work
+    from scenecart.sandbox._domain.pricing import Prices
 
 _UNIT = "SQ_KM"
 _ENDED = {"delivered": "FULFILLED", "failed": "FAILED_PERMANENTLY", "cancelled": "CANCELED"}

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scenecart.sandbox._ledger import CREDITS_PER_AUD, ChallengeNeeded, moment
-from scenecart.sandbox._pricing import price
+from scenecart.sandbox._data.geometry import geojson
+from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD, ChallengeNeeded, moment
+from scenecart.sandbox._domain.pricing import price
 from scenecart.sandbox._problem import Invalid, Problem
-from scenecart.sandbox._shapes import geojson
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._inputs import ArchivePlace, OrderChange, OrdersList
-    from scenecart.sandbox._ledger import Ledger
-    from scenecart.sandbox._pricing import Prices
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.ledger import Ledger
+    from scenecart.sandbox._domain.pricing import Prices
+    from scenecart.sandbox._http.schemas import ArchivePlace, OrderChange, OrdersList
 
     # what is done in the transaction, given the name of the request
     Work = Callable[[sqlite3.Connection, str], Any]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from scenecart.sandbox import _items, _orbits
+from scenecart.sandbox._data import stac_files, synthetic
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def uri(path: Path) -> str:
 
 def _version() -> str:
     """Return what changes whenever the captures would: the code that invents them."""
-    folder = resources.files("scenecart.sandbox")
-    parts = [folder.joinpath(name).read_bytes() for name in ("_orbits.py", "catalog.sql")]
+    folder = resources.files("scenecart.sandbox._data")
+    parts = [folder.joinpath(name).read_bytes() for name in ("synthetic.py", "catalog.sql")]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
@@ -119,7 +119,7 @@ def _make(path: Path, signature: str, seed: int, count: int, items: Path | None)
 
 
 def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, items: Path | None) -> None:
-    schema = resources.files("scenecart.sandbox").joinpath("catalog.sql").read_text(encoding="utf-8")
+    schema = resources.files("scenecart.sandbox._data").joinpath("catalog.sql").read_text(encoding="utf-8")
     database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
     database.executescript(f"BEGIN;{schema}")
     rows = _invented(seed, count) if items is None else _real(items)
@@ -137,7 +137,7 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
     if items is None:
         products = [
             (p.host, p.collection, p.credits_per_km2, p.least_km2, p.least_credits, p.unites_one_date, p.retired)
-            for p in _orbits.PRODUCTS
+            for p in synthetic.PRODUCTS
         ]
     else:
         found = database.execute("SELECT DISTINCT host, collection FROM capture").fetchall()
@@ -157,13 +157,13 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
 
 
 def _invented(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
-    for number, row in enumerate(_orbits.generate(seed, count), 1):
+    for number, row in enumerate(synthetic.generate(seed, count), 1):
         yield number, *row, None
 
 
 def _real(items: Path) -> Iterator[tuple[Any, ...]]:
     nothing = (None,) * 6
-    for number, (*known, feature) in enumerate(_items.load(items), 1):
+    for number, (*known, feature) in enumerate(stac_files.load(items), 1):
         try:
             text = json.dumps(feature, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         except ValueError as error:

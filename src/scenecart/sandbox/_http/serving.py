@@ -14,13 +14,13 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from scenecart.sandbox._app import application
+from scenecart.sandbox._http.app import application
 from scenecart.sandbox._problem import Problem, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scenecart.sandbox._operations import Service
+    from scenecart.sandbox._http.operations import Service
 
 _START_SECONDS = 30.0
 

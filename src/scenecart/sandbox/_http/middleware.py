@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 import anyio
 from starlette.responses import JSONResponse, Response
 
-from scenecart.sandbox._faults import fault_of
+from scenecart.sandbox._domain.faults import fault_of
 from scenecart.sandbox._problem import Problem, SandboxError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from scenecart.sandbox._faults import Fault
-    from scenecart.sandbox._operations import Service
+    from scenecart.sandbox._domain.faults import Fault
+    from scenecart.sandbox._http.operations import Service
 
 REALM = "/realms/public/protocol/openid-connect"
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

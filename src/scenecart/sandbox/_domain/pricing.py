@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart.sandbox._ledger import CREDITS_PER_AUD
-from scenecart.sandbox._shapes import POLYGONAL, Unusable, km2, polygons, read_shape
+from scenecart.sandbox._data.geometry import POLYGONAL, Unusable, km2, polygons, read_shape
+from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.catalog import Catalog
 
 # a millimetre or so, for clips computed by others
 _TOLERANCE_DEGREES = 1e-7

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import shapely
 
-from scenecart.sandbox import _orbits
+from scenecart.sandbox._data import synthetic
+from scenecart.sandbox._data.geometry import Unusable, boxes, read_shape
 from scenecart.sandbox._problem import Invalid, Problem
-from scenecart.sandbox._shapes import Unusable, boxes, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart.sandbox._inputs import CatalogSearch
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._http.schemas import CatalogSearch
 
 _PAGE, _BATCH = 100, 1_000
 # with more captures than this in a box, reading by time until the page is full is quicker than sorting them
@@ -97,7 +97,7 @@ class Catalog:
         if row["body"] is not None:
             real: dict[str, Any] = msgspec.json.decode(row["body"])
             return real
-        feature = _orbits.feature(row)
+        feature = synthetic.feature(row)
         where = f"{self.url}/images/{row['host']}/{row['id']}"
         feature["assets"] = {
             "thumbnail": {"href": f"{where}/thumbnail.png", "type": "image/png", "roles": ["thumbnail"]},
@@ -109,7 +109,7 @@ class Catalog:
     @staticmethod
     def properties(row: Any) -> dict[str, Any]:
         """Return a capture's properties."""
-        feature = _orbits.feature(row) if row["body"] is None else msgspec.json.decode(row["body"])
+        feature = synthetic.feature(row) if row["body"] is None else msgspec.json.decode(row["body"])
         found = feature.get("properties")
         return found if isinstance(found, dict) else {}
 
@@ -272,7 +272,7 @@ def _read_query(query: dict[str, Any] | None, search: Search) -> None:
         if not isinstance(tests, dict) or '"' in name or "\0" in name:
             raise Invalid((f"query.{name}", "an object of operator to value"))
         # a real capture is asked itself, an invented one its columns
-        column = f"iif(body IS NULL, {_orbits.PROPERTIES.get(name, 'NULL')}, json_extract(body, ?))"
+        column = f"iif(body IS NULL, {synthetic.PROPERTIES.get(name, 'NULL')}, json_extract(body, ?))"
         if name == "eo:cloud_cover":
             column = "cloud"
         for operator, value in tests.items():

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from scenecart.sandbox import _inputs as take
-from scenecart.sandbox._gate import REALM
-from scenecart.sandbox._operations import OPERATIONS
+from scenecart.sandbox._http import schemas as take
+from scenecart.sandbox._http.middleware import REALM
+from scenecart.sandbox._http.operations import OPERATIONS
 
 _PROBLEMS = {
     "400": "The request cannot be read.",

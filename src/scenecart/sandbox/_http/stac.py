@@ -8,16 +8,16 @@ from urllib.parse import quote, urlencode
 
 import shapely
 
-from scenecart.sandbox._catalog import instants, read_place, read_token
-from scenecart.sandbox._inputs import LARGEST_STAC_PAGE, StacSearch, read
-from scenecart.sandbox._ledger import moment
+from scenecart.sandbox._domain.catalog import instants, read_place, read_token
+from scenecart.sandbox._domain.ledger import moment
+from scenecart.sandbox._http.schemas import LARGEST_STAC_PAGE, StacSearch, read
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
-    from scenecart.sandbox._caller import Caller
-    from scenecart.sandbox._catalog import Catalog
-    from scenecart.sandbox._delivery import Delivery
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
+    from scenecart.sandbox._domain.caller import Caller
+    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.delivery import Delivery
 
 CONFORMS = [
     "https://api.stacspec.org/v1.0.0/core",

@@ -8,7 +8,7 @@ import threading
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from scenecart.sandbox import _archive
+from scenecart.sandbox._data import archive
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Storage:
 
     def __init__(self, path: Path, captures: Path) -> None:
         self.path = path
-        self._captures = _archive.uri(captures)
+        self._captures = archive.uri(captures)
         self._local = threading.local()
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
@@ -110,7 +110,7 @@ class Storage:
             if version != 0 or self.read.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
                 raise SandboxError(f"{self.path} is no database of this version of the sandbox; use another folder.")
             self.read.execute("PRAGMA journal_mode = WAL")
-            schema = resources.files("scenecart.sandbox").joinpath("schema.sql").read_text(encoding="utf-8")
+            schema = resources.files("scenecart.sandbox._data").joinpath("schema.sql").read_text(encoding="utf-8")
             self.read.executescript(f"BEGIN;{schema};PRAGMA user_version = {_VERSION};COMMIT;")
         except sqlite3.DatabaseError as error:
             self.close()

@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from scenecart.sandbox._ledger import CREDITS_PER_AUD
+from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
 
-    from scenecart.sandbox._operations import Service
+    from scenecart.sandbox._http.operations import Service
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
@@ -25,7 +25,9 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
-_TEMPLATES = jinja2.Environment(loader=jinja2.PackageLoader("scenecart.sandbox"), autoescape=True, undefined=jinja2.StrictUndefined)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("scenecart.sandbox._http"), autoescape=True, undefined=jinja2.StrictUndefined
+)
 
 
 def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:

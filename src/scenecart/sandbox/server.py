@@ -14,20 +14,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from scenecart.sandbox import _archive, _control
-from scenecart.sandbox._auth import Doorkeeper
-from scenecart.sandbox._catalog import Catalog
-from scenecart.sandbox._delivery import Delivery
-from scenecart.sandbox._faults import Faults
-from scenecart.sandbox._ledger import Ledger
-from scenecart.sandbox._operations import Service
-from scenecart.sandbox._orbits import COUNT
-from scenecart.sandbox._orders import PACES, Orders
+from scenecart.sandbox._data import archive
+from scenecart.sandbox._data.storage import Storage, alone
+from scenecart.sandbox._data.synthetic import COUNT
+from scenecart.sandbox._domain.auth import Doorkeeper
+from scenecart.sandbox._domain.catalog import Catalog
+from scenecart.sandbox._domain.delivery import Delivery
+from scenecart.sandbox._domain.faults import Faults
+from scenecart.sandbox._domain.ledger import Ledger
+from scenecart.sandbox._domain.orders import PACES, Orders
+from scenecart.sandbox._http import control
+from scenecart.sandbox._http.operations import Service
+from scenecart.sandbox._http.resources import Resources
+from scenecart.sandbox._http.serving import listen, serving
+from scenecart.sandbox._http.stac import Archive, Delivered
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox._resources import Resources
-from scenecart.sandbox._serving import listen, serving
-from scenecart.sandbox._stac import Archive, Delivered
-from scenecart.sandbox._storage import Storage, alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ class Sandbox:
         ...     len(box.token("analyst").split("."))
         3
         """
-        _control.check_principal(self._running(), name)
+        control.check_principal(self._running(), name)
         return self._running().doorkeeper.token(name)
 
     @property
@@ -187,7 +188,7 @@ class Sandbox:
         """
         import scenecart  # noqa: PLC0415  # it hands out a client of the library, and reads nothing
 
-        _control.check_principal(self._running(), name)
+        control.check_principal(self._running(), name)
         principal = self.principals[name]
         sign_in = ("api_key",) if principal["username"] is None else ("username", "password")
         given = {field: principal[field] for field in sign_in}
@@ -208,7 +209,7 @@ class Sandbox:
         ...     box.client("broke", home=box.data / "journal").balance()["balance_credits"]
         100
         """
-        _control.top_up(self._running(), name, credits)
+        control.top_up(self._running(), name, credits)
 
     def attach_card(self, name: str, card: str | None = "good") -> None:
         """Give a principal's organization a card: ``"good"``, ``"declined"``, ``"secure"``, or None for none.
@@ -225,7 +226,7 @@ class Sandbox:
         """
         if card not in {"good", "declined", "secure", None}:
             raise SandboxError(f"There is no card {card!r}; there are good, declined and secure.")
-        _control.attach_card(self._running(), name, card)
+        control.attach_card(self._running(), name, card)
 
     def complete_challenge(self, client_secret: str, *, accept: bool = True) -> None:
         """Answer the bank's challenge of a 402, as its page does.
@@ -248,7 +249,7 @@ class Sandbox:
         ...         error.retry().status
         'processing'
         """
-        _control.complete(self._running(), client_secret, accept=accept)
+        control.complete(self._running(), client_secret, accept=accept)
 
     def change_prices(self, factor: float) -> None:
         """Let everything cost so many times what it cost at first, as a provider's new price list does.
@@ -273,7 +274,7 @@ class Sandbox:
         ...     cart.estimate().total_credits > before
         True
         """
-        _control.change_prices(self._running(), factor)
+        control.change_prices(self._running(), factor)
 
     def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
         """Approve a sign-in that waits for it (RFC 8628) as one of the principals, as its page does; None refuses it.
@@ -292,7 +293,7 @@ class Sandbox:
         ...         print(error)
         No sign-in waits under this code.
         """
-        _control.approve(self._running(), user_code, name)
+        control.approve(self._running(), user_code, name)
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once: orders move, tokens and addresses expire.
@@ -349,7 +350,7 @@ class Sandbox:
             self._data = self._folder(stack)
             stack.enter_context(alone(self._data))
             keep = self._wanted_data is not None
-            captures = _archive.prepare(self._data, self._seed, self._captures, self._items, keep=keep)
+            captures = archive.prepare(self._data, self._seed, self._captures, self._items, keep=keep)
             storage = Storage(self._data / "sandbox.sqlite", captures)
             stack.callback(storage.close)
             self._service = self._assemble(storage, self._data)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from scenecart.sandbox._caller import Caller
-from scenecart.sandbox._devices import DEVICE_GRANT, Devices, digest, oauth_problem
-from scenecart.sandbox._ledger import move
+from scenecart.sandbox._domain.caller import Caller
+from scenecart.sandbox._domain.device_flow import DEVICE_GRANT, Devices, digest, oauth_problem
+from scenecart.sandbox._domain.ledger import move
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.sandbox._storage import Storage
+    from scenecart.sandbox._data.storage import Storage
 
 KEY_PREFIX = "gpra_"
 _REFRESH_SECONDS = 1_800

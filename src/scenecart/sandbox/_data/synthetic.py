@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart.sandbox._shapes import bbox, geojson, split
+from scenecart.sandbox._data.geometry import bbox, geojson, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

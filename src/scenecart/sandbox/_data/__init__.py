@@ -1,0 +1,1 @@
+"""Where the sandbox's captures come from, and where its state is kept."""
