@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._util.files import write_whole
 from scenecart._util.text import looked_for
-from scenecart.cli._printing import CannotPrint
+from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:

@@ -6,19 +6,20 @@ import argparse
 import contextlib
 import sys
 import warnings
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from scenecart._util.text import clean_text
-from scenecart.cli._course import Course
-from scenecart.cli._interrupted import INTERRUPTED, interrupted
+from scenecart.cli import INTERRUPTED, report_interruption
+from scenecart.cli._output import CannotPrint, printing
 from scenecart.cli._parser import make_parser, option_names
-from scenecart.cli._printing import CannotPrint, printing
 from scenecart.cli._speech import spoken
 from scenecart.exceptions import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
 
 _FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _UNTOLD = 1, 2, 3, 4, 5
 
@@ -43,7 +44,7 @@ def run(argv: Sequence[str] | None) -> int:
             return 0 if error.reader_left else _UNTOLD
         except KeyboardInterrupt:
             with contextlib.suppress(CannotPrint):
-                interrupted(course.told)
+                report_interruption(course.told)
             return INTERRUPTED
 
 
@@ -85,3 +86,42 @@ def _say(lines: Sequence[str], in_commands: Callable[[str], str]) -> None:
     with contextlib.suppress(CannotPrint):
         for number, line in enumerate(lines):
             print(f"{'  ' if number else 'scenecart: '}{clean_text(in_commands(line), 1000)}", file=sys.stderr)
+
+
+_BEGUN = "`scenecart placements` shows what was begun, `scenecart settle` finds out what became of it."
+
+
+@dataclass
+class Course:
+    """What a command has done so far.
+
+    Attributes
+    ----------
+    spends
+        Whether it is about to buy something.
+    has_asked
+        Whether the service was asked for something.
+    has_begun
+        Whether buying has begun.
+    deed
+        What it has done that stays done, such as "Order 7 was placed"; empty before.
+    """
+
+    spends: bool = False
+    has_asked: bool = False
+    has_begun: bool = False
+    deed: str = ""
+
+    @property
+    def told(self) -> list[str]:
+        """What whoever interrupts it has to know."""
+        if self.spends and self.has_begun and not self.deed:
+            return [_BEGUN]
+        return self.certain
+
+    @property
+    def certain(self) -> list[str]:
+        """What is known for certain of what it did."""
+        if self.deed:
+            return [f"{self.deed}."]
+        return ["Nothing was ordered."] if self.spends and not self.has_begun else []

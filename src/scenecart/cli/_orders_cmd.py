@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from scenecart._cart.estimate import Estimate
-    from scenecart.cli._course import Course
+    from scenecart.cli._main import Course
 
 _FAILED = 1
 
