@@ -52,13 +52,13 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 crash: $(VENV)/.test
-	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/test_crash.py $(ARGS)
+	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/scenarios/test_killed_purchases.py $(ARGS)
 
 guards: $(VENV)/.test
 	$(BIN)/python tests/guards/run.py $(ARGS)
 
 soak: $(VENV)/.test
-	SCENECART_SOAK_HOURS=$(HOURS) SCENECART_SOAK_SPEED=$(SPEED) SCENECART_SOAK_FAULTS=$(FAULTS) SCENECART_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/test_soak.py $(ARGS)
+	SCENECART_SOAK_HOURS=$(HOURS) SCENECART_SOAK_SPEED=$(SPEED) SCENECART_SOAK_FAULTS=$(FAULTS) SCENECART_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/scenarios/test_soak.py $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore --timeout=3600 tests $(ARGS)

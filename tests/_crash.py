@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import _books
+import _ledger_check
 
 if TYPE_CHECKING:
     import random
@@ -169,7 +169,7 @@ def pair_of(number: int, count: int) -> tuple[int, int]:
 
 def reconcile(crashes: Crashes) -> int:
     """Check the service's books once more, as they stand at the end."""
-    return _books.reconcile(crashes.box)
+    return _ledger_check.reconcile(crashes.box)
 
 
 class Steps:

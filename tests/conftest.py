@@ -18,14 +18,14 @@ import pytest
 from hypothesis import Phase, settings
 
 import scenecart
-from _service import ScriptedService, answer
-from _shop import ESTIMATE, GET, ORDER, PROJECT, priced
+from _purchases import ESTIMATE, GET, ORDER, PROJECT, priced
+from _scripted_service import ScriptedService, answer
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from _quotes import Shop
+    from _report_data import Shop
 
 # the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
 # an example may take its time: a busy machine is no fault
@@ -128,7 +128,7 @@ def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
     """Give a client of a service whose answers the test writes."""
-    from _quotes import Shop  # noqa: PLC0415  # readers of PDF are for reports alone
+    from _report_data import Shop  # noqa: PLC0415  # readers of PDF are for reports alone
 
     made = Shop(service, tmp_path / "home")
     yield made

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from _legible import poor
+from _contrast import poor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

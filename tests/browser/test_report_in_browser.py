@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import scenecart
-from _legible import poor
-from _quotes import pages
+from _contrast import poor
+from _report_data import pages
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from _contrast import poor
 from _jupyter import Jupyter, Kernel, notebook
-from _legible import poor
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

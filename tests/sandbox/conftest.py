@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from _wire_client import Wire
+from _http_client import Wire
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -1,0 +1,87 @@
+"""What the pages of docs/ hold: their blocks of code, and the built site's links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+# what a build brings in among the pages, and makes of them
+_MADE = ("_build", "notebooks")
+_FENCE = re.compile(r"^```(?P<language>\w+)(?P<said>[^\n]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page: its language, what else its first line says, where it begins, and its text."""
+
+    language: str
+    said: str
+    line: int
+    text: str
+
+
+def pages() -> list[Path]:
+    """Return every page of the documentation that is kept."""
+    return sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in _MADE)
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    """Return a page's blocks of one language."""
+    text = page.read_text("utf-8")
+    return [
+        Block(found["language"], found["said"].strip(), text.count("\n", 0, found.start()) + 1, found["text"])
+        for found in _FENCE.finditer(text)
+        if found["language"] == language
+    ]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Return the words of every shell command of a page, without where its output goes."""
+    lines = [line for block in blocks(page, "sh") for line in block.text.replace("\\\n", " ").splitlines()]
+    words = [shlex.split(line, comments=True) for part in lines for line in part.split(" && ")]
+    return [line[: line.index(">")] if ">" in line else line for line in words if line]
+
+
+@dataclass
+class Built(HTMLParser):
+    """One built page: what can be linked to, what it links to, and what it loads."""
+
+    path: Path
+    anchors: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
+    loads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value for name, value in attrs if value is not None}
+        self.anchors.update(given[name] for name in ("id", "name") if name in given)
+        if "href" in given:
+            (self.loads if tag == "link" else self.links).append(given["href"])
+        self.loads += [given[name] for name in ("src", "srcset", "data") if name in given]
+
+
+# runs a page in one namespace, so that a traceback names the page and its line
+RUNNER = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from pathlib import Path
+from _docs import blocks
+page, names = Path(sys.argv[1]), {{"__name__": "page"}}
+for block in blocks(page, "python"):
+    if block.said == "":
+        exec(compile("\\n" * block.line + block.text, str(page), "exec"), names)
+"""
+
+
+def run_line(page: Path) -> list[str]:
+    """Return the command that runs a page's Python from top to bottom."""
+    return [sys.executable, "-c", RUNNER, str(page)]

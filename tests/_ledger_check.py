@@ -1,0 +1,56 @@
+"""The sandbox's books, read from its database and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from _http_client import Wire
+    from scenecart.sandbox import Sandbox
+
+# what was moved for an order in each state, by its billing mode
+_STEPS = {
+    "credit": ("reserve", "settle", "refund"),
+    "card": ("hold", "capture", "void"),
+    "enterprise": ("accrue", "bill", "reverse"),
+}
+_ENDS = {"processing": None, "delivered": 1, "failed": 2, "cancelled": 2}
+
+
+def balance(caller: Wire) -> tuple[int, int, int]:
+    """Return what is available, set aside and spent."""
+    found = caller.op("billing.credits.balance").json()
+    return found["balance_credits"], found["reserved_credits"], found["spent_credits"]
+
+
+def reconcile(box: Sandbox | Path) -> int:
+    """Check every account against its transfers and every order against its money; return how many orders there are."""
+    folder = box if not hasattr(box, "data") else box.data
+    with contextlib.closing(sqlite3.connect(folder / "sandbox.sqlite", isolation_level=None)) as database:
+        database.execute("BEGIN")
+        wrong = database.execute(
+            "SELECT id FROM account a WHERE balance != (SELECT coalesce(sum(credits), 0) FROM transfer WHERE target = a.id)"
+            " - (SELECT coalesce(sum(credits), 0) FROM transfer WHERE source = a.id)"
+        ).fetchall()
+        totals = database.execute("SELECT organization, sum(balance) FROM account GROUP BY organization").fetchall()
+        below = database.execute("SELECT id FROM account WHERE balance < 0 AND kind != 'issued'").fetchall()
+        orders = database.execute('SELECT id, status, billing_mode, credits FROM "order"').fetchall()
+        moved: dict[str, list[tuple[str, int]]] = {}
+        for order, kind, amount in database.execute(
+            'SELECT "order", kind, credits FROM transfer WHERE "order" IS NOT NULL ORDER BY id'
+        ):
+            moved.setdefault(order, []).append((kind, amount))
+        database.execute("COMMIT")
+    assert wrong == []
+    assert {total for _, total in totals} <= {0}
+    assert below == []
+    for order, status, mode, amount in orders:
+        end = _ENDS[status]
+        steps = _STEPS[mode][:1] if end is None else (_STEPS[mode][0], _STEPS[mode][end])
+        assert moved.pop(order) == [(step, amount) for step in steps]
+    assert moved == {}
+    return len(orders)
