@@ -47,23 +47,23 @@ class _Desk:
         return self._picture
 
 
-def priced(made_at: datetime, count: int = COUNT) -> Estimate:
+def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
     """Return a price of a new client's cart, so that no picture is at hand from before."""
     cart = make_cart(many(count).assign(host="h", collection="c"), desk=_Desk())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
-    return Estimate(cart, 50_000 * count, Decimal(500) * count, made_at, groups)
+    return Estimate(cart, 50_000 * count, Decimal(500) * count, priced_at, groups)
 
 
 def table() -> str:
     """Measure, and return a table."""
-    made_at = datetime(2024, 3, 9, 16, tzinfo=UTC)
+    priced_at = datetime(2024, 3, 9, 16, tzinfo=UTC)
     rows = ["| format | pictures | seconds | size | promised |", "|---|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
         for suffix in _FORMATS:
             for pictures in (False, True) if suffix in {"html", "pdf"} else (False,):
                 spent, size = [], 0
                 for _ in range(_TIMES):
-                    estimate = priced(made_at)
+                    estimate = priced(priced_at)
                     start = time.perf_counter()
                     path = estimate.to_report(Path(folder) / f"quote.{suffix}", thumbnails=pictures)
                     spent.append(time.perf_counter() - start)

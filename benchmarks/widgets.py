@@ -113,7 +113,7 @@ def _held() -> float:
 
 
 def _in_kernel(count: int) -> list[tuple[str, float, str]]:
-    from scenecart.widgets._spatial_index import Ground  # noqa: PLC0415  # measured here alone
+    from scenecart.widgets._spatial_index import FootprintIndex  # noqa: PLC0415  # measured here alone
     from scenecart.widgets._state import CaptureState  # noqa: PLC0415  # likewise
 
     captures = many(count)
@@ -141,7 +141,7 @@ def _in_kernel(count: int) -> list[tuple[str, float, str]]:
             & captures["price_credits"].between(100, 1_500)
         )
 
-    ground, view = Ground(captures), (0.0, 40.0, 12.0, 48.0)
+    ground, view = FootprintIndex(captures), (0.0, 40.0, 12.0, 48.0)
     found = ground.in_view(view, state.keep)
     features = [one for turn, parts in found for one in ground.features(turn, parts, 0.01)]
     return [

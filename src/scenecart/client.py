@@ -20,18 +20,18 @@ from scenecart._captures.query import Query, build_query, check_count
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
 from scenecart._cart.cart import Cart, make_cart
-from scenecart._cart.estimate import Estimate, ask
-from scenecart._cover.plan import CoverPlan, Wish, plan_cover
-from scenecart._delivery.download import DeliveryDesk
+from scenecart._cart.estimate import Estimate, request_estimate
+from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
+from scenecart._delivery.download import DeliveryService
 from scenecart._orders.journal import Journal
 from scenecart._orders.order import Order
-from scenecart._orders.order_api import OrderDesk
-from scenecart._orders.pending_notice import mention
-from scenecart._orders.placement import PlacingDesk, require_project
-from scenecart._orders.purchase_details import papers_of
+from scenecart._orders.order_api import OrderApi
+from scenecart._orders.pending_notice import warn_of_pending_placements
+from scenecart._orders.placement import PlacementService, require_project
+from scenecart._orders.purchase_details import read_purchase_details
 from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
-from scenecart._util.files import path_of
-from scenecart._util.keywords import spelled
+from scenecart._util.files import as_path
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
 from scenecart.exceptions import (
     ConfigurationError,
@@ -117,11 +117,11 @@ class Client:
         self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
         self._wall = wall
         self.hosts: dict[str, list[str]] = {}
-        deliveries = DeliveryDesk(self._session, _home(home) / "imagery")
-        papers = partial(papers_of, journal=self._journal, desk=self)
+        deliveries = DeliveryService(self._session, _home(home) / "imagery")
+        papers = partial(read_purchase_details, journal=self._journal, desk=self)
         self._say = say
-        self._orders = OrderDesk(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
-        self._placing = PlacingDesk(
+        self._orders = OrderApi(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
+        self._placing = PlacementService(
             self._orders,
             self._journal,
             estimate_again=lambda estimate: self.estimate(estimate.cart),
@@ -139,7 +139,7 @@ class Client:
         """Where the service is."""
         return self._session.base_url
 
-    @spelled()
+    @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -194,8 +194,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
-            ``orderable`` with ``why_not`` for captures that can be listed but not bought. Times are UTC. Where nothing was found,
-            ``.attrs["searched"]`` says in words what was asked.
+            ``orderable`` with ``not_orderable_reason`` for captures that can be listed but not ordered. Times are UTC. Where
+            nothing was found, ``.attrs["query"]`` says in words what was asked.
 
         Raises
         ------
@@ -229,7 +229,7 @@ class Client:
         with progress_callback(progress, f"Searching {host}") as callback:
             return search_catalog(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
 
-    @spelled(also=build_query)
+    @checked_keywords(also=build_query)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
 
@@ -265,7 +265,7 @@ class Client:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
         return stream_catalog(self._session, build_query(host, **criteria), batch_size)
 
-    @spelled(also=build_query)
+    @checked_keywords(also=build_query)
     def search_to_parquet(
         self,
         directory: str | os.PathLike[str],
@@ -317,12 +317,12 @@ class Client:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
-        folder = path_of(directory, "A folder of captures")
+        folder = as_path(directory, "A folder of captures")
         frames = stream_catalog(self._session, build_query(host, **criteria))
         with progress_callback(progress, f"Searching {host}") as callback:
             return parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 
-    @spelled(also=build_query, without=("aoi", "bbox", "intersects"))
+    @checked_keywords(also=build_query, without=("aoi", "bbox", "intersects"))
     def search_many(
         self,
         areas: Any,
@@ -412,7 +412,7 @@ class Client:
         reference = operations.image_reference(str(row["host"]), str(row["id"]))
         return self._session.picture(operations.THUMBNAIL, reference, _MOST_PICTURE)
 
-    @spelled(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
+    @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Put captures into a cart.
 
@@ -440,7 +440,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
 
-    @spelled()
+    @checked_keywords()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -507,7 +507,7 @@ class Client:
         >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
         (True, True, True)
         """
-        wish = Wish(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
+        wish = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
         return plan_cover(captures, aoi, wish, desk=self)
 
     def estimate(self, cart: Cart) -> Estimate:
@@ -522,9 +522,9 @@ class Client:
         """
         if not isinstance(cart, Cart):
             raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
-        return ask(self._session, cart, self, self._wall)
+        return request_estimate(self._session, cart, self, self._wall)
 
-    @spelled()
+    @checked_keywords()
     def place(
         self,
         estimate: Estimate,
@@ -551,18 +551,18 @@ class Client:
         chosen = require_project(project, self.project)
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
-    @spelled()
-    def placed_before(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
-        """Return the order that placing an estimate would give back without buying; the same as ``estimate.placed_before()``.
+    @checked_keywords()
+    def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
+        """Return the order that placing an estimate would give back without buying; the same as ``estimate.existing_order()``.
 
         Examples
         --------
         >>> client = connect("sandbox")
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-06", limit=1)
-        >>> client.placed_before(client.cart(captures).estimate()) is None
+        >>> client.existing_order(client.cart(captures).estimate()) is None
         True
         """
-        return self._placing.placed_before(estimate, project=require_project(project, self.project), license_type=license_type)
+        return self._placing.existing_order(estimate, project=require_project(project, self.project), license_type=license_type)
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
@@ -582,7 +582,7 @@ class Client:
         """
         return Order(self._orders, self._orders.fetch(order_id))
 
-    @spelled()
+    @checked_keywords()
     def orders(
         self,
         *,
@@ -634,7 +634,7 @@ class Client:
         if doubt is not None:
             warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
-        records = [] if schemas.asks_for_none(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
+        records = [] if schemas.matches_nothing(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
         except JournalError as error:
@@ -660,7 +660,7 @@ class Client:
         """
         return placements_frame(self._journal.placements(self.base_url))
 
-    @spelled()
+    @checked_keywords()
     def settle(self, *, send: bool = True) -> pd.DataFrame:
         """Bring every placement that was sent and got no answer to its end; never buys twice.
 
@@ -724,7 +724,7 @@ class Client:
         answer = self._session.call(operations.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
-    @spelled()
+    @checked_keywords()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call any operation of the service by its name, and return its decoded answer.
 
@@ -803,7 +803,7 @@ class Client:
     def mention_unfinished(self) -> None:
         """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
         try:
-            mention(self._placing.unfinished(), self._warn_gently)
+            warn_of_pending_placements(self._placing.unfinished(), self._warn_gently)
         except JournalError as error:
             self._warn_gently(f"{error} Until then nothing can be placed from here.")
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.credentials import resolve
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart.client import Client
 from scenecart.exceptions import missing_extra
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OF_THE_SANDBOX = ("captures", "data", "items", "pace", "port", "seed")
 
 
-@spelled(
+@checked_keywords(
     also=Client,
     without=("credentials",),
     elsewhere={

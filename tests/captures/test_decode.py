@@ -55,7 +55,7 @@ def test_any_chunking_gives_the_same_frame(features: list[dict[str, Any]], cuts:
     page = json.dumps({"type": "FeatureCollection", "features": features}).encode()
     by_page = search.assemble([page], "pages", Query("h", {}))
     assert by_page["id"].tolist() == at_once["id"].tolist() == [one["id"] for one in features]
-    assert by_page["why_not"].tolist() == at_once["why_not"].tolist()
+    assert by_page["not_orderable_reason"].tolist() == at_once["not_orderable_reason"].tolist()
     assert set(by_page.columns) == set(at_once.columns)
 
 

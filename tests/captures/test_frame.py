@@ -175,7 +175,7 @@ def test_a_footprint_over_the_antimeridian_is_judged_by_its_parts():
     shapes = [{"type": "Polygon", "coordinates": [ring]} for ring in (simple, crossed)]
     found = frame_of(*({**feature(name), "geometry": shape} for name, shape in zip("ab", shapes, strict=True)))
     assert found["orderable"].tolist() == [True, False]
-    assert "valid shape" in found["why_not"][1]
+    assert "valid shape" in found["not_orderable_reason"][1]
 
 
 def test_names_that_no_table_takes_are_written_out():
@@ -208,7 +208,7 @@ def test_names_that_no_table_takes_are_written_out():
 def test_coordinates_larger_than_the_world_are_a_reason(ring: list[Any]):
     """A footprint with numbers that no place has is kept and says why it cannot be ordered; nothing warns."""
     frame = frame_of({**feature("a"), "geometry": {"type": "Polygon", "coordinates": [ring]}})
-    assert frame["why_not"].tolist() == ["its footprint lies outside the world"]
+    assert frame["not_orderable_reason"].tolist() == ["its footprint lies outside the world"]
 
 
 def test_what_cannot_be_split_is_a_reason():

@@ -186,7 +186,7 @@ def test_a_search_that_finds_nothing_says_what_was_asked(service: ScriptedServic
     """An empty result tells in words whom, for what, when and where was asked; one that holds something is as it was."""
     service.put(SEARCH, answer(page()), answer(page(feature("a"))))
     criteria = {"bbox": (-33.9, 51.2, -33.8, 51.3), "datetime": "2024-03", "max_cloud_cover": 20}
-    said = find(client, **criteria).attrs["searched"]
+    said = find(client, **criteria).attrs["query"]
     for part in ("collections c", "2024-03-01", "cloud_cover", "west -33.9 south 51.2 east -33.8 north 51.3", "longitude before"):
         assert part in said
     assert find(client, **criteria).attrs == {}

@@ -56,7 +56,7 @@ def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, ch
     frame = to_frame(features)
     assert len(frame) == 2
     assert frame["orderable"].tolist() == [True, False]
-    assert re.search(why, frame["why_not"].iloc[1])
+    assert re.search(why, frame["not_orderable_reason"].iloc[1])
     with pytest.raises(scenecart.InvalidCart, match="1 of 2 captures cannot be ordered"):
         connect().cart(frame)
     assert len(connect().cart(frame[frame.orderable])) == 1
@@ -64,7 +64,11 @@ def test_a_capture_that_cannot_be_ordered_is_listed_and_refused(connect: Any, ch
 
 def test_captures_of_ones_own_are_judged_alike(connect: Any):
     """A frame that no search gave is refused for the same reasons: an area beyond a pole cannot be bought."""
-    own = captures().drop(columns=["orderable", "why_not"]).set_geometry([shapely.box(0, 0, 1, 1), shapely.box(0, 89, 1, 92)])
+    own = (
+        captures()
+        .drop(columns=["orderable", "not_orderable_reason"])
+        .set_geometry([shapely.box(0, 0, 1, 1), shapely.box(0, 89, 1, 92)])
+    )
     with pytest.raises(scenecart.InvalidCart, match=r"cannot be ordered: b \(its footprint lies outside the world\)"):
         connect().cart(own)
 
@@ -535,12 +539,12 @@ def test_what_was_placed_before_can_be_asked(service: ScriptedService, connect: 
     service.put(PLACE, answer(ORDER, 202))
     service.put(GET, answer(ORDER))
     estimate = connect().cart(captures()).estimate()
-    assert estimate.placed_before() is None
+    assert estimate.existing_order() is None
     estimate.place()
-    before = estimate.placed_before()
+    before = estimate.existing_order()
     assert before is not None
     assert before.id == "o-1"
-    assert estimate.placed_before(license_type="extended") is None
+    assert estimate.existing_order(license_type="extended") is None
     assert len(service.requests(PLACE)) == 1
     assert capsys.readouterr().out == ""
 

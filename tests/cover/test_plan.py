@@ -12,7 +12,7 @@ import shapely
 
 import scenecart
 from scenecart._cover.candidates import find_candidates
-from scenecart._cover.pricing import prices_alone
+from scenecart._cover.pricing import individual_prices
 from scenecart._geo.area import as_area
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_the_plan_is_a_cart_with_the_services_price(client: scenecart.Client, fo
 def test_what_is_missing_is_a_shape(client: scenecart.Client, found: gpd.GeoDataFrame):
     """Ground that is covered and ground that is missing are the area together, and do not overlap."""
     plan = client.cover(found, COAST, min_coverage=0.5)
-    bought = plan.cart.bought().union_all()
+    bought = plan.cart.clipped().union_all()
     assert shapely.area(shapely.intersection(plan.missing, bought)) < 1e-9
     assert shapely.area(plan.missing) + shapely.area(bought) == pytest.approx(shapely.area(plan.area.geometry), rel=1e-6)
 
@@ -90,7 +90,7 @@ def test_prices_are_asked_in_few_questions(client: scenecart.Client, found: gpd.
     """What each capture costs alone is the service's answer to that very question, and is asked for many at a time."""
     area = as_area(COAST)
     candidates, _ = find_candidates(found, area, None)
-    prices = prices_alone(candidates, lambda rows: client.cart(rows, COAST, split_by_date=True).estimate())
+    prices = individual_prices(candidates, lambda rows: client.cart(rows, COAST, split_by_date=True).estimate())
     assert prices.calls <= 4 < len(candidates.km2)
     for place in (0, len(candidates.km2) // 2, len(candidates.km2) - 1):
         alone = client.cart(candidates.frame.iloc[[place]], COAST).estimate()

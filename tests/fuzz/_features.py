@@ -163,6 +163,6 @@ def _columns(features: list[Feature], *, whole: bool) -> None:
         assert len(frame) == len(features)
         ids = frame["id"].astype(object).where(frame["id"].notna(), None).tolist()
         assert ids == [_kept(one.id) for one in features]
-        assert frame["why_not"].notna().tolist() == [not able for able in frame["orderable"]]
+        assert frame["not_orderable_reason"].notna().tolist() == [not able for able in frame["orderable"]]
         with contextlib.suppress(NotJson):
             frame.apply(assets, axis=1)

@@ -15,7 +15,7 @@ from shapely.affinity import translate
 
 import scenecart
 from scenecart._geo.area import Area, as_area, as_geometry
-from scenecart._geo.geometry import clip_each, geodesic_km2, geojson, split_at_antimeridian, union, why_unusable, whys_unusable
+from scenecart._geo.geometry import clip_each, geodesic_km2, geojson, reasons_unusable, split_at_antimeridian, union, why_unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -353,7 +353,7 @@ def test_many_footprints_are_judged_as_each_is():
         "MULTIPOLYGON (((190 10, 180 90, 180 90, 190 10)), ((181 0, 181 1, 179 1, 179 0, 181 0)))",
     )
     shapes = np.array([*map(shapely.from_wkt, texts), None, shapely.Polygon([(0, 0), (np.inf, 0), (1, 1)])], dtype=object)
-    judged = whys_unusable(shapes)
+    judged = reasons_unusable(shapes)
     assert judged == [why_unusable(shape) for shape in shapes]
     assert [why is None for why in judged] == [True, False, True, True, *[False] * 8]
 

@@ -38,7 +38,7 @@ def test_gis_formats_hold_what_is_bought(estimate: scenecart.Estimate, tmp_path:
     found = gpd.read_parquet(path) if suffix == "parquet" else gpd.read_file(path, **layer)
     assert found["id"].tolist() == estimate.cart.ids
     assert found.crs.to_epsg() == 4326
-    assert found.geometry.union_all().symmetric_difference(estimate.cart.bought().union_all()).area < 1e-9
+    assert found.geometry.union_all().symmetric_difference(estimate.cart.clipped().union_all()).area < 1e-9
     assert found["group_credits"].dropna().sum() == estimate.total_credits
     assert found["error"].notna().tolist() == [False, False, True]
     if suffix == "gpkg":

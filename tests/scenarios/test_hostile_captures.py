@@ -61,13 +61,13 @@ def test_an_id_that_names_nothing_is_shown_and_not_ordered(
     odd = {name: value for name, value in feature(IDS[case]).items() if value is not ...}
     captures = find(feature("good"), odd)
     assert captures["orderable"].tolist() == [True, False]
-    assert "id" in captures["why_not"][1]
+    assert "id" in captures["not_orderable_reason"][1]
     with pytest.raises(scenecart.InvalidCart, match="1 of 2 captures cannot be ordered"):
         client.cart(captures)
     # the reason is looked for again where the column was dropped
     if case != "100 kB":
         with pytest.raises(scenecart.InvalidCart, match="cannot be ordered"):
-            client.cart(captures.drop(columns=["why_not", "orderable"]))
+            client.cart(captures.drop(columns=["not_orderable_reason", "orderable"]))
     assert service.requests(ESTIMATE) == []
 
 
@@ -128,7 +128,7 @@ def test_a_footprint_that_is_none_is_marked_and_never_ordered(
     captures = find(feature("good"), {**feature("bad"), "geometry": UNUSABLE[case]}, feature("last", west=0.05))
     assert captures["id"].tolist() == ["good", "bad", "last"]
     assert captures["orderable"].tolist() == [True, False, True]
-    assert captures["why_not"][1]
+    assert captures["not_orderable_reason"][1]
     with pytest.raises(scenecart.InvalidCart, match="bad") as caught:
         client.cart(captures)
     assert caught.value.ids == ["bad"]
@@ -230,7 +230,8 @@ def test_properties_that_are_none_lose_no_capture(find: Callable[..., gpd.GeoDat
     assert "properties:as_given" not in find(feature("usual"))
 
 
-TAKEN = ["geometry", "id", "host", "collection", "assets", "links", "orderable", "why_not", "stac_version", "stac_extensions",
+TAKEN = ["geometry", "id", "host", "collection", "assets", "links", "orderable", "not_orderable_reason", "stac_version",
+         "stac_extensions",
          "bbox:as_given", "foreign_members", "datetime:as_given", "properties:id", "properties:as_given", "a\ud800"]  # fmt: skip
 FREE = ["index", "bbox", "__class__", "_repr_html_", "", "line\nbreak", "GSD", "gsd", "columns", "crs", "T", "plot", "type", "é"]
 

@@ -44,7 +44,16 @@ values = st.recursive(
     lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(unicode, inner, min_size=1, max_size=3),
     max_leaves=4,
 )
-taken = ["id", "geometry", "bbox:as_given", "datetime:as_given", "properties:id", "foreign_members", "stac_version", "why_not"]
+taken = [
+    "id",
+    "geometry",
+    "bbox:as_given",
+    "datetime:as_given",
+    "properties:id",
+    "foreign_members",
+    "stac_version",
+    "not_orderable_reason",
+]
 names = (unicode | st.sampled_from(taken)).filter(lambda name: name not in TIMES)
 nasty = st.one_of(
     st.text(max_size=40),
@@ -135,7 +144,7 @@ def shown(text: str) -> str:
         cart=scenecart.Cart(captures(text, "b")),
         total_credits=prices.total_credits,
         total_aud=prices.total_aud,
-        made_at=pd.Timestamp("2024-03-05", tz="UTC").to_pydatetime(),
+        priced_at=pd.Timestamp("2024-03-05", tz="UTC").to_pydatetime(),
         price_groups=prices.groups,
         refused=prices.errors,
     )

@@ -16,7 +16,7 @@ import shapely
 import scenecart
 from _widgets import HARBOUR, wait_for
 from scenecart.widgets import CaptureFilters, CaptureMap, CaptureTable, FootprintMap
-from scenecart.widgets._spatial_index import MOST_SHAPES, Ground
+from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,7 +231,7 @@ def test_the_antimeridian_is_no_edge(view: tuple[float, float, float, float]):
     """Footprints over the antimeridian are drawn in one piece, whichever way the map came there, and found by a click."""
     split = shapely.MultiPolygon([shapely.box(179, -15, 180, -14), shapely.box(-180, -15, -179, -14)])
     captures = gpd.GeoDataFrame({"id": ["over", "east"]}, geometry=[split, shapely.box(-178, -15, -177, -14)], crs=4326)
-    ground, keep = Ground(captures), np.ones(2, dtype=bool)
+    ground, keep = FootprintIndex(captures), np.ones(2, dtype=bool)
     features = [one for turn, parts in ground.in_view(view, keep) for one in ground.features(turn, parts, 0.01)]
     xs = sorted(x for one in features for x, _ in one["geometry"]["coordinates"][0])
     assert view[0] < xs[0]
@@ -332,7 +332,13 @@ NASTY = '<img src=x onerror="alert(1)">'
 def test_text_from_a_catalog_is_never_markup(shown: Callable[[Any], Any]):
     """Whatever ids, collections and reasons hold, no widget shows markup of it, in the notebook or exported."""
     captures = gpd.GeoDataFrame(
-        {"id": [NASTY, "b"], "collection": [NASTY, "c"], "platform": [NASTY, "p"], "why_not": [NASTY, None], "gsd": [1.0, 2.0]},
+        {
+            "id": [NASTY, "b"],
+            "collection": [NASTY, "c"],
+            "platform": [NASTY, "p"],
+            "not_orderable_reason": [NASTY, None],
+            "gsd": [1.0, 2.0],
+        },
         geometry=[shapely.box(0, 0, 1, 1)] * 2,
         crs=4326,
     )

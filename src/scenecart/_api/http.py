@@ -23,7 +23,7 @@ from scenecart._api.credentials import Credentials, Secret, is_loopback
 from scenecart._api.problems import error_of_status
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
 from scenecart._util.json import NotJson, dumps, loads
-from scenecart._util.keywords import spelled_type
+from scenecart._util.keywords import checked_dataclass
 from scenecart._util.text import clean_text
 from scenecart._version import __version__
 from scenecart.exceptions import (
@@ -45,7 +45,7 @@ T = TypeVar("T")
 _MAX_REDIRECTS = 5
 
 
-@spelled_type
+@checked_dataclass
 @dataclass(frozen=True)
 class Limits:
     """How long and how often to ask.
@@ -519,10 +519,10 @@ def _onward(response: httpx.Response, address: Secret) -> Secret | None:
     """Return where an answer redirects to, if it does."""
     if not response.is_redirect or not response.headers.get("location"):
         return None
-    return sealed_url(address.reveal(), response.headers["location"])
+    return redacted_url(address.reveal(), response.headers["location"])
 
 
-def sealed_url(base: str, url: str) -> Secret:
+def redacted_url(base: str, url: str) -> Secret:
     """Return a signed URL, as it stands at an address, as the secret that it is.
 
     Raises

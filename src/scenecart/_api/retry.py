@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from scenecart._util.keywords import spelled_type
+from scenecart._util.keywords import checked_dataclass
 from scenecart.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check_numbers(settings: object, *, whole: tuple[str, ...], others: tuple[str
             raise ConfigurationError(f"{type(settings).__name__}: {name} is {wanted}, not {value!r}.")
 
 
-@spelled_type
+@checked_dataclass
 @dataclass(frozen=True)
 class Retry:
     """How often and how long a safe request is tried again: both caps hold.

@@ -72,7 +72,7 @@ def bought_by_date(placed: Mapping[str, Any]) -> bool | None:
     return split if isinstance(split, bool) else None
 
 
-def again_body(placed: Mapping[str, Any]) -> dict[str, Any]:
+def reestimate_body(placed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is sent to have priced once more what was sent to be bought."""
     return {"captures": placed["captures"], "splitByDate": placed.get("splitByDate", False)}
 
@@ -335,7 +335,7 @@ def order_filters(
     return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
 
 
-def asks_for_none(filters: Mapping[str, Any]) -> bool:
+def matches_nothing(filters: Mapping[str, Any]) -> bool:
     """Tell whether no order is asked for: the service takes no ids for any id, and what is found may be cancelled next."""
     return filters.get("orderIds") == []
 

@@ -11,10 +11,10 @@ import pandas as pd
 import shapely
 
 from scenecart._api.operations import CLOUD, GSD, OFF_NADIR
-from scenecart._captures.query import doubt_share
+from scenecart._captures.query import warn_of_fraction
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart.exceptions import InvalidQuery, not_captures
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     return found
 
 
-@spelled()
+@checked_keywords()
 def filter(  # noqa: A001  # the verb that analysts look for; captures, then keywords
     captures: gpd.GeoDataFrame,
     *,
@@ -132,7 +132,7 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
         if wanted is not None:
             low, high = _range(name, wanted, is_least=False)
             if column == CLOUD and high is not None:
-                doubt_share(high, name)
+                warn_of_fraction(high, name)
             _column(captures, name, column)
             keep &= _between(numbers_of(captures, column), low, high)
     if datetime is not None:

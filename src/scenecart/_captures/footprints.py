@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from scenecart._captures.decode import Geometry, geometry_text
-from scenecart._geo.geometry import BEYOND, split_at_antimeridian, whys_unusable
+from scenecart._geo.geometry import BEYOND, reasons_unusable, split_at_antimeridian
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def touch(features: Sequence[Feature], place: BaseGeometry) -> list[bool]:
     return found
 
 
-def odd_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:
+def malformed_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:
     """Return the published boxes that are not the geometry's own bounds, as they came; None where there is no such box."""
     given = [row for row, text in enumerate(texts) if text != b"null"]
     odd = np.zeros(len(texts), dtype=bool)
@@ -92,7 +92,7 @@ def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _why_unusable(features: Sequence[Feature], geometry: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> dict[int, str]:
-    why = {row: reason for row, reason in zip(rows.tolist(), whys_unusable(geometry[rows]), strict=True) if reason is not None}
+    why = {row: reason for row, reason in zip(rows.tolist(), reasons_unusable(geometry[rows]), strict=True) if reason is not None}
     unread = [row for row in why if geometry[row] is None and geometry_text(features[row]).strip() != "null"]
     return why | dict.fromkeys(unread, "its footprint cannot be read")
 

@@ -20,13 +20,13 @@ import pyarrow as pa
 from geopandas.array import GeometryArray
 
 from scenecart._captures.decode import Feature, columns_of, decode_each, foreign_of
-from scenecart._captures.footprints import odd_boxes, read_geometries
+from scenecart._captures.footprints import malformed_boxes, read_geometries
 from scenecart._util.json import collector_paused, loads
 from scenecart.exceptions import InvalidRequest, warn
 
 CRS = "EPSG:4326"
 TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
-OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "why_not")
+OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "not_orderable_reason")
 # what a search of many areas adds; a property of such a name stands under its own name in every other frame
 OF_MANY_AREAS = ("area", "duplicate")
 _ALWAYS = ("assets", "links")
@@ -107,7 +107,7 @@ class Builder:
         extensions = decode_each([feature.stac_extensions for feature in features])
         if any(extensions):
             self._keep("stac_extensions", extensions)
-        boxes = odd_boxes([bytes(feature.bbox) for feature in features], bounds)
+        boxes = malformed_boxes([bytes(feature.bbox) for feature in features], bounds)
         if boxes is not None:
             self._keep("bbox:as_given", boxes)
         foreign = foreign_of(features)
@@ -163,7 +163,7 @@ class Builder:
         why = np.full(count, None, dtype=object)
         why[list(self._why)] = list(self._why.values())
         columns["orderable"] = pd.isna(why)
-        columns["why_not"] = pd.Series(why, dtype=object)
+        columns["not_orderable_reason"] = pd.Series(why, dtype=object)
         return gpd.GeoDataFrame(pd.DataFrame(columns, copy=False), geometry="geometry")
 
 

@@ -50,7 +50,8 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        An item as JSON has it, in longitude and latitude. What scenecart added (``host``, ``orderable``, ``why_not``) is left out.
+        An item as JSON has it, in longitude and latitude. The columns that scenecart added (``host``, ``orderable``,
+        ``not_orderable_reason``) are left out.
 
     Examples
     --------

@@ -49,7 +49,7 @@ class Query:
     exact: BaseGeometry | None = None
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What was asked, in words: whom, for what, when and where."""
         body = self.body
         parts = [f"{name} {_listed(body[name])}" for name in ("collections", "ids") if name in body]
@@ -146,7 +146,7 @@ def number_hint(value: Any) -> str | None:
     return _NUMBER_HINT if isinstance(value, str) else None
 
 
-def doubt_share(most: float, name: str = "max_cloud_cover") -> None:
+def warn_of_fraction(most: float, name: str = "max_cloud_cover") -> None:
     """Warn of a percentage that may be meant as a share."""
     if 0 < most < 1:
         warn(f"{name} is in per cent: this asks for {most:g} % at most. Was {100 * most:g} meant?")
@@ -193,7 +193,7 @@ def _conditions(query: Mapping[str, Any] | None, max_cloud_cover: float | None) 
         percent = isinstance(max_cloud_cover, int | float) and not isinstance(max_cloud_cover, bool)
         if not percent or not 0 <= max_cloud_cover <= 100:  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is a percentage from 0 to 100, not {max_cloud_cover!r}.")
-        doubt_share(max_cloud_cover)
+        warn_of_fraction(max_cloud_cover)
         if "lte" in conditions.get(operations.CLOUD, {}):
             raise InvalidQuery(f"Give max_cloud_cover or query[{operations.CLOUD!r}], not both.")
         conditions.setdefault(operations.CLOUD, {})["lte"] = max_cloud_cover

@@ -17,9 +17,9 @@ from scenecart._captures.frame import Builder, to_frame
 from scenecart._captures.query import Query, build_criteria, check_count
 from scenecart._captures.stac_api import pages
 from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
-from scenecart._util.text import counted
+from scenecart._util.text import pluralize
 from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def search_catalog(
     reporter = ProgressReporter(progress, query.host)
     found = gather(_features_of(session, query, reporter), query.host, reporter, return_on_interrupt=return_on_interrupt)
     if not len(found):
-        found.attrs["searched"] = query.told
+        found.attrs["query"] = query.description
     return found
 
 
@@ -65,12 +65,12 @@ def gather(
     except ScenecartError as error:
         error.captures = builder.frame()
         if len(builder):
-            error.add_note(f"{counted(len(builder), 'capture')} had arrived; see this error's .captures.")
+            error.add_note(f"{pluralize(len(builder), 'capture')} had arrived; see this error's .captures.")
         raise
     except KeyboardInterrupt:
         if not return_on_interrupt:
             raise
-        warn(f"The search was stopped; {counted(len(builder), 'capture')} of it had arrived.")
+        warn(f"The search was stopped; {pluralize(len(builder), 'capture')} of it had arrived.")
     frame = builder.frame()
     reporter.emit("finished", len(frame))
     return frame
@@ -95,7 +95,7 @@ def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> 
         yield to_frame(waiting, host=query.host)
 
 
-@spelled()
+@checked_keywords()
 def search_stac(  # one keyword for each thing a catalog can be asked
     url: str,
     *,

@@ -12,7 +12,7 @@ import pandas as pd
 from scenecart._captures import search
 from scenecart._captures.frame import CRS, OF_MANY_AREAS, column_beside, concat
 from scenecart._util.progress import ProgressReporter
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def search_areas(
     found = _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
     if errors:
         label, why = next(iter(errors.items()))
-        others = f", and {counted(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
+        others = f", and {pluralize(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
         warn(f'Area {label!r} could not be searched{others}: {clean_text(why, 300)} All are in captures.attrs["errors"].')
     reporter.emit("finished", len(found), len(queries))
     return found

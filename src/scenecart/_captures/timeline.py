@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.operations import CLOUD
-from scenecart._util.keywords import spelled
-from scenecart._util.style import BOUGHT, INK, bare_axes
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.style import BOUGHT, INK, transparent_axes
 from scenecart.exceptions import InvalidQuery, missing_extra, not_captures
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _MOST_ROWS = 24
 _AMBER = "#b5893c"
 
 
-@spelled()
+@checked_keywords()
 def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None = None) -> Axes:
     """Draw captures along time, a row a collection, from blue for a clear one to amber for an overcast one.
 
@@ -70,7 +70,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
         raise InvalidQuery(f"{by!r} has {len(rows)} values; a timeline is legible with up to {_MOST_ROWS}.")
     if ax is None:
         height = max(_LEAST_INCHES, _ROW_INCHES * len(rows) + 1)
-        ax = bare_axes(_WIDTH_INCHES, height)
+        ax = transparent_axes(_WIDTH_INCHES, height)
     place = {name: number for number, name in enumerate(rows)}
     drawn = ax.scatter(
         timed["datetime"].dt.tz_localize(None).to_numpy(),

@@ -17,10 +17,10 @@ import shapely
 from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.frame import CRS, concat
 from scenecart._geo.area import Area, as_area
-from scenecart._geo.geometry import clip_each, geodesic_km2, geojsons, split_each, union, whys_unusable
+from scenecart._geo.geometry import clip_each, geodesic_km2, geojsons, reasons_unusable, split_each, union
 from scenecart._util.json import collector_paused, dumps
-from scenecart._util.keywords import spelled
-from scenecart._util.text import clean_text, counted
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Cart:
         """Ground covered by all that is bought, in geodesic km²; ground bought twice counts once."""
         return geodesic_km2(union(self._bought))
 
-    def bought(self) -> gpd.GeoSeries:
+    def clipped(self) -> gpd.GeoSeries:
         """Return the part of each footprint that is bought, EPSG:4326, row by row as in ``captures``.
 
         Examples
@@ -118,7 +118,7 @@ class Cart:
         >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
         >>> west, south, east, north = captures.total_bounds
         >>> half = client.cart(captures, aoi=(west, south, (west + east) / 2, north))
-        >>> half.bought().geom_type.tolist()
+        >>> half.clipped().geom_type.tolist()
         ['Polygon']
         """
         return gpd.GeoSeries(self._bought.copy(), index=self._captures.index, crs=CRS)
@@ -169,7 +169,7 @@ class Cart:
             raise _about("not in the cart", sorted(unknown))
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
-    @spelled()
+    @checked_keywords()
     def replace(self, *, split_by_date: bool) -> Self:
         """Return a cart with other options.
 
@@ -242,7 +242,7 @@ class Cart:
             raise InvalidCart("This cart has no client.", hint="Make it with client.cart(captures, aoi).")
         return self._desk.estimate(self)
 
-    @spelled()
+    @checked_keywords()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the cart as a report without prices: what would be bought; the suffix tells the format.
 
@@ -297,7 +297,7 @@ class Cart:
     def __repr__(self) -> str:
         where = "whole footprints" if self.area is None else repr(self.area)
         split = ", split by date" if self.split_by_date else ""
-        return f"Cart({counted(len(self), 'capture')}, {where}{split})"
+        return f"Cart({pluralize(len(self), 'capture')}, {where}{split})"
 
     def _with(self, captures: gpd.GeoDataFrame) -> Self:
         return replace(self, _captures=_orderable(captures, self.area))
@@ -377,10 +377,10 @@ def _orderable(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFram
     return captures[np.array(first)].reset_index(drop=True)
 
 
-def reasons_against(captures: gpd.GeoDataFrame) -> list[str | None]:
+def reasons_not_orderable(captures: gpd.GeoDataFrame) -> list[str | None]:
     """Tell of each capture why it cannot be ordered, as the search said or by its id and footprint; None where it can."""
-    told = captures["why_not"] if "why_not" in captures.columns else [None] * len(captures)
-    shapes = whys_unusable(captures.geometry.to_numpy())
+    told = captures["not_orderable_reason"] if "not_orderable_reason" in captures.columns else [None] * len(captures)
+    shapes = reasons_unusable(captures.geometry.to_numpy())
     return [_reason_against(*row) for row in zip(captures["id"], shapes, told, strict=True)]
 
 
@@ -393,7 +393,7 @@ def _reason_against(name: Any, shape: str | None, told: Any) -> str | None:
 def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
     bad: Counter[str] = Counter()
     ids: list[str] = []
-    for name, why in zip(captures["id"], reasons_against(captures), strict=True):
+    for name, why in zip(captures["id"], reasons_not_orderable(captures), strict=True):
         if why is not None:
             bad[why] += 1
             ids.append(clean_text(name, 80) or "without id")

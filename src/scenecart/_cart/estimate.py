@@ -14,8 +14,8 @@ from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util import html
-from scenecart._util.keywords import spelled
-from scenecart._util.text import clean_text, counted
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class CanPlace(Protocol):
         """Buy what was estimated."""
         ...
 
-    def placed_before(self, estimate: Estimate, *, project: str | None, license_type: str) -> Order | None:
+    def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str) -> Order | None:
         """Return the order that placing would give back without buying."""
         ...
 
@@ -57,7 +57,7 @@ class Estimate:
         The price in credits; 100 credits are one Australian dollar.
     total_aud : decimal.Decimal
         The same in Australian dollars.
-    made_at : datetime.datetime
+    priced_at : datetime.datetime
         When the service answered, UTC.
     balance_credits : int or None
         The credits that can be spent, as the service said beside the price; None where it does not tell, or a card or an invoice
@@ -77,7 +77,7 @@ class Estimate:
     cart: Cart
     total_credits: int
     total_aud: Decimal
-    made_at: datetime
+    priced_at: datetime
     price_groups: tuple[PriceGroup, ...] = field(repr=False)
     refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     balance_credits: int | None = field(default=None, repr=False)
@@ -139,7 +139,7 @@ class Estimate:
             raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
         return self.cart.remove(names) if names else self.cart
 
-    @spelled()
+    @checked_keywords()
     def place(
         self,
         project: str | None = None,
@@ -199,8 +199,8 @@ class Estimate:
             )
         return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
-    @spelled()
-    def placed_before(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
+    @checked_keywords()
+    def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that :meth:`place` would give back without buying, or None where it would buy.
 
         Parameters
@@ -214,17 +214,17 @@ class Estimate:
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-07", limit=1)
         >>> estimate = client.cart(captures).estimate()
         >>> order = estimate.place()
-        >>> estimate.placed_before().id == order.id
+        >>> estimate.existing_order().id == order.id
         True
         """
-        return self._placer().placed_before(self, project=project, license_type=license_type)
+        return self._placer().existing_order(self, project=project, license_type=license_type)
 
     def _placer(self) -> CanPlace:
         if self._desk is None:
             raise InvalidCart("This estimate has no client.")
         return self._desk
 
-    @spelled()
+    @checked_keywords()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the estimate as a report for whoever approves the money; the suffix tells the format.
 
@@ -265,14 +265,14 @@ class Estimate:
 
     def __repr__(self) -> str:
         refused = f", {len(self.refused)} not priced" if self.refused else ""
-        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {counted(len(self.cart), 'capture')}{refused})"
+        return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
         shown = self.price_groups[:_SHOWN_GROUPS]
         return html.render(
             "estimate.html",
             captures=len(self.cart),
-            made_at=f"{self.made_at:%Y-%m-%d %H:%M} UTC",
+            priced_at=f"{self.priced_at:%Y-%m-%d %H:%M} UTC",
             total_credits=self.total_credits,
             total_aud=self.total_aud,
             balance=self.balance_credits,
@@ -292,7 +292,7 @@ class Estimate:
         )
 
 
-def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], float]) -> Estimate:
+def request_estimate(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], float]) -> Estimate:
     """Ask the service for the price of a cart; ``wall`` tells the time in seconds since 1970.
 
     Raises
@@ -306,7 +306,7 @@ def ask(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], 
         cart=cart,
         total_credits=prices.total_credits,
         total_aud=prices.total_aud,
-        made_at=datetime.fromtimestamp(wall(), UTC),
+        priced_at=datetime.fromtimestamp(wall(), UTC),
         price_groups=prices.groups,
         refused=prices.errors,
         balance_credits=_balance(session),

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
 from scenecart._cart.cart import Cart, make_cart
-from scenecart._util.files import native, path_of, write_whole
+from scenecart._util.files import arrow_buffer, as_path, write_atomic
 from scenecart._util.json import NotJson, dumps, loads
-from scenecart._util.text import clean_text, looked_for
+from scenecart._util.text import clean_text, missing_file_hint
 from scenecart.exceptions import InvalidCart, InvalidRequest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
     }
-    return write_whole(_WRITERS[_suffix(path)](cart.captures, about), path, "The cart")
+    return write_atomic(_WRITERS[_suffix(path)](cart.captures, about), path, "The cart")
 
 
 def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
@@ -70,10 +70,10 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     >>> load_cart(path)
     Cart(2 captures, whole footprints)
     """
-    source = path_of(path, "A cart")
+    source = as_path(path, "A cart")
     suffix = _suffix(source)
     if not source.is_file():
-        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=looked_for(source))
+        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=missing_file_hint(source))
     if source.stat().st_size > _MOST_BYTES:
         raise InvalidCart(f"{source.name} is too large for a cart.")
     try:
@@ -132,7 +132,7 @@ _HINT = "A cart is what cart.save(…) wrote."
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    given = path_of(path, "A cart").suffix
+    given = as_path(path, "A cart").suffix
     suffix = given.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
     if suffix not in _WRITERS:
@@ -150,7 +150,7 @@ def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
         raise InvalidCart(
             f"This cart cannot be kept as Parquet: {clean_text(error, 200)}.", hint="Use .cart.geojson, which holds any value."
         ) from error
-    table = pq.read_table(native(first.getvalue()))
+    table = pq.read_table(arrow_buffer(first.getvalue()))
     told = json.dumps({**about, "contents": _digest_of_table(table)}, sort_keys=True)
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): told.encode()}
     second = io.BytesIO()
@@ -170,9 +170,9 @@ def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
 
 
 def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any, str]:
-    table = pq.read_table(native(content))
+    table = pq.read_table(arrow_buffer(content))
     about = loads((table.schema.metadata or {}).get(_KEY.encode(), b"null"))
-    return gpd.read_parquet(native(content)), about, _digest_of_table(table)
+    return gpd.read_parquet(arrow_buffer(content)), about, _digest_of_table(table)
 
 
 def _digest_of_table(table: pa.Table) -> str:

@@ -12,7 +12,7 @@ import shapely
 
 from scenecart._api.operations import CLOUD
 from scenecart._captures.filter import may_touch, numbers_of
-from scenecart._cart.cart import checked_frame, keys_of, reasons_against
+from scenecart._cart.cart import checked_frame, keys_of, reasons_not_orderable
 from scenecart._geo.geometry import clip_each, each_km2
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
@@ -78,7 +78,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     frame = checked_frame(captures)
     shapes = frame.geometry.to_numpy()
     near = may_touch(shapes, area.geometry)
-    against = reasons_against(frame)
+    against = reasons_not_orderable(frame)
     cloud = numbers_of(frame, CLOUD)
     again = pd.Series(keys_of(frame)).duplicated().to_numpy()
     whys = [reason or _cloudy(share, max_cloud_cover) for reason, share in zip(against, cloud.tolist(), strict=True)]

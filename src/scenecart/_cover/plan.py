@@ -12,16 +12,16 @@ import pandas as pd
 import shapely
 
 from scenecart._api.operations import CLOUD, ESTIMATE
-from scenecart._captures.query import check_count, doubt_share
+from scenecart._captures.query import check_count, warn_of_fraction
 from scenecart._cart.cart import make_cart
 from scenecart._cover.candidates import find_candidates, nothing_left
 from scenecart._cover.plot import draw_cover
-from scenecart._cover.pricing import Prices, prices_alone
+from scenecart._cover.pricing import Prices, individual_prices
 from scenecart._cover.solver import Choice, Problem, require_solver, solve_apart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import each_km2, geodesic_km2, polygonal, union
 from scenecart._util import html
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _TIGHTENINGS = 3
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlanOptions:
     """What a plan has to do; see ``Client.cover``.
 
     Raises
@@ -73,7 +73,7 @@ class Wish:
         if most is not None and not (_is_number(most) and 0 <= most <= 100):  # noqa: PLR2004  # per cent
             raise InvalidQuery(f"max_cloud_cover is per cent, 0 to 100, not {most!r}.")
         if most is not None:
-            doubt_share(most)
+            warn_of_fraction(most)
         check_count(self.budget, "budget")
         check_count(self.max_captures, "max_captures")
         if self.budget is not None and self.prices == "area":
@@ -190,11 +190,11 @@ class CoverPlan:
         True
         """
         title = repr(self).removeprefix("CoverPlan(").removesuffix(")")
-        return draw_cover(self.area.geometry, list(self.cart.bought()), self.missing, title, ax)
+        return draw_cover(self.area.geometry, list(self.cart.clipped()), self.missing, title, ax)
 
     def __repr__(self) -> str:
         price = "" if self.estimate is None else f", {self.estimate.total_credits:,} credits"
-        return f"CoverPlan({_percent(self.coverage)} of {self.area.km2:,.0f} km², {counted(len(self.cart), 'capture')}{price})"
+        return f"CoverPlan({_percent(self.coverage)} of {self.area.km2:,.0f} km², {pluralize(len(self.cart), 'capture')}{price})"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -216,7 +216,7 @@ class CoverPlan:
 def plan_cover(
     captures: Any,
     aoi: Any,
-    wish: Wish,
+    wish: PlanOptions,
     *,
     desk: CanEstimate,
     clock: Callable[[], float] = time.monotonic,
@@ -227,7 +227,7 @@ def plan_cover(
     candidates, reasons = find_candidates(captures, area, wish.max_cloud_cover)
     prices = Prices(candidates.km2, np.full(len(candidates.km2), np.nan), {}, 0)
     if wish.prices == "service":
-        prices = prices_alone(candidates, lambda rows: make_cart(rows, area, split_by_date=True, desk=desk).estimate())
+        prices = individual_prices(candidates, lambda rows: make_cart(rows, area, split_by_date=True, desk=desk).estimate())
         reasons |= {int(candidates.places[place]): f"the service does not price it: {why}" for place, why in prices.refused.items()}
         candidates, prices = candidates.without(list(prices.refused)), prices.without(list(prices.refused))
     if len(candidates.km2) == 0:
@@ -257,7 +257,7 @@ def plan_cover(
 class _Planner:
     """One area, its candidates and what they cost."""
 
-    def __init__(self, area: Area, candidates: Candidates, prices: Prices, wish: Wish, clock: Callable[[], float]) -> None:
+    def __init__(self, area: Area, candidates: Candidates, prices: Prices, wish: PlanOptions, clock: Callable[[], float]) -> None:
         self._area, self._candidates, self._prices, self._wish = area, candidates, prices, wish
         self._first, tie, self._counts = self._weigh()
         self._weights = self._first + tie

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from scenecart._geo.unwrap import eastward, is_narrower_eastward, stretch_between
-from scenecart._util.style import AREA, BOUGHT, INK, bare_axes
+from scenecart._geo.unwrap import is_narrower_unwrapped, stretch_between, unwrap_longitudes
+from scenecart._util.style import AREA, BOUGHT, INK, transparent_axes
 from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # likewise
     except ModuleNotFoundError as error:
         raise missing_extra("A picture of a cover needs", error, "report") from error
-    if is_narrower_eastward([area]):
-        area, missing, *bought = (eastward(shape) for shape in (area, missing, *bought))
+    if is_narrower_unwrapped([area]):
+        area, missing, *bought = (unwrap_longitudes(shape) for shape in (area, missing, *bought))
     west, south, east, north = area.bounds
     stretch = stretch_between(south, north)
     if ax is None:
         ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
-        ax = bare_axes(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7)
+        ax = transparent_axes(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7)
     colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(bought))]
     pieces = gpd.GeoSeries(list(bought), crs=4326)
     pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)

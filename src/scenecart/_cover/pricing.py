@@ -48,7 +48,7 @@ class Prices:
         return replace(self, costs=self.costs[keep], told=self.told[keep], refused={})
 
 
-def prices_alone(candidates: Candidates, price: Callable[[gpd.GeoDataFrame], Estimate]) -> Prices:
+def individual_prices(candidates: Candidates, price: Callable[[gpd.GeoDataFrame], Estimate]) -> Prices:
     """Ask what each capture costs alone.
 
     The service prices ground that hangs together, date by date, as one group. So captures whose grounds touch on one date are put

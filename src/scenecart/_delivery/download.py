@@ -15,15 +15,15 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart._api import operations
-from scenecart._api.http import sealed_url
+from scenecart._api.http import redacted_url
 from scenecart._api.retry import READ_STATUSES
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
 from scenecart._delivery.paths import Wanted, plan, safe_name
 from scenecart._imagery.raster import open_raster, require_rioxarray
-from scenecart._util.files import path_of
+from scenecart._util.files import as_path
 from scenecart._util.progress import bar
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import (
     ConnectionFailed,
     DownloadError,
@@ -51,7 +51,7 @@ _ASKED_ALONE = 50
 _EXPIRED = frozenset({401, 403, 410})
 
 
-class DeliveryDesk:
+class DeliveryService:
     """Fetching what orders delivered, from one service."""
 
     def __init__(self, session: Session, cache: Path) -> None:
@@ -65,7 +65,7 @@ class DeliveryDesk:
         features, _, _ = self._session.page(
             operations.LIST_ASSETS, asked, partial(decode.read_page, operation=operations.LIST_ASSETS.id)
         )
-        frame = to_frame(features).drop(columns=["host", "orderable", "why_not"])
+        frame = to_frame(features).drop(columns=["host", "orderable", "not_orderable_reason"])
         return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
 
     def lineage(self, order: Order) -> pd.DataFrame:
@@ -77,7 +77,7 @@ class DeliveryDesk:
         """Fetch one file and open it; see ``Order.open``."""
         require_rioxarray()
         _require_delivered(order)
-        folder = self._cache / safe_name(order.id) if directory is None else path_of(directory, "A download")
+        folder = self._cache / safe_name(order.id) if directory is None else as_path(directory, "A download")
         offered = plan(self._document(order), folder, [asset])
         wanted = [file for file in offered if item in {None, file.item_id}]
         if len(wanted) != 1:
@@ -138,7 +138,7 @@ class DeliveryDesk:
     ) -> list[Path]:
         """Fetch an order's files; see ``Order.download``."""
         _require_delivered(order)
-        folder = path_of(directory, "A download")
+        folder = as_path(directory, "A download")
         wanted = plan(self._document(order), folder, _chosen(assets))
         known = all(file.size is not None for file in wanted)
         total = float(sum(file.size or 0 for file in wanted)) if known else None
@@ -152,7 +152,7 @@ class DeliveryDesk:
             return self._fetch_all(wanted, workers, _shares(total, progress))
         if not progress:
             return self._fetch_all(wanted, workers, lambda _: None)
-        with bar(f"Downloading {counted(len(wanted), 'file')}", total=total, unit="bytes") as shown:
+        with bar(f"Downloading {pluralize(len(wanted), 'file')}", total=total, unit="bytes") as shown:
             found = self._fetch_all(wanted, workers, shown.add)
             shown.show(label=_verified(wanted))
             return found
@@ -254,7 +254,7 @@ class DeliveryDesk:
         )
         if url is None:
             raise ServiceError("The service gave no address for a delivered file.", operation=operations.DOWNLOAD.id)
-        return sealed_url(self._session.base_url + "/", url)
+        return redacted_url(self._session.base_url + "/", url)
 
     def _document(self, order: Order) -> dict[str, Any]:
         document = self._session.call(operations.LIST_ASSETS, operations.assets_body(order.id))
@@ -307,7 +307,7 @@ def _verified(wanted: list[Wanted]) -> str:
     by_checksum = sum(file.checksum is not None for file in wanted)
     by_size = sum(file.checksum is None and file.size is not None for file in wanted)
     ways = [(by_checksum, "by checksum"), (by_size, "by size"), (len(wanted) - by_checksum - by_size, "with nothing to check by")]
-    return f"{counted(len(wanted), 'file')} whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
+    return f"{pluralize(len(wanted), 'file')} whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
 
 
 def _is_whole(path: Path, file: Wanted) -> bool:

@@ -33,7 +33,7 @@ from scenecart._geo.geometry import (
     split_at_antimeridian,
 )
 from scenecart._util.json import NotJson, loads
-from scenecart._util.text import clean_text, looked_for
+from scenecart._util.text import clean_text, missing_file_hint
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _read_file(path: Path, name: str) -> BaseGeometry | None:
     if not is_there:
         raise InvalidArea(
             f"{name}: there is no file {_short(path)!r}.",
-            hint=f"{looked_for(path)} An area is also WKT, GeoJSON or (west, south, east, north).",
+            hint=f"{missing_file_hint(path)} An area is also WKT, GeoJSON or (west, south, east, north).",
         )
     if path.suffix.lower() in {".geojson", ".json"}:
         try:

@@ -104,7 +104,7 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
     return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
 
 
-def whys_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
+def reasons_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
     """Tell the same of many: all the plain ones at once, and the rest one by one."""
     plain = are_plain(footprints).tolist()
     return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain, footprints, strict=True)]

@@ -17,7 +17,7 @@ _HALF_WORLD = 180.0
 _TURN = np.array([360.0, 0.0])
 
 
-def is_narrower_eastward(shapes: Sequence[BaseGeometry]) -> bool:
+def is_narrower_unwrapped(shapes: Sequence[BaseGeometry]) -> bool:
     """Tell whether shapes, EPSG:4326, lie closer together when longitudes go on beyond 180 degrees."""
     bounds = shapely.bounds(shapely.get_parts(list(shapes)))
     if (bounds[:, 2] - bounds[:, 0] > _HALF_WORLD).any():
@@ -26,7 +26,7 @@ def is_narrower_eastward(shapes: Sequence[BaseGeometry]) -> bool:
     return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min())
 
 
-def eastward(shape: BaseGeometry) -> BaseGeometry:
+def unwrap_longitudes(shape: BaseGeometry) -> BaseGeometry:
     """Move the parts west of Greenwich beyond 180 degrees, so that the two sides meet."""
     parts = shapely.get_parts(shape)
     moved = [shapely.transform(part, lambda xy: xy + _TURN) if part.bounds[2] <= 0 else part for part in parts]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
-from scenecart._orders.polling import look_until
+from scenecart._orders.polling import poll_until
 from scenecart._orders.tables import moment
 from scenecart._util import html
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text
 from scenecart.exceptions import (
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import PriceGroup
     from scenecart._cart.cart import Cart
-    from scenecart._orders.order_api import OrderDesk
-    from scenecart._orders.purchase_details import Papers
+    from scenecart._orders.order_api import OrderApi
+    from scenecart._orders.purchase_details import PurchaseDetails
 
 _PAID = {"card": "by card", "enterprise": "by invoice"}
 
@@ -59,7 +59,7 @@ class Order:
     'delivered'
     """
 
-    def __init__(self, desk: OrderDesk, record: schemas.OrderRecord) -> None:
+    def __init__(self, desk: OrderApi, record: schemas.OrderRecord) -> None:
         self._desk = desk
         self._record = record
         self.note: str | None = None
@@ -143,7 +143,7 @@ class Order:
         self.note = note
         self._desk.say(note)
 
-    @spelled()
+    @checked_keywords()
     def wait(
         self,
         timeout: float | None = None,
@@ -264,7 +264,7 @@ class Order:
         """
         return self._desk.deliveries.lineage(self)
 
-    @spelled()
+    @checked_keywords()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
         """Open a delivered raster as an array, fetched and verified first.
 
@@ -321,7 +321,7 @@ class Order:
         """
         return self._desk.deliveries.item_collection(self)
 
-    @spelled()
+    @checked_keywords()
     def download(
         self,
         directory: str | os.PathLike[str],
@@ -366,11 +366,11 @@ class Order:
         """
         return self._desk.deliveries.download(self, directory, assets=assets, progress=progress, workers=workers)
 
-    def papers(self) -> Papers:
+    def papers(self) -> PurchaseDetails:
         """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
         return self._desk.papers(self, self._record)
 
-    @spelled()
+    @checked_keywords()
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
         """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
 
@@ -443,7 +443,7 @@ class Order:
                 callback(self)
             return self.is_finished
 
-        if not look_until(self._desk, look, timeout, poll):
+        if not poll_until(self._desk, look, timeout, poll):
             raise WaitTimeout(
                 f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
                 hint=f"It goes on without you: client.order({self.id!r}).wait() later.",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from scenecart._api.http import Session
-    from scenecart._delivery.download import DeliveryDesk
+    from scenecart._delivery.download import DeliveryService
     from scenecart._orders.order import Order
-    from scenecart._orders.purchase_details import Papers
+    from scenecart._orders.purchase_details import PurchaseDetails
 
 _LIST_SIZE = 100
 _TRACKED_AT_ONCE = 500
@@ -24,15 +24,15 @@ _MOST_PAGES = 1_000
 _METHOD_NOT_ALLOWED = 405
 
 
-class OrderDesk:
+class OrderApi:
     """Looking up, listing, following and cancelling orders at one service."""
 
     def __init__(
         self,
         session: Session,
         *,
-        deliveries: DeliveryDesk,
-        papers: Callable[[Order, schemas.OrderRecord], Papers],
+        deliveries: DeliveryService,
+        papers: Callable[[Order, schemas.OrderRecord], PurchaseDetails],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         say: Callable[[str], object] = print,

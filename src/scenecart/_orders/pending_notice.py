@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scenecart._orders.journal import UNANSWERED
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def mention(left: list[Placement], warn: Callable[[str], None]) -> None:
+def warn_of_pending_placements(left: list[Placement], warn: Callable[[str], None]) -> None:
     """Say once what a former session left open, whose it is, and what to do about it."""
     open_ = [placement for placement in left if placement.state in UNANSWERED]
     unpaid = [placement for placement in left if placement.state == "unpaid"]
@@ -42,4 +42,4 @@ def _whose(placements: list[Placement]) -> str:
         for project, account in owners[:_SHOWN]
     ]
     rest = len(owners) - _SHOWN
-    return ", ".join(named) + (f" and {counted(rest, 'other')}" if rest > 0 else "")
+    return ", ".join(named) + (f" and {pluralize(rest, 'other')}" if rest > 0 else "")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._cart.estimate import Estimate
-    from scenecart._orders.order_api import OrderDesk
+    from scenecart._orders.order_api import OrderApi
 
 # The service remembers a key for 24 hours after it first saw it; an hour less, for clocks that do not agree.
 _KEY_SECONDS = 23 * 3600.0
@@ -53,7 +53,7 @@ _SETTLED = "sent once more with its own key, at the price that was agreed to"
 _ABANDONED_SECONDS = 60.0
 
 
-class PlacingDesk:
+class PlacementService:
     """Placing estimates at one service, through one journal.
 
     Parameters
@@ -72,7 +72,7 @@ class PlacingDesk:
 
     def __init__(
         self,
-        orders: OrderDesk,
+        orders: OrderApi,
         journal: Journal,
         *,
         estimate_again: Callable[[Estimate], Estimate],
@@ -119,11 +119,11 @@ class PlacingDesk:
         intent = self._intent(estimate, project, license_type)
         known = self._journal.last(intent)
         if known is not None and known.state == "placed" and not again:
-            return self._placed_before(known)
+            return self._existing_order(known)
         if known is not None and known.state in SENT and self._key_may_be_free(known):
             found = self._reconcile(known)
             if found is not None:
-                return self._placed_before(found)
+                return self._existing_order(found)
         try:
             _check_limit(estimate, max_credits)
             self._check_price(estimate, has_limit=max_credits is not None)
@@ -131,14 +131,14 @@ class PlacingDesk:
             # an earlier try may have bought it before the price changed
             found = self._adopt(known) if known is not None and known.state in UNANSWERED else None
             if found is not None:
-                return self._placed_before(found)
+                return self._existing_order(found)
             raise
         placement = self._journal.claim(intent, again=again)
         # once it is claimed, buying it again means bringing this very placement to its end
         retry = partial(self.place, estimate, project=project, license_type=license_type, max_credits=max_credits)
         return self._send(placement, estimate.total_credits, str(estimate.total_aud), retry)
 
-    def placed_before(self, estimate: Estimate, *, project: str, license_type: str = "standard") -> Order | None:
+    def existing_order(self, estimate: Estimate, *, project: str, license_type: str = "standard") -> Order | None:
         """Return the order that placing this would give back without buying, or None."""
         known = self._journal.last(self._intent(estimate, project, license_type))
         return self._order_of(known) if known is not None and known.state == "placed" else None
@@ -230,7 +230,7 @@ class PlacingDesk:
 
     def _price_again(self, placement: Placement) -> int:
         """Ask for the price of what was written down; what has no price any more raises."""
-        asked = schemas.again_body(loads(placement.body))
+        asked = schemas.reestimate_body(loads(placement.body))
         prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, asked), _ids_in(placement.body))
         if prices.errors:
             raise EstimateIncomplete(f"{len(prices.errors)} of its captures have no price any more.")
@@ -259,7 +259,7 @@ class PlacingDesk:
         PriceChanged
             If anything of it is not what was shown.
         """
-        age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.made_at).total_seconds()
+        age = (datetime.fromtimestamp(self._wall(), UTC) - estimate.priced_at).total_seconds()
         if 0 <= age < self._price_seconds and not has_limit:
             return
         now = self._estimate_again(estimate)
@@ -281,7 +281,7 @@ class PlacingDesk:
     ) -> Order:
         placement = self._journal.begin(placement, expected, aud)
         if placement.state == "placed":
-            return self._placed_before(placement)
+            return self._existing_order(placement)
         if placement.state == "refused":
             raise PlacementError("Another session put this placement away meanwhile. Nothing was ordered.", hint="Place it again.")
         try:
@@ -312,7 +312,7 @@ class PlacingDesk:
         except JournalError as unwritten:
             now = self._unnoted(placement, error, unwritten)
         if now.state == "placed":
-            return self._placed_before(now)
+            return self._existing_order(now)
         if now.state == "unknown":
             raise self._unknown(placement, error, retry) from error
         error.idempotency_key = placement.key
@@ -359,7 +359,7 @@ class PlacingDesk:
     def _order_of(self, placement: Placement) -> Order:
         return Order(self._orders, self._orders.fetch(placement.order_id or ""))
 
-    def _placed_before(self, placement: Placement) -> Order:
+    def _existing_order(self, placement: Placement) -> Order:
         order = self._order_of(placement)
         when = datetime.fromtimestamp(placement.changed, UTC)
         since = f", and {order.status} since" if order.status in {"failed", "cancelled"} else ""

@@ -39,7 +39,7 @@ def pauses(poll: float | None) -> Iterator[float]:
             pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
 
 
-def look_until(desk: Timing, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
+def poll_until(desk: Timing, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
     """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again.
 
     Raises

@@ -45,7 +45,7 @@ class CanSearch(Protocol):
 
 
 @dataclass(frozen=True)
-class Papers:
+class PurchaseDetails:
     """All that is known here of what an order bought.
 
     Attributes
@@ -64,17 +64,17 @@ class Papers:
     quicklook: Callable[[Any], bytes | None] | None = None
 
 
-def papers_of(order: Order, record: schemas.OrderRecord, journal: Journal, desk: CanSearch) -> Papers:
+def read_purchase_details(order: Order, record: schemas.OrderRecord, journal: Journal, desk: CanSearch) -> PurchaseDetails:
     """Gather what is known of an order. What the catalog adds is a courtesy: without it, columns stay empty."""
     placement = journal.of_order(order.id, desk.base_url)
     licence = record.license_type or (None if placement is None else placement.license_type)
     known = order.cart
     if known is not None:
-        return Papers(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
+        return PurchaseDetails(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
     body = _placed(placement)
     split = schemas.bought_by_date(body)
     cart = _cart_of(schemas.bought(body) or schemas.bought(record.raw), desk, split_by_date=split is True)
-    return Papers(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
+    return PurchaseDetails(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
 
 
 def _placed(placement: Placement | None) -> Mapping[str, Any]:

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from scenecart._orders.order import Order
-from scenecart._orders.polling import look_until
-from scenecart._util.keywords import spelled
+from scenecart._orders.polling import poll_until
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._orders.order_api import OrderDesk
+    from scenecart._orders.order_api import OrderApi
 
 
-@spelled()
+@checked_keywords()
 def wait_all(
     orders: Iterable[Order],
     timeout: float | None = None,
@@ -77,21 +77,21 @@ def wait_all(
         return ended() == len(followed)
 
     if progress:
-        with bar(f"Waiting for {counted(len(followed), 'order')}", total=len(followed)) as shown:
-            done = look_until(desk, lambda: look(shown.show), timeout, poll)
+        with bar(f"Waiting for {pluralize(len(followed), 'order')}", total=len(followed)) as shown:
+            done = poll_until(desk, lambda: look(shown.show), timeout, poll)
     else:
-        done = look_until(desk, lambda: look(lambda _: None), timeout, poll)
+        done = poll_until(desk, lambda: look(lambda _: None), timeout, poll)
     if not done:
         open_ = len(followed) - ended()
         raise WaitTimeout(
-            f"{open_:,} of {counted(len(followed), 'order')} {'is' if open_ == 1 else 'are'} not finished "
+            f"{open_:,} of {pluralize(len(followed), 'order')} {'is' if open_ == 1 else 'are'} not finished "
             f"after {timeout:g} seconds.",
             hint="They go on without you: wait_all(orders) later.",
         )
     lost = [order for order in followed if order.status != "delivered"]
     if lost:
         error = OrderFailed(
-            f"{len(lost):,} of {counted(len(followed), 'order')} {'was' if len(lost) == 1 else 'were'} not delivered: "
+            f"{len(lost):,} of {pluralize(len(followed), 'order')} {'was' if len(lost) == 1 else 'were'} not delivered: "
             + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
             + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
             hint="What was reserved or held for them is given back; see client.balance().",
@@ -101,7 +101,7 @@ def wait_all(
     return followed
 
 
-def look_at(orders: Iterable[Order]) -> None:
+def refresh_orders(orders: Iterable[Order]) -> None:
     """Have orders of one client that are not finished take up their newest states: one question for all of them."""
     waiting = [order for order in orders if not order.is_finished]
     if waiting:
@@ -112,10 +112,10 @@ def _listed(orders: Any) -> list[Order]:
     if not isinstance(orders, Iterable):
         one = "one order" if isinstance(orders, Order) else f"of type {type(orders).__name__}"
         raise InvalidRequest(f"wait_all takes a list of orders, and this is {one}.", hint="order.wait() waits for one.")
-    return only_orders(orders, "wait_all")
+    return check_orders(orders, "wait_all")
 
 
-def only_orders(orders: Iterable[Any], taker: str) -> list[Order]:
+def check_orders(orders: Iterable[Any], taker: str) -> list[Order]:
     """Return orders as a list.
 
     Raises
@@ -131,7 +131,7 @@ def only_orders(orders: Iterable[Any], taker: str) -> list[Order]:
     return followed
 
 
-def _desk_of(orders: list[Order]) -> OrderDesk:
+def _desk_of(orders: list[Order]) -> OrderApi:
     desks = {id(order._desk): order._desk for order in orders}  # noqa: SLF001  # orders are this file's own
     if len(desks) != 1:
         raise InvalidRequest("These orders are of several clients.", hint="Follow each client's orders by themselves.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
 
 
-def path_of(value: str | os.PathLike[str], what: str) -> Path:
+def as_path(value: str | os.PathLike[str], what: str) -> Path:
     """Return a path, with the user's home in the place of ``~``.
 
     Raises
@@ -35,7 +35,7 @@ def path_of(value: str | os.PathLike[str], what: str) -> Path:
     return path
 
 
-def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path:
+def write_atomic(content: bytes, path: str | os.PathLike[str], what: str) -> Path:
     """Write a file beside its place, then put it there, so that nobody ever sees half of it. Folders are made if needed.
 
     Raises
@@ -43,7 +43,7 @@ def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path
     InvalidRequest
         If it cannot be written there, told as of ``what``; what stood there before still stands.
     """
-    target = path_of(path, what)
+    target = as_path(path, what)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,13 +61,13 @@ def write_whole(content: bytes, path: str | os.PathLike[str], what: str) -> Path
     return target
 
 
-def native(content: bytes) -> pa.BufferReader:
+def arrow_buffer(content: bytes) -> pa.BufferReader:
     """Return bytes as a file of Arrow's own, with nothing of Python in it.
 
     Examples
     --------
-    >>> from scenecart._util.files import native
-    >>> native(b"PAR1").read()
+    >>> from scenecart._util.files import arrow_buffer
+    >>> arrow_buffer(b"PAR1").read()
     b'PAR1'
     """
     stream: Any = pa.BufferOutputStream()

@@ -19,7 +19,7 @@ _ALIKE = 0.5
 _NOT_BY_NAME = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
-def spelled(
+def checked_keywords(
     *, also: Callable[..., Any] | None = None, without: Collection[str] = (), elsewhere: Mapping[str, str] | None = None
 ) -> Callable[[F], F]:
     """Let a function refuse keywords that it does not have, by :class:`UnknownKeyword` instead of Python's bare TypeError.
@@ -37,8 +37,8 @@ def spelled(
 
     Examples
     --------
-    >>> from scenecart._util.keywords import spelled
-    >>> @spelled()
+    >>> from scenecart._util.keywords import checked_keywords
+    >>> @checked_keywords()
     ... def search(*, max_cloud_cover=None): ...
     >>> search(max_cloud_cov=20)
     Traceback (most recent call last):
@@ -65,9 +65,9 @@ def spelled(
     return decorate
 
 
-def spelled_type(kind: type[T]) -> type[T]:
+def checked_dataclass(kind: type[T]) -> type[T]:
     """Let a class whose ``__init__`` was made for it, such as a dataclass, refuse keywords as :func:`spelled` does."""
-    setattr(kind, "__init__", spelled()(kind.__init__))  # noqa: B010  # assigned, type checkers take it for a method
+    setattr(kind, "__init__", checked_keywords()(kind.__init__))  # noqa: B010  # assigned, type checkers take it for a method
     return kind
 
 

@@ -15,7 +15,7 @@ LETTERS, QUIET = "#16202c", "#5b6878"  # words on white paper, and those that st
 INK = "#6b7a90"  # letters and lines of maps and plots: as clear on white paper as on a dark screen, which is 4.3:1 at most
 
 
-def bare_axes(width: float, height: float) -> Axes:
+def transparent_axes(width: float, height: float) -> Axes:
     """Return axes of a new figure, so many inches wide and high, that lets what is below it through.
 
     Raises

@@ -11,19 +11,19 @@ from typing import Any
 _TEXT_LIMIT = 500
 
 
-def counted(number: int, what: str) -> str:
+def pluralize(number: int, what: str) -> str:
     """Return a number and what is counted by it.
 
     Examples
     --------
-    >>> from scenecart._util.text import counted
-    >>> counted(1, "capture"), counted(2_000, "capture")
+    >>> from scenecart._util.text import pluralize
+    >>> pluralize(1, "capture"), pluralize(2_000, "capture")
     ('1 capture', '2,000 captures')
     """
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def looked_for(path: Path) -> str:
+def missing_file_hint(path: Path) -> str:
     """Return what helps to find a file that is not there: a relative path is one from where this process works."""
     with contextlib.suppress(OSError, ValueError):
         if path.is_dir():

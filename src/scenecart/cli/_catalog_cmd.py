@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from scenecart._api.operations import available_credits
 from scenecart._orders.journal import SENT
-from scenecart._util.files import write_whole
-from scenecart._util.text import counted, looked_for
+from scenecart._util.files import write_atomic
+from scenecart._util.text import missing_file_hint, pluralize
 from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
 
@@ -99,7 +99,7 @@ def cover(arguments: argparse.Namespace) -> int:
         picture = io.BytesIO()
         kind = Path(arguments.plot).suffix[1:].lower()
         plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
-        _tell(f"Picture: {write_whole(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
+        _tell(f"Picture: {write_atomic(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
     return 0 if plan.is_complete else _FAILED
 
 
@@ -158,7 +158,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         "Project": found["project"] or "none: place with --project, or set SCENECART_PROJECT",
         "May place orders": places[can_place],
         "Credits": "not told" if credits_ is None else f"{credits_:,}",
-        "Unfinished": "nothing" if not open_ else f"{counted(open_, 'placement')}: `scenecart placements`, `scenecart settle`",
+        "Unfinished": "nothing" if not open_ else f"{pluralize(open_, 'placement')}: `scenecart placements`, `scenecart settle`",
     }
     _output.pairs((name, str(value)) for name, value in lines.items())
     return 0
@@ -195,7 +195,7 @@ def _named(what: list[str]) -> list[tuple[str, str]]:
             )
         path = Path(where).expanduser()
         if path.suffix.lower() in {".parquet", ".geojson", ".json"} and not path.is_file():
-            raise InvalidRequest(f"There is no file {where!r}.", hint=looked_for(path))
+            raise InvalidRequest(f"There is no file {where!r}.", hint=missing_file_hint(path))
         found[called] = where
     return list(found.items())
 

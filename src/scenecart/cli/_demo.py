@@ -12,7 +12,7 @@ from scenecart._api.operations import available_credits
 from scenecart._cart.cart import make_cart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.connection import connect
 from scenecart.exceptions import InvalidCart, missing_extra
 
@@ -101,7 +101,7 @@ def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Consol
         found = client.search(host, collections=collections, aoi=area, **months)
         usable = found[found["orderable"]]
         if len(usable):
-            _step(console, "Found", f"{counted(len(found), 'capture')} of {area.km2:,.1f} km² in {clean_text(host, 60)}")
+            _step(console, "Found", f"{pluralize(len(found), 'capture')} of {area.km2:,.1f} km² in {clean_text(host, 60)}")
             return usable, area
     raise InvalidCart("There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids.")
 
@@ -135,7 +135,7 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
             _step(
                 console,
                 "Estimate",
-                f"{counted(len(whole.cart), 'capture')}, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
+                f"{pluralize(len(whole.cart), 'capture')}, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
                 "as the service says",
             )
             return whole
@@ -154,7 +154,7 @@ def _money(estimate: Estimate, before: dict[str, Any], after: dict[str, Any]) ->
 
 
 def _delivered(items: int, files: list[Path]) -> str:
-    return f"{counted(items, 'item')}, {counted(len(files), 'file')}, {_megabytes(files)}, each verified"
+    return f"{pluralize(items, 'item')}, {pluralize(len(files), 'file')}, {_megabytes(files)}, each verified"
 
 
 def _megabytes(files: list[Path]) -> str:

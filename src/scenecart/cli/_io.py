@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenecart._util.files import write_whole
-from scenecart._util.text import looked_for
+from scenecart._util.files import write_atomic
+from scenecart._util.text import missing_file_hint
 from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest
 
@@ -83,7 +83,7 @@ def existing(name: str) -> Path:
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {name!r}.", hint=looked_for(path))
+        raise InvalidRequest(f"There is no file {name!r}.", hint=missing_file_hint(path))
     return path
 
 
@@ -135,7 +135,7 @@ def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
         captures.to_parquet(content)
     else:
         content.write(captures.to_json(default=str, drop_id=True).encode())
-    write_whole(content.getvalue(), path, "The captures")
+    write_atomic(content.getvalue(), path, "The captures")
 
 
 def json_argument(text: str | None, option: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api.schemas import check_state
 from scenecart._orders.journal import UNANSWERED
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest
 
@@ -51,7 +51,7 @@ def place(arguments: argparse.Namespace) -> int:
 
 def _is_bought(estimate: Estimate, arguments: argparse.Namespace) -> bool:
     """Tell whether placing gives an order that exists: there is nothing to agree to then."""
-    before = None if arguments.again else estimate.placed_before(project=arguments.project, license_type=arguments.license)
+    before = None if arguments.again else estimate.existing_order(project=arguments.project, license_type=arguments.license)
     return before is not None
 
 
@@ -63,7 +63,7 @@ def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> 
             "the service may refuse the order, or charge a card or an invoice."
         )
     print(
-        f"Buy {counted(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
+        f"Buy {pluralize(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
         f"(A${estimate.total_aud:,.2f}), {clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
     )
     print("Type yes to buy: ", end="", flush=True)

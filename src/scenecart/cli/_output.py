@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from scenecart._util.text import clean_text, counted
+from scenecart._util.text import clean_text, pluralize
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +62,7 @@ def records(frame: pd.DataFrame) -> None:
 def captures_table(captures: gpd.GeoDataFrame) -> None:
     """Print the first captures of a search, and how many there are; where there are none, what was asked."""
     if not len(captures):
-        _print(f"Nothing was found at {clean_text(captures.attrs.get('searched') or 'this host', 1_000)}.")
+        _print(f"Nothing was found at {clean_text(captures.attrs.get('query') or 'this host', 1_000)}.")
         _print("Try other dates, a larger area or other collections.")
         return
     rows = [
@@ -77,7 +77,7 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
     ]
     _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows)
     rest = len(captures) - _SHOWN_ROWS
-    _print(f"{counted(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
+    _print(f"{pluralize(len(captures), 'capture')}{f', {rest:,} of them not shown' if rest > 0 else ''}")
 
 
 def estimate_table(estimate: Estimate) -> None:
@@ -112,7 +112,7 @@ def estimate_document(estimate: Estimate) -> dict[str, Any]:
         ],
         "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
         "fingerprint": estimate.cart.fingerprint,
-        "made_at": estimate.made_at.isoformat(),
+        "priced_at": estimate.priced_at.isoformat(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scenecart._util.files import path_of, write_whole
+from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, missing_extra
 
@@ -60,7 +60,7 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
         If it is no path, or of no known format.
     """
     known = sorted(_COMPARISON_FORMATS if several else _FORMATS)
-    given = path_of(path, "A comparison" if several else "A report").suffix
+    given = as_path(path, "A comparison" if several else "A report").suffix
     suffix = given.lower()
     if suffix not in known:
         raise InvalidRequest(
@@ -112,7 +112,7 @@ def write(
     contents = _load("_model", "contents_of")(subject, title)
     if thumbnails and suffix in _WITH_THUMBNAILS:
         contents = _load("_thumbnails", "with_pictures")(contents)
-    return write_whole(to_bytes(contents), path, "The report")
+    return write_atomic(to_bytes(contents), path, "The report")
 
 
 def compare_report(
@@ -158,7 +158,7 @@ def compare_report(
     """
     suffix = check_suffix(path, several=True)
     to_bytes = _load(*_COMPARISON_FORMATS[suffix])
-    return write_whole(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The report")
+    return write_atomic(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The report")
 
 
 compare_report.__module__ = "scenecart"

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from shapely.geometry import mapping
 
 from scenecart._geo.geometry import union
-from scenecart._util.files import native
+from scenecart._util.files import arrow_buffer
 from scenecart._util.html import km2
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def to_parquet(contents: Contents) -> bytes:
     """Return the captures as GeoParquet, with the totals in the file's metadata."""
     first, second = io.BytesIO(), io.BytesIO()
     to_frame(contents).to_parquet(first, index=False)
-    table = pq.read_table(native(first.getvalue()))
+    table = pq.read_table(arrow_buffer(first.getvalue()))
     about = {**_about(contents), "total_aud": None if contents.total_aud is None else str(contents.total_aud)}
     metadata = {**(table.schema.metadata or {}), b"scenecart": json.dumps(about, sort_keys=True).encode()}
     pq.write_table(table.replace_schema_metadata(metadata), second)

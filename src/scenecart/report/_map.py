@@ -18,7 +18,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._geo.geometry import split_at_antimeridian
-from scenecart._geo.unwrap import eastward, is_narrower_eastward, stretch_between
+from scenecart._geo.unwrap import is_narrower_unwrapped, stretch_between, unwrap_longitudes
 from scenecart._util.style import AREA, BOUGHT, FOOTPRINT, INK, LETTERS, QUIET
 from scenecart.report._basemap import NARROWEST, globe, graticule, land_within
 from scenecart.report._map_labels import placed
@@ -72,9 +72,9 @@ def scene_of(contents: Contents, tallest: float = _TALLEST) -> Scene | None:
     footprints = [split_at_antimeridian(whole) for whole, _ in known]
     bought = [part for _, part in known]
     area = None if contents.area is None else contents.area.geometry
-    if is_narrower_eastward([*footprints, *([area] if area is not None else [])]):
-        footprints, bought = [eastward(shape) for shape in footprints], [eastward(shape) for shape in bought]
-        area = None if area is None else eastward(area)
+    if is_narrower_unwrapped([*footprints, *([area] if area is not None else [])]):
+        footprints, bought = [unwrap_longitudes(shape) for shape in footprints], [unwrap_longitudes(shape) for shape in bought]
+        area = None if area is None else unwrap_longitudes(area)
     west, south, east, north = _view(footprints, bought, area)
     stretch = stretch_between(south, north)
     ratio = (north - south) * stretch / (east - west)
@@ -166,7 +166,7 @@ def outline(shape: BaseGeometry | None, wide: float, high: float) -> list[list[t
     if shape is None or shape.is_empty:
         return []
     whole = split_at_antimeridian(shape)
-    whole = eastward(whole) if is_narrower_eastward([whole]) else whole
+    whole = unwrap_longitudes(whole) if is_narrower_unwrapped([whole]) else whole
     west, south, east, north = whole.bounds
     stretch = stretch_between(south, north)
     scale = min(wide / max(east - west, 1e-12), high / max((north - south) * stretch, 1e-12))

@@ -186,7 +186,7 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
             fingerprint=cart.fingerprint,
             how="This cart has no prices: the service was not asked, and nothing here is an offer. cart.estimate() asks it.",
             captures=frame.geometry,
-            bought=cart.bought(),
+            bought=cart.clipped(),
             show=cart.quicklook,
         )
     )
@@ -197,7 +197,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
     clipped = "whole" if cart.area is None else "clipped to the area of interest"
-    when = f"{estimate.made_at:%Y-%m-%d %H:%M} UTC"
+    when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
     how = (
         f"The service{_at(estimate.service)} answered {operations.ESTIMATE.id} on {when}, asked for exactly "
         f"{_counted(len(cart))}, {clipped}, {of_cart.options}. Every amount is that answer; none was computed here. "
@@ -208,7 +208,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
             of_cart,
             kind="quote",
             title=shown(title, 200) or "Quote for archive imagery",
-            made_at=estimate.made_at,
+            made_at=estimate.priced_at,
             groups=estimate.price_groups,
             lines=_priced(of_cart.lines, estimate.price_groups, dict(estimate.refused)),
             total_credits=estimate.total_credits,

@@ -9,13 +9,13 @@ import traitlets as t
 
 from scenecart._captures.frame import concat
 from scenecart._captures.query import build_query
-from scenecart._util.keywords import spelled
-from scenecart._util.text import counted
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import pluralize
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._filters import CaptureFilters
-from scenecart.widgets._jobs import Job, Runner, in_turn
+from scenecart.widgets._jobs import Job, Runner, synchronized
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._state import CaptureState, no_captures
 from scenecart.widgets._table import CaptureTable
@@ -67,7 +67,7 @@ class CaptureMap(Panel):
     filters = t.Dict()
     aoi = t.Any(None, allow_none=True)
 
-    @spelled()
+    @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner = Runner(again=self.show_again)
@@ -92,7 +92,7 @@ class CaptureMap(Panel):
         ]
 
     @classmethod
-    @spelled(also=build_query)
+    @checked_keywords(also=build_query)
     def from_search(cls, client: Client, host: str, *, aoi: Any = None, basemap: Any = None, **criteria: Any) -> CaptureMap:
         """Show a search's captures while they arrive; everything can be filtered and picked meanwhile.
 
@@ -166,14 +166,14 @@ class CaptureMap(Panel):
                 # each addition costs as much as what is there, so that they come at doubling sizes
                 if sum(len(one) for one in waiting) >= max(_FIRST_BATCH, len(self.state.captures) // 2):
                     self._take(job, waiting)
-                    self._words.value = _style.message(f"{counted(len(self.state.captures), 'capture')} so far…", kind="busy")
+                    self._words.value = _style.message(f"{pluralize(len(self.state.captures), 'capture')} so far…", kind="busy")
                     waiting = []
             self._take(job, waiting)
             return len(self.state.captures)
 
         self._runner.start("search", arrive, self._arrived, self._broke)
 
-    @in_turn
+    @synchronized
     def stop(self) -> None:
         """Stop the search, and keep what has arrived."""
         self._runner.cancel("search")
@@ -185,7 +185,7 @@ class CaptureMap(Panel):
             link.unlink()
         self._runner.close()
 
-    @in_turn
+    @synchronized
     def _take(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
         if frames and not job.cancelled.is_set():
             self.state.add(concat(frames))
@@ -193,7 +193,7 @@ class CaptureMap(Panel):
     def _arrived(self, count: int) -> None:
         self._stop.layout.display = "none"
         self._words.value = _style.message(
-            f"{counted(count, 'capture')} found." if count else "No capture was found.", kind="quiet"
+            f"{pluralize(count, 'capture')} found." if count else "No capture was found.", kind="quiet"
         )
 
     def _broke(self, error: Exception) -> None:

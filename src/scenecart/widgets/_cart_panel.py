@@ -12,12 +12,12 @@ import traitlets as t
 from scenecart._captures.frame import concat
 from scenecart._cart.cart import checked_frame, keys_of
 from scenecart._geo.area import as_area
-from scenecart._util.keywords import spelled
-from scenecart._util.text import clean_text, counted
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._jobs import Runner, in_turn
+from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._map_layers import describe
 from scenecart.widgets._state import no_captures, state_of
 
@@ -78,7 +78,7 @@ class CartPanel(Panel):
     estimate = t.Any(None, allow_none=True)
     order = t.Any(None, allow_none=True)
 
-    @spelled()
+    @checked_keywords()
     def __init__(
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:
@@ -137,7 +137,7 @@ class CartPanel(Panel):
         """Which licence is bought."""
         return str(self._license.value).strip() or "standard"
 
-    @in_turn
+    @synchronized
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Put captures into the cart; one that is in it already stays once."""
         known = set(keys_of(self.captures))
@@ -145,7 +145,7 @@ class CartPanel(Panel):
         if any(fresh):
             self.captures = concat([self.captures, captures[fresh]])
 
-    @in_turn
+    @synchronized
     def remove(self, ids: Iterable[str]) -> None:
         """Take captures out of the cart, by id."""
         self.captures = self.captures[~self.captures["id"].isin(list(ids))].reset_index(drop=True)
@@ -227,7 +227,7 @@ class CartPanel(Panel):
         self._confirm(asked=False)
         self._again.layout.display = "none"
 
-    @in_turn
+    @synchronized
     def _changed(self, _: Any) -> None:
         """Take the old price away at once, and ask for a new one when the cart has settled."""
         self._confirm(asked=False)
@@ -254,7 +254,7 @@ class CartPanel(Panel):
         self._priced[estimate.cart.fingerprint] = estimate
         self.estimate = estimate
 
-    @in_turn
+    @synchronized
     def _show_picked(self, _: Any) -> None:
         count = 0 if self.state is None else len(self.state.selection)
         self._take.description = f"Add selection ({count:,})" if count else "Add selection"
@@ -262,7 +262,7 @@ class CartPanel(Panel):
 
     def _show_rows(self) -> None:
         count = len(self.captures)
-        words = "The cart is empty" if not count else f"{counted(count, 'capture')} in the cart"
+        words = "The cart is empty" if not count else f"{pluralize(count, 'capture')} in the cart"
         area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
         self._title.value = _style.text("widget_title.html", title=words, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)
@@ -274,7 +274,7 @@ class CartPanel(Panel):
         self._edit.layout.display = "" if count else "none"
         self._unpriced.layout.display = "" if refused and len(refused) < count else "none"
 
-    @in_turn
+    @synchronized
     def _show_price(self, _: Any) -> None:
         estimate = self.estimate
         self._show_rows()
@@ -282,7 +282,7 @@ class CartPanel(Panel):
         self._order_button.disabled = estimate is None or not estimate.is_complete
         self._confirm(asked=False)
 
-    @in_turn
+    @synchronized
     def _drop_unpriced(self) -> None:
         if self.estimate is not None:
             self.remove([name for name, _ in self.estimate.refused])
@@ -297,7 +297,7 @@ class CartPanel(Panel):
     def _show_report(self, path: Path) -> None:
         self._words.value = _style.message(f"Written to {path}", kind="good")
 
-    @in_turn
+    @synchronized
     def _confirm(self, *, asked: bool) -> None:
         estimate = self.estimate
         self._asked = estimate if asked else None
@@ -316,19 +316,19 @@ class CartPanel(Panel):
         self._sure.layout.display = "" if asked else "none"
         self._order_button.layout.display = "none" if asked or estimate is None else ""
 
-    @in_turn
+    @synchronized
     def _agreed(self, _: Any) -> None:
         """Buy what was asked about, which a newer price may have replaced in this moment."""
         if self._asked is not None:
             self._buy(self._asked)
 
-    @in_turn
+    @synchronized
     def _take_back(self, _: Any) -> None:
         """Take the question back: what is bought is what was asked about."""
         if self._asked is not None:
             self._confirm(asked=False)
 
-    @in_turn
+    @synchronized
     def _place(self, purchase: Callable[[], Order]) -> None:
         if self.is_placing:
             return

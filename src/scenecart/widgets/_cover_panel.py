@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._util.keywords import spelled
-from scenecart._util.text import clean_text, counted
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._jobs import Runner, in_turn
+from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._state import state_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class CoverPanel(Panel):
 
     plan = t.Any(None, allow_none=True)
 
-    @spelled()
+    @checked_keywords()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = checked_client(client, "A cover"), cart
         self.state = state_of(picker)
@@ -82,7 +82,7 @@ class CoverPanel(Panel):
         """Whether a plan is being made."""
         return self._runner.is_busy("cover")
 
-    @in_turn
+    @synchronized
     def cover(self) -> None:
         """Do what "Cover this area" does: plan in the background.
 
@@ -107,7 +107,9 @@ class CoverPanel(Panel):
         self.plan = None
         self._show()
         self._go.disabled = True
-        self._words.value = _style.message(f"Asking for prices and planning with {counted(len(captures), 'capture')}…", kind="busy")
+        self._words.value = _style.message(
+            f"Asking for prices and planning with {pluralize(len(captures), 'capture')}…", kind="busy"
+        )
         self._runner.start(
             "cover",
             lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
@@ -152,7 +154,7 @@ class CoverPanel(Panel):
         self._go.disabled = False
         self._show_failure(error)
 
-    @in_turn
+    @synchronized
     def _outdated(self, _: Any) -> None:
         """Take away a plan for another area."""
         self._runner.cancel("cover")
@@ -165,11 +167,11 @@ class CoverPanel(Panel):
         self._shown.value = "" if self.plan is None else self.plan._repr_html_()  # what a notebook shows of it
         self._take.layout.display = "" if self.plan is not None and self._cart is not None else "none"
 
-    @in_turn
+    @synchronized
     def _put(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
-            self._words.value = _style.message(f"In the cart: {counted(len(self.plan.cart), 'capture')}.", kind="good")
+            self._words.value = _style.message(f"In the cart: {pluralize(len(self.plan.cart), 'capture')}.", kind="good")
 
 
 def _credits(words: str) -> int | None:

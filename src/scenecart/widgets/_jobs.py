@@ -147,7 +147,7 @@ T = TypeVar("T")
 LOCK = threading.RLock()
 
 
-def in_turn(act: Callable[P, T]) -> Callable[P, T]:
+def synchronized(act: Callable[P, T]) -> Callable[P, T]:
     """Let a function have what it reads and changes to itself until it is over."""
 
     @functools.wraps(act)

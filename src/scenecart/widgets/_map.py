@@ -14,13 +14,13 @@ from shapely.geometry import mapping, shape
 
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import union
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._base import Panel, close_all
-from scenecart.widgets._jobs import LOCK, Runner, in_turn
+from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keys
 from scenecart.widgets._map_layers import (
     AREA_FILES,
@@ -37,7 +37,7 @@ from scenecart.widgets._map_layers import (
     one_line,
     read_area,
 )
-from scenecart.widgets._spatial_index import MOST_SHAPES, Ground
+from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
 from scenecart.widgets._state import CaptureState, day_text
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class FootprintMap(Panel):
     >>> shown.close()
     """
 
-    @spelled()
+    @checked_keywords()
     def __init__(
         self,
         captures: Any,
@@ -106,7 +106,7 @@ class FootprintMap(Panel):
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner, self._own_runner = (Runner(again=self.show_again), True) if runner is None else (runner, False)
         self._quicklook = quicklook
-        self._ground = Ground(self.state.captures)
+        self._ground = FootprintIndex(self.state.captures)
         self._held = Keys()
         self._overlays: list[leaflet.ImageOverlay] = []
         self._hovered: int | None = None
@@ -120,7 +120,7 @@ class FootprintMap(Panel):
         self._show_area(None)
         self._new_captures(None)
 
-    @in_turn
+    @synchronized
     def click(self, longitude: float, latitude: float, how: str = "replace") -> None:
         """Do what a click on the map does: select the footprint under a point, and offer all of them where they overlap."""
         rows = self._ground.at(longitude, latitude, self.state.keep)
@@ -275,10 +275,10 @@ class FootprintMap(Panel):
     def _say(self, words: str, kind: str = "quiet") -> None:
         self._status.value = _style.message(words, kind=kind)
 
-    @in_turn
+    @synchronized
     def _new_captures(self, _: Any) -> None:
         had = self._ground.bounds
-        self._ground = Ground(self.state.captures)
+        self._ground = FootprintIndex(self.state.captures)
         there = [name for name in _COLOURS if name in self.state.captures.columns]
         options = [("one colour", ""), *((column_title(name), name) for name in there)]
         if tuple(options) != tuple(self._colour.options):
@@ -357,7 +357,7 @@ class FootprintMap(Panel):
         scale = ", ".join(_style.SCALE)
         return colours, _style.text("widget_legend.html", title=column_title(name), keys=[], ends=ends, scale=scale)
 
-    @in_turn
+    @synchronized
     def _show_chosen(self, _: Any) -> None:
         positions = self.state.positions()
         keep = np.zeros(len(self.state.captures), dtype=bool)

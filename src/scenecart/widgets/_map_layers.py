@@ -17,7 +17,7 @@ import xyzservices.providers
 from shapely.geometry import mapping
 
 from scenecart._geo.area import as_area
-from scenecart._util.files import native
+from scenecart._util.files import arrow_buffer
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidArea, InvalidRequest, ScenecartError
 from scenecart.widgets import _style
@@ -37,7 +37,7 @@ def read_area(name: str, content: bytes) -> Any:
     """
     try:
         if name.lower().endswith(".parquet"):
-            return as_area(gpd.read_parquet(native(content)))
+            return as_area(gpd.read_parquet(arrow_buffer(content)))
         return as_area(gpd.read_file(io.BytesIO(content)))
     except ScenecartError:
         raise
@@ -70,12 +70,12 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
         figure("view:off_nadir", "° off-nadir"),
         figure("gsd", " m"),
     ]
-    why = capture.get("why_not")
+    why = capture.get("not_orderable_reason")
     return {
         "id": clean_text(capture.get("id"), 120),
         "collection": clean_text(capture.get("collection"), 80),
         "facts": [fact for fact in facts if fact],
-        "why_not": clean_text(why, 200) if isinstance(why, str) and why else "",
+        "not_orderable_reason": clean_text(why, 200) if isinstance(why, str) and why else "",
     }
 
 

@@ -15,13 +15,13 @@ from scenecart._api.schemas import TERMINAL
 from scenecart._delivery.paths import safe_name
 from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.polling import MOST_FAILURES, pauses
-from scenecart._orders.wait import look_at, only_orders
-from scenecart._util.keywords import spelled
-from scenecart._util.text import clean_text, counted
+from scenecart._orders.wait import check_orders, refresh_orders
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel
-from scenecart.widgets._jobs import LOCK, Job, Runner, in_turn
+from scenecart.widgets._jobs import LOCK, Job, Runner, synchronized
 from scenecart.widgets._map import FootprintMap
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class OrderTracker(Panel):
     orders = t.Tuple()
     finished = t.Int(0)
 
-    @spelled()
+    @checked_keywords()
     def __init__(
         self,
         orders: Order | Iterable[Order] | Client,
@@ -93,7 +93,7 @@ class OrderTracker(Panel):
         client: Any = orders if hasattr(orders, "order") else None
         self._client: Client | None = client
         given = orders if isinstance(orders, Iterable) else [orders]
-        followed = [] if client is not None else only_orders(given, "OrderTracker")
+        followed = [] if client is not None else check_orders(given, "OrderTracker")
         self._directory, self._basemap, self._poll = Path(directory), basemap, poll
         self._runner = Runner(3, again=self.show_again)
         self._cards: dict[str, _Card] = {}
@@ -112,18 +112,18 @@ class OrderTracker(Panel):
             self._words.value = _style.message("Looking for open orders…", kind="busy")
             self.refresh()
 
-    @in_turn
+    @synchronized
     def refresh(self) -> None:
         """Look once more for open orders and for purchases without an answer, where a client was given."""
         client = self._client
         if client is not None and not self._runner.is_busy("open"):
             self._runner.start("open", lambda _: _Found(*_unanswered(client), (), _open_orders(client)), self._found, self._failed)
 
-    @in_turn
+    @synchronized
     def follow(self, orders: Iterable[Order]) -> None:
         """Follow more orders."""
         known = {order.id for order in self.orders}
-        fresh = [order for order in only_orders(orders, "OrderTracker") if order.id not in known]
+        fresh = [order for order in check_orders(orders, "OrderTracker") if order.id not in known]
         if fresh:
             self._words.value = ""
             # whoever observes the orders finds their cards
@@ -158,7 +158,7 @@ class OrderTracker(Panel):
         failures = 0
         for pause in pauses(self._poll):
             try:
-                look_at(self.orders)
+                refresh_orders(self.orders)
                 failures = 0
             except (ConnectionFailed, RateLimited, ServiceError):
                 failures += 1
@@ -171,7 +171,7 @@ class OrderTracker(Panel):
             if all(order.is_finished for order in self.orders) or job.cancelled.wait(pause):
                 return
 
-    @in_turn
+    @synchronized
     def _look_for_it(self, client: Client) -> None:
         """Look among the orders for what was not finished; it buys nothing."""
         self._search.disabled = True
@@ -220,7 +220,7 @@ class OrderTracker(Panel):
             card.show()
         if self.orders:
             count = len(self.orders)
-            words = counted(count, "order")
+            words = pluralize(count, "order")
             open_ = count - self.finished
             self._title.value = _style.text("widget_title.html", title=words, rest=f"{open_:,} open" if open_ else "all ended")
 
@@ -346,7 +346,7 @@ class _Card:
 
     def _placed(self, items: Any) -> None:
         unproven = int((items["provenance"] == "missing").sum())
-        words = f"{counted(len(items), 'item')}."
+        words = f"{pluralize(len(items), 'item')}."
         if unproven:
             words += f" {unproven:,} of them have no record that leads back to this order."
         self._words.value = _style.message(words, kind="bad" if unproven else "quiet")
@@ -372,7 +372,7 @@ def _unanswered(client: Client) -> tuple[int, int]:
 
 
 def _without_answer(count: int, whose: str = "") -> str:
-    return f"{counted(count, 'purchase')}{whose} {'has' if count == 1 else 'have'} no answer"
+    return f"{pluralize(count, 'purchase')}{whose} {'has' if count == 1 else 'have'} no answer"
 
 
 def _open_orders(client: Client) -> list[Order]:

@@ -19,7 +19,7 @@ _GRID = (32, 20)
 _TURN = 360.0
 
 
-class Ground:
+class FootprintIndex:
     """The footprints of a result, ready to be asked; each world copy that a map shows counts as another place.
 
     Parameters

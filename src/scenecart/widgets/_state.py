@@ -15,7 +15,7 @@ from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
 from scenecart._geo.area import Area, as_area
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
-from scenecart.widgets._jobs import LOCK, in_turn
+from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -99,7 +99,7 @@ class CaptureState(t.HasTraits):
             super().__setattr__(name, value)
 
     @property
-    @in_turn
+    @synchronized
     def facets(self) -> tuple[Facet, ...]:
         """What these captures can be filtered by, from the columns that are there."""
         if self._facets is None:
@@ -112,28 +112,28 @@ class CaptureState(t.HasTraits):
         return self._keep
 
     @property
-    @in_turn
+    @synchronized
     def filtered(self) -> gpd.GeoDataFrame:
         """The captures that suit the filters."""
         return self.captures[self._keep]
 
     @property
-    @in_turn
+    @synchronized
     def selected(self) -> gpd.GeoDataFrame:
         """The selected captures, in the order they were selected."""
         return self.captures.loc[list(self.selection)]
 
-    @in_turn
+    @synchronized
     def positions(self) -> np.ndarray[Any, Any]:
         """Return the row numbers of the selection."""
         return np.asarray(self.captures.index.get_indexer(list(self.selection)), dtype=np.intp)
 
-    @in_turn
+    @synchronized
     def labels(self, positions: Iterable[int]) -> tuple[Hashable, ...]:
         """Return the index labels of row numbers, as plain Python values."""
         return tuple(self.captures.index[list(positions)].tolist())
 
-    @in_turn
+    @synchronized
     def select(self, labels: Iterable[Hashable], how: str = "replace") -> None:
         """Select rows: ``"replace"``, ``"add"``, ``"remove"`` or ``"toggle"`` them."""
         wanted, had = dict.fromkeys(labels), dict.fromkeys(self.selection)
@@ -149,24 +149,24 @@ class CaptureState(t.HasTraits):
         else:
             raise InvalidRequest(f"Rows are selected by replace, add, remove or toggle, not {how!r}.")
 
-    @in_turn
+    @synchronized
     def invert(self) -> None:
         """Select what suits the filters and was not selected."""
         chosen = set(self.selection)
         self.selection = tuple(label for label in self.captures.index[self._keep].tolist() if label not in chosen)
 
-    @in_turn
+    @synchronized
     def add(self, captures: gpd.GeoDataFrame) -> None:
         """Take up captures that arrived later, below those that are there."""
         if len(captures):
             self.captures = concat([self.captures, captures])
 
-    @in_turn
+    @synchronized
     def count(self, facet: Facet) -> int:
         """Return how many captures suit one filter alone."""
         return int(self._suits(facet, self.filters[facet.name]).sum()) if facet.name in self.filters else len(self.captures)
 
-    @in_turn
+    @synchronized
     def code(self, name: str = "captures") -> str:
         """Return Python that gives the same captures: the selection if there is one, else what suits the filters."""
         if self.selection:
@@ -180,7 +180,7 @@ class CaptureState(t.HasTraits):
         lines = [f"shares = scenecart.coverage({name}, aoi)"] if COVERAGE in self.filters else []
         return "\n".join([*lines, f"chosen = {name}[" + " & ".join(terms) + "]"])
 
-    @in_turn
+    @synchronized
     def values(self, name: str) -> np.ndarray[Any, Any]:
         """Return a facet's values, one for each row; missing ones are NaN."""
         return self._values(name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from scenecart.widgets import _style
 from scenecart.widgets._map_layers import describe
-from scenecart.widgets._spatial_index import Ground
+from scenecart.widgets._spatial_index import FootprintIndex
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -47,7 +47,7 @@ def _page(shown: gpd.GeoDataFrame, paths: list[tuple[str, str]], size: tuple[flo
 
 def _picture(state: CaptureState) -> tuple[list[tuple[str, str]], tuple[float, float]]:
     """Return the corners and colour of each footprint, and the width and height of the picture."""
-    ground = Ground(state.captures)
+    ground = FootprintIndex(state.captures)
     bounds = ground.bounds
     if bounds is None:
         return [], (0.0, 0.0)

@@ -9,7 +9,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._captures.query import build_query
 from scenecart._geo.area import as_area
-from scenecart._util.keywords import spelled
+from scenecart._util.keywords import checked_keywords
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidQuery
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client, close_all
@@ -65,7 +65,7 @@ class Workbench(Panel):
     >>> bench.close()
     """
 
-    @spelled()
+    @checked_keywords()
     def __init__(
         self,
         client: Client,
@@ -102,7 +102,7 @@ class Workbench(Panel):
     def tab(self, number: int) -> None:
         self._tabs.selected_index = number
 
-    @spelled(also=build_query)
+    @checked_keywords(also=build_query)
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Do what "Search" does; what is given here stands for what the form says."""
         if self.cart.is_placing:

@@ -24,7 +24,7 @@ _TIMES = ("datetime", "start_datetime", "acquired")
 _UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC).timestamp()
 _TAKEN = "it takes JSON, NDJSON, GeoParquet or a folder of them"
 # beside these, a table of captures has a column for each property; the first are no part of the captures
-_NO_PART = frozenset({"host", "orderable", "why_not", "geometry", "bbox", "bbox:as_given"})
+_NO_PART = frozenset({"host", "orderable", "not_orderable_reason", "geometry", "bbox", "bbox:as_given"})
 _MEMBERS = ("id", "collection", "stac_version", "stac_extensions", "assets", "links")
 _DOCUMENTS: dict[str, type] = {"assets": dict, "links": list, "stac_extensions": list, "foreign_members": dict}
 
