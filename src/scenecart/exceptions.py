@@ -39,6 +39,7 @@ ScenecartError
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -59,29 +60,61 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with the 
 
 
 class ScenecartWarning(UserWarning):
-    """Something was done, but not quite as asked; the message says what."""
+    """Something was done, but not quite as asked.
+
+    Attributes
+    ----------
+    message : str
+        One line that says what happened.
+    code : str
+        A stable short name of this warning, such as ``"price_changed_after_placing"``.
+    hint : str or None
+        One line that says what to do about it.
+    """
+
+    def __init__(self, message: str, *, code: str = "warning", hint: str | None = None) -> None:
+        super().__init__(f"{message} {hint}" if hint else message)
+        self.message = message
+        self.code = code
+        self.hint = hint
 
 
-def warn(message: str) -> None:
-    """Warn, and show the line outside of scenecart that led here."""
+def warn(message: str, *, code: str = "warning", hint: str | None = None) -> None:
+    """Issue a :class:`ScenecartWarning` that names the line outside of scenecart that led here."""
     frame, depth = sys._getframe(1), 2  # noqa: SLF001  # what warnings itself does, before Python 3.12 did it for others
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, ScenecartWarning, stacklevel=depth)
+    warnings.warn(ScenecartWarning(message, code=code, hint=hint), stacklevel=depth)
 
 
 class ScenecartError(Exception):
-    """The root of every error scenecart raises on purpose.
+    """The root of every error that scenecart raises on purpose.
 
     Parameters
     ----------
     message
-        One line that says what happened.
+        One line that says what happened; with ``argument``, what follows the argument's name, such as "must be a str, got 5."
+    code
+        A stable short name of this error. Default: the class's own, such as ``"invalid_area"`` for :class:`InvalidArea`.
+    argument
+        The name of the argument that is wrong, which begins the message.
     hint
-        One line that says what to do about it.
+        One line that says what to do about it, in Python.
+    details
+        Values that the message speaks of, by name, for hints in other words and for programs.
 
     Attributes
     ----------
+    message : str
+        One line that says what happened.
+    code : str
+        A stable short name of this error: programs, and hints for the command line and the widgets, go by it.
+    argument : str or None
+        The name of the argument that is wrong.
+    hint : str or None
+        One line that says what to do about it, in Python.
+    details : dict
+        Values that the message speaks of, by name.
     operation : str or None
         The service's operation that was called, such as ``"catalog.search"``.
     status : int or None
@@ -96,23 +129,31 @@ class ScenecartError(Exception):
         What had arrived of a search before it broke.
     """
 
-    # it was tried as often as the rule for trying again allows; whoever called that does not begin anew
+    code = "scenecart_error"
+    # retried as often as the retry rule allows; callers do not start over
     given_up = False
 
     def __init__(
         self,
         message: str,
         *,
+        code: str | None = None,
+        argument: str | None = None,
         hint: str | None = None,
+        details: Mapping[str, Any] | None = None,
         operation: str | None = None,
         status: int | None = None,
         problem: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         money_may_have_moved: bool = False,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.code = code or type(self).code
+        self.argument = argument
+        self._statement = message
+        self.message = message if argument is None else f"{argument} {message}"
+        super().__init__(self.message)
         self.hint = hint
+        self.details = dict(details or {})
         self.operation = operation
         self.status = status
         self.problem = dict(problem) if problem is not None else None
@@ -120,14 +161,33 @@ class ScenecartError(Exception):
         self.money_may_have_moved = money_may_have_moved
         self.captures: gpd.GeoDataFrame | None = None
 
-    def reword(self, message: str | None = None, hint: str | None = None) -> None:
-        """Say it better, where more is known of what was asked."""
-        self.message = message or self.message
-        self.hint = hint or self.hint
-        self.args = (self.message,)
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "code" not in vars(cls):
+            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.lstrip("_")).lower()
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def reword(error: ScenecartError, message: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
+    """Replace the message, code or hint of an error where more is known of what was asked."""
+    error.message = message or error.message
+    error.argument = error.argument if message is None else None
+    error.code = code or error.code
+    error.hint = hint or error.hint
+    error.args = (error.message,)
+
+
+def message_about(error: ScenecartError, subject: str) -> str:
+    """Return the message of an error about an argument under another name, such as ``--max-credits``.
+
+    Examples
+    --------
+    >>> message_about(InvalidRequest("must be a whole number, got 'x'.", argument="max_credits"), "--max-credits")
+    "--max-credits must be a whole number, got 'x'."
+    """
+    return error.message if error.argument is None else f"{subject} {error._statement}"  # noqa: SLF001  # of this module
 
 
 class ConfigurationError(ScenecartError):

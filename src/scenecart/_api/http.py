@@ -36,6 +36,7 @@ from scenecart.exceptions import (
     RequestTimeout,
     ScenecartError,
     ServiceError,
+    reword,
 )
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ class Session:
         if is_stranger and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
             host = urlsplit(self.base_url).netloc
             hint = f"SCENECART_BASE_URL is not set, so this asked {host}. Set it, or pass base_url=, to ask another."
-            error.reword(hint=f"{error.hint} {hint}" if error.hint else hint)
+            reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)
 
     def _answer(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations, schemas
 from scenecart._util.text import clean_text
-from scenecart.exceptions import InvalidRequest, NotFound, ScenecartError, ServiceError
+from scenecart.exceptions import InvalidRequest, NotFound, ScenecartError, ServiceError, reword
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -59,7 +59,7 @@ class OrderApi:
         try:
             return self._record(self._asked_for(reference))
         except NotFound as error:
-            error.reword(f"There is no order {clean_text(order_id, 80)!r}, or it belongs to another organization.")
+            reword(error, f"There is no order {clean_text(order_id, 80)!r}, or it belongs to another organization.")
             raise
 
     def _asked_for(self, reference: Mapping[str, Any]) -> Any:

@@ -31,7 +31,7 @@ def connect(arguments: argparse.Namespace) -> Client:
     def say(line: str) -> None:
         # it is said while something is bought; what cannot be printed is told when that is over
         with contextlib.suppress(CannotPrint):
-            print(arguments.spoken(line))
+            print(line)
 
     return connect_(arguments.profile, base_url=arguments.base_url, say=say)
 

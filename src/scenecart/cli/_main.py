@@ -7,18 +7,24 @@ import contextlib
 import sys
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from scenecart._util.text import clean_text
 from scenecart.cli import INTERRUPTED, report_interruption
+from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint, printing
 from scenecart.cli._parser import make_parser, option_names
-from scenecart.cli._speech import spoken
-from scenecart.exceptions import AuthenticationRequired, InvalidRequest, PaymentRequired, PlacementUnknown, ScenecartError
+from scenecart.exceptions import (
+    AuthenticationRequired,
+    InvalidRequest,
+    PaymentRequired,
+    PlacementUnknown,
+    ScenecartError,
+    ScenecartWarning,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Sequence
 
 
 _FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _UNTOLD = 1, 2, 3, 4, 5
@@ -27,18 +33,18 @@ _FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _UNTOLD = 1, 2, 3, 4, 5
 def run(argv: Sequence[str] | None) -> int:
     """Run the command that was typed, and return its exit code."""
     parser = make_parser()
-    in_commands = partial(spoken, options=option_names(parser))
+    options = option_names(parser)
     course = Course()
     with printing():
-        warnings.showwarning = lambda message, *_, **__: _say([str(message)], in_commands)
+        warnings.showwarning = lambda message, *_, **__: _say(_warning_lines(message, options))
         try:
-            return _run(parser, argparse.Namespace(spoken=in_commands, course=course), argv)
+            return _run(parser, argparse.Namespace(course=course), argv)
         except ScenecartError as error:
-            lines = _lines(error)
-            _say([*lines, *(one for one in course.certain if one not in " ".join(lines))], in_commands)
+            lines = _lines(error, options)
+            _say([*lines, *(one for one in course.certain if one not in " ".join(lines))])
             return _code(error, course)
         except CannotPrint as error:
-            _say(_unprinted(error, course), in_commands)
+            _say(_unprinted(error, course))
             if not course.deed:
                 return _FAILED
             return 0 if error.reader_left else _UNTOLD
@@ -74,18 +80,22 @@ def _code(error: ScenecartError, course: Course) -> int:
     return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
 
 
-def _lines(error: ScenecartError) -> list[str]:
-    lines = str(error).splitlines()
+def _warning_lines(warning: Warning | str, options: Collection[str]) -> list[str]:
+    return lines_of(warning, options) if isinstance(warning, ScenecartWarning) else [str(warning)]
+
+
+def _lines(error: ScenecartError, options: Collection[str]) -> list[str]:
+    lines = lines_of(error, options)
     if isinstance(error, AuthenticationRequired) and error.challenge_url and error.challenge_url not in str(error):
         lines.append(f"Confirm it here: {error.challenge_url}")
     return lines + list(getattr(error, "__notes__", []))
 
 
-def _say(lines: Sequence[str], in_commands: Callable[[str], str]) -> None:
+def _say(lines: Sequence[str]) -> None:
     # where nobody can be told, what is done goes on all the same
     with contextlib.suppress(CannotPrint):
         for number, line in enumerate(lines):
-            print(f"{'  ' if number else 'scenecart: '}{clean_text(in_commands(line), 1000)}", file=sys.stderr)
+            print(f"{'  ' if number else 'scenecart: '}{clean_text(line, 1000)}", file=sys.stderr)
 
 
 _BEGUN = "`scenecart placements` shows what was begun, `scenecart settle` finds out what became of it."

@@ -177,7 +177,6 @@ def orders_table(orders: pd.DataFrame) -> None:
 
 def placements(found: pd.DataFrame, arguments: argparse.Namespace, nothing: str = "No placements.") -> None:
     """Print what the journal knows; its reasons were written down for whoever writes Python."""
-    found = found.assign(detail=found["detail"].map(arguments.spoken, na_action="ignore"))
     if arguments.json:
         records(found)
         return
@@ -209,7 +208,7 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
                 "total_aud": None if order.total_aud is None else str(order.total_aud),
                 "project": order.project,
                 "captures": order.captures,
-                "note": None if order.note is None else arguments.spoken(order.note),
+                "note": order.note,
                 "files": [str(path) for path in files],
             }
         )

@@ -10,7 +10,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._util import html
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets._speech import spoken
+from scenecart.widgets._hints import hint_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,13 +59,13 @@ def text(template: str, **values: Any) -> str:
 
 def message(words: str, hint: str | None = None, kind: str = "quiet") -> str:
     """Return a line that says something: ``"quiet"``, ``"good"``, ``"busy"`` or ``"bad"``."""
-    return text("widget_message.html", words=spoken(words), hint=None if hint is None else spoken(hint), kind=kind)
+    return text("widget_message.html", words=words, hint=hint, kind=kind)
 
 
 def failure(error: BaseException) -> str:
     """Return what went wrong and what to do about it."""
     if isinstance(error, ScenecartError):
-        return message(error.message, error.hint, "bad")
+        return message(error.message, hint_of(error), "bad")
     logging.getLogger("scenecart.widgets").error("A widget failed", exc_info=error)
     return message(
         f"This failed unexpectedly: {type(error).__name__}: {error}", "The log of scenecart.widgets has the details.", "bad"
