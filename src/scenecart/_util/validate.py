@@ -1,4 +1,4 @@
-"""Checks of arguments: the same check, and the same message, wherever an argument is taken."""
+"""Checks of arguments: one check and one message for each kind of value."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scenecart.exceptions import ScenecartError
 
 _LONGEST_VALUE = 80
 
 
 def shown_value(value: Any) -> str:
-    """Return a value as an error message shows it: its repr on one line, of a sane length.
+    """Return a value as an error message shows it: its repr, on one line and cut to 80 characters.
 
     Examples
     --------
@@ -26,33 +28,37 @@ def shown_value(value: Any) -> str:
 
 
 def number_hint(value: Any) -> str | None:
-    """Return how a number is written, where a string was given for one."""
+    """Return how to write a number, where a string was given for one."""
     return "Write the number without quotes." if isinstance(value, str) else None
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int or a float, but no bool.
+    """Return whether a value is an int or a float; bool and NaN are not numbers here.
 
     Examples
     --------
     >>> from scenecart._util.validate import is_number
-    >>> is_number(2.5), is_number(True), is_number("2")
-    (True, False, False)
+    >>> is_number(2.5), is_number(True), is_number("2"), is_number(float("nan"))
+    (True, False, False, False)
     """
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  # NaN alone differs
 
 
-def check_bool(value: Any, argument: str, *, after: str = "", kind: type[ScenecartError] = InvalidRequest) -> None:
-    """Refuse what is not True or False.
+def check_bool(
+    value: Any, argument: str, *, after: str = "", hint: str | None = None, kind: type[ScenecartError] = InvalidRequest
+) -> None:
+    """Refuse anything but True and False.
 
     Parameters
     ----------
     value, argument
-        What was given, and the name of the argument.
+        The value, and the name of the argument.
     after
-        A sentence that follows, such as "Nothing was ordered."
+        A sentence that ends the message, such as "Nothing was ordered."
+    hint
+        What to do instead.
     kind
-        The error to raise.
+        The error class to raise.
 
     Raises
     ------
@@ -60,7 +66,8 @@ def check_bool(value: Any, argument: str, *, after: str = "", kind: type[Sceneca
         Or ``kind``, with the code ``"not_a_bool"``.
     """
     if not isinstance(value, bool):
-        raise kind(_ended(f"must be True or False, got {shown_value(value)}.", after), code="not_a_bool", argument=argument)
+        message = _with_sentence(f"must be True or False, got {shown_value(value)}.", after)
+        raise kind(message, code="not_a_bool", argument=argument, hint=hint)
 
 
 def check_count(
@@ -71,22 +78,25 @@ def check_count(
     most: int | None = None,
     of: str = "",
     after: str = "",
+    optional: bool = True,
     kind: type[ScenecartError] = InvalidRequest,
 ) -> None:
-    """Refuse what is not a whole number from ``least`` to ``most``; None stands for no limit.
+    """Refuse anything but a whole number from ``least`` to ``most``.
 
     Parameters
     ----------
     value, argument
-        What was given, and the name of the argument.
+        The value, and the name of the argument.
     least, most
         The range, both ends included; ``most=None`` leaves it open.
     of
-        What is counted, such as "credits".
+        The unit, such as "credits".
     after
-        A sentence that follows, such as "Nothing was ordered."
+        A sentence that ends the message, such as "Nothing was ordered."
+    optional
+        Whether None is allowed as well, as for "no limit".
     kind
-        The error to raise.
+        The error class to raise.
 
     Raises
     ------
@@ -100,31 +110,66 @@ def check_count(
     Traceback (most recent call last):
     scenecart.InvalidRequest: limit must be a whole number of at least 1, got 0.
     """
-    if value is None or (
-        isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most)
-    ):
+    if value is None and optional:
         return
-    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
-    wanted = " ".join(word for word in ("must be a whole number", f"of {of}" if of else "", limits) if word)
-    raise kind(
-        _ended(f"{wanted}, got {shown_value(value)}.", after), code="not_a_count", argument=argument, hint=number_hint(value)
-    )
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most):
+        return
+    wanted = _wanted("a whole number", of, least, most)
+    message = _with_sentence(f"must be {wanted}, got {shown_value(value)}.", after)
+    raise kind(message, code="not_a_count", argument=argument, hint=number_hint(value))
 
 
-def check_seconds(value: Any, argument: str, *, kind: type[ScenecartError] = InvalidRequest) -> None:
-    """Refuse what is not a number of seconds from 0 on; None stands for no limit.
+def check_number(
+    value: Any,
+    argument: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    of: str = "",
+    after: str = "",
+    optional: bool = True,
+    kind: type[ScenecartError] = InvalidRequest,
+) -> None:
+    """Refuse anything but a number from ``least`` to ``most``, with or without decimals; parameters as :func:`check_count`.
+
+    Raises
+    ------
+    InvalidRequest
+        Or ``kind``, with the code ``"not_a_number"``.
+
+    Examples
+    --------
+    >>> from scenecart._util.validate import check_number
+    >>> check_number(120, "max_cloud_cover", least=0, most=100)
+    Traceback (most recent call last):
+    scenecart.InvalidRequest: max_cloud_cover must be a number from 0 to 100, got 120.
+    """
+    if value is None and optional:
+        return
+    if is_number(value) and (least is None or value >= least) and (most is None or value <= most):
+        return
+    message = _with_sentence(f"must be {_wanted('a number', of, least, most)}, got {shown_value(value)}.", after)
+    raise kind(message, code="not_a_number", argument=argument, hint=number_hint(value))
+
+
+def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: type[ScenecartError] = InvalidRequest) -> None:
+    """Refuse anything but a number of seconds of at least 0; with ``optional``, None is allowed as well.
 
     Raises
     ------
     InvalidRequest
         Or ``kind``, with the code ``"not_seconds"``.
     """
-    if value is not None and not (is_number(value) and value >= 0):
-        raise kind(f"must be a number of seconds from 0 on, got {shown_value(value)}.", code="not_seconds", argument=argument)
+    if (value is None and optional) or (is_number(value) and value >= 0):
+        return
+    message = f"must be a number of seconds (at least 0), got {shown_value(value)}."
+    raise kind(message, code="not_seconds", argument=argument, hint=number_hint(value))
 
 
-def check_text(value: Any, argument: str, *, after: str = "", kind: type[ScenecartError] = InvalidRequest) -> None:
-    """Refuse what is not a non-empty string.
+def check_text(
+    value: Any, argument: str, *, after: str = "", hint: str | None = None, kind: type[ScenecartError] = InvalidRequest
+) -> None:
+    """Refuse anything but a non-empty string; parameters as :func:`check_bool`.
 
     Raises
     ------
@@ -132,8 +177,42 @@ def check_text(value: Any, argument: str, *, after: str = "", kind: type[Sceneca
         Or ``kind``, with the code ``"not_a_string"``.
     """
     if not isinstance(value, str) or not value.strip():
-        raise kind(_ended(f"must be a non-empty string, got {shown_value(value)}.", after), code="not_a_string", argument=argument)
+        message = _with_sentence(f"must be a non-empty string, got {shown_value(value)}.", after)
+        raise kind(message, code="not_a_string", argument=argument, hint=hint)
 
 
-def _ended(message: str, after: str) -> str:
+def check_choice(value: Any, argument: str, choices: Iterable[str], *, kind: type[ScenecartError] = InvalidRequest) -> None:
+    """Refuse anything but one of some strings.
+
+    Raises
+    ------
+    InvalidRequest
+        Or ``kind``, with the code ``"not_a_choice"``.
+
+    Examples
+    --------
+    >>> from scenecart._util.validate import check_choice
+    >>> check_choice("day", "partition", ["month", "year"])
+    Traceback (most recent call last):
+    scenecart.InvalidRequest: partition must be 'month' or 'year', got 'day'.
+    """
+    known = list(choices)
+    if not isinstance(value, str) or value not in known:
+        *others, last = map(repr, known)
+        wanted = f"{', '.join(others)} or {last}" if others else last
+        raise kind(f"must be {wanted}, got {shown_value(value)}.", code="not_a_choice", argument=argument)
+
+
+def _wanted(number: str, of: str, least: float | None, most: float | None) -> str:
+    """Return the phrase for a number in a range, such as "a whole number of credits (at least 1)"."""
+    if least is not None and most is not None:
+        limits = f"from {least} to {most}"
+    elif least is not None:
+        limits = f"(at least {least})" if of else f"of at least {least}"
+    else:
+        limits = "" if most is None else f"of at most {most}"
+    return " ".join(word for word in (number, f"of {of}" if of else "", limits) if word)
+
+
+def _with_sentence(message: str, after: str) -> str:
     return f"{message} {after}" if after else message
