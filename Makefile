@@ -27,7 +27,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash soak guards fuzz fuzz-million lint bench docs lab as-who clean
+.PHONY: help demo test test-clients wheel test-wheel crash soak guards messages house fuzz fuzz-million lint bench docs lab as-who clean
 help:
 	@echo "make demo   run the whole way once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -37,6 +37,8 @@ help:
 	@echo "make crash  kill the process that buys, thousands of times"
 	@echo "make soak   an office of analysts for two hours under random faults, on a clock twenty times as fast"
 	@echo "make guards  take each guard against nasty input away, and see a test fail"
+	@echo "make messages  write the snapshot of every error's and warning's wording anew"
+	@echo "make house  write the map of the packages in CONTRIBUTING.md anew"
 	@echo "make fuzz   try thousands of new examples on every property test"
 	@echo "make fuzz-million  give every reader and endpoint a million inputs; TARGET=name, INPUTS=n and SEED=n"
 	@echo "make lint   ruff and mypy"
@@ -56,6 +58,12 @@ crash: $(VENV)/.test
 
 guards: $(VENV)/.test
 	$(BIN)/python tests/guards/run.py $(ARGS)
+
+messages: $(VENV)/.test
+	$(BIN)/python tests/_messages.py
+
+house: $(VENV)/.test
+	$(BIN)/python docs/house.py
 
 soak: $(VENV)/.test
 	SCENECART_SOAK_HOURS=$(HOURS) SCENECART_SOAK_SPEED=$(SPEED) SCENECART_SOAK_FAULTS=$(FAULTS) SCENECART_SOAK_SEED=$(SEED) $(BIN)/python -m pytest -s tests/scenarios/test_soak.py $(ARGS)

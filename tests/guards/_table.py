@@ -1,4 +1,4 @@
-"""The table of guards: what nasty input does, what keeps it so, and the tests that fail without that."""
+"""The table of guards: nasty inputs, the source lines that handle them, and the tests that fail without those lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOURCE = ROOT / "src" / "scenecart"
 
 @dataclass(frozen=True)
 class Guard:
-    """A piece of the source, what it is weakened to, and the tests that must fail then."""
+    """A piece of the source, its weakened form, and the tests that must fail with that form."""
 
     row: int
     keeps: str
@@ -31,7 +31,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class Row:
-    """An input nobody sane would send, and what is promised all the same."""
+    """An unusual input, and what is promised for it."""
 
     number: int
     input: str
@@ -52,12 +52,12 @@ def read_rows() -> list[Row]:
 
 
 def as_markdown(rows: list[Row]) -> str:
-    """Return the table as a page shows it: a line a guard."""
+    """Return the table as Markdown, one line a guard."""
     lines = ["| | Input and promise | Guard | Test | Without it |", "|---|---|---|---|---|"]
     for row in rows:
-        told = f"{row.input} → {row.promise}"
+        summary = f"{row.input} → {row.promise}"
         for place, guard in enumerate(row.guards):
             tests = "<br>".join(f"`{name.removeprefix('tests/')}`" for name in guard.tests)
-            first = (str(row.number), told) if place == 0 else ("", "")
+            first = (str(row.number), summary) if place == 0 else ("", "")
             lines.append(f"| {first[0]} | {first[1]} | {guard.keeps} (`{guard.file}`) | {tests} | fails |")
     return "\n".join(lines)

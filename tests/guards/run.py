@@ -1,4 +1,4 @@
-"""Take each guard away, one at a time, in a copy of the source, and see that its tests fail: `make guards`."""
+"""Remove each guard, one at a time, in a copy of the source, and check that its tests fail: `make guards`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AT_ONCE = 2
 _PASSED, _FAILED, _OTHER_SOURCE, _NO_SOURCE = 0, 1, 90, 91
 # a mutation that breaks the file proves nothing
 _BROKEN = re.compile(r"^E +(NameError|SyntaxError|ImportError|ModuleNotFoundError|UnboundLocalError)\b", re.MULTILINE)
-# what takes long to import, once for all runs; never scenecart itself
+# imported once for all runs, because they load slowly; never scenecart itself
 _PRELOADED = [
     "anywidget", "geopandas", "httpx", "ipyleaflet", "ipywidgets", "jinja2", "matplotlib.pyplot", "msgspec", "numpy",
     "openpyxl", "pandas", "pyarrow.parquet", "pypdfium2", "pyproj", "pystac", "pystac_client", "rasterio", "rich.console",
@@ -35,13 +35,13 @@ def _test(tests: list[str], source: str, cache: str, output: str, seconds: int) 
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.chdir(ROOT)
-    # the programs that tests start import it as well
+    # programs that tests start import it too
     os.environ.update(PYTHONPATH=source, PYTHONDONTWRITEBYTECODE="1", XDG_CACHE_HOME=cache)
     sys.dont_write_bytecode = True
     sys.path.insert(0, source)
     try:
-        import scenecart  # noqa: PLC0415  # not before it is said which
-    except Exception as error:  # noqa: BLE001  # whatever it is, the source cannot be used
+        import scenecart  # noqa: PLC0415  # after the path is set
+    except Exception as error:  # noqa: BLE001  # any failure means that the source cannot be used
         print(error)
         sys.exit(_NO_SOURCE)
     if not Path(scenecart.__file__).is_relative_to(source):
@@ -53,7 +53,7 @@ def _test(tests: list[str], source: str, cache: str, output: str, seconds: int) 
 
 
 def run_tests(tests: list[str], source: Path, cache: Path, seconds: int) -> tuple[int | None, str]:
-    """Run tests against a source; return pytest's exit code, None where it did not end, and what was printed."""
+    """Run tests against a source; return pytest's exit code (None after the time limit) and its output."""
     with tempfile.NamedTemporaryFile(suffix=".txt") as output:
         arguments = (tests, str(source), str(cache), output.name, seconds // 2)
         process = multiprocessing.get_context("forkserver").Process(target=_test, args=arguments)
@@ -67,7 +67,7 @@ def run_tests(tests: list[str], source: Path, cache: Path, seconds: int) -> tupl
 
 
 def without(guard: Guard, cache: Path) -> tuple[bool, str]:
-    """Run a guard's tests without it; tell whether each of them fails, and what happened."""
+    """Run a guard's tests without it; return whether each of them fails, and what happened."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copytree(SOURCE, copy / "scenecart", ignore=shutil.ignore_patterns("__pycache__"))
@@ -84,7 +84,7 @@ def without(guard: Guard, cache: Path) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Run what was asked for, and tell how many guards are needed."""
+    """Run the requested rows, and print how many guards are needed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", type=int, help="only these rows of the table")
     wanted = set(parser.parse_args().rows)
@@ -96,9 +96,9 @@ def main() -> int:
         code, printed = run_tests(tests, SOURCE.parent, cache, len(tests) * 10 + _SECONDS)
         if code != _PASSED:
             print(printed[-5_000:])
-            print("These tests do not pass with every guard in its place.")
+            print("These tests fail although every guard is in place.")
             return 1
-        print(f"{len(tests)} tests pass with {len(guards)} guards in their places.", flush=True)
+        print(f"{len(tests)} tests pass with {len(guards)} guards in place.", flush=True)
 
         def one(guard: Guard) -> bool:
             began = time.monotonic()
@@ -108,7 +108,7 @@ def main() -> int:
             return is_needed
 
         needed = list(pool.map(one, guards))
-    print(f"{sum(needed)} of {len(needed)} guards are needed: without them their tests fail.")
+    print(f"{sum(needed)} of {len(needed)} guards are needed: their tests fail without them.")
     return 0 if all(needed) else 1
 
 

@@ -1,4 +1,4 @@
-"""The table of guards cannot rot: every guard stands where it says, every test it names is there, and the page says the same."""
+"""The table of guards agrees with the source, the tests and the documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = read_rows()
 GUARDS = [guard for row in ROWS for guard in row.guards]
 
 
-def test_every_row_has_a_guard():
+def test_row_of_the_table_has_a_guard():
     """All 36 kinds of nasty input are in the table, each with a guard, a test and a promise."""
     assert len(ROWS) == 36
     for row in ROWS:
@@ -26,22 +26,22 @@ def test_every_row_has_a_guard():
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.row}: {guard.keeps[:40]}")
-def test_a_guard_stands_where_the_table_says(guard: Guard):
-    """The text of a guard is in its file exactly once, and the file without it is Python all the same."""
+def test_guard_text_is_in_its_file_once(guard: Guard):
+    """The text of a guard is in its file exactly once, and the file without it is still valid Python."""
     assert guard.tests
     weakened = guard.weakened()
     if guard.file.endswith(".py"):
         assert ast.dump(ast.parse(weakened))
 
 
-def test_every_test_that_is_named_exists():
-    """No test of the table was renamed or removed."""
+def test_test_named_by_a_guard_exists():
+    """Every test that the table names exists."""
     for name in sorted({test for guard in GUARDS for test in guard.tests}):
         path, function = name.split("::")
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
 
 
-def test_the_page_shows_the_table():
-    """docs/reliability.md holds the table as it is."""
+def test_reliability_page_shows_the_table():
+    """docs/reliability.md contains the table of today."""
     assert as_markdown(ROWS) in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

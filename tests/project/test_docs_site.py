@@ -1,4 +1,4 @@
-"""The documentation as it is built: links that lead somewhere, and nothing fetched from elsewhere."""
+"""The built documentation: every link resolves, and no page needs a network."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def built(site: Path) -> dict[Path, Built]:
-    """Give every page of the built site, read."""
+    """Return every page of the built site, parsed."""
     return {path: Built(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
 
 
-def test_every_page_is_built(site: Path, built: dict[Path, Built]):
-    """Each page that is kept, and each notebook, is a page of the site."""
+def test_site_has_every_page_and_notebook(site: Path, built: dict[Path, Built]):
+    """Each page of docs/ and each notebook is a page of the site."""
     made = {path.relative_to(site).with_suffix("").as_posix() for path in built}
     kept = {path.relative_to(DOCS).with_suffix("").as_posix() for path in pages()}
     kept |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "app"}
     assert kept <= made
 
 
-def test_every_link_of_the_site_leads_somewhere(built: dict[Path, Built]):
-    """Each link within the site finds its page and its place on it; each link out of it is https."""
+def test_link_of_the_site_resolves(built: dict[Path, Built]):
+    """Each link within the site finds its page and anchor; each link out of it is https."""
     lost = []
     for path, page in built.items():
         for link in page.links:
@@ -44,8 +44,8 @@ def test_every_link_of_the_site_leads_somewhere(built: dict[Path, Built]):
     assert lost == []
 
 
-def test_the_site_needs_no_network(site: Path, built: dict[Path, Built]):
-    """Scripts, styles, fonts and pictures of every page are files of the site."""
+def test_site_loads_nothing_from_a_network(site: Path, built: dict[Path, Built]):
+    """Scripts, styles, fonts and images of every page are files of the site."""
     for path, page in built.items():
         for load in page.loads:
             name = re.split(r"[?#]", unquote(load))[0]
@@ -54,8 +54,8 @@ def test_the_site_needs_no_network(site: Path, built: dict[Path, Built]):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", sheet.read_text("utf-8")), sheet.name
 
 
-def test_notebooks_are_shown_with_what_they_gave(site: Path):
-    """A widget stands on its page as a picture of footprints, and a panel without one as a line that says so."""
+def test_notebook_page_shows_its_outputs(site: Path):
+    """A widget is on its page as an image of footprints, and a panel without one as a line that says so."""
     text = (site / "notebooks" / "04_map_and_selection.html").read_text("utf-8")
     assert text.count("<polygon") > 50
     assert "eo:cloud_cover" in text

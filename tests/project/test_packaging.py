@@ -1,4 +1,4 @@
-"""What is published: a wheel whose core goes the whole way alone, and whose parts say what they need."""
+"""The published package: the core works alone, and each optional part names the extra it needs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ client = scenecart.connect(home="journal")
 captures = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06", limit=2)
 cart = client.cart(captures, aoi=HARBOUR)
 """
-WHOLE_WAY = """
+FULL_WORKFLOW = """
 cart.save("harbour.cart.parquet")
 estimate = scenecart.load_cart("harbour.cart.parquet", client).estimate()
 order = estimate.place().wait(timeout=60)
@@ -137,8 +137,8 @@ def _kept(folder: Path) -> set[str]:
     return {path.as_posix() for path in found if not any(fnmatch(part, name) for part in path.parts for name in names)}
 
 
-def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path):
-    """Every file of the library is in the wheel: types, templates, data, schemas, notebooks; no test, and nothing that was made."""
+def test_wheel_contains_the_library_and_nothing_else(wheel: Path):
+    """The wheel contains types, templates, data, schemas and notebooks; no tests and no generated files."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = {name for name in names if ".dist-info/" in name}
@@ -152,11 +152,11 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path):
     notebooks = {f"scenecart/{name}" for name in _kept(ROOT / "notebooks") if name.endswith(".ipynb")}
     assert names - about == {name.removeprefix("src/") for name in _kept(SOURCE)} | notebooks
     inside = {name.removeprefix("scenecart/") for name in names}
-    assert inside > {"py.typed", "templates/report.html", "data/land.json", "sandbox/schema.sql", "notebooks/app.ipynb"}
+    assert inside > {"py.typed", "templates/report.html", "data/land.json", "sandbox/_data/schema.sql", "notebooks/app.ipynb"}
 
 
-def test_the_source_distribution_builds_and_tests(built: tuple[Path, Path]):
-    """The source distribution holds what builds the library, what tests it and what explains it; nothing that was made."""
+def test_source_distribution_contains_sources_and_tests(built: tuple[Path, Path]):
+    """The source distribution contains what builds, tests and documents the library; no generated files."""
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     folders = {"benchmarks", "docs", "notebooks", "src", "tests"}
@@ -165,8 +165,8 @@ def test_the_source_distribution_builds_and_tests(built: tuple[Path, Path]):
     assert {name for name in names if "/" not in name} == {*files, "environment.yml", "pyproject.toml", ".gitignore", "PKG-INFO"}
 
 
-def test_the_wheel_says_what_it_is(wheel: Path):
-    """Name, version, licence, Python, packages and extras in the wheel are those of the project; its README is there to read."""
+def test_wheel_metadata_equals_pyproject(wheel: Path):
+    """Name, version, licence, Python version, packages, extras and README in the wheel are those of the project."""
     said = metadata(wheel)
     assert (said["Name"], said["Version"], said["License-Expression"]) == ("scenecart", scenecart.__version__, "Apache-2.0")
     assert said["Requires-Python"] == PROJECT["requires-python"]
@@ -182,9 +182,9 @@ def test_the_wheel_says_what_it_is(wheel: Path):
     assert commands.split() == ["[console_scripts]", "scenecart", "=", "scenecart.cli:main"]
 
 
-def test_the_core_goes_the_whole_way(core: Environment, account: dict[str, str], tmp_path: Path):
-    """The core alone searches, makes and keeps carts, prices, buys, follows and receives, without a warning."""
-    done = core.run(START + WHOLE_WAY, tmp_path, **account)
+def test_core_alone_completes_the_full_workflow(core: Environment, account: dict[str, str], tmp_path: Path):
+    """The core alone searches, saves carts, estimates, orders, waits and downloads, without a warning."""
+    done = core.run(START + FULL_WORKFLOW, tmp_path, **account)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "status": "delivered",
@@ -198,40 +198,40 @@ def test_the_core_goes_the_whole_way(core: Environment, account: dict[str, str],
 
 
 @pytest.mark.parametrize("extra", ADDS)
-def test_each_extra_adds_its_part(wheel: Path, account: dict[str, str], tmp_path: Path, extra: str):
-    """The core with one extra alone has that extra's part: nothing of another one is needed for it."""
+def test_one_extra_adds_its_part(wheel: Path, account: dict[str, str], tmp_path: Path, extra: str):
+    """The core with one extra alone has the part of that extra; no other extra is needed."""
     environment = Environment(tmp_path / "environment", wheel, extra)
     done = environment.run(START + ADDS[extra], tmp_path, **account)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "added"
 
 
-def test_every_extra_is_tried_and_explained():
-    """No extra of the library is left out above, nor where one reads what to install."""
+def test_every_extra_is_tested_and_documented():
+    """Every extra is tested above and listed in the installation guide."""
     assert set(ADDS) == set(PROJECT["optional-dependencies"]) - {"all", "docs", "lab", "lint", "test"}
     assert set(ADDS) == set(LACKS.values())
     guide = (ROOT / "docs" / "howto" / "install.md").read_text("utf-8")
     assert [extra for extra in (*ADDS, "all", "lab") if f"| `{extra}` |" not in guide] == []
 
 
-def test_a_missing_extra_is_named_wherever_it_is_asked_for(core: Environment, account: dict[str, str], tmp_path: Path):
-    """Whatever needs an extra says so before it does anything, with the package that is missing and the line that installs it."""
+def test_missing_extra_is_named_before_anything_is_done(core: Environment, account: dict[str, str], tmp_path: Path):
+    """A function that needs an extra names the missing package and the install command before it does anything."""
     code = f"""{START}
 ORDER = cart.estimate().place().wait(timeout=60).id
-told = {{}}
+messages = {{}}
 for asked in {list(LACKS)!r}:
     try: eval(asked)
-    except scenecart.MissingExtra as error: told[asked] = str(error).splitlines()
-print(json.dumps(told))
+    except scenecart.MissingExtra as error: messages[asked] = str(error).splitlines()
+print(json.dumps(messages))
 """
     done = core.run(code, tmp_path, **account)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert {asked: lines[1] for asked, lines in told.items()} == {
+    messages = json.loads(done.stdout.splitlines()[-1])
+    assert {asked: lines[1] for asked, lines in messages.items()} == {
         asked: f'Install it: pip install "scenecart[{extra}]"' for asked, extra in LACKS.items()
     }
     needs = re.compile(r"[\w. ]+ needs? the package '\w+', which is not installed\.")
-    assert [lines for lines in told.values() if not needs.fullmatch(lines[0])] == []
+    assert [lines for lines in messages.values() if not needs.fullmatch(lines[0])] == []
     assert {path.name for path in tmp_path.iterdir()} == {"journal"}
 
 
@@ -246,8 +246,8 @@ print(json.dumps(told))
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
-def test_a_command_names_its_extra(core: Environment, tmp_path: Path, arguments: list[str], extras: str):
-    """A command that needs an extra ends with one line on what is missing and one that installs it, and leaves nothing behind."""
+def test_command_without_its_extra_names_it(core: Environment, tmp_path: Path, arguments: list[str], extras: str):
+    """A command that needs an extra prints what is missing and how to install it, and writes no file."""
     done = core.call("-m", "scenecart.cli", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
@@ -256,8 +256,8 @@ def test_a_command_names_its_extra(core: Environment, tmp_path: Path, arguments:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_is_missed_before_the_demo_begins(wheel: Path, tmp_path: Path):
-    """With the sandbox but without reports, the demo does not stop in the middle."""
+def test_demo_without_the_report_extra_ends_at_once(wheel: Path, tmp_path: Path):
+    """With the sandbox but without reports, the demo ends before it starts, not in the middle."""
     environment = Environment(tmp_path / "environment", wheel, "sandbox")
     done = environment.call("-m", "scenecart.cli", "demo", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
@@ -265,8 +265,8 @@ def test_a_report_is_missed_before_the_demo_begins(wheel: Path, tmp_path: Path):
 
 
 @pytest.mark.wheel
-def test_what_is_tested_is_the_installed_wheel():
-    """The suite runs against the wheel, not against the source beside it, and the wheel's command is there."""
+def test_suite_runs_against_the_installed_wheel():
+    """The suite imports the installed wheel, not the source beside it, and the wheel's command is installed."""
     assert Path(scenecart.__file__).is_relative_to(sysconfig.get_path("purelib"))
     assert version("scenecart") == scenecart.__version__
     command = Path(sysconfig.get_path("scripts")) / "scenecart"
@@ -275,8 +275,8 @@ def test_what_is_tested_is_the_installed_wheel():
 
 
 @pytest.mark.wheel
-def test_the_versions_are_those_that_were_asked_for():
-    """Every package that the list of versions names and that is installed here has that version."""
+def test_installed_versions_are_the_constrained_ones():
+    """Every installed package that the constraints name has that version."""
     lines = (ROOT / CONSTRAINTS).read_text("utf-8").splitlines()
     asked = [Requirement(line.partition(" #")[0]) for line in lines if not line.startswith("#")]
     there = {canonicalize_name(one.name): one.version for one in distributions()}
