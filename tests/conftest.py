@@ -1,4 +1,4 @@
-"""What every test stands on: no network beyond this machine, a home of its own, and real servers."""
+"""Fixtures of every test: no network beyond this machine, a temporary home, and real servers."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
 
     from _report_data import Shop
 
-# the same examples every time, so that a change is judged by what it changed; `make fuzz` looks for new ones
-# an example may take its time: a busy machine is no fault
+# the same examples in every run; `make fuzz` tries new ones
+# no deadline: a busy machine is not a failure
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=3_000, print_blob=True, deadline=None)
-# where a failure is expected, its smallest example is nobody's concern
+# where a failure is expected, its example is not minimised
 settings.register_profile("fail", derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-# a browser with JupyterLab and its kernels beside it, or a sandbox with what a large search finds
+# enough for a browser with JupyterLab and its kernels, or for a sandbox and a large search result
 _BYTES_EACH = 3 * 2**30
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Say how many processes `-n auto` starts: one for each core that has memory enough."""
+    """Return how many processes `-n auto` starts: one for each core, as far as memory allows."""
     return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // _BYTES_EACH))
 
 
 class BlockedNetworkError(AssertionError):
-    """A test tried to reach another machine."""
+    """A test tried to connect to another machine."""
 
 
 def _refuse_beyond_loopback(address: object) -> None:
@@ -82,14 +82,14 @@ def _loopback_only() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """Let what the suite starts be interrupted: begun in the background, it would hand on that interruptions are ignored."""
+    """Restore SIGINT, which a suite started in the background inherits as ignored and would hand on to its programs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the suite away from the developer's profiles and journal."""
+    """Use a temporary home, not the developer's profiles and journal."""
     patch = pytest.MonkeyPatch()
     for name in list(os.environ):
         if name.startswith(("SCENECART_", "GEOPERA_")) and name != "SCENECART_REQUIRE_BROWSER":
@@ -103,14 +103,14 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def service() -> Iterator[ScriptedService]:
-    """Give a real HTTP server whose answers the test writes."""
+    """Start a real HTTP server whose answers the test writes."""
     with ScriptedService() as running:
         yield running
 
 
 @pytest.fixture
 def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
-    """Connect as a new kernel would: the same home, a new client."""
+    """Return a function that connects as a new kernel does: the same home, a new client."""
     made: list[scenecart.Client] = []
 
     def make(**options: Any) -> scenecart.Client:
@@ -127,8 +127,8 @@ def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
-    """Give a client of a service whose answers the test writes."""
-    from _report_data import Shop  # noqa: PLC0415  # readers of PDF are for reports alone
+    """Return a client of a service whose answers the test writes."""
+    from _report_data import Shop  # noqa: PLC0415  # PDF readers load slowly
 
     made = Shop(service, tmp_path / "home")
     yield made
@@ -137,7 +137,7 @@ def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    """Give a sandbox that delivers at once and allows any number of calls."""
+    """Start a sandbox that delivers at once and has no rate limits."""
     with Sandbox(pace="instant") as running:
         running.rate_limits = None
         yield running
@@ -145,7 +145,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[scenecart.Client]:
-    """Give the analyst's client, which does not wait between tries."""
+    """Return the analyst's client, which does not wait between attempts."""
     box.faults.clear()
     with box.client("analyst", home=tmp_path_factory.mktemp("client"), sleep=lambda _: None) as made:
         yield made
@@ -153,7 +153,7 @@ def client(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Give the folder of real captures, or skip."""
+    """Return the folder of real captures, or skip."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real captures, ../shared/data, is not on this machine")
     return SHARED_DATA
@@ -161,16 +161,16 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the documentation as `make docs` does, but for running all of its notebooks: one has to do here."""
+    """Build the documentation as `make docs` does, but run one notebook only."""
     own = tmp_path_factory.getbasetemp()
-    # the processes of one run have their folders side by side
+    # the worker processes of one run share a parent folder
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     root, target = Path(__file__).resolve().parents[1], shared / "site"
     options = ["-W", "--keep-going", "-q", "-d", f"{target}/doctrees"]
     command = [sys.executable, "-m", "sphinx", "-b", "html", *options, str(root / "docs"), f"{target}/html"]
     environ = {**os.environ, "SCENECART_DOCS_SKIP": "0[!4]*.ipynb"}
     with contextlib.closing(sqlite3.connect(shared / "site.sqlite", timeout=115, isolation_level=None)) as lock:
-        # whoever comes first builds it, by way of a folder among the sources, and the others wait
+        # the first worker builds it, the others wait
         lock.execute("BEGIN EXCLUSIVE")
         if not (target / "built").exists():
             done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110, check=False)
