@@ -1,4 +1,4 @@
-"""Commands that run something: the demo, the sandbox, JupyterLab and the app."""
+"""Commands that run a program: demo, sandbox, lab and app."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _APP = "app.ipynb"
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Go the whole way once."""
-    from scenecart.cli._demo import run  # noqa: PLC0415  # --help should not wait for it
+    """Run the demo."""
+    from scenecart.cli._demo import run  # noqa: PLC0415  # keeps --help fast
 
     run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
     return 0
 
 
 def sandbox(arguments: argparse.Namespace) -> int:
-    """Run the embedded service."""
+    """Run the sandbox."""
     try:
-        from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an extra
+        from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise missing_extra("The sandbox needs", error, "sandbox") from error
     try:
@@ -47,7 +47,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
             print_line=lambda line: print(line, flush=True),
         )
     except SandboxError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(str(error), code="sandbox_not_started") from error
     return 0
 
 
@@ -62,7 +62,7 @@ def lab(arguments: argparse.Namespace) -> int:
     """Open JupyterLab on a folder with the example notebooks."""
     _require("JupyterLab", ("jupyterlab", "ipyleaflet", "anywidget"))
     if not arguments.allow_root and hasattr(os, "geteuid") and os.geteuid() == 0:
-        raise ConfigurationError("As root JupyterLab starts only with --allow-root.")
+        raise ConfigurationError("As root, JupyterLab starts only with --allow-root.", code="jupyterlab_as_root")
     folder = Path(arguments.directory).expanduser()
     for path in copy_notebooks(folder):
         print(f"Copied {path}")
@@ -72,12 +72,12 @@ def lab(arguments: argparse.Namespace) -> int:
 
 
 def copy_notebooks(folder: Path) -> list[Path]:
-    """Copy the example notebooks into a folder, and return the copies; what stands there already is left as it is.
+    """Copy the example notebooks into a folder and return the copies; existing files are kept.
 
     Raises
     ------
     InvalidRequest
-        If the folder cannot be written to.
+        If the folder cannot be written.
     """
     copied = []
     try:
@@ -88,22 +88,26 @@ def copy_notebooks(folder: Path) -> list[Path]:
                 shutil.copyfile(source, target)
                 copied.append(target)
     except OSError as error:
-        raise InvalidRequest(f"The notebooks cannot be copied to {folder}: {error.strerror}.") from error
+        raise InvalidRequest(
+            f"The notebooks cannot be copied to {folder}: {error.strerror}.",
+            code="notebooks_not_copied",
+            hint="Choose another folder, or fix its permissions.",
+        ) from error
     return copied
 
 
 def _notebooks() -> Path:
-    """Return where the notebooks are: in the package, or beside its source."""
+    """Return the folder of the notebooks: in the installed package, or in the source checkout."""
     shipped = _PACKAGE / "notebooks"
     return shipped if shipped.is_dir() else _PACKAGE.parents[1] / "notebooks"
 
 
-def _require(what: str, names: Sequence[str]) -> None:
+def _require(program: str, names: Sequence[str]) -> None:
     missing = next((name for name in names if importlib.util.find_spec(name) is None), None)
     if missing is not None:
-        raise missing_extra(f"{what} needs", ModuleNotFoundError(name=missing), "all,lab")
+        raise missing_extra(f"{program} needs", ModuleNotFoundError(name=missing), "all,lab")
 
 
 def _run(module: str, words: Sequence[str], arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     command = [sys.executable, "-m", module, *words, *(["--no-browser"] if arguments.no_browser else [])]
-    return subprocess.call(command, env={**os.environ, **environ})  # noqa: S603  # our own notebooks, and nothing from outside
+    return subprocess.call(command, env={**os.environ, **environ})  # noqa: S603  # fixed programs and the options of this command

@@ -1,4 +1,4 @@
-"""Commands that spend nothing: searching, pricing, planning, reporting, and who is signed in."""
+"""Commands that buy nothing: search, estimate, cover, report and login-status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scenecart._api.operations import available_credits
 from scenecart._orders.journal import SENT
 from scenecart._util.files import write_atomic
-from scenecart._util.text import missing_file_hint, pluralize
+from scenecart._util.text import pluralize
 from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from scenecart.client import Client
 
 _FAILED = 1
-_PICTURES = (".png", ".svg", ".pdf")
+_PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def search(arguments: argparse.Namespace) -> int:
     """Search a catalog."""
     _io.check_captures(arguments.output)
-    query = _io.json_argument(arguments.query, "--query")
+    query = _io.json_argument(arguments.query, "query")
     with _io.connect(arguments) as client:
         captures = client.search(
             arguments.host,
@@ -44,42 +44,42 @@ def search(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             progress=not arguments.json and sys.stderr.isatty(),
         )
-    arguments.course.has_asked = True
+    arguments.progress.has_requested = True
     if arguments.json:
         print(captures.to_json(default=str, drop_id=True))
     else:
         _output.captures_table(captures)
     if arguments.output:
         _io.write_captures(captures, Path(arguments.output))
-        _tell(f"Written to {arguments.output}", arguments)
+        _print(f"Captures: {arguments.output}", arguments)
     return 0
 
 
 def estimate(arguments: argparse.Namespace) -> int:
-    """Ask what captures cost."""
+    """Print the price of a cart."""
     _io.check_outputs(cart=arguments.save, report=arguments.report)
     with _io.connect(arguments) as client:
         cart = _io.read_cart(arguments.captures, arguments, client)
         price = cart.estimate()
-        arguments.course.has_asked = True
+        arguments.progress.has_requested = True
         if arguments.json:
             _output.document(_output.estimate_document(price))
         else:
             _output.estimate_table(price)
-        _keep(cart, price, arguments)
+        _write_outputs(cart, price, arguments)
     return 0 if price.is_complete else _FAILED
 
 
 def cover(arguments: argparse.Namespace) -> int:
-    """Choose captures that cover an area."""
+    """Choose the captures that cover an area."""
     _io.check_outputs(cart=arguments.save, report=arguments.report)
-    if arguments.plot is not None and Path(arguments.plot).suffix.lower() not in _PICTURES:
-        raise InvalidRequest("A plan is drawn as .png, .svg or .pdf.")
+    if arguments.plot is not None and Path(arguments.plot).suffix.lower() not in _PLOT_SUFFIXES:
+        raise InvalidRequest("--plot must end in .png, .svg or .pdf.", code="plot_format_unsupported")
     if arguments.report and arguments.prices == "area":
-        raise InvalidRequest("A report needs the service's prices: leave --prices area out.")
+        raise InvalidRequest("--report needs prices from the service.", code="report_without_prices", hint="Remove --prices area.")
     with _io.connect(arguments) as client:
         plan = client.cover(
-            _io.read_captures(_io.existing(arguments.captures)),
+            _io.read_captures(_io.existing_file(arguments.captures)),
             arguments.aoi,
             objective=arguments.objective,
             max_cloud_cover=arguments.max_cloud_cover,
@@ -89,30 +89,30 @@ def cover(arguments: argparse.Namespace) -> int:
             prices=arguments.prices,
             time_limit=arguments.time_limit,
         )
-        arguments.course.has_asked = True
+        arguments.progress.has_requested = True
         if arguments.json:
             _output.document(_output.cover_document(plan))
         else:
             _output.cover_table(plan)
-        _keep(plan.cart, plan.estimate, arguments)
+        _write_outputs(plan.cart, plan.estimate, arguments)
     if arguments.plot:
         picture = io.BytesIO()
         kind = Path(arguments.plot).suffix[1:].lower()
-        plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # a figure of its own
-        _tell(f"Picture: {write_atomic(picture.getvalue(), arguments.plot, 'The picture')}", arguments)
+        plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # always in a figure
+        _print(f"Plot: {write_atomic(picture.getvalue(), arguments.plot, 'The plot')}", arguments)
     return 0 if plan.is_complete else _FAILED
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write a report of carts and orders, several of them beside each other."""
+    """Write a report of one cart or order, or compare several."""
     several = len(arguments.what) > 1
     _io.check_outputs(report=arguments.output, several=several)
     named = _named(arguments.what)
     with _io.connect(arguments) as client:
-        subjects = {name: _subject(where, arguments, client) for name, where in named}
-        arguments.course.has_asked = True
+        subjects = {name: _subject(source, arguments, client) for name, source in named}
+        arguments.progress.has_requested = True
         if several:
-            from scenecart.report import compare_report  # noqa: PLC0415  # --help should not wait for it
+            from scenecart.report import compare_report  # noqa: PLC0415  # keeps --help fast
 
             path = compare_report(subjects, arguments.output, title=arguments.title)
         else:
@@ -126,7 +126,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def login_status(arguments: argparse.Namespace) -> int:
-    """Tell who is signed in, where, and what there is to spend."""
+    """Print the account, the service and the available credits."""
     with _io.connect(arguments) as client:
         account = client.whoami()
         scopes = str(account.get("scope") or "").split()
@@ -134,8 +134,8 @@ def login_status(arguments: argparse.Namespace) -> int:
         credits_: int | None = None
         with contextlib.suppress(PermissionDenied, NotFound):
             credits_ = available_credits(client.balance())
-        open_ = int(client.placements()["state"].isin(SENT).sum())
-        found = {
+        unfinished = int(client.placements()["state"].isin(SENT).sum())
+        status = {
             "service": client.base_url,
             "signed_in_by": client.signed_in_by,
             "account": account.get("preferred_username") or account.get("sub"),
@@ -144,65 +144,67 @@ def login_status(arguments: argparse.Namespace) -> int:
             "scopes": scopes,
             "can_place": can_place,
             "balance_credits": credits_,
-            "unfinished_placements": open_,
+            "unfinished_placements": unfinished,
         }
     if arguments.json:
-        _output.document(found)
+        _output.document(status)
         return 0
-    places = {True: "yes", False: "no: placing needs a user with orders:write", None: "not told"}
+    permissions = {True: "yes", False: "no (requires a user with the scope orders:write)", None: "unknown"}
+    commands = "run `scenecart placements`, then `scenecart settle`"
     lines = {
-        "Service": found["service"],
-        "Signed in by": found["signed_in_by"],
-        "Account": found["account"] or "not told",
-        "Organization": found["organization"] or "not told",
-        "Project": found["project"] or "none: place with --project, or set SCENECART_PROJECT",
-        "May place orders": places[can_place],
-        "Credits": "not told" if credits_ is None else f"{credits_:,}",
-        "Unfinished": "nothing" if not open_ else f"{pluralize(open_, 'placement')}: `scenecart placements`, `scenecart settle`",
+        "Service": status["service"],
+        "Signed in with": status["signed_in_by"],
+        "Account": status["account"] or "unknown",
+        "Organization": status["organization"] or "unknown",
+        "Project": status["project"] or "not set (pass --project to place, or set SCENECART_PROJECT)",
+        "Can place orders": permissions[can_place],
+        "Credits": "unknown" if credits_ is None else f"{credits_:,}",
+        "Unfinished": f"{pluralize(unfinished, 'placement')} ({commands})" if unfinished else "none",
     }
     _output.pairs((name, str(value)) for name, value in lines.items())
     return 0
 
 
 def _can_place(scopes: list[str]) -> bool | None:
-    """Tell whether an account holds the scope for placing; None where its scopes are not told."""
+    """Return whether an account has the scope for placing, or None where its scopes are unknown."""
     return bool({"orders:write", "orders:*", "*:write", "*"} & set(scopes)) if scopes else None
 
 
-def _keep(cart: Cart, price: Estimate | None, arguments: argparse.Namespace) -> None:
-    """Write what was asked for beside the answer."""
+def _write_outputs(cart: Cart, price: Estimate | None, arguments: argparse.Namespace) -> None:
+    """Write the files of --save and --report."""
     if arguments.save:
-        _tell(f"Cart: {cart.save(arguments.save)}", arguments)
+        _print(f"Cart: {cart.save(arguments.save)}", arguments)
     if arguments.report and price is not None:
-        _tell(f"Report: {price.to_report(arguments.report)}", arguments)
+        _print(f"Report: {price.to_report(arguments.report)}", arguments)
 
 
-def _tell(line: str, arguments: argparse.Namespace) -> None:
+def _print(line: str, arguments: argparse.Namespace) -> None:
     if not arguments.json:
         print(line)
 
 
-def _named(what: list[str]) -> list[tuple[str, str]]:
-    """Return a name for each thing to report: given as NAME=THING, or else what it is called."""
+def _named(arguments: list[str]) -> list[tuple[str, str]]:
+    """Return a name and a source for each subject of a report: NAME=SOURCE, or a name from the file's own."""
     found: dict[str, str] = {}
-    for text in what:
-        name, equals, thing = text.partition("=")
-        where = thing if equals else text
-        called = name if equals else Path(text).name.split(".")[0]
-        if called in found:
+    for text in arguments:
+        before, equals, after = text.partition("=")
+        source = after if equals else text
+        name = before if equals else Path(text).name.split(".")[0]
+        if name in found:
             raise InvalidRequest(
-                f"Two things are called {called!r}.", hint="Name them apart: cheap=a.cart.parquet clear=b.cart.parquet"
+                f"Two subjects of the report have the name {name!r}.",
+                code="subject_name_repeated",
+                hint="Give each a name: cheap=a.cart.parquet clear=b.cart.parquet",
             )
-        path = Path(where).expanduser()
-        if path.suffix.lower() in {".parquet", ".geojson", ".json"} and not path.is_file():
-            raise InvalidRequest(f"There is no file {where!r}.", hint=missing_file_hint(path))
-        found[called] = where
+        if Path(source).suffix.lower() in {".parquet", ".geojson", ".json"}:
+            _io.existing_file(source)
+        found[name] = source
     return list(found.items())
 
 
-def _subject(where: str, arguments: argparse.Namespace, client: Client) -> Estimate | Order | Cart:
-    """Return what is meant: the price of a file, or its cart alone, or an order."""
-    if Path(where).expanduser().is_file():
-        cart = _io.read_cart(where, arguments, client)
+def _subject(source: str, arguments: argparse.Namespace, client: Client) -> Estimate | Order | Cart:
+    """Return what a report is about: the price of a file, or its cart with --no-prices, or an order."""
+    if Path(source).expanduser().is_file():
+        cart = _io.read_cart(source, arguments, client)
         return cart if arguments.no_prices else cart.estimate()
-    return client.order(where)
+    return client.order(source)

@@ -1,4 +1,4 @@
-"""The main job from end to end, told as it happens: search, cart, estimate, report, order, delivery."""
+"""The demo: the whole workflow on the sandbox, from search to delivery, with a line for each step."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from scenecart._api.operations import available_credits
+from scenecart._captures.properties import CLOUD_COVER
 from scenecart._cart.cart import make_cart
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, split_at_antimeridian
@@ -36,27 +37,27 @@ _LARGEST_SIDE_DEGREES = 0.2
 
 
 def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Path:
-    """Go the whole way once against the embedded sandbox, and return the folder with what came of it.
+    """Run the workflow once on the embedded sandbox, and return the folder with the report and the imagery.
 
     Raises
     ------
     ScenecartError
-        If something cannot be had, such as captures in the given area.
+        If a step is impossible, for example because the area has no captures.
     """
-    began = time.monotonic()
+    started = time.monotonic()
     try:
-        # looked for before anything begins: the report comes in the middle
+        # a missing package is reported before the first step
         importlib.import_module("scenecart.report._html")
-        from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an extra
+        from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise missing_extra("The demo needs", error, "sandbox,report") from error
     try:
         box = Sandbox(items=items, pace="demo").start()
     except SandboxError as error:
-        raise InvalidCart(str(error)) from error
+        raise InvalidCart(str(error), code="sandbox_items_unusable") from error
     try:
         principal = box.principals["analyst"]
-        _step(console, "Connected", f"the embedded sandbox at {box.url}: no account, no network, no money")
+        _step(console, "Connected", f"the embedded sandbox at {box.url} (no account, no network, no money)")
         with connect(
             base_url=box.url,
             username=principal["username"],
@@ -64,14 +65,14 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
             project=principal["project"],
             home=box.data / "client",
         ) as client:
-            _main_job(client, box.hosts, directory, aoi if aoi is not None else (None if items else HARBOUR), console)
+            _workflow(client, box.hosts, directory, aoi if aoi is not None else (None if items else HARBOUR), console)
     finally:
         box.stop()
-    _step(console, "Done", f"in {time.monotonic() - began:.1f} s")
+    _step(console, "Done", f"in {time.monotonic() - started:.1f} s")
     return directory
 
 
-def _main_job(client: Client, hosts: dict[str, list[str]], directory: Path, aoi: Any, console: Console) -> None:
+def _workflow(client: Client, hosts: dict[str, list[str]], directory: Path, aoi: Any, console: Console) -> None:
     captures, area = _find(client, hosts, aoi, console)
     estimate = _estimate(client, captures, area, console)
     quote = estimate.to_report(directory / "quote.html", title="Quote for archive imagery")
@@ -101,15 +102,23 @@ def _find(client: Client, hosts: dict[str, list[str]], aoi: Any, console: Consol
         found = client.search(host, collections=collections, aoi=area, **months)
         usable = found[found["orderable"]]
         if len(usable):
-            _step(console, "Found", f"{pluralize(len(found), 'capture')} of {area.km2:,.1f} km² in {clean_text(host, 60)}")
+            _step(
+                console,
+                "Found",
+                f"{pluralize(len(found), 'capture')} from {clean_text(host, 60)} for an area of {area.km2:,.1f} km²",
+            )
             return usable, area
-    raise InvalidCart("There is no capture that could be ordered.", hint="Try another --aoi, or other --items: polygons with ids.")
+    raise InvalidCart(
+        "No capture can be ordered.",
+        code="demo_without_captures",
+        hint="Try another --aoi, or --items with polygons and ids.",
+    )
 
 
 def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
-    """Choose a modest area inside one of the captures, where no area was given."""
-    for whole in captures[captures["orderable"]].geometry:
-        footprint = max(shapely.get_parts(split_at_antimeridian(whole)), key=shapely.area)
+    """Return a small area inside one of the captures, or None."""
+    for geometry in captures[captures["orderable"]].geometry:
+        footprint = max(shapely.get_parts(split_at_antimeridian(geometry)), key=shapely.area)
         west, south, east, north = footprint.bounds
         middle = footprint.representative_point()
         half_x = min((east - west) * _AREA_SHARE, _LARGEST_SIDE_DEGREES) / 2
@@ -122,8 +131,8 @@ def _area_within(captures: gpd.GeoDataFrame) -> Area | None:
 
 
 def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: Console) -> Estimate:
-    """Price the best captures, passing over those that the service does not price."""
-    best = captures.sort_values("eo:cloud_cover") if "eo:cloud_cover" in captures else captures
+    """Return the price of the clearest captures that the service prices."""
+    best = captures.sort_values(CLOUD_COVER) if CLOUD_COVER in captures else captures
     overlapping = best[~shapely.is_empty(clip_each(best.geometry.to_numpy(), area.geometry))]
     reasons: list[str] = []
     for start in range(0, min(len(overlapping), 10 * _PICKED), _PICKED):
@@ -131,30 +140,31 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
         estimate = cart.estimate()
         reasons += [reason for _, reason in estimate.refused]
         if estimate.price_groups:
-            whole = estimate if estimate.is_complete else estimate.priced_cart().estimate()
+            complete = estimate if estimate.is_complete else estimate.priced_cart().estimate()
+            captures_ = pluralize(len(complete.cart), "capture")
             _step(
                 console,
                 "Estimate",
-                f"{pluralize(len(whole.cart), 'capture')}, {whole.total_credits:,} credits (A${whole.total_aud:,.2f}), "
-                "as the service says",
+                f"{captures_}, {complete.total_credits:,} credits (A${complete.total_aud:,.2f}), priced by the service",
             )
-            return whole
+            return complete
     raise InvalidCart(
-        f"None of the captures can be priced: {reasons[0] if reasons else 'none overlaps the area'}.",
+        f"None of the captures has a price: {reasons[0] if reasons else 'none overlaps the area'}.",
+        code="demo_without_prices",
         hint="Try another --aoi.",
     )
 
 
 def _money(estimate: Estimate, before: dict[str, Any], after: dict[str, Any]) -> str:
-    spent = f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
+    price = f"{estimate.total_credits:,} credits (A${estimate.total_aud:,.2f})"
     old, new = available_credits(before), available_credits(after)
     if old is not None and new is not None:
-        return f"{spent}; balance {old:,} → {new:,} credits"
-    return spent
+        return f"{price}; balance {old:,} → {new:,} credits"
+    return price
 
 
 def _delivered(items: int, files: list[Path]) -> str:
-    return f"{pluralize(items, 'item')}, {pluralize(len(files), 'file')}, {_megabytes(files)}, each verified"
+    return f"{pluralize(items, 'item')}, {pluralize(len(files), 'file')}, {_megabytes(files)}, all verified"
 
 
 def _megabytes(files: list[Path]) -> str:

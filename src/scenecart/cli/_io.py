@@ -1,4 +1,4 @@
-"""Files that commands take and leave: captures, carts, and what stands in for either."""
+"""Input and output files of commands: captures, carts, reports and JSON arguments."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CAPTURES = (".parquet", ".geojson", ".json")
 
 
 def connect(arguments: argparse.Namespace) -> Client:
-    """Connect as the arguments say."""
-    from scenecart.connection import connect as connect_  # noqa: PLC0415  # --help should not wait for geopandas
+    """Connect with the options of the command line."""
+    from scenecart.connection import connect as connect_  # noqa: PLC0415  # keeps --help fast
 
     def say(line: str) -> None:
-        # it is said while something is bought; what cannot be printed is told when that is over
+        # printed in the middle of a purchase, which must go on; a failed write is reported at its end
         with contextlib.suppress(CannotPrint):
             print(line)
 
@@ -37,98 +37,104 @@ def connect(arguments: argparse.Namespace) -> Client:
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:
-    """Read a saved cart as it is, or make one of captures and what else was asked for.
+    """Read a saved cart, or make a cart from a captures file and the options.
 
     Raises
     ------
     InvalidRequest
-        If there is no such file, it is neither, or a saved cart is to be clipped anew.
+        If the file is missing or cannot be read, or options are given for a saved cart.
     """
-    from scenecart._cart.files import is_cart, load_cart  # noqa: PLC0415  # --help should not wait for it
+    from scenecart._cart.files import is_cart, load_cart  # noqa: PLC0415  # keeps --help fast
 
-    path = existing(name)
+    path = existing_file(name)
     if is_cart(path):
         if arguments.aoi or arguments.split_by_date:
-            raise InvalidRequest("A saved cart has its own area and options; --aoi and --split-by-date are for captures.")
+            raise InvalidRequest(
+                "--aoi and --split-by-date cannot change a saved cart, which has its own area and options.",
+                code="saved_cart_options",
+                hint="Leave them out, or pass a captures file.",
+            )
         return load_cart(path, client)
     return client.cart(read_captures(path), aoi=arguments.aoi, split_by_date=arguments.split_by_date)
 
 
 def read_captures(path: Path) -> gpd.GeoDataFrame:
-    """Read the captures of a search result or of a saved cart.
+    """Read the captures of a search result or a saved cart.
 
     Raises
     ------
     InvalidRequest
-        If they cannot be read.
+        If the file cannot be read.
     """
-    import geopandas as gpd  # noqa: PLC0415  # --help should not wait for it
+    import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
 
     try:
         return gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
     except Exception as error:
         raise InvalidRequest(
-            f"{path.name} cannot be read as captures: it is damaged, or another kind of file.",
-            hint="Pass what `scenecart search -o captures.parquet` wrote.",
+            f"{path.name} is damaged, or is not a captures file.",
+            code="captures_unreadable",
+            hint="Pass a file that `scenecart search -o` wrote.",
         ) from error
 
 
-def existing(name: str) -> Path:
-    """Return the path of a file that is there.
+def existing_file(name: str) -> Path:
+    """Return the path of an existing file.
 
     Raises
     ------
     InvalidRequest
-        If it is not.
+        If the file does not exist.
     """
     path = Path(name).expanduser()
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {name!r}.", hint=missing_file_hint(path))
+        raise InvalidRequest(f"There is no file {name!r}.", code="file_missing", hint=missing_file_hint(path))
     return path
 
 
 def check_captures(name: str | None) -> None:
-    """Refuse a name under which captures cannot be written, before anything is asked for.
+    """Refuse an unsupported captures format before any request is sent.
 
     Raises
     ------
     InvalidRequest
-        If its suffix is unknown.
+        If the suffix is unsupported.
     """
     if name is not None and Path(name).suffix.lower() not in _CAPTURES:
         raise InvalidRequest(
-            f"Captures cannot be written as {Path(name).suffix or 'a file without suffix'!r}.",
-            hint="Use .parquet, which keeps everything, or .geojson.",
+            f"Unsupported captures format {Path(name).suffix!r}.",
+            code="captures_format_unsupported",
+            hint="Use .parquet, which keeps every column, or .geojson.",
         )
 
 
 def check_outputs(*, cart: str | None = None, report: str | None = None, several: bool = False) -> None:
-    """Refuse names that a cart or a report cannot have, before anything is asked for.
+    """Refuse unsupported cart and report formats before any request is sent.
 
     Raises
     ------
     InvalidRequest
-        If a suffix is unknown.
+        If a suffix is unsupported.
     MissingExtra
         If the packages for reports are not installed.
     """
     if cart is not None:
-        from scenecart._cart.files import check_path  # noqa: PLC0415  # --help should not wait for it
+        from scenecart._cart.files import check_path  # noqa: PLC0415  # keeps --help fast
 
         check_path(cart)
     if report is not None:
-        from scenecart.report import check_suffix  # noqa: PLC0415  # an extra: the core works without it
+        from scenecart.report import check_suffix  # noqa: PLC0415  # an optional extra
 
         check_suffix(report, several=several)
 
 
 def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
-    """Write captures to a file that is whole or not there.
+    """Write captures to a file, atomically.
 
     Raises
     ------
     InvalidRequest
-        If they cannot be written there.
+        If the file cannot be written.
     """
     content = io.BytesIO()
     if path.suffix.lower() == ".parquet":
@@ -138,17 +144,22 @@ def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
     write_atomic(content.getvalue(), path, "The captures")
 
 
-def json_argument(text: str | None, option: str) -> Any:
-    """Read an argument that is JSON.
+def json_argument(text: str | None, argument: str) -> Any:
+    """Parse the value of an option as JSON.
 
     Raises
     ------
     InvalidRequest
-        If it is not.
+        If it is not JSON.
     """
     if text is None:
         return None
     try:
         return json.loads(text)
     except ValueError as error:
-        raise InvalidRequest(f"{option} is no JSON: {error}.", hint='It looks like {"gsd": {"lte": 0.5}}.') from None
+        raise InvalidRequest(
+            f"must be valid JSON: {error}.",
+            code="option_not_json",
+            argument=argument,
+            hint='Write it like {"gsd": {"lte": 0.5}}.',
+        ) from None

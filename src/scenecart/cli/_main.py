@@ -1,4 +1,4 @@
-"""Running a command, and saying how it ended."""
+"""Running one command: its progress, its errors and its exit code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scenecart._util.text import clean_text
-from scenecart.cli import INTERRUPTED, report_interruption
+from scenecart.cli import INTERRUPTED, print_interrupted
 from scenecart.cli._hints import lines_of
-from scenecart.cli._output import CannotPrint, printing
+from scenecart.cli._output import CannotPrint, guarded_output
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.exceptions import (
     AuthenticationRequired,
@@ -27,30 +27,67 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _UNTOLD = 1, 2, 3, 4, 5
+_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _NOT_PRINTED = 1, 2, 3, 4, 5
+_PLACING = "An order may exist: `scenecart placements` lists it, `scenecart settle` finds out what happened."
+
+
+@dataclass
+class Progress:
+    """What a command has done so far, updated by the command while it runs.
+
+    Attributes
+    ----------
+    spends
+        Whether the command can buy something.
+    has_requested
+        Whether the service has answered a request.
+    has_placed
+        Whether placing has started.
+    completed
+        What the command has done for good, such as "Order 7 was placed"; empty before.
+    """
+
+    spends: bool = False
+    has_requested: bool = False
+    has_placed: bool = False
+    completed: str = ""
+
+    @property
+    def certain(self) -> list[str]:
+        """What is certain about the effects so far, as lines."""
+        if self.completed:
+            return [f"{self.completed}."]
+        return ["Nothing was ordered."] if self.spends and not self.has_placed else []
+
+    @property
+    def at_interruption(self) -> list[str]:
+        """What a user who interrupts the command needs to know, as lines."""
+        if self.spends and self.has_placed and not self.completed:
+            return [_PLACING]
+        return self.certain
 
 
 def run(argv: Sequence[str] | None) -> int:
-    """Run the command that was typed, and return its exit code."""
+    """Run the command in ``argv`` and return its exit code."""
     parser = make_parser()
     options = option_names(parser)
-    course = Course()
-    with printing():
-        warnings.showwarning = lambda message, *_, **__: _say(_warning_lines(message, options))
+    progress = Progress()
+    with guarded_output():
+        warnings.showwarning = lambda message, *_, **__: _print_error(_warning_lines(message, options))
         try:
-            return _run(parser, argparse.Namespace(course=course), argv)
+            return _run(parser, argparse.Namespace(progress=progress), argv)
         except ScenecartError as error:
-            lines = _lines(error, options)
-            _say([*lines, *(one for one in course.certain if one not in " ".join(lines))])
-            return _code(error, course)
+            lines = _error_lines(error, options)
+            _print_error([*lines, *(line for line in progress.certain if line not in " ".join(lines))])
+            return _exit_code(error, progress)
         except CannotPrint as error:
-            _say(_unprinted(error, course))
-            if not course.deed:
+            _print_error(_not_printed_lines(error, progress))
+            if not progress.completed:
                 return _FAILED
-            return 0 if error.reader_left else _UNTOLD
+            return 0 if error.reader_left else _NOT_PRINTED
         except KeyboardInterrupt:
             with contextlib.suppress(CannotPrint):
-                report_interruption(course.told)
+                print_interrupted(progress.at_interruption)
             return INTERRUPTED
 
 
@@ -61,77 +98,39 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace, argv: S
         sys.stdout.flush()
         raise
     code = int(arguments.run(arguments) or 0)
-    # what is held back may turn out not to be printable
+    # buffered output may fail only now
     sys.stdout.flush()
     return code
 
 
-def _unprinted(error: CannotPrint, course: Course) -> list[str]:
-    if course.deed:
-        return [f"{course.deed}, but this could not be printed: {error.why}."]
-    return [f"What there is to say could not be printed: {error.why}.", *course.told]
-
-
-def _code(error: ScenecartError, course: Course) -> int:
-    if isinstance(error, InvalidRequest) and error.operation is None and not course.has_asked:
+def _exit_code(error: ScenecartError, progress: Progress) -> int:
+    if isinstance(error, InvalidRequest) and error.operation is None and not progress.has_requested:
         return _USAGE_ERROR
     if isinstance(error, PaymentRequired):
         return _UNPAID
     return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
 
 
+def _error_lines(error: ScenecartError, options: Collection[str]) -> list[str]:
+    lines = lines_of(error, options)
+    url = error.challenge_url if isinstance(error, AuthenticationRequired) else None
+    if url and not any(url in line for line in lines):
+        lines.append(f"Confirm the payment here: {url}")
+    return lines + list(getattr(error, "__notes__", []))
+
+
 def _warning_lines(warning: Warning | str, options: Collection[str]) -> list[str]:
     return lines_of(warning, options) if isinstance(warning, ScenecartWarning) else [str(warning)]
 
 
-def _lines(error: ScenecartError, options: Collection[str]) -> list[str]:
-    lines = lines_of(error, options)
-    if isinstance(error, AuthenticationRequired) and error.challenge_url and error.challenge_url not in str(error):
-        lines.append(f"Confirm it here: {error.challenge_url}")
-    return lines + list(getattr(error, "__notes__", []))
+def _not_printed_lines(error: CannotPrint, progress: Progress) -> list[str]:
+    if progress.completed:
+        return [f"{progress.completed}, but the result could not be printed: {error.reason}."]
+    return [f"The output could not be printed: {error.reason}.", *progress.at_interruption]
 
 
-def _say(lines: Sequence[str]) -> None:
-    # where nobody can be told, what is done goes on all the same
+def _print_error(lines: Sequence[str]) -> None:
+    # the command continues where standard error cannot be written either
     with contextlib.suppress(CannotPrint):
         for number, line in enumerate(lines):
             print(f"{'  ' if number else 'scenecart: '}{clean_text(line, 1000)}", file=sys.stderr)
-
-
-_BEGUN = "`scenecart placements` shows what was begun, `scenecart settle` finds out what became of it."
-
-
-@dataclass
-class Course:
-    """What a command has done so far.
-
-    Attributes
-    ----------
-    spends
-        Whether it is about to buy something.
-    has_asked
-        Whether the service was asked for something.
-    has_begun
-        Whether buying has begun.
-    deed
-        What it has done that stays done, such as "Order 7 was placed"; empty before.
-    """
-
-    spends: bool = False
-    has_asked: bool = False
-    has_begun: bool = False
-    deed: str = ""
-
-    @property
-    def told(self) -> list[str]:
-        """What whoever interrupts it has to know."""
-        if self.spends and self.has_begun and not self.deed:
-            return [_BEGUN]
-        return self.certain
-
-    @property
-    def certain(self) -> list[str]:
-        """What is known for certain of what it did."""
-        if self.deed:
-            return [f"{self.deed}."]
-        return ["Nothing was ordered."] if self.spends and not self.has_begun else []

@@ -1,4 +1,4 @@
-"""Commands about orders: placing, following, fetching, cancelling, and what became of them."""
+"""Commands about orders: place, orders, order, download, cancel, placements and settle."""
 
 from __future__ import annotations
 
@@ -15,51 +15,54 @@ if TYPE_CHECKING:
     import argparse
 
     from scenecart._cart.estimate import Estimate
-    from scenecart.cli._main import Course
+    from scenecart.cli._main import Progress
 
 _FAILED = 1
 
 
 def place(arguments: argparse.Namespace) -> int:
-    """Buy what is in a file, at a price that was shown and agreed to."""
-    course: Course = arguments.course
-    course.spends = True
+    """Buy the captures in a file, at a price the user has confirmed."""
+    progress: Progress = arguments.progress
+    progress.spends = True
     if arguments.yes and arguments.max_credits is None:
         raise InvalidRequest(
-            "--yes buys without asking, so it needs --max-credits. Nothing was ordered.", hint="Such as --yes --max-credits 50000."
+            "--yes buys without a question, so it needs --max-credits. Nothing was ordered.",
+            code="yes_without_limit",
+            hint="Pass --yes --max-credits 50000, for example.",
         )
     with _io.connect(arguments) as client, _output.only_json(arguments):
         estimate = _io.read_cart(arguments.captures, arguments, client).estimate()
-        course.has_asked = True
+        progress.has_requested = True
         _output.estimate_table(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
-        # what cannot be bought is not asked about: placing says why
+        # without a question where placing will fail: its error says why
         can_be_bought = estimate.is_complete and project is not None and is_within
-        asks = can_be_bought and not arguments.yes and not _is_bought(estimate, arguments)
-        if asks and not _agreed(estimate, str(project), arguments):
+        needs_answer = can_be_bought and not arguments.yes and not _is_bought(estimate, arguments)
+        if needs_answer and not _is_confirmed(estimate, str(project), arguments):
             print("scenecart: Nothing was ordered.", file=sys.stderr)
             return _FAILED
-        # exactly what was agreed to: the price is asked for once more, and nothing dearer is bought
+        # placing estimates once more, and must not pay more than the user confirmed
         limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
-        course.has_begun = True
+        progress.has_placed = True
         order = estimate.place(project=project, license_type=arguments.license, again=arguments.again, max_credits=limit)
-        course.deed = f"Order {order.id} was placed{' before' if order.note else ''}"
+        progress.completed = f"Order {order.id} was placed{' before' if order.note else ''}"
     _output.order_lines(order, arguments)
     return 0
 
 
 def _is_bought(estimate: Estimate, arguments: argparse.Namespace) -> bool:
-    """Tell whether placing gives an order that exists: there is nothing to agree to then."""
-    before = None if arguments.again else estimate.existing_order(project=arguments.project, license_type=arguments.license)
-    return before is not None
+    """Return whether placing would return an existing order, which needs no confirmation."""
+    if arguments.again:
+        return False
+    return estimate.existing_order(project=arguments.project, license_type=arguments.license) is not None
 
 
-def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
-    """Ask a person about the exact price; no answer is a no."""
+def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
+    """Ask the user to confirm the exact price; no answer means no."""
     if estimate.balance_credits is not None and estimate.balance_credits < estimate.total_credits:
         print(
-            f"The balance of {estimate.balance_credits:,} credits is less than the price: "
+            f"Your balance of {estimate.balance_credits:,} credits is less than the price: "
             "the service may refuse the order, or charge a card or an invoice."
         )
     print(
@@ -71,7 +74,7 @@ def _agreed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> 
     if not answer.endswith("\n"):
         print()
     if not answer:
-        print("scenecart: Nobody answered. To buy without being asked: --yes --max-credits N", file=sys.stderr)
+        print("scenecart: No answer. To buy without a question, pass --yes --max-credits N.", file=sys.stderr)
     return answer.strip().lower() == "yes"
 
 
@@ -88,20 +91,20 @@ def orders(arguments: argparse.Namespace) -> int:
 
 
 def order(arguments: argparse.Namespace) -> int:
-    """Look at one order, wait for it, fetch its files."""
+    """Print one order; wait for it and download its files."""
     if arguments.timeout is not None and not arguments.wait:
-        raise InvalidRequest("--timeout says how long to --wait; without it nothing is waited for.")
+        raise InvalidRequest("--timeout needs --wait.", code="timeout_without_wait")
     if arguments.assets is not None and not arguments.download:
-        raise InvalidRequest("--assets says what to fetch; --download DIR says where to.")
+        raise InvalidRequest("--assets needs --download DIR.", code="assets_without_download")
     with _io.connect(arguments) as client, _output.only_json(arguments):
         found = client.order(arguments.id)
-        arguments.course.has_asked = True
-        is_seen = not arguments.json and sys.stderr.isatty()
+        arguments.progress.has_requested = True
+        show_progress = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
-            found.wait(timeout=arguments.timeout, progress=is_seen)
-        files = found.download(arguments.download, arguments.assets, progress=is_seen) if arguments.download else []
+            found.wait(timeout=arguments.timeout, progress=show_progress)
+        files = found.download(arguments.download, arguments.assets, progress=show_progress) if arguments.download else []
         if files:
-            arguments.course.deed = f"What order {found.id} delivered is in {arguments.download}"
+            arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
     _output.order_lines(found, arguments, files)
     return 0
 
@@ -112,13 +115,13 @@ def cancel(arguments: argparse.Namespace) -> int:
         found = client.order(arguments.id).cancel()
     is_cancelled = found.status == "cancelled"
     if is_cancelled:
-        arguments.course.deed = f"Order {found.id} was cancelled"
+        arguments.progress.completed = f"Order {found.id} was cancelled"
     _output.order_lines(found, arguments)
     return 0 if is_cancelled else _FAILED
 
 
 def placements(arguments: argparse.Namespace) -> int:
-    """Show what the journal knows."""
+    """List the placements in the journal."""
     with _io.connect(arguments) as client:
         found = client.placements()
     _output.placements(found, arguments)
@@ -126,11 +129,11 @@ def placements(arguments: argparse.Namespace) -> int:
 
 
 def settle(arguments: argparse.Namespace) -> int:
-    """Bring purchases whose answer was lost to their end."""
+    """Complete placements with an unknown outcome."""
     with _io.connect(arguments) as client, _output.only_json(arguments):
         settled = client.settle(send=not arguments.look)
     is_open = settled["state"].isin(UNANSWERED).any()
     if not is_open:
-        arguments.course.deed = "Everything is settled"
+        arguments.progress.completed = "All placements are settled"
     _output.placements(settled, arguments, "Nothing to settle.")
     return _FAILED if is_open else 0
