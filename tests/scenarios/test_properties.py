@@ -28,7 +28,7 @@ from scenecart._captures import decode, query
 from scenecart._captures.frame import TIMES, to_frame
 from scenecart._captures.parquet import to_items
 from scenecart._cart.estimate import Estimate
-from scenecart._delivery.paths import plan
+from scenecart._delivery.paths import plan_files
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
 from scenecart._util.html import render
@@ -106,10 +106,10 @@ def test_every_file_of_an_order_has_a_place_of_its_own(keys: set[str], data: st.
     folder = Path("folder")
     assets = {key: {"type": "image/tiff"} for key in sorted(keys, key=ascii)}
     item = {**feature("item"), "assets": assets}
-    given_names = [file.target.stem for file in plan({"features": [item]}, folder, None)]
+    given_names = [file.target.stem for file in plan_files({"features": [item]}, folder, None)]
     stolen = data.draw(st.lists(st.sampled_from(given_names), max_size=3)) if given_names else []
     item["assets"] = {**{name: {"type": "image/tiff"} for name in stolen}, **assets}
-    files = plan({"features": [item]}, folder, None)
+    files = plan_files({"features": [item]}, folder, None)
     assert [file.asset_id for file in files] == list(item["assets"])
     assert len({unicodedata.normalize("NFD", str(file.target)).casefold() for file in files}) == len(files)
     for file in files:

@@ -1,4 +1,4 @@
-"""What an order delivers: STAC items as a frame and as pystac, and their files, verified."""
+"""Delivered STAC items, and resumable, verified downloads of their files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart._api import operations
-from scenecart._api.http import redacted_url
+from scenecart._api.http import secret_url
 from scenecart._api.retry import READ_STATUSES
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
-from scenecart._delivery.paths import Wanted, plan, safe_name
-from scenecart._imagery.raster import open_raster, require_rioxarray
+from scenecart._delivery.paths import PlannedFile, plan_files, safe_name
+from scenecart._imagery.raster import open_raster
 from scenecart._util.files import as_path
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
     ConnectionFailed,
     DownloadError,
@@ -44,123 +45,147 @@ if TYPE_CHECKING:
 
     from scenecart._api.credentials import Secret
     from scenecart._api.http import Download, Session
-    from scenecart._orders.order import Order
 
 _ATTEMPTS = 4
-_ASKED_ALONE = 50
+_MAX_ITEM_LOOKUPS = 50
 _EXPIRED = frozenset({401, 403, 410})
 
 
 class DeliveryService:
-    """Fetching what orders delivered, from one service."""
+    """Delivered items and files of one service.
+
+    Parameters
+    ----------
+    session
+        The connection to the service.
+    cache
+        Folder for files that are opened without a folder of the user's choice.
+    """
 
     def __init__(self, session: Session, cache: Path) -> None:
         self._session = session
         self._cache = cache
 
-    def items(self, order: Order) -> gpd.GeoDataFrame:
-        """Return an order's items: one row each, columns as in a search; see ``Order.items``."""
-        _require_delivered(order)
-        asked = operations.assets_body(order.id)
+    def items(self, order_id: str) -> gpd.GeoDataFrame:
+        """Return the items of a delivered order; see ``Order.items``."""
         features, _, _ = self._session.page(
-            operations.LIST_ASSETS, asked, partial(decode.read_page, operation=operations.LIST_ASSETS.id)
+            operations.LIST_ASSETS,
+            operations.assets_body(order_id),
+            partial(decode.read_page, operation=operations.LIST_ASSETS.id),
         )
         frame = to_frame(features).drop(columns=["host", "orderable", "not_orderable_reason"])
-        return frame.assign(provenance=self._provenance(order, frame["id"].tolist()))
+        return frame.assign(provenance=self._provenance(order_id, frame["id"].tolist()))
 
-    def lineage(self, order: Order) -> pd.DataFrame:
-        """Return how things follow from each other around an order; see ``Order.lineage``."""
-        edges = operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body("order", order.id)))
-        return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(operations.Edge)])
+    def lineage(self, order_id: str) -> pd.DataFrame:
+        """Return the recorded relations of captures, order and items; see ``Order.lineage``."""
+        return pd.DataFrame(
+            [asdict(edge) for edge in self._edges("order", order_id)], columns=[one.name for one in fields(operations.Edge)]
+        )
 
-    def open(self, order: Order, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
-        """Fetch one file and open it; see ``Order.open``."""
-        require_rioxarray()
-        _require_delivered(order)
-        folder = self._cache / safe_name(order.id) if directory is None else as_path(directory, "A download")
-        offered = plan(self._document(order), folder, [asset])
-        wanted = [file for file in offered if item in {None, file.item_id}]
-        if len(wanted) != 1:
-            named = sorted({file.item_id for file in offered})
-            what = "has" if not wanted else "is not alone in having"
+    def open(self, order_id: str, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
+        """Download one file of a delivered order and open it; see ``Order.open``."""
+        folder = self._cache / safe_name(order_id) if directory is None else as_path(directory, "directory")
+        with_asset = plan_files(self._document(order_id), folder, [asset])
+        matching = [file for file in with_asset if item in {None, file.item_id}]
+        if len(matching) == 1:
+            return open_raster(self._fetch_all(matching, 1, lambda _: None)[0])
+        names = ", ".join(clean_text(name, 80) for name in sorted({file.item_id for file in with_asset}))
+        details = {"items": names}
+        if matching:
             raise InvalidRequest(
-                f"{'No item' if item is None and not wanted else 'The item'} {what} the asset {asset!r}.",
-                hint=f'Say which: open({asset!r}, item="…"). There are: {", ".join(clean_text(name, 80) for name in named)}.',
+                f"Several items have an asset {asset!r}: {names}.",
+                code="asset_ambiguous",
+                hint=f'Choose one: open({asset!r}, item="…").',
+                details=details,
             )
-        return open_raster(self._fetch_all(wanted, 1, lambda _: None)[0])
+        if not with_asset:
+            raise InvalidRequest(f"No item has an asset {asset!r}.", code="asset_unknown")
+        raise InvalidRequest(
+            f"Item {clean_text(item, 80)!r} has no asset {asset!r}. Items that have it: {names}.",
+            code="item_without_asset",
+            details=details,
+        )
 
-    def _provenance(self, order: Order, names: list[Any]) -> list[str]:
-        """Tell of each item whether the service's record leads from it back to the order."""
+    def _provenance(self, order_id: str, item_ids: list[Any]) -> list[str]:
+        """Return for each item whether the service's record leads from it back to the order."""
         try:
-            known = self._items_of(order, "order", order.id)
-            for name in [name for name in names if name not in known][:_ASKED_ALONE]:
-                known |= self._items_of(order, "item", str(name))
+            recorded = self._recorded_items(order_id, "order", order_id)
+            for name in [name for name in item_ids if name not in recorded][:_MAX_ITEM_LOOKUPS]:
+                recorded |= self._recorded_items(order_id, "item", str(name))
         except PermissionDenied:
-            return ["unknown"] * len(names)
-        found = ["verified" if name in known else "missing" for name in names]
-        if "missing" in found:
+            return ["unknown"] * len(item_ids)
+        provenance = ["verified" if name in recorded else "missing" for name in item_ids]
+        if "missing" in provenance:
             warn(
-                f"{found.count('missing')} of {len(found)} delivered items have no record that leads back to order {order.id}; "
-                "the column 'provenance' says which. Ask the service's support before you use them."
+                f"{provenance.count('missing')} of {len(provenance)} delivered items have no record that links them to order "
+                f"{order_id}; see the column 'provenance'.",
+                code="provenance_missing",
+                hint="Ask the service's support before you use these items.",
             )
-        return found
+        return provenance
 
-    def _items_of(self, order: Order, kind: str, name: str) -> set[str]:
+    def _recorded_items(self, order_id: str, kind: str, name: str) -> set[str]:
         try:
-            edges = operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body(kind, name)))
+            edges = self._edges(kind, name)
         except NotFound:
             return set()
-        back = {edge.entity_id for edge in edges if (edge.entity, edge.source, edge.source_id) == ("item", "order", order.id)}
-        # the same record written from the order's side
-        forth = {edge.source_id for edge in edges if (edge.source, edge.entity, edge.entity_id) == ("item", "order", order.id)}
-        return back | forth
+        from_item = {edge.entity_id for edge in edges if (edge.entity, edge.source, edge.source_id) == ("item", "order", order_id)}
+        # the same relation, recorded from the order's side
+        from_order = {edge.source_id for edge in edges if (edge.source, edge.entity, edge.entity_id) == ("item", "order", order_id)}
+        return from_item | from_order
 
-    def item_collection(self, order: Order) -> pystac.ItemCollection:
-        """Return an order's items as pystac knows them."""
-        import pystac  # noqa: PLC0415  # most orders are looked at as frames
+    def _edges(self, kind: str, name: str) -> list[operations.Edge]:
+        return operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body(kind, name)))
 
-        _require_delivered(order)
+    def item_collection(self, order_id: str) -> pystac.ItemCollection:
+        """Return the items of a delivered order as a pystac collection."""
+        import pystac  # noqa: PLC0415  # slow to import, and most orders are read as frames
+
         try:
-            return pystac.ItemCollection.from_dict(self._document(order))
+            return pystac.ItemCollection.from_dict(self._document(order_id))
         except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
             raise ServiceError(
-                f"Order {order.id} delivered items that are no STAC ({error}).", operation=operations.LIST_ASSETS.id
+                f"The items of order {order_id} are not valid STAC ({error}).",
+                code="items_invalid_stac",
+                operation=operations.LIST_ASSETS.id,
             ) from error
 
     def download(
         self,
-        order: Order,
+        order_id: str,
         directory: str | os.PathLike[str],
         *,
         assets: str | Iterable[str] | None,
         progress: bool | Callable[[float], object],
         workers: int,
     ) -> list[Path]:
-        """Fetch an order's files; see ``Order.download``."""
-        _require_delivered(order)
-        folder = as_path(directory, "A download")
-        wanted = plan(self._document(order), folder, _chosen(assets))
-        known = all(file.size is not None for file in wanted)
-        total = float(sum(file.size or 0 for file in wanted)) if known else None
+        """Download the files of a delivered order; see ``Order.download``."""
+        folder = as_path(directory, "directory")
+        files = plan_files(self._document(order_id), folder, _asset_keys(assets))
+        has_sizes = all(file.size is not None for file in files)
+        total = float(sum(file.size or 0 for file in files)) if has_sizes else None
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidRequest(
-                f"{folder} is no folder that files can go into ({error.strerror}).", hint="Name a folder."
+                f"must be a folder that can be written to, got {clean_text(folder, 200)!r} ({error.strerror}).",
+                code="directory_unusable",
+                argument="directory",
+                hint="Choose another folder.",
             ) from None
         if callable(progress):
-            return self._fetch_all(wanted, workers, _shares(total, progress))
+            return self._fetch_all(files, workers, _count_as_share(total, progress))
         if not progress:
-            return self._fetch_all(wanted, workers, lambda _: None)
-        with bar(f"Downloading {pluralize(len(wanted), 'file')}", total=total, unit="bytes") as shown:
-            found = self._fetch_all(wanted, workers, shown.add)
-            shown.show(label=_verified(wanted))
-            return found
+            return self._fetch_all(files, workers, lambda _: None)
+        with bar(f"Downloading {pluralize(len(files), 'file')}", total=total, unit="bytes") as shown:
+            paths = self._fetch_all(files, workers, shown.add)
+            shown.show(label=_verification_label(files))
+            return paths
 
-    def _fetch_all(self, wanted: list[Wanted], workers: int, count: Callable[[int], None]) -> list[Path]:
+    def _fetch_all(self, files: list[PlannedFile], workers: int, count: Callable[[int], None]) -> list[Path]:
         stop = threading.Event()
 
-        def one(file: Wanted) -> Path:
+        def one(file: PlannedFile) -> Path:
             try:
                 return self._fetch(file, count, stop)
             except BaseException:
@@ -169,19 +194,24 @@ class DeliveryService:
 
         with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="scenecart-download") as pool:
             try:
-                return list(pool.map(one, wanted))
+                return list(pool.map(one, files))
             except BaseException:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _fetch(self, file: Wanted, count: Callable[[int], None], stop: threading.Event) -> Path:
+    def _fetch(self, file: PlannedFile, count: Callable[[int], None], stop: threading.Event) -> Path:
         if file.target.is_symlink() or file.target.parent.is_symlink():
-            raise DownloadError(f"{file.target} is a link, or in a folder that is one; nothing is written through it.")
+            raise DownloadError(
+                f"{file.target} or its folder is a symbolic link. Nothing was written.",
+                code="target_is_link",
+                hint="Remove the link, or choose another folder.",
+            )
         if file.target.exists():
-            if not _is_whole(file.target, file):
+            if not _matches(file.target, file):
                 raise DownloadError(
-                    f"{file.target} is there already and is another file.",
+                    f"{file.target} exists and is a different file. It was not overwritten.",
+                    code="target_differs",
                     hint="Move it away, or choose another folder.",
                 )
             count(file.target.stat().st_size)
@@ -197,18 +227,23 @@ class DeliveryService:
                 failures += 1
                 if failures >= _ATTEMPTS:
                     raise DownloadError(
-                        f"{file.target.name} did not arrive whole: {error.message}",
-                        hint="Download again: it goes on where it stopped.",
+                        f"{file.target.name} was not downloaded completely: {error.message}",
+                        code="download_interrupted",
+                        hint="Download again. It resumes where it stopped.",
                     ) from error
                 self._session.pause(failures)
             except OSError as error:
-                raise DownloadError(f"{file.target.name} cannot be written: {error.strerror or error}.") from error
+                raise DownloadError(
+                    f"{file.target.name} cannot be written: {error.strerror or error}.",
+                    code="file_not_written",
+                    hint="Free disk space or fix the folder's permissions, then download again.",
+                ) from error
         _check(part, file)
         part.replace(file.target)
         _etag_file(part).unlink(missing_ok=True)
         return file.target
 
-    def _fetch_part(self, file: Wanted, part: Path, count: Callable[[int], None], stop: threading.Event) -> None:
+    def _fetch_part(self, file: PlannedFile, part: Path, count: Callable[[int], None], stop: threading.Event) -> None:
         have = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
         etag = _etag_file(part).read_text(encoding="ascii") if have and _etag_file(part).is_file() else ""
         headers = {"Range": f"bytes={have}-", "If-Range": etag} if etag else {}
@@ -217,13 +252,19 @@ class DeliveryService:
                 if answer.status in _EXPIRED and attempt == 0:
                     continue
                 if answer.status in READ_STATUSES:
-                    raise ConnectionFailed(f"The server answered {answer.status}.")
-                if answer.status == 416:  # noqa: PLR2004  # what is there is not a beginning of it
+                    raise ConnectionFailed(f"The server answered {answer.status}.", code="file_server_busy")
+                if answer.status == 416:  # noqa: PLR2004  # range not satisfiable: the part is of another file
                     part.unlink(missing_ok=True)
-                    raise ConnectionFailed(f"{file.target.name} has to start again.")
+                    raise ConnectionFailed(
+                        f"The server cannot resume {file.target.name}; it starts again.", code="download_not_resumable"
+                    )
                 resumes = answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")  # noqa: PLR2004  # partial content
-                if answer.status != 200 and not resumes:  # noqa: PLR2004  # anything else holds no file
-                    raise DownloadError(f"{file.target.name} cannot be fetched: the server answered {answer.status}.")
+                if answer.status != 200 and not resumes:  # noqa: PLR2004  # the body of any other status is not the file
+                    raise DownloadError(
+                        f"{file.target.name} cannot be downloaded: the server answered {answer.status}.",
+                        code="file_not_available",
+                        hint="Download again. If this persists, contact the service's support.",
+                    )
                 self._write(answer, part, count, stop, keep=have if resumes else 0, most=file.size)
                 return
 
@@ -238,105 +279,111 @@ class DeliveryService:
         with _opened(part, os.O_APPEND if keep else os.O_TRUNC) as stream:
             for chunk in answer.chunks:
                 if stop.is_set():
-                    raise DownloadError("The download was stopped.")
+                    raise DownloadError("The download was stopped.", code="download_stopped")
                 size += len(chunk)
                 if most is not None and size > most:
-                    # it is not what was promised, however long it goes on
+                    # longer than announced: do not read an endless body
                     break
                 stream.write(chunk)
                 count(len(chunk))
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _signed_url(self, file: Wanted) -> Secret:
+    def _signed_url(self, file: PlannedFile) -> Secret:
         url = operations.download_url(
             self._session.call(operations.DOWNLOAD, operations.asset_reference(file.item_id, file.asset_id))
         )
         if url is None:
-            raise ServiceError("The service gave no address for a delivered file.", operation=operations.DOWNLOAD.id)
-        return redacted_url(self._session.base_url + "/", url)
+            raise ServiceError(
+                "The service returned no download URL for a delivered file.",
+                code="download_url_missing",
+                operation=operations.DOWNLOAD.id,
+            )
+        return secret_url(self._session.base_url + "/", url)
 
-    def _document(self, order: Order) -> dict[str, Any]:
-        document = self._session.call(operations.LIST_ASSETS, operations.assets_body(order.id))
+    def _document(self, order_id: str) -> dict[str, Any]:
+        document = self._session.call(operations.LIST_ASSETS, operations.assets_body(order_id))
         if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-            raise ServiceError(f"The items of order {order.id} cannot be read.", operation=operations.LIST_ASSETS.id)
+            raise ServiceError(
+                f"The service returned an invalid list of items for order {order_id}.",
+                code="items_invalid",
+                operation=operations.LIST_ASSETS.id,
+            )
         return document
 
 
-def _chosen(assets: str | Iterable[str] | None) -> list[str] | None:
-    """Return the keys of assets that are asked for; a text is one key."""
+def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:
+    """Return the requested asset keys as a list; a string is one key."""
     if assets is None:
         return None
     keys = [assets] if isinstance(assets, str) else list(assets) if isinstance(assets, Iterable) else [assets]
     if not all(isinstance(key, str) for key in keys):
-        raise InvalidRequest(f"assets must be keys of assets, as text, not {clean_text(repr(assets), 80)}.")
+        raise InvalidRequest(
+            f"must be asset keys, as strings, got {shown_value(assets)}.", code="assets_not_strings", argument="assets"
+        )
     return keys
 
 
-def _require_delivered(order: Order) -> None:
-    """Look again whether an order is delivered, and say how it stands where it is not."""
-    if order.status != "delivered":
-        order.refresh()
-    if order.status == "delivered":
-        return
-    hint = f"It delivers nothing{f': {order.reason}' if order.reason else ''}." if order.is_finished else "Call order.wait() first."
-    raise DownloadError(f"Order {order.id} is {clean_text(order.status, 40)}, not delivered.", hint=hint)
-
-
-def _shares(total: float | None, tell: Callable[[float], object]) -> Callable[[int], None]:
-    """Return what counts bytes of all files and tells the share of them."""
-    lock, arrived = threading.Lock(), [0]
+def _count_as_share(total: float | None, callback: Callable[[float], object]) -> Callable[[int], None]:
+    """Return a counter of downloaded bytes that reports their share of the total, from any thread."""
+    lock, downloaded = threading.Lock(), [0]
 
     def count(more: int) -> None:
         with lock:
-            arrived[0] += more
-            tell(min(1.0, arrived[0] / total) if total else 0.0)
+            downloaded[0] += more
+            callback(min(1.0, downloaded[0] / total) if total else 0.0)
 
     return count
 
 
-def _verified(wanted: list[Wanted]) -> str:
-    """Say how files were checked.
+def _verification_label(files: list[PlannedFile]) -> str:
+    """Return how many files were verified, and by what.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> _verified([Wanted("i", "a", Path("a.tif"), 5, ("sha256", "00")), Wanted("i", "b", Path("b.png"), 5, None)])
-    '2 files whole: 1 by checksum, 1 by size'
+    >>> by_checksum = PlannedFile("i", "a", Path("a.tif"), 5, ("sha256", "00"))
+    >>> _verification_label([by_checksum, PlannedFile("i", "b", Path("b.png"), 5, None)])
+    '2 files verified (1 checksum, 1 size)'
     """
-    by_checksum = sum(file.checksum is not None for file in wanted)
-    by_size = sum(file.checksum is None and file.size is not None for file in wanted)
-    ways = [(by_checksum, "by checksum"), (by_size, "by size"), (len(wanted) - by_checksum - by_size, "with nothing to check by")]
-    return f"{pluralize(len(wanted), 'file')} whole: " + ", ".join(f"{count} {way}" for count, way in ways if count)
+    by_checksum = sum(file.checksum is not None for file in files)
+    by_size = sum(file.checksum is None and file.size is not None for file in files)
+    verified, unverified = by_checksum + by_size, len(files) - by_checksum - by_size
+    ways = [(by_checksum, "checksum"), (by_size, "size")]
+    used = ", ".join(way if count == verified else f"{count} {way}" for count, way in ways if count)
+    parts = [f"{pluralize(verified, 'file')} verified ({used})"] if verified else []
+    parts += [f"{pluralize(unverified, 'file')} without checksum or size"] if unverified else []
+    return ", ".join(parts) or "No files"
 
 
-def _is_whole(path: Path, file: Wanted) -> bool:
+def _matches(path: Path, file: PlannedFile) -> bool:
     with contextlib.suppress(DownloadError):
         _check(path, file)
         return True
     return False
 
 
-def _check(path: Path, file: Wanted) -> None:
-    """Compare size and digest; what does not fit is thrown away, never kept under the final name."""
+def _check(path: Path, file: PlannedFile) -> None:
+    """Compare size and digest with what was announced; a ``.part`` that differs is deleted."""
     size = path.stat().st_size
-    right = file.size is None or size == file.size
-    if right and file.checksum is not None:
+    is_right = file.size is None or size == file.size
+    if is_right and file.checksum is not None:
         algorithm, digest = file.checksum
         with path.open("rb") as stream:
-            right = hashlib.file_digest(stream, algorithm).hexdigest() == digest
-    if not right:
+            is_right = hashlib.file_digest(stream, algorithm).hexdigest() == digest
+    if not is_right:
         if path.suffix == ".part":
             path.unlink()
             _etag_file(path).unlink(missing_ok=True)
         raise DownloadError(
-            f"{file.target.name} arrived, but is not what was promised (size or checksum).",
-            hint="Download again. If it stays, tell the service's support.",
+            f"{file.target.name} has the wrong size or checksum. It was not kept.",
+            code="file_corrupt",
+            hint="Download again. If this persists, contact the service's support.",
         )
 
 
 def _opened(path: Path, how: int) -> IO[bytes]:
-    """Open a file to write to, but never through a link."""
+    """Open a file for writing, and refuse a symbolic link."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | how, 0o644), "wb")
 
 

@@ -1,4 +1,4 @@
-"""Where delivered files land: inside the folder, under safe names, no two alike; and how to know that they are whole."""
+"""Safe, distinct file paths for delivered assets, with their expected sizes and checksums."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from scenecart._api import operations
+from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest
 
 _HASHES = {"11": "sha1", "12": "sha256", "13": "sha512"}
@@ -27,8 +28,8 @@ _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One file to fetch: which asset it is, where it goes, and how to know that it is whole."""
+class PlannedFile:
+    """One file to download: its asset, its path, and the expected size (bytes) and checksum."""
 
     item_id: str
     asset_id: str
@@ -37,41 +38,44 @@ class Wanted:
     checksum: tuple[str, str] | None
 
 
-def plan(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[Wanted]:
-    """Decide which file each asset becomes: inside the folder, under a safe name, no two alike.
+def plan_files(document: dict[str, Any], folder: Path, assets: list[str] | None) -> list[PlannedFile]:
+    """Choose the path of each asset's file: inside the folder, with a safe and distinct name.
 
     Raises
     ------
     InvalidRequest
-        If an asset is asked for that no item has.
+        If no item has a requested asset.
     """
-    wanted: list[Wanted] = []
-    offered: set[str] = set()
+    files: list[PlannedFile] = []
+    known_keys: set[str] = set()
     folders: dict[str, str] = {}
     for item in document["features"]:
         if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not isinstance(item.get("assets"), dict):
             continue
-        place = folder / _unlike(safe_name(item["id"]), item["id"], folders)
+        item_folder = folder / _distinct_name(safe_name(item["id"]), item["id"], folders)
         names: dict[str, str] = {}
         for key, asset in item["assets"].items():
-            offered.add(key)
+            known_keys.add(key)
             if not isinstance(asset, dict):
                 continue
-            name = _unlike(_file_name(key, asset), key, names)
+            name = _distinct_name(_file_name(key, asset), key, names)
             if assets is not None and key not in assets:
                 continue
             size = operations.whole_number(asset.get("file:size"))
-            wanted.append(Wanted(item["id"], key, place / name, size, _checksum(asset.get("file:checksum"))))
-    missing = [name for name in (assets or []) if name not in offered]
+            files.append(PlannedFile(item["id"], key, item_folder / name, size, _checksum(asset.get("file:checksum"))))
+    missing = [name for name in (assets or []) if name not in known_keys]
     if missing:
-        raise InvalidRequest(f"No item has an asset {missing[0]!r}.", hint=f"There are: {', '.join(sorted(offered)) or 'none'}.")
-    return wanted
+        known = ", ".join(clean_text(name, 80) for name in sorted(known_keys)) or "none"
+        raise InvalidRequest(
+            f"No item has an asset {clean_text(missing[0], 80)!r}. Available assets: {known}.", code="asset_unknown"
+        )
+    return files
 
 
 def safe_name(text: str) -> str:
-    """Return a file name for any text, and different names for different texts.
+    """Return a valid file name for any text, and different names for different texts.
 
-    It holds no folder, device or control character, and at most 255 bytes.
+    It contains no folder, reserved device name or control character, and is at most 255 bytes long.
 
     Examples
     --------
@@ -91,16 +95,16 @@ def safe_name(text: str) -> str:
     return f"{name or 'file'}-{digest}" if name.split(".")[0].lower() not in _RESERVED else f"file-{digest}"
 
 
-def _unlike(name: str, original: str, taken: dict[str, str]) -> str:
-    """Return the name, or one with a mark where a file system that ignores case would take two for one."""
+def _distinct_name(name: str, original: str, taken: dict[str, str]) -> str:
+    """Return the name, with a digest added if a case-insensitive file system would confuse it with another."""
     stem, dot, suffix = name.rpartition(".")
     before, after = (stem, dot + suffix) if dot and stem else (name, "")
     digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()
     for marked in itertools.chain([name], (f"{before}-{digest[:length]}{after}" for length in range(12, 33))):
-        # another may be called by just this mark
+        # another asset may be called exactly like this
         if taken.setdefault(marked.casefold(), original) == original:
             return marked
-    raise InvalidRequest("Too many files of this order have names that are alike.")
+    raise InvalidRequest("Too many assets of this order have the same name.", code="asset_names_not_distinct")
 
 
 def _file_name(key: str, asset: dict[str, Any]) -> str:
@@ -115,7 +119,7 @@ def _file_name(key: str, asset: dict[str, Any]) -> str:
 
 
 def _checksum(value: Any) -> tuple[str, str] | None:
-    """Read a multihash in hexadecimal, as the file extension of STAC writes it."""
+    """Parse a hexadecimal multihash, as in STAC's file extension."""
     if not isinstance(value, str):
         return None
     text = value.lower()

@@ -1,4 +1,4 @@
-"""Delivered rasters as arrays, through rioxarray: the one file that names it."""
+"""Raster files as xarray arrays, opened with rioxarray."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def require_rioxarray() -> Any:
-    """Return rioxarray, or say what is missing."""
+    """Import rioxarray.
+
+    Raises
+    ------
+    MissingExtra
+        If rioxarray is not installed.
+    """
     try:
         import rioxarray  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
@@ -22,23 +28,29 @@ def require_rioxarray() -> Any:
 
 
 def open_raster(path: Path) -> xr.DataArray:
-    """Open a raster file; what it holds is read when it is used.
+    """Open a raster file; pixels are read when they are used.
 
     Raises
     ------
     MissingExtra
         If rioxarray is not installed.
     DownloadError
-        If the file is no raster.
+        If the file is not a raster, or holds several.
     """
     rioxarray = require_rioxarray()
     import xarray  # noqa: PLC0415  # comes with rioxarray
-    from rasterio.errors import RasterioIOError  # noqa: PLC0415  # likewise
+    from rasterio.errors import RasterioIOError  # noqa: PLC0415  # see above
 
     try:
-        found = rioxarray.open_rasterio(path, masked=False)
+        raster = rioxarray.open_rasterio(path, masked=False)
     except RasterioIOError as error:
-        raise DownloadError(f"{path.name} cannot be opened as a raster.", hint="Is it the right asset?") from error
-    if not isinstance(found, xarray.DataArray):
-        raise DownloadError(f"{path.name} holds several rasters.", hint=f"Open it with rioxarray yourself: {path}")
-    return found
+        raise DownloadError(
+            f"{path.name} is not a raster.", code="file_not_raster", hint="Choose an asset that is an image, such as a GeoTIFF."
+        ) from error
+    if not isinstance(raster, xarray.DataArray):
+        raise DownloadError(
+            f"{path.name} contains several rasters.",
+            code="file_several_rasters",
+            hint=f"Open it with rioxarray.open_rasterio({str(path)!r}).",
+        )
+    return raster

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
+from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.polling import poll_until
 from scenecart._orders.tables import moment
 from scenecart._util import html
@@ -12,6 +13,7 @@ from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text
 from scenecart.exceptions import (
+    DownloadError,
     OrderCancelled,
     OrderFailed,
     WaitTimeout,
@@ -244,7 +246,7 @@ class Order:
         >>> items["provenance"].tolist(), items.crs.to_epsg()
         (['verified'], 4326)
         """
-        return self._desk.deliveries.items(self)
+        return self._desk.deliveries.items(self._delivered_id())
 
     def lineage(self) -> pd.DataFrame:
         """Return how items, this order and captures follow from each other, as the service recorded it.
@@ -262,7 +264,7 @@ class Order:
         >>> sorted(zip(order.lineage()["entity"], order.lineage()["source"]))
         [('item', 'order'), ('order', 'capture')]
         """
-        return self._desk.deliveries.lineage(self)
+        return self._desk.deliveries.lineage(self.id)
 
     @checked_keywords()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
@@ -301,7 +303,8 @@ class Order:
         >>> image.dims, image.rio.crs.is_projected
         (('band', 'y', 'x'), True)
         """
-        return self._desk.deliveries.open(self, asset, item=item, directory=directory)
+        require_rioxarray()
+        return self._desk.deliveries.open(self._delivered_id(), asset, item=item, directory=directory)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
@@ -319,7 +322,7 @@ class Order:
         >>> [sorted(item.assets) for item in order.item_collection()]
         [['thumbnail', 'visual']]
         """
-        return self._desk.deliveries.item_collection(self)
+        return self._desk.deliveries.item_collection(self._delivered_id())
 
     @checked_keywords()
     def download(
@@ -364,7 +367,28 @@ class Order:
         >>> [path.name for path in order.download(tempfile.mkdtemp(), ["visual"], progress=False)]
         ['visual.tif']
         """
-        return self._desk.deliveries.download(self, directory, assets=assets, progress=progress, workers=workers)
+        order_id = self._delivered_id()
+        return self._desk.deliveries.download(order_id, directory, assets=assets, progress=progress, workers=workers)
+
+    def _delivered_id(self) -> str:
+        """Return the id once the order is delivered, asking the service again if it was not."""
+        if self.status != "delivered":
+            self.refresh()
+        if self.status == "delivered":
+            return self.id
+        state = clean_text(self.status, 40)
+        details = {"order_id": self.id}
+        if self.is_finished:
+            reason = f": {self.reason}" if self.reason else ""
+            raise DownloadError(
+                f"Order {self.id} is {state}, so it delivers nothing{reason}.", code="order_without_delivery", details=details
+            )
+        raise DownloadError(
+            f"Order {self.id} is {state}, not delivered yet.",
+            code="order_not_delivered",
+            hint="Call order.wait() first.",
+            details=details,
+        )
 
     def papers(self) -> PurchaseDetails:
         """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
@@ -464,7 +488,7 @@ class Order:
 
 def _given_back(answer: Mapping[str, Any], record: schemas.OrderRecord) -> str:
     """Tell what a cancelled order gives back, as far as the service says it."""
-    told = schemas.given_back(answer)
+    told = schemas.returned_credits(answer)
     if told is not None:
         kind, amount = told
         return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"
