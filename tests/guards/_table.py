@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
 SOURCE = ROOT / "src" / "scenecart"
 
 
@@ -61,3 +62,10 @@ def as_markdown(rows: list[Row]) -> str:
             first = (str(row.number), summary) if place == 0 else ("", "")
             lines.append(f"| {first[0]} | {first[1]} | {guard.keeps} (`{guard.file}`) | {tests} | fails |")
     return "\n".join(lines)
+
+
+def write_page() -> None:
+    """Write the table of today into the page that shows it."""
+    page = PAGE.read_text(encoding="utf-8")
+    begin = page.index("| | Input and promise |")
+    PAGE.write_text(page[:begin] + as_markdown(read_rows()) + "\n", encoding="utf-8")

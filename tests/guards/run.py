@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from _table import ROOT, SOURCE, Guard, read_rows
+from _table import ROOT, SOURCE, Guard, read_rows, write_page
 
 _SECONDS = 150
 _AT_ONCE = 2
@@ -87,7 +87,12 @@ def main() -> int:
     """Run the requested rows, and print how many guards are needed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", type=int, help="only these rows of the table")
-    wanted = set(parser.parse_args().rows)
+    parser.add_argument("--write", action="store_true", help="only write the table into docs/reliability.md")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write_page()
+        return 0
+    wanted = set(arguments.rows)
     multiprocessing.set_forkserver_preload(_PRELOADED)
     guards = [guard for row in read_rows() for guard in row.guards if not wanted or guard.row in wanted]
     tests = sorted({test for guard in guards for test in guard.tests})
