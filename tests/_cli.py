@@ -12,34 +12,46 @@ if TYPE_CHECKING:
 
     from scenecart.sandbox import Sandbox
 
-ASKED = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-06"]
+COMMAND = [sys.executable, "-m", "scenecart.cli"]
+SEARCH = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-06"]
+HARBOUR = "POLYGON ((151.18 -33.99, 151.24 -33.99, 151.24 -33.94, 151.18 -33.94, 151.18 -33.99))"
 
 
-def environment(box: Sandbox | None = None, who: str = "analyst", **environ: str) -> dict[str, str]:
-    """Return the variables of a process that is signed in at a sandbox, and 140 columns wide."""
-    signed: dict[str, str] = {}
+def account(box: Sandbox, home: Path, principal: str = "analyst") -> dict[str, str]:
+    """Return the variables that give a principal a journal of its own and a project to deliver to."""
+    return {"SCENECART_HOME": str(home), "SCENECART_PROJECT": box.principals[principal]["project"] or ""}
+
+
+def environment(box: Sandbox | None = None, principal: str = "analyst", **variables: str) -> dict[str, str]:
+    """Return the variables of a process that is signed in to a sandbox, with a terminal of 140 columns."""
+    sign_in: dict[str, str] = {}
     if box is not None:
-        principal = box.principals[who]
-        signed = {
+        found = box.principals[principal]
+        sign_in = {
             "SCENECART_BASE_URL": box.url,
-            "SCENECART_USERNAME": principal["username"] or "",
-            "SCENECART_PASSWORD": principal["password"] or "",
+            "SCENECART_USERNAME": found["username"] or "",
+            "SCENECART_PASSWORD": found["password"] or "",
         }
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SCENECART_", "GEOPERA_"))}
-    return {**clean, **signed, "COLUMNS": "140", **environ}
+    return {**clean, **sign_in, "COLUMNS": "140", **variables}
 
 
 def run(
-    *arguments: str, box: Sandbox | None = None, who: str = "analyst", cwd: Path | None = None, answer: str = "", **environ: str
+    *arguments: str,
+    box: Sandbox | None = None,
+    principal: str = "analyst",
+    cwd: Path | None = None,
+    answer: str = "",
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command, signed in by environment variables; ``answer`` is what is typed."""
+    """Run a command, signed in by environment variables; ``answer`` is its standard input."""
     return subprocess.run(
-        [sys.executable, "-m", "scenecart.cli", *arguments],
+        [*COMMAND, *arguments],
         capture_output=True,
         text=True,
         input=answer,
         cwd=cwd,
-        env=environment(box, who, **environ),
+        env=environment(box, principal, **variables),
         timeout=100,
         check=False,
     )

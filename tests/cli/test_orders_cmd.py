@@ -1,0 +1,204 @@
+"""The commands place, orders, order, download, cancel, placements and settle."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from _cli import SEARCH, account, run
+from scenecart._orders.journal import Intent, Journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scenecart.sandbox import Sandbox
+
+PLACE = ["place", "one.parquet", "--yes", "--max-credits"]
+
+
+def test_place_twice_returns_the_existing_order(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """Running `place` again buys nothing, asks nothing, and says which order exists and which option buys again."""
+    bought = run(*PLACE, "999999", "--json", box=box, cwd=tmp_path, **home)
+    assert bought.returncode == 0, bought.stderr
+    order = json.loads(bought.stdout)
+    note = json.loads(run(*PLACE, "999999", "--json", box=box, cwd=tmp_path, **home).stdout)["note"]
+    assert order["id"] in note
+    assert "--again" in note
+    for arguments in ([*PLACE, "999999"], ["place", "one.parquet"]):
+        repeated = run(*arguments, box=box, cwd=tmp_path, **home)
+        assert repeated.returncode == 0, repeated.stderr
+        assert "Type yes" not in repeated.stdout
+        assert order["id"] in repeated.stdout
+        assert "--again" in repeated.stdout
+    assert [one["order_id"] for one in json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout)] == [
+        order["id"]
+    ]
+
+
+def test_place_above_limit_is_refused(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """An order above --max-credits fails with exit code 1, and nothing is ordered."""
+    refused = run(*PLACE, "1", box=box, cwd=tmp_path, **home)
+    assert refused.returncode == 1
+    assert "--max-credits" in refused.stderr
+    assert refused.stderr.count("Nothing was ordered.") == 1
+    assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout) == []
+
+
+def test_order_is_followed_by_its_id(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """An order is downloaded, can no longer be cancelled once delivered, and is in the list of placements."""
+    order = json.loads(run(*PLACE, "999999", "--json", box=box, cwd=tmp_path, **home).stdout)
+    fetched = run("download", order["id"], "out", "--wait", "--json", box=box, cwd=tmp_path, **home)
+    assert json.loads(fetched.stdout)["status"] == "delivered"
+    assert all((tmp_path / name).is_file() for name in json.loads(fetched.stdout)["files"])
+    late = run("cancel", order["id"], box=box, cwd=tmp_path, **home)
+    assert late.returncode == 1
+    assert "delivered" in late.stderr
+    assert order["id"] in run("placements", box=box, cwd=tmp_path, **home).stdout
+    assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout)[0]["state"] == "placed"
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "y\n", "yes please\n", "1"])
+def test_place_without_yes_buys_nothing(box: Sandbox, tmp_path: Path, home: dict[str, str], price: int, answer: str):
+    """The exact price, the licence and the project are displayed, and any answer but yes buys nothing."""
+    refused = run("place", "one.parquet", box=box, cwd=tmp_path, answer=answer, **home)
+    assert refused.returncode == 1
+    assert f"{price:,} credits" in refused.stdout
+    assert "standard licence" in refused.stdout
+    assert home["SCENECART_PROJECT"] in refused.stdout
+    assert "Nothing was ordered." in refused.stderr
+    assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout) == []
+
+
+def test_place_low_balance_is_displayed_before_the_question(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """A user whose balance is below the price sees it before the question; the service decides what it charges."""
+    for principal, is_low in (("broke", True), ("analyst", False)):
+        asked = run("place", "one.parquet", box=box, principal=principal, cwd=tmp_path, answer="no\n", **home)
+        assert ("balance of 10 credits" in asked.stdout) is is_low
+        assert "Type yes" in asked.stdout
+
+
+def test_place_with_yes_costs_the_displayed_price(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """After a yes, in any case, the order costs the displayed price; with --json, standard output holds the order alone."""
+    bought = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="YES\n", **home)
+    assert bought.returncode == 0, bought.stderr
+    order = json.loads(bought.stdout)
+    assert f"for exactly {order['total_credits']:,} credits" in bought.stderr
+    more = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="yes\n", **home)
+    assert json.loads(more.stdout)["id"] != order["id"]
+
+
+@pytest.mark.parametrize(
+    ("options", "failure"),
+    [
+        (["--yes"], (2, "--max-credits")),
+        (["--max-credits", "1", "--project", "x"], (1, "--max-credits")),
+        ([], (1, "SCENECART_PROJECT")),
+    ],
+    ids=["yes without limit", "above the limit", "no project"],
+)
+def test_place_that_cannot_succeed_asks_no_question(
+    box: Sandbox, tmp_path: Path, home: dict[str, str], options: list[str], failure: tuple[int, str]
+):
+    """A purchase without a limit, above it, or without a project is refused without a question."""
+    code, named = failure
+    variables = {"SCENECART_HOME": home["SCENECART_HOME"]}
+    refused = run("place", "one.parquet", *options, box=box, cwd=tmp_path, answer="yes\n", **variables)
+    assert refused.returncode == code
+    assert named in refused.stderr
+    assert "Type yes" not in refused.stdout
+
+
+@pytest.mark.parametrize("principal", ["broke", "declined", "secure"])
+@pytest.mark.usefixtures("one")
+def test_place_payment_error_has_its_exit_code(box: Sandbox, tmp_path: Path, principal: str):
+    """A purchase the service cannot charge ends with 3 and is recorded as unpaid; the bank's page is printed."""
+    variables = account(box, tmp_path / principal, principal)
+    unpaid = run(*PLACE, "9999999", box=box, principal=principal, cwd=tmp_path, **variables)
+    assert unpaid.returncode == 3, unpaid.stderr
+    assert (box.url in unpaid.stderr) is (principal == "secure")
+    found = json.loads(run("placements", "--json", box=box, principal=principal, cwd=tmp_path, **variables).stdout)
+    assert found[0]["state"] == "unpaid"
+
+
+def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """After a lost answer the next command mentions the placement in one line, and `settle` finds the order."""
+    assert run(*SEARCH, "--limit", "2", "-o", "two.parquet", box=box, cwd=tmp_path).returncode == 0
+    box.faults.add("garbage", 1, "orders.archive.place")
+    lost = run("place", "two.parquet", "--yes", "--max-credits", "9999999", box=box, cwd=tmp_path, **home)
+    assert lost.returncode == 4
+    assert "Nothing was ordered" not in lost.stderr
+    settled = run("settle", box=box, cwd=tmp_path, **home)
+    assert settled.returncode == 0, settled.stderr
+    assert settled.stderr.startswith("scenecart: 1 placement")
+    assert "placed" in settled.stdout
+    assert run("settle", box=box, cwd=tmp_path, **home).stdout == "Nothing to settle.\n"
+
+
+def test_placements_display_the_reason(box: Sandbox, tmp_path: Path):
+    """The reason in the journal is displayed as it was written, and a missing one is null in JSON."""
+    journal = Journal(tmp_path / "placements.sqlite", wall=time.time)
+    intent = Intent(box.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=b"{}")
+    journal.mark(journal.claim(intent), "unpaid", detail="The balance is too low.")
+    journal.mark(journal.claim(replace(intent, fingerprint="g")), "placed", order_id="o-1")
+    journal.close()
+    variables = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
+    listed = json.loads(run("placements", "--json", box=box, **variables).stdout)
+    assert [one["detail"] for one in listed] == ["The balance is too low.", None]
+    assert "The balance is too low." in run("placements", box=box, **variables).stdout
+
+
+def test_placements_without_an_order_have_an_empty_cell(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """A placement with an order and one without are displayed together, and a missing value is an empty cell."""
+    assert run(*PLACE, "9999999", box=box, cwd=tmp_path, **home).returncode == 0
+    broke = {**home, "SCENECART_PROJECT": box.principals["broke"]["project"] or ""}
+    assert run(*PLACE, "9999999", box=box, principal="broke", cwd=tmp_path, **broke).returncode == 3
+    displayed = run("placements", box=box, cwd=tmp_path, **home).stdout
+    assert "placed" in displayed
+    assert "unpaid" in displayed
+    assert "nan" not in displayed
+
+
+def test_orders_are_listed(box: Sandbox, tmp_path: Path):
+    """Orders are a table for people and a list for programs, with or without a journal on this machine."""
+    with box.client(home=tmp_path) as client:
+        found = client.search("aurora", collections="aurora-50cm", bbox=(151.18, -33.99, 151.24, -33.94), limit=1)
+        order = client.cart(found, aoi=(151.18, -33.99, 151.24, -33.94)).estimate().place()
+        order.wait(timeout=60, progress=False)
+    assert order.id in run("orders", box=box).stdout
+    for variables in ({}, {"SCENECART_HOME": str(tmp_path)}):
+        listed = run("orders", "--json", box=box, **variables)
+        assert order.id in [one["id"] for one in json.loads(listed.stdout)], listed.stderr
+    assert order.id in run("orders", "--status", "DELIVERED", box=box).stdout
+    assert run("orders", "--status", "failed", box=box).stdout == "No orders.\n"
+
+
+def test_download_of_a_missing_asset_is_a_failure(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """An asset that the order does not have is a failure, not wrong usage: the service was asked."""
+    order = json.loads(run(*PLACE, "9999999", "--again", "--json", box=box, cwd=tmp_path, **home).stdout)["id"]
+    done = run("download", order, "out", "--wait", "--assets", "nope", box=box, cwd=tmp_path, **home)
+    assert done.returncode == 1
+    assert "nope" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (["orders", "--status", "deliverd"], 2, "'delivered'"),
+        (["orders", "--status", "sold"], 2, "cancelled"),
+        (["order", "nix"], 1, "'nix'"),
+        (["order", "nix", "--assets", "visual"], 2, "--download DIR"),
+        (["order", "nix", "--timeout", "5"], 2, "--wait"),
+        (["place", "nowhere.parquet", "--yes"], 2, "--max-credits"),
+    ],
+)
+def test_wrong_arguments_about_orders_are_one_message(box: Sandbox, tmp_path: Path, arguments: list[str], code: int, named: str):
+    """Wrong arguments end with their exit code and a message that names them, without a traceback."""
+    done = run(*arguments, box=box, cwd=tmp_path)
+    assert done.returncode == code
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

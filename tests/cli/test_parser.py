@@ -1,0 +1,71 @@
+"""The parser: help, examples and arguments that it refuses."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from _cli import run
+from scenecart import cli
+from scenecart.cli._parser import make_parser, option_names
+
+COMMANDS = [
+    *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
+    *("login-status", "sandbox", "lab", "app", "demo"),
+]
+
+
+def test_help_lists_every_command():
+    """--help lists every command, without a sign-in."""
+    done = run("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_valid_examples(command: str, capsys: pytest.CaptureFixture[str]):
+    """--help of every command has examples that its own parser accepts."""
+    with pytest.raises(SystemExit) as left:
+        cli.main([command, "--help"])
+    assert left.value.code == 0
+    examples = re.findall(rf"^  scenecart ({command}\b.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert make_parser().parse_args(shlex.split(example)).run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_argument_of_a_command_has_help(command: str):
+    """Every argument and option of every command has a help text."""
+    (table,) = (action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
+    missing = [action.dest for action in table[command]._actions if not action.help]
+    assert missing == []
+
+
+def test_option_names_are_those_of_all_commands():
+    """Options are known by their full names, from every command."""
+    names = option_names(make_parser())
+    assert {"--max-credits", "--max-cloud-cover", "--split-by-date", "--ready-file"} <= names
+    assert all(name.startswith("-") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["fly"], "'fly'"),
+        (["search"], "host"),
+        (["search", "aurora", "--bbox=1,2,x"], "'1,2,x'"),
+        (["place", "found.parquet", "--ag"], "--ag"),
+        *((["place", "found.parquet", "--max-credits", number], f"'{number}'") for number in ("-5", "50_000", "50,000", "٥")),
+        (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], "'5e3'"),
+    ],
+)
+def test_argument_that_cannot_be_parsed_is_refused(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]):
+    """Wrong usage ends with 2 and names the argument; numbers with separators and abbreviated options are refused."""
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert named in capsys.readouterr().err
