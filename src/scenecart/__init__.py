@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cart.files import load_cart
     from scenecart._cover.plan import CoverPlan
-    from scenecart._geo.area import Area
+    from scenecart._geo.area import Area, read_area
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     )
     from scenecart.report import compare_report
 
-# Everything loads when it is first used, so that `import scenecart` costs next to nothing.
+# The module of each public name that is not an error. A name loads on first use, so `import scenecart` stays light.
 _HOMES = {
     "Area": "_geo.area",
     "Cart": "_cart.cart",
@@ -88,6 +88,7 @@ _HOMES = {
     "coverage": "_captures.filter",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",
+    "read_area": "_geo.area",
     "search_stac": "_captures.search",
     "timeline": "_captures.timeline",
     "to_items": "_captures.parquet",
@@ -147,6 +148,7 @@ __all__ = [
     "coverage",
     "filter",
     "load_cart",
+    "read_area",
     "report",
     "sandbox",
     "search_stac",
@@ -177,6 +179,6 @@ def _load_part(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise
-        from scenecart.exceptions import missing_extra  # noqa: PLC0415  # only to say what is missing
+        from scenecart.exceptions import missing_extra  # noqa: PLC0415  # an error path
 
         raise missing_extra(f"scenecart.{name} needs", error, name) from error

@@ -1,1 +1,1 @@
-"""Geometry in degrees (EPSG:4326): areas of interest, splitting, measuring."""
+"""Geometry in degrees (EPSG:4326): areas of interest, antimeridian, km²."""

@@ -1,6 +1,6 @@
-"""Shapes in degrees (EPSG:4326): split at the antimeridian, cut, united, judged and measured.
+"""Geometry operations in degrees (EPSG:4326): antimeridian split, clip, union, validity and km².
 
-Geometries that cross the antimeridian are kept as RFC 7946 asks: in parts on either side of it.
+Geometries that cross the antimeridian are kept as RFC 7946 prescribes: in parts on either side of it.
 """
 
 from __future__ import annotations
@@ -30,49 +30,63 @@ DEGREES = CRS.from_epsg(4326)
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 GRID_DEGREES = 1e-9
 MAX_LON = 540.0
-BEYOND = (MAX_LON, 90.0, MAX_LON, 90.0)
-BBOX_HINT = "A bbox is (west, south, east, north) in degrees."
+COORDINATE_LIMITS = (MAX_LON, 90.0, MAX_LON, 90.0)
+BBOX_HINT = "Pass west, south, east, north in degrees, in this order."
+SWAP_HINT = "Put longitude before latitude (west, south, east, north); they may be swapped."
+REPAIR_HINT = "Repair it, for example with shapely.make_valid, and check the result."
 _EDGE_DEGREES = 0.1
 _LONGEST_SIDE = 170.0
-# how many shapes are united at first, before those that are covered by then are left out
-_UNITED_AT_ONCE = 256
+# size of the first batch of a union; shapes that it covers are then skipped
+_UNION_BATCH = 256
 _POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (180.0, 90.0, 180.0, 90.0)
-_MOST_ROUNDINGS = 16
+_MOST_SIMPLIFICATIONS = 16
 _equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
 
-def split_at_antimeridian(geometry: BaseGeometry, name: str = "A footprint") -> BaseGeometry:
+def split_at_antimeridian(geometry: BaseGeometry, argument: str | None = None) -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
 
-    A polygon whose neighbouring vertices are more than 180 degrees apart is taken the short way round.
+    An edge of more than 180 degrees is taken the short way round. ``argument`` names the argument in messages; without it,
+    the geometry is a footprint.
+
+    Raises
+    ------
+    InvalidArea
+        If a coordinate is not finite, or the polygon is too wide or cannot be split.
     """
     if geometry.is_empty or geometry.geom_type not in POLYGONAL:
         return geometry
     coordinates = shapely.get_coordinates(geometry)
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
-        raise InvalidArea(f"{name} has a coordinate that is no number.")
+        raise _unsplittable("has a coordinate that is not a finite number.", "area_coordinates_not_finite", argument)
     if east - west > 360 + GRID_DEGREES:  # once around
-        raise InvalidArea(f"{name} spans more than the whole world.", hint=BBOX_HINT)
+        raise _unsplittable("is wider than 360 degrees of longitude.", "area_wider_than_world", argument)
     beyond = max(-180 - west, east - 180)
     if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
         return geometry
     try:
         return _split(geometry, beyond)
     except (ArithmeticError, AssertionError, AttributeError, LookupError, ValueError, ShapelyError) as error:
-        # what antimeridian and GEOS cannot split, they say in many ways
-        raise InvalidArea(
-            f"{name} cannot be split at the antimeridian: {clean_text(str(error)) or 'it makes no sense there'}."
-        ) from error
+        # antimeridian and GEOS raise many kinds of errors
+        reason = f": {clean_text(str(error))}" if str(error) else ""
+        raise _unsplittable(f"cannot be split at the antimeridian{reason}.", "area_split_failed", argument) from error
+
+
+def _unsplittable(statement: str, code: str, argument: str | None) -> InvalidArea:
+    """Return the error about an argument, or about a footprint."""
+    if argument is None:
+        return InvalidArea(f"The footprint {statement}", code=code)
+    return InvalidArea(statement, code=code, argument=argument)
 
 
 def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
     if 0 < beyond <= GRID_DEGREES:
-        # a rounding beyond the antimeridian is none
+        # a coordinate a rounding error beyond the antimeridian does not cross it
         geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
     elif beyond > 0:
-        # a side of half the world goes where it says
+        # an edge of half the world is taken as written, not the short way round
         geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _LONGEST_SIDE)
         geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
     if not _has_long_step(geometry):
@@ -81,37 +95,40 @@ def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
         fixed = fix(geometry, great_circle=False)
-    # A shape that only touches the antimeridian leaves a part without area on its other side.
+    # a shape that only touches the antimeridian leaves a part of zero size on its other side
     parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def why_unusable(footprint: BaseGeometry | None) -> str | None:
-    """Tell why a geometry is no usable footprint, or None; across the antimeridian it is judged by its two parts."""
+    """Return why a geometry cannot be a footprint, or None if it can.
+
+    A geometry across the antimeridian is judged by its two parts.
+    """
     if footprint is None or footprint.is_empty:
         return "it has no footprint"
     if footprint.geom_type not in POLYGONAL:
-        return f"its footprint is a {footprint.geom_type}, not an area"
+        return f"its footprint is a {footprint.geom_type}, not a polygon"
     west, south, east, north = footprint.bounds
     if not (-MAX_LON <= west <= east <= MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
-        return "its footprint lies outside the world"
+        return "its footprint is outside the world"
     try:
         split = split_at_antimeridian(footprint)
     except InvalidArea:
         return "its footprint cannot be split at the antimeridian"
     if split.is_empty and not footprint.is_empty:
-        return "its footprint has no area"
-    return None if split.is_valid else f"its footprint is no valid shape: {explain_validity(split)}"
+        return "its footprint covers 0 km²"
+    return None if split.is_valid else f"its footprint is not a valid polygon: {explain_validity(split)}"
 
 
 def reasons_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
-    """Tell the same of many: all the plain ones at once, and the rest one by one."""
+    """Return the same for many footprints: the plain ones in one pass, the others one by one."""
     plain = are_plain(footprints).tolist()
     return [None if is_plain else why_unusable(shape) for is_plain, shape in zip(plain, footprints, strict=True)]
 
 
 def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Tell which geometries are valid areas that lie in ±180 and ±90 as they are, with nothing to split."""
+    """Return which geometries are valid polygons within ±180 and ±90 degrees, with nothing to split."""
     bounds = shapely.bounds(footprints)
     with np.errstate(invalid="ignore"):
         plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
@@ -129,22 +146,22 @@ def _has_long_step(geometry: BaseGeometry) -> bool:
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the polygons of a geometry, without the lines and points that a clip may leave."""
+    """Return the polygons of a geometry, without lines and points that a clip may leave."""
     if geometry.geom_type in POLYGONAL:
         return geometry
-    # a collection may hold collections, which get_parts leaves whole
+    # a collection may hold collections, which get_parts does not open
     parts = [polygonal(part) for part in shapely.get_parts(geometry) if part.geom_type in {*POLYGONAL, "GeometryCollection"}]
     return shapely.union_all(parts) if parts else shapely.Polygon()
 
 
 def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
-    """Return a geometry of few vertices that covers another; the same one where that has few itself."""
+    """Return a geometry of at most so many vertices that covers another; the same geometry if it has no more."""
     if shapely.get_num_coordinates(geometry) <= most_vertices:
         return geometry
     west, south, east, north = geometry.bounds
     tolerance = 1e-4 * max(east - west, north - south)
     world = box(-180.0, -90.0, 180.0, 90.0)
-    for _ in range(_MOST_ROUNDINGS):
+    for _ in range(_MOST_SIMPLIFICATIONS):
         # twice the tolerance, since a buffer's round corners are cut a little short
         around: BaseGeometry = shapely.buffer(shapely.simplify(geometry, tolerance), 2 * tolerance, quad_segs=2)
         around = polygonal(shapely.intersection(shapely.simplify(around, tolerance / 2), world))
@@ -155,18 +172,18 @@ def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
 
 
 def union(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
-    """Return what shapes cover together, rounded to 1e-9 degrees (a tenth of a millimetre), with which no overlay stumbles."""
+    """Return the union of shapes, with coordinates rounded to 1e-9 degrees (0.1 mm), so that GEOS overlays do not fail."""
     rest = np.array([part for part in shapes if not part.is_empty], dtype=object)
     rest = shapely.set_precision(rest[np.argsort(-shapely.area(rest), kind="stable")], GRID_DEGREES, mode="pointwise")
-    whole: BaseGeometry = shapely.Polygon()
-    size = _UNITED_AT_ONCE
+    merged: BaseGeometry = shapely.Polygon()
+    size = _UNION_BATCH
     while len(rest):
-        whole = shapely.disjoint_subset_union_all([whole, *rest[:size]])
+        merged = shapely.disjoint_subset_union_all([merged, *rest[:size]])
         rest, size = rest[size:], 2 * size
-        # of many captures of one place the largest cover the most; uniting the others takes longer than leaving them out
-        shapely.prepare(whole)
-        rest = rest[~shapely.covers(whole, rest)]
-    return whole
+        # the largest shapes come first and often cover the others; skipping those is faster than merging them
+        shapely.prepare(merged)
+        rest = rest[~shapely.covers(merged, rest)]
+    return merged
 
 
 def each_polygonal(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -193,8 +210,8 @@ def clip_each(footprints: np.ndarray[Any, Any], area: BaseGeometry) -> np.ndarra
 def geodesic_km2(geometry: BaseGeometry) -> float:
     """Return the area in km² on the WGS84 ellipsoid.
 
-    Edges are straight in longitude and latitude, as GeoJSON has them (RFC 7946, section 3.1.1), and not geodesics: the
-    northern edge of a bbox is its parallel. Computed in the ellipsoid's equal-area projection.
+    Edges are straight in longitude and latitude, as in GeoJSON (RFC 7946, section 3.1.1), and not geodesics: the northern
+    edge of a bbox follows its parallel. Computed in the ellipsoid's equal-area projection.
 
     Examples
     --------
@@ -207,18 +224,18 @@ def geodesic_km2(geometry: BaseGeometry) -> float:
 def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return the area of each geometry, as ``geodesic_km2`` measures it."""
     km2 = np.zeros(len(geometries))
-    there = ~shapely.is_empty(geometries)
-    grounds = geometries[there]
-    if have_empty_parts(grounds):
-        grounds = np.array([_without_empty_parts(geometry) for geometry in grounds], dtype=object)
-    fine = shapely.segmentize(grounds, _EDGE_DEGREES)
+    filled = ~shapely.is_empty(geometries)
+    shapes = geometries[filled]
+    if have_empty_parts(shapes):
+        shapes = np.array([_without_empty_parts(geometry) for geometry in shapes], dtype=object)
+    fine = shapely.segmentize(shapes, _EDGE_DEGREES)
     flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
-    km2[there] = shapely.area(flat) / 1e6
+    km2[filled] = shapely.area(flat) / 1e6
     return km2
 
 
 def have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
-    """Tell whether a part or a ring of a shape holds no point; GEOS ends the process when such a one is segmentized."""
+    """Return whether a geometry has a part or ring without points; GEOS crashes the process when it segmentizes one."""
     parts = shapely.get_parts(geometries)
     kinds = shapely.get_type_id(parts)
     rings = shapely.get_rings(parts[kinds == shapely.GeometryType.POLYGON])
@@ -229,7 +246,7 @@ def have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
 
 
 def _without_empty_parts(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the same polygons without those of their parts and rings that hold no point."""
+    """Return the same polygons without empty parts and rings."""
     kept = [part for part in shapely.get_parts(polygonal(geometry)) if not part.is_empty]
     return shapely.MultiPolygon([(part.exterior, [ring for ring in part.interiors if not ring.is_empty]) for part in kept])
 
@@ -247,11 +264,11 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a flat geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
+    """Return a two-dimensional geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
     return geojsons(np.array([geometry], dtype=object))[0]
 
 
 def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
-    """Return many as :func:`geojson` does one."""
+    """Return many geometries as GeoJSON, as :func:`geojson` does."""
     documents: list[dict[str, Any]] = loads(f"[{','.join(shapely.to_geojson(shapely.orient_polygons(geometries)))}]".encode())
     return documents
