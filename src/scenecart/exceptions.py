@@ -1,39 +1,39 @@
-"""Everything that can go wrong, as one tree.
+"""Errors and warnings, as one tree below ScenecartError.
 
 ScenecartError
-├── ConfigurationError        nothing says how to connect, or what says it cannot be used
-│   └── MissingExtra          a part of scenecart needs a package that is not installed
-├── InvalidRequest            what was asked cannot be done: said by the service (422) or found before sending
-│   ├── InvalidArea           the area of interest is no usable area
+├── ConfigurationError        the connection settings are missing or cannot be used
+│   └── MissingExtra          a package of an extra is not installed
+├── InvalidRequest            an argument or request is invalid: found before sending, or answered by the service (422)
+│   ├── InvalidArea           the area of interest cannot be used
 │   ├── InvalidQuery          the search is incomplete or contradicts itself
-│   ├── InvalidCart           what is in the cart cannot be ordered
-│   └── UnknownKeyword        a keyword is misspelled, or there is none like it
-├── BadRequest                400, and any other 4xx without a name of its own
+│   ├── InvalidCart           the cart cannot be ordered
+│   └── UnknownKeyword        a keyword argument does not exist
+├── BadRequest                400, and any 4xx without a class of its own
 ├── AuthenticationError       401, or the sign-in failed
 ├── PaymentRequired           402
 │   ├── InsufficientCredits
 │   ├── NoPaymentMethod
 │   ├── CardDeclined
-│   └── AuthenticationRequired   the bank wants 3-D Secure
+│   └── AuthenticationRequired   the bank requires 3-D Secure
 ├── PermissionDenied          403
 ├── NotFound                  404
 ├── Conflict                  409
 ├── Gone                      410
 ├── RateLimited               429
-├── ServiceError              5xx, or an answer that cannot be read
-│   └── UntrustedEstimate     an estimate whose figures contradict each other
-├── ConnectionFailed          no answer came, or it broke off
+├── ServiceError              5xx, or an unreadable response
+│   └── UntrustedEstimate     the figures of an estimate contradict each other
+├── ConnectionFailed          no response, or the connection was lost
 │   └── RequestTimeout
-├── PlacementError            nothing was ordered, or it is not known whether
+├── PlacementError            nothing was ordered, or the outcome is unknown
 │   ├── EstimateIncomplete    part of the cart has no price
-│   ├── OverLimit             it costs more than was allowed
-│   ├── PriceChanged          the price is not the one that was shown
-│   └── PlacementUnknown      the request left, and no usable answer came back
+│   ├── OverLimit             the price exceeds the limit
+│   ├── PriceChanged          the price differs from the one displayed
+│   └── PlacementUnknown      the request was sent, but no usable response arrived
 ├── OrderFailed               the order ended without delivery
 │   └── OrderCancelled
-├── WaitTimeout               the order is still being worked on
-├── DownloadError             a delivered file could not be fetched whole
-└── JournalError              the record of placements cannot be read or written
+├── WaitTimeout               the order is still being processed
+├── DownloadError             a delivered file could not be downloaded completely
+└── JournalError              the journal of placements cannot be read or written
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
 
 
-_HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with the names that frames give
+_HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # frames name files as str
 
 
 class ScenecartWarning(UserWarning):
-    """Something was done, but not quite as asked.
+    """Something was done, but not exactly as requested.
 
     Attributes
     ----------
     message : str
-        One line that says what happened.
+        What happened, in one line.
     code : str
         A stable short name of this warning, such as ``"price_changed_after_placing"``.
     hint : str or None
-        One line that says what to do about it.
+        What to do about it, in one line.
     """
 
     def __init__(self, message: str, *, code: str = "warning", hint: str | None = None) -> None:
@@ -80,57 +80,57 @@ class ScenecartWarning(UserWarning):
 
 
 def warn(message: str, *, code: str = "warning", hint: str | None = None) -> None:
-    """Issue a :class:`ScenecartWarning` that names the line outside of scenecart that led here."""
-    frame, depth = sys._getframe(1), 2  # noqa: SLF001  # what warnings itself does, before Python 3.12 did it for others
+    """Issue a :class:`ScenecartWarning` that points at the caller's line outside of scenecart."""
+    frame, depth = sys._getframe(1), 2  # noqa: SLF001  # skip_file_prefixes needs Python 3.12
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(ScenecartWarning(message, code=code, hint=hint), stacklevel=depth)
 
 
 class ScenecartError(Exception):
-    """The root of every error that scenecart raises on purpose.
+    """The base class of every error that scenecart raises deliberately.
 
     Parameters
     ----------
     message
-        One line that says what happened; with ``argument``, what follows the argument's name, such as "must be a str, got 5."
+        What happened, in one line; with ``argument``, what follows the argument's name, such as "must be a str, got 5."
     code
-        A stable short name of this error. Default: the class's own, such as ``"invalid_area"`` for :class:`InvalidArea`.
+        A stable short name of this error. Default: the name of its class, such as ``"invalid_area"`` for :class:`InvalidArea`.
     argument
-        The name of the argument that is wrong, which begins the message.
+        The name of the invalid argument, which begins the message.
     hint
-        One line that says what to do about it, in Python.
+        What to do about it in Python, in one line.
     details
-        Values that the message speaks of, by name, for hints in other words and for programs.
+        Values in the message, by name, for programs and for the hints of the command line and the widgets.
 
     Attributes
     ----------
     message : str
-        One line that says what happened.
+        What happened, in one line.
     code : str
-        A stable short name of this error: programs, and hints for the command line and the widgets, go by it.
+        A stable short name of this error, for programs; hints for the command line and the widgets are looked up by it.
     argument : str or None
-        The name of the argument that is wrong.
+        The name of the invalid argument.
     hint : str or None
-        One line that says what to do about it, in Python.
+        What to do about it in Python, in one line.
     details : dict
-        Values that the message speaks of, by name.
+        Values in the message, by name.
     operation : str or None
-        The service's operation that was called, such as ``"catalog.search"``.
+        The operation of the service that was called, such as ``"catalog.search"``.
     status : int or None
-        The HTTP status of the answer, where there was one.
+        The HTTP status of the response, if there was one.
     problem : dict or None
-        The service's own problem document (RFC 7807), without secrets.
+        The service's problem document (RFC 7807), without secrets.
     idempotency_key : str or None
-        The key of the spending request this is about.
+        The idempotency key of the spending request.
     money_may_have_moved : bool
-        True when it is not certain that nothing was charged.
+        True unless it is certain that nothing was charged.
     captures : geopandas.GeoDataFrame or None
-        What had arrived of a search before it broke.
+        The captures that arrived before a search failed.
     """
 
     code = "scenecart_error"
-    # retried as often as the retry rule allows; callers do not start over
+    # True after the last retry, so that callers do not retry again
     given_up = False
 
     def __init__(
@@ -171,7 +171,7 @@ class ScenecartError(Exception):
 
 
 def reword(error: ScenecartError, message: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
-    """Replace the message, code or hint of an error where more is known of what was asked."""
+    """Replace the message, code or hint of an error where the caller knows more about the request."""
     error.message = message or error.message
     error.argument = error.argument if message is None else None
     error.code = code or error.code
@@ -191,23 +191,25 @@ def message_about(error: ScenecartError, subject: str) -> str:
 
 
 class ConfigurationError(ScenecartError):
-    """Nothing says how to connect, or what says it cannot be used."""
+    """The connection settings are missing or cannot be used."""
 
 
 class MissingExtra(ConfigurationError, ImportError):
-    """A part of scenecart needs a package that is not installed."""
+    """A package of an extra is not installed."""
 
 
 def not_captures(given: object) -> InvalidQuery:
-    """Return the error for what was given in place of a frame of captures."""
+    """Return the error for anything but a GeoDataFrame of captures."""
     return InvalidQuery(
-        f"Captures are a GeoDataFrame, not {type(given).__name__}.",
+        f"must be a GeoDataFrame, got {type(given).__name__}.",
+        argument="captures",
+        code="captures_invalid",
         hint="Pass rows of client.search(…), such as captures.iloc[[0]].",
     )
 
 
-def missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> MissingExtra:
-    """Return what to raise where a package of an extra was not found: ``what`` says who needs it.
+def missing_extra(feature: str, error: ModuleNotFoundError, extra: str) -> MissingExtra:
+    """Return the error for a package of an extra that is not installed; ``feature`` begins the message.
 
     Examples
     --------
@@ -217,24 +219,26 @@ def missing_extra(what: str, error: ModuleNotFoundError, extra: str) -> MissingE
     """
     name = (error.name or "?").partition(".")[0]
     return MissingExtra(
-        f"{what} the package {name!r}, which is not installed.", hint=f'Install it: pip install "scenecart[{extra}]"'
+        f"{feature} the package {name!r}, which is not installed.",
+        code="extra_missing",
+        hint=f'Install it: pip install "scenecart[{extra}]"',
     )
 
 
 class InvalidRequest(ScenecartError, ValueError):
-    """What was asked cannot be done: said by the service (422), or found before anything was sent.
+    """An argument or request is invalid: found before anything was sent, or answered by the service (422).
 
     Attributes
     ----------
     fields : list of (str, str)
-        Field and what is wrong with it, one entry each, where the service named them.
+        Invalid fields, each with its problem, where the service names them.
     """
 
     fields: Sequence[tuple[str, str]] = ()
 
 
 class InvalidArea(InvalidRequest):
-    """The area of interest is no usable area."""
+    """The area of interest cannot be used."""
 
 
 class InvalidQuery(InvalidRequest):
@@ -242,57 +246,61 @@ class InvalidQuery(InvalidRequest):
 
 
 class InvalidCart(InvalidRequest):
-    """What is in the cart cannot be ordered.
+    """The cart cannot be ordered.
 
     Attributes
     ----------
     ids : list of str
-        The captures this is about.
+        The captures that cannot be ordered.
     """
 
     ids: Sequence[str] = ()
 
 
 class UnknownKeyword(InvalidRequest, TypeError):
-    """A keyword is misspelled, or there is none like it; nothing was done."""
+    """A keyword argument does not exist; nothing was done."""
 
 
 class BadRequest(ScenecartError):
-    """The service could not read the request (400 and other 4xx)."""
+    """The service rejected the request (400 and other 4xx)."""
 
 
 class AuthenticationError(ScenecartError):
-    """The sign-in failed, or the token is missing, wrong or expired (401)."""
+    """The sign-in failed, or the token is missing, invalid or expired (401)."""
 
 
-class _Repeatable(ScenecartError):
-    """What can be tried again with the same key."""
+class _Retryable(ScenecartError):
+    """A placement that can be retried with the same idempotency key."""
 
-    _again: Callable[[], Order] | None = None
+    _retry: Callable[[], Order] | None = None
 
-    def bind(self, again: Callable[[], Order] | None) -> None:
-        """Say how it is tried again."""
-        self._again = again
+    def bind(self, retry: Callable[[], Order] | None) -> None:
+        """Set the function that retries the placement."""
+        self._retry = retry
 
     def retry(self) -> Order:
-        """Place again with the same key, so that nothing can be bought twice.
+        """Place the order again with the same key, so nothing can be bought twice.
 
         Returns
         -------
         Order
-            The order, placed now or found to be placed already.
+            The order, whether it was placed now or before.
 
         Raises
         ------
         ScenecartError
-            Whatever stands in the way this time.
+            If it fails again.
         """
-        if self._again is None:
-            raise ConfigurationError("There is nothing to try again here.", hint="Place the estimate again, or client.settle().")
-        return self._again()
+        if self._retry is None:
+            raise ConfigurationError(
+                "This error cannot be retried.",
+                code="retry_unavailable",
+                hint="Place the estimate again, or call client.settle().",
+            )
+        return self._retry()
 
 
-class PaymentRequired(_Repeatable):
+class PaymentRequired(_Retryable):
     """The service cannot charge (402). Nothing was ordered; ``retry()`` places again with the same key."""
 
 
@@ -302,7 +310,7 @@ class InsufficientCredits(PaymentRequired):
     Attributes
     ----------
     required_credits, balance_credits : int or None
-        What the order needs and what there is, where the service says so.
+        The credits that the order needs and those available, if the service reports them.
     """
 
     required_credits: int | None = None
@@ -310,7 +318,7 @@ class InsufficientCredits(PaymentRequired):
 
 
 class NoPaymentMethod(PaymentRequired):
-    """No card is attached to the account."""
+    """The account has no payment card."""
 
 
 class CardDeclined(PaymentRequired):
@@ -319,21 +327,21 @@ class CardDeclined(PaymentRequired):
     Attributes
     ----------
     decline_code : str or None
-        The bank's reason, where given.
+        The bank's reason, if the service reports it.
     """
 
     decline_code: str | None = None
 
 
 class AuthenticationRequired(PaymentRequired):
-    """The bank wants the payment confirmed (3-D Secure).
+    """The bank requires a confirmation of the payment (3-D Secure).
 
     Attributes
     ----------
     client_secret : Secret
-        What the payment page needs; it never prints.
+        The secret for the payment page; it never prints.
     challenge_url : str or None
-        Where to confirm, where the service says so.
+        The page to confirm on, if the service reports it.
     """
 
     client_secret: Secret | None = None
@@ -341,86 +349,86 @@ class AuthenticationRequired(PaymentRequired):
 
 
 class PermissionDenied(ScenecartError):
-    """The account may not do this (403).
+    """The account lacks a permission (403).
 
     Attributes
     ----------
     missing_scope : str or None
-        The scope that would be needed, where the service names it.
+        The missing scope, if the service reports it.
     """
 
     missing_scope: str | None = None
 
 
 class NotFound(ScenecartError):
-    """There is no such thing, or it belongs to another organization (404)."""
+    """It does not exist, or belongs to another organization (404)."""
 
 
 class Conflict(ScenecartError):
-    """The request contradicts what the service already has (409)."""
+    """The request conflicts with the current state of the service (409)."""
 
 
 class Gone(ScenecartError):
-    """It existed and is no longer offered (410)."""
+    """It existed, but is no longer available (410)."""
 
 
 class RateLimited(ScenecartError):
-    """Too many calls (429).
+    """Too many requests (429).
 
     Attributes
     ----------
     retry_after : float or None
-        Seconds the service asks to wait.
+        Seconds to wait, if the service reports them.
     """
 
     retry_after: float | None = None
 
 
 class ServiceError(ScenecartError):
-    """The service failed (5xx), or answered something that cannot be read."""
+    """The service failed (5xx), or its response cannot be read."""
 
 
 class UntrustedEstimate(ServiceError):
-    """An estimate whose figures contradict each other; it is never shown as a price."""
+    """The figures of an estimate contradict each other; it is never displayed as a price."""
 
 
 class ConnectionFailed(ScenecartError, ConnectionError):
-    """No answer came, or it broke off.
+    """No response arrived, or the connection was lost.
 
     Attributes
     ----------
     was_sent : bool
-        False where no connection came about, so that the service cannot have seen the request.
+        False if no connection was made, so the service cannot have received the request.
     """
 
     was_sent: bool = True
 
 
 class RequestTimeout(ConnectionFailed, TimeoutError):
-    """No answer came in time."""
+    """No response arrived in time."""
 
 
 class PlacementError(ScenecartError):
-    """Nothing was ordered, or it is not known whether."""
+    """Nothing was ordered, or the outcome is unknown."""
 
 
 class EstimateIncomplete(PlacementError):
-    """Part of the cart has no price, so the estimate is not placed as it stands."""
+    """Part of the cart has no price; nothing was ordered."""
 
 
 class PriceChanged(PlacementError):
-    """The price is not the one that was shown; no money has moved.
+    """The price differs from the one displayed; nothing was ordered.
 
     Attributes
     ----------
     old_credits, new_credits : int
-        The price that was shown and today's.
+        The price that was displayed, and the current one.
     old_aud, new_aud : decimal.Decimal
         The same in Australian dollars.
     groups : pandas.DataFrame
         The same for each group: ``captures`` (ids), ``old_credits``, ``new_credits``.
     estimate : Estimate
-        Today's price, which can be placed.
+        The estimate with the current price; place it to accept that price.
     """
 
     old_credits: int
@@ -431,17 +439,17 @@ class PriceChanged(PlacementError):
     estimate: Estimate
 
 
-class PlacementUnknown(PlacementError, _Repeatable):
-    """The request left, and no usable answer came back: the order may exist. ``retry()`` asks with the same key."""
+class PlacementUnknown(PlacementError, _Retryable):
+    """The request was sent, but no usable response arrived: the order may exist. ``retry()`` uses the same key."""
 
 
 class OverLimit(PlacementError):
-    """It costs more than ``max_credits`` allows; nothing was ordered.
+    """The price exceeds ``max_credits``; nothing was ordered.
 
     Attributes
     ----------
     total_credits, max_credits : int
-        The price, and what was allowed.
+        The price and the limit.
     """
 
     total_credits: int
@@ -456,7 +464,7 @@ class OrderFailed(ScenecartError):
     order_id : str
         The order.
     reason : str or None
-        Why, as the service says.
+        The reason, if the service reports it.
     """
 
     order_id: str
@@ -468,15 +476,15 @@ class OrderCancelled(OrderFailed):
 
 
 class WaitTimeout(ScenecartError, TimeoutError):
-    """The order is still being worked on; waiting can go on at any time."""
+    """The order is still being processed; waiting can be resumed at any time."""
 
 
 class DownloadError(ScenecartError):
-    """A delivered file could not be fetched whole; nothing half stands under its name."""
+    """A delivered file could not be downloaded completely; no incomplete file is kept under its name."""
 
 
 class JournalError(ScenecartError):
-    """The record of placements cannot be read or written."""
+    """The journal of placements cannot be read or written."""
 
 
 PUBLIC = sorted(
@@ -489,4 +497,4 @@ PUBLIC = sorted(
 for _name in PUBLIC:
     globals()[_name].__module__ = "scenecart"
 
-__all__ = PUBLIC  # noqa: PLE0605  # derived, so that a new error cannot be forgotten at the door
+__all__ = PUBLIC  # noqa: PLE0605  # derived, so no new error is forgotten

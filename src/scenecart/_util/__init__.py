@@ -1,1 +1,1 @@
-"""Small tools every package may use: JSON, text, files, keywords, progress, HTML, colours."""
+"""Shared helpers: checks of arguments, JSON, text, files, progress, HTML, colours."""

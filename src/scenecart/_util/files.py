@@ -1,4 +1,4 @@
-"""Writing a file, whole or not at all, where a path leads to."""
+"""Paths, atomic file writes and Arrow buffers."""
 
 from __future__ import annotations
 
@@ -10,40 +10,55 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from scenecart._util.text import clean_text
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import os
 
 
-def as_path(value: str | os.PathLike[str], what: str) -> Path:
-    """Return a path, with the user's home in the place of ``~``.
+def as_path(value: str | os.PathLike[str], argument: str = "path") -> Path:
+    """Return an argument as a path, with ``~`` replaced by the home directory.
 
     Raises
     ------
     InvalidRequest
-        If it is none, told as of ``what``.
+        If it is not a path.
     """
     try:
         path = Path(value).expanduser()
         usable = "\0" not in str(path)
     except (TypeError, RuntimeError):
-        # no text, or the home of nobody
+        # not a path, or the home directory of an unknown user
         usable = False
     if not usable:
-        raise InvalidRequest(f"{what} needs a path, and {clean_text(repr(value), 200)} is none.", hint="Pass a name, as text.")
+        raise InvalidRequest(
+            f"must be a path, got {shown_value(value)}.",
+            argument=argument,
+            code="path_invalid",
+            hint="Pass the name of a file or folder.",
+        )
     return path
 
 
-def write_atomic(content: bytes, path: str | os.PathLike[str], what: str) -> Path:
-    """Write a file beside its place, then put it there, so that nobody ever sees half of it. Folders are made if needed.
+def write_atomic(content: bytes, path: str | os.PathLike[str], subject: str) -> Path:
+    """Write a file completely or not at all, and create missing folders.
+
+    The content goes to a temporary file in the same folder, which then replaces the target.
+
+    Parameters
+    ----------
+    content, path
+        What to write, and where.
+    subject
+        What is written, for messages, such as "The report".
 
     Raises
     ------
     InvalidRequest
-        If it cannot be written there, told as of ``what``; what stood there before still stands.
+        If it cannot be written; an existing file is left unchanged.
     """
-    target = as_path(path, what)
+    target = as_path(path)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,18 +66,19 @@ def write_atomic(content: bytes, path: str | os.PathLike[str], what: str) -> Pat
         part.replace(target)
     except OSError as error:
         raise InvalidRequest(
-            f"{what} cannot be written to {clean_text(target, 200)} ({error.strerror or type(error).__name__}).",
+            f"{subject} cannot be written to {clean_text(target, 200)} ({error.strerror or type(error).__name__}).",
+            code="file_not_writable",
             hint="Choose another folder or name, or close the program that has the file open.",
         ) from error
     finally:
-        # where there is no such folder, there is no such file
+        # the folder may not exist
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
     return target
 
 
 def arrow_buffer(content: bytes) -> pa.BufferReader:
-    """Return bytes as a file of Arrow's own, with nothing of Python in it.
+    """Return a copy of bytes in a buffer of Arrow, which its threads read without Python.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""HTML from templates whose engine escapes everything: the only file that names Jinja2."""
+"""HTML templates with escaped values, and numbers as text. The only module that imports Jinja2."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _environment() -> jinja2.Environment:
 
 
 def whole(number: int) -> str:
-    """Write a count with thousands apart.
+    """Return a count with thousands separators.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def whole(number: int) -> str:
 
 
 def aud(amount: Decimal) -> str:
-    """Write Australian dollars.
+    """Return an amount in Australian dollars.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def aud(amount: Decimal) -> str:
 
 
 def km2(area: float | None) -> str:
-    """Write an area in km² with as many digits as say something.
+    """Return an area in km² with a sensible number of digits.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def km2(area: float | None) -> str:
     """
     if area is None:
         return "–"
-    if area >= 100:  # noqa: PLR2004  # beyond, decimals say nothing
+    if area >= 100:  # noqa: PLR2004  # no decimals are needed from here on
         return f"{area:,.0f}"
     return f"{area:,.2f}" if area >= 1 else f"{area:.2g}"
 
 
 def percent(share: float | None) -> str:
-    """Write a share of 100.
+    """Return a percentage.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def percent(share: float | None) -> str:
 
 
 def angle(degrees: float | None) -> str:
-    """Write an angle in degrees.
+    """Return an angle in degrees.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def angle(degrees: float | None) -> str:
 
 
 def metres(length: float | None) -> str:
-    """Write a length in metres with as many digits as say something.
+    """Return a length in metres with a sensible number of digits.
 
     Examples
     --------
@@ -105,4 +105,4 @@ def metres(length: float | None) -> str:
     """
     if length is None:
         return "–"
-    return f"{length:.2f} m" if length < 10 else f"{length:,.0f} m"  # noqa: PLR2004  # from ten metres on, decimals say nothing
+    return f"{length:.2f} m" if length < 10 else f"{length:,.0f} m"  # noqa: PLR2004  # no decimals are needed from here on

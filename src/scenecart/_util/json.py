@@ -1,4 +1,4 @@
-"""JSON bytes to plain values and back. The only rules: strict, bounded in depth, and never NaN."""
+"""Strict JSON: decoding bounded in depth, canonical encoding, lines of a stream."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _LONGEST_REASON = 200
 
 
 class NotJson(ValueError):
-    """The bytes are not the JSON they should be."""
+    """The bytes are not valid JSON."""
 
 
 def loads(data: bytes) -> Any:
     """Decode one JSON document.
 
-    Lone surrogates, which some catalogs write, are kept; NaN and Infinity are refused as JSON does.
+    Lone surrogates, which some catalogs send, are kept; NaN and Infinity are refused, as JSON does not have them.
 
     Raises
     ------
     NotJson
-        If the bytes are no JSON document, or nest deeper than the parser allows.
+        If the bytes are not a JSON document, or are nested deeper than the parser allows.
     """
-    # whatever the collector runs where a document is nested too deeply has no depth left, and can only fail
+    # near the recursion limit, finalizers that the collector runs would fail
     with collector_paused():
         try:
             return msgspec.json.decode(data)
@@ -40,13 +40,13 @@ def loads(data: bytes) -> Any:
             try:
                 return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
             except (ValueError, RecursionError):
-                # the parser spells out every level of a path that is as deep as the document
+                # the parser's message names every level of a deep document
                 raise NotJson(str(error)[:_LONGEST_REASON]) from None
 
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the cyclic garbage collector from looking at a million new objects that hold no cycles."""
+    """Pause the cyclic garbage collector, which would scan a million new objects without cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -57,10 +57,10 @@ def collector_paused() -> Iterator[None]:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode a value in one canonical way: sorted keys, no spaces, UTF-8.
+    """Encode a value canonically: sorted keys, no spaces, UTF-8.
 
-    The same value gives the same bytes in every process, so the bytes can be fingerprinted and sent again. A text that is no
-    Unicode, such as a lone surrogate, is written with escapes, as the catalog had it.
+    The same value gives the same bytes in every process, so the bytes can be fingerprinted and sent again. Lone surrogates
+    are written as escapes, as the catalog sent them.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
@@ -70,7 +70,7 @@ def dumps(value: Any) -> bytes:
 
 
 def encode(value: Any) -> bytes:
-    """Encode a value as it stands, quickly; for what is decoded again in this process."""
+    """Encode a value quickly, in no canonical form, for decoding in this process."""
     return msgspec.json.encode(value)
 
 
@@ -83,16 +83,16 @@ _PIECE = 2**20
 
 
 class LineTooLong(ValueError):
-    """A line goes on for longer than any feature could."""
+    """A line is longer than any feature."""
 
 
 def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    r"""Yield the whole lines each chunk completes; the last line needs no newline.
+    r"""Yield the lines that each chunk completes; the last line needs no newline.
 
     Raises
     ------
     LineTooLong
-        If a line passes 64 MiB.
+        If a line is longer than 64 MiB.
 
     Examples
     --------
@@ -100,18 +100,18 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     [[b'{"a":1}'], [b'{"a":2}']]
     """
     rest = bytearray()
-    # a small body can unpack to one huge chunk
+    # a small compressed body can expand to one huge chunk
     for piece in (chunk[start : start + _PIECE] for chunk in chunks for start in range(0, len(chunk), _PIECE)):
         end = piece.rfind(b"\n")
-        begun = len(rest)
+        held = len(rest)
         rest += piece
         if end < 0:
             if len(rest) > _LONGEST_LINE:
                 raise LineTooLong(f"a line is longer than {_LONGEST_LINE >> 20} MiB")
             continue
-        whole = bytes(rest[: begun + end])
-        del rest[: begun + end + 1]
-        lines = [line.strip() for line in whole.split(b"\n")]
+        complete = bytes(rest[: held + end])
+        del rest[: held + end + 1]
+        lines = [line.strip() for line in complete.split(b"\n")]
         if any(lines):
             yield [line for line in lines if line]
     last = bytes(rest).strip()

@@ -1,4 +1,4 @@
-"""Bars that show how far something is, in a terminal and in a notebook: one subscriber among others."""
+"""Progress bars in terminals and notebooks, and the progress events of a search."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.theme import Theme
 
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery
 
 if TYPE_CHECKING:
@@ -31,34 +32,34 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 
-# in a notebook rich's dark red and green are as dark on a dark page
+# rich's dark red and green are hard to read on a dark notebook
 _PLAIN = Theme(dict.fromkeys(("progress.data.speed", "progress.download", "progress.elapsed"), "none"))
 
 
 class Bar:
-    """One line that tells what is done of something."""
+    """One progress bar."""
 
     def __init__(self, progress: Progress, label: str, total: float | None) -> None:
         self._progress = progress
         self._task = progress.add_task(label, total=total)
 
     def show(self, done: float | None = None, *, total: float | None = None, label: str | None = None) -> None:
-        """Show a new state; what is None stays as it was."""
-        given: dict[str, Any] = {"completed": done, "total": total, "description": label}
-        self._progress.update(self._task, **{name: value for name, value in given.items() if value is not None})
+        """Update the bar; None leaves a value unchanged."""
+        changes: dict[str, Any] = {"completed": done, "total": total, "description": label}
+        self._progress.update(self._task, **{name: value for name, value in changes.items() if value is not None})
 
     def add(self, done: float) -> None:
-        """Count on from where it was; safe from several threads."""
+        """Add to the amount done; thread-safe."""
         self._progress.advance(self._task, done)
 
     def end(self) -> None:
-        """Show that what had no known amount is over, and how much there was."""
+        """Complete a bar of unknown total with the amount reached."""
         done = self._progress.tasks[self._task].completed
-        # an amount of nothing is never reached
+        # rich never completes a bar whose total is None
         self._progress.update(self._task, total=done, completed=done)
 
     def finish(self, label: str) -> None:
-        """Show that it is over."""
+        """Complete the bar with a final label."""
         self._progress.update(self._task, description=label, completed=1, total=1)
 
 
@@ -69,11 +70,11 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
     Parameters
     ----------
     label
-        What is going on.
+        The text before the bar.
     total
-        How much there is to do; None shows that something moves.
+        The amount to do; None if it is not known.
     unit
-        ``"count"``, ``"bytes"``, or ``"state"`` for something without an amount.
+        ``"count"``, ``"bytes"``, or ``"state"`` for a task without an amount.
     """
     columns: dict[str, list[ProgressColumn]] = {
         "count": [MofNCompleteColumn()] if total is not None else [TextColumn("{task.completed:,.0f}")],
@@ -84,7 +85,7 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
     progress = Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}", markup=False),
-        # rich takes every notebook for 115 characters wide, and a line too long for its cell moves sideways
+        # rich assumes notebooks to be 115 characters wide; a longer line scrolls sideways
         BarColumn(bar_width=12 if _in_notebook() else 24),
         *columns[unit],
         TimeElapsedColumn(),
@@ -95,7 +96,7 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
         try:
             yield Bar(progress, label, total)
         finally:
-            # in a notebook rich leaves the last state undrawn
+            # rich does not draw the last state in a notebook
             progress.refresh()
 
 
@@ -105,28 +106,28 @@ def _in_notebook() -> bool:
 
 @dataclass(frozen=True)
 class SearchEvent:
-    """What a search tells whoever follows its progress.
+    """An event in the progress of a search.
 
     Attributes
     ----------
     kind : str
-        ``"started"``, ``"arrived"`` (some captures), ``"restarted"`` (the connection was lost; nothing is given twice),
+        ``"started"``, ``"arrived"`` (some captures), ``"restarted"`` (the connection was lost; no capture is returned twice),
         ``"area"`` (one of many areas is done) or ``"finished"``.
     host : str
-        Who is searched.
+        The catalog host that is searched.
     captures : int
-        Captures so far.
+        Captures found so far.
     seconds : float
-        Since the search began.
+        Seconds since the search began.
     areas_done, areas : int or None
-        Of a search of many areas.
+        Areas done, and in total, in a search of many areas.
 
     Examples
     --------
-    >>> told = []
+    >>> events = []
     >>> client = connect("sandbox")
-    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=told.append)
-    >>> [(event.kind, event.captures) for event in told]
+    >>> captures = client.search("openterra", collections="openterra-10m", limit=5, progress=events.append)
+    >>> [(event.kind, event.captures) for event in events]
     [('started', 0), ('arrived', 5), ('finished', 5)]
     """
 
@@ -152,7 +153,7 @@ class ProgressReporter:
         self._captures = 0
 
     def emit(self, kind: str, captures: int | None = None, areas_done: int | None = None) -> None:
-        """Say what happened."""
+        """Report an event; values that are None stay as they were."""
         self._captures = self._captures if captures is None else captures
         if self._progress is not None:
             seconds = time.monotonic() - self._began
@@ -161,7 +162,13 @@ class ProgressReporter:
 
 @contextlib.contextmanager
 def progress_callback(progress: Any, label: str) -> Iterator[ProgressCallback | None]:
-    """Give what is to be told how a search goes: a bar for True, a callable as it is."""
+    """Yield the callback of a search: a progress bar for True, a callable as it is, None for False.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is anything else.
+    """
     if progress is None or isinstance(progress, bool):
         if not progress:
             yield None
@@ -172,7 +179,9 @@ def progress_callback(progress: Any, label: str) -> Iterator[ProgressCallback | 
     elif callable(progress):
         yield progress
     else:
-        raise InvalidQuery("progress is True, False or something to call.")
+        raise InvalidQuery(
+            f"must be True, False or a callable, got {shown_value(progress)}.", argument="progress", code="progress_invalid"
+        )
 
 
 SearchEvent.__module__ = "scenecart"

@@ -1,4 +1,4 @@
-"""The colours that mean the same wherever they are seen: on maps, in reports and in plots."""
+"""Colours and axes shared by maps, reports and plots."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 AREA = "#c2185b"  # the area of interest
-BOUGHT = "#0b6e99"  # the ground that is bought
-FOOTPRINT = "#7a8aa0"  # a whole footprint
-LETTERS, QUIET = "#16202c", "#5b6878"  # words on white paper, and those that stand back
-INK = "#6b7a90"  # letters and lines of maps and plots: as clear on white paper as on a dark screen, which is 4.3:1 at most
+CLIPPED = "#0b6e99"  # footprints clipped to the area
+FOOTPRINT = "#7a8aa0"  # complete footprints
+TEXT, MUTED = "#16202c", "#5b6878"  # text on white paper, and secondary text
+INK = "#6b7a90"  # text and lines of maps and plots: 4.3:1, the best contrast possible on white and on a dark screen alike
 
 
 def transparent_axes(width: float, height: float) -> Axes:
-    """Return axes of a new figure, so many inches wide and high, that lets what is below it through.
+    """Return axes of a new figure with a transparent background; sizes in inches.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def transparent_axes(width: float, height: float) -> Axes:
     from matplotlib import pyplot as plt  # noqa: PLC0415  # an extra
 
     figure = plt.figure(figsize=(width, height), layout="constrained", facecolor="none")
-    # notebooks lay a white or black ground below letters that are all dark or all light: a light one, unseen, prevents that
+    # notebooks add a background to figures whose text is all dark or all light; an invisible light label prevents that
     figure.add_axes((0, 0, 1, 1), visible=False).tick_params(labelcolor="white")
     axes = figure.add_subplot()
     axes.patch.set_visible(False)

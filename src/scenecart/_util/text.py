@@ -1,4 +1,4 @@
-"""Words that agree with numbers and with where one is, and texts of others that are made fit to be shown."""
+"""Text helpers: counts with plurals, and clean one-line text from untrusted sources."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 _TEXT_LIMIT = 500
 
 
-def pluralize(number: int, what: str) -> str:
-    """Return a number and what is counted by it.
+def pluralize(number: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural.
 
     Examples
     --------
@@ -20,19 +20,19 @@ def pluralize(number: int, what: str) -> str:
     >>> pluralize(1, "capture"), pluralize(2_000, "capture")
     ('1 capture', '2,000 captures')
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def missing_file_hint(path: Path) -> str:
-    """Return what helps to find a file that is not there: a relative path is one from where this process works."""
+    """Return a hint for a path that is not a file."""
     with contextlib.suppress(OSError, ValueError):
         if path.is_dir():
-            return "It is a folder: name the file in it."
-    return "Check its name." if path.is_absolute() else f"Check its name; it is looked for in {Path.cwd()}."
+            return "This is a folder; pass a file in it."
+    return "Check the path." if path.is_absolute() else f"Check the path; it is relative to {Path.cwd()}."
 
 
 def clean_text(value: Any, limit: int = _TEXT_LIMIT) -> str:
-    """Make one line of a text from the service: no control characters, of a sane length.
+    """Return text from the service as one line, without control characters and cut to a limit.
 
     Examples
     --------
