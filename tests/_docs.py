@@ -1,4 +1,4 @@
-"""What the pages of docs/ hold: their blocks of code, and the built site's links."""
+"""Code blocks of the documentation pages, and the links of the built site."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-# what a build brings in among the pages, and makes of them
-_MADE = ("_build", "notebooks")
-_FENCE = re.compile(r"^```(?P<language>\w+)(?P<said>[^\n]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+# folders that a build creates
+_BUILT = ("_build", "notebooks")
+_FENCE = re.compile(r"^```(?P<language>\w+)(?P<option>[^\n]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page: its language, what else its first line says, where it begins, and its text."""
+    """A fenced block of a page: its language, its option such as ``not-run``, its first line number and its text."""
 
     language: str
-    said: str
+    option: str
     line: int
     text: str
 
 
 def pages() -> list[Path]:
-    """Return every page of the documentation that is kept."""
-    return sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in _MADE)
+    """Return the pages of the documentation, without built ones."""
+    return sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in _BUILT)
 
 
 def blocks(page: Path, language: str) -> list[Block]:
-    """Return a page's blocks of one language."""
+    """Return the code blocks of a page in one language."""
     text = page.read_text("utf-8")
     return [
-        Block(found["language"], found["said"].strip(), text.count("\n", 0, found.start()) + 1, found["text"])
+        Block(found["language"], found["option"].strip(), text.count("\n", 0, found.start()) + 1, found["text"])
         for found in _FENCE.finditer(text)
         if found["language"] == language
     ]
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Return the words of every shell command of a page, without where its output goes."""
+    """Return the words of every shell command of a page, without redirections."""
     lines = [line for block in blocks(page, "sh") for line in block.text.replace("\\\n", " ").splitlines()]
     words = [shlex.split(line, comments=True) for part in lines for line in part.split(" && ")]
     return [line[: line.index(">")] if ">" in line else line for line in words if line]
@@ -50,7 +50,7 @@ def commands(page: Path) -> list[list[str]]:
 
 @dataclass
 class Built(HTMLParser):
-    """One built page: what can be linked to, what it links to, and what it loads."""
+    """A built page: its anchors, its links, and the files it loads."""
 
     path: Path
     anchors: set[str] = field(default_factory=set)
@@ -69,7 +69,7 @@ class Built(HTMLParser):
         self.loads += [given[name] for name in ("src", "srcset", "data") if name in given]
 
 
-# runs a page in one namespace, so that a traceback names the page and its line
+# runs a page in one namespace; tracebacks name the page and the line
 RUNNER = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
@@ -77,11 +77,11 @@ from pathlib import Path
 from _docs import blocks
 page, names = Path(sys.argv[1]), {{"__name__": "page"}}
 for block in blocks(page, "python"):
-    if block.said == "":
+    if block.option == "":
         exec(compile("\\n" * block.line + block.text, str(page), "exec"), names)
 """
 
 
 def run_line(page: Path) -> list[str]:
-    """Return the command that runs a page's Python from top to bottom."""
+    """Return the command that runs the Python of a page from top to bottom."""
     return [sys.executable, "-c", RUNNER, str(page)]
