@@ -1,1 +1,1 @@
-"""Captures: searching catalogs, decoding, frames, filters."""
+"""Captures: searches, decoding, frames, filters and files."""

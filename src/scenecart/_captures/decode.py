@@ -1,8 +1,8 @@
-"""JSON bytes become features, decoded only as far as every reader needs.
+"""Decoding of features, from the JSON of catalogs.
 
-The names of the properties are learned from the first features of an answer, so that the rest is decoded into slots
-instead of dicts; geometry, assets and links stay raw. What does not fit what was learned is decoded the general way:
-slower, and the same.
+The property names are learned from the first features of a response, so that the others are decoded into slots instead of
+dicts; geometry, assets and links stay raw JSON. Features that do not fit the learned names are decoded generically: slower,
+with the same result.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ import msgspec
 from scenecart._util.json import NotJson, collector_paused, loads
 from scenecart.exceptions import ServiceError
 
-_PROBED_BYTES, _PROBED_FEATURES, _MOST_NAMES = 64 * 2**10, 4, 500
-_LARGE_PAGE, _PIECE_BYTES, _AT_ONCE = 4 * 2**20, 2**20, 1_000
+_PROBED_BYTES, _PROBED_FEATURES, _MAX_NAMES = 64 * 2**10, 4, 500
+_LARGE_PAGE_BYTES, _PIECE_BYTES, _BATCH_SIZE = 4 * 2**20, 2**20, 1_000
 _FIRST_FEATURE = re.compile(rb'"features"\s*:\s*\[\s*(?P<mark>\{\s*"type"\s*:\s*"Feature"\s*,)')
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NULL = msgspec.Raw(b"null")
+_HINT = "Check that the base URL is the ordering service, and that no proxy is in between."
 
 
 class Geometry(msgspec.Struct, gc=False):
-    """A geometry whose coordinates are still text."""
+    """A geometry with its coordinates as raw JSON."""
 
     type: Any = None
     coordinates: msgspec.Raw = _NULL
@@ -34,7 +35,7 @@ class Geometry(msgspec.Struct, gc=False):
 
 
 class Feature(msgspec.Struct, gc=False):
-    """One capture as it came. ``geometry`` is a :class:`Geometry`, or raw where it is none."""
+    """One capture of a catalog; ``geometry`` is a :class:`Geometry`, or raw JSON where it is malformed."""
 
     id: Any = None
     collection: Any = None
@@ -47,21 +48,21 @@ class Feature(msgspec.Struct, gc=False):
     stac_extensions: msgspec.Raw = _NULL
 
 
-class _Loose(Feature, gc=False, forbid_unknown_fields=True):
-    """A feature whose properties are not known yet."""
+class _GenericFeature(Feature, gc=False, forbid_unknown_fields=True):
+    """A feature decoded without learned names."""
 
     geometry: msgspec.Raw = _NULL
     type: Any = None
 
 
-class _Odd(Feature, gc=False, kw_only=True):
-    """A feature with members that no feature has by the standards."""
+class _ForeignFeature(Feature, gc=False, kw_only=True):
+    """A feature with foreign members, which neither GeoJSON nor STAC define."""
 
     foreign: dict[str, Any]
 
 
 class _Envelope(msgspec.Struct, gc=False):
-    """A feature collection without its features' inside."""
+    """A feature collection with its features as raw JSON."""
 
     features: list[msgspec.Raw]
     next: Any = None
@@ -69,36 +70,36 @@ class _Envelope(msgspec.Struct, gc=False):
 
 
 Batch = tuple[list[Feature], int]
-"""Features, and how many entries beside them were none."""
+"""Features, and how many other entries were skipped."""
 
 _MEMBERS = frozenset({*Feature.__struct_fields__, "type"})
-_loose = msgspec.json.Decoder(_Loose)
-_envelope = msgspec.json.Decoder(_Envelope)
+_generic_decoder = msgspec.json.Decoder(_GenericFeature)
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 class Slots(msgspec.Struct, gc=False):
-    """Properties in slots; ``names`` says which slot is which property. Those in ``nested`` are still text."""
+    """Properties in slots, in the order of ``names``; those in ``nested`` are raw JSON."""
 
 
 class Page:
-    """One answer: ``rest`` is its ``next`` and ``links``; ``features`` counts what it holds."""
+    """One page of results; ``paging`` contains its ``next`` and ``links``."""
 
-    def __init__(self, parts: Iterable[Batch], rest: Mapping[str, Any]) -> None:
+    def __init__(self, parts: Iterable[Batch], paging: Mapping[str, Any]) -> None:
         self._parts = parts
-        self.rest = rest
+        self.paging = paging
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the features some at a time, each time with how many entries were none; a large page is decoded on the way."""
+        """Yield the features in batches; a large page is decoded on the way."""
         yield from self._parts
 
     def features(self) -> tuple[list[Feature], int]:
-        """Return all features, and how many entries were none."""
+        """Return all features, and how many entries were skipped."""
         parts = list(self._parts)
         return [feature for features, _ in parts for feature in features], sum(skipped for _, skipped in parts)
 
 
 class Reader:
-    """Reads the features of one search, and learns their properties' names on the way."""
+    """Decodes the features of one search, and learns the names of their properties on the way."""
 
     def __init__(self) -> None:
         self._names: dict[str, bool] = {}
@@ -112,30 +113,30 @@ class Reader:
         Raises
         ------
         ServiceError
-            If the bytes are no feature collection: never taken for "no imagery".
+            If the bytes are not a feature collection; they are never read as an empty result.
         """
-        # the pieces of a large page are looked at one by one
-        if len(data) < _LARGE_PAGE and not _is_utf8(data):
-            return _read_odd_page(data, operation)
+        # the pieces of a large page are checked one by one
+        if len(data) < _LARGE_PAGE_BYTES and not _is_utf8(data):
+            return _read_page_leniently(data, operation)
         if not self._names:
-            self._learn(_probe(data))
-        if self._page is not None and len(data) < _LARGE_PAGE:
+            self._learn_names(_probe_names(data))
+        if self._page is not None and len(data) < _LARGE_PAGE_BYTES:
             with collector_paused():
                 try:
-                    found = self._page.decode(data)
+                    page = self._page.decode(data)
                 except _UNREADABLE:
                     pass
                 else:
-                    if not found.features:
-                        _believe_nothing(data, operation)
-                    return Page([(found.features, 0)], {"next": found.next, "links": found.links})
-        if len(data) >= _LARGE_PAGE:
-            return self._cut_at_marks(data, operation) or self._slowly(data, operation)
-        page = self._slowly(data, operation)
-        return Page(list(page.batches()), page.rest)
+                    if not page.features:
+                        _check_empty_collection(data, operation)
+                    return Page([(page.features, 0)], {"next": page.next, "links": page.links})
+        if len(data) >= _LARGE_PAGE_BYTES:
+            return self._split_large_page(data, operation) or self._read_generic_page(data, operation)
+        generic = self._read_generic_page(data, operation)
+        return Page(list(generic.batches()), generic.paging)
 
-    def lines(self, lines: Sequence[bytes | msgspec.Raw], *, alone: bool = True) -> list[Feature] | None:
-        """Decode texts that hold a feature each (``alone``) or several, or return None when one of them holds something else."""
+    def lines(self, lines: Sequence[bytes | msgspec.Raw], *, one_each: bool = True) -> list[Feature] | None:
+        """Decode lines of one feature each, or of several; return None when one of them is something else."""
         if self._list is None:
             return None
         joined = b"[" + b",".join(lines) + b"]"
@@ -143,85 +144,90 @@ class Reader:
             return None
         with collector_paused():
             try:
-                found: list[Feature] = self._list.decode(joined)
+                features: list[Feature] = self._list.decode(joined)
             except _UNREADABLE:
                 return None
-        # a line that holds two values would be two entries
-        return found if len(found) == len(lines) or not alone else None
+        # a line of two values would be two features
+        return features if len(features) == len(lines) or not one_each else None
 
     def learn_from(self, features: Sequence[Feature]) -> None:
-        """Take up names that were not known yet."""
+        """Learn names that are new."""
         sets = [feature.properties for feature in features if isinstance(feature.properties, dict)]
         known: dict[str, bool] = {}
         for properties in sets:
             if not known.keys() >= properties.keys():
-                known.update(_kinds(properties))
-        foreign = dict.fromkeys(name for feature in features if isinstance(feature, _Odd) for name in feature.foreign)
+                known.update(_nested_by_name(properties))
+        foreign = dict.fromkeys(name for feature in features if isinstance(feature, _ForeignFeature) for name in feature.foreign)
         if not self._names.keys() >= known.keys() or not self._foreign.keys() >= foreign.keys():
-            self._learn((known, foreign))
+            self._learn_names((known, foreign))
 
-    def _cut_at_marks(self, data: bytes, operation: str) -> Page | None:
-        """Cut a large page where features begin, without reading it first; None where that cannot be told.
+    def _split_large_page(self, data: bytes, operation: str) -> Page | None:
+        """Split a large page between features, without decoding it first; None where that is not possible.
 
-        A quote within a text is escaped, so the mark that every feature begins with stands in none; where it stands deeper
-        inside a feature, the piece that ends there is no list and is not taken for one.
+        A piece ends before the text that the first feature starts with. Quotes in strings are escaped, so no string contains
+        that text; where it occurs deeper inside a feature, the piece is not valid JSON and is not used.
         """
-        begin = _FIRST_FEATURE.search(data, 0, _PROBED_BYTES)
-        if begin is None or self._page is None:
+        match = _FIRST_FEATURE.search(data, 0, _PROBED_BYTES)
+        if match is None or self._page is None:
             return None
-        mark, first = begin["mark"], begin.start("mark")
+        mark, first = match["mark"], match.start("mark")
         last = data.rfind(mark)
         try:
             head = self._page.decode(data[:first] + b"]}")
             tail = self._page.decode(b'{"features":[' + data[last:])
         except _UNREADABLE:
             return None
-        rest = {"next": head.next if tail.next is None else tail.next, "links": head.links if tail.links is None else tail.links}
-        return Page(self._between(data, mark, (first, last), tail.features, operation), rest)
+        paging = {
+            "next": head.next if tail.next is None else tail.next,
+            "links": head.links if tail.links is None else tail.links,
+        }
+        return Page(self._decode_pieces(data, mark, (first, last), tail.features, operation), paging)
 
-    def _between(self, data: bytes, mark: bytes, span: tuple[int, int], tail: list[Feature], operation: str) -> Iterator[Batch]:
+    def _decode_pieces(
+        self, data: bytes, mark: bytes, span: tuple[int, int], tail: list[Feature], operation: str
+    ) -> Iterator[Batch]:
         start, last = span
         while start < last:
             end = data.find(mark, min(start + _PIECE_BYTES, last))
             piece = data[start:end].rstrip().removesuffix(b",")
-            features = self.lines([piece], alone=False)
+            features = self.lines([piece], one_each=False)
             if features is not None:
                 yield features, 0
             else:
                 try:
-                    page = self._slowly(b'{"features":[' + piece + b"]}", operation)
+                    page = self._read_generic_page(b'{"features":[' + piece + b"]}", operation)
                 except ServiceError:
-                    # the mark stood inside a feature, or the page is broken: everything from here
-                    yield from self._slowly(b'{"features":[' + data[start:], operation).batches()
+                    # the mark is inside a feature, or the page is damaged: decode the rest generically
+                    yield from self._read_generic_page(b'{"features":[' + data[start:], operation).batches()
                     return
                 yield from page.batches()
             start = end
         yield tail, 0
 
-    def _slowly(self, data: bytes, operation: str) -> Page:
+    def _read_generic_page(self, data: bytes, operation: str) -> Page:
         with collector_paused():
             try:
-                envelope = _envelope.decode(data)
+                envelope = _envelope_decoder.decode(data)
             except _UNREADABLE:
-                return _read_odd_page(data, operation)
+                return _read_page_leniently(data, operation)
         if not envelope.features:
-            _believe_nothing(data, operation)
-        return Page(self._cut(envelope.features, operation), {"next": envelope.next, "links": envelope.links})
+            _check_empty_collection(data, operation)
+        return Page(self._decode_entries(envelope.features, operation), {"next": envelope.next, "links": envelope.links})
 
-    def _cut(self, entries: list[msgspec.Raw], operation: str) -> Iterator[Batch]:
-        for start in range(0, len(entries), _AT_ONCE):
-            raws = entries[start : start + _AT_ONCE]
+    def _decode_entries(self, entries: list[msgspec.Raw], operation: str) -> Iterator[Batch]:
+        for start in range(0, len(entries), _BATCH_SIZE):
+            raws = entries[start : start + _BATCH_SIZE]
             features = self.lines(raws)
             if features is not None:
                 yield features, 0
                 continue
-            found = [_read_entry(raw, operation) for raw in raws]
-            features = [feature for feature in found if feature is not None]
+            entries_read = [_read_entry(raw, operation) for raw in raws]
+            features = [feature for feature in entries_read if feature is not None]
             self.learn_from(features)
-            yield features, len(found) - len(features)
+            yield features, len(entries_read) - len(features)
 
-    def _learn(self, names: tuple[Mapping[str, bool], Mapping[str, Any]]) -> None:
-        """Take up names and the decoders for all known so far; where there can be none, the general way remains."""
+    def _learn_names(self, names: tuple[Mapping[str, bool], Mapping[str, Any]]) -> None:
+        """Add names, and make decoders for all names so far; where that is impossible, features are decoded generically."""
         properties, foreign = names
         self._names = {**properties, **self._names}
         self._foreign.update(dict.fromkeys(foreign))
@@ -232,12 +238,12 @@ class Reader:
 def _decoders(
     properties: tuple[tuple[str, bool], ...], foreign: tuple[str, ...]
 ) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
-    """Return decoders of pages and of lists whose features have these names, or None where names cannot be slots."""
-    if not 0 < len(properties) + len(foreign) <= _MOST_NAMES:
+    """Return decoders of pages and of lists of features with these names, or None where a name cannot be a slot."""
+    if not 0 < len(properties) + len(foreign) <= _MAX_NAMES:
         return None, None
     names = tuple(name for name, _ in properties)
     slots = {f"slot{number}": name for number, name in enumerate(names)}
-    others = {f"foreign{number}": name for number, name in enumerate(foreign)}
+    foreign_slots = {f"foreign{number}": name for number, name in enumerate(foreign)}
     try:
         kind = msgspec.defstruct(
             "Properties",
@@ -254,14 +260,14 @@ def _decoders(
         feature = msgspec.defstruct(
             "LearnedFeature",
             [
-                # as a tag it could be left out
+                # a msgspec tag would be optional
                 ("type", Literal["Feature"]),
                 ("properties", kind | None, None),
                 ("geometry", Geometry | None, None),
-                *((slot, msgspec.Raw, _NULL) for slot in others),
+                *((slot, msgspec.Raw, _NULL) for slot in foreign_slots),
             ],
             bases=(Feature,),
-            rename=others,
+            rename=foreign_slots,
             gc=False,
             kw_only=True,
             forbid_unknown_fields=True,
@@ -269,50 +275,58 @@ def _decoders(
         )
         page = msgspec.defstruct(
             "LearnedPage",
-            [("features", list[feature]), ("next", Any, None), ("links", Any, None)],  # type: ignore[valid-type]  # made just now
+            [("features", list[feature]), ("next", Any, None), ("links", Any, None)],  # type: ignore[valid-type]  # created at run time
             gc=False,
         )
-        return msgspec.json.Decoder(page), msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]  # likewise
+        return msgspec.json.Decoder(page), msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]  # as above
     except (ValueError, TypeError):
-        # a name that no slot can be called by, such as one with a quote in it
+        # a name that msgspec does not accept, such as one with a quote
         return None, None
 
 
 def read_feature(data: bytes | msgspec.Raw, *, typed: bool = False) -> Feature | None:
-    """Decode one feature the general way, or return None for JSON that is none; ``typed`` wants it to say that it is one.
+    """Decode one feature generically, or return None for other JSON; with ``typed``, its type must be "Feature".
 
     Raises
     ------
     NotJson
-        If the bytes are no JSON.
+        If the bytes are not JSON.
     """
     if not _is_utf8(data):
-        raise NotJson("it is not UTF-8")
+        raise NotJson("not UTF-8")
     try:
-        feature: _Loose = _loose.decode(data)
+        feature: _GenericFeature = _generic_decoder.decode(data)
     except RecursionError:
         raise NotJson("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         document = loads(bytes(data))
         return _feature_of(document) if _is_feature(document, typed=typed) else None
-    told = {"type": feature.type, "id": feature.id, "geometry": bytes(feature.geometry) != b"null" or None}
-    return feature if _is_feature({**told, "properties": feature.properties}, typed=typed) else None
+    members = {
+        "type": feature.type,
+        "id": feature.id,
+        "geometry": bytes(feature.geometry) != b"null" or None,
+        "properties": feature.properties,
+    }
+    return feature if _is_feature(members, typed=typed) else None
 
 
 def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[str, Any]]:
-    """Decode one feature collection by itself: its features, how many entries were none, and the rest; see :meth:`Reader.page`."""
+    """Decode one feature collection; return its features, how many entries were skipped, and its paging members.
+
+    Raises as :meth:`Reader.page`.
+    """
     page = Reader().page(data, operation)
-    return *page.features(), page.rest
+    return *page.features(), page.paging
 
 
 def columns_of(features: Sequence[Feature]) -> dict[str, list[Any]]:
-    """Turn the properties of features into one list a property, in the order in which names first come up."""
+    """Return one list of values for each property, in order of first occurrence."""
     kinds = {type(feature.properties) for feature in features}
     learned = next((kind for kind in kinds if issubclass(kind, Slots)), None)
     if learned is not None and len(kinds) == 1:
         rows = [msgspec.structs.astuple(feature.properties) for feature in features]
         columns = dict(zip(_names_of(learned), map(list, zip(*rows, strict=True)), strict=True))
-        for name in learned.nested:  # type: ignore[attr-defined]  # given when it was made
+        for name in learned.nested:  # type: ignore[attr-defined]  # set by _decoders
             columns[name] = decode_each(columns[name])
         return columns
     dicts = [_as_dict(feature.properties) for feature in features]
@@ -324,13 +338,13 @@ def columns_of(features: Sequence[Feature]) -> dict[str, list[Any]]:
 
 
 def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
-    """Decode JSON texts; those that say the same share what they became, as most rows of a catalog do."""
+    """Decode JSON texts; equal texts share one result, since most rows of a catalog repeat them."""
     texts = list(map(bytes, values))
     unique = list(dict.fromkeys(texts))
     try:
         decoded = msgspec.json.decode(b"[" + b",".join(unique) + b"]")
     except _UNREADABLE:
-        decoded = [_decode_odd(text) for text in unique]
+        decoded = [_decode_leniently(text) for text in unique]
     if len(unique) == len(texts):
         return list(decoded)
     known = dict(zip(unique, decoded, strict=True))
@@ -338,7 +352,7 @@ def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
 
 
 def _is_utf8(data: bytes | msgspec.Raw) -> bool:
-    """Tell whether bytes are a text; what stays raw would be found out later, or never."""
+    """Return whether bytes are UTF-8; raw JSON is not checked by its decoder."""
     data = bytes(data)
     try:
         return data.isascii() or data.decode() is not None
@@ -346,7 +360,7 @@ def _is_utf8(data: bytes | msgspec.Raw) -> bool:
         return False
 
 
-def _decode_odd(text: bytes) -> Any:
+def _decode_leniently(text: bytes) -> Any:
     try:
         return loads(text)
     except NotJson:
@@ -354,8 +368,8 @@ def _decode_odd(text: bytes) -> Any:
 
 
 def foreign_of(features: Sequence[Feature]) -> list[dict[str, Any]] | None:
-    """Return each feature's members that no feature has by the standards, or None where there are none at all."""
-    if not any(issubclass(kind, _Odd) or getattr(kind, "foreign_names", ()) for kind in set(map(type, features))):
+    """Return the foreign members of each feature, or None where no feature has any."""
+    if not any(issubclass(kind, _ForeignFeature) or getattr(kind, "foreign_names", ()) for kind in set(map(type, features))):
         return None
     found = [_foreign(feature) for feature in features]
     return found if any(found) else None
@@ -374,7 +388,7 @@ def geometry_text(feature: Feature) -> str:
 
 
 def _names_of(kind: type[Slots]) -> tuple[str, ...]:
-    names: tuple[str, ...] = kind.names  # type: ignore[attr-defined]  # given when it was made
+    names: tuple[str, ...] = kind.names  # type: ignore[attr-defined]  # set by _decoders
     return names
 
 
@@ -389,20 +403,20 @@ def _as_dict(properties: Any) -> dict[str, Any]:
 
 
 def _foreign(feature: Feature) -> dict[str, Any]:
-    if isinstance(feature, _Odd):
+    if isinstance(feature, _ForeignFeature):
         return feature.foreign
     names: tuple[str, ...] = getattr(feature, "foreign_names", ())
     raws = ((name, getattr(feature, f"foreign{number}")) for number, name in enumerate(names))
     return {name: decode_each([raw])[0] for name, raw in raws if bytes(raw) != b"null"}
 
 
-def _kinds(properties: Mapping[str, Any]) -> dict[str, bool]:
-    """Tell which properties are lists or objects; those are decoded after the rest, alike ones once."""
+def _nested_by_name(properties: Mapping[str, Any]) -> dict[str, bool]:
+    """Return which properties are lists or objects; they are decoded later, equal ones once."""
     return {name: isinstance(value, list | dict) for name, value in properties.items()}
 
 
-def _probe(data: bytes) -> tuple[dict[str, bool], dict[str, None]]:
-    """Return the names in the first features of a page, without decoding the rest."""
+def _probe_names(data: bytes) -> tuple[dict[str, bool], dict[str, None]]:
+    """Return the names in the first features of a page, without decoding the others."""
     start = data.find(b'"features"')
     start = data.find(b"[", start) + 1 if start >= 0 else 0
     found: dict[str, bool] = {}
@@ -420,54 +434,66 @@ def _probe(data: bytes) -> tuple[dict[str, bool], dict[str, None]]:
         except (ValueError, RecursionError):
             break
         if isinstance(feature, dict) and isinstance(feature.get("properties"), dict):
-            for name, nested in _kinds(feature["properties"]).items():
+            for name, nested in _nested_by_name(feature["properties"]).items():
                 found[name] = found.get(name, False) or nested
             foreign.update(dict.fromkeys(name for name in feature if name not in _MEMBERS))
     return found, foreign
 
 
-def _read_odd_page(data: bytes, operation: str) -> Page:
+def _read_page_leniently(data: bytes, operation: str) -> Page:
     try:
         document = loads(data)
     except NotJson as error:
-        what = f"no JSON ({error})" if data.strip() else "an empty body"
-        raise _not_read(f"{operation} answered {what}.", operation) from None
+        raise _unreadable(data, operation, str(error)) from None
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
-        raise _not_read(f"{operation} answered JSON that is no feature collection.", operation)
+        raise _not_a_collection(operation)
     if not document["features"]:
-        _believe_nothing(data, operation)
+        _check_empty_collection(data, operation)
     features = [_feature_of(entry) for entry in document["features"] if _is_feature(entry, typed=False)]
     return Page([(features, len(document["features"]) - len(features))], document)
 
 
-def _not_read(message: str, operation: str) -> ServiceError:
-    return ServiceError(message, hint="Is base_url the ordering service?", operation=operation)
+def _unreadable(data: bytes, operation: str, reason: str) -> ServiceError:
+    if not data.strip():
+        return ServiceError(f"The response to {operation} is empty.", code="response_empty", hint=_HINT, operation=operation)
+    return ServiceError(f"The response to {operation} is not valid JSON ({reason}).", code="response_not_json", hint=_HINT, operation=operation)
 
 
-def _believe_nothing(data: bytes, operation: str) -> None:
-    """Believe an answer without features only if it says so once, as a feature collection, in JSON to its last letter.
+def _not_a_collection(operation: str) -> ServiceError:
+    return ServiceError(
+        f"The response to {operation} is not a feature collection.",
+        code="response_not_feature_collection",
+        hint=_HINT,
+        operation=operation,
+    )
 
-    The quick readers pass over what they need not know, and of two members of one name they take the last.
+
+def _check_empty_collection(data: bytes, operation: str) -> None:
+    """Accept a response without features only if it is strictly a feature collection with exactly one ``features``.
+
+    The fast decoders ignore unknown members, and of two members with the same name they use the last.
     """
     try:
         members: list[tuple[str, Any]] = json.loads(data.decode("utf-8-sig"), object_pairs_hook=list)
     except (ValueError, RecursionError) as error:
-        raise _not_read(f"{operation} answered no JSON ({type(error).__name__}).", operation) from None
-    if [name for name, _ in members].count("features") != 1:
-        raise _not_read(f"{operation} answered JSON that names its features twice.", operation)
-    if dict(members).get("type", "FeatureCollection") != "FeatureCollection":
-        raise _not_read(f"{operation} answered JSON that is no feature collection.", operation)
+        raise _unreadable(data, operation, type(error).__name__) from None
+    if [name for name, _ in members].count("features") != 1 or (
+        dict(members).get("type", "FeatureCollection") != "FeatureCollection"
+    ):
+        raise _not_a_collection(operation)
 
 
 def _read_entry(raw: msgspec.Raw, operation: str) -> Feature | None:
     try:
         return read_feature(raw)
     except NotJson as error:
-        raise ServiceError(f"{operation} answered a capture that is no JSON ({error}).", operation=operation) from None
+        raise ServiceError(
+            f"A feature in the response to {operation} is not valid JSON ({error}).", code="response_not_json", operation=operation
+        ) from None
 
 
 def _is_feature(document: Any, *, typed: bool) -> bool:
-    """Tell whether JSON is a feature: it says so, or, unless it is to be ``typed``, it has what only features have."""
+    """Return whether JSON is a feature: by its type or, unless ``typed``, by members that only features have."""
     if not isinstance(document, Mapping):
         return False
     kind = document.get("type")
@@ -476,13 +502,13 @@ def _is_feature(document: Any, *, typed: bool) -> bool:
 
 
 def _feature_of(document: Mapping[str, Any]) -> Feature:
-    """Build a feature from a document that the typed decoder would not take, such as one with lone surrogates."""
+    """Build a feature from a document that msgspec cannot decode, such as one with lone surrogates."""
 
     def raw(name: str, default: str) -> msgspec.Raw:
         value = document.get(name)
         return msgspec.Raw((default if value is None else json.dumps(value)).encode())
 
-    return _Odd(
+    return _ForeignFeature(
         id=document.get("id"),
         collection=document.get("collection"),
         properties=document.get("properties"),

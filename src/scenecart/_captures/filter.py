@@ -1,4 +1,4 @@
-"""Looking through what was found: how much of an area captures cover, and which of them suit."""
+"""Filters on captures, and the share of an area that each covers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._api.operations import CLOUD, GSD, OFF_NADIR
+from scenecart._captures.properties import CLOUD_COVER, DATETIME, END_DATETIME, GSD, OFF_NADIR, START_DATETIME
 from scenecart._captures.query import warn_of_fraction
+from scenecart._captures.stac_api import DATETIME_HINT
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
-from scenecart._util.keywords import checked_keywords
+from scenecart._util.validate import is_number, shown_value
 from scenecart.exceptions import InvalidQuery, not_captures
 
 if TYPE_CHECKING:
@@ -22,27 +23,27 @@ if TYPE_CHECKING:
 
 
 def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
-    """Tell how much of an area each capture covers, and how much all of them do together.
+    """Return the share of an area that each capture covers, and that all cover together.
 
     Parameters
     ----------
     captures
-        Rows of a search result, in any CRS; one without is taken as EPSG:4326.
+        Rows of a search result, in any CRS; without a CRS, they are read as EPSG:4326.
     aoi
         The area, in any form ``search`` takes.
 
     Returns
     -------
     pandas.Series
-        Shares from 0 to 1 of the area's geodesic size, with the captures' index. ``.attrs["together"]`` is the share of their
-        union. A capture without a usable footprint covers nothing.
+        Shares from 0 to 1 of the geodesic area, with the index of the captures. ``.attrs["together"]`` is the share of their
+        union. A capture without a usable footprint covers 0.
 
     Raises
     ------
     InvalidArea
-        If the area cannot be used.
+        If the area is invalid.
     InvalidQuery
-        If the captures are no GeoDataFrame with footprints.
+        If the captures are not a GeoDataFrame with footprints.
 
     Examples
     --------
@@ -58,16 +59,15 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     shares = np.zeros(len(frame))
     shapes = frame.geometry.to_numpy()
     near = np.flatnonzero(may_touch(shapes, area.geometry))
-    parts = each_polygonal(shapely.intersection(_mended(shapes[near]), area.geometry))
-    there = ~shapely.is_empty(parts)
-    shares[near[there]] = np.minimum(1.0, each_km2(parts[there]) / area.km2)
+    parts = each_polygonal(shapely.intersection(_valid_areas(shapes[near]), area.geometry))
+    overlaps = ~shapely.is_empty(parts)
+    shares[near[overlaps]] = np.minimum(1.0, each_km2(parts[overlaps]) / area.km2)
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
     found.attrs["together"] = min(1.0, geodesic_km2(union(parts)) / area.km2)
     return found
 
 
-@checked_keywords()
-def filter(  # noqa: A001  # the verb that analysts look for; captures, then keywords
+def filter(  # noqa: A001  # the verb that analysts look for
     captures: gpd.GeoDataFrame,
     *,
     datetime: Any = None,
@@ -79,10 +79,10 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     aoi: Any = None,
     orderable: bool | None = None,
 ) -> gpd.GeoDataFrame:
-    """Keep the captures that suit, as a frame of the same columns and index labels.
+    """Keep the captures that match all conditions, with their columns and index labels.
 
-    A number is a limit, the highest that suits (for ``coverage`` the lowest); a pair is a range, either end of which may be None.
-    A capture that does not say what is asked for does not suit.
+    A number is the highest value to keep (for ``coverage`` the lowest); a pair is a range, either end of which may be None.
+    A capture without the value is not kept.
 
     Parameters
     ----------
@@ -91,26 +91,27 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     datetime
         A day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may be ``..``. UTC.
     cloud_cover
-        Per cent, of ``eo:cloud_cover``.
+        ``eo:cloud_cover`` in per cent.
     off_nadir
-        Degrees, of ``view:off_nadir``.
+        ``view:off_nadir`` in degrees.
     gsd
-        Metres.
+        Ground sample distance in metres.
     price
-        Of the first numeric column that begins with ``price``, in its own unit. The price of an order is the estimate's alone.
+        The first numeric column with a name that starts with ``price``, in its own unit. It is the catalog's value; the price
+        of an order is in its estimate.
     coverage
-        Share from 0 to 1 of ``aoi``, which is needed then.
+        Share from 0 to 1 of ``aoi``, which is required with it.
     aoi
-        The area, in any form ``search`` takes; without ``coverage``, captures that only touch it suit.
+        The area, in any form ``search`` takes; without ``coverage``, captures that intersect it are kept.
     orderable
-        True keeps those that can be ordered, False the others.
+        True keeps the captures that can be ordered, False the others.
 
     Raises
     ------
     InvalidQuery
-        If no capture says anything of what is asked for, or a range makes no sense.
+        If the captures have no such column, or a range is invalid.
     InvalidArea
-        If the area cannot be used.
+        If the area is invalid.
 
     Examples
     --------
@@ -123,15 +124,15 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     if not isinstance(captures, pd.DataFrame):
         raise not_captures(captures)
     keep = np.ones(len(captures), dtype=bool)
-    for name, column, wanted in (
-        ("cloud_cover", CLOUD, cloud_cover),
+    for name, column, condition in (
+        ("cloud_cover", CLOUD_COVER, cloud_cover),
         ("off_nadir", OFF_NADIR, off_nadir),
         ("gsd", GSD, gsd),
         ("price", _price_column(captures) if price is not None else "", price),
     ):
-        if wanted is not None:
-            low, high = _range(name, wanted, is_least=False)
-            if column == CLOUD and high is not None:
+        if condition is not None:
+            low, high = _range(name, condition, is_minimum=False)
+            if column == CLOUD_COVER and high is not None:
                 warn_of_fraction(high, name)
             _column(captures, name, column)
             keep &= _between(numbers_of(captures, column), low, high)
@@ -140,16 +141,19 @@ def filter(  # noqa: A001  # the verb that analysts look for; captures, then key
     if orderable is not None:
         keep &= _column(captures, "orderable", "orderable").to_numpy(dtype=bool) == orderable
     if coverage is not None and aoi is None:
-        raise InvalidQuery("coverage is the share of an area: give aoi too.")
+        raise InvalidQuery("requires an aoi, of which it is the share.", code="aoi_missing", argument="coverage")
     if aoi is not None:
-        low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_least=True)
+        low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_minimum=True)
         shares = _shares(captures, keep, aoi)
         keep &= (shares > 0) & _between(shares, low, high)
     return captures[keep]
 
 
 def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
-    """Tell by their boxes which footprints may touch an area; what spans half the world may go the other way round."""
+    """Return which footprints may intersect an area, by their bounds.
+
+    A footprint wider than 180 degrees may cross the antimeridian, so only its latitudes count.
+    """
     west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
     low_x, low_y, high_x, high_y = area.bounds
     beside = (east < low_x) | (west > high_x)
@@ -157,50 +161,60 @@ def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     return np.asarray(~((north < low_y) | (south > high_y) | (beside & plain)))
 
 
-def _mended(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return footprints in ±180, with whatever is no valid area made one, or an empty polygon."""
-    mended = shapes.copy()
-    others = ~are_plain(mended)
-    mended[others] = [_as_ground(shape) for shape in mended[others]]
-    return mended
+def _valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return footprints as valid areas in ±180; an empty polygon where there is none."""
+    areas = shapes.copy()
+    others = ~are_plain(areas)
+    areas[others] = [_valid_area(shape) for shape in areas[others]]
+    return areas
 
 
-def _as_ground(shape: Any) -> Any:
+def _valid_area(shape: Any) -> Any:
     if shape is None or shape.is_empty:
         return shapely.Polygon()
-    ground = polygonal(split_at_antimeridian(shape))
-    return ground if ground.is_valid else polygonal(shapely.make_valid(ground))
+    area = polygonal(split_at_antimeridian(shape))
+    return area if area.is_valid else polygonal(shapely.make_valid(area))
 
 
 def _check_frame(captures: Any) -> None:
-    # known by what it can do: importing geopandas takes half a second
+    # not isinstance(…, GeoDataFrame), since importing geopandas takes half a second
     if not (isinstance(captures, pd.DataFrame) and hasattr(captures, "to_crs")):
         raise not_captures(captures)
     if captures.active_geometry_name is None:
-        raise InvalidQuery("The captures have no footprints.", hint='Name their column: captures.set_geometry("…").')
+        raise InvalidQuery(
+            "The captures have no active geometry column.",
+            code="geometry_column_missing",
+            hint='Set it: captures.set_geometry("geometry").',
+        )
 
 
 def _shares(captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any], aoi: Any) -> np.ndarray[Any, Any]:
-    """Measure only those that suit otherwise: areas are the dear part."""
+    """Return the coverage of the captures to keep, and 0 for the others, since measuring areas is slow."""
     shares = np.zeros(len(captures))
     shares[keep] = coverage(captures[keep], aoi).to_numpy()
     return shares
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not np.isnan(value)
-
-
-def _range(name: str, wanted: Any, *, is_least: bool) -> tuple[float | None, float | None]:
-    if isinstance(wanted, str) or not (_is_number(wanted) or isinstance(wanted, Sequence)):
-        raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.")
-    if not isinstance(wanted, Sequence):
-        return (float(wanted), None) if is_least else (None, float(wanted))
-    if len(wanted) != 2 or not all(end is None or _is_number(end) for end in wanted):  # noqa: PLR2004  # a pair
-        raise InvalidQuery(f"{name} is a number or a pair of numbers, not {wanted!r}.", hint=f"{name}=(0, 20)")
-    low, high = wanted
+def _range(argument: str, value: Any, *, is_minimum: bool) -> tuple[float | None, float | None]:
+    """Return the lower and the upper limit of a condition."""
+    if is_number(value):
+        return (float(value), None) if is_minimum else (None, float(value))
+    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2  # noqa: PLR2004  # a pair
+    if not is_pair or not all(end is None or is_number(end) for end in value):
+        raise InvalidQuery(
+            f"must be a number or a pair of numbers, got {shown_value(value)}.",
+            code="range_invalid",
+            argument=argument,
+            hint=f"For example: {argument}=20 or {argument}=(0, 20)",
+        )
+    low, high = value
     if low is not None and high is not None and low > high:
-        raise InvalidQuery(f"{name} is reversed: {low} is more than {high}.", hint=f"{name}=({high}, {low})")
+        raise InvalidQuery(
+            f"must have its lower limit first, got {shown_value(value)}.",
+            code="range_reversed",
+            argument=argument,
+            hint=f"Use {argument}=({high}, {low}).",
+        )
     return low, high
 
 
@@ -216,13 +230,13 @@ def _between(values: np.ndarray[Any, Any], low: float | None, high: float | None
 
 def _column(captures: gpd.GeoDataFrame, name: str, column: str) -> pd.Series[Any]:
     if column not in captures.columns:
-        raise InvalidQuery(f"No capture says anything of {name}: there is no column {column!r}.")
+        raise InvalidQuery(f"Cannot filter by {name}: there is no column {column!r}.", code="column_missing")
     found: pd.Series[Any] = captures[column]
     return found
 
 
 def numbers_of(captures: gpd.GeoDataFrame, column: str) -> np.ndarray[Any, Any]:
-    """Return a column as numbers, NaN where there is none, or no such column."""
+    """Return a column as numbers, with NaN for other values and for a missing column."""
     if column not in captures.columns:
         return np.full(len(captures), np.nan)
     return np.asarray(pd.to_numeric(captures[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan))
@@ -233,12 +247,12 @@ def _price_column(captures: gpd.GeoDataFrame) -> str:
     return next((name for name in named if pd.api.types.is_numeric_dtype(captures[name])), "price")
 
 
-def _in_time(captures: gpd.GeoDataFrame, wanted: Any) -> np.ndarray[Any, Any]:
-    """Tell which captures lie in a span; one with a range of its own lies in it where the two meet."""
-    begin, end = _span(wanted)
-    times = _column(captures, "datetime", "datetime")
-    first = captures["start_datetime"].fillna(times) if "start_datetime" in captures.columns else times
-    last = captures["end_datetime"].fillna(times) if "end_datetime" in captures.columns else times
+def _in_time(captures: gpd.GeoDataFrame, interval: Any) -> np.ndarray[Any, Any]:
+    """Return which captures were taken in an interval; one with a time range matches where the two overlap."""
+    begin, end = _instants(interval)
+    times = _column(captures, DATETIME, DATETIME)
+    first = captures[START_DATETIME].fillna(times) if START_DATETIME in captures.columns else times
+    last = captures[END_DATETIME].fillna(times) if END_DATETIME in captures.columns else times
     keep = first.notna() & last.notna()
     if begin is not None:
         keep &= last >= begin
@@ -247,22 +261,34 @@ def _in_time(captures: gpd.GeoDataFrame, wanted: Any) -> np.ndarray[Any, Any]:
     return keep.to_numpy(dtype=bool)
 
 
-def _span(wanted: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    """Read a span of time as its first instant and the first one after it."""
-    if isinstance(wanted, dt.date):
-        wanted = wanted.isoformat()
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str) and len(wanted) == 2:  # noqa: PLR2004  # start and end
-        wanted = "/".join(".." if end is None else end if isinstance(end, str) else end.isoformat() for end in wanted)
-    if not isinstance(wanted, str):
-        raise InvalidQuery(f"datetime is a text such as '2024-03' or '2024-01/2024-06', not {wanted!r}.")
-    first, slash, last = wanted.partition("/")
+def _instants(value: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """Return the first instant of an interval, and the first one after it."""
+    text = value
+    if isinstance(text, dt.date):
+        text = text.isoformat()
+    if isinstance(text, Sequence) and not isinstance(text, str) and len(text) == 2:  # noqa: PLR2004  # start and end
+        ends = [".." if end is None else end.isoformat() if isinstance(end, dt.date) else end for end in text]
+        text = "/".join(ends) if all(isinstance(end, str) for end in ends) else None
+    if not isinstance(text, str):
+        raise _invalid_time(value)
+    first, slash, last = text.partition("/")
     begin, until = _period(first), _period(last) if slash else _period(first)
-    begins, ends = (None if begin is None else begin[0]), (None if until is None else until[1])
-    if begins is None and ends is None:
-        raise InvalidQuery("datetime is empty, or open at both ends.", hint="Leave it out to keep all times.")
-    if begins is not None and ends is not None and begins >= ends:
-        raise InvalidQuery(f"datetime is reversed: {first} is after {last}.", hint="The earlier one comes first.")
-    return begins, ends
+    begins, ends_before = (None if begin is None else begin[0]), (None if until is None else until[1])
+    if begins is None and ends_before is None:
+        raise InvalidQuery(
+            f"must have a start or an end, got {shown_value(value)}.",
+            code="datetime_unbounded",
+            argument="datetime",
+            hint="To keep all times, omit it.",
+        )
+    if begins is not None and ends_before is not None and begins >= ends_before:
+        raise InvalidQuery(
+            f"must start before it ends, got {first} to {last}.",
+            code="datetime_reversed",
+            argument="datetime",
+            hint="Put the earlier time first.",
+        )
+    return begins, ends_before
 
 
 def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
@@ -275,10 +301,17 @@ def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
             return moment, moment + pd.Timedelta(1, "us")
         period = pd.Period(text)
     except (ValueError, TypeError):
-        raise InvalidQuery(
-            f"datetime cannot be read: {text!r}.", hint="It looks like 2024-03, 2024-03-05 or 2024-01/2024-06."
-        ) from None
+        raise _invalid_time(text) from None
     return period.start_time.tz_localize("UTC"), (period + 1).start_time.tz_localize("UTC")
+
+
+def _invalid_time(value: Any) -> InvalidQuery:
+    return InvalidQuery(
+        f"must be a date, a time or a range, got {shown_value(value)}.",
+        code="datetime_invalid",
+        argument="datetime",
+        hint=DATETIME_HINT,
+    )
 
 
 coverage.__module__ = "scenecart"

@@ -1,4 +1,7 @@
-"""Footprints of features, many at a time: no Python object for a coordinate, and a reason for each that is none."""
+"""Footprints of many features at once, as shapely geometries.
+
+Coordinates go from JSON text to NumPy arrays directly, without a Python object for each number.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import shapely
 
 from scenecart._captures.decode import Geometry, geometry_text
-from scenecart._geo.geometry import BEYOND, reasons_unusable, split_at_antimeridian
+from scenecart._geo.geometry import COORDINATE_LIMITS, reasons_unusable, split_at_antimeridian
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
@@ -20,87 +23,89 @@ if TYPE_CHECKING:
 
     from scenecart._captures.decode import Feature
 
-_LEAST_POINTS = 4
-_QUADRILATERAL = 5
-_FOUR_SIDES, _OF_NUMBERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
-_SHORTEST_RING = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
-_HALF_WORLD = 180.0
-_SAME_DEGREES = 1e-9
+_MIN_POINTS = 4
+_QUADRILATERAL_POINTS = 5
+_PUNCTUATION_OF_QUADRILATERAL, _NUMBER_CHARACTERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
+_SHORTEST_POLYGON = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
+_HALF_TURN = 180.0
+_TOLERANCE_DEGREES = 1e-9
 _numbers = msgspec.json.Decoder(list[float])
 
 
-# coordinates that are no number, or are larger than any, are outside the world, and worth no warning beside that
+# NaN and infinite coordinates are found as outside the world; NumPy need not warn of them
 @np.errstate(over="ignore", invalid="ignore")
 def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], dict[int, str]]:
-    """Parse all geometries at once.
+    """Parse the geometries of all features at once.
 
     Returns
     -------
-    geometries, bounds, why
-        The geometries, None where there is none; their bounds, (n, 4), NaN where there is none; and of the rows whose geometry
-        is no usable footprint the reason.
+    geometries, bounds, reasons
+        The geometries, None where missing; their bounds, (n, 4) in degrees, NaN where missing; and for each row with an
+        unusable footprint the reason.
     """
     geometry = np.full(len(features), None, dtype=object)
     bounds = np.full((len(features), 4), np.nan)
-    doubtful = np.ones(len(features), dtype=bool)
-    rest = _simple_polygons(features, geometry, bounds, doubtful)
+    unchecked = np.ones(len(features), dtype=bool)
+    rest = _simple_polygons(features, geometry, bounds, unchecked)
     if len(rest):
         texts = np.array([geometry_text(features[row]) for row in rest.tolist()], dtype=object)
         with np.errstate(over="ignore"):
             shapes = shapely.from_geojson(texts, on_invalid="ignore")
         shapes[shapely.is_empty(shapes)] = None
         geometry[rest], bounds[rest] = shapes, shapely.bounds(shapes)
-    outside = (np.abs(bounds) > BEYOND).any(axis=1)
+    outside = (np.abs(bounds) > COORDINATE_LIMITS).any(axis=1)
     around = _around_antimeridian(bounds)
-    rows = np.flatnonzero(doubtful | outside | around)
-    return geometry, bounds, {} if not len(rows) else _why_unusable(features, geometry, rows)
+    rows = np.flatnonzero(unchecked | outside | around)
+    return geometry, bounds, {} if not len(rows) else _reasons_by_row(features, geometry, rows)
 
 
-def touch(features: Sequence[Feature], place: BaseGeometry) -> list[bool]:
-    """Tell which features touch a place; one whose geometry nobody can read is left to whoever found it there."""
+def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool]:
+    """Return which features intersect an area; one with an unreadable geometry counts, since the catalog found it there."""
     geometry, bounds, _ = read_geometries(features)
     for row in np.flatnonzero(_around_antimeridian(bounds)).tolist():
         with contextlib.suppress(InvalidArea):
             geometry[row] = split_at_antimeridian(geometry[row])
-    shapely.prepare(place)
-    found: list[bool] = (shapely.intersects(place, geometry) | shapely.is_missing(geometry)).tolist()
-    return found
+    shapely.prepare(area)
+    matches: list[bool] = (shapely.intersects(area, geometry) | shapely.is_missing(geometry)).tolist()
+    return matches
 
 
-def malformed_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:
-    """Return the published boxes that are not the geometry's own bounds, as they came; None where there is no such box."""
+def differing_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:
+    """Return each published bbox that differs from the bounds of its geometry, as JSON; None where all agree."""
     given = [row for row, text in enumerate(texts) if text != b"null"]
-    odd = np.zeros(len(texts), dtype=bool)
-    odd[given] = True
-    # four numbers in brackets each
+    differs = np.zeros(len(texts), dtype=bool)
+    differs[given] = True
     joined = b",".join([texts[row] for row in given])
+    # each is a flat list of four numbers
     if joined.count(b"[") == len(given) and joined.count(b",") == 4 * len(given) - 1:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, ValueError):
             boxes = np.array(_numbers.decode(b"[" + joined.translate(None, b"[]") + b"]")).reshape(-1, 4)
-            # of a footprint across the antimeridian catalogs give boxes of many forms
+            # across the antimeridian, catalogs write the bbox in many forms
             around = _around_antimeridian(bounds[given])
-            odd[given] = around | ~(np.abs(boxes - bounds[given]) <= _SAME_DEGREES).all(axis=1)
-    if not odd.any():
+            differs[given] = around | ~(np.abs(boxes - bounds[given]) <= _TOLERANCE_DEGREES).all(axis=1)
+    if not differs.any():
         return None
-    return [text.decode("utf-8", "replace") if differs else None for text, differs in zip(texts, odd.tolist(), strict=True)]
+    return [text.decode("utf-8", "replace") if is_kept else None for text, is_kept in zip(texts, differs.tolist(), strict=True)]
 
 
 def _around_antimeridian(bounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Tell which bounds are so wide, or so far out, that the shape may cross the antimeridian."""
+    """Return which bounds are so wide, or so far out, that the shape may cross the antimeridian."""
     with np.errstate(invalid="ignore"):
-        return np.asarray((bounds[:, 2] - bounds[:, 0] > _HALF_WORLD) | (np.abs(bounds[:, ::2]) > _HALF_WORLD).any(axis=1))
+        return np.asarray((bounds[:, 2] - bounds[:, 0] > _HALF_TURN) | (np.abs(bounds[:, ::2]) > _HALF_TURN).any(axis=1))
 
 
-def _why_unusable(features: Sequence[Feature], geometry: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> dict[int, str]:
-    why = {row: reason for row, reason in zip(rows.tolist(), reasons_unusable(geometry[rows]), strict=True) if reason is not None}
-    unread = [row for row in why if geometry[row] is None and geometry_text(features[row]).strip() != "null"]
-    return why | dict.fromkeys(unread, "its footprint cannot be read")
+def _reasons_by_row(features: Sequence[Feature], geometry: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> dict[int, str]:
+    reasons = {
+        row: reason for row, reason in zip(rows.tolist(), reasons_unusable(geometry[rows]), strict=True) if reason is not None
+    }
+    unread = [row for row in reasons if geometry[row] is None and geometry_text(features[row]).strip() != "null"]
+    return reasons | dict.fromkeys(unread, "its footprint cannot be read")
 
 
 def _simple_polygons(
-    features: Sequence[Feature], geometry: np.ndarray[Any, Any], bounds: np.ndarray[Any, Any], doubtful: np.ndarray[Any, Any]
+    features: Sequence[Feature], geometry: np.ndarray[Any, Any], bounds: np.ndarray[Any, Any], unchecked: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """Build every polygon of one closed, flat ring from one parse of all their numbers; return the rows that are left."""
+    """Build all polygons of one closed 2D ring from one parse of their numbers; return the other rows."""
     everything = np.arange(len(features))
     shapes = [feature.geometry for feature in features]
     texts = [bytes(shape.coordinates) if type(shape) is Geometry and shape.type == "Polygon" else b"" for shape in shapes]
@@ -109,15 +114,15 @@ def _simple_polygons(
         texts = [text.translate(None, b" \n\t\r") for text in texts]
         joined = b",".join(texts)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-    rows = np.flatnonzero(lengths > _SHORTEST_RING)
+    rows = np.flatnonzero(lengths > _SHORTEST_POLYGON)
     if not len(rows):
         return everything
-    if joined.translate(None, _OF_NUMBERS) == b",".join([_FOUR_SIDES] * len(texts)):
-        points = np.full(len(rows), _QUADRILATERAL)
+    if joined.translate(None, _NUMBER_CHARACTERS) == b",".join([_PUNCTUATION_OF_QUADRILATERAL] * len(texts)):
+        points = np.full(len(rows), _QUADRILATERAL_POINTS)
     else:
         starts = np.cumsum(lengths + 1) - lengths - 1
         points = _points_of_one_ring(np.frombuffer(joined, dtype=np.uint8), starts[rows], lengths[rows])
-    simple = points >= _LEAST_POINTS
+    simple = points >= _MIN_POINTS
     if not simple.all() or len(rows) < len(features):
         rows, points = rows[simple], points[simple]
         if not len(rows):
@@ -135,31 +140,31 @@ def _simple_polygons(
     geometry[chosen] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, xy, rings)[closed]
     bounds[chosen, :2] = np.minimum.reduceat(xy, starts)[closed]
     bounds[chosen, 2:] = np.maximum.reduceat(xy, starts)[closed]
-    doubtful[chosen] = ~_are_convex(xy, starts, points)[closed]
+    unchecked[chosen] = ~_are_convex(xy, starts, points)[closed]
     return np.setdiff1d(everything, chosen, assume_unique=True) if len(chosen) < len(everything) else everything[:0]
 
 
 def _are_convex(xy: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Tell which rings are strictly convex quadrilaterals, as most footprints are: these are valid without a closer look."""
+    """Return which rings are strictly convex quadrilaterals, as most footprints; these are valid without further checks."""
     found = np.zeros(len(points), dtype=bool)
-    four = points == _QUADRILATERAL
-    corners = xy[starts[four][:, None] + np.arange(_QUADRILATERAL)]
+    four = points == _QUADRILATERAL_POINTS
+    corners = xy[starts[four][:, None] + np.arange(_QUADRILATERAL_POINTS)]
     sides = np.diff(corners, axis=1)
     following = np.roll(sides, -1, axis=1)
     turns = sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0]
-    # far from what rounding could turn round
-    clear = np.abs(turns) > _SAME_DEGREES * np.abs(sides).max(axis=(1, 2), initial=0)[:, None]
-    found[four] = clear.all(axis=1) & ((turns > 0).all(axis=1) | (turns < 0).all(axis=1))
+    # clear of zero, so rounding cannot change the sign
+    is_clear = np.abs(turns) > _TOLERANCE_DEGREES * np.abs(sides).max(axis=(1, 2), initial=0)[:, None]
+    found[four] = is_clear.all(axis=1) & ((turns > 0).all(axis=1) | (turns < 0).all(axis=1))
     return found
 
 
 def _points_of_one_ring(
     text: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """Count the points of each polygon of one flat ring, from its brackets and commas; 0 for any other.
+    """Count the points of each polygon of one 2D ring, from its brackets and commas; 0 for any other geometry.
 
-    ``[[[1,2],[3,4]]]`` has two brackets more than points, one comma within each point and one between two of them, and ends in
-    three brackets that are its only neighbours.
+    ``[[[1,2],[3,4]]]`` has two brackets more than points, one comma in each point and one between two of them, and ends with
+    three brackets, the only adjacent ones.
     """
     ends = starts + lengths
 
@@ -174,5 +179,5 @@ def _points_of_one_ring(
     commas = count(np.flatnonzero(comma))
     neighbours = count(np.flatnonzero(closing[:-1] & closing[1:]))
     opened = opening[starts] & opening[starts + 1] & opening[starts + 2]
-    simple = opened & (count(pairs) == points) & (commas == 2 * points - 1) & (neighbours == 2)  # noqa: PLR2004  # as said above
+    simple = opened & (count(pairs) == points) & (commas == 2 * points - 1) & (neighbours == 2)  # noqa: PLR2004  # see above
     return np.where(simple, points, 0)

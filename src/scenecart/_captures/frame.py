@@ -1,9 +1,8 @@
-"""Bytes of features become columns, and columns a GeoDataFrame: one row a capture, nothing dropped.
+"""Search results as GeoDataFrames: one row for each capture.
 
-Stages: JSON bytes → ``Feature`` (geometry, assets and links still raw) → columns → GeoDataFrame. The columns
-are laid out as in stac-geoparquet: every property stands beside ``id``, ``collection`` and ``geometry``; ``assets`` and
-``links`` stay JSON text until ``assets(row)`` touches them. A feature that cannot be drawn or ordered is kept and says
-why.
+Stages: JSON bytes → ``Feature`` (geometry, assets and links still raw) → columns → GeoDataFrame. The columns are laid out
+as in stac-geoparquet: properties next to ``id``, ``collection`` and ``geometry``. ``assets`` and ``links`` stay JSON text
+until ``assets(row)`` decodes them. A feature that cannot be ordered is kept, with the reason.
 """
 
 from __future__ import annotations
@@ -20,36 +19,37 @@ import pyarrow as pa
 from geopandas.array import GeometryArray
 
 from scenecart._captures.decode import Feature, columns_of, decode_each, foreign_of
-from scenecart._captures.footprints import malformed_boxes, read_geometries
+from scenecart._captures.footprints import differing_boxes, read_geometries
+from scenecart._captures.properties import DATETIME, TIMES
 from scenecart._util.json import collector_paused, loads
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, warn
 
 CRS = "EPSG:4326"
-TIMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "not_orderable_reason")
-# what a search of many areas adds; a property of such a name stands under its own name in every other frame
-OF_MANY_AREAS = ("area", "duplicate")
-_ALWAYS = ("assets", "links")
-_LAST = ("stac_version", "stac_extensions", *_ALWAYS, "bbox:as_given", "foreign_members")
-_OF_PROPERTIES, _AS_GIVEN = "properties:", ":as_given"
-_OLDEST = -62_135_596_800_000_000  # year 1 in microseconds; Python knows no older one
-_NO_PROPERTIES = frozenset({list, str, int, float, bool})
-_LONGEST_ID = 1024
+# added by search_many(); in its results alone, properties of these names get a prefix
+SEARCH_MANY_COLUMNS = ("area", "duplicate")
+_ALWAYS_PRESENT = ("assets", "links")
+_LAST_COLUMNS = ("stac_version", "stac_extensions", *_ALWAYS_PRESENT, "bbox:as_given", "foreign_members")
+_PREFIX, _AS_GIVEN = "properties:", ":as_given"
+_YEAR_1 = -62_135_596_800_000_000  # microseconds; the earliest time of Python's datetime
+_MALFORMED_PROPERTIES = frozenset({list, str, int, float, bool})
+_MAX_ID_LENGTH = 1024
 _LARGEST_FLOAT = int(sys.float_info.max)
-_AT_ONCE = 1_000
+_BATCH_SIZE = 1_000
 _ROW_HINT = "Pass one row of client.search(…), such as captures.iloc[0]."
 _UTC = pa.timestamp("us", "UTC")
 Piece: TypeAlias = "pa.Array | list[Any]"
-"""Some rows of a column: an Arrow array, or values that fit none."""
+"""Some rows of a column: an Arrow array, or plain values where no array can hold them without loss."""
 
 
-class Builder:
-    """Takes features some at a time, keeps them as columns, and makes one frame of them all.
+class FrameBuilder:
+    """Builds a frame from features that arrive in batches, held as columns meanwhile.
 
     Parameters
     ----------
     host
-        The host that was searched; stands in the column ``host``.
+        The host that was searched, for the column ``host``.
     """
 
     def __init__(self, host: str | None = None) -> None:
@@ -57,132 +57,133 @@ class Builder:
         self._count = 0
         self._pieces: dict[str, list[tuple[int, Piece]]] = {"id": [], "collection": []}
         self._shapes: dict[int, np.ndarray[Any, Any]] = {}
-        self._why: dict[int, str] = {}
-        self._without_zone: dict[str, None] = {}
-        self._waiting: list[Feature] = []
+        self._reasons: dict[int, str] = {}
+        self._columns_without_zone: dict[str, None] = {}
+        self._pending: list[Feature] = []
 
     def __len__(self) -> int:
-        return self._count + len(self._waiting)
+        return self._count + len(self._pending)
 
     def add(self, features: Sequence[Feature]) -> None:
-        """Take features, whose own memory is free soon after."""
-        self._waiting.extend(features)
-        while len(self._waiting) >= _AT_ONCE:
-            self._turn(self._waiting[:_AT_ONCE])
-            self._waiting = self._waiting[_AT_ONCE:]
+        """Add features; they are soon converted to columns, which frees their memory."""
+        self._pending.extend(features)
+        while len(self._pending) >= _BATCH_SIZE:
+            self._convert_or_restore(self._pending[:_BATCH_SIZE])
+            self._pending = self._pending[_BATCH_SIZE:]
 
-    def _turn(self, features: Sequence[Feature]) -> None:
-        """Turn features into columns, or leave everything as it was."""
+    def _convert_or_restore(self, features: Sequence[Feature]) -> None:
+        """Convert features to columns; on failure, restore the columns as they were."""
         before = {name: len(pieces) for name, pieces in self._pieces.items()}
         try:
             with collector_paused():
-                self._add(features)
+                self._convert(features)
         except BaseException:
             self._pieces = {name: self._pieces[name][:kept] for name, kept in before.items()}
             raise
 
-    def _add(self, features: Sequence[Feature]) -> None:
-        shapes, bounds, why = read_geometries(features)
+    def _convert(self, features: Sequence[Feature]) -> None:
+        shapes, bounds, reasons = read_geometries(features)
         ids = [feature.id for feature in features]
-        read = [feature.properties for feature in features]
-        why |= _why_not_ordered(ids)
-        self._keep("id", _piece(ids))
-        self._keep("collection", _piece([feature.collection for feature in features]))
-        odd = _NO_PROPERTIES.intersection(map(type, read))
-        if odd:
-            self._keep(
-                _OF_PROPERTIES.rstrip(":") + _AS_GIVEN, [properties if type(properties) in odd else None for properties in read]
-            )
+        all_properties = [feature.properties for feature in features]
+        reasons |= _id_problems(ids)
+        self._append("id", _array_or_values(ids))
+        self._append("collection", _array_or_values([feature.collection for feature in features]))
+        malformed = _MALFORMED_PROPERTIES.intersection(map(type, all_properties))
+        if malformed:
+            as_given = [properties if type(properties) in malformed else None for properties in all_properties]
+            self._append(_PREFIX.rstrip(":") + _AS_GIVEN, as_given)
         for name, values in columns_of(features).items():
-            own = column_of(name)
-            if own in TIMES:
-                self._keep_times(own, values)
+            column = column_of(name)
+            if column in TIMES:
+                self._append_times(column, values)
             else:
-                self._keep(own, _piece(values))
-        self._keep("assets", _raw_piece([bytes(feature.assets) for feature in features]))
-        self._keep("links", _raw_piece([bytes(feature.links) for feature in features]))
+                self._append(column, _array_or_values(values))
+        self._append("assets", _json_array([bytes(feature.assets) for feature in features]))
+        self._append("links", _json_array([bytes(feature.links) for feature in features]))
         versions = [feature.stac_version for feature in features]
         if any(version is not None for version in versions):
-            self._keep("stac_version", _piece(versions))
+            self._append("stac_version", _array_or_values(versions))
         extensions = decode_each([feature.stac_extensions for feature in features])
         if any(extensions):
-            self._keep("stac_extensions", extensions)
-        boxes = malformed_boxes([bytes(feature.bbox) for feature in features], bounds)
+            self._append("stac_extensions", extensions)
+        boxes = differing_boxes([bytes(feature.bbox) for feature in features], bounds)
         if boxes is not None:
-            self._keep("bbox:as_given", boxes)
+            self._append("bbox:as_given", boxes)
         foreign = foreign_of(features)
         if foreign is not None:
-            self._keep("foreign_members", [members or None for members in foreign])
+            self._append("foreign_members", [members or None for members in foreign])
         self._shapes[self._count] = shapes
-        self._why |= {self._count + row: reason for row, reason in why.items()}
+        self._reasons |= {self._count + row: reason for row, reason in reasons.items()}
         self._count += len(features)
 
-    def _keep(self, name: str, piece: Piece) -> None:
+    def _append(self, name: str, piece: Piece) -> None:
         self._pieces.setdefault(name, []).append((self._count, piece))
 
-    def _keep_times(self, name: str, values: list[Any]) -> None:
-        """Read times as UTC; what is no time stays readable in a column of its own, so that nothing is lost."""
+    def _append_times(self, name: str, values: list[Any]) -> None:
+        """Read times as UTC; values that are not times are kept in a column of their own."""
         try:
             array = pa.array(values, pa.string()).cast(_UTC)
         except (pa.ArrowException, TypeError, ValueError):
             array = None
-        if array is not None and _are_of_our_era(array):
-            self._keep(name, array)
+        if array is not None and _are_since_year_1(array):
+            self._append(name, array)
         else:
             times, unread, lacks_zone = _read_times(values)
-            self._keep(name, pa.Array.from_pandas(times).cast(_UTC))
+            self._append(name, pa.Array.from_pandas(times).cast(_UTC))
             if unread is not None:
-                self._keep(name + _AS_GIVEN, unread)
+                self._append(name + _AS_GIVEN, unread)
             if lacks_zone:
-                self._without_zone[name] = None
+                self._columns_without_zone[name] = None
 
     def frame(self) -> gpd.GeoDataFrame:
-        """Return everything so far.
+        """Return a frame of all features so far.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            EPSG:4326, in order, one row a feature, with a fresh ``RangeIndex``. ``datetime`` and the other times are UTC. A
-            property whose name is one of scenecart's own columns is kept as ``properties:<name>``, and what stands in the place of
-            properties and is none as ``properties:as_given``.
+            EPSG:4326, one row for each feature, in order, with a fresh ``RangeIndex``. ``datetime`` and the other times are
+            UTC. A property with the name of one of scenecart's own columns is kept as ``properties:<name>``, and properties
+            that are not an object as ``properties:as_given``.
         """
-        if self._waiting:
-            self._turn(self._waiting)
-            self._waiting = []
-        for name in self._without_zone:
-            warn(f"Some values of {name!r} have no time zone; they are read as UTC.")
+        if self._pending:
+            self._convert_or_restore(self._pending)
+            self._pending = []
+        for name in self._columns_without_zone:
+            warn(f"Some values of {name!r} have no time zone and were read as UTC.", code="time_zone_missing")
         count, pieces = self._count, dict(self._pieces)
         columns: dict[str, Any] = {name: _column(name, pieces.pop(name), count) for name in ("id", "collection")}
         columns["host"] = _text_column(pa.chunked_array([pa.repeat(pa.scalar(self._host, pa.string()), count)]))
-        last = {name: pieces.pop(name) for name in _LAST if name in pieces}
-        columns["datetime"] = _column("datetime", pieces.pop("datetime", []), count)
+        last = {name: pieces.pop(name) for name in _LAST_COLUMNS if name in pieces}
+        columns[DATETIME] = _column(DATETIME, pieces.pop(DATETIME, []), count)
         columns |= {name: _column(name, parts, count) for name, parts in pieces.items()}
         shapes = np.concatenate(list(self._shapes.values())) if self._shapes else np.empty(0, dtype=object)
         columns["geometry"] = GeometryArray(shapes, crs=CRS)
-        columns |= {name: _column(name, last.get(name, []), count) for name in _LAST if name in last or name in _ALWAYS}
-        why = np.full(count, None, dtype=object)
-        why[list(self._why)] = list(self._why.values())
-        columns["orderable"] = pd.isna(why)
-        columns["not_orderable_reason"] = pd.Series(why, dtype=object)
+        columns |= {
+            name: _column(name, last.get(name, []), count) for name in _LAST_COLUMNS if name in last or name in _ALWAYS_PRESENT
+        }
+        reasons = np.full(count, None, dtype=object)
+        reasons[list(self._reasons)] = list(self._reasons.values())
+        columns["orderable"] = pd.isna(reasons)
+        columns["not_orderable_reason"] = pd.Series(reasons, dtype=object)
         return gpd.GeoDataFrame(pd.DataFrame(columns, copy=False), geometry="geometry")
 
 
 def to_frame(features: Sequence[Feature], *, host: str | None = None) -> gpd.GeoDataFrame:
-    """Turn features into a GeoDataFrame; see :meth:`Builder.frame`."""
-    builder = Builder(host)
+    """Convert features to a GeoDataFrame; see :meth:`FrameBuilder.frame`."""
+    builder = FrameBuilder(host)
     builder.add(features)
     return builder.frame()
 
 
 def concat(frames: Iterable[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
-    """Put frames below each other under a fresh index; columns that only some have are empty in the others."""
+    """Concatenate frames with a fresh index; columns that a frame lacks are empty in its rows."""
     parts = [frame for frame in frames if len(frame)]
     if not parts:
         return to_frame([])
     if len(parts) == 1:
         return parts[0].reset_index(drop=True)
     with warnings.catch_warnings():
-        # pandas speaks of all-empty columns, whose type here follows from the others as it should
+        # pandas warns of all-empty columns; here they take the type of the other frames, as they should
         warnings.simplefilter("ignore", FutureWarning)
         return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=CRS)
 
@@ -198,12 +199,12 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Asset key to asset, as STAC has them: ``href``, ``type``, ``roles``, … Everything in it comes from the catalog.
+        Asset key to asset, as in STAC: ``href``, ``type``, ``roles``, … All values come from the catalog.
 
     Raises
     ------
     InvalidRequest
-        If this is no row.
+        If ``row`` is not a row of a search result.
 
     Examples
     --------
@@ -218,91 +219,91 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_row(row: Any, *columns: str) -> pd.Series[Any] | Mapping[str, Any]:
-    """Return a row of a search result that has some columns.
+    """Check that a value is a row of a search result with these columns, and return it.
 
     Raises
     ------
     InvalidRequest
-        If it is none, or lacks one of them.
+        If it is not a row, or lacks one of the columns.
     """
     if not isinstance(row, pd.Series | Mapping):
-        what = "a frame of several" if isinstance(row, pd.DataFrame) else type(row).__name__
-        raise InvalidRequest(f"A capture is one row of a search result, not {what}.", hint=_ROW_HINT)
-    lacking = next((name for name in columns if name not in row), None)
-    if lacking is not None:
-        raise InvalidRequest(f"This row of a search result lacks the column {lacking!r}.", hint=_ROW_HINT)
+        kind = "a DataFrame" if isinstance(row, pd.DataFrame) else shown_value(row)
+        raise InvalidRequest(f"Expected one row of a search result, got {kind}.", code="capture_not_a_row", hint=_ROW_HINT)
+    missing = next((name for name in columns if name not in row), None)
+    if missing is not None:
+        raise InvalidRequest(f"The row has no column {missing!r}.", code="capture_column_missing", hint=_ROW_HINT)
     return row
 
 
 def column_of(name: str) -> str:
-    """Return the column that a property stands in: its own name, where that is not taken.
+    """Return the column of a property: its own name, unless scenecart uses that name itself.
 
     Examples
     --------
     >>> column_of("gsd"), column_of("id"), column_of("properties:id"), column_of("datetime:as_given")
     ('gsd', 'properties:id', 'properties:properties:id', 'properties:datetime:as_given')
     """
-    is_kept_apart = name.endswith(_AS_GIVEN) and name.removesuffix(_AS_GIVEN) in TIMES
-    is_taken = name in OWN_COLUMNS or name in _LAST or is_kept_apart or name.startswith(_OF_PROPERTIES)
-    # pandas takes no name that is no Unicode
+    is_unread_time = name.endswith(_AS_GIVEN) and name.removesuffix(_AS_GIVEN) in TIMES
+    is_taken = name in OWN_COLUMNS or name in _LAST_COLUMNS or is_unread_time or name.startswith(_PREFIX)
+    # pandas accepts no lone surrogates in column names
     writable = name.encode("utf-8", "backslashreplace").decode()
-    return _OF_PROPERTIES + writable if is_taken or writable != name else name
+    return _PREFIX + writable if is_taken or writable != name else name
 
 
-def column_beside(name: str) -> str:
-    """Return the column that a property stands in where its own name is taken.
+def prefixed_column(name: str) -> str:
+    """Return the column of a property whose own name is taken.
 
     Examples
     --------
-    >>> column_beside("area"), property_of("properties:area")
+    >>> prefixed_column("area"), property_of("properties:area")
     ('properties:area', 'area')
     """
-    return _OF_PROPERTIES + name
+    return _PREFIX + name
 
 
 def property_of(column: str) -> str:
-    """Return the property that stands in a column; the other way round than :func:`column_of`.
+    """Return the property of a column; the inverse of :func:`column_of`.
 
     Examples
     --------
     >>> property_of("gsd"), property_of("properties:id"), property_of("datetime:as_given")
     ('gsd', 'id', 'datetime')
     """
-    if column.startswith(_OF_PROPERTIES):
-        return column.removeprefix(_OF_PROPERTIES)
+    if column.startswith(_PREFIX):
+        return column.removeprefix(_PREFIX)
     base = column.removesuffix(_AS_GIVEN)
     return base if base in TIMES else column
 
 
-def _piece(values: list[Any]) -> Piece:
-    """Return values as an Arrow array of one plain kind, or as they are where there is none that loses nothing."""
+def _array_or_values(values: list[Any]) -> Piece:
+    """Return values as an Arrow array of one plain type, or unchanged where no such array holds them without loss."""
     if type(next((value for value in values if value is not None), None)) in {list, dict}:
         return values
     try:
         array = pa.array(values)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
-        # a number that no float holds stops whoever reckons with the column; as text it stops nobody
+        # an integer beyond any float breaks calculations with the column; text does not
         return [str(value) if type(value) is int and abs(value) > _LARGEST_FLOAT else value for value in values]
     kind = array.type
     is_plain = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
     return array if is_plain or pa.types.is_boolean(kind) or pa.types.is_null(kind) else values
 
 
-def _raw_piece(values: list[bytes]) -> Piece:
-    """Return JSON texts that were never decoded: one buffer, and where each begins."""
+def _json_array(values: list[bytes]) -> Piece:
+    """Return undecoded JSON as an array over one buffer."""
     joined = b"".join(values)
     if not joined.isascii():
         try:
             joined.decode()
         except UnicodeDecodeError:
-            return _piece([value.decode("utf-8", "replace") for value in values])
+            return _array_or_values([value.decode("utf-8", "replace") for value in values])
     ends = np.cumsum(np.fromiter(map(len, values), dtype=np.int64, count=len(values)))
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), ends))
     return pa.LargeStringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(joined))
 
 
 def _column(name: str, pieces: list[tuple[int, Piece]], count: int) -> Any:
-    """Join the pieces of a column to the narrowest one that loses nothing; rows between them are missing."""
+    """Join the pieces of a column, in the narrowest type that loses nothing; rows between pieces are missing."""
     arrays = [piece for _, piece in pieces if isinstance(piece, pa.Array)]
     kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
     if name in TIMES:
@@ -314,7 +315,7 @@ def _column(name: str, pieces: list[tuple[int, Piece]], count: int) -> Any:
     kind = kinds.pop()
     if name in {"id", "collection"} and not pa.types.is_string(kind):
         return _object_column(pieces, count)
-    column = pa.chunked_array(_filled(pieces, count, kind), kind)
+    column = pa.chunked_array(_with_gaps(pieces, count, kind), kind)
     if kind == _UTC:
         return _from_arrow(_TIME, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -326,20 +327,20 @@ def _column(name: str, pieces: list[tuple[int, Piece]], count: int) -> Any:
     return _object_column(pieces, count)
 
 
-def _filled(pieces: list[tuple[int, pa.Array]], count: int, kind: pa.DataType) -> list[pa.Array]:
-    """Return arrays of one kind that follow each other, with missing values between them."""
+def _with_gaps(pieces: list[tuple[int, pa.Array]], count: int, kind: pa.DataType) -> list[pa.Array]:
+    """Return consecutive arrays of one type, with missing values in the gaps between the pieces."""
     chunks: list[pa.Array] = []
-    filled = 0
+    end = 0
     for start, array in pieces:
-        if start > filled:
-            chunks.append(pa.nulls(start - filled, kind))
+        if start > end:
+            chunks.append(pa.nulls(start - end, kind))
         chunks.append(array if array.type == kind else array.cast(kind))
-        filled = start + len(array)
-    return [*chunks, pa.nulls(count - filled, kind)]
+        end = start + len(array)
+    return [*chunks, pa.nulls(count - end, kind)]
 
 
 def _object_column(pieces: list[tuple[int, Piece]], count: int) -> pd.Series[Any]:
-    """Return a column of values as they came."""
+    """Return a column of values as the catalog gave them."""
     values = np.full(count, None, dtype=object)
     for start, piece in pieces:
         plain = piece.to_pylist() if isinstance(piece, pa.Array) else piece
@@ -354,7 +355,7 @@ def _all_cast(arrays: list[pa.Array], kind: pa.DataType) -> bool:
         return False
 
 
-_PANDAS_HAS_STR = int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004  # the first with a string type of its own
+_PANDAS_HAS_STR = int(pd.__version__.split(".")[0]) >= 3  # noqa: PLR2004  # the first with a string type
 _TEXT, _TIME, _INTEGER = pd.api.types.pandas_dtype("str"), pd.DatetimeTZDtype("us", "UTC"), pd.Int64Dtype()
 
 
@@ -365,49 +366,49 @@ def _text_column(column: pa.ChunkedArray) -> Any:
 
 
 def _from_arrow(kind: Any, column: pa.ChunkedArray) -> Any:
-    """Hand a column over by the protocol between Arrow and pandas, which copies as little as it can."""
+    """Convert a column by the protocol between Arrow and pandas, which copies as little as possible."""
     return kind.__from_arrow__(column)
 
 
 def _read_times(values: list[Any]) -> tuple[pd.Series[Any], list[Any] | None, bool]:
-    """Read times of any form: the times, what is none (None where it is one), and whether some have no zone."""
+    """Read times of any form; return the times, the values that are not times, and whether some have no time zone."""
     texts = pd.Series(values, dtype=object)
     given = texts.notna()
     times = pd.to_datetime(
         texts.where(texts.map(lambda value: isinstance(value, str))), format="ISO8601", utc=True, errors="coerce"
     ).astype("datetime64[us, UTC]")
-    times = times.where(times.isna() | (times.astype("int64") >= _OLDEST))
+    times = times.where(times.isna() | (times.astype("int64") >= _YEAR_1))
     unread = given & times.isna()
     read = texts[given & ~unread]
     lacks_zone = len(read) > 0 and bool((~read.str.contains(r"(?:[Zz]|[+-]\d{2}:?\d{0,2})$", regex=True)).any())
     return times, texts.where(unread, None).tolist() if unread.any() else None, lacks_zone
 
 
-def _are_of_our_era(times: pa.Array) -> bool:
-    return not len(times) or int(times.view(pa.int64()).fill_null(0).to_numpy().min()) >= _OLDEST
+def _are_since_year_1(times: pa.Array) -> bool:
+    return not len(times) or int(times.view(pa.int64()).fill_null(0).to_numpy().min()) >= _YEAR_1
 
 
-def _why_not_ordered(ids: list[Any]) -> dict[int, str]:
-    """Tell of which rows the id cannot be ordered by, and why."""
-    if _are_sensible(ids):
+def _id_problems(ids: list[Any]) -> dict[int, str]:
+    """Return the rows with an id that cannot be ordered, and the reason."""
+    if _are_valid_ids(ids):
         return {}
-    why: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     for row, name in enumerate(ids):
         if name is None:
-            why[row] = "it has no id"
+            reasons[row] = "it has no id"
         elif not isinstance(name, str):
-            why[row] = f"its id is {type(name).__name__}, not text"
+            reasons[row] = "its id is not a string"
         elif not name.strip():
-            why[row] = "its id is empty"
-        elif len(name) > _LONGEST_ID:
-            why[row] = "its id is longer than any real one"
-    return why
+            reasons[row] = "its id is empty"
+        elif len(name) > _MAX_ID_LENGTH:
+            reasons[row] = f"its id is longer than {_MAX_ID_LENGTH:,} characters"
+    return reasons
 
 
-def _are_sensible(ids: list[Any]) -> bool:
-    """Tell whether every id is text of a sensible length, as they nearly always are."""
+def _are_valid_ids(ids: list[Any]) -> bool:
+    """Return whether every id is a non-empty string of normal length, as nearly always."""
     try:
-        return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _LONGEST_ID
+        return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _MAX_ID_LENGTH
     except TypeError:
         return False
 

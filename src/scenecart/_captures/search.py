@@ -1,4 +1,4 @@
-"""A query becomes pages or a stream, and those become GeoDataFrames."""
+"""Searches of catalogs: by page or by stream, as GeoDataFrames."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import msgspec
 from scenecart._api import operations
 from scenecart._api.problems import error_of_status
 from scenecart._captures.decode import Batch, Feature, Page, Reader, read_feature, read_page
-from scenecart._captures.footprints import touch
-from scenecart._captures.frame import Builder, to_frame
-from scenecart._captures.query import Query, build_criteria, check_count
+from scenecart._captures.footprints import intersect_each
+from scenecart._captures.frame import FrameBuilder, to_frame
+from scenecart._captures.query import Query, SearchCriteria, build_stac_query
 from scenecart._captures.stac_api import pages
 from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import pluralize
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from scenecart._util.progress import ProgressCallback
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
-_MOST_TRIES = 4
-_LEAST_ERROR, _LARGEST_ERROR = 400, 599
-_MOST_BARREN = 100
+_MAX_ATTEMPTS = 4
+_MIN_ERROR_STATUS, _MAX_ERROR_STATUS = 400, 599
+_MAX_PAGES_WITHOUT_NEW = 100
 T = TypeVar("T")
 
 
@@ -43,20 +43,20 @@ def search_catalog(
     Raises
     ------
     ScenecartError
-        Whatever went wrong; what had arrived by then stands in its ``captures``.
+        If the search fails; ``captures`` of the error contains what had arrived.
     """
     reporter = ProgressReporter(progress, query.host)
-    found = gather(_features_of(session, query, reporter), query.host, reporter, return_on_interrupt=return_on_interrupt)
-    if not len(found):
-        found.attrs["query"] = query.description
-    return found
+    frame = collect(_features_of(session, query, reporter), query.host, reporter, return_on_interrupt=return_on_interrupt)
+    if not len(frame):
+        frame.attrs["query"] = query.description
+    return frame
 
 
-def gather(
+def collect(
     parts: Iterable[Sequence[Feature]], host: str, reporter: ProgressReporter, *, return_on_interrupt: bool = False
 ) -> gpd.GeoDataFrame:
-    """Make one frame of features that arrive some at a time; see :func:`search`."""
-    builder = Builder(host)
+    """Build one frame from features that arrive in parts; errors as :func:`search_catalog`."""
+    builder = FrameBuilder(host)
     reporter.emit("started")
     try:
         for features in parts:
@@ -65,38 +65,37 @@ def gather(
     except ScenecartError as error:
         error.captures = builder.frame()
         if len(builder):
-            error.add_note(f"{pluralize(len(builder), 'capture')} had arrived; see this error's .captures.")
+            error.add_note(f"{pluralize(len(builder), 'capture')} had arrived before the search failed.")
         raise
     except KeyboardInterrupt:
         if not return_on_interrupt:
             raise
-        warn(f"The search was stopped; {pluralize(len(builder), 'capture')} of it had arrived.")
+        warn(f"The search was interrupted after {pluralize(len(builder), 'capture')}.", code="search_interrupted")
     frame = builder.frame()
     reporter.emit("finished", len(frame))
     return frame
 
 
 def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> Iterator[gpd.GeoDataFrame]:
-    """Yield the results of a query as frames, while they arrive; the first ones are smaller, so that they come soon."""
-    waiting: list[Feature] = []
+    """Yield the results of a query as frames while they arrive; the first frames are smaller, to show results early."""
+    pending: list[Feature] = []
     size = min(batch_size, _FIRST_BATCH)
     try:
         for features in _features_of(session, query, ProgressReporter(None, query.host)):
-            waiting += features
-            while len(waiting) >= size:
-                yield to_frame(waiting[:size], host=query.host)
-                waiting = waiting[size:]
+            pending += features
+            while len(pending) >= size:
+                yield to_frame(pending[:size], host=query.host)
+                pending = pending[size:]
                 size = min(batch_size, 2 * size)
     except ScenecartError:
-        if waiting:
-            yield to_frame(waiting, host=query.host)
+        if pending:
+            yield to_frame(pending, host=query.host)
         raise
-    if waiting:
-        yield to_frame(waiting, host=query.host)
+    if pending:
+        yield to_frame(pending, host=query.host)
 
 
-@checked_keywords()
-def search_stac(  # one keyword for each thing a catalog can be asked
+def search_stac(
     url: str,
     *,
     aoi: Any = None,
@@ -114,24 +113,24 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     progress: ProgressCallback | None = None,
     return_on_interrupt: bool = False,
 ) -> gpd.GeoDataFrame:
-    """Search any STAC API, and return the same frame as a search of the service, so that the two stand in one table.
+    """Search any STAC API, with the same columns in the result as a search of the service.
 
     Parameters
     ----------
     url
         The API's landing page.
     aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit, return_on_interrupt
-        As for :meth:`Client.search`; nothing of it is needed here.
+        As for :meth:`Client.search`; all are optional here.
     page_size
-        How many items to ask for at a time. Default: what the API likes best.
+        How many items to request at a time. Default: the API decides.
     query
-        As for :meth:`Client.search`; the API must offer the query extension.
+        As for :meth:`Client.search`; the API must support the query extension.
     headers
-        Sent with every request, such as an ``Authorization`` of the API's own.
+        HTTP headers of every request, such as ``Authorization``.
     host
-        What stands in the column ``host``. Default: the name in the address.
+        The value of the column ``host``. Default: the host name of ``url``.
     progress
-        Given a :class:`SearchEvent` whenever something arrives.
+        Called with a :class:`SearchEvent` whenever captures arrive.
 
     Returns
     -------
@@ -141,9 +140,9 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     Raises
     ------
     InvalidQuery, InvalidArea
-        If something asked for cannot be used; nothing was sent.
+        If an argument is invalid; nothing was sent.
     ServiceError
-        If the API cannot be searched; what had arrived stands in the error's ``captures``.
+        If the search fails; ``captures`` of the error contains what had arrived.
 
     Examples
     --------
@@ -156,8 +155,12 @@ def search_stac(  # one keyword for each thing a catalog can be asked
     >>> box.stop()
     """
     if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
-        raise InvalidQuery("url is the address of a STAC API's landing page.", hint="https://…")
-    criteria, exact = build_criteria(
+        raise InvalidQuery(
+            f"must be the https:// URL of a STAC API's landing page, got {shown_value(url)}.",
+            code="stac_url_invalid",
+            argument="url",
+        )
+    criteria = SearchCriteria(
         aoi=aoi,
         bbox=bbox,
         intersects=intersects,
@@ -166,38 +169,37 @@ def search_stac(  # one keyword for each thing a catalog can be asked
         datetime=datetime,
         query=query,
         max_cloud_cover=max_cloud_cover,
+        limit=limit,
+        page_size=page_size,
     )
-    check_count(limit, "limit")
-    check_count(page_size, "page_size")
-    name = host or urlsplit(url).hostname or url
-    wanted = Query(name, criteria, limit, page_size, exact)
+    checked = build_stac_query(host or urlsplit(url).hostname or url, criteria)
     reader = Reader()
-    answers = (reader.page(encode(page), "the STAC API") for page in pages(url, {**criteria, **_page_size(wanted)}, headers))
-    arriving = _wanted((batch for answer in answers for batch in answer.batches()), wanted)
-    return gather(arriving, name, ProgressReporter(progress, name), return_on_interrupt=return_on_interrupt)
+    responses = (reader.page(encode(page), "the STAC search") for page in pages(url, {**checked.body, **_page_size(checked)}, headers))
+    features = _apply_query((batch for response in responses for batch in response.batches()), checked)
+    return collect(features, checked.host, ProgressReporter(progress, checked.host), return_on_interrupt=return_on_interrupt)
 
 
 def _page_size(query: Query) -> dict[str, int]:
-    """Return how many items to ask for at a time; what the API likes best where nothing says."""
+    """Return how many items to request at a time, or nothing where the API decides."""
     size = query.page_size or (min(query.limit, operations.PAGE_LIMIT) if query.limit else None)
     return {} if size is None else {"limit": size}
 
 
 def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
-    """Return what a query answers as it came: ``"lines"`` of a stream, or ``"pages"``.
+    """Return the raw response to a query, and its kind: ``"lines"`` of a stream, or ``"pages"``.
 
     Raises
     ------
     ScenecartError
-        Whatever went wrong.
+        If the search fails.
     """
-    whole: Iterator[tuple[list[bytes], str]] = _stream_or_pages(
-        query, lambda: [(_all_lines(session, query), "lines")], lambda: [(_all_pages(session, query), "pages")]
+    response: Iterator[tuple[list[bytes], str]] = _stream_or_pages(
+        query, lambda: [(_fetch_stream(session, query), "lines")], lambda: [(_fetch_pages(session, query), "pages")]
     )
-    return next(whole)
+    return next(response)
 
 
-def _all_lines(session: Session, query: Query) -> list[bytes]:
+def _fetch_stream(session: Session, query: Query) -> list[bytes]:
     failures = 0
     while True:
         try:
@@ -205,51 +207,51 @@ def _all_lines(session: Session, query: Query) -> list[bytes]:
                 return list(chunks)
         except ConnectionFailed as error:
             failures += 1
-            if failures == _MOST_TRIES or error.given_up:
+            if failures == _MAX_ATTEMPTS or error.given_up:
                 raise
             session.pause(failures)
 
 
-def _all_pages(session: Session, query: Query) -> list[bytes]:
-    answers: list[bytes] = []
-    found = 0
-    for data, batches_of_page in _pages(session, query):
-        answers.append(data)
-        for features, _ in batches_of_page:
-            found += sum(_key(feature) is not None for feature in _touching(features, query))
-        if query.limit is not None and found >= query.limit:
+def _fetch_pages(session: Session, query: Query) -> list[bytes]:
+    responses: list[bytes] = []
+    count = 0
+    for data, page_batches in _pages(session, query):
+        responses.append(data)
+        for features, _ in page_batches:
+            count += sum(_key(feature) is not None for feature in _intersecting(features, query))
+        if query.limit is not None and count >= query.limit:
             break
-    return answers
+    return responses
 
 
-def assemble(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
-    """Build the frame of what ``fetch`` returned; needs nothing but its arguments, so that another process can do it."""
+def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
+    """Build the frame from the response of :func:`fetch`; needs no connection, to run in another process."""
     if kind == "lines":
-        found = _told(_streamed(iter(parts), query.host), query.host)
+        found = _raise_invalid_lines(_read_stream(iter(parts), query.host), query.host)
     else:
         reader = Reader()
-        found = _once((batch for data in parts for batch in reader.page(data, operations.SEARCH.id).batches()), set())
-    return gather(_wanted(found, query), query.host, ProgressReporter(None, query.host))
+        found = _drop_repeated((batch for data in parts for batch in reader.page(data, operations.SEARCH.id).batches()), set())
+    return collect(_apply_query(found, query), query.host, ProgressReporter(None, query.host))
 
 
 def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[list[Feature]]:
-    """Yield what a query finds while it arrives."""
+    """Yield the features of a query while they arrive."""
     found = _stream_or_pages(
         query,
-        lambda: _resumed(session, query, reporter),
-        lambda: (batch for _, batches_of_page in _pages(session, query) for batch in batches_of_page),
+        lambda: _resumable_stream(session, query, reporter),
+        lambda: (batch for _, page_batches in _pages(session, query) for batch in page_batches),
     )
-    return _wanted(found, query)
+    return _apply_query(found, query)
 
 
 def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
-    """Give what a query finds in one of two ways.
+    """Yield the results of a query by stream or by pages.
 
-    One page is asked for when it holds all that is wanted; more is read from the service's stream, or page by page
-    where it offers none.
+    A result that fits one page is requested as a page. A larger one is read from the stream, or page by page where the
+    service has no stream.
     """
-    fits_a_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
-    if query.page_size is None and not fits_a_page:
+    fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
+    if query.page_size is None and not fits_one_page:
         try:
             yield from by_stream()
         except ScenecartError as error:
@@ -260,47 +262,48 @@ def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_page
     yield from by_pages()
 
 
-def _wanted(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
-    """Keep what was asked for, and no more than was asked for."""
-    left = query.limit
+def _apply_query(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
+    """Apply the exact geometry and the limit of a query, and count the entries that are not features."""
+    remaining = query.limit
     skipped = 0
-    for features, odd in found:
-        skipped += odd
-        kept = _touching(features, query)[:left]
+    for features, batch_skipped in found:
+        skipped += batch_skipped
+        kept = _intersecting(features, query)[:remaining]
         if kept:
             yield kept
-        if left is not None:
-            left -= len(kept)
-            if left <= 0:
+        if remaining is not None:
+            remaining -= len(kept)
+            if remaining <= 0:
                 break
     if skipped:
-        warn(f"{skipped} entries of the answer were no captures and are left out.")
+        warn(f"Entries of the response that are not STAC features were skipped: {skipped:,}.", code="entries_skipped")
 
 
-def _touching(features: list[Feature], query: Query) -> list[Feature]:
-    if query.exact is None or not features:
+def _intersecting(features: list[Feature], query: Query) -> list[Feature]:
+    if query.exact_geometry is None or not features:
         return features
-    return [feature for feature, wanted in zip(features, touch(features, query.exact), strict=True) if wanted]
+    matches = intersect_each(features, query.exact_geometry)
+    return [feature for feature, is_match in zip(features, matches, strict=True) if is_match]
 
 
-def _once(found: Iterable[Batch], given: set[tuple[Any, str]]) -> Iterator[Batch]:
-    """Give a capture once, that comes again on another page; ``given`` holds what was given already."""
+def _drop_repeated(found: Iterable[Batch], seen: set[tuple[Any, str]]) -> Iterator[Batch]:
+    """Drop captures that are repeated on a later page; ``seen`` collects the keys of all captures so far."""
     for features, skipped in found:
-        fresh = [feature for feature in features if _key(feature) not in given]
-        given.update(key for key in map(_key, features) if key is not None)
+        fresh = [feature for feature in features if _key(feature) not in seen]
+        seen.update(key for key in map(_key, features) if key is not None)
         yield fresh, skipped
 
 
 def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Batch]]]:
-    """Ask for page after page, and give each with its captures that no page before had.
+    """Request page after page, and yield each with those of its captures that no earlier page had.
 
-    A token that comes again ends it, and so do many pages in a row that bring nothing new.
+    A repeated token ends the search, and so do many pages in a row without a new capture.
     """
     size = query.page_size or min(query.limit or operations.PAGE_LIMIT, operations.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
-    given: set[tuple[Any, str]] = set()
-    barren = 0
+    seen: set[tuple[Any, str]] = set()
+    pages_without_new = 0
     reader = Reader()
 
     def read(data: bytes) -> tuple[bytes, Page]:
@@ -308,33 +311,37 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
 
     while True:
         data, page = session.page(operations.SEARCH, operations.page_body(query.body, size, token), read)
-        known = len(given)
-        yield data, _once(page.batches(), given)
-        barren = barren + 1 if len(given) == known else 0
-        token = operations.next_token(page.rest)
+        seen_before = len(seen)
+        yield data, _drop_repeated(page.batches(), seen)
+        pages_without_new = pages_without_new + 1 if len(seen) == seen_before else 0
+        token = operations.next_token(page.paging)
         if token is None:
             return
-        if token in tokens or barren >= _MOST_BARREN:
-            warn("The service repeated a page; the search ends there and may be incomplete.")
+        if token in tokens or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
+            warn(
+                "The service repeated a page, so the search ended there. The result may be incomplete.",
+                code="page_repeated",
+            )
             return
         tokens.add(token)
 
 
-def _resumed(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[Batch]:
-    """Read the stream to its end; when it breaks, begin again and leave out what was given already."""
-    given: list[bytes] = []
-    for attempt in range(1, _MOST_TRIES + 1):
-        again = Counter(key for keys in given for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
+def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[Batch]:
+    """Read the stream to its end; when it breaks, start it again and drop what was delivered before."""
+    # encoded to save memory: a stream may hold a million keys
+    delivered: list[bytes] = []
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        repeated = Counter(key for keys in delivered for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
         try:
             with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
-                for features, odd in _streamed(chunks, query.host):
-                    fresh = _not_yet(features, again) if again else features
-                    given.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
-                    yield fresh, odd
-        except (ConnectionFailed, _CutLine) as error:
-            if attempt == _MOST_TRIES or (isinstance(error, ConnectionFailed) and error.given_up):
-                if isinstance(error, _CutLine):
-                    raise error.told(query.host) from None
+                for features, skipped in _read_stream(chunks, query.host):
+                    fresh = _drop_delivered(features, repeated) if repeated else features
+                    delivered.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
+                    yield fresh, skipped
+        except (ConnectionFailed, _InvalidLine) as error:
+            if attempt == _MAX_ATTEMPTS or (isinstance(error, ConnectionFailed) and error.given_up):
+                if isinstance(error, _InvalidLine):
+                    raise error.as_service_error(query.host) from None
                 raise
             session.pause(attempt)
             reporter.emit("restarted")
@@ -342,13 +349,13 @@ def _resumed(session: Session, query: Query, reporter: ProgressReporter) -> Iter
             return
 
 
-def _not_yet(features: Sequence[Feature], again: Counter[tuple[Any, Any]]) -> list[Feature]:
-    """Leave out as many of each capture as were given before."""
+def _drop_delivered(features: Sequence[Feature], repeated: Counter[tuple[Any, Any]]) -> list[Feature]:
+    """Drop each capture as many times as it was delivered before."""
     fresh = []
     for feature in features:
         key = _key(feature) or ("", "")
-        if again[key] > 0:
-            again[key] -= 1
+        if repeated[key] > 0:
+            repeated[key] -= 1
         else:
             fresh.append(feature)
     return fresh
@@ -360,24 +367,25 @@ def _key(feature: Feature) -> tuple[Any, str] | None:
     return feature.collection, feature.id
 
 
-class _CutLine(ValueError):
-    """A line of a stream that is no JSON: the connection ended inside it, or this is no stream of captures."""
+class _InvalidLine(ValueError):
+    """A line of a stream is not JSON: the stream was truncated, or is not a stream of captures."""
 
-    def told(self, host: str) -> ServiceError:
+    def as_service_error(self, host: str) -> ServiceError:
         return ServiceError(
-            f"The stream of {host!r} holds a line that is no JSON ({self}); it was cut, or is no capture stream.",
+            f"The result stream of {host!r} is truncated or damaged: a line is not JSON ({self}).",
+            code="stream_line_not_json",
             operation=operations.SEARCH_STREAM.id,
         )
 
 
-def _told(found: Iterator[Batch], host: str) -> Iterator[Batch]:
+def _raise_invalid_lines(found: Iterator[Batch], host: str) -> Iterator[Batch]:
     try:
         yield from found
-    except _CutLine as error:
-        raise error.told(host) from None
+    except _InvalidLine as error:
+        raise error.as_service_error(host) from None
 
 
-def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
+def _read_stream(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
     reader = Reader()
     try:
         for lines in (many[start : start + _LINES] for many in batches(chunks) for start in range(0, len(many), _LINES)):
@@ -385,20 +393,24 @@ def _streamed(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
             if features is not None:
                 yield features, 0
                 continue
-            yield from _line_by_line(lines, reader)
+            yield from _read_line_by_line(lines, reader)
     except LineTooLong as error:
-        raise ServiceError(f"The stream of {host!r} cannot be read: {error}.", operation=operations.SEARCH_STREAM.id) from None
+        raise ServiceError(
+            f"The result stream of {host!r} cannot be read: {error}.",
+            code="stream_line_too_long",
+            operation=operations.SEARCH_STREAM.id,
+        ) from None
 
 
-def _line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
-    """Read lines each by itself; what stands before a bad one is given before its error."""
+def _read_line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
+    """Read each line separately; the features before an invalid line are yielded before its error."""
     features: list[Feature] = []
     skipped = 0
     failure: Exception | None = None
     for line in lines:
         try:
             skipped += _read_line(line, features)
-        except (ScenecartError, _CutLine) as error:
+        except (ScenecartError, _InvalidLine) as error:
             failure = error
             break
     reader.learn_from(features)
@@ -408,7 +420,7 @@ def _line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
 
 
 def _read_line(line: bytes, features: list[Feature]) -> int:
-    """Add a line's features; return how many entries were none."""
+    """Append the features of a line; return how many of its entries are not features."""
     try:
         feature = read_feature(line, typed=True)
         if feature is not None:
@@ -416,7 +428,7 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
             return 0
         document = loads(line)
     except NotJson as error:
-        raise _CutLine(str(error)) from None
+        raise _InvalidLine(str(error)) from None
     if not isinstance(document, Mapping):
         return 1
     if document.get("type") == "FeatureCollection":
@@ -424,16 +436,16 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
         features.extend(inner)
         return skipped
     if "status" in document and ("title" in document or "detail" in document):
-        raise _broken_off(document)
+        raise _error_of_problem(document)
     return 1
 
 
-def _broken_off(document: Mapping[str, Any]) -> ScenecartError:
-    """Return the error that a problem in the middle of a stream stands for: that of its status, where it has one of an error."""
+def _error_of_problem(document: Mapping[str, Any]) -> ScenecartError:
+    """Return the error for a problem document within a stream: by its status, where that is an error status."""
     problem = operations.parse_problem(document)
     status = operations.whole_number(document["status"])
-    if status is None or not _LEAST_ERROR <= status <= _LARGEST_ERROR:
-        error: ScenecartError = ServiceError(f"The service broke off the stream: {problem.text}")
+    if status is None or not _MIN_ERROR_STATUS <= status <= _MAX_ERROR_STATUS:
+        error: ScenecartError = ServiceError(f"The service aborted the result stream: {problem.text}", code="stream_aborted")
     else:
         error = error_of_status(status, problem, operations.SEARCH_STREAM.id, None)
     error.operation = operations.SEARCH_STREAM.id

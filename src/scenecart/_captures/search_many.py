@@ -1,4 +1,4 @@
-"""Many areas at once: requests leave from here, under one rate limit; frames are built wherever the executor is."""
+"""Searches of many areas at once, under one rate limit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart._captures import search
-from scenecart._captures.frame import CRS, OF_MANY_AREAS, column_beside, concat
+from scenecart._captures.frame import CRS, SEARCH_MANY_COLUMNS, concat, prefixed_column
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import check_count, shown_value
 from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from scenecart._captures.query import Query
     from scenecart._util.progress import ProgressCallback
 
-_AT_ONCE = 8
-_MOST_AT_ONCE = 64
+_DEFAULT_CONCURRENCY = 8
+_MAX_CONCURRENCY = 64
 
 
 def search_areas(
@@ -32,14 +33,21 @@ def search_areas(
     query_of: Callable[[Any], Query],
     *,
     executor: Executor | None = None,
-    at_once: int = _AT_ONCE,
+    at_once: int = _DEFAULT_CONCURRENCY,
     progress: ProgressCallback | None = None,
 ) -> gpd.GeoDataFrame:
-    """Search each area; see :meth:`Client.search_many`."""
+    """Search each area; see :meth:`Client.search_many`.
+
+    Requests are sent by threads of this process; an executor only builds frames.
+    """
     if executor is not None and not hasattr(executor, "submit"):
-        raise InvalidQuery("executor is a concurrent.futures.Executor, such as dask.distributed.Client(…).get_executor().")
-    if not isinstance(at_once, int) or not 1 <= at_once <= _MOST_AT_ONCE:
-        raise InvalidQuery(f"at_once is a whole number from 1 to {_MOST_AT_ONCE}, not {at_once!r}.")
+        raise InvalidQuery(
+            f"must be a concurrent.futures.Executor, got {shown_value(executor)}.",
+            code="executor_invalid",
+            argument="executor",
+            hint="For example: dask.distributed.Client(…).get_executor()",
+        )
+    check_count(at_once, "at_once", most=_MAX_CONCURRENCY, optional=False, kind=InvalidQuery)
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
     reporter, captures = ProgressReporter(progress, host, len(queries)), 0
@@ -47,9 +55,11 @@ def search_areas(
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]
     with ThreadPoolExecutor(at_once, thread_name_prefix="scenecart-search") as threads:
-        asked = {threads.submit(_one, session, query, executor): number for number, (_, query) in enumerate(queries) if query}
-        for done, future in enumerate(as_completed(asked), 1 + len(errors)):
-            number = asked[future]
+        futures = {
+            threads.submit(_search_area, session, query, executor): number for number, (_, query) in enumerate(queries) if query
+        }
+        for done, future in enumerate(as_completed(futures), 1 + len(errors)):
+            number = futures[future]
             try:
                 frames[number] = future.result()
             except ScenecartError as error:
@@ -58,39 +68,48 @@ def search_areas(
                     frames[number] = error.captures
             captures += len(frames[number]) if number in frames else 0
             reporter.emit("area", captures, done)
-    found = _together([(labels[number], frames[number]) for number in sorted(frames)], errors)
+    found = _concat_areas([(labels[number], frames[number]) for number in sorted(frames)])
+    found.attrs["errors"] = errors
     if errors:
-        label, why = next(iter(errors.items()))
-        others = f", and {pluralize(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
-        warn(f'Area {label!r} could not be searched{others}: {clean_text(why, 300)} All are in captures.attrs["errors"].')
+        _warn_of_failures(errors)
     reporter.emit("finished", len(found), len(queries))
     return found
 
 
-def _one(session: Session, query: Query, executor: Executor | None) -> gpd.GeoDataFrame:
-    """Fetch what one area holds, and have it built."""
+def _warn_of_failures(errors: Mapping[Hashable, str]) -> None:
+    label, reason = next(iter(errors.items()))
+    others = f" and {pluralize(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
+    warn(
+        f"The search of area {label!r}{others} failed: {clean_text(reason, 300)}",
+        code="areas_failed",
+        hint='All errors are in captures.attrs["errors"].',
+    )
+
+
+def _search_area(session: Session, query: Query, executor: Executor | None) -> gpd.GeoDataFrame:
     if executor is None:
         return search.search_catalog(session, query)
     parts, kind = search.fetch(session, query)
-    built: Future[gpd.GeoDataFrame] = executor.submit(search.assemble, parts, kind, query)
-    return built.result()
+    frame: Future[gpd.GeoDataFrame] = executor.submit(search.build_frame, parts, kind, query)
+    return frame.result()
 
 
 def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[Hashable, Query | None]], dict[Hashable, str]]:
-    """Check every area; one that cannot be used is an error of its own, and does not stop the others."""
-    found: list[tuple[Hashable, Query | None]] = []
+    """Check every area; return the queries by label, and the errors of invalid areas, which do not stop the others."""
+    queries: list[tuple[Hashable, Query | None]] = []
     errors: dict[Hashable, str] = {}
     for label, area in _labelled(areas):
         try:
-            found.append((label, query_of(area)))
+            queries.append((label, query_of(area)))
         except InvalidQuery:
+            # wrong for every area
             raise
         except ScenecartError as error:
             errors[label] = f"{type(error).__name__}: {error}"
-            found.append((label, None))
-    if not found:
-        raise InvalidQuery("There is no area to search.", hint="Give a frame, a mapping or a list that holds one or more.")
-    return found, errors
+            queries.append((label, None))
+    if not queries:
+        raise InvalidQuery("must contain at least one area.", code="areas_empty", argument="areas")
+    return queries, errors
 
 
 def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
@@ -100,16 +119,19 @@ def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
     if isinstance(areas, Mapping) and "type" not in areas:
         return list(areas.items())
     if isinstance(areas, str | bytes) or not hasattr(areas, "__iter__"):
-        raise InvalidQuery("areas is a GeoDataFrame, a GeoSeries, a mapping of names to areas, or a list of areas.")
+        raise InvalidQuery(
+            f"must be a GeoDataFrame, a GeoSeries, a mapping of names to areas, or a list of areas, got {shown_value(areas)}.",
+            code="areas_invalid",
+            argument="areas",
+        )
     return list(enumerate(areas))
 
 
-def _together(found: list[tuple[Hashable, gpd.GeoDataFrame]], errors: dict[Hashable, str]) -> gpd.GeoDataFrame:
-    kept = {name: column_beside(name) for name in OF_MANY_AREAS}
-    frame = concat([part.rename(columns=kept).assign(area=[label] * len(part)) for label, part in found])
+def _concat_areas(found: list[tuple[Hashable, gpd.GeoDataFrame]]) -> gpd.GeoDataFrame:
+    renamed = {name: prefixed_column(name) for name in SEARCH_MANY_COLUMNS}
+    frame = concat([part.rename(columns=renamed).assign(area=[label] * len(part)) for label, part in found])
     if "area" not in frame.columns:
         frame["area"] = pd.Series(dtype=object)
-    known = frame["id"].notna()
-    frame["duplicate"] = frame.duplicated(["host", "collection", "id"]) & known
-    frame.attrs["errors"] = errors
+    has_id = frame["id"].notna()
+    frame["duplicate"] = frame.duplicated(["host", "collection", "id"]) & has_id
     return frame
