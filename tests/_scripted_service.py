@@ -16,7 +16,7 @@ TOKEN_PATH = "/realms/public/protocol/openid-connect/token"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """A request as it arrived."""
 
     method: str
@@ -49,7 +49,7 @@ class ScriptedService:
     """Answers each path with what the test put there: answers in turn, the last one for good, or a function."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.received: list[RecordedRequest] = []
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()
         service = self
@@ -63,7 +63,7 @@ class ScriptedService:
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                request = Asked(self.command, self.path, headers, self.rfile.read(length))
+                request = RecordedRequest(self.command, self.path, headers, self.rfile.read(length))
                 reply = service._reply(request)
                 if reply.body is None:
                     self.connection.shutdown(socket.SHUT_RDWR)
@@ -93,19 +93,19 @@ class ScriptedService:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def put(self, path: str, *answers: Answer | Callable[[Asked], Answer]) -> None:
+    def put(self, path: str, *answers: Answer | Callable[[RecordedRequest], Answer]) -> None:
         """Set what a path answers; an operation's name stands for its path."""
         self._answers[path if path.startswith("/") else f"/v1/op/{path}"] = list(answers)
 
-    def requests(self, path: str) -> list[Asked]:
+    def requests(self, path: str) -> list[RecordedRequest]:
         """Return the requests for a path so far."""
         wanted = path if path.startswith("/") else f"/v1/op/{path}"
         with self._lock:
-            return [request for request in self.asked if request.path.split("?")[0] == wanted]
+            return [request for request in self.received if request.path.split("?")[0] == wanted]
 
-    def _reply(self, request: Asked) -> Answer:
+    def _reply(self, request: RecordedRequest) -> Answer:
         with self._lock:
-            self.asked.append(request)
+            self.received.append(request)
             path = request.path.split("?")[0]
             answers = self._answers.get(path)
             if not answers:

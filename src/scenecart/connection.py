@@ -1,4 +1,4 @@
-"""connect(): how to sign in is looked up, and a client comes back."""
+"""``connect()``: find credentials and return a client."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import os
 
 
-_OF_THE_SANDBOX = ("captures", "data", "items", "pace", "port", "seed")
+_SANDBOX_KEYWORDS = ("captures", "data", "items", "pace", "port", "seed")
 
 
 @checked_keywords(
     also=Client,
     without=("credentials",),
     elsewhere={
-        name: f"A sandbox of your own takes it: client = scenecart.sandbox.Sandbox({name}=…).start().client()."
-        for name in _OF_THE_SANDBOX
+        name: f"Start your own sandbox: client = scenecart.sandbox.Sandbox({name}=…).start().client()."
+        for name in _SANDBOX_KEYWORDS
     },
 )
-def connect(  # one keyword for each thing that can be configured
+def connect(  # one keyword for each setting
     profile: str | None = None,
     *,
     base_url: str | None = None,
@@ -40,35 +40,35 @@ def connect(  # one keyword for each thing that can be configured
 ) -> Client:
     """Connect to the ordering service.
 
-    How to sign in is looked for in the arguments, then in ``SCENECART_*`` and ``GEOPERA_*`` environment variables
-    (``…_BASE_URL``, ``…_TOKEN``, ``…_API_KEY``, ``…_USERNAME``, ``…_PASSWORD``, ``…_PROJECT``, ``…_PROFILE``), then in
-    the profile that the official command line saved. Nothing is sent until the first call.
+    Credentials are taken from the arguments, else from ``SCENECART_*`` and ``GEOPERA_*`` environment variables
+    (``…_BASE_URL``, ``…_TOKEN``, ``…_API_KEY``, ``…_USERNAME``, ``…_PASSWORD``, ``…_PROJECT``, ``…_PROFILE``), else from a
+    profile saved by the official command line. Nothing is sent until the first call.
 
     Parameters
     ----------
     profile
-        A saved profile, or ``"sandbox"`` for the embedded service: no account, no network, no money.
+        Name of a saved profile, or ``"sandbox"`` for the embedded service: no account, no network, no money.
     base_url
-        Where the service is. Default ``https://api.geopera.com``. Plain http is accepted on this machine only.
+        Root URL of the service. Default ``https://api.geopera.com``. Plain http works on this computer only.
     token
-        A bearer token; it is used as it is until it expires.
+        A bearer token, used until it expires.
     api_key
-        An API key (``gpra_…``). It never places orders: that needs a user.
+        An API key (``gpra_…``). It cannot place orders: that needs a user.
     username, password
-        A user's sign-in.
+        User name and password of a user.
     project
-        Where imagery is delivered unless ``place`` says otherwise.
+        Id of the default project that orders are delivered to.
     credentials_file
-        Instead of ``~/.config/geopera/credentials.json``.
+        Path of the saved profiles. Default ``~/.config/geopera/credentials.json``.
     home
-        Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
+        Directory of the placement journal. Default: ``SCENECART_HOME``, or the user's data directory.
     **options
         ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall``, ``sleep`` and ``say`` of :class:`Client`.
 
     Raises
     ------
     ConfigurationError
-        If nothing says how to sign in, or what says it is unsafe.
+        If there are no credentials, or they are contradictory or unsafe.
 
     Examples
     --------
@@ -93,30 +93,31 @@ def connect(  # one keyword for each thing that can be configured
     return client
 
 
-_embedded: list[Any] = []
-_embedding = threading.Lock()
+# the sandbox of this process, started by the first connection to it
+_sandboxes: list[Any] = []
+_sandbox_lock = threading.Lock()
 
 
 def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
     try:
-        from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an extra: the core works without it
+        from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise missing_extra("The embedded sandbox needs", error, "sandbox") from error
-    with _embedding:
-        if not _embedded:
-            _embedded.append(Sandbox().start())
-    box = _embedded[0]
-    principal = box.principals["analyst"]
+    with _sandbox_lock:
+        if not _sandboxes:
+            _sandboxes.append(Sandbox().start())
+    sandbox = _sandboxes[0]
+    principal = sandbox.principals["analyst"]
     credentials = resolve(
-        base_url=box.url,
+        base_url=sandbox.url,
         username=principal["username"],
         password=principal["password"],
         project=project or principal["project"],
         environ={},
     )
-    # its orders end with the process, so what is known of them does not go into the user's own journal
-    client = Client(credentials, home=home or box.data / "client", **options)
-    client.hosts = dict(box.hosts)
+    # the sandbox and its orders end with the process, so they are kept out of the user's journal
+    client = Client(credentials, home=home or sandbox.data / "client", **options)
+    client.hosts = dict(sandbox.hosts)
     return client
 
 

@@ -1,4 +1,4 @@
-"""The reader of saved sign-ins, and of what a sign-in answers: usable credentials or a refusal, and never a secret in a message."""
+"""Fuzzing of the credentials file and of token responses: valid credentials or an error, and no secret in a message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from random import Random
 
 _KEY, _ACCESS, _REFRESH = "gpra_very-private-key", "very.private.token", "very-private-refresh"
-_SECRET = "very-private"  # made up, and looked for in every message
+# part of every secret here, and searched for in every message
+_SECRET = "very-private"
 _PROFILES = {
     "default": {"api_url": "https://api.example.com/", "auth": {"type": "api_key", "api_key": _KEY}},
     "other": {
@@ -45,15 +46,15 @@ _SAVES = 16
 
 
 class Tokens(WithFolder):
-    """An input is ``file`` or ``answer``, a line's end, and the content."""
+    """Inputs of one line, ``file`` or ``answer``, and the content."""
 
     def open(self, place: Place) -> None:
-        """Make the file, for its owner alone."""
+        """Create the file, readable by its owner only."""
         self._path = Path(tempfile.mkdtemp(dir=place.given)) / "credentials.json"
         self._path.touch(0o600)
 
     def make(self, pick: Random) -> bytes:
-        """Make a file of profiles, or an answer."""
+        """Generate a credentials file or a token response."""
         if pick.randrange(4) == 0:
             answer = _mutate.document(pick, dict(pick.choice((_ANSWER, _ANSWER, _REFUSAL))))
             text = _mutate.encode(pick, answer)
@@ -67,14 +68,14 @@ class Tokens(WithFolder):
         return b"file\n" + (_mutate.data(pick, text, text) if pick.randrange(2) else text)
 
     def check(self, data: bytes) -> str:
-        """Read it, and look for what must not be seen."""
+        """Read the input, and check that no secret is visible."""
         kind, _, content = data.partition(b"\n")
         if kind == b"answer":
-            granted = _read(content)
-            assert _SECRET not in repr(granted)
-            assert granted.access is None or _is_sendable(granted.access)
-            assert granted.seconds is None or 60 < granted.seconds < 1e10
-            return "answer: token" if granted.access is not None else "answer: none"
+            response = _read(content)
+            assert _SECRET not in repr(response)
+            assert response.access is None or _is_header_value(response.access)
+            assert response.seconds is None or 60 < response.seconds < 1e10
+            return "answer: token" if response.access is not None else "answer: none"
         self._path.write_bytes(content)
         outcomes = {self._connect(name) for name in (*_PROFILES, None)}
         assert self._path.read_bytes() == content, "reading changed the file"
@@ -88,12 +89,12 @@ class Tokens(WithFolder):
         except ConfigurationError as error:
             text = f"{error} {error.__notes__ if hasattr(error, '__notes__') else ''} {error!r}"
             assert _SECRET not in text, "a secret in a message"
-            assert len(text) < 4_000, "a refusal without end"
+            assert len(text) < 4_000, "a very long message"
             return "refused"
-        return _sound(found)
+        return _checked_kind(found)
 
     def _save(self, content: bytes) -> None:
-        """Save a rotated pair into each profile: it is there, and so is everything else as it was."""
+        """Save a new token pair into each profile, and check that nothing else changed."""
         before = json.loads(content)
         for name in _PROFILES:
             with contextlib.suppress(ConfigurationError):
@@ -104,22 +105,22 @@ class Tokens(WithFolder):
                 store.save(Secret("new.access"), Secret("new-refresh"), 1_800_000_000.0)
                 after = json.loads(self._path.read_bytes())
                 assert after[name]["auth"]["access_token"] == "new.access"
-                # as texts, in which NaN is itself
+                # compared as text, in which NaN equals itself
                 assert json.dumps({**after, name: None}, sort_keys=True) == json.dumps({**before, name: None}, sort_keys=True)
                 self._path.write_bytes(content)
 
 
-def _sound(found: Credentials) -> str:
-    """Hold credentials against what is promised of all; say which kind they are."""
+def _checked_kind(found: Credentials) -> str:
+    """Check credentials, and return their kind."""
     assert _SECRET not in repr(found)
     assert found.base_url.startswith(("https://", "http://")) or found.base_url.lower().startswith("http")
     assert found.expires_at is None or isinstance(found.expires_at, float)
     secret = found.api_key if found.api_key is not None else found.token
     assert secret is not None
-    assert _is_sendable(secret)
+    assert _is_header_value(secret)
     return "oauth" if found.token is not None else "key"
 
 
-def _is_sendable(secret: Secret) -> bool:
-    """Tell whether a secret can stand in a header without being two."""
+def _is_header_value(secret: Secret) -> bool:
+    """Return whether a secret is valid in one HTTP header."""
     return secret.reveal().isascii() and secret.reveal().isprintable() and " " not in secret.reveal()

@@ -1,4 +1,7 @@
-"""Bearer tokens: fetched by whichever grant the credentials allow, renewed before they expire, once for all threads."""
+"""Sign-in: bearer tokens, obtained and renewed for all threads of a client.
+
+A token is renewed shortly before it expires, and once more if the service refuses it. Of many threads, one renews.
+"""
 
 from __future__ import annotations
 
@@ -19,50 +22,51 @@ USERINFO_PATH = "/realms/public/protocol/openid-connect/userinfo"
 _CLIENT_ID = "geopera"
 _CLI_CLIENT_ID = "geopera-cli"
 _LEEWAY_SECONDS = 30.0
-_SHORTEST_SCRUBBED = 6  # what is shorter also stands in ordinary words
+# a shorter secret may also be part of an ordinary word
+_SHORTEST_SCRUBBED = 6
 
 
 class Tokens:
-    """The token to send with each request.
+    """The bearer token of each request.
 
-    A static token is used until the service refuses it. An API key is exchanged for a short-lived token, so that
-    the key itself is sent to the token endpoint only; where a service offers no exchange, the key is sent directly.
+    A static token is used until the service refuses it. An API key is exchanged for a short-lived token: only the token endpoint
+    sees the key. If the service offers no exchange, the key itself is the bearer token.
     """
 
     def __init__(
         self,
         credentials: Credentials,
         post_form: Callable[[str, Mapping[str, str | Secret]], tuple[int, bytes]],
-        wall: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         self._credentials = credentials
         self._post_form = post_form
-        self._wall = wall
+        self._now = now
         self._lock = threading.Lock()
         self._access = credentials.token
         self._refresh = credentials.refresh_token
         self._expires_at = credentials.expires_at
 
     def bearer(self) -> Secret:
-        """Return a token that should still be valid for a while.
+        """Return a token that is not about to expire.
 
         Raises
         ------
         AuthenticationError
-            If the sign-in is refused.
+            If the service refuses the sign-in.
         """
         access, expires_at = self._access, self._expires_at
-        if access is not None and not self._is_old(expires_at):
+        if access is not None and not self._is_expiring(expires_at):
             return access
         with self._lock:
-            if self._access is None or self._is_old(self._expires_at):
+            if self._access is None or self._is_expiring(self._expires_at):
                 self._renew()
             return self._current()
 
     def renew(self, refused: Secret) -> Secret | None:
-        """Return another token than the one just refused, or None when there is no way to get one.
+        """Return a new token in place of a refused one, or None if there is no way to get one.
 
-        Of many threads that were refused at once, one renews and the others take what it got.
+        Of many threads whose token was refused, one renews it for all.
         """
         with self._lock:
             if self._access is not None and self._access != refused:
@@ -74,7 +78,7 @@ class Tokens:
             return renewed if renewed != refused else None
 
     def scrub(self, text: str) -> str:
-        """Take every secret this client holds out of a text that came from the service."""
+        """Remove every secret of this client from a text of the service."""
         credentials = self._credentials
         for secret in (self._access, self._refresh, credentials.api_key, credentials.password, credentials.token):
             if secret is not None and len(secret.reveal()) >= _SHORTEST_SCRUBBED:
@@ -83,7 +87,7 @@ class Tokens:
 
     def _current(self) -> Secret:
         if self._access is None:
-            raise AuthenticationError("There is no token.", hint="Connect again.")
+            raise AuthenticationError("No access token is available.", code="token_missing", hint="Sign in again.")
         return self._access
 
     @property
@@ -94,8 +98,8 @@ class Tokens:
     def _can_renew(self) -> bool:
         return self._refresh is not None or self._can_sign_in
 
-    def _is_old(self, expires_at: float | None) -> bool:
-        return self._can_renew and expires_at is not None and self._wall() >= expires_at - _LEEWAY_SECONDS
+    def _is_expiring(self, expires_at: float | None) -> bool:
+        return self._can_renew and expires_at is not None and self._now() >= expires_at - _LEEWAY_SECONDS
 
     def _renew(self) -> None:
         credentials = self._credentials
@@ -110,12 +114,14 @@ class Tokens:
                 if self._grant(fields, fatal=not self._can_sign_in):
                     return
             except ConnectionFailed as error:
-                # a refresh token is spent by its first use: sent again, the service would take the session for stolen
+                # a refresh token is valid once: if it is sent twice, the service takes the session for stolen
                 if not error.was_sent:
                     raise
                 if not self._can_sign_in:
                     raise AuthenticationError(
-                        "The connection broke off while the session was renewed.", hint="Try again; if it is over, sign in again."
+                        "The connection was lost while the session was renewed.",
+                        code="session_renewal_interrupted",
+                        hint="Try again. If it fails, sign in again.",
                     ) from error
             self._refresh = None
         if credentials.password is not None:
@@ -136,7 +142,9 @@ class Tokens:
                 }
             )
         else:
-            raise AuthenticationError("The token has expired.", hint="Connect again with a new one.", status=401)
+            raise AuthenticationError(
+                "The token has expired.", code="token_expired", hint="Sign in again with a new token.", status=401
+            )
 
     def _grant(self, fields: Mapping[str, str | Secret], *, fatal: bool = True) -> bool:
         status, body = self._post_form(TOKEN_PATH, fields)
@@ -145,42 +153,46 @@ class Tokens:
             self._access, self._expires_at = self._credentials.api_key, None
             return True
         answer = _read(body)
-        # what stands in a variable here can be shown by a traceback
+        # a traceback may show local variables
         del body
         if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
             if not fatal:
                 return False
             if status in NOT_OFFERED:
                 raise AuthenticationError(
-                    f"There is no sign-in at {self._credentials.base_url} ({status}).",
-                    hint="Check base_url: it is where the service begins, such as https://api.geopera.com.",
+                    f"No sign-in endpoint was found at {self._credentials.base_url} (status {status}).",
+                    code="sign_in_not_found",
+                    hint="Check the base URL: it is the root URL of the service, such as https://api.geopera.com.",
                     operation="sign-in",
                     status=status,
                 )
+            refusal = _REFUSALS[grant]
             raise AuthenticationError(
-                f"The sign-in with {_GRANT_NAMES[grant]} was refused{answer.reason}.",
-                hint=_GRANT_HINTS[grant],
+                f"{refusal.message}{answer.reason}.",
+                code=refusal.code,
+                hint=refusal.hint,
                 operation="sign-in",
                 status=status,
             )
         if answer.access is None:
             raise AuthenticationError(
-                "The service's sign-in answered without a token that can be used.",
-                hint="Is base_url the ordering service? Its sign-in answers JSON that holds a token.",
+                "The sign-in response contains no valid token.",
+                code="sign_in_without_token",
+                hint="Check the base URL: the sign-in of the ordering service returns JSON with a token.",
                 operation="sign-in",
                 status=status,
             )
         self._access = answer.access
         self._refresh = answer.refresh or self._refresh
-        self._expires_at = None if answer.seconds is None else self._wall() + answer.seconds
+        self._expires_at = None if answer.seconds is None else self._now() + answer.seconds
         if self._credentials.store is not None:
             self._credentials.store.save(self._access, self._refresh, self._expires_at)
         return True
 
 
 @dataclass(frozen=True)
-class _Granted:
-    """What a sign-in answered, with its secrets sealed."""
+class _TokenResponse:
+    """The response of the token endpoint; its secrets never print."""
 
     access: Secret | None = None
     refresh: Secret | None = None
@@ -188,41 +200,49 @@ class _Granted:
     reason: str = ""
 
 
-def _read(body: bytes) -> _Granted:
+def _read(body: bytes) -> _TokenResponse:
     try:
         answer = loads(body)
     except NotJson:
         answer = None
     if not isinstance(answer, dict):
-        return _Granted()
+        return _TokenResponse()
     reason = _reason(answer)
     refresh = answer.get("refresh_token")
     try:
         access = Secret(answer.get("access_token"))
         renewal = Secret(refresh, "refresh token") if isinstance(refresh, str) and refresh.strip() else None
     except ConfigurationError:
-        return _Granted(reason=reason)
-    return _Granted(access, renewal, _seconds(answer.get("expires_in")), reason)
+        return _TokenResponse(reason=reason)
+    return _TokenResponse(access, renewal, _seconds(answer.get("expires_in")), reason)
 
 
-_GRANT_NAMES = {
-    "refresh_token": "the refresh token",
-    "password": "user name and password",
-    "client_credentials": "the API key",
+@dataclass(frozen=True)
+class _Refusal:
+    """The error of a refused grant."""
+
+    message: str
+    code: str
+    hint: str
+
+
+_REFUSALS = {
+    "refresh_token": _Refusal("The service refused to renew the session", code="session_expired", hint="Sign in again."),
+    "password": _Refusal(
+        "The service refused the user name or password", code="password_refused", hint="Check both: they are case-sensitive."
+    ),
+    "client_credentials": _Refusal(
+        "The service refused the API key", code="api_key_refused", hint="Check that the key is complete and was not revoked."
+    ),
 }
-_GRANT_HINTS = {
-    "refresh_token": "The session is over. Sign in again.",
-    "password": "Check both; they are case-sensitive.",
-    "client_credentials": "Check that the key is whole and was not revoked.",
-}
-_SHORTEST = 2 * _LEEWAY_SECONDS
+_SHORTEST_LIFETIME = 2 * _LEEWAY_SECONDS
 
 
 def _seconds(value: Any) -> float | None:
-    """Read ``expires_in``; a lifetime too short to renew ahead of is used until it is refused."""
+    """Return the seconds of ``expires_in``; None if malformed, or too short to renew the token ahead of time."""
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST < value < 1e10:  # noqa: PLR2004  # three centuries
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST_LIFETIME < value < 1e10:  # noqa: PLR2004  # three centuries
         return None
     return float(value)
 

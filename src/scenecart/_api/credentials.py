@@ -1,4 +1,4 @@
-"""What must never be printed, and where it comes from: arguments, environment, the official credentials file."""
+"""Credentials: secrets that never print, the base URL, and saved profiles."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import shlex
 import stat
 import tempfile
 from dataclasses import dataclass, replace
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
-from scenecart.exceptions import ConfigurationError, warn
+from scenecart.exceptions import ConfigurationError, message_about, reword, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_BASE_URL = "https://api.geopera.com"
+BASE_URL_HINT = f"Use a URL such as {DEFAULT_BASE_URL}."
 API_KEY_PREFIX = "gpra_"
 _PORTS = {"http": 80, "https": 443}
 _MAX_SECRET = 16_384
@@ -26,7 +28,7 @@ _LONGEST_LIST = 300
 
 
 class Secret:
-    """A text that never prints: not in a repr, a string, a copy, a pickle or a traceback.
+    """A string that never prints: not in a repr, a format, a pickle or a traceback.
 
     Examples
     --------
@@ -39,21 +41,26 @@ class Secret:
 
     def __init__(self, value: object, what: str = "token") -> None:
         if not isinstance(value, str):
-            raise ConfigurationError(f"The {what} must be text, not {type(value).__name__}.")
+            raise ConfigurationError(f"The {what} must be a str, got {type(value).__name__}.", code="secret_not_a_string")
         text = value.strip("\r\n\t ")
         if not text:
-            raise ConfigurationError(f"The {what} is empty.")
+            raise ConfigurationError(f"The {what} is empty.", code="secret_empty")
         if len(text) > _MAX_SECRET:
-            raise ConfigurationError(f"The {what} is longer than any real one; was a whole file passed?")
+            raise ConfigurationError(
+                f"The {what} is longer than {_MAX_SECRET:,} characters.",
+                code="secret_too_long",
+                hint=f"Pass the {what} only, not the file around it.",
+            )
         if what != "password" and any(not "!" <= letter <= "~" for letter in text):
             raise ConfigurationError(
-                f"The {what} holds a space, a line break or a letter beyond ASCII.",
-                hint="Copy it again; it is shown here on purpose neither whole nor in part.",
+                f"The {what} contains a space, a line break or a non-ASCII character.",
+                code="secret_malformed",
+                hint="Copy it again. It is secret, so it is not shown here.",
             )
         self.__value = text
 
     def reveal(self) -> str:
-        """Return the text itself, for the one place that sends it."""
+        """Return the string itself, for sending it."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -74,12 +81,12 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret is not pickled; connect again in the other process.")
+        raise TypeError("A secret cannot be pickled. Connect again in the other process.")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """How to sign in, and where. Which fields are set says which grant is used."""
+    """How and where to sign in; the fields that are set select the grant."""
 
     base_url: str
     source: str
@@ -94,7 +101,7 @@ class Credentials:
     is_default_url: bool = False
 
 
-def resolve(  # one keyword for each thing that can be configured
+def resolve(  # one keyword for each setting
     profile: str | None = None,
     *,
     base_url: str | None = None,
@@ -106,12 +113,12 @@ def resolve(  # one keyword for each thing that can be configured
     environ: Mapping[str, str] | None = None,
     credentials_file: str | os.PathLike[str] | None = None,
 ) -> Credentials:
-    """Find out how to connect: arguments, then environment, then a profile of the official command line.
+    """Find credentials in the arguments, then in the environment, then in a saved profile.
 
     Raises
     ------
     ConfigurationError
-        If nothing says how, or what says it contradicts itself or is unsafe.
+        If there are no credentials, or they are contradictory or unsafe.
     """
     env = os.environ if environ is None else environ
     project = project or _first(env, "SCENECART_PROJECT", "GEOPERA_PROJECT")
@@ -133,47 +140,63 @@ def resolve(  # one keyword for each thing that can be configured
     found = store.load(name, required=profile is not None)
     if found is None:
         raise ConfigurationError(
-            "Nothing says how to connect: no argument, no SCENECART_* or GEOPERA_* variable, no saved profile.",
-            hint='Try scenecart.connect("sandbox") without an account, or set SCENECART_API_KEY, or sign in with `geopera login`.',
+            "No credentials were found: no argument, no SCENECART_* or GEOPERA_* variable, no saved profile.",
+            code="credentials_missing",
+            hint='Try connect("sandbox") without an account, set SCENECART_API_KEY, or sign in with `geopera login`.',
         )
     if stated_url is not None and _origin(check_base_url(stated_url)) != _origin(found.base_url):
         raise ConfigurationError(
-            f"Profile {name!r} belongs to {_origin(found.base_url)}; its key is not sent to {_origin(stated_url)}.",
-            hint="Leave base_url out, or pass the credentials of that service as well.",
+            f"Profile {_shown_name(name)} is for {_origin(found.base_url)}. Its credentials are not sent to {_origin(stated_url)}.",
+            code="profile_of_another_service",
+            hint="Remove the base URL, or use credentials of that service.",
         )
     return replace(found, project=project or found.project)
 
 
 def check_base_url(url: object) -> str:
-    """Return the URL in its one spelling, without trailing slash, or say why it is not safe to use.
+    """Return the base URL in its canonical spelling, or refuse it if it is unsafe.
 
-    The journal knows a service by it: one that is spelled in two ways must not be bought from twice.
+    The journal identifies a service by this URL: with two spellings, the same cart could be bought twice. Errors never show the
+    URL, since it may contain a password.
 
     Raises
     ------
     ConfigurationError
-        If it is no http(s) URL, carries a password, or is plain http beyond this machine.
+        If it is not an http(s) URL, contains a password, or is plain http to another computer.
     """
     if not isinstance(url, str):
-        raise ConfigurationError(f"base_url must be text such as 'https://api.geopera.com', not {type(url).__name__}.")
+        raise ConfigurationError(
+            f"must be a str, got {type(url).__name__}.", code="base_url_not_a_string", argument="base_url", hint=BASE_URL_HINT
+        )
     if not url.strip().isprintable() or " " in url.strip():
-        # some readers of addresses pass over these, so that two of them can see two hosts
-        raise ConfigurationError("base_url holds a space or a control character.", hint="It looks like https://api.geopera.com.")
+        # some URL parsers ignore these, so two parsers may see two hosts
+        raise ConfigurationError(
+            "must not contain a space or a control character.", code="base_url_malformed", argument="base_url", hint=BASE_URL_HINT
+        )
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError("base_url is no URL.", hint="It looks like https://api.geopera.com.") from None
+        raise ConfigurationError(
+            "must be a valid URL.", code="base_url_malformed", argument="base_url", hint=BASE_URL_HINT
+        ) from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("base_url must not carry a user name or password.", hint="Pass username= and password= instead.")
+        raise ConfigurationError(
+            "must not contain a user name or password.",
+            code="base_url_has_password",
+            argument="base_url",
+            hint="Pass username= and password= instead.",
+        )
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigurationError("base_url is no http(s) URL.", hint="It looks like https://api.geopera.com.")
+        raise ConfigurationError("must be an http or https URL.", code="base_url_not_http", argument="base_url", hint=BASE_URL_HINT)
     if "?" in url or "#" in url:
-        raise ConfigurationError("base_url must not carry a query or fragment.")
+        raise ConfigurationError("must not contain '?' or '#'.", code="base_url_has_query", argument="base_url", hint=BASE_URL_HINT)
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
-            "Plain http is accepted for this machine only, since it would send the token in the clear.",
-            hint="Use https.",
+            "must use https: plain http would send the token unencrypted.",
+            code="base_url_not_https",
+            argument="base_url",
+            hint=BASE_URL_HINT,
         )
     name = f"[{host}]" if ":" in host else host
     netloc = name if port in {None, _PORTS[parts.scheme]} else f"{name}:{port}"
@@ -181,7 +204,7 @@ def check_base_url(url: object) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name is this machine; a name that merely starts like one is not."""
+    """Return whether a host name is this computer; a name that only starts like one is not."""
     if host.lower() == "localhost":
         return True
     try:
@@ -190,28 +213,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _named(profile: str | None) -> str:
-    """Return a profile's name as it may be shown: a key that stands in its place may not."""
+def _shown_name(profile: str | None) -> str:
+    """Return a profile name for messages; an API key in its place is not shown."""
     return "'gpra_…'" if profile is not None and API_KEY_PREFIX in profile else repr(profile)
 
 
 class ProfileStore:
-    """The official command line's ``credentials.json``: ``{profile: {api_url, auth: {type, …}}}``."""
+    """A profile in ``credentials.json`` of the official command line: ``{profile: {api_url, auth: {type, …}}}``."""
 
     def __init__(self, path: Path, profile: str | None = None) -> None:
         self.path = path
         self.profile = profile
 
     def __repr__(self) -> str:
-        return f"ProfileStore(profile={_named(self.profile)})"
+        return f"ProfileStore(profile={_shown_name(self.profile)})"
 
     def load(self, profile: str, *, required: bool = False) -> Credentials | None:
-        """Read one profile; the file is never changed by reading.
+        """Read one profile; reading never changes the file.
 
         Raises
         ------
         ConfigurationError
-            If the file cannot be read, or the profile is required and not in it.
+            If the file cannot be read, or a required profile is missing.
         """
         try:
             profiles = self._read()
@@ -221,22 +244,27 @@ class ProfileStore:
         if entry is None:
             if API_KEY_PREFIX in profile:
                 raise ConfigurationError(
-                    "An API key was given in place of a profile's name.",
-                    hint="Put the key into the variable SCENECART_API_KEY.",
+                    "must be the name of a saved profile, got an API key.",
+                    code="profile_is_api_key",
+                    argument="profile",
+                    hint="Set SCENECART_API_KEY to the key.",
                 )
             if required:
                 known = ", ".join(name for name in sorted(profiles) if API_KEY_PREFIX not in name)[:_LONGEST_LIST] or "none"
                 raise ConfigurationError(
-                    f"There is no profile {profile!r} (saved profiles: {known}).",
-                    hint='Sign in with `geopera login`, or try scenecart.connect("sandbox").',
+                    f"Profile {profile!r} was not found (saved profiles: {known}).",
+                    code="profile_not_found",
+                    hint='Sign in with `geopera login`, or try connect("sandbox").',
                 )
             return None
         auth = entry.get("auth") if isinstance(entry, dict) else None
         if not isinstance(auth, dict):
-            raise ConfigurationError(f"Profile {_named(profile)} is not signed in.", hint="Run `geopera login`.")
+            raise ConfigurationError(
+                f"Profile {_shown_name(profile)} is not signed in.", code="profile_not_signed_in", hint="Run `geopera login`."
+            )
         self._warn_if_readable_by_others()
-        base_url = check_base_url(entry.get("api_url") or DEFAULT_BASE_URL)
-        source = f"profile {_named(profile)}"
+        source = f"profile {_shown_name(profile)}"
+        base_url = _base_url_of(entry, source)
         if auth.get("type") == "api_key":
             return Credentials(base_url, source, api_key=Secret(auth.get("api_key"), "API key"))
         if auth.get("type") == "oauth":
@@ -246,13 +274,17 @@ class ProfileStore:
                 source,
                 token=Secret(auth.get("access_token")),
                 refresh_token=Secret(refresh, "refresh token") if refresh else None,
-                expires_at=_moment(auth.get("expires_at")),
+                expires_at=_timestamp(auth.get("expires_at")),
                 store=ProfileStore(self.path, profile),
             )
-        raise ConfigurationError(f"Profile {_named(profile)} is signed in in a way this version does not know.")
+        raise ConfigurationError(
+            f"Profile {_shown_name(profile)} uses an unsupported sign-in type.",
+            code="profile_type_unsupported",
+            hint="Update scenecart, or run `geopera login`.",
+        )
 
     def save(self, access: Secret, refresh: Secret | None, expires_at: float | None) -> None:
-        """Store a rotated token pair in one step, so that the official command line stays signed in too."""
+        """Save a new token pair atomically: the official command line stays signed in too."""
         target = Path(os.path.realpath(self.path))
         profiles = self._read()
         entry = profiles.get(self.profile or "")
@@ -282,23 +314,42 @@ class ProfileStore:
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"The credentials file {self.path} cannot be read: {type(error).__name__}.",
-                hint="Sign in again with `geopera login`, or pass credentials to scenecart.connect.",
+                code="credentials_file_unreadable",
+                hint="Run `geopera login`, or set SCENECART_API_KEY.",
             ) from None
         if not isinstance(profiles, dict):
-            raise ConfigurationError(f"The credentials file {self.path} holds no profiles.")
+            raise ConfigurationError(
+                f"The credentials file {self.path} contains no profiles.",
+                code="credentials_file_without_profiles",
+                hint="Run `geopera login`, or set SCENECART_API_KEY.",
+            )
         return profiles
 
     def _warn_if_readable_by_others(self) -> None:
         if os.name == "posix" and self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            warn(f"Others on this machine can read {self.path}; close it with `chmod 600`.")
+            warn(
+                f"Other users of this computer can read your credentials file {self.path}.",
+                code="credentials_file_not_private",
+                hint=f"Run `chmod 600 {shlex.quote(str(self.path))}`.",
+            )
+
+
+def _base_url_of(entry: dict[str, Any], source: str) -> str:
+    try:
+        return check_base_url(entry.get("api_url") or DEFAULT_BASE_URL)
+    except ConfigurationError as error:
+        reword(error, message_about(error, f"api_url of {source}"))
+        raise
 
 
 def _from_values(
     source: str, token: str | None, api_key: str | None, username: str | None, password: str | None
 ) -> Credentials | None:
-    ways = [value is not None for value in (token, api_key, username if username is not None else password)]
-    if sum(ways) > 1 and source == "arguments":
-        raise ConfigurationError("Pass one of token, api_key, or username with password; not several.")
+    given = [value is not None for value in (token, api_key, username if username is not None else password)]
+    if sum(given) > 1 and source == "arguments":
+        raise ConfigurationError(
+            "token, api_key, and username with password exclude each other.", code="credentials_ambiguous", hint="Pass only one."
+        )
     if token is not None:
         secret = Secret(token)
         if secret.reveal().startswith(API_KEY_PREFIX):
@@ -308,13 +359,17 @@ def _from_values(
         return Credentials("", source, api_key=Secret(api_key, "API key"))
     if username is not None or password is not None:
         if not username or password is None:
-            raise ConfigurationError(f"A user name and a password go together; the {source} give only one of them.")
+            raise ConfigurationError(
+                f"A user name and a password are needed together, but the {source} have only one of them.",
+                code="credentials_incomplete",
+                hint="Pass both username and password.",
+            )
         return Credentials("", source, username=username, password=Secret(password, "password"))
     return None
 
 
-def _moment(value: object) -> float | None:
-    """Read seconds since 1970; what is no time is not known, and the token is used until it is refused."""
+def _timestamp(value: object) -> float | None:
+    """Return seconds since 1970, or None if malformed: then the token is used until the service refuses it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:  # noqa: PLR2004  # thirty millennia
         return None
     return float(value)

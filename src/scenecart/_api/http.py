@@ -1,7 +1,7 @@
-"""Calls to the service: the only file that names httpx.
+"""HTTP calls to the service; the only module that imports httpx.
 
-A call goes: rate limit → token → request → answer or error → perhaps again. What may be sent again is decided by the
-operation: reads, and spends that carry their own idempotency key.
+Each call: rate limit → token → request → response or error → retry. Only reads, and purchases with an idempotency key, are
+retried.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import httpx
 
 from scenecart._api import operations
 from scenecart._api.auth import USERINFO_PATH, Tokens
-from scenecart._api.credentials import Credentials, Secret, is_loopback
+from scenecart._api.credentials import BASE_URL_HINT, Credentials, Secret, is_loopback
 from scenecart._api.problems import error_of_status
-from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_numbers, parse_retry_after
+from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_settings, parse_retry_after
 from scenecart._util.json import NotJson, dumps, loads
-from scenecart._util.keywords import checked_dataclass
 from scenecart._util.text import clean_text
+from scenecart._util.validate import shown_value
 from scenecart._version import __version__
 from scenecart.exceptions import (
     AuthenticationError,
@@ -46,19 +46,18 @@ T = TypeVar("T")
 _MAX_REDIRECTS = 5
 
 
-@checked_dataclass
 @dataclass(frozen=True)
 class Limits:
-    """How long and how often to ask.
+    """Timeouts, rate limits and the maximum size of a response.
 
     Attributes
     ----------
     connect, read : float
-        Seconds to wait for a connection, and for the next bytes of an answer. Defaults 10 and 120.
+        Seconds to wait for a connection, and for the next bytes of a response. Defaults 10 and 120.
     calls_per_minute, places_per_minute : int
-        The service's own limits for an organization. Defaults 600 and 60.
+        Rate limits for all calls, and for placing orders. Defaults 600 and 60, the service's own limits for an organization.
     answer_bytes : int
-        How long an answer may be, unpacked; streams and files are read bit by bit and may be longer. Default 512 MiB.
+        Maximum size of a response in bytes, uncompressed. Streams and downloads may be larger. Default 512 MiB.
 
     Examples
     --------
@@ -72,21 +71,21 @@ class Limits:
     answer_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
-        check_numbers(self, whole=("calls_per_minute", "places_per_minute", "answer_bytes"), others=("connect", "read"))
+        check_settings(self, counts=("calls_per_minute", "places_per_minute", "answer_bytes"), seconds=("connect", "read"))
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """An answer that was read to its end."""
+class _Response:
+    """A complete response."""
 
     status: int
-    media: str
+    media_type: str
     body: bytes
 
 
 @dataclass(frozen=True)
 class Download:
-    """An open download: its status, headers in lower case, and the bytes as they come."""
+    """An open download: status, headers in lower case, and the bytes as they arrive."""
 
     status: int
     headers: Mapping[str, str]
@@ -94,9 +93,9 @@ class Download:
 
 
 class Session:
-    """One connection to one service, shared by everything a client does; safe to use from many threads."""
+    """The HTTP session of a client with one service; thread-safe."""
 
-    def __init__(  # everything a test may want to put in its place
+    def __init__(  # each part can be replaced in tests
         self,
         credentials: Credentials,
         *,
@@ -109,15 +108,19 @@ class Session:
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         if not isinstance(limits, Limits | None):
-            raise ConfigurationError(f"limits is a scenecart.Limits, not {limits!r}.")
+            raise ConfigurationError(
+                f"must be a scenecart.Limits, got {shown_value(limits)}.", code="limits_not_limits", argument="limits"
+            )
         if not isinstance(retry, Retry | None):
-            raise ConfigurationError(f"retry is a scenecart.Retry, not {retry!r}.")
+            raise ConfigurationError(
+                f"must be a scenecart.Retry, got {shown_value(retry)}.", code="retry_not_retry", argument="retry"
+            )
         limits = limits or Limits()
         self.base_url = credentials.base_url
         self.retry = retry or Retry()
         self._sleep = sleep
         self._uniform = uniform
-        self._most = limits.answer_bytes
+        self._max_bytes = limits.answer_bytes
         self._is_default_url = credentials.is_default_url
         _check_host(self.base_url)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
@@ -133,7 +136,7 @@ class Session:
         self._finalizer = weakref.finalize(self, self._http.close)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._finalizer()
 
     def call(
@@ -145,177 +148,183 @@ class Session:
         content: bytes | None = None,
         query: bool = False,
     ) -> Any:
-        """Call an operation and return its decoded answer.
+        """Call an operation and return its decoded response.
 
         Parameters
         ----------
         body
-            The JSON body; or the query parameters with ``query=True``, which asks with GET.
+            The JSON body, or with ``query=True`` the query parameters of a GET request.
         key
-            The idempotency key of a spend; with it, a spend may be sent again.
+            The idempotency key of a purchase; with it, the purchase may be retried.
         content
-            The body's exact bytes, where they were written down before.
+            The exact bytes of the body, in place of ``body``.
 
         Raises
         ------
         ScenecartError
-            The error of the answer's status; ``ServiceError`` for an answer that is not JSON; ``ConnectionFailed``
-            when none came.
+            The error of the response's status; ``ServiceError`` if the response is not JSON; ``ConnectionFailed`` if there is no
+            response.
         """
-        answer = self._with_retries(operation, key, lambda: self._answer(operation, body, key, content, query=query))
-        return _decoded(answer, operation.id, key)
+        response = self._with_retries(operation, key, lambda: self._respond(operation, body, key, content, query=query))
+        return _decoded(response, operation.id, key)
 
     def page(self, operation: operations.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
-        """Call an operation, and return what a reader makes of its answer's bytes.
+        """Call an operation, and decode its response with a function.
 
         Raises
         ------
         ServiceError
-            What the reader raises, with what the answer called itself.
+            The error of the function, with the response's status and media type.
         """
-        answer = self._with_retries(operation, None, lambda: self._answer(operation, body, None, None))
+        response = self._with_retries(operation, None, lambda: self._respond(operation, body, None, None))
         try:
-            return read(answer.body)
+            return read(response.body)
         except ServiceError as error:
-            raise _unread(error.message, answer, operation.id) from None
+            raise _unreadable(error.message, response, operation.id, code=error.code) from None
 
     @contextlib.contextmanager
     def stream(self, operation: operations.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
-        """Call an operation and hand out its answer's bytes while they come.
+        """Call an operation and stream the bytes of its response.
 
-        The request is repeated by rule until the answer begins; what breaks later raises ``ConnectionFailed`` from
-        the iterator.
+        The request is retried until the response begins. If the connection is lost later, the iterator raises
+        ``ConnectionFailed``.
         """
         response = self._with_retries(operation, None, lambda: self._open(operation, body))
         try:
             yield self._lines(response, operation.id)
         except ScenecartError as error:
-            # a problem in the middle of a stream may repeat the token too
-            error.message = self._tokens.scrub(error.message)
-            error.args = (error.message,)
+            # an error document inside a stream may contain the token
+            reword(error, self._tokens.scrub(error.message))
             error.problem = None if error.problem is None else loads(self._tokens.scrub(dumps(error.problem).decode()).encode())
             raise
         finally:
             response.close()
 
     def userinfo(self) -> Any:
-        """Return what the service says of the signed-in account, or None where it does not offer that.
+        """Return the service's description of the signed-in account; None if the service offers none.
 
         Raises
         ------
         ScenecartError
-            As for ``call``: an answer that cannot be read does not say that there is no account.
+            As for ``call``. An unreadable response is an error: it does not mean that there is no account.
         """
         operation = operations.Operation("userinfo", safe=True)
 
-        def once() -> _Answer:
+        def attempt() -> _Response:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
-            return _decoded(self._with_retries(operation, None, once), operation.id, None)
+            return _decoded(self._with_retries(operation, None, attempt), operation.id, None)
         except ScenecartError as error:
             if error.status in operations.NOT_OFFERED:
                 return None
             raise
 
-    def picture(self, operation: operations.Operation, body: Mapping[str, Any], most: int) -> bytes | None:
-        """Call an operation that redirects to a picture, and return it; None where there is none, or one beyond ``most`` bytes."""
+    def image(self, operation: operations.Operation, body: Mapping[str, Any], max_bytes: int) -> bytes | None:
+        """Call an operation that redirects to an image, and return it; None if there is none or it is larger than ``max_bytes``."""
 
-        def once() -> Secret | None:
+        def attempt() -> Secret | None:
             headers = {"Content-Type": "application/json"}
             response = self._exchange("POST", operation.path, operation.id, headers=headers, content=dumps(body))
-            onward = _onward(response, Secret(self.base_url + operation.path, "address"))
-            if onward is None:
+            target = _redirect_target(response, Secret(self.base_url + operation.path, "URL"))
+            if target is None:
                 self._read(response, operation.id, None)
             response.close()
-            return onward
+            return target
 
         try:
-            address = self._with_retries(operation, None, once)
+            url = self._with_retries(operation, None, attempt)
         except NotFound:
             return None
-        if address is None:
+        if url is None:
             return None
-        with self.download(address, {}) as answer:
-            found = b""
-            for chunk in answer.chunks:
-                found += chunk
-                if len(found) > most:
+        with self.download(url, {}) as download:
+            content = b""
+            for chunk in download.chunks:
+                content += chunk
+                if len(content) > max_bytes:
                     return None
-            return found if answer.status == httpx.codes.OK else None
+            return content if download.status == httpx.codes.OK else None
 
     @contextlib.contextmanager
-    def download(self, address: Secret, headers: Mapping[str, str]) -> Iterator[Download]:
-        """Open a signed URL. The token goes to the service's own origin only, and never with a signed URL.
+    def download(self, url: Secret, headers: Mapping[str, str]) -> Iterator[Download]:
+        """Open a signed URL, without the token: the token goes to the service's own origin only.
 
         Raises
         ------
         ConnectionFailed, ServiceError
-            If it cannot be opened, or redirects somewhere that is not http(s).
+            If the URL cannot be opened, or redirects to an unsafe URL.
         """
         with contextlib.ExitStack() as stack:
             for _ in range(_MAX_REDIRECTS):
-                self._check_download(address)
-                stack.enter_context(_hidden_from_logs(address))
-                # a signed address is no call of the organization's
-                response = self._transmit(self._signed_request(address, headers), operations.DOWNLOAD.id, counted=False)
+                self._check_download_url(url)
+                stack.enter_context(_hidden_from_logs(url))
+                # downloads do not count towards the organization's rate limit
+                response = self._transmit(self._signed_request(url, headers), operations.DOWNLOAD.id, counted=False)
                 stack.callback(response.close)
-                onward = _onward(response, address)
-                if onward is None:
+                target = _redirect_target(response, url)
+                if target is None:
                     lower = {name.lower(): value for name, value in response.headers.items()}
                     yield Download(response.status_code, lower, self._chunks(response, operations.DOWNLOAD.id))
                     return
-                address = onward
-            raise ServiceError("A download redirects without end.", operation=operations.DOWNLOAD.id)
+                url = target
+            raise ServiceError(
+                f"The download URL redirects more than {_MAX_REDIRECTS} times.",
+                code="download_redirects_too_often",
+                operation=operations.DOWNLOAD.id,
+            )
 
-    def _signed_request(self, address: Secret, headers: Mapping[str, str]) -> httpx.Request:
-        return self._http.build_request("GET", address.reveal(), headers={"Accept-Encoding": "identity", **headers})
+    def _signed_request(self, url: Secret, headers: Mapping[str, str]) -> httpx.Request:
+        return self._http.build_request("GET", url.reveal(), headers={"Accept-Encoding": "identity", **headers})
 
     def pause(self, failures: int) -> None:
-        """Wait before something that broke off is begun again."""
+        """Wait before an interrupted transfer is retried."""
         self._sleep(self.retry.wait(failures, 0.0, None, self._uniform) or 0.0)
 
-    def _check_download(self, address: Secret) -> None:
-        parts = urlsplit(address.reveal().partition("?")[0])
+    def _check_download_url(self, url: Secret) -> None:
+        """Refuse plain http to another computer, and URLs of this computer from a remote service."""
+        parts = urlsplit(url.reveal().partition("?")[0])
         host = parts.hostname or ""
         safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
         inward = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
         if not host or not safe or inward:
-            raise ServiceError("A download leads to an address that is not fetched.", operation=operations.DOWNLOAD.id)
+            raise ServiceError(
+                "The service returned an unsafe download URL.", code="download_url_unsafe", operation=operations.DOWNLOAD.id
+            )
 
-    def _with_retries(self, operation: operations.Operation, key: str | None, once: Callable[[], T]) -> T:
+    def _with_retries(self, operation: operations.Operation, key: str | None, attempt: Callable[[], T]) -> T:
         repeatable = READ_STATUSES if operation.safe else SPEND_STATUSES if key is not None else frozenset[int]()
-        failures, waited, doubt = 0, 0.0, False
+        failures, waited, is_unknown = 0, 0.0, False
         while True:
             try:
-                return once()
+                return attempt()
             except ScenecartError as error:
                 lost = isinstance(error, ConnectionFailed)
-                # what refuses a later try says nothing of an earlier one that got no answer
-                doubt = doubt or error.money_may_have_moved or (lost and key is not None)
-                error.money_may_have_moved = doubt
+                # a refused attempt does not tell the outcome of an earlier one without a response
+                is_unknown = is_unknown or error.money_may_have_moved or (lost and key is not None)
+                error.money_may_have_moved = is_unknown
                 if not repeatable or error.given_up or not (lost or error.status in repeatable):
-                    self._tell_where(error)
+                    self._mention_default_url(error)
                     raise
                 failures += 1
                 retry_after = error.retry_after if isinstance(error, RateLimited) else None
                 wait = self.retry.wait(failures, waited, retry_after, self._uniform)
                 if wait is None:
                     error.given_up = True
-                    self._tell_where(error)
+                    self._mention_default_url(error)
                     raise
             self._sleep(wait)
             waited += wait
 
-    def _tell_where(self, error: ScenecartError) -> None:
-        """Say which service was asked, where nobody said which and it does not know who asks, or is not there."""
-        is_stranger = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
-        if is_stranger and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
+    def _mention_default_url(self, error: ScenecartError) -> None:
+        """Mention the default base URL where a wrong one may be the cause of an error."""
+        is_suspect = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
+        if is_suspect and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
             host = urlsplit(self.base_url).netloc
-            hint = f"SCENECART_BASE_URL is not set, so this asked {host}. Set it, or pass base_url=, to ask another."
+            hint = f"SCENECART_BASE_URL is not set, so {host} was used. Set it to use another service."
             reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)
 
-    def _answer(
+    def _respond(
         self,
         operation: operations.Operation,
         body: Mapping[str, Any] | None,
@@ -323,7 +332,8 @@ class Session:
         content: bytes | None,
         *,
         query: bool = False,
-    ) -> _Answer:
+    ) -> _Response:
+        """Send an operation once, and read its response."""
         if operation is operations.PLACE:
             self._place_limiter.enter()
         headers = {} if key is None else {operations.IDEMPOTENCY_HEADER: key}
@@ -343,7 +353,7 @@ class Session:
         return response
 
     def _exchange(self, method: str, path: str, name: str, **options: Any) -> httpx.Response:
-        """Send one request, and once more with a fresh token when the first is refused; the answer is still open."""
+        """Send a request, and again with a new token if the first is refused; return the open response."""
         token = self._tokens.bearer()
         response = self._transmit(self._request(method, path, token, **options), name)
         if response.status_code != httpx.codes.UNAUTHORIZED:
@@ -367,75 +377,79 @@ class Session:
         except httpx.HTTPError as error:
             failed = _connection_error(error, name, request)
         except (httpx.InvalidURL, ValueError):
-            # a redirect is looked at although it is not followed
-            failed = ServiceError(f"{name} answered a redirect to what is no address.", operation=name)
+            # a redirect is parsed although it is not followed
+            failed = ServiceError(f"The service redirected {name} to an invalid URL.", code="redirect_url_invalid", operation=name)
         except RuntimeError:
             if not self._http.is_closed:
                 raise
             failed = InvalidRequest(
-                "This client is closed; nothing was sent.",
-                hint="Connect again. client.order(id) finds an order again.",
+                "This client is closed. Nothing was sent.",
+                code="client_closed",
+                hint="Connect again. client.order(id) returns an earlier order.",
                 operation=name,
             )
-        # a request shows its whole address, which may be signed
+        # a traceback may show local variables, and the URL may be signed
         del request
         raise failed
 
-    def _read(self, response: httpx.Response, name: str, key: str | None) -> _Answer:
-        """Read an answer to its end and close it; raise the error it stands for."""
-        body = self._whole(response, name)
+    def _read(self, response: httpx.Response, name: str, key: str | None) -> _Response:
+        """Read and close a response; raise the error of its status."""
+        body = self._body(response, name)
         if not response.is_success:
             error = self._error(response, body, name, key)
-            # likewise: a 402's body holds a secret
+            # likewise: the body of a 402 contains a secret
             body = b""
             raise error
-        return _Answer(response.status_code, _media(response), body)
+        return _Response(response.status_code, _media_type(response), body)
 
-    def _whole(self, response: httpx.Response, name: str) -> bytes:
-        """Read an answer to its end and close it: a small body can unpack to one without end."""
+    def _body(self, response: httpx.Response, name: str) -> bytes:
+        """Read and close a response, up to the maximum size: a small body may decompress to an endless one."""
         body = bytearray()
         with contextlib.closing(response):
             try:
                 for chunk in self._chunks(response, name):
                     body += chunk
-                    if len(body) > self._most:
+                    if len(body) > self._max_bytes:
                         break
                 else:
                     return bytes(body)
             finally:
-                # notebooks can show the variables of a traceback, and half a sign-in's answer may hold its token
+                # a traceback may show local variables, and part of a sign-in response may contain the token
                 chunk = b""
                 body.clear()
-        raise ServiceError(f"{name} answered more than {self._most:,} bytes.", operation=name)
+        raise ServiceError(
+            f"The response to {name} is larger than {self._max_bytes:,} bytes.", code="response_too_large", operation=name
+        )
 
     def _chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
         try:
             yield from response.iter_bytes()
         except httpx.DecodingError:
-            raise ServiceError(f"{name} answered a body whose compression is broken.", operation=name) from None
+            raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
         except httpx.HTTPError as error:
             raise _connection_error(error, name, response.request) from None
 
     def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
-        """Give a stream's bytes; none at all mean that nothing was found only where the answer is a stream."""
+        """Yield the bytes of a stream; an empty body is an empty result only if the media type is JSON."""
         is_empty = True
         for chunk in self._chunks(response, name):
             is_empty = False
             yield chunk
         if is_empty and "json" not in response.headers.get("content-type", ""):
-            raise _unread(f"{name} answered an empty body.", _Answer(response.status_code, _media(response), b""), name)
+            empty = _Response(response.status_code, _media_type(response), b"")
+            raise _unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
 
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
-        def once() -> tuple[int, bytes]:
+        def attempt() -> tuple[int, bytes]:
             request = self._http.build_request("POST", self.base_url + path, data=_revealed(fields))
             response = self._transmit(request, "sign-in")
             if response.status_code in READ_STATUSES:
                 self._read(response, "sign-in", None)
-            return response.status_code, self._whole(response, "sign-in")
+            return response.status_code, self._body(response, "sign-in")
 
-        # asked twice with one refresh token, the service would take the session for stolen
+        # if a refresh token is sent twice, the service takes the session for stolen
         safe = fields.get("grant_type") != "refresh_token"
-        return self._with_retries(operations.Operation("sign-in", safe=safe), None, once)
+        return self._with_retries(operations.Operation("sign-in", safe=safe), None, attempt)
 
     def _error(self, response: httpx.Response, body: bytes, name: str, key: str | None) -> ScenecartError:
         status = response.status_code
@@ -452,61 +466,72 @@ class Session:
         return error
 
 
-def _decoded(answer: _Answer, name: str, key: str | None) -> Any:
-    """Return an answer's JSON."""
+def _decoded(response: _Response, name: str, key: str | None) -> Any:
+    """Return the JSON document of a response."""
     try:
-        return loads(answer.body)
+        return loads(response.body)
     except NotJson as error:
-        what = f"no JSON ({error})" if answer.body.strip() else "an empty body"
-        unread = _unread(f"{name} answered {what}.", answer, name)
-        unread.idempotency_key, unread.money_may_have_moved = key, key is not None
-        raise unread from None
+        if response.body.strip():
+            unreadable = _unreadable(
+                f"The response to {name} is not valid JSON ({error}).", response, name, code="response_not_json"
+            )
+        else:
+            unreadable = _unreadable(f"The response to {name} is empty.", response, name, code="response_empty")
+        unreadable.idempotency_key, unreadable.money_may_have_moved = key, key is not None
+        raise unreadable from None
 
 
 def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
 
 
-def _media(response: httpx.Response) -> str:
-    """Return what an answer calls itself."""
+def _media_type(response: httpx.Response) -> str:
     return clean_text(response.headers.get("content-type"), 80) or "no content type"
 
 
-def _unread(message: str, answer: _Answer, name: str) -> ServiceError:
+def _unreadable(message: str, response: _Response, name: str, *, code: str) -> ServiceError:
     return ServiceError(
-        f"{message.removesuffix('.')}: status {answer.status}, {answer.media}.",
-        hint="Is base_url the ordering service, and is there a proxy between?",
+        f"{message.removesuffix('.')}: status {response.status}, {response.media_type}.",
+        code=code,
+        hint="Check that the base URL is the ordering service, and that no proxy is in between.",
         operation=name,
-        status=answer.status,
+        status=response.status,
     )
 
 
 def _check_host(base_url: str) -> None:
-    """Find out before the first request that a host's name is none."""
+    """Refuse an invalid host name before the first request."""
     try:
-        usable = bool(httpx.URL(base_url).host)
+        is_valid = bool(httpx.URL(base_url).host)
     except (httpx.InvalidURL, ValueError):
-        usable = False
-    if not usable:
-        raise ConfigurationError("base_url names no host that can be asked.", hint="It looks like https://api.geopera.com.")
+        is_valid = False
+    if not is_valid:
+        raise ConfigurationError("has no valid host name.", code="base_url_host_invalid", argument="base_url", hint=BASE_URL_HINT)
 
 
 def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
     where = request.url.netloc.decode("ascii", "replace")
     if isinstance(error, httpx.TimeoutException):
-        failed: ConnectionFailed = RequestTimeout(f"{where} did not answer in time ({name}).", operation=name)
+        failed: ConnectionFailed = RequestTimeout(
+            f"{where} did not respond in time ({name}).", code="request_timed_out", operation=name
+        )
     elif isinstance(error, httpx.ConnectError):
-        failed = ConnectionFailed(f"{where} cannot be reached ({name}).", hint="Check base_url and the network.", operation=name)
+        failed = ConnectionFailed(
+            f"Cannot connect to {where} ({name}).",
+            code="service_unreachable",
+            hint="Check the base URL and the network connection.",
+            operation=name,
+        )
     else:
-        failed = ConnectionFailed(f"The connection to {where} broke off ({name}).", operation=name)
+        failed = ConnectionFailed(f"The connection to {where} was lost ({name}).", code="connection_lost", operation=name)
     failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return failed
 
 
 class _HideSignedUrls(logging.Filter):
-    """Takes the query off the URLs that are being downloaded, since a signature in it opens the file."""
+    """A log filter that removes the query from URLs of running downloads: its signature opens the file."""
 
-    active: set[str] = set()  # noqa: RUF012  # shared on purpose: one filter sits on the one logger
+    active: set[str] = set()  # noqa: RUF012  # shared: there is one filter on one logger
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -516,38 +541,41 @@ class _HideSignedUrls(logging.Filter):
         return True
 
 
-def _onward(response: httpx.Response, address: Secret) -> Secret | None:
-    """Return where an answer redirects to, if it does."""
+def _redirect_target(response: httpx.Response, url: Secret) -> Secret | None:
+    """Return the URL that a response redirects to, or None."""
     if not response.is_redirect or not response.headers.get("location"):
         return None
-    return redacted_url(address.reveal(), response.headers["location"])
+    return secret_url(url.reveal(), response.headers["location"])
 
 
-def redacted_url(base: str, url: str) -> Secret:
-    """Return a signed URL, as it stands at an address, as the secret that it is.
+def secret_url(base: str, url: str) -> Secret:
+    """Return a signed URL, absolute or relative to a base, as a secret.
 
     Raises
     ------
     ServiceError
-        If it is no URL.
+        If the URL is invalid.
     """
     try:
-        return Secret(str(httpx.URL(urljoin(base, url))), "address")
+        return Secret(str(httpx.URL(urljoin(base, url))), "URL")
     except (httpx.InvalidURL, ConfigurationError, ValueError):
+        # a traceback may show local variables
         base = url = ""
-    raise ServiceError("The service gave an address that is none.", operation=operations.DOWNLOAD.id)
+    raise ServiceError(
+        "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
+    )
 
 
 @contextlib.contextmanager
-def _hidden_from_logs(address: Secret) -> Iterator[None]:
+def _hidden_from_logs(url: Secret) -> Iterator[None]:
     logger = logging.getLogger("httpx")
     if not any(isinstance(installed, _HideSignedUrls) for installed in logger.filters):
         logger.addFilter(_HideSignedUrls())
-    _HideSignedUrls.active.add(address.reveal())
+    _HideSignedUrls.active.add(url.reveal())
     try:
         yield
     finally:
-        _HideSignedUrls.active.discard(address.reveal())
+        _HideSignedUrls.active.discard(url.reveal())
 
 
 Limits.__module__ = "scenecart"

@@ -1,8 +1,7 @@
-"""What is the service's own in names: its operations, and the fields of what it is asked and answers.
+"""Operations of the service, and the fields of their requests and responses.
 
-They are named here and, for what is priced and bought, in ``_trade``. What a standard names is named where it is read: STAC and
-GeoJSON in ``_features``, ``_query`` and ``_targets``, OAuth in ``_tokens``. Source of every name: the service's ordering API,
-version 2.1.0.
+Fields of prices and orders are in ``schemas``. Fields that a standard defines are in the modules that read them. The names come
+from version 2.1.0 of the service's ordering API.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,10 +18,8 @@ from scenecart.exceptions import ServiceError
 
 PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-# the statuses by which a service says that it does not offer what was called
+# the statuses of an operation that a service does not offer
 NOT_OFFERED = frozenset({404, 405, 501})
-# what STAC's extensions and common metadata call cloud cover (per cent), off-nadir angle (degrees) and GSD (metres)
-CLOUD, OFF_NADIR, GSD = "eo:cloud_cover", "view:off_nadir", "gsd"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Operation:
     id : str
         Its name, such as ``"orders.get"``.
     safe : bool
-        Whether it may be sent again after a failure without a key of its own.
+        Whether it may be retried without an idempotency key.
     """
 
     id: str
@@ -41,7 +39,7 @@ class Operation:
 
     @property
     def path(self) -> str:
-        """Where it is called."""
+        """Its path below the base URL."""
         return f"/v1/op/{self.id}"
 
 
@@ -66,13 +64,13 @@ _KNOWN = {thing.id: thing for thing in list(globals().values()) if isinstance(th
 
 
 def operation(name: str) -> Operation:
-    """Return an operation by its name; one that is not known here is never sent twice."""
+    """Return an operation by its name; an unknown one counts as unsafe, so it is never sent twice."""
     return _KNOWN.get(name) or Operation(name)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the service says went wrong (RFC 7807, or a list of fields)."""
+    """An error document of the service: RFC 7807, or a list of invalid fields."""
 
     type: str = ""
     title: str = ""
@@ -82,19 +80,19 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The shortest text that says what happened."""
+        """The most specific explanation: the fields, else the detail, else the title."""
         if self.fields:
             return clean_text("; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5]))
         return self.detail or self.title
 
     def shown(self) -> dict[str, Any]:
-        """Return all of it that may be shown: what opens a payment is a secret."""
+        """Return the document without its secret, the ``client_secret`` that opens a payment."""
         rest = {name: value for name, value in self.extra.items() if name != "client_secret"}
         return {"type": self.type, "title": self.title, "detail": self.text, **rest}
 
 
 def parse_problem(document: Any) -> Problem:
-    """Read a problem in any of the shapes the service uses; never fails."""
+    """Read an error document in any of the service's formats; never fails."""
     if not isinstance(document, Mapping):
         return Problem()
     detail = document.get("detail")
@@ -122,25 +120,35 @@ def _problem_field(entry: Any) -> tuple[str, str]:
     return clean_text(".".join(parts)), clean_text(entry.get("msg"))
 
 
+class PaymentKind(Enum):
+    """The reasons why the service cannot charge."""
+
+    CONFIRMATION = "3-D Secure"
+    CREDITS = "too few credits"
+    DECLINED = "card declined"
+    NO_CARD = "no card"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class PaymentProblem:
-    """Why the service cannot charge (402).
+    """The fields of a 402 response.
 
     Attributes
     ----------
     kind
-        ``"secure"``, ``"credits"``, ``"declined"``, ``"no-card"`` or ``""``.
+        Why the service cannot charge.
     required_credits, balance_credits
-        What is needed and what there is.
+        The price and the balance.
     decline_code
-        The bank's own reason.
+        The bank's reason.
     client_secret
-        What opens the payment: a secret.
+        The secret that opens the payment.
     challenge_url
-        Where it is confirmed, as it came.
+        The page that confirms the payment, unchecked.
     """
 
-    kind: str
+    kind: PaymentKind
     required_credits: int | None
     balance_credits: int | None
     decline_code: str | None
@@ -149,7 +157,7 @@ class PaymentProblem:
 
 
 def payment_problem(problem: Problem) -> PaymentProblem:
-    """Read what a 402 says beside its text."""
+    """Read the fields of a 402 response."""
     extra = problem.extra
     secret = extra.get("client_secret")
     return PaymentProblem(
@@ -162,26 +170,26 @@ def payment_problem(problem: Problem) -> PaymentProblem:
     )
 
 
-def _payment_kind(problem: Problem) -> str:
+def _payment_kind(problem: Problem) -> PaymentKind:
     if isinstance(problem.extra.get("client_secret"), str):
-        return "secure"
+        return PaymentKind.CONFIRMATION
     text = f"{problem.type} {problem.title} {problem.detail}".lower().replace("_", "-")
     if "required_credits" in problem.extra or "balance_credits" in problem.extra or "insufficient" in text:
-        return "credits"
+        return PaymentKind.CREDITS
     if "decline_code" in problem.extra or "declin" in text:
-        return "declined"
+        return PaymentKind.DECLINED
     if "payment-method" in text or "payment method" in text or "no card" in text or "no-card" in text:
-        return "no-card"
-    return ""
+        return PaymentKind.NO_CARD
+    return PaymentKind.OTHER
 
 
 def missing_scope(problem: Problem) -> Any:
-    """Return the scope that a 403 says is missing, as it came, or None."""
+    """Return the missing scope that a 403 response names, unchecked, or None."""
     return problem.extra.get("required_scope") or problem.extra.get("missing_scope")
 
 
 def whole_number(value: Any) -> int | None:
-    """Return a count of credits if it is one: an integer, never a float with a fraction, never a bool."""
+    """Return an integer, also from a float without a fraction; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -190,7 +198,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def dollars(value: Any) -> Decimal | None:
-    """Return an amount of money as a decimal with two places, or None if it is none."""
+    """Return an amount of money as a decimal with two places; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -203,22 +211,22 @@ def dollars(value: Any) -> Decimal | None:
 
 
 def search_body(host: str, criteria: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what asks a host for captures; the criteria have the names that STAC gives them."""
+    """Build a search request; the criteria are named as in STAC."""
     return {"host_name": host, **criteria}
 
 
 def page_body(search: Mapping[str, Any], size: int, token: str | None) -> dict[str, Any]:
-    """Return what asks for one page of a search: the first, or the one that a token leads to."""
+    """Build the request for one page of a search: the first, or the page of a token."""
     return {**search, "limit": size, **({} if token is None else {"next": token})}
 
 
 def image_reference(host: str, capture: str) -> dict[str, Any]:
-    """Return what names the picture of a capture."""
+    """Build the request for a capture's preview image."""
     return {"host_name": host, "image_id": capture}
 
 
 def next_token(document: Mapping[str, Any]) -> str | None:
-    """Find the token of the next page in any of the places the service puts it."""
+    """Return the token of the next page, in any of the fields the service uses; None on the last page."""
     token = document.get("next")
     if _is_token(token):
         return str(token)
@@ -245,17 +253,17 @@ def _is_token(value: Any) -> bool:
 
 
 def assets_body(order_id: str) -> dict[str, Any]:
-    """Return what asks for everything that an order delivered."""
+    """Build the request for the files that an order delivered."""
     return {"order_id": order_id}
 
 
 def asset_reference(item_id: str, asset_id: str) -> dict[str, Any]:
-    """Return what names a delivered file."""
+    """Build the request for the download URL of a delivered file."""
     return {"item_id": item_id, "asset_id": asset_id}
 
 
 def download_url(document: Any) -> str | None:
-    """Return the address of a delivered file, in any of the places the service puts it."""
+    """Return the download URL of a delivered file, in any of the fields the service uses."""
     if isinstance(document, str):
         return document or None
     if isinstance(document, Mapping):
@@ -267,7 +275,7 @@ def download_url(document: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Edge:
-    """One thing that follows from another, as the service recorded it."""
+    """One edge of the provenance graph: an entity, and the source it came from."""
 
     entity: str
     entity_id: str
@@ -278,10 +286,18 @@ class Edge:
 
 
 def parse_lineage(document: Any) -> list[Edge]:
-    """Read the edges of a provenance graph; what is no edge is left out."""
+    """Read the edges of a provenance graph; malformed edges are skipped.
+
+    Raises
+    ------
+    ServiceError
+        If the response is not a provenance graph.
+    """
     edges = document.get("edges") if isinstance(document, Mapping) else None
     if not isinstance(edges, list):
-        raise ServiceError("The service's record of provenance cannot be read.", operation=PROVENANCE.id)
+        raise ServiceError(
+            "The service returned an unreadable provenance graph.", code="provenance_unreadable", operation=PROVENANCE.id
+        )
     return [
         Edge(
             entity=clean_text(edge.get("src_type"), 80),
@@ -297,12 +313,12 @@ def parse_lineage(document: Any) -> list[Edge]:
 
 
 def lineage_body(kind: str, name: str) -> dict[str, Any]:
-    """Return what asks for everything that came of something, and what it came of."""
+    """Build the request for the provenance graph of an entity, in both directions."""
     return {"entity_type": kind, "entity_id": name, "direction": "both", "max_depth": 5}
 
 
 def available_credits(document: Any) -> int | None:
-    """Return the credits that can be spent, where the service tells them; None as well where a card or an invoice pays."""
+    """Return the spendable credits; None if unknown, or if a card or an invoice pays."""
     if not isinstance(document, Mapping) or document.get("billing_mode", "credit") != "credit":
         return None
     names = ("balance_credits", "available_credits", "balanceCredits", "credits", "balance")
@@ -310,7 +326,7 @@ def available_credits(document: Any) -> int | None:
 
 
 def account_of(userinfo: Any) -> str:
-    """Return what identifies the account that pays, or an empty text where the service does not say."""
+    """Return the id of the account that pays, or an empty string if unknown."""
     if isinstance(userinfo, Mapping):
         for name in ("organization_id", "organizationId", "org_id", "organization", "sub"):
             value = userinfo.get(name)

@@ -1,9 +1,11 @@
-"""What a status of the service means: each becomes an error of its own, with what to do about it."""
+"""Error responses of the service: the exception, code and hint for each HTTP status."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from scenecart._api.credentials import Secret
@@ -20,6 +22,7 @@ from scenecart._api.operations import (
     SEARCH,
     SEARCH_STREAM,
     THUMBNAIL,
+    PaymentKind,
     missing_scope,
     payment_problem,
 )
@@ -40,108 +43,163 @@ from scenecart.exceptions import (
     RateLimited,
     ScenecartError,
     ServiceError,
+    reword,
 )
 
 if TYPE_CHECKING:
     from scenecart._api.operations import Problem
 
+E = TypeVar("E", bound=ScenecartError)
+
 
 def error_of_status(status: int, problem: Problem, name: str, retry_after: float | None) -> ScenecartError:
-    """Return the error that a status stands for, told with what the service says of it.
+    """Return the error for an HTTP status, with the service's own explanation.
 
     Parameters
     ----------
     status
         The HTTP status, 300 or above.
     problem
-        What the service says, without secrets.
+        The service's explanation, without secrets.
     name
-        The operation that was called.
+        The id of the operation that was called.
     retry_after
-        Seconds the service asks to wait.
+        Seconds to wait, as the service requests.
     """
-    said = f": {problem.text}" if problem.text else "."
-    asked = _ASKED.get(name, f"call {name}")
+    task = _TASKS.get(name, f"call {name}")
+    error = _error(status, problem, name, task)
+    if isinstance(error, RateLimited):
+        error.retry_after = retry_after
+    return error
+
+
+def _error(status: int, problem: Problem, name: str, task: str) -> ScenecartError:
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        return _payment_error(problem, said)
-    if status == HTTPStatus.FORBIDDEN:
-        return _permission_error(problem, asked, said)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        limited = RateLimited(f"The service was asked too often to {asked}{said}", hint="Wait a minute and try again.")
-        limited.retry_after = retry_after
-        return limited
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        invalid = InvalidRequest(f"The service cannot {asked} like this{said}")
-        invalid.fields = list(problem.fields)
-        return invalid
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ServiceError(f"The service failed to {asked} ({status}){said}", hint="Try again in a few minutes.")
-    if 300 <= status < 400:  # noqa: PLR2004  # the redirect class of HTTP
-        return ServiceError(f"{name} answered a redirect ({status}), which is not followed.", hint="Check base_url.")
+        return _payment_error(problem)
     if status == HTTPStatus.UNAUTHORIZED:
-        return AuthenticationError(
-            f"The service refused the token{said}", hint="It may have expired. Connect again with a new one."
+        refused = AuthenticationError(
+            "The service refused the token.", code="token_refused", hint="Sign in again: the token may have expired."
         )
-    return _refusal(status, name, asked, said)
-
-
-def _refusal(status: int, name: str, asked: str, said: str) -> ScenecartError:
+        return _explained(refused, problem)
+    if status == HTTPStatus.FORBIDDEN:
+        return _permission_error(problem, task)
     if status == HTTPStatus.NOT_FOUND:
-        missing = _MISSING.get(name, f"The service found nothing when asked to {asked}")
-        return NotFound(f"{missing}{said}", hint=_MISSING_HINTS.get(name, _ELSEWHERE_HINT))
-    if status == HTTPStatus.CONFLICT:
-        hint = "Nothing was changed: client.order(id) tells how it stands." if name == CANCEL.id else None
-        return Conflict(f"The service cannot {asked} as things stand{said}", hint=hint)
+        missing = _MISSING.get(name) or _Missing(f"The service could not {task} (status 404).", code="not_found")
+        return _explained(NotFound(missing.message, code=missing.code, hint=missing.hint), problem, missing.after)
+    if status in {HTTPStatus.CONFLICT, HTTPStatus.GONE}:
+        return _state_error(status, problem, name, task)
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        invalid = InvalidRequest(f"The service rejected the request to {task}.", code="request_rejected")
+        invalid.fields = list(problem.fields)
+        return _explained(invalid, problem)
+    return _other_error(status, problem, task)
+
+
+def _state_error(status: int, problem: Problem, name: str, task: str) -> Conflict | Gone:
     if status == HTTPStatus.GONE:
-        return Gone(
-            f"The service no longer offers to {asked}{said}", hint="What was offered before may be offered anew: search again."
+        gone = Gone(
+            f"The service no longer offers to {task}.",
+            code="no_longer_offered",
+            hint="Search again: the catalog may have changed.",
         )
-    return BadRequest(f"The service refused to {asked} ({status}){said}")
+        return _explained(gone, problem)
+    if name == CANCEL.id:
+        conflict = Conflict(
+            "This order cannot be cancelled now.", code="order_not_cancellable", hint="Check its status with client.order(id)."
+        )
+        return _explained(conflict, problem, "Nothing was changed.")
+    return _explained(Conflict(f"The service cannot {task} now.", code="conflict"), problem)
 
 
-_ASKED = {
+def _other_error(status: int, problem: Problem, task: str) -> RateLimited | ServiceError | BadRequest:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        limited = RateLimited(f"Too many requests to {task}.", code="rate_limited", hint="Wait a minute. Then try again.")
+        return _explained(limited, problem)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        failed = ServiceError(
+            f"The service failed to {task} (status {status}).", code="service_failed", hint="Try again in a few minutes."
+        )
+        return _explained(failed, problem)
+    if status >= HTTPStatus.BAD_REQUEST:
+        rejected = BadRequest(f"The service rejected the request to {task} (status {status}).", code="bad_request")
+        return _explained(rejected, problem)
+    return ServiceError(
+        f"The service redirected the request to {task} (status {status}). Redirects are not followed.",
+        code="unexpected_redirect",
+        hint="Check the base URL.",
+    )
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """The error for a 404 response of an operation."""
+
+    message: str
+    code: str
+    hint: str = "Check the id, your organization and the base URL."
+    after: str = ""
+
+
+_TASKS = {
     SEARCH.id: "search the catalog",
     SEARCH_STREAM.id: "search the catalog",
-    THUMBNAIL.id: "show a picture",
+    THUMBNAIL.id: "return an image",
     ESTIMATE.id: "price this cart",
     PLACE.id: "place this order",
-    GET_ORDER.id: "look up this order",
+    GET_ORDER.id: "return this order",
     LIST_ORDERS.id: "list orders",
     CANCEL.id: "cancel this order",
-    LIST_ASSETS.id: "list what was delivered",
-    DOWNLOAD.id: "fetch what was delivered",
-    PROVENANCE.id: "tell where this comes from",
-    BALANCE.id: "tell the balance",
+    LIST_ASSETS.id: "list the delivered files",
+    DOWNLOAD.id: "return a delivered file",
+    PROVENANCE.id: "return the provenance",
+    BALANCE.id: "return the balance",
 }
+_HOST = _Missing("Catalog host not found.", code="host_not_found", hint="Check the host name and the base URL.")
+_ORDER = _Missing(
+    "Order not found.", code="order_not_found", hint="Check the id and your organization. client.orders() lists its orders."
+)
 _MISSING = {
-    SEARCH.id: "There is no such catalog host",
-    SEARCH_STREAM.id: "There is no such catalog host",
-    ESTIMATE.id: "The service does not know what is to be priced",
-    PLACE.id: "The service does not know the project, or what is to be ordered; nothing was ordered",
-    **dict.fromkeys((GET_ORDER.id, CANCEL.id, LIST_ASSETS.id), "There is no such order"),
-    DOWNLOAD.id: "There is no such delivered file",
-}
-_ORDER_HINT = "Check the id, and that you are signed in to the organization that placed it: client.orders() lists its orders."
-_ELSEWHERE_HINT = "Check that it is spelled right and belongs to your organization, and base_url."
-_MISSING_HINTS = {
-    **dict.fromkeys((SEARCH.id, SEARCH_STREAM.id), "Check the host's name, and base_url."),
-    ESTIMATE.id: "Search again: the catalog may have changed since.",
-    PLACE.id: "Check the project's id, and that it belongs to the organization you are signed in to.",
-    **dict.fromkeys((GET_ORDER.id, CANCEL.id, LIST_ASSETS.id), _ORDER_HINT),
+    SEARCH.id: _HOST,
+    SEARCH_STREAM.id: _HOST,
+    ESTIMATE.id: _Missing(
+        "A capture in the cart was not found.", code="capture_not_found", hint="Search again: the catalog may have changed."
+    ),
+    PLACE.id: _Missing(
+        "The project or a capture was not found.",
+        code="project_not_found",
+        hint="Check the project id, and that the project belongs to your organization.",
+        after="Nothing was ordered.",
+    ),
+    GET_ORDER.id: _ORDER,
+    CANCEL.id: _ORDER,
+    LIST_ASSETS.id: _ORDER,
+    DOWNLOAD.id: _Missing("Delivered file not found.", code="file_not_found"),
 }
 
 
-def _permission_error(problem: Problem, asked: str, said: str) -> PermissionDenied:
+def _permission_error(problem: Problem, task: str) -> PermissionDenied:
     match = next((word.strip("'\"`.,;()") for word in problem.text.split() if _looks_like_scope(word)), None)
-    scope = missing_scope(problem) or match
-    hint = "Ask the organization's owner for access, or sign in to the organization that it belongs to."
+    scope = clean_text(missing_scope(problem) or match, 80) or None
     if scope == "orders:write":
-        hint = "An API key never places or cancels orders: connect as a user (username and password, or a user's token)."
+        error = PermissionDenied(
+            f"Your account may not {task}.",
+            code="user_required",
+            hint="Sign in as a user, with a password or a user's token: an API key cannot place or cancel orders.",
+        )
     elif scope:
-        hint = f"Ask the organization's owner for the scope {clean_text(scope, 80)}."
-    error = PermissionDenied(f"This account may not {asked}{said}", hint=hint)
-    error.missing_scope = clean_text(scope, 80) or None
-    return error
+        error = PermissionDenied(
+            f"Your account may not {task}.",
+            code="scope_missing",
+            hint=f"Ask the owner of your organization for the scope {scope}.",
+        )
+    else:
+        error = PermissionDenied(
+            f"Your account may not {task}.",
+            code="permission_denied",
+            hint="Ask the owner of the organization for access, or sign in to another organization.",
+        )
+    error.missing_scope = scope
+    return _explained(error, problem)
 
 
 def _looks_like_scope(word: str) -> bool:
@@ -149,36 +207,100 @@ def _looks_like_scope(word: str) -> bool:
     return bool(colon) and resource.replace("_", "").isalpha() and action.isalpha()
 
 
-_CONSOLE = "in the service's console, under billing, then place again: the same key is used"
+_RETRY_HINT = "Then try again. You will not be charged twice."
 
 
-def _payment_error(problem: Problem, said: str) -> PaymentRequired:
-    told = payment_problem(problem)
-    if told.kind == "secure":
-        url = _page_address(told.challenge_url)
-        where = "" if url is None else f" at {url}" if _shows_nothing(url) else ", at this error's challenge URL"
-        secure = AuthenticationRequired(
-            "The bank wants this payment confirmed (3-D Secure).",
-            hint=f"Confirm it with your bank{where}, then place again: the same key is used and nothing is bought twice.",
+def _payment_error(problem: Problem) -> PaymentRequired:
+    payment = payment_problem(problem)
+    if payment.kind is PaymentKind.CONFIRMATION:
+        url = _web_url(payment.challenge_url)
+        where = "" if url is None else f" at {url}" if _is_printable_url(url) else ", at error.challenge_url"
+        required = AuthenticationRequired(
+            "Your bank requires confirmation of this payment (3-D Secure).",
+            code="payment_authentication_required",
+            hint=f"Confirm the payment with your bank{where}. {_RETRY_HINT}",
         )
-        secure.client_secret = Secret(told.client_secret, "client secret")
-        secure.challenge_url = url
-        return secure
-    if told.kind == "credits":
-        short = InsufficientCredits(f"There are not enough credits{said}", hint=f"Top up {_CONSOLE}.")
-        short.required_credits, short.balance_credits = told.required_credits, told.balance_credits
-        return short
-    if told.kind == "declined":
-        declined = CardDeclined(f"The card was declined{said}", hint=f"Attach another card {_CONSOLE}.")
-        declined.decline_code = told.decline_code
-        return declined
-    if told.kind == "no-card":
-        return NoPaymentMethod(f"No card is attached{said}", hint=f"Attach one {_CONSOLE}.")
-    return PaymentRequired(f"The service cannot charge{said}", hint="Sort out the payment, then place again: the same key is used.")
+        required.client_secret = Secret(payment.client_secret, "client secret")
+        required.challenge_url = url
+        return required
+    if payment.kind is PaymentKind.CREDITS:
+        return _credits_error(problem, payment.required_credits, payment.balance_credits)
+    if payment.kind is PaymentKind.DECLINED:
+        declined = CardDeclined(
+            "Your bank declined the card.",
+            code="card_declined",
+            hint=f"Attach another card in the service's console, under billing. {_RETRY_HINT}",
+        )
+        declined.decline_code = payment.decline_code
+        return _explained(declined, problem)
+    if payment.kind is PaymentKind.NO_CARD:
+        return NoPaymentMethod(
+            "Your account has no card to charge.",
+            code="no_payment_method",
+            hint=f"Attach a card in the service's console, under billing. {_RETRY_HINT}",
+        )
+    failed = PaymentRequired(
+        "The service cannot charge your account.",
+        code="payment_failed",
+        hint=f"Check your payment details in the service's console, under billing. {_RETRY_HINT}",
+    )
+    return _explained(failed, problem)
 
 
-def _page_address(url: object) -> str | None:
-    """Return an address that a person may be sent to; nothing that runs, and nothing on a disk, is one."""
+def _credits_error(problem: Problem, required: int | None, balance: int | None) -> InsufficientCredits:
+    error = InsufficientCredits(
+        "Your balance is too low.",
+        code="insufficient_credits",
+        hint=f"Buy credits in the service's console, under billing. {_RETRY_HINT}",
+    )
+    error.required_credits, error.balance_credits = required, balance
+    if required is None or balance is None:
+        return _explained(error, problem)
+    reword(error, f"Your balance is too low: the order needs {required:,} credits, and you have {balance:,}.")
+    return error
+
+
+def _explained(error: E, problem: Problem, after: str = "") -> E:
+    """Add the service's explanation to an error, unless it only repeats the message."""
+    message, explanation = error.message, problem.text.strip()
+    if explanation and not _content_words(explanation) <= _content_words(message):
+        message = f"{message.removesuffix('.')}: {explanation}"
+        if message[-1] not in ".!?…":
+            message += "."
+    reword(error, f"{message} {after}" if after else message)
+    return error
+
+
+_FILLERS = {
+    "a",
+    "account",
+    "an",
+    "are",
+    "be",
+    "been",
+    "by",
+    "has",
+    "have",
+    "is",
+    "it",
+    "its",
+    "of",
+    "s",
+    "the",
+    "this",
+    "to",
+    "was",
+    "were",
+    "your",
+}
+
+
+def _content_words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", text.lower())) - _FILLERS
+
+
+def _web_url(url: object) -> str | None:
+    """Return a URL that a person may open: http(s) only, so no script and no local file."""
     try:
         parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
     except ValueError:
@@ -186,7 +308,7 @@ def _page_address(url: object) -> str | None:
     return str(url) if parts is not None and parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def _shows_nothing(url: str) -> bool:
-    """Tell whether an address can stand in an error's text, which others may read: a query or a user's name may open the page."""
+def _is_printable_url(url: str) -> bool:
+    """Return whether a URL holds no secret; a query or user name may open the payment to anybody who reads the message."""
     parts = urlsplit(url)
     return not (parts.query or parts.fragment or "@" in parts.netloc or "secret" in url.lower())

@@ -1,4 +1,4 @@
-"""When to try again, how long to wait, and how fast to call: rules without a network."""
+"""The retry rule, ``Retry-After`` and the rate limit; nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from scenecart._util.keywords import checked_dataclass
+from scenecart._util.validate import check_count, check_seconds
 from scenecart.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,35 +19,36 @@ READ_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPEND_STATUSES = frozenset({429, 502, 503, 504})
 
 
-def check_numbers(settings: object, *, whole: tuple[str, ...], others: tuple[str, ...]) -> None:
-    """Refuse settings that would end in an error of Python's in the middle of a request.
+def check_settings(settings: object, *, counts: tuple[str, ...], seconds: tuple[str, ...]) -> None:
+    """Refuse invalid numbers now, instead of in the middle of a request.
 
     Raises
     ------
     ConfigurationError
-        If one of ``whole`` is no whole number from 1 on, or one of ``others`` no number from 0 on.
+        If one of ``counts`` is not a whole number of at least 1, or one of ``seconds`` is not a number of at least 0.
     """
-    for name in (*whole, *others):
-        value = getattr(settings, name)
-        kinds = (int,) if name in whole else (int, float)
-        if not isinstance(value, kinds) or isinstance(value, bool) or not value >= (name in whole):
-            wanted = "a whole number of at least 1" if name in whole else "a number of seconds from 0 on"
-            raise ConfigurationError(f"{type(settings).__name__}: {name} is {wanted}, not {value!r}.")
+    for name in (*counts, *seconds):
+        value, argument = getattr(settings, name), f"{type(settings).__name__}.{name}"
+        if name in counts:
+            check_count(value, argument, optional=False, kind=ConfigurationError)
+        else:
+            check_seconds(value, argument, optional=False, kind=ConfigurationError)
 
 
-@checked_dataclass
 @dataclass(frozen=True)
 class Retry:
-    """How often and how long a safe request is tried again: both caps hold.
+    """How often and how long a request is retried; both limits apply.
+
+    Only requests that cannot buy twice are retried: reads, and purchases with an idempotency key.
 
     Attributes
     ----------
     attempts : int
-        Tries in all, the first included. Default 5.
+        Attempts in total, including the first. Default 5.
     seconds : float
-        Waiting between tries in all. Default 60.
+        Waiting time between attempts, in total. Default 60.
     base, cap : float
-        The wait before try n is drawn from 0 to ``min(cap, base * 2**n)`` seconds. Defaults 0.5 and 8.
+        The wait after failure n is random, from 0 to ``min(cap, base * 2**n)`` seconds. Defaults 0.5 and 8.
 
     Examples
     --------
@@ -60,12 +61,12 @@ class Retry:
     cap: float = 8.0
 
     def __post_init__(self) -> None:
-        check_numbers(self, whole=("attempts",), others=("seconds", "base", "cap"))
+        check_settings(self, counts=("attempts",), seconds=("seconds", "base", "cap"))
 
     def wait(
         self, failures: int, waited: float, retry_after: float | None, uniform: Callable[[float, float], float]
     ) -> float | None:
-        """Return the seconds to wait after so many failures, or None when a cap is reached."""
+        """Return the seconds to wait before the next attempt, or None if a limit is reached."""
         if failures >= self.attempts:
             return None
         wait = uniform(0.0, min(self.cap, self.base * 2**failures)) if retry_after is None else retry_after
@@ -73,7 +74,7 @@ class Retry:
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Read a ``Retry-After`` header: seconds, or an HTTP date; None when it is neither.
+    """Return the seconds of a ``Retry-After`` header, which is a number or an HTTP date; None for anything else.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
 
 class Limiter:
-    """At most so many calls in any sixty seconds, shared by all threads of a client."""
+    """A limit of calls in any sixty seconds, shared by all threads of a client."""
 
     def __init__(self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0) -> None:
         self._calls = calls
@@ -108,7 +109,7 @@ class Limiter:
         self._lock = threading.Lock()
 
     def enter(self) -> None:
-        """Wait until one more call keeps within the limit."""
+        """Wait until one more call is within the limit."""
         while True:
             with self._lock:
                 now = self._clock()

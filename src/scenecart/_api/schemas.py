@@ -1,4 +1,4 @@
-"""What is priced and bought, in the service's names: captures, estimates, orders; records to JSON and back."""
+"""Captures, estimates and orders, to and from the service's JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenecart._api.operations import ESTIMATE, LIST_ORDERS, dollars, whole_number
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
 
 
 @dataclass(frozen=True)
 class CaptureOrder:
-    """One capture as it is sent to be priced or bought: which, and what part of the ground."""
+    """One capture of an estimate or order, with the geometry to clip it to."""
 
     id: str
     geometry: Mapping[str, Any]
@@ -24,7 +25,7 @@ class CaptureOrder:
     collection: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the service's form of it."""
+        """Return the service's JSON object."""
         record: dict[str, Any] = {"id": self.id, "geometry": self.geometry}
         if self.host is not None:
             record["host_name"] = self.host
@@ -34,12 +35,12 @@ class CaptureOrder:
 
 
 def estimate_body(captures: list[CaptureOrder], *, split_by_date: bool) -> dict[str, Any]:
-    """Return what is sent to have captures priced."""
+    """Build the request for an estimate."""
     return {"captures": [capture.to_wire() for capture in captures], "splitByDate": split_by_date}
 
 
 def place_body(captures: list[CaptureOrder], *, project: str, license_type: str, split_by_date: bool) -> dict[str, Any]:
-    """Return what is sent to buy captures."""
+    """Build the request that places an order."""
     return {
         "projectId": project,
         "captures": [capture.to_wire() for capture in captures],
@@ -48,38 +49,38 @@ def place_body(captures: list[CaptureOrder], *, project: str, license_type: str,
     }
 
 
-def bought(document: Mapping[str, Any]) -> list[CaptureOrder | None]:
-    """Read the captures of what was sent to be bought, or of an order; None stands for one whose ground is not told."""
+def purchased_captures(document: Mapping[str, Any]) -> list[CaptureOrder | None]:
+    """Return the captures of a stored purchase request or an order; None for each without a geometry."""
     entries = document.get("captures")
-    return [_bought_capture(entry) for entry in entries] if isinstance(entries, list) else []
+    return [_purchased_capture(entry) for entry in entries] if isinstance(entries, list) else []
 
 
-def _bought_capture(entry: Any) -> CaptureOrder | None:
+def _purchased_capture(entry: Any) -> CaptureOrder | None:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("geometry"), Mapping):
         return None
     host, collection = (value if isinstance(value, str) else None for value in (entry.get("host_name"), entry.get("collection")))
     return CaptureOrder(str(entry.get("id")), entry["geometry"], host, collection)
 
 
-def bought_ids(placed: Mapping[str, Any]) -> list[str]:
-    """Return the ids of the captures that were sent to be bought."""
+def purchased_ids(placed: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the captures of a stored purchase request."""
     return [str(capture["id"]) for capture in placed["captures"]]
 
 
-def bought_by_date(placed: Mapping[str, Any]) -> bool | None:
-    """Tell whether each acquisition date of what was sent to be bought is an order's group of its own; None if it does not say."""
+def is_split_by_date(placed: Mapping[str, Any]) -> bool | None:
+    """Return whether a stored purchase request has one group per acquisition date; None if it does not say."""
     split = placed.get("splitByDate")
     return split if isinstance(split, bool) else None
 
 
 def reestimate_body(placed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is sent to have priced once more what was sent to be bought."""
+    """Build the estimate request for a stored purchase request."""
     return {"captures": placed["captures"], "splitByDate": placed.get("splitByDate", False)}
 
 
 @dataclass(frozen=True)
 class PriceGroup:
-    """Captures that are priced together: ids, area in km², price in credits and Australian dollars."""
+    """Captures with one common price: ids, area in km², price in credits and Australian dollars."""
 
     ids: tuple[str, ...]
     aoi_km2: float | None
@@ -89,7 +90,7 @@ class PriceGroup:
 
 @dataclass(frozen=True)
 class PriceList:
-    """The service's price for a cart, checked for contradictions."""
+    """The service's price for a cart, checked for consistency."""
 
     groups: tuple[PriceGroup, ...]
     errors: tuple[tuple[str, str], ...]
@@ -97,54 +98,54 @@ class PriceList:
     total_aud: Decimal
 
 
-def parse_estimate(document: Any, asked: list[str]) -> PriceList:
-    """Read an estimate and refuse one that contradicts itself.
+def parse_estimate(document: Any, requested: list[str]) -> PriceList:
+    """Read an estimate, and refuse an inconsistent one.
 
     Raises
     ------
     UntrustedEstimate
-        If amounts are no whole non-negative credits, totals do not add up, or a capture that was asked for is
-        neither priced nor refused, or one is priced that was not asked for.
+        If an amount is not a non-negative number, totals do not add up, a requested capture is neither priced nor refused, or
+        another capture is priced.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("groups"), list):
-        raise _untrusted("it has no groups")
+        raise _inconsistent("it has no groups")
     errors = document.get("errors") or []
     if not isinstance(errors, list):
-        raise _untrusted("its errors are no list")
+        raise _inconsistent("its errors are not a list")
     groups = tuple(_parse_group(group) for group in document["groups"])
     refused = tuple(_parse_capture_error(entry) for entry in errors)
     total_credits, total_aud = whole_number(document.get("total_credits")), dollars(document.get("total_aud"))
     if total_credits is None or total_aud is None:
-        raise _untrusted("its totals are no amounts of money")
+        raise _inconsistent("its totals are not valid amounts")
     if sum(group.credits for group in groups) != total_credits:
-        raise _untrusted("its groups do not add up to the total of credits")
+        raise _inconsistent("its groups do not add up to the total credits")
     if sum((group.aud for group in groups), Decimal(0)) != total_aud:
-        raise _untrusted("its groups do not add up to the total of dollars")
-    _check_every_capture(groups, refused, asked)
+        raise _inconsistent("its groups do not add up to the total dollars")
+    _check_every_capture(groups, refused, requested)
     return PriceList(groups, refused, total_credits, total_aud)
 
 
-def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[str, str], ...], asked: list[str]) -> None:
-    told = Counter([name for group in groups for name in group.ids] + [name for name, _ in refused])
-    wanted = Counter(asked)
-    missing, surplus = wanted - told, told - wanted
+def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[str, str], ...], requested: list[str]) -> None:
+    listed = Counter([name for group in groups for name in group.ids] + [name for name, _ in refused])
+    expected = Counter(requested)
+    missing, surplus = expected - listed, listed - expected
     if missing:
-        raise _untrusted(f"it says nothing of {missing.total()} of the captures ({clean_text(min(missing), 80)})")
+        raise _inconsistent(f"{pluralize(missing.total(), 'capture')} missing ({clean_text(min(missing), 80)})")
     if surplus:
         name = min(surplus)
-        why = "names a capture more than once" if name in wanted else "speaks of a capture nobody asked for"
-        raise _untrusted(f"it {why} ({clean_text(name, 80)})")
+        reason = "it lists a capture more than once" if name in expected else "it lists a capture that was not requested"
+        raise _inconsistent(f"{reason} ({clean_text(name, 80)})")
 
 
 def _parse_group(group: Any) -> PriceGroup:
     if not isinstance(group, Mapping):
-        raise _untrusted("a group is no object")
+        raise _inconsistent("a group is not an object")
     ids = group.get("captures")
     price, aud = whole_number(group.get("credits")), dollars(group.get("aud"))
     if not isinstance(ids, list) or not ids:
-        raise _untrusted("a group names no captures")
+        raise _inconsistent("a group has no captures")
     if price is None or price < 0 or aud is None or aud < 0:
-        raise _untrusted("a group's price is no amount of money")
+        raise _inconsistent("the price of a group is not a valid amount")
     area = group.get("aoi_km2")
     is_area = isinstance(area, int | float) and not isinstance(area, bool)
     return PriceGroup(_capture_ids(ids), float(area) if is_area else None, price, aud)  # type: ignore[arg-type]  # is_area says so
@@ -156,15 +157,16 @@ def _capture_ids(entries: list[Any]) -> tuple[str, ...]:
 
 def _parse_capture_error(entry: Any) -> tuple[str, str]:
     if not isinstance(entry, Mapping):
-        raise _untrusted("an error is no object")
+        raise _inconsistent("an error is not an object")
     reason = entry.get("detail") or entry.get("message") or entry.get("reason") or entry.get("error")
-    return str(entry.get("id") or entry.get("capture") or ""), clean_text(reason) or "no reason was given"
+    return str(entry.get("id") or entry.get("capture") or ""), clean_text(reason) or "no reason given"
 
 
-def _untrusted(why: str) -> UntrustedEstimate:
+def _inconsistent(reason: str) -> UntrustedEstimate:
     return UntrustedEstimate(
-        f"The service's estimate is not used: {why}.",
-        hint="Nothing was ordered. Estimate again; if it stays, tell the service's support.",
+        f"The service returned an inconsistent estimate: {reason}. Nothing was ordered.",
+        code="estimate_inconsistent",
+        hint="Estimate again. If it fails again, contact the service's support.",
         operation=ESTIMATE.id,
     )
 
@@ -183,52 +185,54 @@ _STATES = {
     "canceled": "cancelled",
     "cancelled": "cancelled",
 }
-_KNOWN = tuple(dict.fromkeys(_STATES.values()))
+_KNOWN_STATES = tuple(dict.fromkeys(_STATES.values()))
 TERMINAL = frozenset({"delivered", "failed", "cancelled"})
 
 
 def order_state(value: Any) -> str:
-    """Return the state in this library's spelling; one that is not known is shown as it came."""
+    """Return a state in this library's spelling; an unknown state is returned as is."""
     text = clean_text(value, 80).strip()
-    return _STATES.get(_folded(text), text or "unknown")
+    return _STATES.get(_normalized(text), text or "unknown")
 
 
 def check_state(value: str | None) -> None:
-    """Refuse a state that no order has, before anything is asked for; None stands for any.
+    """Refuse an unknown order state; None stands for any state.
 
     Raises
     ------
     InvalidQuery
-        If it is in none of the service's spellings; the nearest is named.
+        If it is not a state in any of the service's spellings. The hint names the nearest.
 
     Examples
     --------
     >>> from scenecart._api.schemas import check_state
     >>> check_state("deliverd")
     Traceback (most recent call last):
-    scenecart.InvalidQuery: Orders have no state 'deliverd'.
+    scenecart.InvalidQuery: status must be a known order status, got 'deliverd'.
     Did you mean 'delivered'?
     """
-    doubt = None if value is None else unknown_state(str(value))
-    if doubt is not None:
-        raise InvalidQuery(f"Orders have no state {clean_text(value, 80)!r}.", hint=doubt)
+    hint = None if value is None else unknown_state_hint(str(value))
+    if hint is not None:
+        raise InvalidQuery(
+            f"must be a known order status, got {shown_value(value)}.", code="status_unknown", argument="status", hint=hint
+        )
 
 
-def _folded(state: str) -> str:
+def _normalized(state: str) -> str:
     return state.lower().replace("-", "_").replace(" ", "_")
 
 
-def unknown_state(value: str) -> str | None:
-    """Return what is to be said of a state that no order is known to have; the service may have others."""
-    if order_state(value) in _KNOWN:
+def unknown_state_hint(value: str) -> str | None:
+    """Return the nearest or all known states as a hint; None if the state is known."""
+    if order_state(value) in _KNOWN_STATES:
         return None
-    near = get_close_matches(_folded(value), [*_KNOWN, *_STATES], n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"The known ones are {', '.join(_KNOWN[:-1])} and {_KNOWN[-1]}."
+    near = get_close_matches(_normalized(value), [*_KNOWN_STATES, *_STATES], n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(_KNOWN_STATES[:-1])} or {_KNOWN_STATES[-1]}."
 
 
 @dataclass(frozen=True)
 class OrderRecord:
-    """An order as the service tells it."""
+    """An order as the service describes it."""
 
     id: str
     state: str
@@ -249,7 +253,7 @@ class OrderRecord:
 
 
 def parse_order(document: Any) -> OrderRecord | None:
-    """Read an order, or return None when the document names none."""
+    """Read an order; None if the document has no order id."""
     if not isinstance(document, Mapping):
         return None
     if not ("id" in document or "orderId" in document) and isinstance(document.get("order"), Mapping):
@@ -274,7 +278,7 @@ def parse_order(document: Any) -> OrderRecord | None:
         updated=_text(document.get("updatedAt")),
         reason=_text(document.get("failureReason") or document.get("reason") or document.get("statusReason")),
         captures=_capture_ids(captures if isinstance(captures, list) else []),
-        groups=_groups_if_whole(groups),
+        groups=_groups_if_valid(groups),
         raw=document,
     )
 
@@ -286,7 +290,7 @@ def _is_unicode(text: str) -> bool:
         return False
 
 
-def _groups_if_whole(groups: Any) -> tuple[PriceGroup, ...]:
+def _groups_if_valid(groups: Any) -> tuple[PriceGroup, ...]:
     try:
         return tuple(_parse_group(group) for group in groups) if isinstance(groups, list) else ()
     except UntrustedEstimate:
@@ -298,7 +302,13 @@ def _text(value: Any) -> str | None:
 
 
 def order_page(document: Any) -> tuple[list[OrderRecord], int | None]:
-    """Read one page of orders in any of its shapes, with the number of pages where it is told."""
+    """Read one page of orders in any of its formats, and the number of pages if given.
+
+    Raises
+    ------
+    ServiceError
+        If the response is not a list of orders.
+    """
     pages: int | None = None
     entries: Any = document
     if isinstance(document, Mapping):
@@ -308,7 +318,9 @@ def order_page(document: Any) -> tuple[list[OrderRecord], int | None]:
             None,
         )
     if not isinstance(entries, list):
-        raise ServiceError("The list of orders cannot be read.", operation=LIST_ORDERS.id)
+        raise ServiceError(
+            "The service returned an unreadable list of orders.", code="order_list_unreadable", operation=LIST_ORDERS.id
+        )
     return [order for order in map(parse_order, entries) if order is not None], pages
 
 
@@ -321,37 +333,48 @@ def order_filters(
     tags: str | Sequence[str] | None = None,
     order_type: str | None = None,
 ) -> dict[str, Any]:
-    """Return what narrows a list of orders down; None leaves a thing out.
+    """Build the filters of a list of orders; None leaves a filter out.
 
     Raises
     ------
     InvalidRequest
-        If something is neither a text nor several.
+        If a filter is neither a string nor several.
     """
-    given = {"status": status, "workspaceId": project, "displayName": name, "orderIds": ids, "tags": tags, "type": order_type}
-    odd = next((value for value in given.values() if value is not None and not isinstance(value, Iterable)), None)
-    if odd is not None:
-        raise InvalidRequest(f"Orders are listed by texts, not by {clean_text(odd, 80)}.")
-    return {field: value if isinstance(value, str) else list(value) for field, value in given.items() if value is not None}
+    filters = {"status": status, "project": project, "name": name, "ids": ids, "tags": tags, "order_type": order_type}
+    for argument, value in filters.items():
+        if value is not None and not isinstance(value, Iterable):
+            raise InvalidRequest(
+                f"must be a string or a list of strings, got {shown_value(value)}.",
+                code="order_filter_invalid",
+                argument=argument,
+            )
+    return {
+        _FILTER_FIELDS.get(argument, argument): value if isinstance(value, str) else list(value)
+        for argument, value in filters.items()
+        if value is not None
+    }
+
+
+_FILTER_FIELDS = {"project": "workspaceId", "name": "displayName", "ids": "orderIds", "order_type": "type"}
 
 
 def matches_nothing(filters: Mapping[str, Any]) -> bool:
-    """Tell whether no order is asked for: the service takes no ids for any id, and what is found may be cancelled next."""
+    """Return whether the filters select no order: the service takes an empty list of ids for all orders."""
     return filters.get("orderIds") == []
 
 
 def orders_body(filters: Mapping[str, Any], size: int, page: int = 0) -> dict[str, Any]:
-    """Return what asks for one page of a list of orders, newest first; pages are counted from 0."""
+    """Build the request for one page of orders, newest first; pages are counted from 0."""
     return {"size": size, "page": page, "sort": "createdAt,desc", **filters}
 
 
 def order_reference(order_id: str) -> dict[str, Any]:
-    """Return what names an order, in both spellings the service knows."""
+    """Build the reference to an order, in both of the service's spellings."""
     return {"id": order_id, "order_id": order_id}
 
 
-def given_back(document: Any) -> tuple[str, int] | None:
-    """Return what a cancelled order gave back, ``("refunded", credits)`` or ``("released", credits)``, where it is told."""
+def returned_credits(document: Any) -> tuple[str, int] | None:
+    """Return the credits that cancelling returned: ``("refunded" or "released", credits)``, or None if unknown."""
     if isinstance(document, Mapping):
         for kind in ("refunded", "released"):
             amount = whole_number(document.get(f"{kind}Credits"))
