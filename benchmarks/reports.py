@@ -49,7 +49,7 @@ class _Desk:
 
 def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
     """Return a price of a new client's cart, so that no picture is at hand from before."""
-    cart = make_cart(many(count).assign(host="h", collection="c"), desk=_Desk())
+    cart = make_cart(many(count).assign(host="h", collection="c"), client=_Desk())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
     return Estimate(cart, 50_000 * count, Decimal(500) * count, priced_at, groups)
 

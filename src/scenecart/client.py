@@ -16,23 +16,24 @@ from scenecart._api import operations, schemas
 from scenecart._api.http import Limits, Session
 from scenecart._captures import parquet
 from scenecart._captures.frame import checked_row
-from scenecart._captures.query import Query, build_query, check_count
+from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
 from scenecart._cart.cart import Cart, make_cart
-from scenecart._cart.estimate import Estimate, request_estimate
+from scenecart._cart.estimate import Estimate, PricingService
 from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._orders.journal import Journal
 from scenecart._orders.order import Order
 from scenecart._orders.order_api import OrderApi
 from scenecart._orders.pending_notice import warn_of_pending_placements
-from scenecart._orders.placement import PlacementService, require_project
+from scenecart._orders.placement import PlacementService
 from scenecart._orders.purchase_details import read_purchase_details
 from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
 from scenecart._util.files import as_path
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
+from scenecart._util.validate import check_count
 from scenecart.exceptions import (
     ConfigurationError,
     InvalidCart,
@@ -115,7 +116,7 @@ class Client:
         self._source = credentials.source
         self.project = project if project is not None else credentials.project
         self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
-        self._wall = wall
+        self._pricing = PricingService(self._session, self, wall)
         self.hosts: dict[str, list[str]] = {}
         deliveries = DeliveryService(self._session, _home(home) / "imagery")
         papers = partial(read_purchase_details, journal=self._journal, desk=self)
@@ -124,7 +125,7 @@ class Client:
         self._placing = PlacementService(
             self._orders,
             self._journal,
-            estimate_again=lambda estimate: self.estimate(estimate.cart),
+            self._pricing,
             price_seconds=price_seconds,
             wall=wall,
         )
@@ -213,8 +214,7 @@ class Client:
         >>> len(captures), captures.crs.to_epsg()
         (5, 4326)
         """
-        wanted = build_query(
-            host,
+        criteria = SearchCriteria(
             aoi=aoi,
             bbox=bbox,
             intersects=intersects,
@@ -226,10 +226,11 @@ class Client:
             limit=limit,
             page_size=page_size,
         )
+        checked = build_query(host, criteria)
         with progress_callback(progress, f"Searching {host}") as callback:
-            return search_catalog(self._session, wanted, callback, return_on_interrupt=return_on_interrupt)
+            return search_catalog(self._session, checked, callback, return_on_interrupt=return_on_interrupt)
 
-    @checked_keywords(also=build_query)
+    @checked_keywords(also=SearchCriteria)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
         """Search as ``search`` does, and yield the captures as frames while they arrive.
 
@@ -263,9 +264,9 @@ class Client:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQuery("batch_size must be a whole number of at least 1.")
-        return stream_catalog(self._session, build_query(host, **criteria), batch_size)
+        return stream_catalog(self._session, build_query(host, SearchCriteria(**criteria)), batch_size)
 
-    @checked_keywords(also=build_query)
+    @checked_keywords(also=SearchCriteria)
     def search_to_parquet(
         self,
         directory: str | os.PathLike[str],
@@ -318,11 +319,11 @@ class Client:
         20
         """
         folder = as_path(directory, "A folder of captures")
-        frames = stream_catalog(self._session, build_query(host, **criteria))
+        frames = stream_catalog(self._session, build_query(host, SearchCriteria(**criteria)))
         with progress_callback(progress, f"Searching {host}") as callback:
             return parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 
-    @checked_keywords(also=build_query, without=("aoi", "bbox", "intersects"))
+    @checked_keywords(also=SearchCriteria, without=("aoi", "bbox", "intersects"))
     def search_many(
         self,
         areas: Any,
@@ -376,7 +377,7 @@ class Client:
         """
 
         def query_of(area: Any) -> Query:
-            return build_query(host, aoi=area, **criteria)
+            return build_query(host, SearchCriteria(aoi=area, **criteria))
 
         with progress_callback(progress, f"Searching {host}") as callback:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
@@ -410,7 +411,7 @@ class Client:
         """
         row = checked_row(capture, "host", "id")
         reference = operations.image_reference(str(row["host"]), str(row["id"]))
-        return self._session.picture(operations.THUMBNAIL, reference, _MOST_PICTURE)
+        return self._session.image(operations.THUMBNAIL, reference, _MOST_PICTURE)
 
     @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
@@ -438,7 +439,7 @@ class Client:
         >>> client.cart(client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2))
         Cart(2 captures, whole footprints)
         """
-        return make_cart(captures, aoi, split_by_date=split_by_date, desk=self)
+        return make_cart(captures, aoi, split_by_date=split_by_date, client=self)
 
     @checked_keywords()
     def cover(
@@ -507,8 +508,8 @@ class Client:
         >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
         (True, True, True)
         """
-        wish = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
-        return plan_cover(captures, aoi, wish, desk=self)
+        options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
+        return plan_cover(captures, aoi, options, client=self)
 
     def estimate(self, cart: Cart) -> Estimate:
         """Ask the service what a cart costs; the same as ``cart.estimate()``.
@@ -522,7 +523,7 @@ class Client:
         """
         if not isinstance(cart, Cart):
             raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
-        return request_estimate(self._session, cart, self, self._wall)
+        return self._pricing.estimate(cart)
 
     @checked_keywords()
     def place(
@@ -544,11 +545,7 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
-        if not isinstance(estimate, Estimate):
-            raise InvalidRequest(
-                f"What is placed is an estimate, not a {type(estimate).__name__}.", hint="cart.estimate() gives one."
-            )
-        chosen = require_project(project, self.project)
+        chosen = self.project if project is None else project
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
     @checked_keywords()
@@ -562,7 +559,8 @@ class Client:
         >>> client.existing_order(client.cart(captures).estimate()) is None
         True
         """
-        return self._placing.existing_order(estimate, project=require_project(project, self.project), license_type=license_type)
+        chosen = self.project if project is None else project
+        return self._placing.existing_order(estimate, project=chosen, license_type=license_type)
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
@@ -629,8 +627,8 @@ class Client:
         >>> client.orders(ids=[order.id])["captures"].tolist()
         [1]
         """
-        check_count(limit, "limit")
-        doubt = schemas.unknown_state(status) if isinstance(status, str) else None
+        check_count(limit, "limit", kind=InvalidQuery)
+        doubt = schemas.unknown_state_hint(status) if isinstance(status, str) else None
         if doubt is not None:
             warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
         wanted = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)

@@ -1,8 +1,8 @@
-"""Estimate: the service's price for one cart, and the only thing that can be placed."""
+"""Estimates: the service's price for a cart, the only thing that can be placed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,55 +15,53 @@ from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.keywords import checked_keywords
+from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import EstimateIncomplete, InvalidCart, NotFound, PermissionDenied
+from scenecart.exceptions import InvalidCart, NotFound, PermissionDenied
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from decimal import Decimal
-    from pathlib import Path
 
     from scenecart._api.http import Session
     from scenecart._api.schemas import PriceGroup
     from scenecart._cart.cart import Cart
     from scenecart._orders.order import Order
 
-_SHOWN_GROUPS = 50
-_SHOWN_IDS = 4
+_ROWS_IN_HTML = 50
+_IDS_IN_ROW = 4
 
 
-class CanPlace(Protocol):
-    """Whoever can place an estimate."""
+class PlacingClient(Protocol):
+    """A client that places estimates."""
 
     def place(self, estimate: Estimate, *, project: str | None, license_type: str, again: bool, max_credits: int | None) -> Order:
-        """Buy what was estimated."""
+        """Place the order."""
         ...
 
     def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str) -> Order | None:
-        """Return the order that placing would give back without buying."""
+        """Return the order that placing would return without buying."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
-    """What a cart costs, as the service says; made by ``cart.estimate()``.
+class Estimate(Reportable):
+    """The service's price for a cart; made by ``cart.estimate()``.
 
     Attributes
     ----------
     cart : Cart
-        What was priced.
+        The cart that was priced.
     total_credits : int
         The price in credits; 100 credits are one Australian dollar.
     total_aud : decimal.Decimal
-        The same in Australian dollars.
+        The price in Australian dollars.
     priced_at : datetime.datetime
-        When the service answered, UTC.
+        The time of the service's answer, UTC.
     balance_credits : int or None
-        The credits that can be spent, as the service said beside the price; None where it does not tell, or a card or an invoice
-        pays.
+        Credits available to spend; None where the service does not return a balance, or payment is by card or invoice.
     service : str
-        The address of the service that was asked.
+        Base URL of the service.
 
     Examples
     --------
@@ -82,25 +80,25 @@ class Estimate:
     refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     balance_credits: int | None = field(default=None, repr=False)
     service: str = field(default="", repr=False)
-    _desk: CanPlace | None = field(default=None, repr=False)
+    _client: PlacingClient | None = field(default=None, repr=False)
 
     @property
     def groups(self) -> gpd.GeoDataFrame:
-        """What is priced together: one row a group.
+        """The price groups: captures that the service prices together, one row each.
 
-        Columns ``captures`` (list of ids), ``aoi_km2`` (km², as the service measured it), ``credits`` (int), ``aud``
-        (decimal) and ``geometry`` (what is bought, EPSG:4326). The index is the group's number, from 1.
+        Columns ``captures`` (list of ids), ``aoi_km2`` (km², as measured by the service), ``credits`` (int), ``aud``
+        (decimal) and ``geometry`` (the union of the clipped footprints, EPSG:4326). The index is the group's number, from 1.
         """
-        shapes: dict[str, list[Any]] = {}
+        footprints: dict[str, list[Any]] = {}
         for order in self.cart.orders:
-            shapes.setdefault(order.id, []).append(shape(dict(order.geometry)))
+            footprints.setdefault(order.id, []).append(shape(dict(order.geometry)))
         rows = [
             {
                 "captures": list(group.ids),
                 "aoi_km2": group.aoi_km2,
                 "credits": group.credits,
                 "aud": group.aud,
-                "geometry": union(part for name in group.ids for part in shapes[name]),
+                "geometry": union(part for name in group.ids for part in footprints[name]),
             }
             for group in self.price_groups
         ]
@@ -110,7 +108,7 @@ class Estimate:
 
     @property
     def errors(self) -> pd.DataFrame:
-        """The captures that cannot be priced: columns ``id`` and ``detail``."""
+        """The captures without a price: columns ``id`` and ``detail``."""
         return pd.DataFrame(list(self.refused), columns=["id", "detail"])
 
     @property
@@ -119,12 +117,12 @@ class Estimate:
         return not self.refused
 
     def priced_cart(self) -> Cart:
-        """Return the cart without the captures that cannot be priced; estimate it again to place it.
+        """Return the cart without the captures that have no price; estimate it again to place it.
 
         Raises
         ------
         InvalidCart
-            If nothing could be priced.
+            If no capture has a price.
 
         Examples
         --------
@@ -136,7 +134,9 @@ class Estimate:
         """
         names = {name for name, _ in self.refused}
         if names.issuperset(self.cart.ids):
-            raise InvalidCart("Nothing in this cart can be priced.", hint="The reasons are in this estimate's .errors.")
+            raise InvalidCart(
+                "No capture in this cart has a price.", code="cart_without_prices", hint="See estimate.errors for the reasons."
+            )
         return self.cart.remove(names) if names else self.cart
 
     @checked_keywords()
@@ -148,40 +148,40 @@ class Estimate:
         again: bool = False,
         max_credits: int | None = None,
     ) -> Order:
-        """Buy exactly this, at exactly this price. This spends money.
+        """Buy exactly these captures at exactly this price. This spends money.
 
-        The same cart placed again, in this session or another one, gives the order that exists.
+        Placing the same cart again, in this session or another one, returns the existing order.
 
         Parameters
         ----------
         project
-            The project the imagery is delivered to. Default: the one the client was connected with.
+            The project that receives the imagery. Default: the client's project.
         license_type
             The licence to buy, ``"standard"`` by default.
         again
-            Buy it once more, although it was bought before.
+            True buys once more, even if there is an order already.
         max_credits
-            Buy nothing that costs more than this; None sets no limit.
+            The most credits to spend; None sets no limit.
 
         Returns
         -------
         Order
-            The placed order, or the one that was placed before.
+            The new order, or the existing one.
 
         Raises
         ------
         EstimateIncomplete
-            If part of the cart has no price; ``priced_cart()`` gives the rest.
+            If part of the cart has no price; ``priced_cart()`` returns the rest.
         PriceChanged
-            If the price is not this estimate's any more. No money has moved.
+            If the price has changed since the estimate. Nothing was charged.
         OverLimit
-            If it costs more than ``max_credits``. No money has moved.
+            If the price is above ``max_credits``. Nothing was charged.
         PaymentRequired
-            If the service cannot charge. The error's ``retry()`` places again once that is sorted out.
+            If the service cannot charge. Solve the problem, then call the error's ``retry()``.
         PlacementUnknown
-            If no usable answer came. Place again, or call ``client.settle()``: the same key is used.
+            If no usable answer arrived. Place again, or call ``client.settle()``: you will not be charged twice.
         ConfigurationError
-            If nothing says which project.
+            If no project is set.
 
         Examples
         --------
@@ -192,16 +192,11 @@ class Estimate:
         >>> order.total_credits == estimate.total_credits
         True
         """
-        if self.refused:
-            raise EstimateIncomplete(
-                f"{len(self.refused)} of {len(self.cart)} captures have no price, so this is not placed.",
-                hint="Look at .errors; .priced_cart().estimate() prices the rest.",
-            )
         return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
     @checked_keywords()
     def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
-        """Return the order that :meth:`place` would give back without buying, or None where it would buy.
+        """Return the order that :meth:`place` would return without buying, or None if it would buy.
 
         Parameters
         ----------
@@ -219,56 +214,19 @@ class Estimate:
         """
         return self._placer().existing_order(self, project=project, license_type=license_type)
 
-    def _placer(self) -> CanPlace:
-        if self._desk is None:
-            raise InvalidCart("This estimate has no client.")
-        return self._desk
-
-    @checked_keywords()
-    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
-        """Write the estimate as a report for whoever approves the money; the suffix tells the format.
-
-        Parameters
-        ----------
-        path
-            Where to write it: ``.html`` and ``.pdf`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``,
-            ``.gpkg`` and ``.parquet`` for GIS.
-        title
-            What the report is called.
-        thumbnails
-            Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
-
-        Returns
-        -------
-        pathlib.Path
-            The file that was written. The same contents give the same file.
-
-        Raises
-        ------
-        InvalidRequest
-            If the suffix is no known format, or the file cannot be written.
-        MissingExtra
-            If the packages for reports are not installed.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> client = connect("sandbox")
-        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
-        >>> estimate = client.cart(captures).estimate()
-        >>> estimate.to_report(pathlib.Path(tempfile.mkdtemp()) / "quote.xlsx").name
-        'quote.xlsx'
-        """
-        from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
-
-        return report.write(self, path, title=title, thumbnails=thumbnails)
+    def _placer(self) -> PlacingClient:
+        if self._client is None:
+            raise InvalidCart(
+                "The estimate is not connected to a service.", code="estimate_not_connected", hint="Use client.place(estimate)."
+            )
+        return self._client
 
     def __repr__(self) -> str:
         refused = f", {len(self.refused)} not priced" if self.refused else ""
         return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
-        shown = self.price_groups[:_SHOWN_GROUPS]
+        groups = self.price_groups[:_ROWS_IN_HTML]
         return html.render(
             "estimate.html",
             captures=len(self.cart),
@@ -278,49 +236,76 @@ class Estimate:
             balance=self.balance_credits,
             groups=[
                 {
-                    "names": [clean_text(name, 60) for name in group.ids[:_SHOWN_IDS]],
-                    "more": max(0, len(group.ids) - _SHOWN_IDS),
+                    "names": [clean_text(name, 60) for name in group.ids[:_IDS_IN_ROW]],
+                    "more": max(0, len(group.ids) - _IDS_IN_ROW),
                     "km2": group.aoi_km2,
                     "credits": group.credits,
                     "aud": group.aud,
                 }
-                for group in shown
+                for group in groups
             ],
-            hidden_groups=len(self.price_groups) - len(shown),
-            errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_SHOWN_GROUPS]],
+            hidden_groups=len(self.price_groups) - len(groups),
+            errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_ROWS_IN_HTML]],
             error_count=len(self.refused),
         )
 
 
-def request_estimate(session: Session, cart: Cart, desk: CanPlace | None, wall: Callable[[], float]) -> Estimate:
-    """Ask the service for the price of a cart; ``wall`` tells the time in seconds since 1970.
+class PricingService:
+    """Asks one service for prices.
 
-    Raises
-    ------
-    UntrustedEstimate
-        If the answer contradicts itself.
+    Parameters
+    ----------
+    session
+        The connection to the service.
+    placer
+        What places the estimates; they are bound to it.
+    now
+        The time in seconds since 1970.
     """
-    body = schemas.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
-    prices = schemas.parse_estimate(session.call(operations.ESTIMATE, body), [order.id for order in cart.orders])
-    return Estimate(
-        cart=cart,
-        total_credits=prices.total_credits,
-        total_aud=prices.total_aud,
-        priced_at=datetime.fromtimestamp(wall(), UTC),
-        price_groups=prices.groups,
-        refused=prices.errors,
-        balance_credits=_balance(session),
-        service=session.base_url,
-        _desk=desk,
-    )
 
+    def __init__(self, session: Session, placer: PlacingClient | None, now: Callable[[], float]) -> None:
+        self._session = session
+        self._placer = placer
+        self._now = now
 
-def _balance(session: Session) -> int | None:
-    """Return what can be spent; a price is worth showing without it too."""
-    try:
-        return operations.available_credits(session.call(operations.BALANCE, {}))
-    except (PermissionDenied, NotFound):
-        return None
+    def estimate(self, cart: Cart) -> Estimate:
+        """Return the price of a cart, and the balance beside it.
+
+        Raises
+        ------
+        UntrustedEstimate
+            If the answer contradicts itself.
+        """
+        return self.with_balance(self.price(cart))
+
+    def price(self, cart: Cart) -> Estimate:
+        """Return the price of a cart without the balance: one request.
+
+        Raises
+        ------
+        UntrustedEstimate
+            If the answer contradicts itself.
+        """
+        body = schemas.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
+        prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, body), [order.id for order in cart.orders])
+        return Estimate(
+            cart=cart,
+            total_credits=prices.total_credits,
+            total_aud=prices.total_aud,
+            priced_at=datetime.fromtimestamp(self._now(), UTC),
+            price_groups=prices.groups,
+            refused=prices.errors,
+            service=self._session.base_url,
+            _client=self._placer,
+        )
+
+    def with_balance(self, estimate: Estimate) -> Estimate:
+        """Return an estimate with the credits that can be spent; without them where the service does not say."""
+        try:
+            balance = operations.available_credits(self._session.call(operations.BALANCE, {}))
+        except (PermissionDenied, NotFound):
+            return estimate
+        return replace(estimate, balance_credits=balance)
 
 
 Estimate.__module__ = "scenecart"

@@ -1,4 +1,4 @@
-"""Carts as files that a colleague can open, check and price again."""
+"""Cart files in Parquet and GeoJSON, with a fingerprint of their contents."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from scenecart._cart.cart import CanEstimate
+    from scenecart._cart.cart import PricingClient
 
-_KEY = "scenecart"
+_METADATA_KEY = "scenecart"
 _VERSION = 2
-_MOST_BYTES = 2**30
+_MAX_BYTES = 2**30
 
 
 def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
     """Write a cart to a file; see ``Cart.save``."""
-    about = {
+    metadata = {
         "version": _VERSION,
         "fingerprint": cart.fingerprint,
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
     }
-    return write_atomic(_WRITERS[_suffix(path)](cart.captures, about), path, "The cart")
+    return write_atomic(_WRITERS[_suffix(path)](cart.captures, metadata), path, "The cart")
 
 
-def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -> Cart:
-    """Read a cart that ``Cart.save`` wrote.
+def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None) -> Cart:
+    """Read a cart from a file written by ``Cart.save``.
 
     Parameters
     ----------
     path
         The file: ``.parquet`` or ``.geojson``.
     client
-        Who prices and places it; None gives a cart to look at, which ``client.estimate(cart)`` prices.
+        The client that prices and places the cart. None returns a cart to look at; ``client.estimate(cart)`` prices it.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     Raises
     ------
     InvalidCart
-        If the file is no cart, is damaged, was changed since it was saved, or is of a newer version.
+        If the file is not a cart file, is damaged, was changed since it was saved, or needs a newer version of scenecart.
 
     Examples
     --------
@@ -70,96 +70,105 @@ def load_cart(path: str | os.PathLike[str], client: CanEstimate | None = None) -
     >>> load_cart(path)
     Cart(2 captures, whole footprints)
     """
-    source = as_path(path, "A cart")
+    source = as_path(path, "path")
     suffix = _suffix(source)
     if not source.is_file():
-        raise InvalidCart(f"There is no file {clean_text(source, 200)!r}.", hint=missing_file_hint(source))
-    if source.stat().st_size > _MOST_BYTES:
-        raise InvalidCart(f"{source.name} is too large for a cart.")
-    try:
-        captures, about, contents = _READERS[suffix](source.read_bytes())
-    except Exception as error:
-        # files are damaged in as many ways as there are readers
-        raise InvalidCart(f"{source.name} is damaged, or no cart.", hint=_HINT) from error
-    if not isinstance(about, dict) or not isinstance(about.get("version"), int):
-        raise InvalidCart(f"{source.name} is no cart.", hint=_HINT)
-    if about["version"] > _VERSION:
-        raise InvalidCart(f"{source.name} was saved by a newer version of scenecart.", hint="Update scenecart to open it.")
-    try:
-        area = None if about.get("area") is None else shape(about["area"])
-        cart = make_cart(captures, area, split_by_date=about.get("split_by_date") is True, desk=client)
-    except Exception as error:
-        # geometries fail in as many ways as files are damaged
-        raise InvalidCart(f"{source.name} is damaged: {clean_text(error, 300)}", hint=_HINT) from error
-    # the fingerprint is of what is bought; the contents are all that is shown beside it
-    if cart.fingerprint != about.get("fingerprint") or about.get("contents") != contents:
         raise InvalidCart(
-            f"{source.name} was changed since it was saved, so it is not what was approved.",
-            hint="To use it all the same, read its captures with geopandas and make a cart of them.",
+            f"There is no file {clean_text(source, 200)!r}.", code="cart_file_missing", hint=missing_file_hint(source)
+        )
+    if source.stat().st_size > _MAX_BYTES:
+        raise InvalidCart(f"{source.name} is larger than 1 GiB, the limit of cart files.", code="cart_file_too_large")
+    try:
+        captures, metadata, contents = _READERS[suffix](source.read_bytes())
+    except Exception as error:  # each reader fails in its own ways on a damaged file
+        raise _not_a_cart_file(source) from error
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("version"), int):
+        raise _not_a_cart_file(source)
+    if metadata["version"] > _VERSION:
+        raise InvalidCart(
+            f"{source.name} was saved by a newer version of scenecart.", code="cart_file_newer", hint="Update scenecart."
+        )
+    try:
+        area = None if metadata.get("area") is None else shape(metadata["area"])
+        cart = make_cart(captures, area, split_by_date=metadata.get("split_by_date") is True, client=client)
+    except Exception as error:  # geometries fail in many ways on a damaged file
+        raise InvalidCart(
+            f"{source.name} is damaged: {clean_text(error, 300)}", code="cart_file_damaged", hint="Ask for the file again."
+        ) from error
+    # the fingerprint covers what is bought, the digest of the contents every other column
+    if cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents:
+        raise InvalidCart(
+            f"{source.name} was changed since it was saved, so it is not the cart that was approved.",
+            code="cart_file_changed",
+            hint="To use it anyway, read its captures with geopandas and make a new cart.",
         )
     return cart
 
 
 def is_cart(path: Path) -> bool:
-    """Tell whether a file says that it is a saved cart, by its content or, where that cannot be read, by its name."""
-    named = len(path.suffixes) > 1 and path.suffixes[-2].lower() == ".cart"
-    if named or path.stat().st_size > _MOST_BYTES:
-        return named
+    """Return whether a file is a cart file, by its metadata or, if that cannot be read, by its name."""
+    has_cart_name = len(path.suffixes) > 1 and path.suffixes[-2].lower() == ".cart"
+    if has_cart_name or path.stat().st_size > _MAX_BYTES:
+        return has_cart_name
     try:
         if path.suffix.lower() == ".parquet":
-            about = loads((pq.read_schema(path).metadata or {}).get(_KEY.encode(), b"null"))
+            metadata = loads((pq.read_schema(path).metadata or {}).get(_METADATA_KEY.encode(), b"null"))
         else:
             document = loads(path.read_bytes())
-            about = document.get(_KEY) if isinstance(document, dict) else None
+            metadata = document.get(_METADATA_KEY) if isinstance(document, dict) else None
     except (NotJson, OSError, pa.ArrowException):
         return False
-    # a report says what it is under the same name, without being a cart of this version or that
-    return isinstance(about, dict) and "version" in about
+    # reports use the same key, without a version
+    return isinstance(metadata, dict) and "version" in metadata
 
 
 def check_path(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that a cart cannot be kept under.
+    """Refuse a path whose suffix is not a cart format.
 
     Raises
     ------
     InvalidRequest
-        If its suffix is unknown.
+        If the suffix is not supported.
     """
     _suffix(path)
 
 
-_HINT = "A cart is what cart.save(…) wrote."
+def _not_a_cart_file(path: Path) -> InvalidCart:
+    return InvalidCart(
+        f"{path.name} is not a cart file, or is damaged.", code="not_a_cart_file", hint="Pass a file that cart.save(…) wrote."
+    )
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    given = as_path(path, "A cart").suffix
+    given = as_path(path, "path").suffix
     suffix = given.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
     if suffix not in _WRITERS:
-        raise InvalidRequest(
-            f"Carts are not kept as {given or 'a file without suffix'!r}.", hint="Use .cart.parquet or .cart.geojson."
-        )
+        problem = f"Unsupported cart format {clean_text(given, 40)!r}" if given else "The name of the cart file has no suffix"
+        raise InvalidRequest(f"{problem}.", code="cart_format_unsupported", hint="Use .cart.parquet or .cart.geojson.")
     return suffix
 
 
-def _to_parquet(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
-    first = io.BytesIO()
+def _to_parquet(captures: gpd.GeoDataFrame, metadata: dict[str, Any]) -> bytes:
+    frame_bytes = io.BytesIO()
     try:
-        captures.assign(**_as_text(captures)).to_parquet(first, index=False)
+        captures.assign(**_mixed_as_json(captures)).to_parquet(frame_bytes, index=False)
     except (pa.ArrowException, UnicodeEncodeError) as error:
         raise InvalidCart(
-            f"This cart cannot be kept as Parquet: {clean_text(error, 200)}.", hint="Use .cart.geojson, which holds any value."
+            f"This cart cannot be saved as Parquet: {clean_text(error, 200)}.",
+            code="cart_not_parquet",
+            hint="Use .cart.geojson, which holds any value.",
         ) from error
-    table = pq.read_table(arrow_buffer(first.getvalue()))
-    told = json.dumps({**about, "contents": _digest_of_table(table)}, sort_keys=True)
-    metadata = {**(table.schema.metadata or {}), _KEY.encode(): told.encode()}
-    second = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), second, compression="zstd")
-    return second.getvalue()
+    table = pq.read_table(arrow_buffer(frame_bytes.getvalue()))
+    cart_metadata = json.dumps({**metadata, "contents": _digest_of_table(table)}, sort_keys=True)
+    table_metadata = {**(table.schema.metadata or {}), _METADATA_KEY.encode(): cart_metadata.encode()}
+    cart_bytes = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(table_metadata), cart_bytes, compression="zstd")
+    return cart_bytes.getvalue()
 
 
-def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
-    """Return the columns whose values are of kinds that Parquet does not mix, as JSON text."""
+def _mixed_as_json(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
+    """Return the columns whose mixed types Parquet cannot store, as JSON strings."""
     mixed: dict[str, pd.Series[Any]] = {}
     for name in [name for name in captures.columns if pd.api.types.is_object_dtype(captures[name])]:
         try:
@@ -171,30 +180,32 @@ def _as_text(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
 
 def _from_parquet(content: bytes) -> tuple[gpd.GeoDataFrame, Any, str]:
     table = pq.read_table(arrow_buffer(content))
-    about = loads((table.schema.metadata or {}).get(_KEY.encode(), b"null"))
-    return gpd.read_parquet(arrow_buffer(content)), about, _digest_of_table(table)
+    metadata = loads((table.schema.metadata or {}).get(_METADATA_KEY.encode(), b"null"))
+    return gpd.read_parquet(arrow_buffer(content)), metadata, _digest_of_table(table)
 
 
 def _digest_of_table(table: pa.Table) -> str:
-    """Return what identifies the values of a table, however a writer lays them out."""
-    columns = [(name, _plain_column(column)) for name, column in zip(table.column_names, table.columns, strict=True)]
+    """Return the SHA-256 digest of a table's values, independent of the file layout."""
+    columns = [(name, _comparable_values(column)) for name, column in zip(table.column_names, table.columns, strict=True)]
     text = json.dumps(sorted(columns, key=lambda column: column[0]), default=str, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain_column(column: pa.ChunkedArray) -> list[Any]:
-    # Python's own times end with the year 9999
+def _comparable_values(column: pa.ChunkedArray) -> list[Any]:
+    # as integers, because Python's datetime ends with the year 9999
     return list((column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist())
 
 
-def _to_geojson(captures: gpd.GeoDataFrame, about: dict[str, Any]) -> bytes:
+def _to_geojson(captures: gpd.GeoDataFrame, metadata: dict[str, Any]) -> bytes:
     document = json.loads(captures.to_json(default=str, drop_id=True))
     try:
-        # what a reader makes of it, such as of a number that no reader takes as it is
+        # digest what a reader will parse: some numbers change when they are written and read
         contents = _digest_of_features(loads(dumps(document["features"])))
-        return dumps({**document, _KEY: {**about, "contents": contents}})
+        return dumps({**document, _METADATA_KEY: {**metadata, "contents": contents}})
     except ValueError as error:
-        raise InvalidCart(f"This cart cannot be kept as GeoJSON: {error}.", hint="Use .cart.parquet.") from error
+        raise InvalidCart(
+            f"This cart cannot be saved as GeoJSON: {error}.", code="cart_not_geojson", hint="Use .cart.parquet."
+        ) from error
 
 
 def _digest_of_features(features: list[Any]) -> str:
@@ -209,15 +220,15 @@ def _from_geojson(content: bytes) -> tuple[gpd.GeoDataFrame, Any, str]:
     try:
         captures = gpd.GeoDataFrame.from_features(document["features"], crs=4326)
     except UnicodeEncodeError:
-        captures = _as_objects(document["features"])
+        captures = _with_object_columns(document["features"])
     for name in ("datetime", "start_datetime", "end_datetime", "created", "updated"):
         if name in captures.columns:
             captures[name] = pd.to_datetime(captures[name], utc=True, errors="coerce", format="ISO8601")
-    return captures, document.get(_KEY), contents
+    return captures, document.get(_METADATA_KEY), contents
 
 
-def _as_objects(features: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    """Return features whose texts are no Unicode, which pandas' own kind of text does not take."""
+def _with_object_columns(features: list[dict[str, Any]]) -> gpd.GeoDataFrame:
+    """Return features with strings that are not valid Unicode, which pandas' string type refuses."""
     rows = [feature["properties"] for feature in features]
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}

@@ -136,7 +136,7 @@ def _estimate(client: Client, captures: gpd.GeoDataFrame, area: Area, console: C
     overlapping = best[~shapely.is_empty(clip_each(best.geometry.to_numpy(), area.geometry))]
     reasons: list[str] = []
     for start in range(0, min(len(overlapping), 10 * _PICKED), _PICKED):
-        cart = make_cart(overlapping.iloc[start : start + _PICKED], area, desk=client)
+        cart = make_cart(overlapping.iloc[start : start + _PICKED], area, client=client)
         estimate = cart.estimate()
         reasons += [reason for _, reason in estimate.refused]
         if estimate.price_groups:

@@ -1,0 +1,164 @@
+"""Checks of captures that go into a cart: what identifies them, and why some cannot be ordered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from scenecart._captures.frame import CRS
+from scenecart._captures.properties import DATETIME, START_DATETIME
+from scenecart._geo.geometry import clip_each, reasons_unusable
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidCart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._geo.area import Area
+
+_IDS_IN_MESSAGE = 5
+_LEAVE_OUT = "Leave them out: captures[~captures.id.isin(error.ids)]."
+
+
+def checked_frame(captures: Any) -> gpd.GeoDataFrame:
+    """Return captures in EPSG:4326 with their footprints in the column ``geometry``.
+
+    Raises
+    ------
+    InvalidCart
+        If this is not a GeoDataFrame of captures, or it is empty.
+    """
+    if isinstance(captures, pd.Series) and "id" in captures.index and "geometry" in captures.index:
+        raise InvalidCart(
+            "must be a GeoDataFrame, got a single row.",
+            code="captures_single_row",
+            argument="captures",
+            hint="Use a slice: captures.iloc[[0]].",
+        )
+    if not isinstance(captures, gpd.GeoDataFrame):
+        raise InvalidCart(
+            f"must be a GeoDataFrame of captures, got {type(captures).__name__}.",
+            code="captures_not_a_frame",
+            argument="captures",
+            hint="Pass rows of client.search(…).",
+        )
+    if "id" not in captures.columns or captures.active_geometry_name is None:
+        missing = "geometry" if "id" in captures.columns else "id"
+        raise InvalidCart(
+            f"must have a column {missing!r}.",
+            code="captures_column_missing",
+            argument="captures",
+            hint="Pass rows of client.search(…).",
+        )
+    if len(captures) == 0:
+        raise InvalidCart(
+            "The cart is empty: no captures were selected.", code="cart_empty", hint="Loosen the filters, or search again."
+        )
+    frame = captures if captures.active_geometry_name == "geometry" else captures.rename_geometry("geometry")
+    if frame.crs is None:
+        return frame.set_crs(CRS)
+    return frame if frame.crs == CRS else frame.to_crs(CRS)
+
+
+def orderable_captures(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFrame:
+    """Return the captures without repetitions.
+
+    Raises
+    ------
+    InvalidCart
+        If there are none, or one cannot be ordered or does not touch the area.
+    """
+    if len(captures) == 0:
+        raise InvalidCart("The cart would be empty.", code="cart_would_be_empty", hint="Keep at least one capture.")
+    _refuse_unusable(captures)
+    if area is not None:
+        outside = captures["id"][shapely.is_empty(clip_each(captures.geometry.to_numpy(), area.geometry))]
+        if len(outside):
+            names = [str(name) for name in outside]
+            raise error_with_ids("outside the area of interest", names, code="captures_outside_area", hint=_LEAVE_OUT)
+    is_first: list[bool] = []
+    twice: dict[str, None] = {}
+    footprints: dict[tuple[str | None, str | None, str], BaseGeometry] = {}
+    for key, footprint in zip(keys_of(captures), captures.geometry, strict=True):
+        is_first.append(key not in footprints)
+        if is_first[-1]:
+            footprints[key] = footprint
+        elif not footprints[key].equals(footprint):
+            twice[key[2]] = None
+    if twice:
+        raise error_with_ids("in the cart twice with different footprints", list(twice), code="captures_conflict", hint=_LEAVE_OUT)
+    return captures[np.array(is_first)].reset_index(drop=True)
+
+
+def reasons_not_orderable(captures: gpd.GeoDataFrame) -> list[str | None]:
+    """Return for each capture why it cannot be ordered, from the search or its id and footprint; None where it can."""
+    from_search = captures["not_orderable_reason"] if "not_orderable_reason" in captures.columns else [None] * len(captures)
+    from_footprint = reasons_unusable(captures.geometry.to_numpy())
+    return [_reason_not_orderable(*row) for row in zip(captures["id"], from_footprint, from_search, strict=True)]
+
+
+def _reason_not_orderable(name: Any, from_footprint: str | None, from_search: Any) -> str | None:
+    if isinstance(from_search, str):
+        return from_search
+    return from_footprint if isinstance(name, str) and name.strip() else "it has no usable id"
+
+
+def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
+    reasons: Counter[str] = Counter()
+    ids: list[str] = []
+    for name, reason in zip(captures["id"], reasons_not_orderable(captures), strict=True):
+        if reason is not None:
+            reasons[reason] += 1
+            ids.append(clean_text(name, 80) or "without id")
+    if reasons:
+        reason, count = reasons.most_common(1)[0]
+        others = f", and {reasons.total() - count} for other reasons" if len(reasons) > 1 else ""
+        error = InvalidCart(
+            f"{reasons.total()} of {len(captures)} captures cannot be ordered: {_joined_ids(ids)} ({reason}{others}).",
+            code="captures_not_orderable",
+            hint="Leave them out: captures[captures.orderable].",
+        )
+        error.ids = ids
+        raise error
+
+
+def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, Any]]:
+    """Return what identifies each capture: its host, collection and id."""
+    return list(zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True))
+
+
+def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
+    """Return the strings of a column; None where the value is not a string or there is no such column."""
+    if column not in captures.columns:
+        return [None] * len(captures)
+    return [value if isinstance(value, str) else None for value in captures[column]]
+
+
+def acquisition_times(captures: gpd.GeoDataFrame) -> pd.Series[Any]:
+    """Return when each capture was taken, or began to be, in UTC; NaT where it is unknown."""
+    times: pd.Series[Any] = pd.Series(pd.NaT, index=captures.index, dtype="datetime64[us, UTC]")
+    for name in (DATETIME, START_DATETIME):
+        if name in captures.columns:
+            times = times.fillna(pd.to_datetime(captures[name], utc=True, errors="coerce"))
+    return times
+
+
+def error_with_ids(problem: str, ids: Sequence[str], *, code: str, hint: str | None) -> InvalidCart:
+    """Return an error about captures that are named in its ``ids``."""
+    error = InvalidCart(
+        f"{len(ids)} capture{'s are' if len(ids) > 1 else ' is'} {problem}: {_joined_ids(ids)}.", code=code, hint=hint
+    )
+    error.ids = list(ids)
+    return error
+
+
+def _joined_ids(ids: Sequence[str]) -> str:
+    listed = ", ".join(clean_text(name, 80) for name in ids[:_IDS_IN_MESSAGE])
+    return f"{listed} and {len(ids) - _IDS_IN_MESSAGE} more" if len(ids) > _IDS_IN_MESSAGE else listed
