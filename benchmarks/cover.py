@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 import scenecart
 from scenecart._cover.candidates import find_candidates
-from scenecart._cover.solver import Problem, solve_apart
+from scenecart._cover.solver import Problem, solve_in_subprocess
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import geodesic_km2, union
 
@@ -58,7 +58,7 @@ def table() -> str:
         captures, area = invented(count), as_area(BOX)
         candidates, _ = find_candidates(captures, area, None)
         costs = candidates.km2 * candidates.frame["price"].to_numpy()
-        problem = Problem(area.geometry, candidates.grounds, costs, _SHARE * area.km2)
+        problem = Problem(area.geometry, candidates.footprints, costs, _SHARE * area.km2)
         told = [
             ("scenecart", *_timed(lambda p=problem: _planned(p))),
             ("greedy, by price for new ground", *_timed(lambda p=problem: (_greedy(p), None))),
@@ -66,14 +66,14 @@ def table() -> str:
         ]
         least = min(costs[chosen].sum() for _, _, chosen, _ in told)
         for way, spent, chosen, gap in told:
-            share = geodesic_km2(union(candidates.grounds[chosen])) / area.km2
+            share = geodesic_km2(union(candidates.footprints[chosen])) / area.km2
             proven = "" if gap is None else f"{gap:.1%}"
             rows.append(f"| {count:,} | {way} | {spent:.2g} | {costs[chosen].sum() / least:.3f} | {share:.1%} | {proven} |")
     return "\n".join([*rows, "", _asked()])
 
 
 def _planned(problem: Problem) -> tuple[list[int], float | None]:
-    choice = solve_apart(problem, _SECONDS)
+    choice = solve_in_subprocess(problem, _SECONDS)
     gap = None if choice.at_least is None else (choice.value - choice.at_least) / choice.value
     return list(choice.chosen or ()), gap
 
@@ -82,12 +82,12 @@ def _greedy(problem: Problem) -> list[int]:
     chosen: list[int] = []
     missing, whole = problem.area, geodesic_km2(problem.area)
     while geodesic_km2(missing) > whole - (problem.need or 0.0):
-        gains = shapely.area(shapely.intersection(problem.grounds, missing))
+        gains = shapely.area(shapely.intersection(problem.footprints, missing))
         best = int(np.argmax(gains / problem.weights))
         if gains[best] <= 0:
             break
         chosen.append(best)
-        missing = shapely.difference(missing, problem.grounds[best])
+        missing = shapely.difference(missing, problem.footprints[best])
     return chosen
 
 
@@ -95,12 +95,12 @@ def _pointwise(problem: Problem) -> list[int]:
     west, south, east, north = problem.area.bounds
     step = _POINTS_KM / 111.2
     x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
-    place, point = shapely.STRtree(shapely.points(x.ravel(), y.ravel())).query(problem.grounds, predicate="intersects")
-    matrix = csr_array((np.ones(len(place)), (point, place)), shape=(x.size, len(problem.grounds)))
+    place, point = shapely.STRtree(shapely.points(x.ravel(), y.ravel())).query(problem.footprints, predicate="intersects")
+    matrix = csr_array((np.ones(len(place)), (point, place)), shape=(x.size, len(problem.footprints)))
     within = matrix.sum(axis=1) > 0
     found = milp(
         problem.weights,
-        integrality=np.ones(len(problem.grounds)),
+        integrality=np.ones(len(problem.footprints)),
         bounds=Bounds(0, 1),
         constraints=LinearConstraint(matrix[within], 1, np.inf),
         options={"time_limit": _SECONDS},

@@ -1,4 +1,4 @@
-"""The least choice of grounds that covers an area: held against trying every choice there is."""
+"""The least choice of footprints that covers an area: held against trying every choice there is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import shapely
 from shapely.affinity import rotate
 
 from scenecart._cover.arrangement import Arrangement
-from scenecart._cover.solver import Problem, solve, solve_apart
+from scenecart._cover.solver import Problem, solve, solve_in_subprocess
 from scenecart._geo.geometry import each_km2, geodesic_km2, union
 
 SEEDS = range(5)
@@ -26,14 +26,14 @@ def problem(seed: int, area: shapely.Polygon | shapely.MultiPolygon, count: int 
     pick = np.random.default_rng(seed)
     west, south, east, north = area.bounds
     wide, high = east - west, north - south
-    grounds: list[Any] = []
-    while len(grounds) < count:
+    footprints: list[Any] = []
+    while len(footprints) < count:
         w, h = wide * pick.uniform(0.3, 0.7), high * pick.uniform(0.3, 0.7)
         x, y = pick.uniform(west - w / 2, east - w / 2), pick.uniform(south - h / 2, north - h / 2)
         ground = shapely.intersection(rotate(shapely.box(x, y, x + w, y + h), pick.uniform(-15, 15)), area)
         if ground.area > 0:
-            grounds.append(ground)
-    found = np.array(grounds, dtype=object)
+            footprints.append(ground)
+    found = np.array(footprints, dtype=object)
     weights = np.ceil(each_km2(found) * pick.choice([50, 80, 200], count))
     need = min(share * geodesic_km2(area), 0.999 * geodesic_km2(union(found)))
     return Problem(area, found, weights, need)
@@ -45,7 +45,7 @@ def choices(count: int) -> list[tuple[int, ...]]:
 
 def least(asked: Problem) -> float:
     """Return the least value of all choices that are allowed and suffice."""
-    allowed = [some for some in choices(len(asked.grounds)) if asked.allows(some) and asked.suffices(some)]
+    allowed = [some for some in choices(len(asked.footprints)) if asked.allows(some) and asked.suffices(some)]
     return min((asked.value(some) for some in allowed), default=math.inf)
 
 
@@ -58,7 +58,7 @@ def solved(asked: Problem, seconds: float = 20.0) -> Any:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_cheaper_covers(seed: int, area: shapely.Polygon, crossings: int):
     """The choice suffices, costs what the best of all choices costs, and is told to be proven."""
-    asked = replace(problem(seed, area), most_crossings=crossings)
+    asked = replace(problem(seed, area), max_crossings=crossings)
     found = solved(asked)
     assert asked.suffices(found.chosen)
     assert found.value == pytest.approx(least(asked))
@@ -69,7 +69,7 @@ def test_nothing_cheaper_covers(seed: int, area: shapely.Polygon, crossings: int
 @pytest.mark.parametrize("seed", SEEDS)
 def test_within_a_budget_and_a_number(seed: int, crossings: int):
     """With limits, the choice keeps them and is the best that does; where none suffices, that is told."""
-    plain = replace(problem(seed, AREAS["land"], share=0.7), most_crossings=crossings)
+    plain = replace(problem(seed, AREAS["land"], share=0.7), max_crossings=crossings)
     for most, count in ((0.6, 8), (1.0, 4), (0.4, 3)):
         budget = most * float(plain.weights.sum())
         asked = replace(plain, limits=((plain.weights, budget), (np.ones(8), float(count))))
@@ -106,7 +106,7 @@ def test_over_the_antimeridian_it_is_one_area():
         ]
         return shapely.union_all([side for side in sides if side.area > 0])
 
-    across = replace(asked, area=moved(asked.area), grounds=np.array([moved(shape) for shape in asked.grounds], dtype=object))
+    across = replace(asked, area=moved(asked.area), footprints=np.array([moved(shape) for shape in asked.footprints], dtype=object))
     assert across.area.geom_type == "MultiPolygon"
     assert set(solved(across).chosen) == set(solved(asked).chosen)
 
@@ -114,13 +114,13 @@ def test_over_the_antimeridian_it_is_one_area():
 def test_the_pieces_are_the_area():
     """Pieces cut as needed say exactly what a choice covers once they are cut by it."""
     asked = problem(1, AREAS["land"], count=40)
-    pieces = Arrangement(asked.area, asked.grounds, most_crossings=0)
+    pieces = Arrangement(asked.area, asked.footprints, max_crossings=0)
     assert pieces.km2.sum() == pytest.approx(geodesic_km2(asked.area), rel=1e-6)
     chosen = np.array([0, 5, 11, 17, 23, 31])
     assert pieces.refine(chosen)
     assert pieces.km2.sum() == pytest.approx(geodesic_km2(asked.area), rel=1e-6)
     told = np.zeros(len(pieces.km2))
-    mine = np.isin(pieces.ground, chosen)
+    mine = np.isin(pieces.candidate, chosen)
     np.add.at(told, pieces.piece[mine], pieces.share[mine])
     assert float((np.minimum(told, 1) * pieces.km2).sum()) == pytest.approx(asked.covered(chosen), rel=1e-5)
     assert not pieces.refine(chosen)
@@ -141,8 +141,8 @@ def test_without_time_it_costs_no_more_than_the_greedy_choice(seed: int):
     taken: list[int] = []
     missing = asked.area
     while asked.covered(taken) < (asked.need or 0.0):
-        taken.append(int(np.argmax(each_km2(shapely.intersection(asked.grounds, missing)) / asked.weights)))
-        missing = shapely.difference(missing, asked.grounds[taken[-1]])
+        taken.append(int(np.argmax(each_km2(shapely.intersection(asked.footprints, missing)) / asked.weights)))
+        missing = shapely.difference(missing, asked.footprints[taken[-1]])
     choice = solved(asked, 0.0)
     assert asked.suffices(choice.chosen)
     assert choice.value <= asked.weights[taken].sum()
@@ -160,7 +160,7 @@ def test_more_time_makes_it_no_worse():
 def test_what_the_solver_prints_is_not_seen(capfd: pytest.CaptureFixture[str]):
     """Solving in a process of its own gives the same answer, and nothing of it shows up in a notebook."""
     asked = problem(0, AREAS["land"])
-    assert set(solve_apart(asked, 10.0).chosen) == set(solved(asked).chosen)
+    assert set(solve_in_subprocess(asked, 10.0).chosen) == set(solved(asked).chosen)
     assert capfd.readouterr() == ("", "")
 
 

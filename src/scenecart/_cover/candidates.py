@@ -1,4 +1,4 @@
-"""Captures that may cover a part of an area: which can be used, what each would cover, and why the others cannot."""
+"""Candidates of a cover plan: the captures that can be used, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._api.operations import CLOUD
 from scenecart._captures.filter import may_touch, numbers_of
-from scenecart._cart.cart import checked_frame, keys_of, reasons_not_orderable
+from scenecart._captures.properties import CLOUD_COVER
+from scenecart._cart.checks import acquisition_times, checked_frame, keys_of, reasons_not_orderable
 from scenecart._geo.geometry import clip_each, each_km2
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from scenecart._geo.area import Area
 
-_MOST = 5_000
-_HINT = "Search this area, or allow more cloud."
+_MAX_CANDIDATES = 5_000
 
 
 @dataclass(frozen=True)
@@ -33,83 +32,83 @@ class Candidates:
 
     Attributes
     ----------
-    frame : their rows, EPSG:4326
-    places : where each of them stands in the frame they come from
-    grounds : array of polygons, what each covers of the area
-    km2 : array, the area of these
+    frame : the captures, EPSG:4326, one row each
+    positions : the row numbers of the captures in the original frame
+    footprints : array of polygons, the part of the area that each capture covers
+    km2 : array, the areas of ``footprints``
     """
 
     frame: gpd.GeoDataFrame
-    places: np.ndarray[Any, Any]
-    grounds: np.ndarray[Any, Any]
+    positions: np.ndarray[Any, Any]
+    footprints: np.ndarray[Any, Any]
     km2: np.ndarray[Any, Any]
 
-    def without(self, out: Sequence[int]) -> Candidates:
-        """Return the others."""
+    def without(self, removed: Sequence[int]) -> Candidates:
+        """Return the candidates without some, by index."""
         keep = np.ones(len(self.km2), dtype=bool)
-        keep[list(out)] = False
-        return Candidates(self.frame[keep], self.places[keep], self.grounds[keep], self.km2[keep])
+        keep[list(removed)] = False
+        return Candidates(self.frame[keep], self.positions[keep], self.footprints[keep], self.km2[keep])
 
     @property
     def times(self) -> pd.Series[Any]:
-        """When each was taken, UTC; NaT where it does not say."""
-        times: pd.Series[Any] = pd.Series(pd.NaT, index=self.frame.index, dtype="datetime64[us, UTC]")
-        for name in ("datetime", "start_datetime"):
-            if name in self.frame.columns:
-                times = times.fillna(pd.to_datetime(self.frame[name], utc=True, errors="coerce"))
-        return times
+        """Acquisition times, UTC; NaT where unknown."""
+        return acquisition_times(self.frame)
 
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
-        """Cloud cover in per cent; NaN where it is not told."""
-        return numbers_of(self.frame, CLOUD)
+        """Cloud cover in per cent; NaN where unknown."""
+        return numbers_of(self.frame, CLOUD_COVER)
 
 
 def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) -> tuple[Candidates, dict[int, str]]:
-    """Return what can be used of some captures, each once, and why the others cannot, by their place in the frame.
+    """Return the usable captures without repetitions, and why the others are not usable, by row number.
 
     Raises
     ------
     InvalidCart
-        If nothing can be used, or this is no frame of captures.
+        If no capture can be used, or this is not a frame of captures.
     InvalidQuery
         If there are too many.
     """
     frame = checked_frame(captures)
-    shapes = frame.geometry.to_numpy()
-    near = may_touch(shapes, area.geometry)
-    against = reasons_not_orderable(frame)
-    cloud = numbers_of(frame, CLOUD)
-    again = pd.Series(keys_of(frame)).duplicated().to_numpy()
-    whys = [reason or _cloudy(share, max_cloud_cover) for reason, share in zip(against, cloud.tolist(), strict=True)]
-    fit = near & ~again & np.array([why is None for why in whys], dtype=bool)
-    grounds = np.full(len(frame), shapely.Polygon(), dtype=object)
-    grounds[fit] = clip_each(shapes[fit], area.geometry)
-    kept = np.flatnonzero(~shapely.is_empty(grounds))
-    left = np.flatnonzero(shapely.is_empty(grounds) & ~again).tolist()
-    reasons = {place: whys[place] or "it does not touch the area" for place in left}
+    whole_footprints = frame.geometry.to_numpy()
+    cloud = numbers_of(frame, CLOUD_COVER)
+    is_repeated = pd.Series(keys_of(frame)).duplicated().to_numpy()
+    reasons = [
+        reason or _reason_too_cloudy(percent, max_cloud_cover)
+        for reason, percent in zip(reasons_not_orderable(frame), cloud.tolist(), strict=True)
+    ]
+    is_usable = np.array([reason is None for reason in reasons], dtype=bool)
+    is_usable &= may_touch(whole_footprints, area.geometry) & ~is_repeated
+    footprints = np.full(len(frame), shapely.Polygon(), dtype=object)
+    footprints[is_usable] = clip_each(whole_footprints[is_usable], area.geometry)
+    kept = np.flatnonzero(~shapely.is_empty(footprints))
+    excluded = np.flatnonzero(shapely.is_empty(footprints) & ~is_repeated).tolist()
+    excluded_reasons = {position: reasons[position] or "it is outside the area" for position in excluded}
     if not len(kept):
-        raise nothing_left(len(frame), reasons)
-    if len(kept) > _MOST:
+        raise no_candidates_error(len(frame), excluded_reasons)
+    if len(kept) > _MAX_CANDIDATES:
         raise InvalidQuery(
-            f"{len(kept):,} captures touch the area, more than the {_MOST:,} that can be planned with.",
+            f"{len(kept):,} captures cover a part of the area; a plan can consider at most {_MAX_CANDIDATES:,}.",
+            code="too_many_candidates",
             hint="Filter them first: scenecart.filter(captures, cloud_cover=20, off_nadir=25).",
         )
-    found = grounds[kept]
-    return Candidates(frame.iloc[kept], kept, found, each_km2(found)), reasons
+    clipped = footprints[kept]
+    return Candidates(frame.iloc[kept], kept, clipped, each_km2(clipped)), excluded_reasons
 
 
-def nothing_left(count: int, reasons: dict[int, str], *, operation: str | None = None) -> InvalidCart:
-    """Return the error that says why no capture can be used, and which operation said so."""
+def no_candidates_error(count: int, reasons: dict[int, str], *, operation: str | None = None) -> InvalidCart:
+    """Return the error for captures of which none can be used, with the most common reason."""
     counts = pd.Series(list(reasons.values())).value_counts()
     return InvalidCart(
-        f"None of the {count:,} captures can be used for this area: {counts.index[0]} ({counts.iloc[0]:,} of them).",
-        hint=_HINT,
+        f"None of the {count:,} captures can be used for this area. Most common reason: {counts.index[0]} ({counts.iloc[0]:,}).",
+        code="captures_unusable",
+        hint="Search this area, or allow more cloud.",
         operation=operation,
     )
 
 
-def _cloudy(cloud: float, most: float | None) -> str | None:
-    if most is None or cloud <= most:
+def _reason_too_cloudy(percent: float, most: float | None) -> str | None:
+    if most is None or percent <= most:
         return None
-    return "its cloud cover is not known" if math.isnan(cloud) else f"its cloud cover is above {most:g} %"
+    return "its cloud cover is unknown" if math.isnan(percent) else f"its cloud cover is above {most:g} %"

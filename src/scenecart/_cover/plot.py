@@ -1,4 +1,4 @@
-"""The picture of a cover plan: what each chosen capture adds, and what is missing."""
+"""Plot of a cover plan: the clipped footprints, the area, and what is not covered."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import shapely
 
-from scenecart._geo.unwrap import is_narrower_unwrapped, stretch_between, unwrap_longitudes
-from scenecart._util.style import AREA, BOUGHT, INK, transparent_axes
+from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, unwrap_longitudes
+from scenecart._util.style import AREA, CLIPPED, INK, transparent_axes
 from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
-_COLOURS = (BOUGHT, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#5f8fbd")
+_COLOURS = (CLIPPED, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c7a89", "#5f8fbd")
 _WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
 _HALF_WORLD = 180.0
 _LABELLED = 40
 
 
-def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: BaseGeometry, title: str, ax: Axes | None) -> Axes:
-    """Draw an area, what is bought of each capture in the order of the cart, and what is missing.
+def draw_cover(area: BaseGeometry, footprints: Sequence[BaseGeometry], missing: BaseGeometry, title: str, ax: Axes | None) -> Axes:
+    """Draw an area, the clipped footprints in the order of the cart, and what is not covered.
 
     Raises
     ------
@@ -33,35 +33,35 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
     """
     try:
         from matplotlib.colors import to_rgba  # noqa: PLC0415  # an extra
-        from matplotlib.patches import Patch  # noqa: PLC0415  # likewise
-        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # likewise
+        from matplotlib.patches import Patch  # noqa: PLC0415  # an extra
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise missing_extra("A picture of a cover needs", error, "report") from error
+        raise missing_extra("Plotting a cover plan needs", error, "report") from error
     if is_narrower_unwrapped([area]):
-        area, missing, *bought = (unwrap_longitudes(shape) for shape in (area, missing, *bought))
+        area, missing, *footprints = (unwrap_longitudes(shape) for shape in (area, missing, *footprints))
     west, south, east, north = area.bounds
-    stretch = stretch_between(south, north)
+    stretch = degree_aspect(south, north)
     if ax is None:
         ratio = min(_TALLEST, max(_FLATTEST, (north - south) * stretch / (east - west)))
         ax = transparent_axes(_WIDTH_INCHES, _WIDTH_INCHES * ratio + 0.7)
-    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(bought))]
-    pieces = gpd.GeoSeries(list(bought), crs=4326)
+    colours = [_COLOURS[number % len(_COLOURS)] for number in range(len(footprints))]
+    pieces = gpd.GeoSeries(list(footprints), crs=4326)
     pieces.plot(ax=ax, color=colours, alpha=0.22, aspect=None)
     pieces.boundary.plot(ax=ax, color=colours, linewidth=1.1, aspect=None)
-    keys = [Patch(facecolor=to_rgba(BOUGHT, 0.22), edgecolor=BOUGHT, linewidth=1.1, label="bought of each capture")]
+    keys = [Patch(facecolor=to_rgba(CLIPPED, 0.22), edgecolor=CLIPPED, linewidth=1.1, label="clipped footprints")]
     keys += [Patch(facecolor="none", edgecolor=AREA, linewidth=1.6, label="area of interest")]
     if not missing.is_empty:
-        hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
-        gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **hatched)
-        keys.append(Patch(**hatched, label="not covered"))
+        hatching: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
+        gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **hatching)
+        keys.append(Patch(**hatching, label="not covered"))
     gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=AREA, linewidth=1.6, aspect=None)
-    if len(bought) <= _LABELLED:
-        for number, point in enumerate(_spots(bought), 1):
+    if len(footprints) <= _LABELLED:
+        for number, point in enumerate(_label_points(footprints), 1):
             ax.annotate(
                 str(number), (point.x, point.y), ha="center", va="center", fontsize=8, color=colours[number - 1], weight="bold"
             )
     _style(ax, (west, south, east, north), stretch, title)
-    look: dict[str, Any] = {
+    legend_style: dict[str, Any] = {
         "loc": "upper left",
         "bbox_to_anchor": (0, 0),
         "ncols": 3,
@@ -69,20 +69,20 @@ def draw_cover(area: BaseGeometry, bought: Sequence[BaseGeometry], missing: Base
         "fontsize": 8,
         "labelcolor": INK,
     }
-    # a line of degrees stands between
+    # below the tick labels
     below = ax.transAxes + ScaledTranslation(0, -20 / 72, ax.figure.dpi_scale_trans)
-    ax.legend(handles=keys, borderpad=0, borderaxespad=0, bbox_transform=below, **look)
+    ax.legend(handles=keys, borderpad=0, borderaxespad=0, bbox_transform=below, **legend_style)
     return ax
 
 
-def _spots(bought: Sequence[BaseGeometry]) -> list[shapely.Point]:
-    """Return where each number stands: on ground that is this one's alone where there is some."""
+def _label_points(footprints: Sequence[BaseGeometry]) -> list[shapely.Point]:
+    """Return the point of each number: inside the part that no other footprint covers, if there is one."""
     return [
         shapely.Point(
             shapely.maximum_inscribed_circle(max(shapely.get_parts(shape if alone.is_empty else alone), key=shapely.area)).coords[0]
         )
-        for number, shape in enumerate(bought)
-        for alone in [shapely.difference(shape, shapely.union_all([*bought[:number], *bought[number + 1 :]]))]
+        for number, shape in enumerate(footprints)
+        for alone in [shapely.difference(shape, shapely.union_all([*footprints[:number], *footprints[number + 1 :]]))]
     ]
 
 
@@ -106,5 +106,5 @@ def _style(ax: Axes, bounds: tuple[float, float, float, float], stretch: float, 
 
 
 def _degrees(value: float, names: str) -> str:
-    turned = (value + 180) % 360 - 180 if abs(value) > _HALF_WORLD else value
-    return f"{abs(turned):.3f}".rstrip("0").rstrip(".") + "°" + ("" if turned in {0, 180, -180} else names[int(turned < 0)])
+    wrapped = (value + 180) % 360 - 180 if abs(value) > _HALF_WORLD else value
+    return f"{abs(wrapped):.3f}".rstrip("0").rstrip(".") + "°" + ("" if wrapped in {0, 180, -180} else names[int(wrapped < 0)])

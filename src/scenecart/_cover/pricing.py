@@ -1,4 +1,4 @@
-"""What each of many captures costs alone, as the service says, in few questions."""
+"""Individual prices of many captures, from few estimate requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._cart.cart import texts_of
+from scenecart._cart.checks import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,100 +19,106 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cover.candidates import Candidates
 
-_MOST_CALLS = 12
-_CAPTURES_A_CALL = 500
-_POSITIONS_A_CALL = 200_000
+_MAX_REQUESTS = 12
+_CAPTURES_PER_REQUEST = 500
+_COORDINATES_PER_REQUEST = 200_000
 
 
 @dataclass(frozen=True)
 class Prices:
-    """What captures cost.
+    """The prices of candidates.
 
     Attributes
     ----------
-    costs : what a plan reckons with: credits, or whatever stands for them
-    told : the service's credits for each alone; NaN where it was not asked
-    refused : place to the service's reason, of those that it does not price
-    calls : how many questions it took
+    costs : the costs that a plan minimizes: credits, or km² where no prices are requested
+    individual : the service's credits for each candidate alone; NaN where it was not requested
+    refused : candidates without a price, with the service's reason
+    calls : number of estimate requests
     """
 
     costs: np.ndarray[Any, Any]
-    told: np.ndarray[Any, Any]
+    individual: np.ndarray[Any, Any]
     refused: dict[int, str]
     calls: int
 
-    def without(self, out: Sequence[int]) -> Prices:
-        """Return the prices of the others."""
+    def without(self, removed: Sequence[int]) -> Prices:
+        """Return the prices without some candidates, by index."""
         keep = np.ones(len(self.costs), dtype=bool)
-        keep[list(out)] = False
-        return replace(self, costs=self.costs[keep], told=self.told[keep], refused={})
+        keep[list(removed)] = False
+        return replace(self, costs=self.costs[keep], individual=self.individual[keep], refused={})
 
 
 def individual_prices(candidates: Candidates, price: Callable[[gpd.GeoDataFrame], Estimate]) -> Prices:
-    """Ask what each capture costs alone.
+    """Return what each candidate costs alone; ``price`` requests an estimate of some rows.
 
-    The service prices ground that hangs together, date by date, as one group. So captures whose grounds touch on one date are put
-    into different questions: then each is a group of its own, and a few questions price all of them. Where it groups several
-    nevertheless, they share the price by their km². What would take too many questions is reckoned with at the rate of the others
-    of its collection; such a rate is never shown as a price.
+    The service prices connected footprints of one date as one group. Captures that touch on the same date therefore go into
+    different requests, so that each is a group by itself and few requests price all of them. If the service groups several
+    anyway, they share the price by their km². Beyond the maximum number of requests, costs are estimated from the rates of
+    the same collection; such a cost is never displayed as a price.
     """
-    told = np.full(len(candidates.km2), np.nan)
+    individual = np.full(len(candidates.km2), np.nan)
     refused: dict[int, str] = {}
-    batches = _batches(candidates)
-    asked = batches[:_MOST_CALLS]
-    for batch in asked:
+    requests = _batches(candidates)[:_MAX_REQUESTS]
+    for batch in requests:
         estimate = price(candidates.frame.iloc[batch])
-        place_of = dict(zip(candidates.frame["id"].iloc[batch], batch, strict=True))
+        index_of = dict(zip(candidates.frame["id"].iloc[batch], batch, strict=True))
         for group in estimate.price_groups:
-            places = [place_of[name] for name in group.ids]
-            km2 = candidates.km2[places]
-            told[places] = group.credits * km2 / km2.sum()
-        refused |= {place_of[name]: reason for name, reason in estimate.refused}
-    return Prices(_reckoned(candidates, told, refused), told, refused, len(asked))
+            indices = [index_of[name] for name in group.ids]
+            km2 = candidates.km2[indices]
+            individual[indices] = group.credits * km2 / km2.sum()
+        refused |= {index_of[name]: reason for name, reason in estimate.refused}
+    return Prices(_with_typical_rates(candidates, individual, refused), individual, refused, len(requests))
 
 
 def _batches(candidates: Candidates) -> list[list[int]]:
-    """Put the captures into as few questions as keep those apart that the service would price together."""
-    frame = candidates.frame
-    days = candidates.times.dt.strftime("%Y-%m-%d").fillna("").tolist()
-    kinds = pd.Series(list(zip(texts_of(frame, "host"), days, strict=True)))
-    apart: list[set[int]] = [set() for _ in kinds]
-    for _, members in kinds.groupby(kinds, sort=False):
-        places = members.index.to_numpy()
-        tree = shapely.STRtree(candidates.grounds[places])
-        for one, other in tree.query(candidates.grounds[places], predicate="intersects").T.tolist():
-            if one != other:
-                apart[places[one]].add(int(places[other]))
-    names = pd.Series(frame["id"].to_numpy())
-    for _, members in names[names.duplicated(keep=False)].groupby(names, sort=False):
-        for place in members.index:
-            apart[place] |= {int(other) for other in members.index if other != place}
+    """Group the candidates into as few requests as possible, and keep those apart that would be priced together."""
+    conflicts = _conflicts(candidates)
     colour: dict[int, int] = {}
-    for place in sorted(range(len(kinds)), key=lambda one: -len(apart[one])):
-        taken = {colour[other] for other in apart[place] if other in colour}
-        colour[place] = next(number for number in range(len(taken) + 1) if number not in taken)
-    sizes = shapely.get_num_coordinates(candidates.grounds)
+    for index in sorted(range(len(conflicts)), key=lambda one: -len(conflicts[one])):
+        taken = {colour[other] for other in conflicts[index] if other in colour}
+        colour[index] = next(number for number in range(len(taken) + 1) if number not in taken)
+    sizes = shapely.get_num_coordinates(candidates.footprints)
     batches: list[list[int]] = []
     for number in range(max(colour.values()) + 1):
         batch: list[int] = []
-        positions = 0
-        for place in (one for one in range(len(kinds)) if colour[one] == number):
-            if batch and (len(batch) == _CAPTURES_A_CALL or positions + sizes[place] > _POSITIONS_A_CALL):
+        coordinates = 0
+        for index in (one for one in range(len(conflicts)) if colour[one] == number):
+            if batch and (len(batch) == _CAPTURES_PER_REQUEST or coordinates + sizes[index] > _COORDINATES_PER_REQUEST):
                 batches.append(batch)
-                batch, positions = [], 0
-            batch.append(place)
-            positions += int(sizes[place])
+                batch, coordinates = [], 0
+            batch.append(index)
+            coordinates += int(sizes[index])
         batches.append(batch)
     return batches
 
 
-def _reckoned(candidates: Candidates, told: np.ndarray[Any, Any], refused: dict[int, str]) -> np.ndarray[Any, Any]:
-    """Fill in what was not asked, at the rate of the collection, or of all."""
-    rates = pd.Series(told / np.maximum(candidates.km2, 1e-12))
-    kinds = pd.Series(list(zip(texts_of(candidates.frame, "host"), texts_of(candidates.frame, "collection"), strict=True)))
-    told_rates = rates.dropna()
-    of_all = told_rates.median() if len(told_rates) else 0.0
-    usual = rates.groupby(kinds).transform("median").fillna(of_all).to_numpy()
-    costs = np.where(np.isnan(told), usual * candidates.km2, told)
+def _conflicts(candidates: Candidates) -> list[set[int]]:
+    """Return for each candidate those that must not be in the same request: same host and date and touching, or same id."""
+    frame = candidates.frame
+    dates = candidates.times.dt.strftime("%Y-%m-%d").fillna("").tolist()
+    priced_together = pd.Series(list(zip(texts_of(frame, "host"), dates, strict=True)))
+    conflicts: list[set[int]] = [set() for _ in priced_together]
+    for _, members in priced_together.groupby(priced_together, sort=False):
+        indices = members.index.to_numpy()
+        tree = shapely.STRtree(candidates.footprints[indices])
+        for one, other in tree.query(candidates.footprints[indices], predicate="intersects").T.tolist():
+            if one != other:
+                conflicts[indices[one]].add(int(indices[other]))
+    names = pd.Series(frame["id"].to_numpy())
+    for _, members in names[names.duplicated(keep=False)].groupby(names, sort=False):
+        for index in members.index:
+            conflicts[index] |= {int(other) for other in members.index if other != index}
+    return conflicts
+
+
+def _with_typical_rates(candidates: Candidates, individual: np.ndarray[Any, Any], refused: dict[int, str]) -> np.ndarray[Any, Any]:
+    """Return the costs, with unknown prices replaced by the median rate per km² of the collection, or of all."""
+    rates = pd.Series(individual / np.maximum(candidates.km2, 1e-12))
+    frame = candidates.frame
+    collections = pd.Series(list(zip(texts_of(frame, "host"), texts_of(frame, "collection"), strict=True)))
+    known_rates = rates.dropna()
+    overall_rate = known_rates.median() if len(known_rates) else 0.0
+    typical_rates = rates.groupby(collections).transform("median").fillna(overall_rate).to_numpy()
+    costs = np.where(np.isnan(individual), typical_rates * candidates.km2, individual)
     costs[list(refused)] = 0.0
     return np.asarray(costs)

@@ -1,7 +1,4 @@
-"""The least choice of grounds that covers an area: by mixed-integer programming within a time, or greedy.
-
-The only file that names SciPy.
-"""
+"""Solver for weighted area covers: mixed-integer programming with a time limit, and a greedy start."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._cover.arrangement import MOST_CROSSINGS, Arrangement
+from scenecart._cover.arrangement import MAX_CROSSINGS, Arrangement
 from scenecart._geo.geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
 from scenecart.exceptions import ScenecartError, missing_extra
 
@@ -28,98 +25,98 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-_MOST_ROUNDS = 60
-_MOST_TURNS = 500
-_TURN_SECONDS = 1.0
+_MAX_ROUNDS = 60
+_MAX_IMPROVEMENTS = 500
+_IMPROVEMENT_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
-_MARK = b"choice "
-_FEWEST_OUT, _SIZES_OUT = 3, 4
+_ANSWER_PREFIX = b"choice "
+_MIN_REMOVED, _REMOVED_SIZES = 3, 4
 _BATCH = 500
 _POWERS = (1.0, 0.5, 0.0)
-_LEAST_GAIN = 1e-9
-_ASKED_AT_ONCE = 32
-_MOST_OFFERED = 150
-_SAME = 1e-7
+_MIN_GAIN_KM2 = 1e-9
+_UPDATED_AT_ONCE = 32
+_MAX_OFFERED = 150
+_RELATIVE_TOLERANCE = 1e-7
 _OPTIMAL, _INFEASIBLE = 0, 2
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be covered, and by what.
+    """An area to cover, and the candidates to cover it with.
 
     Attributes
     ----------
     area : polygon or multipolygon, EPSG:4326
-    grounds : array of polygons, what each candidate covers of the area
-    weights : array of float, what choosing each of them is worth avoiding; none negative
-    need : km² to be covered; None covers as much as the limits allow
-    limits : pairs of an amount for each candidate, and the most of it that may be chosen
-    most_crossings : how many pairs of grounds may cross for the area to be cut into all its pieces at once
+    footprints : array of polygons, the part of the area that each candidate covers
+    weights : array of float, the cost of choosing each candidate; none negative
+    need : km² to cover; None covers as much as the limits allow
+    limits : pairs of an amount for each candidate and the highest allowed sum of the chosen ones
+    max_crossings : up to how many pairs of crossing footprints the area is cut into all its pieces at once
     """
 
     area: BaseGeometry
-    grounds: np.ndarray[Any, Any]
+    footprints: np.ndarray[Any, Any]
     weights: np.ndarray[Any, Any]
     need: float | None
     limits: tuple[tuple[np.ndarray[Any, Any], float], ...] = ()
-    most_crossings: int = MOST_CROSSINGS
+    max_crossings: int = MAX_CROSSINGS
 
     def covered(self, chosen: Iterable[int]) -> float:
-        """Return the km² that some grounds cover together."""
-        return geodesic_km2(union(self.grounds[list(chosen)]))
+        """Return the km² that a choice covers."""
+        return geodesic_km2(union(self.footprints[list(chosen)]))
 
     def allows(self, chosen: Iterable[int]) -> bool:
-        """Tell whether a choice keeps the limits."""
-        places = list(chosen)
-        return all(amount[places].sum() <= most * (1 + 1e-12) for amount, most in self.limits)
+        """Return whether a choice is within the limits."""
+        indices = list(chosen)
+        return all(amount[indices].sum() <= most * (1 + 1e-12) for amount, most in self.limits)
 
     def suffices(self, chosen: Iterable[int]) -> bool:
-        """Tell whether a choice covers what is needed."""
-        return self.need is None or self.covered(chosen) >= self.need * (1 - _SAME)
+        """Return whether a choice covers enough."""
+        return self.need is None or self.covered(chosen) >= self.need * (1 - _RELATIVE_TOLERANCE)
 
     def value(self, chosen: Iterable[int]) -> float:
-        """Return what is made as small as possible."""
-        places = list(chosen)
-        weight = float(self.weights[places].sum())
-        return weight if self.need is not None else weight * self.trifle - self.covered(places)
+        """Return the objective of a choice, which the solver minimizes."""
+        indices = list(chosen)
+        weight = float(self.weights[indices].sum())
+        return weight if self.need is not None else weight * self.tie_weight - self.covered(indices)
 
-    def among(self, places: np.ndarray[Any, Any]) -> Problem:
-        """Return the problem with some candidates alone."""
-        limits = tuple((amount[places], most) for amount, most in self.limits)
-        return replace(self, grounds=self.grounds[places], weights=self.weights[places], limits=limits)
+    def among(self, indices: np.ndarray[Any, Any]) -> Problem:
+        """Return the problem restricted to some candidates."""
+        limits = tuple((amount[indices], most) for amount, most in self.limits)
+        return replace(self, footprints=self.footprints[indices], weights=self.weights[indices], limits=limits)
 
     def beyond(self, chosen: np.ndarray[Any, Any]) -> Problem:
-        """Return the problem of what is missing when some candidates are chosen already."""
-        ground = union(self.grounds[chosen])
-        missing = polygonal(shapely.difference(self.area, ground))
+        """Return the problem that remains once some candidates are chosen."""
+        covered = union(self.footprints[chosen])
+        missing = polygonal(shapely.difference(self.area, covered))
         shapely.prepare(missing)
-        # grounds lie in the area, so that what one of them adds is its part of what is missing
-        near = shapely.intersects(missing, self.grounds)
-        rest = np.full(len(self.grounds), shapely.Polygon(), dtype=object)
-        rest[near] = each_polygonal(shapely.intersection(self.grounds[near], missing))
+        # footprints are inside the area, so a candidate adds exactly its part of what is missing
+        near = shapely.intersects(missing, self.footprints)
+        rest = np.full(len(self.footprints), shapely.Polygon(), dtype=object)
+        rest[near] = each_polygonal(shapely.intersection(self.footprints[near], missing))
         return replace(
             self,
             area=missing,
-            grounds=rest,
-            need=None if self.need is None else max(0.0, self.need - geodesic_km2(ground)),
+            footprints=rest,
+            need=None if self.need is None else max(0.0, self.need - geodesic_km2(covered)),
             limits=tuple((amount, most - amount[chosen].sum()) for amount, most in self.limits),
         )
 
     @property
-    def trifle(self) -> float:
-        """What weight counts beside covered ground, where as much as possible is covered: it decides between equals alone."""
+    def tie_weight(self) -> float:
+        """The factor of the weights when coverage is maximized: small enough to decide only between equal coverages."""
         return 1e-6 * geodesic_km2(self.area) / max(1e-300, float(self.weights.sum()))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer: which candidates, and what no other answer goes below.
+    """A solution: the chosen candidates, and a lower bound of the objective.
 
     Attributes
     ----------
-    chosen : tuple of int, or None where nothing suffices
-    value : what was made small, of these
-    at_least : the same that any answer has; None where nothing is known, equal to ``value`` where nothing is better
+    chosen : tuple of int; None if no choice suffices
+    value : the objective of the choice
+    at_least : lower bound of the objective of any choice; None if unknown, equal to ``value`` if the choice is proven best
     """
 
     chosen: tuple[int, ...] | None
@@ -127,10 +124,10 @@ class Choice:
     at_least: float | None = None
 
 
-def solve(problem: Problem, seconds: float, clock: Callable[[], float], tell: Callable[[Choice], None] | None = None) -> Choice:
-    """Choose with the least weight within a time, and tell of choices on the way.
+def solve(problem: Problem, seconds: float, clock: Callable[[], float], report: Callable[[Choice], None] | None = None) -> Choice:
+    """Return the choice of least weight found within a time limit; call ``report`` with intermediate choices.
 
-    Half of the time at most goes into proving; where that does not end, the best choice so far is made better part by part.
+    At most half of the time is spent on a proof of optimality; the rest improves the best choice piece by piece.
 
     Raises
     ------
@@ -138,40 +135,40 @@ def solve(problem: Problem, seconds: float, clock: Callable[[], float], tell: Ca
         If SciPy is not installed.
     """
     milp = require_solver()
-    begun = clock()
+    started = clock()
     kept, small = _reduced(problem)
-    best = _greedily(small)
+    best = _best_greedy_choice(small)
 
-    def placed(choice: Choice) -> Choice:
+    def with_original_indices(choice: Choice) -> Choice:
         return choice if choice.chosen is None else replace(choice, chosen=tuple(kept[list(choice.chosen)].tolist()))
 
-    if tell is not None:
-        tell(placed(_answer(small, best, -math.inf)))
-    # the best part by part is the best of all where there are few parts
-    proving = seconds if best is not None and len(best) <= _FEWEST_OUT else seconds / 2
-    choice = _prove(milp, small, best, begun + proving, clock)
+    if report is not None:
+        report(with_original_indices(_answer(small, best, -math.inf)))
+    # a small choice is not improved piece by piece, so its proof may use all the time
+    proof_seconds = seconds if best is not None and len(best) <= _MIN_REMOVED else seconds / 2
+    choice = _prove(milp, small, best, started + proof_seconds, clock)
     if choice.chosen and choice.at_least != choice.value:
-        if tell is not None:
-            tell(placed(choice))
-        choice = _improve(milp, small, choice, begun + seconds, clock)
-    return placed(choice)
+        if report is not None:
+            report(with_original_indices(choice))
+        choice = _improve(milp, small, choice, started + seconds, clock)
+    return with_original_indices(choice)
 
 
 def _reduced(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
-    """Leave out what covers nothing, or nothing more than another candidate that is no worse in anything."""
-    every = np.column_stack([problem.weights, *(amount for amount, _ in problem.limits)])
-    size = shapely.area(problem.grounds)
-    # whoever comes later in this order cannot stand for whoever comes before
-    order = np.lexsort((np.arange(len(size)), -size, *every.T[::-1]))
+    """Remove dominated candidates: another one covers at least the same and is no worse in weight and limits."""
+    amounts_of_all = np.column_stack([problem.weights, *(amount for amount, _ in problem.limits)])
+    size = shapely.area(problem.footprints)
+    # a candidate can only be dominated by one that comes earlier in this order
+    order = np.lexsort((np.arange(len(size)), -size, *amounts_of_all.T[::-1]))
     useful = order[size[order] > 0]
     first: dict[bytes, int] = {}
-    alike = [first.setdefault(ground, place) for place, ground in enumerate(shapely.to_wkb(problem.grounds[useful]))]
-    useful = useful[(alike == np.arange(len(useful))) | (every[useful[alike]] > every[useful]).any(axis=1)]
-    grounds, amounts = problem.grounds[useful], every[useful]
-    tree = shapely.STRtree(grounds)
+    same_as = [first.setdefault(wkb, place) for place, wkb in enumerate(shapely.to_wkb(problem.footprints[useful]))]
+    useful = useful[(same_as == np.arange(len(useful))) | (amounts_of_all[useful[same_as]] > amounts_of_all[useful]).any(axis=1)]
+    footprints, amounts = problem.footprints[useful], amounts_of_all[useful]
+    tree = shapely.STRtree(footprints)
     keep = np.ones(len(useful), dtype=bool)
     for start in range(0, len(useful), _BATCH):
-        inner, outer = tree.query(grounds[start : start + _BATCH], predicate="covered_by")
+        inner, outer = tree.query(footprints[start : start + _BATCH], predicate="covered_by")
         inner += start
         no_worse = (outer < inner) & (amounts[outer] <= amounts[inner]).all(axis=1)
         keep[inner[no_worse]] = False
@@ -180,26 +177,26 @@ def _reduced(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
 
 
 def _prove(milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float, clock: Callable[[], float]) -> Choice:
-    """Look for the best choice and for the proof that nothing is better.
+    """Look for the best choice and for a proof that none is better.
 
-    The area is cut into pieces only as finely as needed: what a choice covers of coarse pieces is never told too low, so that a
-    choice which is best of these and truly suffices is best of all; one that does not suffice says where to cut.
+    The area is cut into pieces only as finely as needed. Coarse pieces overestimate coverage, so a choice that is best for
+    them and really suffices is optimal. If it does not suffice, its partly covered pieces are cut.
     """
-    arrangement = Arrangement(problem.area, problem.grounds, problem.most_crossings)
+    arrangement = Arrangement(problem.area, problem.footprints, problem.max_crossings)
     if best is not None:
         arrangement.refine(np.array(best))
     bound = -math.inf
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         left = end - clock()
         if left <= 0:
             break
-        status, found, at_least = _ask(milp, problem, arrangement, left)
+        status, found, at_least = _solve_pieces(milp, problem, arrangement, left)
         if status == _INFEASIBLE:
             break
         bound = max(bound, at_least)
         if found is not None:
-            best = _better(problem, best, _mended(problem, found))
-        if best is not None and problem.value(best) <= bound + _SAME * max(1.0, abs(bound)):
+            best = _better(problem, best, _completed(problem, found))
+        if best is not None and problem.value(best) <= bound + _RELATIVE_TOLERANCE * max(1.0, abs(bound)):
             return Choice(best, problem.value(best), problem.value(best))
         if status != _OPTIMAL or found is None or not arrangement.refine(np.array(found, dtype=int)):
             break
@@ -207,56 +204,57 @@ def _prove(milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float
 
 
 def _improve(milp: Any, problem: Problem, choice: Choice, end: float, clock: Callable[[], float]) -> Choice:
-    """Take a few neighbours out of the choice and choose anew for their ground, as long as there is time."""
+    """Replace a few neighbouring candidates at a time, until the time is over."""
     best = tuple(choice.chosen or ())
-    spots = shapely.centroid(problem.grounds)
-    pick = np.random.default_rng(len(best))
-    for turn in range(_MOST_TURNS):
-        if clock() >= end or len(best) < 2:  # noqa: PLR2004  # nothing would stay
+    centroids = shapely.centroid(problem.footprints)
+    random = np.random.default_rng(len(best))
+    for attempt in range(_MAX_IMPROVEMENTS):
+        if clock() >= end or len(best) < 2:  # noqa: PLR2004  # nothing would remain
             break
-        places = np.array(best)
-        near = np.argsort(shapely.distance(spots[pick.choice(places)], spots[places]))
-        stays = places[near[min(len(best) - 1, _FEWEST_OUT + turn % _SIZES_OUT) :]]
-        kept, part = _most_promising(problem.beyond(stays))
-        found = _prove(milp, part, _greedily(part), min(end, clock() + _TURN_SECONDS), clock).chosen
+        indices = np.array(best)
+        nearest = np.argsort(shapely.distance(centroids[random.choice(indices)], centroids[indices]))
+        fixed = indices[nearest[min(len(best) - 1, _MIN_REMOVED + attempt % _REMOVED_SIZES) :]]
+        kept, part = _most_promising(problem.beyond(fixed))
+        found = _prove(milp, part, _best_greedy_choice(part), min(end, clock() + _IMPROVEMENT_SECONDS), clock).chosen
         if found is not None:
-            anew = (*stays.tolist(), *kept[list(found)].tolist())
-            best = anew if problem.value(anew) < problem.value(best) else best
+            changed = (*fixed.tolist(), *kept[list(found)].tolist())
+            best = changed if problem.value(changed) < problem.value(best) else best
     return _answer(problem, best, -math.inf if choice.at_least is None else choice.at_least)
 
 
 def _most_promising(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
-    """Reduce a problem to some hundred candidates: those that cover the most, and the most for their weight."""
-    size = shapely.area(problem.grounds)
-    leaders = [np.argsort(-value, kind="stable")[:_MOST_OFFERED] for value in (size, size / (problem.weights + _LEAST_GAIN))]
+    """Restrict a problem to a few hundred candidates: the largest, and the largest for their weight."""
+    size = shapely.area(problem.footprints)
+    leaders = [np.argsort(-value, kind="stable")[:_MAX_OFFERED] for value in (size, size / (problem.weights + _MIN_GAIN_KM2))]
     offered = np.unique(np.concatenate(leaders))
     kept, part = _reduced(problem.among(offered))
     return offered[kept], part
 
 
-def _ask(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tuple[int, tuple[int, ...] | None, float]:
-    """Solve the problem over the pieces as they are: which status, which choice, and what no choice goes below."""
+def _solve_pieces(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tuple[int, tuple[int, ...] | None, float]:
+    """Solve the problem for given pieces, and return SciPy's status, the choice and its lower bound."""
     from scipy import sparse  # noqa: PLC0415  # an extra
-    from scipy.optimize import Bounds, LinearConstraint  # noqa: PLC0415  # likewise
+    from scipy.optimize import Bounds, LinearConstraint  # noqa: PLC0415  # an extra
 
-    count, parts = len(problem.grounds), len(pieces.km2)
-    covers = sparse.csr_matrix((pieces.share, (pieces.piece, pieces.ground)), shape=(parts, count))
-    rules = [LinearConstraint(sparse.hstack([-covers, sparse.eye(parts)], format="csr"), ub=0.0)]
+    count, parts = len(problem.footprints), len(pieces.km2)
+    covers = sparse.csr_matrix((pieces.share, (pieces.piece, pieces.candidate)), shape=(parts, count))
+    constraints = [LinearConstraint(sparse.hstack([-covers, sparse.eye(parts)], format="csr"), ub=0.0)]
     if problem.need is None:
-        costs = np.r_[problem.weights * problem.trifle, -pieces.km2]
+        costs = np.r_[problem.weights * problem.tie_weight, -pieces.km2]
     else:
         costs = np.r_[problem.weights, np.zeros(parts)]
-        whole = max(problem.need, _LEAST_GAIN)
-        rules.append(LinearConstraint(np.r_[np.zeros(count), pieces.km2 / whole][None, :], lb=problem.need / whole * (1 - _SAME)))
+        unit = max(problem.need, _MIN_GAIN_KM2)
+        least = problem.need / unit * (1 - _RELATIVE_TOLERANCE)
+        constraints.append(LinearConstraint(np.r_[np.zeros(count), pieces.km2 / unit][None, :], lb=least))
     for amount, most in problem.limits:
         unit = max(abs(most), 1.0)
-        rules.append(LinearConstraint(np.r_[amount / unit, np.zeros(parts)][None, :], ub=most / unit))
+        constraints.append(LinearConstraint(np.r_[amount / unit, np.zeros(parts)][None, :], ub=most / unit))
     scale = max(1e-300, float(np.abs(costs).max()))
     answer = milp(
         costs / scale,
         integrality=np.r_[np.ones(count), np.zeros(parts)],
         bounds=Bounds(0, 1),
-        constraints=rules,
+        constraints=constraints,
         options={"time_limit": max(0.05, seconds), "mip_rel_gap": 1e-9},
     )
     chosen = None if answer.x is None else tuple(np.flatnonzero(answer.x[:count] > 0.5).tolist())  # noqa: PLR2004  # 0 or 1
@@ -265,84 +263,86 @@ def _ask(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tu
 
 
 @dataclass(frozen=True)
-class _Outset:
-    """Where greedy choices go on from: what is chosen, what is missing then, how many km² are needed yet, and what each adds."""
+class _GreedyStart:
+    """The state that greedy choices start from."""
 
     chosen: tuple[int, ...]
     missing: BaseGeometry
-    lacking: float
-    gains: np.ndarray[Any, Any]
+    needed_km2: float
+    gains_km2: np.ndarray[Any, Any]
     tree: shapely.STRtree
 
 
-def _greedily(problem: Problem, begun: tuple[int, ...] = ()) -> tuple[int, ...] | None:
-    """Return the best of the greedy choices that go on from some ground; None where none of them suffices."""
-    missing = shapely.difference(problem.area, union(problem.grounds[list(begun)])) if begun else problem.area
-    lacking = math.inf if problem.need is None else problem.need - problem.covered(begun)
-    outset = _Outset(begun, missing, lacking, _gains(missing, problem.grounds), shapely.STRtree(problem.grounds))
+def _best_greedy_choice(problem: Problem, fixed: tuple[int, ...] = ()) -> tuple[int, ...] | None:
+    """Return the best greedy choice that contains some candidates; None if no greedy choice suffices."""
+    missing = shapely.difference(problem.area, union(problem.footprints[list(fixed)])) if fixed else problem.area
+    needed_km2 = math.inf if problem.need is None else problem.need - problem.covered(fixed)
+    gains_km2 = _gains_km2(missing, problem.footprints)
+    start = _GreedyStart(fixed, missing, needed_km2, gains_km2, shapely.STRtree(problem.footprints))
     best: tuple[int, ...] | None = None
     for power in _POWERS:
-        best = _better(problem, best, _taken(problem, outset, power))
+        best = _better(problem, best, _greedy_choice(problem, start, power))
     return best
 
 
-def _taken(problem: Problem, outset: _Outset, power: float) -> tuple[int, ...] | None:
-    """Take again and again the ground that covers most of what is missing, for its weight to a power."""
-    chosen, missing, lacking, gains = list(outset.chosen), outset.missing, outset.lacking, outset.gains.copy()
-    worth = (problem.weights + max(1e-12, 1e-9 * float(problem.weights.max(initial=0.0)))) ** power
-    stale = np.zeros(len(gains), dtype=bool)
+def _greedy_choice(problem: Problem, start: _GreedyStart, power: float) -> tuple[int, ...] | None:
+    """Choose repeatedly the candidate that adds the most missing km² for its weight to a power."""
+    chosen, missing, needed_km2, gains_km2 = list(start.chosen), start.missing, start.needed_km2, start.gains_km2.copy()
+    divisor = (problem.weights + max(1e-12, 1e-9 * float(problem.weights.max(initial=0.0)))) ** power
+    is_stale = np.zeros(len(gains_km2), dtype=bool)
     queue: list[tuple[float, int]] = []
 
-    def ask_later(places: Iterable[int]) -> None:
-        for place in places:
-            if gains[place] > _LEAST_GAIN:
-                heapq.heappush(queue, (-min(lacking, gains[place]) / worth[place], place))
+    def enqueue(indices: Iterable[int]) -> None:
+        for place in indices:
+            if gains_km2[place] > _MIN_GAIN_KM2:
+                heapq.heappush(queue, (-min(needed_km2, gains_km2[place]) / divisor[place], place))
 
-    ask_later(range(len(gains)))
-    while queue and lacking > 0:
-        # what a ground adds never grows, so that whoever leads again when asked anew is the best
-        asked: list[int] = []
-        while queue and stale[queue[0][1]] and len(asked) < _ASKED_AT_ONCE:
-            asked.append(heapq.heappop(queue)[1])
-        if asked:
-            gains[asked] = _gains(missing, problem.grounds[asked])
-            stale[asked] = False
-            ask_later(asked)
+    enqueue(range(len(gains_km2)))
+    while queue and needed_km2 > 0:
+        # gains never grow, so a candidate that still leads after its gain was updated is the best
+        leaders: list[int] = []
+        while queue and is_stale[queue[0][1]] and len(leaders) < _UPDATED_AT_ONCE:
+            leaders.append(heapq.heappop(queue)[1])
+        if leaders:
+            gains_km2[leaders] = _gains_km2(missing, problem.footprints[leaders])
+            is_stale[leaders] = False
+            enqueue(leaders)
             continue
         key, place = heapq.heappop(queue)
-        if key != -min(lacking, gains[place]) / worth[place]:
-            ask_later([place])
+        if key != -min(needed_km2, gains_km2[place]) / divisor[place]:
+            enqueue([place])
         elif problem.allows([*chosen, place]):
             chosen.append(place)
-            lacking -= gains[place]
-            missing = polygonal(shapely.difference(missing, problem.grounds[place]))
-            stale[outset.tree.query(problem.grounds[place], predicate="intersects")] = True
-    return _thinned(problem, chosen) if problem.suffices(chosen) else None
+            needed_km2 -= gains_km2[place]
+            missing = polygonal(shapely.difference(missing, problem.footprints[place]))
+            is_stale[start.tree.query(problem.footprints[place], predicate="intersects")] = True
+    return _without_redundant(problem, chosen) if problem.suffices(chosen) else None
 
 
-def _gains(missing: BaseGeometry, grounds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the km² that each ground covers of what is missing."""
-    return each_km2(each_polygonal(shapely.intersection(missing, grounds)))
+def _gains_km2(missing: BaseGeometry, footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the km² that each footprint covers of what is missing."""
+    return each_km2(each_polygonal(shapely.intersection(missing, footprints)))
 
 
-def _thinned(problem: Problem, chosen: Iterable[int]) -> tuple[int, ...]:
-    """Leave out what is not needed, the heaviest first."""
+def _without_redundant(problem: Problem, chosen: Iterable[int]) -> tuple[int, ...]:
+    """Remove candidates that are not needed, the heaviest first."""
     kept = sorted(chosen)
     covered = problem.covered(kept)
-    least = (covered if problem.need is None else problem.need) * (1 - _SAME)
+    least = (covered if problem.need is None else problem.need) * (1 - _RELATIVE_TOLERANCE)
     for place in sorted(kept, key=lambda one: -problem.weights[one]):
         rest = [one for one in kept if one != place]
-        others = problem.grounds[rest]
-        ground = problem.grounds[place]
-        alone = geodesic_km2(polygonal(shapely.difference(ground, union(others[shapely.intersects(others, ground)]))))
+        others = problem.footprints[rest]
+        footprint = problem.footprints[place]
+        near = others[shapely.intersects(others, footprint)]
+        alone = geodesic_km2(polygonal(shapely.difference(footprint, union(near))))
         if rest and covered - alone >= least:
             kept, covered = rest, covered - alone
     return tuple(kept)
 
 
-def _mended(problem: Problem, found: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Make a choice suffice that was the best of too coarse pieces."""
-    return found if problem.suffices(found) and found else _greedily(problem, found)
+def _completed(problem: Problem, found: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return a choice made for coarse pieces, completed greedily if it does not suffice."""
+    return found if problem.suffices(found) and found else _best_greedy_choice(problem, found)
 
 
 def _better(problem: Problem, one: tuple[int, ...] | None, other: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -359,7 +359,13 @@ def _answer(problem: Problem, best: tuple[int, ...] | None, bound: float) -> Cho
 
 
 def require_solver() -> Any:
-    """Return SciPy's solver, or say what is missing."""
+    """Import SciPy's mixed-integer solver.
+
+    Raises
+    ------
+    MissingExtra
+        If SciPy is not installed.
+    """
     try:
         from scipy.optimize import milp  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
@@ -367,19 +373,21 @@ def require_solver() -> Any:
     return milp
 
 
-def solve_apart(problem: Problem, seconds: float) -> Choice:
-    """Solve in a process of its own: it can be interrupted at any instant, and what the solver prints stays there.
+def solve_in_subprocess(problem: Problem, seconds: float) -> Choice:
+    """Solve in a subprocess, which can be interrupted at any time and whose output is not shown.
 
     Raises
     ------
     MissingExtra
         If SciPy is not installed.
+    ScenecartError
+        If the solver fails.
     """
     require_solver()
-    asked = {
+    request = {
         "seconds": seconds,
         "area": shapely.to_wkb(problem.area, hex=True),
-        "grounds": shapely.to_wkb(problem.grounds, hex=True).tolist(),
+        "footprints": shapely.to_wkb(problem.footprints, hex=True).tolist(),
         "weights": problem.weights.tolist(),
         "need": problem.need,
         "limits": [[amount.tolist(), most] for amount, most in problem.limits],
@@ -387,45 +395,49 @@ def solve_apart(problem: Problem, seconds: float) -> Choice:
     root = str(Path(__file__).resolve().parents[2])
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     try:
-        answer = subprocess.run(  # noqa: S603  # this file, by this interpreter
+        process = subprocess.run(  # noqa: S603  # this file, by this interpreter
             [sys.executable, "-m", __name__],
-            input=json.dumps(asked).encode(),
+            input=json.dumps(request).encode(),
             capture_output=True,
             env=environ,
             timeout=seconds + _GRACE_SECONDS,
             check=False,
             start_new_session=True,
         )
-        lines, why = answer.stdout.splitlines(), answer.stderr
+        lines, errors = process.stdout.splitlines(), process.stderr
     except subprocess.TimeoutExpired as late:
-        # the solver does not always look at its clock; what it had told by then is an answer
-        lines, why = (late.stdout or b"").splitlines(), b"it took too long"
-    told = [line for line in lines if line.startswith(_MARK)]
-    if not told:
-        reason = (why.decode("utf-8", "replace").strip() or "no reason was given").splitlines()[-1]
-        raise ScenecartError(f"Planning the cover failed: {reason}", hint="Try fewer captures, or a smaller area.")
-    found = json.loads(told[-1].removeprefix(_MARK))
-    return Choice(None) if found["chosen"] is None else Choice(tuple(found["chosen"]), found["value"], found["at_least"])
+        # the solver can exceed its time limit; use the last choice it reported
+        lines, errors = (late.stdout or b"").splitlines(), b"timeout"
+    answers = [line for line in lines if line.startswith(_ANSWER_PREFIX)]
+    if not answers:
+        reason = (errors.decode("utf-8", "replace").strip() or "unknown reason").splitlines()[-1]
+        raise ScenecartError(
+            f"The solver of the cover plan failed: {reason}",
+            code="cover_solver_failed",
+            hint="Try fewer captures or a smaller area.",
+        )
+    answer = json.loads(answers[-1].removeprefix(_ANSWER_PREFIX))
+    return Choice(None) if answer["chosen"] is None else Choice(tuple(answer["chosen"]), answer["value"], answer["at_least"])
 
 
 def main() -> None:
-    """Read a problem from standard input, and write each answer that is found on a line of standard output."""
-    asked = json.load(sys.stdin)
+    """Read a problem from standard input and write each choice found as a line to standard output."""
+    request = json.load(sys.stdin)
     problem = Problem(
-        area=shapely.from_wkb(asked["area"]),
-        grounds=shapely.from_wkb(np.array(asked["grounds"], dtype=object)),
-        weights=np.array(asked["weights"], dtype=float),
-        need=asked["need"],
-        limits=tuple((np.array(amount, dtype=float), most) for amount, most in asked["limits"]),
+        area=shapely.from_wkb(request["area"]),
+        footprints=shapely.from_wkb(np.array(request["footprints"], dtype=object)),
+        weights=np.array(request["weights"], dtype=float),
+        need=request["need"],
+        limits=tuple((np.array(amount, dtype=float), most) for amount, most in request["limits"]),
     )
 
-    def tell(choice: Choice) -> None:
+    def report(choice: Choice) -> None:
         value = None if choice.chosen is None else choice.value
-        found = json.dumps({"chosen": choice.chosen, "value": value, "at_least": choice.at_least})
-        sys.stdout.write(f"\n{_MARK.decode()}{found}\n")
+        answer = json.dumps({"chosen": choice.chosen, "value": value, "at_least": choice.at_least})
+        sys.stdout.write(f"\n{_ANSWER_PREFIX.decode()}{answer}\n")
         sys.stdout.flush()
 
-    tell(solve(problem, asked["seconds"], time.monotonic, tell))
+    report(solve(problem, request["seconds"], time.monotonic, report))
 
 
 if __name__ == "__main__":
