@@ -174,9 +174,14 @@ def _payment_kind(problem: Problem) -> PaymentKind:
     if isinstance(problem.extra.get("client_secret"), str):
         return PaymentKind.CONFIRMATION
     text = f"{problem.type} {problem.title} {problem.detail}".lower().replace("_", "-")
-    if "required_credits" in problem.extra or "balance_credits" in problem.extra or "insufficient" in text:
+    if "required_credits" in problem.extra or "balance_credits" in problem.extra:
         return PaymentKind.CREDITS
-    if "decline_code" in problem.extra or "declin" in text:
+    # a bank may decline for insufficient funds
+    if "decline_code" in problem.extra:
+        return PaymentKind.DECLINED
+    if "insufficient" in text:
+        return PaymentKind.CREDITS
+    if "declin" in text:
         return PaymentKind.DECLINED
     if "payment-method" in text or "payment method" in text or "no card" in text or "no-card" in text:
         return PaymentKind.NO_CARD
