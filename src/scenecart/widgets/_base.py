@@ -1,4 +1,4 @@
-"""What every widget of ours is: a box that closes everything it is made of."""
+"""The base class of all panels, which closes every part it is made of."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     import traitlets as t
 
-# what only shows; whatever people type into or move keeps what they did
-_SHOWS = (W.HTML, W.Button, W.Box, W.Layout, leaflet.GeoJSON, anywidget.AnyWidget)
+# widgets that only display; sending the state of an input again could undo what somebody just typed
+_DISPLAY_ONLY = (W.HTML, W.Button, W.Box, W.Layout, leaflet.GeoJSON, anywidget.AnyWidget)
 
 
-def checked_client(client: Any, what: str) -> Client:
-    """Return a client, or say that it is none.
+def checked_client(client: Any) -> Client:
+    """Return the client.
 
     Raises
     ------
@@ -30,63 +30,68 @@ def checked_client(client: Any, what: str) -> Client:
         If it is something else.
     """
     if not isinstance(client, Client):
-        raise InvalidRequest(f"{what} needs a client, not {type(client).__name__}.", hint="scenecart.connect() gives one.")
+        raise InvalidRequest(
+            f"must be a Client, got {type(client).__name__}.",
+            argument="client",
+            code="client_invalid",
+            hint="Pass scenecart.connect().",
+        )
     return client
 
 
 class Panel(W.VBox):
-    """A box of parts; closing it closes every part, layer, layout and style, and lets go of what it watched."""
+    """A box of parts; closing it closes every part, layer, layout and style, and removes its observers."""
 
     def __init__(self, *parts: W.Widget) -> None:
-        self._watching: list[tuple[t.HasTraits, Callable[[Any], None], str]] = []
-        self._over = False
+        self._watched: list[tuple[t.HasTraits, Callable[[Any], None], str]] = []
+        self._is_closed = False
         super().__init__(list(parts))
         for name in ("scenecart", "scenecart-panel"):
             self.add_class(name)
 
-    def watch(self, thing: t.HasTraits, react: Callable[[Any], None], name: str) -> None:
-        """React to a trait until the panel is closed."""
-        thing.observe(react, name)
-        self._watching.append((thing, react, name))
+    def watch(self, source: t.HasTraits, handler: Callable[[Any], None], trait: str) -> None:
+        """Observe a trait until the panel is closed."""
+        source.observe(handler, trait)
+        self._watched.append((source, handler, trait))
 
-    def _safely(self, act: Callable[[Any], object]) -> Callable[[Any], None]:
-        """Return a callback that shows what fails where the analyst looks: nobody else sees a callback's error."""
+    def _guarded(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Return a callback that displays its errors in the panel: errors of callbacks appear nowhere else."""
 
-        def tried(what: Any) -> None:
+        def callback(argument: Any) -> None:
             try:
-                act(what)
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is shown
-                self._show_failure(error)
+                action(argument)
+            except Exception as error:  # noqa: BLE001  # any error is displayed
+                self._show_error(error)
 
-        return tried
+        return callback
 
-    def _show_failure(self, error: BaseException) -> None:
-        """Show what went wrong; a panel with callbacks says where."""
+    def _show_error(self, error: BaseException) -> None:
+        """Display an error; each panel with callbacks has a place for it."""
         raise error
 
-    def still(self) -> str:
-        """Return HTML without script for where no widget lives, such as a notebook exported as a page."""
-        return _style.text("widget_absent.html", name=type(self).__name__)
+    def static_html(self) -> str:
+        """Return HTML without scripts, for places without live widgets, such as an exported notebook."""
+        return _style.render("widget_absent.html", name=type(self).__name__)
 
-    def show_again(self) -> None:
-        """Send what is shown once more; a page that has all of it changes nothing."""
+    def resend_state(self) -> None:
+        """Send the displayed state again; nothing changes on a page that has it already."""
         for part in [self, *parts_of(self)]:
-            if isinstance(part, _SHOWS):
+            if isinstance(part, _DISPLAY_ONLY):
                 part.send_state()
 
-    def end(self) -> None:
-        """Let go of what is not a part: threads, links."""
+    def release(self) -> None:
+        """Release threads and links, which are not parts."""
 
     def close(self) -> None:
-        """Close the panel and everything in it; what runs for it ends."""
-        if getattr(self, "_over", True):
+        """Close the panel with all its parts and background jobs."""
+        if getattr(self, "_is_closed", True):
             super().close()
             return
-        self._over = True
-        for thing, react, name in self._watching:
-            thing.unobserve(react, name)
-        self._watching = []
-        self.end()
+        self._is_closed = True
+        for source, handler, trait in self._watched:
+            source.unobserve(handler, trait)
+        self._watched = []
+        self.release()
         for part in parts_of(self):
             part.close()
         super().close()
@@ -95,32 +100,32 @@ class Panel(W.VBox):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/html"] = self.still()
+            data["text/html"] = self.static_html()
         return bundle
 
 
 def close_all(widget: W.Widget) -> None:
-    """Close a widget and everything it is made of."""
+    """Close a widget and all its parts."""
     for part in parts_of(widget):
         part.close()
     widget.close()
 
 
-def parts_of(whole: W.Widget) -> list[W.Widget]:
-    """Return every widget that another is made of, layouts, styles, layers and controls included."""
+def parts_of(widget: W.Widget) -> list[W.Widget]:
+    """Return all parts of a widget, including layouts, styles, layers and controls."""
     found: dict[int, W.Widget] = {}
-    waiting = [whole]
-    while waiting:
-        for part in _near(waiting.pop()):
-            if id(part) not in found and part is not whole:
+    pending = [widget]
+    while pending:
+        for part in _direct_parts(pending.pop()):
+            if id(part) not in found and part is not widget:
                 found[id(part)] = part
-                waiting.append(part)
+                pending.append(part)
     return list(found.values())
 
 
-def _near(widget: W.Widget) -> Iterator[W.Widget]:
+def _direct_parts(widget: W.Widget) -> Iterator[W.Widget]:
     for name in widget.keys:
         value = getattr(widget, name, None)
-        for one in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(one, W.Widget):
-                yield one
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, W.Widget):
+                yield part

@@ -1,4 +1,4 @@
-"""Filters, map and table of captures in one linked view."""
+"""Filters, map and table of captures, linked in one widget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._captures.frame import concat
-from scenecart._captures.query import build_query
+from scenecart._captures.query import SearchCriteria
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import pluralize
 from scenecart.exceptions import ScenecartError
@@ -29,7 +29,7 @@ _FIRST_BATCH = 500
 
 
 class CaptureMap(Panel):
-    """Captures to filter and pick from: filter panel, map and table, linked.
+    """A linked filter panel, map and table to filter and select captures.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class CaptureMap(Panel):
     aoi
         Area of interest, in any form ``search`` takes.
     client
-        Fetches quicklooks; None shows none.
+        Fetches quicklooks; None shows no quicklooks.
     basemap
         A tile provider's name; ``"none"`` shows the outline of the land alone. See :class:`FootprintMap`.
 
@@ -47,7 +47,7 @@ class CaptureMap(Panel):
     selection : tuple
         Index labels of the selected rows; can be set.
     filters : dict
-        The filters that are set; can be saved and set. See :class:`CaptureFilters`.
+        The active filters; can be saved and set. See :class:`CaptureFilters`.
     aoi : Area or None
         The area of interest; can be set, drawn or loaded from a file.
 
@@ -70,21 +70,21 @@ class CaptureMap(Panel):
     @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
-        self._runner = Runner(again=self.show_again)
+        self._runner = Runner(resend=self.resend_state)
         quicklook = None if client is None else client.quicklook
         self.filter_panel = CaptureFilters(self.state)
         self.map = FootprintMap(self.state, basemap=basemap, quicklook=quicklook, runner=self._runner)
         self.table = CaptureTable(self.state)
-        self._copy = _style.button("Copy as code", "Copy Python that gives the same captures", icon="copy")
-        self._copy.on_click(self._copied)
-        self._stop = _style.button("Stop", "Stop the search and keep what has arrived", icon="stop")
+        self._copy = _style.button("Copy as code", "Copy Python code for these captures", icon="copy")
+        self._copy.on_click(self._copy_code)
+        self._stop = _style.button("Stop", "Stop the search and keep the captures found so far", icon="stop")
         self._stop.on_click(lambda _: self.stop())
-        self._stop.layout.display = "none"
-        self._words = W.HTML()
-        foot = _style.box(self._copy, self._stop, self._words, kind="row", across=True)
+        _style.set_visible(self._stop, visible=False)
+        self._status = W.HTML()
+        foot = _style.box(self._copy, self._stop, self._status, kind="row", horizontal=True)
         side = _style.box(self.filter_panel, kind="side")
         main = _style.box(self.map, self.table, foot, kind="main")
-        super().__init__(_style.box(side, main, kind="split", across=True))
+        super().__init__(_style.box(side, main, kind="split", horizontal=True))
         self._links = [
             t.link((self.state, "selection"), (self, "selection")),
             t.link((self.state, "filters"), (self, "filters")),
@@ -92,16 +92,16 @@ class CaptureMap(Panel):
         ]
 
     @classmethod
-    @checked_keywords(also=build_query)
+    @checked_keywords(also=SearchCriteria)
     def from_search(cls, client: Client, host: str, *, aoi: Any = None, basemap: Any = None, **criteria: Any) -> CaptureMap:
-        """Show a search's captures while they arrive; everything can be filtered and picked meanwhile.
+        """Show the captures of a search while they arrive; they can be filtered and selected meanwhile.
 
         Parameters
         ----------
         client
             The connection to search with.
         host
-            The catalog host.
+            Catalog host.
         aoi, basemap
             As for the widget itself.
         **criteria
@@ -110,7 +110,7 @@ class CaptureMap(Panel):
         Raises
         ------
         InvalidQuery, InvalidArea
-            At once, if the search makes no sense.
+            Immediately, if the search is invalid.
 
         Examples
         --------
@@ -122,10 +122,10 @@ class CaptureMap(Panel):
         False
         >>> picker.close()
         """
-        frames = checked_client(client, "A search").search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
-        made = cls(no_captures(), aoi, client=client, basemap=basemap)
-        made.follow(frames, host)
-        return made
+        frames = checked_client(client).search_stream(host, aoi=aoi, batch_size=_FIRST_BATCH, **criteria)
+        picker = cls(no_captures(), aoi, client=client, basemap=basemap)
+        picker.follow(frames, host)
+        return picker
 
     @property
     def captures(self) -> gpd.GeoDataFrame:
@@ -134,7 +134,7 @@ class CaptureMap(Panel):
 
     @property
     def filtered(self) -> gpd.GeoDataFrame:
-        """The captures that suit the filters."""
+        """The captures that match the filters."""
         return self.state.filtered
 
     @property
@@ -144,7 +144,7 @@ class CaptureMap(Panel):
 
     @property
     def code(self) -> str:
-        """Python that gives the same captures."""
+        """Python code for the selection, or for the captures that match the filters."""
         return self.state.code()
 
     @property
@@ -153,60 +153,59 @@ class CaptureMap(Panel):
         return self._runner.is_busy("search")
 
     def follow(self, frames: Any, host: str) -> None:
-        """Take up captures while they arrive."""
-        self._stop.layout.display = ""
-        self._words.value = _style.message(f"Searching {host}…", kind="busy")
+        """Add captures while they arrive."""
+        _style.set_visible(self._stop, visible=True)
+        self._status.value = _style.message(f"Searching {host}…", kind="busy")
 
-        def arrive(job: Job) -> int:
+        def receive(job: Job) -> int:
             waiting: list[gpd.GeoDataFrame] = []
             for frame in frames:
                 if job.cancelled.is_set():
                     break
                 waiting.append(frame)
-                # each addition costs as much as what is there, so that they come at doubling sizes
+                # each addition copies all captures: batches grow with them
                 if sum(len(one) for one in waiting) >= max(_FIRST_BATCH, len(self.state.captures) // 2):
-                    self._take(job, waiting)
-                    self._words.value = _style.message(f"{pluralize(len(self.state.captures), 'capture')} so far…", kind="busy")
+                    self._add(job, waiting)
+                    text = f"{pluralize(len(self.state.captures), 'capture')} so far…"
+                    self._status.value = _style.message(text, kind="busy")
                     waiting = []
-            self._take(job, waiting)
+            self._add(job, waiting)
             return len(self.state.captures)
 
-        self._runner.start("search", arrive, self._arrived, self._broke)
+        self._runner.start("search", receive, self._finished, self._failed)
 
     @synchronized
     def stop(self) -> None:
-        """Stop the search, and keep what has arrived."""
+        """Stop the search, and keep the captures found so far."""
         self._runner.cancel("search")
-        self._arrived(len(self.state.captures))
+        self._finished(len(self.state.captures))
 
-    def end(self) -> None:
-        """End what runs, and unlink the state."""
+    def release(self) -> None:
+        """End background jobs, and unlink the state."""
         for link in self._links:
             link.unlink()
         self._runner.close()
 
+    def static_html(self) -> str:
+        """Return the captures as HTML without scripts, for places without live widgets."""
+        return _static_html.captures_html(self.state, is_searching=self.is_searching)
+
     @synchronized
-    def _take(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
+    def _add(self, job: Job, frames: list[gpd.GeoDataFrame]) -> None:
         if frames and not job.cancelled.is_set():
             self.state.add(concat(frames))
 
-    def _arrived(self, count: int) -> None:
-        self._stop.layout.display = "none"
-        self._words.value = _style.message(
-            f"{pluralize(count, 'capture')} found." if count else "No capture was found.", kind="quiet"
-        )
+    def _finished(self, count: int) -> None:
+        _style.set_visible(self._stop, visible=False)
+        self._status.value = _style.message(f"{pluralize(count, 'capture')} found." if count else "No captures found.")
 
-    def _broke(self, error: Exception) -> None:
-        self._stop.layout.display = "none"
-        rest = getattr(error, "captures", None) if isinstance(error, ScenecartError) else None
-        if rest is not None and len(rest) > len(self.state.captures):
-            self.state.captures = rest
-        self._words.value = _style.failure(error)
+    def _failed(self, error: Exception) -> None:
+        _style.set_visible(self._stop, visible=False)
+        received = getattr(error, "captures", None) if isinstance(error, ScenecartError) else None
+        if received is not None and len(received) > len(self.state.captures):
+            self.state.captures = received
+        self._status.value = _style.error_message(error)
 
-    def _copied(self, _: Any) -> None:
+    def _copy_code(self, _: Any) -> None:
         self.map.copy(self.code)
-        self._words.value = _style.text("widget_code.html", code=self.code)
-
-    def still(self) -> str:
-        """Return the captures as HTML without script, for where no widget lives."""
-        return _static_html.still(self.state, is_searching=self.is_searching)
+        self._status.value = _style.render("widget_code.html", code=self.code)

@@ -1,4 +1,4 @@
-"""Covering an area by a click: which captures to take, what they cost together, and into the cart with them."""
+"""The panel that plans which captures cover an area, and adds them to the cart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._util.keywords import checked_keywords
-from scenecart._util.text import clean_text, pluralize
+from scenecart._util.text import pluralize
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
     from scenecart.widgets._cart_panel import CartPanel
 
 _OBJECTIVES = (
-    ("Least cost", "cost"),
+    ("Lowest cost", "cost"),
     ("Fewest captures", "fewest"),
-    ("Newest ground", "newest"),
-    ("Clearest ground", "clearest"),
+    ("Newest captures", "newest"),
+    ("Least cloud", "clearest"),
 )
 
 _MOST_DIGITS = 15
 
 
 class CoverPanel(Panel):
-    """Choose captures that cover the area of interest: of those that suit the filters, the best for an objective.
+    """A panel that chooses captures to cover the area of interest, from those that match the filters.
 
-    What is chosen becomes the selection on the map. Nothing is bought.
+    The chosen captures become the selection on the map. Nothing is bought.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class CoverPanel(Panel):
     picker
         A :class:`CaptureMap` or its state: its filtered captures, its area, its selection.
     cart
-        A :class:`CartPanel` that the plan can be put into; None shows no button for it.
+        A :class:`CartPanel` to add the chosen captures to; None hides the button.
 
     Attributes
     ----------
@@ -68,14 +69,14 @@ class CoverPanel(Panel):
 
     @checked_keywords()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
-        self._client, self._cart = checked_client(client, "A cover"), cart
+        self._client, self._cart = checked_client(client), cart
         self.state = state_of(picker)
-        self._runner = Runner(1, again=self.show_again)
+        self._runner = Runner(1, resend=self.resend_state)
         self._make_parts()
-        controls = _style.box(self._objective, self._share, self._budget, self._go, kind="row", across=True)
-        super().__init__(_style.sheet(), self._head, controls, self._words, self._shown, self._take)
+        controls = _style.box(self._objective, self._share, self._budget, self._start, kind="row", horizontal=True)
+        super().__init__(_style.style_sheet(), self._head, controls, self._status, self._plan_view, self._add_button)
         self.add_class("scenecart-card")
-        self.watch(self.state, self._outdated, "aoi")
+        self.watch(self.state, self._discard_plan, "aoi")
 
     @property
     def is_busy(self) -> bool:
@@ -91,25 +92,23 @@ class CoverPanel(Panel):
         InvalidArea
             If there is no area of interest yet.
         InvalidCart
-            If no capture suits the filters.
+            If no capture matches the filters.
         InvalidRequest
-            If the budget is no number of credits.
+            If the budget is not a number of credits.
         """
         if self.state.aoi is None:
             raise InvalidArea(
-                "There is no area to cover yet.", hint="Draw one on the map, load one from a file, or search with one."
+                "There is no area of interest.", code="area_missing", hint="Draw it on the map, or load it from a file."
             )
         captures, area = self.state.filtered, self.state.aoi
         if len(captures) == 0:
-            raise InvalidCart("No capture suits the filters.", hint="Loosen them first.")
+            raise InvalidCart("No captures match the filters.", code="filters_match_nothing", hint="Remove or widen a filter.")
         objective, share = str(self._objective.value), self._share.value / 100
-        budget = _credits(self._budget.value)
+        budget = _read_budget(self._budget.value)
         self.plan = None
-        self._show()
-        self._go.disabled = True
-        self._words.value = _style.message(
-            f"Asking for prices and planning with {pluralize(len(captures), 'capture')}…", kind="busy"
-        )
+        self._update()
+        self._start.disabled = True
+        self._status.value = _style.message(f"Getting prices and planning with {pluralize(len(captures), 'capture')}…", kind="busy")
         self._runner.start(
             "cover",
             lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
@@ -117,76 +116,80 @@ class CoverPanel(Panel):
             self._failed,
         )
 
-    def end(self) -> None:
-        """End what runs."""
+    def release(self) -> None:
+        """End background jobs."""
         self._runner.close()
 
     def _make_parts(self) -> None:
-        self._head = W.HTML(_style.text("widget_title.html", title="Cover this area", rest="with captures that suit the filters"))
-        narrow = {"description_width": "initial"}
-        self._objective = W.Dropdown(options=_OBJECTIVES, description="Best is", style=narrow, layout=W.Layout(width="230px"))
-        self._share = W.IntSlider(value=98, min=10, max=100, description="Cover, %", style=narrow, layout=W.Layout(width="260px"))
-        self._share.tooltip = "Share of the area to be covered, in per cent"
-        self._budget = W.Text(placeholder="no limit", description="Budget", style=narrow, layout=W.Layout(width="190px"))
-        self._budget.tooltip = "Most credits to spend; empty sets no limit"
-        self._go = _style.button(
-            "Cover this area", "Choose captures that cover it; nothing is bought", kind="primary", icon="th-large"
+        rest = "with captures that match the filters"
+        self._head = W.HTML(_style.render("widget_title.html", title="Cover this area", rest=rest))
+        style = {"description_width": "initial"}
+        self._objective = W.Dropdown(options=_OBJECTIVES, description="Optimise for", style=style, layout=W.Layout(width="250px"))
+        self._share = W.IntSlider(value=98, min=10, max=100, description="Coverage, %", style=style, layout=W.Layout(width="280px"))
+        self._share.tooltip = "Share of the area to cover, in per cent"
+        self._budget = W.Text(placeholder="no limit", description="Budget", style=style, layout=W.Layout(width="190px"))
+        self._budget.tooltip = "The most credits to spend. Leave it empty for no limit."
+        self._start = _style.button(
+            "Cover this area", "Choose captures that cover the area. Nothing is bought.", kind="primary", icon="th-large"
         )
-        self._go.on_click(self._safely(lambda _: self.cover()))
-        self._words, self._shown = W.HTML(), W.HTML()
-        self._take = _style.button("Put into the cart", "Put the chosen captures into the cart", icon="plus")
-        self._take.on_click(self._safely(lambda _: self._put()))
-        self._take.layout.display = "none"
+        self._start.on_click(self._guarded(lambda _: self.cover()))
+        self._status, self._plan_view = W.HTML(), W.HTML()
+        self._add_button = _style.button("Add to cart", "Add the chosen captures to the cart", icon="plus")
+        self._add_button.on_click(self._guarded(lambda _: self._add_to_cart()))
+        _style.set_visible(self._add_button, visible=False)
 
-    def _show_failure(self, error: BaseException) -> None:
-        """Show what went wrong below the controls."""
-        self._words.value = _style.failure(error)
+    def _show_error(self, error: BaseException) -> None:
+        """Display an error below the controls."""
+        self._status.value = _style.error_message(error)
 
     def _planned(self, plan: CoverPlan) -> None:
-        self._go.disabled = False
-        self._words.value = ""
-        # whoever observes the plan finds its captures selected
+        self._start.disabled = False
+        self._status.value = ""
+        # observers of the plan find its captures selected
         self.state.selection = tuple(plan.why.index)
         self.plan = plan
-        self._show()
+        self._update()
 
     def _failed(self, error: Exception) -> None:
-        self._go.disabled = False
-        self._show_failure(error)
+        self._start.disabled = False
+        self._show_error(error)
 
     @synchronized
-    def _outdated(self, _: Any) -> None:
-        """Take away a plan for another area."""
+    def _discard_plan(self, _: Any) -> None:
+        """Discard the plan of another area."""
         self._runner.cancel("cover")
-        self._go.disabled = False
-        self._words.value = ""
+        self._start.disabled = False
+        self._status.value = ""
         self.plan = None
-        self._show()
+        self._update()
 
-    def _show(self) -> None:
-        self._shown.value = "" if self.plan is None else self.plan._repr_html_()  # what a notebook shows of it
-        self._take.layout.display = "" if self.plan is not None and self._cart is not None else "none"
+    def _update(self) -> None:
+        self._plan_view.value = "" if self.plan is None else self.plan._repr_html_()  # as in a notebook
+        _style.set_visible(self._add_button, self.plan is not None and self._cart is not None)
 
     @synchronized
-    def _put(self) -> None:
+    def _add_to_cart(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
-            self._words.value = _style.message(f"In the cart: {pluralize(len(self.plan.cart), 'capture')}.", kind="good")
+            self._status.value = _style.message(f"{pluralize(len(self.plan.cart), 'capture')} added to the cart.", kind="success")
 
 
-def _credits(words: str) -> int | None:
-    """Read a number of credits as people write it; None for nothing.
+def _read_budget(text: str) -> int | None:
+    """Parse a number of credits as people write it; None for empty text.
 
     Examples
     --------
-    >>> _credits(" 12,000 "), _credits("")
+    >>> _read_budget(" 12,000 "), _read_budget("")
     (12000, None)
     """
-    digits = "".join(words.split()).replace(",", "")
+    digits = "".join(text.split()).replace(",", "")
     if not digits:
         return None
     if len(digits) > _MOST_DIGITS or not (digits.isascii() and digits.isdecimal() and int(digits) > 0):
         raise InvalidRequest(
-            f"A budget is a whole number of credits, not {clean_text(words, 40)!r}.", hint="Leave it empty for no limit."
+            f"must be a whole number of credits, got {shown_value(text)}.",
+            argument="budget",
+            code="budget_invalid",
+            hint="Leave the budget empty for no limit.",
         )
     return int(digits)

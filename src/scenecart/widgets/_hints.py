@@ -1,16 +1,82 @@
-"""Hints in widgets: what to click and to fill in, looked up by the code of an error or a warning."""
+"""Messages and hints in widgets: labels of fields for arguments, and what to click, looked up by code."""
 
 from __future__ import annotations
 
-from scenecart.exceptions import ScenecartError, ScenecartWarning
+from typing import TYPE_CHECKING
+
+from scenecart.exceptions import ScenecartError, ScenecartWarning, message_about
+
+if TYPE_CHECKING:
+    from scenecart._orders.notice import Notice
 
 # What to do about an error or a warning, for who clicks. Where a code is missing, its hint says the same in any place.
 # None: there is nothing to add. Braces are filled from the error's details.
-HINTS: dict[str, str | None] = {}
+HINTS: dict[str, str | None] = {
+    "already_ordered": "To buy it again, run estimate.place(again=True) in a cell.",
+    "area_empty_part": "Fix the outline and load it again.",
+    "area_invalid": "Fix the outline and load it again.",
+    "area_layer_assumed": "To use another layer, save it as a file of one layer.",
+    "area_merge_failed": "Fix the outline and load it again.",
+    "area_self_intersecting": "Fix the outline and load it again.",
+    "captures_column_missing": "Show the result of a search.",
+    "captures_conflict": "Remove them from the cart.",
+    "captures_not_a_frame": "Show the result of a search.",
+    "captures_not_orderable": "Remove them from the cart.",
+    "captures_outside_area": "Remove them from the cart, or choose another area.",
+    "captures_single_row": "Show the result of a search.",
+    "cart_without_prices": "The reasons are next to the captures.",
+    "client_closed": "Connect again, and display the widget again.",
+    "collections_missing": "Choose a collection, or type its name.",
+    "estimate_incomplete": "Remove them from the cart.",
+    "order_not_cancellable": None,
+    "order_not_finished": "The order continues.",
+    "order_not_found": "Check the id and your organization.",
+    "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_unknown": "Try again. You will not be charged twice.",
+    "placements_unanswered": "An order tracker of this client can look for them. Nothing is bought twice.",
+    "placements_unpaid": "Solve the payment problem, then order the same cart again.",
+    "price_changed": "The new price is displayed. Order again to accept it.",
+    "project_missing": "Enter the project.",
+    "retry_unavailable": "Order the same cart again; nothing is bought twice.",
+    "too_many_candidates": "Use the filters to reduce them.",
+}
+
+# The field that an argument is entered in. Other arguments appear by their name, with spaces.
+FIELDS = {
+    "aoi": "Area",
+    "bbox": "Area",
+    "budget": "Budget",
+    "captures": "Captures",
+    "collections": "Collections",
+    "datetime": "Dates",
+    "host": "Host",
+    "intersects": "Area",
+    "license_type": "Licence",
+    "max_cloud_cover": "Max. cloud",
+    "min_coverage": "Coverage",
+    "path": "Report file",
+    "project": "Project",
+}
 
 
-def hint_of(problem: ScenecartError | ScenecartWarning) -> str | None:
-    """Return what to do about an error or a warning, in the words of the widgets.
+def message_of(problem: ScenecartError | ScenecartWarning | Notice) -> str:
+    """Return the message of an error, a warning or a notice, about the field where it is about an argument.
+
+    Examples
+    --------
+    >>> from scenecart.widgets._hints import message_of
+    >>> message_of(ScenecartError("must be a non-empty string, got ''.", argument="license_type"))
+    "Licence must be a non-empty string, got ''."
+    """
+    if not isinstance(problem, ScenecartError) or problem.argument is None:
+        return problem.message
+    name, bracket, rest = problem.argument.partition("[")
+    field = FIELDS.get(name, name.replace("_", " ").capitalize())
+    return message_about(problem, f"{field}{bracket}{rest}")
+
+
+def hint_of(problem: ScenecartError | ScenecartWarning | Notice) -> str | None:
+    """Return what to do about an error, a warning or a notice, in the words of the widgets.
 
     Examples
     --------
@@ -19,5 +85,5 @@ def hint_of(problem: ScenecartError | ScenecartWarning) -> str | None:
     'Look at it again.'
     """
     hint = HINTS.get(problem.code, problem.hint)
-    details = problem.details if isinstance(problem, ScenecartError) else {}
+    details = {} if isinstance(problem, ScenecartWarning) else problem.details
     return hint.format_map(details) if hint and problem.code in HINTS else hint

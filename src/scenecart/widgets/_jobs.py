@@ -1,4 +1,4 @@
-"""Work beside the kernel's own thread, so that sliders and cells answer while a search, an estimate or a download runs."""
+"""Background jobs of widgets, and the lock under which widgets change."""
 
 from __future__ import annotations
 
@@ -13,36 +13,52 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-# how long a page may take up its widgets, and how long after a change they are all taken up
-_LOADING_SECONDS, _AGAIN_SECONDS = 60.0, 2.0
+# one lock for all panels, since panels change each other: two locks would sooner or later be acquired in two orders
+LOCK = threading.RLock()
+
+# how long a page may take to load its widgets, and how long after a job the state is sent again
+_LOADING_SECONDS, _RESEND_SECONDS = 60.0, 2.0
+_RESEND = ""
+
+
+def synchronized(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a function while holding the lock of all widgets."""
+
+    @functools.wraps(function)
+    def locked(*arguments: P.args, **keywords: P.kwargs) -> T:
+        with LOCK:
+            return function(*arguments, **keywords)
+
+    return locked
 
 
 @dataclass
 class Job:
-    """One piece of work; ``cancelled`` is for it to look at."""
+    """A running job; its work may check ``cancelled``."""
 
     name: str
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class Runner:
-    """Runs jobs, one at a time for each name: a newer job of a name makes the older one's result stale.
+    """Runs jobs in threads, one at a time for each name: a newer job of a name discards the older one's result.
 
-    What a job gives is handed to ``done``, what it raises to ``failed``, both in turn with everything else that changes what is
-    shown, and never after ``close``. They run in the job's thread, so that they also come where no event loop turns: they write
-    traits, which is safe from any thread.
+    A job's result is passed to ``done`` and its error to ``failed``, under the lock of all widgets and never after ``close``. Both
+    run in the job's thread, so that they also run where there is no event loop: they set traits, which is safe from any thread.
 
-    A page that is taking up its widgets, as Voila's does after the cells ran, loses what changes in that moment: ``again`` is
-    called a little after jobs of the first minute, to send once more what is shown.
+    A page that is still loading its widgets, as Voila's does after the cells ran, loses changes: ``resend`` is called shortly
+    after each job of the first minute, to send the displayed state again.
     """
 
-    def __init__(self, workers: int = 4, *, again: Callable[[], object] | None = None) -> None:
+    def __init__(self, workers: int = 4, *, resend: Callable[[], object] | None = None) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="scenecart-widget")
         self._jobs: dict[str, Job] = {}
         self._timers: dict[str, threading.Timer] = {}
         self._closed = False
-        self._again = again
+        self._resend = resend
         self._loaded_by = time.monotonic() + _LOADING_SECONDS
 
     def start(
@@ -53,12 +69,12 @@ class Runner:
             self.cancel(name)
             job = self._jobs[name] = Job(name)
             if not self._closed:
-                # an interpreter that is ending takes no more work
+                # an interpreter that is shutting down accepts no more work
                 with contextlib.suppress(RuntimeError):
                     self._pool.submit(self._run, job, work, done, failed)
             return job
 
-    def later(
+    def debounce(
         self,
         name: str,
         seconds: float,
@@ -66,7 +82,7 @@ class Runner:
         done: Callable[[Any], object],
         failed: Callable[[Exception], object],
     ) -> None:
-        """Run ``work`` once nothing of this name has been asked for during some seconds."""
+        """Run ``work`` once nothing was requested under this name for some seconds."""
         with LOCK:
             self.cancel(name)
             if self._closed:
@@ -74,16 +90,14 @@ class Runner:
 
             def due() -> None:
                 with LOCK:
-                    # one that was late for its own cancelling stands for nothing newer
+                    # a timer that fired just before it was cancelled must not start the newer job early
                     if self._timers.get(name) is timer:
                         self.start(name, work, done, failed)
 
-            timer = self._timers[name] = threading.Timer(seconds, due)
-            timer.daemon = True
-            timer.start()
+            timer = self._timers[name] = _daemon_timer(seconds, due)
 
     def cancel(self, name: str) -> None:
-        """Let what runs under a name end without a result."""
+        """Cancel what runs or is due under a name; its result is discarded."""
         with LOCK:
             timer, job = self._timers.pop(name, None), self._jobs.pop(name, None)
             if timer is not None:
@@ -92,12 +106,12 @@ class Runner:
                 job.cancelled.set()
 
     def is_busy(self, name: str) -> bool:
-        """Tell whether something runs, or is about to, under a name."""
+        """Return whether something runs or is due under a name."""
         with LOCK:
             return name in self._jobs or name in self._timers
 
     def close(self) -> None:
-        """End everything; threads end with what they are doing."""
+        """Cancel everything; threads finish what they are doing."""
         with LOCK:
             self._closed = True
             for name in [*self._jobs, *self._timers]:
@@ -109,50 +123,36 @@ class Runner:
     ) -> None:
         try:
             result = work(job)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must be shown where the analyst looks
-            self._end(job, failed, error)
+        except Exception as error:  # noqa: BLE001  # any error must be displayed where the analyst looks
+            self._finish(job, failed, error)
             return
         try:
-            self._end(job, done, result)
+            self._finish(job, done, result)
         except Exception as error:  # noqa: BLE001  # likewise
             with LOCK:
                 failed(error)
 
-    def _end(self, job: Job, tell: Callable[[Any], object], what: Any) -> None:
+    def _finish(self, job: Job, callback: Callable[[Any], object], outcome: Any) -> None:
         with LOCK:
             if self._closed or self._jobs.get(job.name) is not job:
                 return
             del self._jobs[job.name]
-            if self._again is not None and time.monotonic() < self._loaded_by:
-                self._tell_again(self._again)
-            tell(what)
+            if self._resend is not None and time.monotonic() < self._loaded_by:
+                self._schedule_resend(self._resend)
+            callback(outcome)
 
-    def _tell_again(self, again: Callable[[], object]) -> None:
-        self.cancel("")
-        timer = self._timers[""] = threading.Timer(_AGAIN_SECONDS, self._again_unless_closed, (again,))
-        timer.daemon = True
-        timer.start()
+    def _schedule_resend(self, resend: Callable[[], object]) -> None:
+        self.cancel(_RESEND)
+        self._timers[_RESEND] = _daemon_timer(_RESEND_SECONDS, functools.partial(self._resend_unless_closed, resend))
 
-    def _again_unless_closed(self, again: Callable[[], object]) -> None:
-        # in its turn nothing is closed meanwhile
+    def _resend_unless_closed(self, resend: Callable[[], object]) -> None:
         with LOCK:
             if not self._closed:
-                again()
+                resend()
 
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# one for all, since panels change each other: two locks would sooner or later be taken in two orders
-LOCK = threading.RLock()
-
-
-def synchronized(act: Callable[P, T]) -> Callable[P, T]:
-    """Let a function have what it reads and changes to itself until it is over."""
-
-    @functools.wraps(act)
-    def alone(*arguments: P.args, **keywords: P.kwargs) -> T:
-        with LOCK:
-            return act(*arguments, **keywords)
-
-    return alone
+def _daemon_timer(seconds: float, function: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+    return timer

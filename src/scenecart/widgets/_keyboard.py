@@ -1,4 +1,4 @@
-"""Whether Shift or Ctrl is held in the browser, and whether a shape is being drawn there."""
+"""Modifier keys held in the browser, drawing in progress, and the clipboard."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ _SCRIPT = """
 export default {
   render({ model, el }) {
     el.hidden = true;
-    const tell = () => model.save_changes();
-    const held = (event) => {
+    const save = () => model.save_changes();
+    const readKeys = (event) => {
       const shift = event.shiftKey, ctrl = event.ctrlKey || event.metaKey;
       if (shift !== model.get("shift") || ctrl !== model.get("ctrl")) {
-        model.set("shift", shift); model.set("ctrl", ctrl); tell();
+        model.set("shift", shift); model.set("ctrl", ctrl); save();
       }
     };
-    const press = (event) => {
-      held(event);
+    const readPointer = (event) => {
+      readKeys(event);
       const drawing = !!document.querySelector(".leaflet-draw-toolbar-button-enabled");
-      if (drawing !== model.get("drawing")) { model.set("drawing", drawing); tell(); }
+      if (drawing !== model.get("drawing")) { model.set("drawing", drawing); save(); }
     };
-    const events = { keydown: held, keyup: held, pointerdown: press };
-    for (const [name, react] of Object.entries(events)) document.addEventListener(name, react, true);
+    const events = { keydown: readKeys, keyup: readKeys, pointerdown: readPointer };
+    for (const [name, listener] of Object.entries(events)) document.addEventListener(name, listener, true);
     const copy = (message) => navigator.clipboard?.writeText(message.copy).catch(() => {});
     model.on("msg:custom", copy);
     return () => {
       model.off("msg:custom", copy);
-      for (const [name, react] of Object.entries(events)) document.removeEventListener(name, react, true);
+      for (const [name, listener] of Object.entries(events)) document.removeEventListener(name, listener, true);
     };
   },
 };
 """
 
 
-class Keys(anywidget.AnyWidget):
-    """What is held, told before the click that it goes with."""
+class Keyboard(anywidget.AnyWidget):
+    """The state of modifier keys, which reaches the kernel before the click that it belongs to."""
 
     _esm = _SCRIPT
     shift = t.Bool(False).tag(sync=True)  # noqa: FBT003  # traitlets' way

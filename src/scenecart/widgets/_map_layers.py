@@ -1,132 +1,101 @@
-"""What a map is drawn with: views, tiles, pens, legends, and the words beside it."""
+"""Layers, tiles and drawing tools of the map, and the view that fits some bounds."""
 
 from __future__ import annotations
 
-import base64
-import io
+import json
 import math
 import os
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
-import geopandas as gpd
 import ipyleaflet as leaflet
-import numpy as np
-import pandas as pd
-import shapely
 import xyzservices.providers
 from shapely.geometry import mapping
 
-from scenecart._geo.area import as_area
-from scenecart._util.files import arrow_buffer
-from scenecart._util.text import clean_text
-from scenecart.exceptions import InvalidArea, InvalidRequest, ScenecartError
+from scenecart._util.style import AREA
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
 
-AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"
 WIDTH, HEIGHT = 800.0, 420.0
+EMPTY: dict[str, Any] = {"type": "FeatureCollection", "features": []}
+# The land appears where there are no tiles, and the selection stays above footprints. A layer's style names its pane, since
+# ipyleaflet passes a layer's own pane to Leaflet only after the layer's first data.
+PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 _TILE = 256.0
+_LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
+_FOOTPRINTS = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+_SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
+# dashes on a light line, visible on a dark background and over dark footprints
+_OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
 
 
-def read_area(name: str, content: bytes) -> Any:
-    """Read an uploaded file as an area of interest.
+@dataclass(frozen=True)
+class MapLayers:
+    """The layers of a footprint map; a change of the selection replaces the data of its own layer alone."""
 
-    Raises
-    ------
-    InvalidArea
-        If it holds no usable area.
-    """
-    try:
-        if name.lower().endswith(".parquet"):
-            return as_area(gpd.read_parquet(arrow_buffer(content)))
-        return as_area(gpd.read_file(io.BytesIO(content)))
-    except ScenecartError:
-        raise
-    except Exception as error:
-        raise InvalidArea(
-            f"{clean_text(name, 80)} cannot be read as an area.", hint="GeoJSON, GeoPackage, zipped Shapefile, KML or GeoParquet."
-        ) from error
+    land: leaflet.GeoJSON
+    density: leaflet.GeoJSON
+    footprints: leaflet.GeoJSON
+    area: leaflet.GeoJSON
+    selected: leaflet.GeoJSON
 
 
-def drawing_pen(colour: str, *, edits: bool = False) -> leaflet.DrawControl:
-    """Return what draws rectangles and polygons, and changes them where it may."""
-    shapes = {"shapeOptions": {"color": colour, "weight": 2, "fillOpacity": 0.1}}
-    none: dict[str, Any] = {}
-    return leaflet.DrawControl(
-        rectangle=shapes, polygon=shapes, polyline=none, circle=none, circlemarker=none, marker=none, edit=edits, remove=edits
+def make_layers() -> MapLayers:
+    """Return the layers of a map: the land, and the others empty."""
+    land = json.loads(files("scenecart").joinpath("data", "land.json").read_text("utf-8"))
+    hovered = {"weight": 3, "fillOpacity": 0.3}
+    return MapLayers(
+        land=leaflet.GeoJSON(data=land, style=_LAND, name="Land"),
+        density=leaflet.GeoJSON(data=EMPTY, style={"weight": 0, "interactive": False}, name="Density"),
+        footprints=leaflet.GeoJSON(data=EMPTY, style=_FOOTPRINTS, hover_style=hovered, name="Footprints"),
+        area=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"),
+        selected=leaflet.GeoJSON(data=EMPTY, style=_SELECTED, name="Selected"),
     )
 
 
-def describe(capture: pd.Series[Any]) -> dict[str, Any]:
-    """Return what a card says of a capture, as texts."""
-
-    def figure(name: str, unit: str) -> str:
-        number = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
-        return "" if np.isnan(number) else f"{number:g}{unit}"
-
-    acquired = capture.get("datetime")
-    facts = [
-        "" if acquired is None or pd.isna(acquired) else f"{acquired:%Y-%m-%d %H:%M} UTC",
-        figure("eo:cloud_cover", " % cloud"),
-        figure("view:off_nadir", "° off-nadir"),
-        figure("gsd", " m"),
-    ]
-    why = capture.get("not_orderable_reason")
-    return {
-        "id": clean_text(capture.get("id"), 120),
-        "collection": clean_text(capture.get("collection"), 80),
-        "facts": [fact for fact in facts if fact],
-        "not_orderable_reason": clean_text(why, 200) if isinstance(why, str) and why else "",
-    }
+def set_data(layer: leaflet.GeoJSON, data: dict[str, Any]) -> None:
+    """Replace the data of a layer; the same data are not sent again."""
+    if layer.data != data:
+        layer.data = data
 
 
-def data_url(picture: bytes) -> str | None:
-    """Return a picture as a URL that loads nothing; None for what is no PNG or JPEG."""
-    kinds = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
-    kind = next((kind for start, kind in kinds.items() if picture.startswith(start)), None)
-    return None if kind is None else f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return features as a GeoJSON collection."""
+    return {"type": "FeatureCollection", "features": features}
 
 
-def one_line(capture: pd.Series[Any]) -> str:
-    """Return what a list says of a capture."""
-    told = describe(capture)
-    return " · ".join([told["id"], *told["facts"]])
+def area_outline(geometry: Any) -> dict[str, Any]:
+    """Return the outline of an area of interest as GeoJSON; empty for None."""
+    if geometry is None:
+        return EMPTY
+    shape = mapping(geometry)
+    return collection([{"type": "Feature", "properties": {"style": style}, "geometry": shape} for style in _OUTLINES])
 
 
-def column_title(name: str) -> str:
-    """Return how a column is called where captures are coloured by it."""
-    titles = {"eo:cloud_cover": "Cloud cover, %", "datetime": "Acquired", "view:off_nadir": "Off-nadir, °", "gsd": "GSD, m"}
-    return titles.get(name, name.removeprefix("view:").replace("_", " ").capitalize())
+def draw_control(colour: str, *, editable: bool = False) -> leaflet.DrawControl:
+    """Return the tool that draws rectangles and polygons, and edits them where it may."""
+    shapes = {"shapeOptions": {"color": colour, "weight": 2, "fillOpacity": 0.1}}
+    none: dict[str, Any] = {}
+    return leaflet.DrawControl(
+        rectangle=shapes,
+        polygon=shapes,
+        polyline=none,
+        circle=none,
+        circlemarker=none,
+        marker=none,
+        edit=editable,
+        remove=editable,
+    )
 
 
-def density_cells(cells: list[tuple[tuple[float, float, float, float], int]]) -> dict[str, Any]:
-    """Return cells (bounds in degrees, and a count) as GeoJSON, the fuller the darker."""
-    most = max((count for _, count in cells), default=1)
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "properties": {"style": {"fillColor": _style.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
-                "geometry": mapping(shapely.box(*cell)),
-            }
-            for cell, count in cells
-        ],
-    }
-
-
-def density_legend(cells: list[tuple[tuple[float, float, float, float], int]]) -> str:
-    """Return what the shades of cells mean."""
-    most = max((count for _, count in cells), default=1)
-    scale = "#0072b21f, #0072b2cc"
-    return _style.text("widget_legend.html", title="Captures in a cell", keys=[], ends=("1", f"{most:,}"), scale=scale)
-
-
-def fitting(bounds: tuple[float, float, float, float], width: float, height: float) -> tuple[tuple[float, float], float]:
-    """Return the middle (latitude, longitude) and the zoom at which bounds fill a map of so many pixels, with some room.
+def fit_view(bounds: tuple[float, float, float, float], width: float, height: float) -> tuple[tuple[float, float], float]:
+    """Return the centre (latitude, longitude) and the zoom at which bounds fill a map of this size in pixels, with a margin.
 
     Examples
     --------
-    >>> fitting((-180, -85, 180, 85), 600, 600)
+    >>> fit_view((-180, -85, 180, 85), 600, 600)
     ((0.0, 0.0), 1.0)
     """
     west, south, east, north = bounds
@@ -137,23 +106,26 @@ def fitting(bounds: tuple[float, float, float, float], width: float, height: flo
     return (latitude, (west + east) / 2), float(max(1, min(16, zoom)))
 
 
-def base_tiles(wanted: Any) -> leaflet.TileLayer | None:
-    """Return the tiles below a map: a provider's, by name or as it is; None for none.
+def base_tiles(basemap: Any) -> leaflet.TileLayer | None:
+    """Return the tile layer of a provider, given by name or as it is; None for ``"none"``.
 
     Raises
     ------
     InvalidRequest
         If there is no such provider.
     """
-    chosen = wanted if wanted is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
-    if isinstance(chosen, str):
-        if chosen.lower() == "none":
+    provider = basemap if basemap is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
+    if isinstance(provider, str):
+        if provider.lower() == "none":
             return None
         try:
-            chosen = xyzservices.providers.query_name(chosen)
+            provider = xyzservices.providers.query_name(provider)
         except ValueError:
             raise InvalidRequest(
-                f"There is no basemap {chosen[:80]!r}.", hint='A name of xyzservices such as "CartoDB.Positron", or "none".'
+                f"must be the name of a tile provider, got {shown_value(provider)}.",
+                argument="basemap",
+                code="basemap_unknown",
+                hint='Use a name of xyzservices such as "CartoDB.Positron", or "none".',
             ) from None
-    made: leaflet.TileLayer = leaflet.basemap_to_tiles(chosen)
-    return made
+    tiles: leaflet.TileLayer = leaflet.basemap_to_tiles(provider)
+    return tiles

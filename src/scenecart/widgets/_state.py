@@ -1,4 +1,4 @@
-"""What an analyst clicks together, as traits: no network, and no widget. Every panel is a view of this."""
+"""State that panels share: captures, filters, selection and area of interest, as traits without widgets or network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import traitlets as t
 
 from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
+from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR, SUN_ELEVATION
 from scenecart._geo.area import Area, as_area
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
 from scenecart.widgets._jobs import LOCK, synchronized
 
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
 
 _DAY = dt.timedelta(days=1)
 _MOST_OPTIONS = 24
+_PRICE = "price"
 _RANGES = (
-    ("eo:cloud_cover", "Cloud cover", "%", 1.0),
-    ("view:off_nadir", "Off-nadir", "°", 0.5),
-    ("gsd", "GSD", "m", 0.01),
-    ("view:sun_elevation", "Sun elevation", "°", 1.0),
+    (CLOUD_COVER, "Cloud cover", "%", 1.0),
+    (OFF_NADIR, "Off-nadir", "°", 0.5),
+    (GSD, "GSD", "m", 0.01),
+    (SUN_ELEVATION, "Sun elevation", "°", 1.0),
 )
 _CHOICES = (("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
 COVERAGE = "coverage"
@@ -34,14 +37,14 @@ COVERAGE = "coverage"
 
 @dataclass(frozen=True)
 class Facet:
-    """One thing captures can be filtered by.
+    """A property that captures can be filtered by.
 
     Attributes
     ----------
     name : str
         The column, or ``"coverage"`` for the share of the area that a capture covers, in per cent.
     title, unit : str
-        How it is shown.
+        Its label, and the unit of its values.
     kind : str
         ``"dates"``, ``"range"`` or ``"choice"``.
     low, high : float
@@ -49,7 +52,7 @@ class Facet:
     step : float
         The step of a range.
     options : tuple of str
-        What can be chosen.
+        The values to choose from.
     """
 
     name: str
@@ -63,21 +66,21 @@ class Facet:
 
 
 class CaptureState(t.HasTraits):
-    """Captures, the filters on them, what is selected, and the area of interest.
+    """Captures, their filters, the selection and the area of interest.
 
     Attributes
     ----------
     captures : geopandas.GeoDataFrame
-        EPSG:4326; index labels are the keys of rows.
+        EPSG:4326; index labels identify rows.
     aoi : Area or None
-        Set in any form ``search`` takes.
+        The area of interest; can be set in any form ``search`` takes.
     filters : dict
-        Facet's name to what suits: ``[low, high]``, ``["2024-01-01", "2024-06-30"]``, or a list of choices. It can be saved as
-        JSON and set again; what is not named is not filtered.
+        A range or values by facet name: ``[low, high]``, ``["2024-01-01", "2024-06-30"]``, or a list of choices. It can be saved
+        as JSON and set again; facets that are not named are not filtered.
     selection : tuple
         Index labels of the selected rows, in the order they were selected.
     revision : int
-        Goes up whenever the captures that suit may be others.
+        Increases whenever other captures may match the filters.
     """
 
     captures = t.Any()
@@ -91,30 +94,30 @@ class CaptureState(t.HasTraits):
         self._facets: tuple[Facet, ...] | None = None
         self._keep = np.ones(0, dtype=bool)
         super().__init__(captures=captures, aoi=aoi)
-        self._renew()
+        self._update_matches()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a trait, and let everything that follows from it be over before another thread looks."""
+        """Set a trait under the lock, so that no other thread sees half of its consequences."""
         with LOCK:
             super().__setattr__(name, value)
 
     @property
     @synchronized
     def facets(self) -> tuple[Facet, ...]:
-        """What these captures can be filtered by, from the columns that are there."""
+        """The properties to filter by, from the columns of the captures."""
         if self._facets is None:
             self._facets = tuple(_facets(self.captures, self._values, has_area=self.aoi is not None))
         return self._facets
 
     @property
     def keep(self) -> np.ndarray[Any, Any]:
-        """Which rows suit the filters."""
+        """Which rows match the filters, as a boolean array."""
         return self._keep
 
     @property
     @synchronized
     def filtered(self) -> gpd.GeoDataFrame:
-        """The captures that suit the filters."""
+        """The captures that match the filters."""
         return self.captures[self._keep]
 
     @property
@@ -135,44 +138,48 @@ class CaptureState(t.HasTraits):
 
     @synchronized
     def select(self, labels: Iterable[Hashable], how: str = "replace") -> None:
-        """Select rows: ``"replace"``, ``"add"``, ``"remove"`` or ``"toggle"`` them."""
-        wanted, had = dict.fromkeys(labels), dict.fromkeys(self.selection)
+        """Change the selection: ``"replace"`` it with rows, or ``"add"``, ``"remove"`` or ``"toggle"`` them."""
+        given, before = dict.fromkeys(labels), dict.fromkeys(self.selection)
+        kept = [label for label in before if label not in given]
         if how == "replace":
-            self.selection = tuple(wanted)
+            self.selection = tuple(given)
         elif how == "add":
-            self.selection = tuple({**had, **wanted})
+            self.selection = tuple({**before, **given})
         elif how == "remove":
-            self.selection = tuple(label for label in had if label not in wanted)
+            self.selection = tuple(kept)
         elif how == "toggle":
-            kept = [label for label in had if label not in wanted]
-            self.selection = (*kept, *(label for label in wanted if label not in had))
+            self.selection = (*kept, *(label for label in given if label not in before))
         else:
-            raise InvalidRequest(f"Rows are selected by replace, add, remove or toggle, not {how!r}.")
+            raise InvalidRequest(
+                f"must be 'replace', 'add', 'remove' or 'toggle', got {shown_value(how)}.",
+                argument="how",
+                code="selection_mode_unknown",
+            )
 
     @synchronized
     def invert(self) -> None:
-        """Select what suits the filters and was not selected."""
-        chosen = set(self.selection)
-        self.selection = tuple(label for label in self.captures.index[self._keep].tolist() if label not in chosen)
+        """Select the captures that match the filters and were not selected."""
+        selected = set(self.selection)
+        self.selection = tuple(label for label in self.captures.index[self._keep].tolist() if label not in selected)
 
     @synchronized
     def add(self, captures: gpd.GeoDataFrame) -> None:
-        """Take up captures that arrived later, below those that are there."""
+        """Append captures that arrived later."""
         if len(captures):
             self.captures = concat([self.captures, captures])
 
     @synchronized
     def count(self, facet: Facet) -> int:
-        """Return how many captures suit one filter alone."""
-        return int(self._suits(facet, self.filters[facet.name]).sum()) if facet.name in self.filters else len(self.captures)
+        """Return how many captures match the filter of one facet."""
+        return int(self._matches(facet, self.filters[facet.name]).sum()) if facet.name in self.filters else len(self.captures)
 
     @synchronized
     def code(self, name: str = "captures") -> str:
-        """Return Python that gives the same captures: the selection if there is one, else what suits the filters."""
+        """Return Python code for the selection, or for the captures that match the filters where nothing is selected."""
         if self.selection:
-            shown = ", ".join(repr(str(one)) for one in self.selected["id"]) if "id" in self.captures.columns else ""
-            if shown:
-                return f'chosen = {name}[{name}["id"].isin([{shown}])]'
+            ids = ", ".join(repr(str(value)) for value in self.selected["id"]) if "id" in self.captures.columns else ""
+            if ids:
+                return f'chosen = {name}[{name}["id"].isin([{ids}])]'
             return f"chosen = {name}.loc[{list(self.selection)!r}]"
         terms = [_code_of(facet, self.filters[facet.name], name) for facet in self.facets if facet.name in self.filters]
         if not terms:
@@ -182,7 +189,7 @@ class CaptureState(t.HasTraits):
 
     @synchronized
     def values(self, name: str) -> np.ndarray[Any, Any]:
-        """Return a facet's values, one for each row; missing ones are NaN."""
+        """Return the values of a facet, one per row; missing values are NaN."""
         return self._values(name)
 
     @t.validate("captures")
@@ -201,21 +208,31 @@ class CaptureState(t.HasTraits):
 
     @t.validate("selection")
     def _check_selection(self, proposal: dict[str, Any]) -> tuple[Hashable, ...]:
-        wanted = tuple(dict.fromkeys(proposal["value"]))
+        labels = tuple(dict.fromkeys(proposal["value"]))
         known = self.captures.index
-        missing = [label for label in wanted if label not in known]
+        missing = [label for label in labels if label not in known]
         if missing:
-            raise InvalidRequest(f"There is no row {missing[0]!r} to select.", hint="Rows are named by the index of the captures.")
-        return wanted
+            raise InvalidRequest(
+                f"must be index labels of the captures, got {shown_value(missing[0])}.",
+                argument="selection",
+                code="selection_row_missing",
+                hint="Use labels of captures.index.",
+            )
+        return labels
 
     @t.validate("filters")
     def _check_filters(self, proposal: dict[str, Any]) -> dict[str, Any]:
         given = dict(proposal["value"])
         known = {facet.name: facet for facet in self.facets}
-        for name, wanted in given.items():
+        for name, value in given.items():
             if name not in known:
-                raise InvalidQuery(f"There is nothing to filter by {name!r}.", hint=f"There are: {', '.join(known) or 'none'}.")
-            _check_wanted(known[name], wanted)
+                raise InvalidQuery(
+                    f"contains the unknown filter {shown_value(name)}.",
+                    argument="filters",
+                    code="filter_unknown",
+                    hint=f"Available filters: {', '.join(known)}." if known else "These captures have no property to filter by.",
+                )
+            _check_filter(known[name], value)
         return given
 
     @t.observe("captures")
@@ -224,43 +241,43 @@ class CaptureState(t.HasTraits):
         self._facets = None
         known = self.captures.index
         self.selection = tuple(label for label in self.selection if label in known)
-        self._drop_lost_filters()
-        self._renew()
+        self._drop_unknown_filters()
+        self._update_matches()
 
     @t.observe("aoi")
     def _aoi_changed(self, _: Any) -> None:
         self._columns.pop(COVERAGE, None)
         self._facets = None
-        self._drop_lost_filters()
-        self._renew()
+        self._drop_unknown_filters()
+        self._update_matches()
 
     @t.observe("filters")
     def _filters_changed(self, _: Any) -> None:
-        self._renew()
+        self._update_matches()
 
-    def _drop_lost_filters(self) -> None:
+    def _drop_unknown_filters(self) -> None:
         known = {facet.name for facet in self.facets}
         if not known.issuperset(self.filters):
-            self.filters = {name: wanted for name, wanted in self.filters.items() if name in known}
+            self.filters = {name: value for name, value in self.filters.items() if name in known}
 
-    def _renew(self) -> None:
+    def _update_matches(self) -> None:
         keep = np.ones(len(self.captures), dtype=bool)
         for facet in self.facets if self.filters else ():
             if facet.name in self.filters:
-                keep &= self._suits(facet, self.filters[facet.name])
+                keep &= self._matches(facet, self.filters[facet.name])
         self._keep = keep
         self.revision += 1
 
-    def _suits(self, facet: Facet, wanted: Any) -> np.ndarray[Any, Any]:
+    def _matches(self, facet: Facet, wanted: Any) -> np.ndarray[Any, Any]:
         values = self._values(facet.name)
         if facet.kind == "choice":
-            codes = [facet.options.index(one) for one in wanted]
-            return np.isin(values, codes)
-        low, high = (day_of(wanted[0]), day_of(wanted[1]) + 1) if facet.kind == "dates" else wanted
-        # half a step of grace: sliders and columns round differently
-        grace = 0.0 if facet.kind == "dates" else facet.step / 1_000
-        upper = values < high if facet.kind == "dates" else values <= high + grace
-        return np.asarray((values >= low - grace) & upper)
+            return np.isin(values, [facet.options.index(choice) for choice in wanted])
+        if facet.kind == "dates":
+            return np.asarray((values >= day_of(wanted[0])) & (values < day_of(wanted[1]) + 1))
+        low, high = wanted
+        # sliders and columns round differently
+        tolerance = facet.step / 1_000
+        return np.asarray((values >= low - tolerance) & (values <= high + tolerance))
 
     def _values(self, name: str) -> np.ndarray[Any, Any]:
         if name not in self._columns:
@@ -269,26 +286,28 @@ class CaptureState(t.HasTraits):
 
 
 def state_of(picker: Any) -> CaptureState:
-    """Return what a map and its cart share, of either.
+    """Return the state of a capture map, or the state itself.
 
     Raises
     ------
     InvalidRequest
-        If there is none.
+        If it is neither.
     """
     state = getattr(picker, "state", picker)
     if not isinstance(state, CaptureState):
-        raise InvalidRequest(f"picker is a CaptureMap or its state, not {type(picker).__name__}.")
+        raise InvalidRequest(
+            f"must be a CaptureMap or its state, got {type(picker).__name__}.", argument="picker", code="picker_invalid"
+        )
     return state
 
 
 def no_captures() -> gpd.GeoDataFrame:
-    """Return a frame of captures without any."""
+    """Return an empty frame of captures."""
     return gpd.GeoDataFrame({"id": pd.Series(dtype=str)}, geometry=gpd.GeoSeries([], crs=4326))
 
 
 def day_text(day: float) -> str:
-    """Write a day since 1970 as people of every country read it.
+    """Format a day since 1970 without ambiguity between day and month.
 
     Examples
     --------
@@ -300,17 +319,17 @@ def day_text(day: float) -> str:
 
 
 def day_iso(day: float) -> str:
-    """Write a day since 1970 as ISO 8601 does."""
+    """Format a day since 1970 as ISO 8601."""
     return (dt.date(1970, 1, 1) + int(day) * _DAY).isoformat()
 
 
 def day_of(text: str) -> int:
-    """Read a date of ISO 8601 as a day since 1970."""
+    """Parse an ISO 8601 date into a day since 1970."""
     return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
 
 
 def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray[Any, Any]:
-    """Return a column as numbers: days since 1970, the number of a choice, per cent of the area, or the values themselves."""
+    """Return a facet as numbers: days since 1970, the position of a choice, per cent of the area, or plain values."""
     if name == COVERAGE:
         return np.asarray(coverage(captures, aoi).to_numpy() * 100)
     column = captures[name]
@@ -328,42 +347,61 @@ def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, 
         days = values("datetime")
         if np.isfinite(days).any():
             yield Facet("datetime", "Acquired", "dates", "", float(np.floor(np.nanmin(days))), float(np.floor(np.nanmax(days))))
-    named = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith("price")]
-    prices = [
-        (name, f"Price, {name[5:].strip(':_ ').replace('_', ' ').replace('km2', 'km²')}".strip(", "), "", 1.0) for name in named
-    ]
-    for name, title, unit, step in (*_RANGES, *prices[:1]):
+    prices = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith(_PRICE)]
+    for name, title, unit, step in (*_RANGES, *((name, _price_title(name), "", 1.0) for name in prices[:1])):
         numbers = values(name) if name in captures.columns else np.empty(0)
         if np.isfinite(numbers).any() and np.nanmin(numbers) < np.nanmax(numbers):
             low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
             yield Facet(name, title, "range", unit, float(np.floor(low / step) * step), float(np.ceil(high / step) * step), step)
     if has_area and len(captures):
-        yield Facet(COVERAGE, "Covers the area", "range", "%", 0.0, 100.0, 1.0)
+        yield Facet(COVERAGE, "Area covered", "range", "%", 0.0, 100.0, 1.0)
     for name, title in _CHOICES:
         options = tuple(sorted(captures[name].dropna().astype(str).unique())) if name in captures.columns else ()
         if 1 < len(options) <= _MOST_OPTIONS:
             yield Facet(name, title, "choice", options=options)
 
 
-def _check_wanted(facet: Facet, wanted: Any) -> None:
+def _price_title(column: str) -> str:
+    """Return the title of a column of prices.
+
+    Examples
+    --------
+    >>> _price_title("price_credits_km2"), _price_title("price")
+    ('Price, credits km²', 'Price')
+    """
+    unit = column[len(_PRICE) :].strip(":_ ").replace("_", " ").replace("km2", "km²")
+    return f"Price, {unit}" if unit else "Price"
+
+
+def _check_filter(facet: Facet, wanted: Any) -> None:
     try:
         if facet.kind == "choice":
-            unknown = [one for one in wanted if one not in facet.options]
+            unknown = [choice for choice in wanted if choice not in facet.options]
             if unknown:
-                raise InvalidQuery(f"{facet.title} has no {unknown[0]!r}.", hint=f"There are: {', '.join(facet.options)}.")
+                raise InvalidQuery(
+                    f"contains the unknown value {shown_value(unknown[0])}.",
+                    argument=f"filters[{facet.name!r}]",
+                    code="filter_value_unknown",
+                    hint=f"Available values: {', '.join(facet.options)}.",
+                )
             return
         low, high = wanted
-        is_right = day_of(low) <= day_of(high) if facet.kind == "dates" else float(low) <= float(high)
+        is_ordered = day_of(low) <= day_of(high) if facet.kind == "dates" else float(low) <= float(high)
     except (TypeError, ValueError) as error:
         if isinstance(error, InvalidQuery):
             raise
-        is_right = False
-    if not is_right:
+        is_ordered = False
+    if not is_ordered:
         example = '["2024-01-01", "2024-06-30"]' if facet.kind == "dates" else "[0, 20]"
-        raise InvalidQuery(f"The filter {facet.name!r} is a range such as {example}, not {wanted!r}.")
+        raise InvalidQuery(
+            f"must be a range such as {example}, got {shown_value(wanted)}.",
+            argument=f"filters[{facet.name!r}]",
+            code="filter_range_invalid",
+        )
 
 
 def _code_of(facet: Facet, wanted: Any, name: str) -> str:
+    """Return one filter as a Python expression."""
     column = "shares" if facet.name == COVERAGE else f'{name}["{facet.name}"]'
     if facet.kind == "choice":
         return f"{column}.isin({list(wanted)!r})"

@@ -1,4 +1,4 @@
-"""The look of every widget: one sheet, one way to say that something failed, colours that everybody can tell apart."""
+"""Style sheet, colours, messages and building blocks shared by all widgets."""
 
 from __future__ import annotations
 
@@ -10,69 +10,79 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._util import html
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets._hints import hint_of
+from scenecart.widgets._hints import hint_of, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# cividis, which looks the same to people who see fewer colours
-SCALE = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
+    from scenecart._orders.order import Order
+
+# cividis, which stays readable with colour vision deficiency
+COLOUR_SCALE = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
 # Okabe and Ito's eight colours
-KINDS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
-CHOSEN, PLAIN = "#d55e00", "#0072b2"
+CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
+SELECTED, PLAIN, NO_VALUE = "#d55e00", "#0072b2", "#7f7f7f"
 _CLASS = "scenecart"
 
 
-def sheet() -> W.HTML:
-    """Return the style sheet, to stand in each widget that is shown by itself."""
+def style_sheet() -> W.HTML:
+    """Return the style sheet as a hidden widget, a part of each panel that can be displayed alone."""
     css = files("scenecart").joinpath("templates", "widgets.css").read_text("utf-8")
     return W.HTML(f"<style>{css}</style>", layout=W.Layout(display="none"))
 
 
-def box(*children: W.Widget, kind: str = "", across: bool = False) -> W.Box:
-    """Return a box of our look."""
-    made = (W.HBox if across else W.VBox)(list(children))
-    made.add_class(_CLASS)
+def box(*children: W.Widget, kind: str = "", horizontal: bool = False) -> W.Box:
+    """Return a styled box; ``kind`` names CSS classes."""
+    result = (W.HBox if horizontal else W.VBox)(list(children))
+    result.add_class(_CLASS)
     for name in kind.split():
-        made.add_class(f"scenecart-{name}")
-    return made
+        result.add_class(f"scenecart-{name}")
+    return result
 
 
-def button(text: str, tooltip: str, *, kind: str = "", icon: str = "") -> W.Button:
-    """Return a button; its tooltip is what a screen reader reads."""
-    made = W.Button(description=text, tooltip=tooltip, icon=icon, button_style=kind, layout=W.Layout(width="auto"))
-    made.add_class("scenecart-button")
-    return made
+def button(label: str, tooltip: str, *, kind: str = "", icon: str = "") -> W.Button:
+    """Return a button; a screen reader reads its tooltip."""
+    result = W.Button(description=label, tooltip=tooltip, icon=icon, button_style=kind, layout=W.Layout(width="auto"))
+    result.add_class("scenecart-button")
+    return result
 
 
-def upload(text: str, tooltip: str, accept: str) -> W.FileUpload:
-    """Return a button that takes a file."""
-    made = W.FileUpload(accept=accept, description=text, tooltip=tooltip, layout=W.Layout(width="auto"))
-    made.add_class("scenecart-button")
-    return made
+def file_button(label: str, tooltip: str, accept: str) -> W.FileUpload:
+    """Return a button that loads a file."""
+    result = W.FileUpload(accept=accept, description=label, tooltip=tooltip, layout=W.Layout(width="auto"))
+    result.add_class("scenecart-button")
+    return result
 
 
-def text(template: str, **values: Any) -> str:
-    """Return HTML of a template, everything in it escaped by the engine."""
+def set_visible(widget: W.Widget, visible: object) -> None:
+    """Show or hide a widget."""
+    widget.layout.display = "" if visible else "none"
+
+
+def render(template: str, **values: Any) -> str:
+    """Return HTML of a template; the engine escapes every value."""
     return html.render(template, **values)
 
 
-def message(words: str, hint: str | None = None, kind: str = "quiet") -> str:
-    """Return a line that says something: ``"quiet"``, ``"good"``, ``"busy"`` or ``"bad"``."""
-    return text("widget_message.html", words=words, hint=hint, kind=kind)
+def message(text: str, hint: str | None = None, kind: str = "info") -> str:
+    """Return a status line as HTML: ``"info"``, ``"success"``, ``"busy"`` or ``"error"``."""
+    return render("widget_message.html", text=text, hint=hint, kind=kind)
 
 
-def failure(error: BaseException) -> str:
-    """Return what went wrong and what to do about it."""
+def error_message(error: BaseException) -> str:
+    """Return an error and what to do about it as HTML."""
     if isinstance(error, ScenecartError):
-        return message(error.message, hint_of(error), "bad")
+        return message(message_of(error), hint_of(error), "error")
     logging.getLogger("scenecart.widgets").error("A widget failed", exc_info=error)
-    return message(
-        f"This failed unexpectedly: {type(error).__name__}: {error}", "The log of scenecart.widgets has the details.", "bad"
-    )
+    return message(f"Unexpected error: {type(error).__name__}: {error}", "Details are in the log 'scenecart.widgets'.", "error")
 
 
-def colour_of(share: float, scale: Sequence[str] = SCALE) -> str:
+def notice(order: Order) -> str:
+    """Return the newest notice about an order as HTML; empty without one."""
+    return "" if order.note is None else message(message_of(order.note), hint_of(order.note), "success")
+
+
+def colour_of(share: float, scale: Sequence[str] = COLOUR_SCALE) -> str:
     """Return the colour of a share from 0 to 1.
 
     Examples

@@ -1,4 +1,4 @@
-"""The table of captures: any number of rows, of which the browser holds those in view."""
+"""The table of captures, of which the browser holds only the rows in view."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
 from scenecart.widgets._state import CaptureState
-from scenecart.widgets._style import box, message, sheet
+from scenecart.widgets._style import box, message, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# column, title, least pixels, share of the rest, how numbers are written
-_SHOWN = (
+# column, title, least pixels, share of the remaining width, number format
+_COLUMNS = (
     ("id", "Capture", 160, 6, ""),
     ("host", "Host", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
@@ -30,29 +30,34 @@ _SHOWN = (
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
 )
-# where there is no room for all, the last of these go first
-_IMPORTANT = ("id", "datetime", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
+# a narrow table drops columns from the end of this list
+_PRIORITY = ("id", "datetime", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
+_SEARCHED = ("id", "host", "collection", "platform")
 _WINDOW, _MOST_WINDOW = 40, 200
-_TEXT = 120
+_LONGEST_TEXT = 120
 
 
 class _Grid(anywidget.AnyWidget):
-    """The grid in the browser; see ``table.js``."""
+    """The grid in the browser; see ``table.js``.
+
+    ``view`` holds the rows of the window, and ``selected`` the numbers of those that are selected: a click sends the latter alone.
+    """
 
     _esm = files("scenecart.widgets").joinpath("table.js").read_text("utf-8")
     _style = t.Unicode(files("scenecart.widgets").joinpath("table.css").read_text("utf-8")).tag(sync=True)
     columns: t.List[dict[str, Any]] = t.List().tag(sync=True)
     count = t.Int(0).tag(sync=True)
     nothing = t.Unicode("").tag(sync=True)
-    view = t.Dict({"start": 0, "rows": []}).tag(sync=True)
+    view: t.Dict[str, Any] = t.Dict({"start": 0, "rows": []}).tag(sync=True)
+    selected: t.List[int] = t.List().tag(sync=True)
     sort = t.List(["", False]).tag(sync=True)
     reveal = t.Int(-1).tag(sync=True)
 
 
 class CaptureTable(Panel):
-    """Captures as a table that sorts, searches and selects, in step with the map, by mouse or keyboard.
+    """A table of captures that sorts, searches and selects, linked with the map, by mouse or keyboard.
 
-    Arrow keys move, space selects, shift extends, Ctrl+A selects all that suit, Escape none.
+    Arrow keys move, space selects, Shift extends the selection, Ctrl+A selects all rows, Escape none.
 
     Parameters
     ----------
@@ -72,124 +77,135 @@ class CaptureTable(Panel):
     def __init__(self, captures: Any) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures)
         self._grid = _Grid()
-        self._grid.on_msg(self._told)
+        self._grid.on_msg(self._receive)
         self._search = W.Text(placeholder="Search captures", continuous_update=True, layout=W.Layout(width="220px"))
-        self._search.tooltip = "Search captures by id, host or collection"
-        self._search.observe(lambda _: self._order_again(), "value")
-        self._words = W.HTML()
+        self._search.tooltip = "Search by id, host, collection or platform"
+        self._search.observe(lambda _: self._update_rows(), "value")
+        self._status = W.HTML()
+        self._captures: Any = None
         self._order = np.empty(0, dtype=np.intp)
         self._texts: pd.Series[str] | None = None
         self._window = (0, _WINDOW)
         self._anchor = 0
-        head = box(self._search, self._words, kind="row", across=True)
+        head = box(self._search, self._status, kind="row", horizontal=True)
         head.layout.justify_content = "space-between"
-        super().__init__(sheet(), head, self._grid)
-        self.watch(self.state, self._renewed, "captures")
-        self.watch(self.state, self._order_again, "revision")
-        self.watch(self.state, self._chosen, "selection")
-        self._renewed(None)
+        super().__init__(style_sheet(), head, self._grid)
+        self.watch(self.state, self._replace_captures, "captures")
+        self.watch(self.state, self._update_rows, "revision")
+        self.watch(self.state, self._show_selection, "selection")
+        self._replace_captures(None)
 
     @property
     def search(self) -> str:
-        """What is searched for in ids, hosts and collections."""
+        """The text that is searched for in ids, hosts, collections and platforms."""
         return str(self._search.value)
 
     @search.setter
-    def search(self, words: str) -> None:
-        self._search.value = words
+    def search(self, text: str) -> None:
+        self._search.value = text
 
     @property
     def sort(self) -> tuple[str, bool]:
-        """The column that is sorted by, and whether downwards; an empty name is the captures' own order."""
+        """The column to sort by, and whether descending; an empty name keeps the order of the captures."""
         column, descending = self._grid.sort
         return str(column), bool(descending)
 
     @sort.setter
-    def sort(self, wanted: tuple[str, bool]) -> None:
-        column, descending = wanted
+    def sort(self, value: tuple[str, bool]) -> None:
+        column, descending = value
         self._grid.sort = [column if column in self.state.captures.columns else "", bool(descending)]
-        self._order_again()
+        self._update_rows()
 
     @property
     def shown(self) -> Any:
         """The rows of the table in their order, as a GeoDataFrame."""
         return self.state.captures.iloc[self._order]
 
-    def still(self) -> str:
-        """Return the first rows as HTML without script, for where no widget lives."""
-        return _static_html.table(self.shown)
+    def static_html(self) -> str:
+        """Return the first rows as HTML without scripts, for places without live widgets."""
+        return _static_html.table_html(self.shown)
 
-    def _renewed(self, _: Any) -> None:
+    def _replace_captures(self, _: Any) -> None:
         self._texts = None
-        self._order_again()
+        self._update_rows()
 
-    def _why_nothing(self, words: str) -> str:
-        """Return what stands in place of rows, where there are none."""
+    def _empty_text(self, search: str) -> str:
+        """Return what an empty table displays."""
         if not len(self.state.captures):
             return "No captures."
-        return "No capture that suits the filters has these words." if words else "No capture suits the filters."
+        return "No captures match this search." if search else "No captures match the filters."
 
-    def _order_again(self, _: Any = None) -> None:
+    def _update_rows(self, _: Any = None) -> None:
         self._show_columns()
-        kept = np.flatnonzero(self.state.keep)
-        words = self.search.strip().lower()
-        if words:
-            kept = kept[self._searchable().iloc[kept].str.contains(words, regex=False).to_numpy(dtype=bool)]
+        rows = np.flatnonzero(self.state.keep)
+        search = self.search.strip().lower()
+        if search:
+            rows = rows[self._searchable().iloc[rows].str.contains(search, regex=False).to_numpy(dtype=bool)]
         column, descending = self.sort
-        if column and len(kept):
-            values = self.state.captures[column].iloc[kept].reset_index(drop=True)
+        if column and len(rows):
+            values = self.state.captures[column].iloc[rows].reset_index(drop=True)
             try:
                 found = values.sort_values(ascending=not descending, kind="stable", na_position="last")
             except TypeError:
-                # a catalog may mix numbers and words in one property
-                ranks = values.map(_rank, na_action="ignore")
+                # a catalog may mix numbers and text in one property
+                ranks = values.map(_sort_key, na_action="ignore")
                 found = ranks.sort_values(ascending=not descending, kind="stable", na_position="last")
-            kept = kept[found.index.to_numpy()]
-        self._order = kept
+            rows = rows[found.index.to_numpy()]
+        self._captures = self.state.captures
+        self._order = rows
         self._anchor = 0
-        self._grid.nothing = self._why_nothing(words)
-        self._grid.count = len(kept)
+        self._grid.nothing = self._empty_text(search)
+        self._grid.count = len(rows)
         self._send_rows()
 
     def _show_columns(self) -> None:
-        captures = self.state.captures
-        there = [entry for entry in _SHOWN if entry[0] in captures.columns]
         self._grid.columns = [
             {
                 "name": name,
                 "title": title,
                 "least": least,
                 "share": share,
-                "rank": _IMPORTANT.index(name),
-                "look": "right" if style else "cut" if name == "id" else "",
+                "rank": _PRIORITY.index(name),
+                "look": "right" if number_format else "cut" if name == "id" else "",
             }
-            for name, title, least, share, style in there
+            for name, title, least, share, number_format in _COLUMNS
+            if name in self.state.captures.columns
         ]
 
     def _searchable(self) -> pd.Series[str]:
+        """Return the searched columns of each row as one lower-case text."""
         if self._texts is None:
             captures = self.state.captures
-            named = [name for name in ("id", "host", "collection", "platform") if name in captures.columns]
-            joined = pd.Series("", index=range(len(captures)))
-            for name in named:
-                joined = joined + " " + captures[name].astype(str).reset_index(drop=True)
-            self._texts = joined.str.lower()
+            texts = pd.Series("", index=range(len(captures)))
+            for name in _SEARCHED:
+                if name in captures.columns:
+                    texts = texts + " " + captures[name].astype(str).reset_index(drop=True)
+            self._texts = texts.str.lower()
         return self._texts
 
     def _send_rows(self) -> None:
         start, size = self._window
         start = max(0, min(start, len(self._order) - 1))
-        positions = self._order[start : start + size]
-        rows = self.state.captures.iloc[positions]
-        chosen = set(self.state.selection)
-        cells = [_cells(rows[name], style) for name, _, _, _, style in _SHOWN if name in rows.columns]
-        marked = [label in chosen for label in rows.index.tolist()]
-        texts = zip(*cells, strict=True) if cells else ([] for _ in marked)
-        self._grid.view = {"start": start, "rows": [[list(line), mark] for line, mark in zip(texts, marked, strict=True)]}
-        self._words.value = message(f"{len(self._order):,} rows · {len(chosen):,} selected")
+        rows = self.state.captures.iloc[self._order[start : start + size]]
+        cells = [_cells(rows[name], number_format) for name, _, _, _, number_format in _COLUMNS if name in rows.columns]
+        texts = zip(*cells, strict=True) if cells else ((),) * len(rows)
+        with self._grid.hold_sync():
+            self._grid.view = {"start": start, "rows": [list(line) for line in texts]}
+            self._send_selection()
 
-    def _chosen(self, _: Any) -> None:
-        self._send_rows()
+    def _send_selection(self) -> None:
+        """Send which rows of the window are selected, and how many are selected in all."""
+        start, labels = self._grid.view["start"], self.state.captures.index
+        window = self._order[start : start + len(self._grid.view["rows"])]
+        selected = set(self.state.selection)
+        self._grid.selected = [start + number for number, label in enumerate(labels[window].tolist()) if label in selected]
+        self._status.value = message(f"{len(self._order):,} rows · {len(selected):,} selected")
+
+    def _show_selection(self, _: Any) -> None:
+        if self._captures is not self.state.captures:
+            # new captures drop selected rows before this table lists them
+            return
+        self._send_selection()
         if len(self.state.selection) == 1:
             (position,) = self.state.positions()
             (rows,) = np.nonzero(self._order == position)
@@ -197,7 +213,8 @@ class CaptureTable(Panel):
             if len(rows) and not start <= rows[0] < start + size - _WINDOW // 2:
                 self._grid.reveal = int(rows[0])
 
-    def _told(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        """Handle a message of the grid in the browser."""
         kind = content.get("kind")
         if kind == "window":
             self._window = (max(0, int(content["start"])), min(_MOST_WINDOW, max(1, int(content["size"]))))
@@ -205,7 +222,7 @@ class CaptureTable(Panel):
         elif kind == "sort":
             column, descending = self.sort
             name = str(content["column"])
-            # up, down, and back to the captures' own order
+            # ascending, descending, and back to the order of the captures
             self.sort = (name, False) if name != column else ("", False) if descending else (name, True)
         elif kind == "pick":
             self._pick(int(content["row"]), str(content["how"]))
@@ -225,15 +242,15 @@ class CaptureTable(Panel):
         self.state.select(self.state.labels([self._order[row]]), how)
 
 
-def _rank(value: Any) -> tuple[int, float, str]:
-    """Return what puts values of any kind in one order: numbers by their size, then everything else as it is written."""
+def _sort_key(value: Any) -> tuple[int, float, str]:
+    """Return a key that sorts values of mixed types: numbers by size, then everything else as text."""
     return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
-def _cells(column: pd.Series[Any], style: str) -> Iterable[str]:
+def _cells(column: pd.Series[Any], number_format: str) -> Iterable[str]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return ["" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}" for value in column]
-    if style:
+    if number_format:
         numbers = pd.to_numeric(column, errors="coerce")
-        return ["" if pd.isna(value) else format(float(value), style) for value in numbers]
-    return ["" if value is None or value is pd.NA or value != value else clean_text(value, _TEXT) for value in column]  # noqa: PLR0124  # NaN
+        return ["" if pd.isna(value) else format(float(value), number_format) for value in numbers]
+    return ["" if value is None or value is pd.NA or value != value else clean_text(value, _LONGEST_TEXT) for value in column]  # noqa: PLR0124  # NaN

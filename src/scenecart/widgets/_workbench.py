@@ -1,4 +1,4 @@
-"""From nothing to a delivered order without a line of code: search, pick, price, order, follow."""
+"""The workbench: search, select, price, order and follow in four tabs, without code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
-from scenecart._captures.query import build_query
+from scenecart._captures.query import SearchCriteria
 from scenecart._geo.area import as_area
 from scenecart._util.keywords import checked_keywords
-from scenecart.exceptions import InvalidArea, InvalidCart, InvalidQuery
+from scenecart.exceptions import InvalidCart, InvalidQuery
 from scenecart.widgets import _style
+from scenecart.widgets._area_input import AREA_FILES, read_area_file, read_area_text
 from scenecart.widgets._base import Panel, checked_client, close_all
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
 from scenecart.widgets._cover_panel import CoverPanel
-from scenecart.widgets._map_layers import AREA_FILES, read_area
 from scenecart.widgets._order_tracker import OrderTracker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from scenecart._geo.area import Area
     from scenecart.client import Client
 
 _TITLES = ("1  Search", "2  Pick", "3  Cart", "4  Orders")
@@ -29,27 +30,27 @@ _HALF_A_YEAR = dt.timedelta(days=182)
 
 
 class Workbench(Panel):
-    """Everything in four tabs: search a host, pick captures, price and buy them, follow the orders.
+    """Four tabs to search a host, select captures, price and buy them, and follow the orders.
 
     Parameters
     ----------
     client
         The connection.
     hosts
-        Catalog hosts to offer, with their collections; others can be typed. Default: what the client knows.
+        Catalog hosts to offer, with their collections; others can be typed. Default: the hosts that the client knows.
     aoi
         Area of interest at first, in any form ``search`` takes.
     basemap
         See :class:`FootprintMap`.
     directory
-        Where deliveries are downloaded to.
+        Directory for downloads.
 
     Attributes
     ----------
     picker : CaptureMap or None
-        The captures of the newest search.
+        The captures of the latest search.
     cover : CoverPanel or None
-        What plans a cover with these captures.
+        Plans a cover with these captures.
     cart : CartPanel
         The cart.
     tracker : OrderTracker
@@ -75,60 +76,62 @@ class Workbench(Panel):
         basemap: Any = None,
         directory: Any = "delivered",
     ) -> None:
-        self._client, self._basemap = checked_client(client, "A workbench"), basemap
+        self._client, self._basemap = checked_client(client), basemap
         self._hosts = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
         self.picker: CaptureMap | None = None
         self.cover: CoverPanel | None = None
-        self._uploaded: Any = None if aoi is None else as_area(aoi)
+        self._area: Area | None = None if aoi is None else as_area(aoi)
         self._form = self._make_form()
-        self._picking = _style.box(W.HTML(_style.message("Search first; what is found shows up here.")))
+        self._pick_tab = _style.box(W.HTML(_style.message("Search first. The captures appear here.")))
         self.cart = CartPanel(client)
-        self._in_cart = _style.box(self.cart)
+        self._cart_tab = _style.box(self.cart)
         self.tracker = OrderTracker(client, directory=directory, basemap=basemap)
-        self._tabs = W.Tab(children=(self._form, self._picking, self._in_cart, self.tracker))
+        self._tabs = W.Tab(children=(self._form, self._pick_tab, self._cart_tab, self.tracker))
         for number, title in enumerate(_TITLES):
             self._tabs.set_title(number, title)
-        super().__init__(_style.sheet(), self._tabs)
+        super().__init__(_style.style_sheet(), self._tabs)
         self.watch(self.cart, self._ordered, "order")
-        self.watch(self._tabs, self._turned, "selected_index")
+        self.watch(self._tabs, self._tab_changed, "selected_index")
         self._host_changed(None)
 
     @property
     def tab(self) -> int:
-        """Which tab is open, from 0."""
+        """The number of the open tab, from 0; can be set."""
         return int(self._tabs.selected_index or 0)
 
     @tab.setter
     def tab(self, number: int) -> None:
         self._tabs.selected_index = number
 
-    @checked_keywords(also=build_query)
+    @checked_keywords(also=SearchCriteria)
     def search(self, host: str | None = None, **criteria: Any) -> None:
-        """Do what "Search" does; what is given here stands for what the form says."""
+        """Do what "Search" does; arguments replace what is entered in the form."""
         if self.cart.is_placing:
-            # the cart of another search would take its place, and nobody would see how this one ends
-            raise InvalidCart("An order is being placed.", hint="The cart shows how it ends; search then.")
-        asked = str(host or self._host.value).strip()
-        if not asked:
-            raise InvalidQuery("Say which host.", hint="The name of a catalog host, such as aurora.")
-        # what shows the captures takes seconds to make
-        self._words.value = _style.message(f"Searching {asked}…", kind="busy")
+            # a search replaces the cart, and nobody would see how the purchase ends
+            raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
+        name = str(host or self._host.value).strip()
+        if not name:
+            raise InvalidQuery(
+                "must be the name of a catalog host.", argument="host", code="host_missing", hint="Enter one, such as aurora."
+            )
+        # the map of the captures takes seconds to make
+        self._status.value = _style.message(f"Searching {name}…", kind="busy")
         try:
-            wanted = {**self._criteria(), **criteria}
-            aoi = wanted.pop("aoi", None)
-            self._show_found(CaptureMap.from_search(self._client, asked, aoi=aoi, basemap=self._basemap, **wanted))
+            query = {**self._criteria(), **criteria}
+            aoi = query.pop("aoi", None)
+            self._show_captures(CaptureMap.from_search(self._client, name, aoi=aoi, basemap=self._basemap, **query))
         finally:
-            self._words.value = ""
+            self._status.value = ""
 
-    def _show_found(self, found: CaptureMap) -> None:
-        """Put what was found, with a cart and a cover for it, in place of what was there."""
+    def _show_captures(self, picker: CaptureMap) -> None:
+        """Show the captures of a search, with a new cart and cover panel, in place of the former ones."""
         old = self.picker
-        self.picker = found
-        before = self._picking.children
-        cart = CartPanel(self._client, self.cart.captures if len(self.cart.captures) else None, picker=found)
-        self.cover = CoverPanel(self._client, found, cart=cart)
-        self._picking.children = (found, self.cover)
-        self._change_cart(cart)
+        self.picker = picker
+        before = self._pick_tab.children
+        cart = CartPanel(self._client, self.cart.captures if len(self.cart.captures) else None, picker=picker)
+        self.cover = CoverPanel(self._client, picker, cart=cart)
+        self._pick_tab.children = (picker, self.cover)
+        self._replace_cart(cart)
         for part in before:
             close_all(part) if old is None else part.close()
         self.tab = 1
@@ -144,106 +147,96 @@ class Workbench(Panel):
             options=names,
             value=names[0] if names else "",
             description="Host",
-            placeholder="the name of a catalog host, such as aurora",
+            placeholder="catalog host, such as aurora",
             style=style,
             layout=wide(),
         )
         self._host.observe(self._host_changed, "value")
         self._collections = W.SelectMultiple(description="Collections", rows=3, style=style, layout=wide())
-        self._other = W.Text(description="Collections", placeholder="such as aurora-50cm, aurora-30cm", style=style, layout=wide())
-        text = "" if self._uploaded is None else ", ".join(f"{end:.5g}" for end in self._uploaded.geometry.bounds)
-        self._where = W.Text(
-            value=text,
+        self._typed_collections = W.Text(
+            description="Collections", placeholder="such as aurora-50cm, aurora-30cm", style=style, layout=wide()
+        )
+        self._area_text = W.Text(
+            value="" if self._area is None else ", ".join(f"{end:.5g}" for end in self._area.geometry.bounds),
             description="Area",
             placeholder="west, south, east, north; a file; WKT or GeoJSON",
             style=style,
             layout=wide(),
         )
-        self._where.observe(self._typed, "value")
-        self._file = _style.upload("From a file", "Load the area of interest from a file", AREA_FILES)
-        self._file.observe(self._safely(self._took_file), "value")
+        self._area_text.observe(self._area_typed, "value")
+        self._file = _style.file_button("Load area", "Load the area of interest from a file", AREA_FILES)
+        self._file.observe(self._guarded(self._area_uploaded), "value")
         today = dt.datetime.now(dt.UTC).date()
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
         self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
-        self._cloud = W.IntSlider(value=30, min=0, max=100, description="Cloud, at most", style=style, layout=wide())
-        self._cloud.tooltip = "Highest cloud cover in per cent; at 100 nothing is left out"
-        go = _style.button("Search", "Search the host's catalog", kind="primary", icon="search")
-        go.on_click(self._safely(lambda _: self.search()))
-        self._words = W.HTML()
+        self._cloud = W.IntSlider(value=30, min=0, max=100, description="Max. cloud, %", style=style, layout=wide())
+        self._cloud.tooltip = "Highest cloud cover in per cent. 100 sets no limit."
+        search = _style.button("Search", "Search the catalog of this host", kind="primary", icon="search")
+        search.on_click(self._guarded(lambda _: self.search()))
+        self._status = W.HTML()
         return _style.box(
             self._host,
             self._collections,
-            self._other,
-            self._where,
-            _style.box(self._file, kind="row fields", across=True),
+            self._typed_collections,
+            self._area_text,
+            _style.box(self._file, kind="row fields", horizontal=True),
             self._from,
             self._to,
             self._cloud,
-            _style.box(go, kind="row fields", across=True),
-            self._words,
+            _style.box(search, kind="row fields", horizontal=True),
+            self._status,
             kind="panel",
         )
 
-    def _turned(self, change: Any) -> None:
-        """Look for orders, and for purchases without an answer, whenever somebody comes to see them."""
+    def _tab_changed(self, change: Any) -> None:
+        """Refresh the orders, and purchases with an unknown outcome, whenever their tab is opened."""
         if change["new"] == self._tabs.children.index(self.tracker):
             self.tracker.refresh()
 
-    def _show_failure(self, error: BaseException) -> None:
-        """Show what went wrong below the form."""
-        self._words.value = _style.failure(error)
+    def _show_error(self, error: BaseException) -> None:
+        """Display an error below the form."""
+        self._status.value = _style.error_message(error)
 
     def _host_changed(self, _: Any) -> None:
         known = self._hosts.get(str(self._host.value).strip(), [])
         self._collections.options = known
         self._collections.value = tuple(known[:1])
-        self._collections.layout.display = "" if known else "none"
-        self._other.layout.display = "none" if known else ""
+        _style.set_visible(self._collections, known)
+        _style.set_visible(self._typed_collections, not known)
 
-    def _typed(self, _: Any) -> None:
-        self._uploaded = None
+    def _area_typed(self, _: Any) -> None:
+        self._area = None
 
-    def _took_file(self, change: Any) -> None:
-        self._words.value = ""
+    def _area_uploaded(self, change: Any) -> None:
+        self._status.value = ""
         if change["new"]:
             upload = change["new"][0]
-            area = read_area(str(upload["name"]), bytes(upload["content"]))
-            self._where.value = str(upload["name"])
-            self._uploaded = area
+            area = read_area_file(str(upload["name"]), bytes(upload["content"]))
+            self._area_text.value = str(upload["name"])
+            self._area = area
 
     def _criteria(self) -> dict[str, Any]:
-        known = self._hosts.get(str(self._host.value).strip())
-        named = list(self._collections.value) if known else [name.strip() for name in self._other.value.split(",") if name.strip()]
+        """Return the search criteria entered in the form."""
+        if self._hosts.get(str(self._host.value).strip()):
+            collections = list(self._collections.value)
+        else:
+            collections = [name.strip() for name in self._typed_collections.value.split(",") if name.strip()]
         begin = "" if self._from.value is None else self._from.value.isoformat()
         end = "" if self._to.value is None else self._to.value.isoformat()
-        wanted: dict[str, Any] = {"collections": named or None, "aoi": self._area()}
+        area = read_area_text(str(self._area_text.value)) if self._area is None else self._area.geometry
+        criteria: dict[str, Any] = {"collections": collections or None, "aoi": area}
         if begin or end:
-            wanted["datetime"] = f"{begin or '..'}/{end or '..'}"
+            criteria["datetime"] = f"{begin or '..'}/{end or '..'}"
         if self._cloud.value < self._cloud.max:
-            wanted["max_cloud_cover"] = float(self._cloud.value)
-        return wanted
+            criteria["max_cloud_cover"] = float(self._cloud.value)
+        return criteria
 
-    def _area(self) -> Any:
-        if self._uploaded is not None:
-            return self._uploaded.geometry
-        text = str(self._where.value).strip()
-        if not text:
-            raise InvalidArea("Say which area.", hint="Four numbers (west, south, east, north), a file, WKT or GeoJSON.")
-        # in brackets, as messages and Python write a box, or parted by blanks alone
-        parts = text.strip("()[]").replace(";", " ").replace(",", " ").split()
-        if len(parts) == 4:  # noqa: PLR2004  # a box
-            try:
-                return tuple(float(part) for part in parts)
-            except ValueError:
-                pass
-        return as_area(text).geometry
-
-    def _change_cart(self, cart: CartPanel) -> None:
+    def _replace_cart(self, cart: CartPanel) -> None:
         old = self.cart
-        self._watching = [entry for entry in self._watching if entry[0] is not old]
+        self._watched = [entry for entry in self._watched if entry[0] is not old]
         self.cart = cart
         self.watch(cart, self._ordered, "order")
-        self._in_cart.children = (cart,)
+        self._cart_tab.children = (cart,)
         old.close()
 
     def _ordered(self, change: Any) -> None:

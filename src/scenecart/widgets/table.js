@@ -3,13 +3,13 @@ const ROW = 28;
 const TAIL = 12;
 
 function el(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
 }
 
-// an id tells most at its end: where there is no room, it is cut before that
+// the end of an id differs most: where there is no room, the ellipsis comes before it
 function cut(value) {
   const letters = Array.from(value);
   return [el("span", {}, letters.slice(0, -TAIL).join("")), el("span", {}, letters.slice(-TAIL).join(""))];
@@ -25,32 +25,32 @@ function render({ model, el: root }) {
   const empty = el("div", { class: "empty" });
   root.append(css, grid, empty);
   let active = 0;
-  let asked = [-1, -1];
+  let requested = [-1, -1];
   let timer = 0;
 
-  const wanted = () => {
+  const windowInView = () => {
     const first = Math.max(0, Math.floor(body.scrollTop / ROW) - 10);
     const size = Math.ceil(body.clientHeight / ROW) + 20;
     return [first, size];
   };
-  const ask = () => {
-    const [first, size] = wanted();
-    if (first === asked[0] && size === asked[1]) return;
-    asked = [first, size];
+  const requestRows = () => {
+    const [first, size] = windowInView();
+    if (first === requested[0] && size === requested[1]) return;
+    requested = [first, size];
     model.send({ kind: "window", start: first, size });
   };
-  const placed = () => model.get("columns").map((column, place) => ({ ...column, place }));
-  // what there is no room for is left out, the least important first; before it is laid out, there is room
-  const fitting = () => {
-    const columns = placed();
+  const allColumns = () => model.get("columns").map((column, place) => ({ ...column, place }));
+  // a narrow grid drops the columns of lowest rank; before the first layout there is room for all
+  const fittingColumns = () => {
+    const columns = allColumns();
     let left = body.clientWidth || Infinity;
-    const kept = [...columns].sort((one, other) => one.rank - other.rank).filter(({ least }, place) => (left -= least) >= 0 || place === 0);
+    const kept = [...columns].sort((a, b) => a.rank - b.rank).filter(({ least }, place) => (left -= least) >= 0 || place === 0);
     return columns.filter((column) => kept.includes(column));
   };
-  let shown = fitting();
+  let shown = fittingColumns();
   const widths = () => shown.map(({ least, share }) => `minmax(${least}px, ${share}fr)`).join(" ");
 
-  const drawHead = () => {
+  const drawHeader = () => {
     const [sorted, descending] = model.get("sort");
     header.style.gridTemplateColumns = widths();
     grid.style.setProperty("--least", shown.reduce((sum, column) => sum + column.least, 0) + "px");
@@ -64,9 +64,13 @@ function render({ model, el: root }) {
       })
     );
   };
+  const drawSelection = () => {
+    const selected = new Set(model.get("selected"));
+    for (const row of space.children) row.setAttribute("aria-selected", selected.has(row.number) ? "true" : "false");
+  };
   const drawRows = () => {
     const { start, rows } = model.get("view");
-    const left = placed().filter(({ name }) => !shown.some((one) => one.name === name));
+    const hidden = allColumns().filter(({ name }) => !shown.some((column) => column.name === name));
     const count = model.get("count");
     grid.setAttribute("aria-rowcount", count);
     space.style.height = count * ROW + "px";
@@ -74,37 +78,41 @@ function render({ model, el: root }) {
     empty.textContent = model.get("nothing");
     active = Math.min(active, Math.max(0, count - 1));
     space.replaceChildren(
-      ...rows.map(([cells, chosen], offset) => {
+      ...rows.map((cells, offset) => {
         const number = start + offset;
-        const made = el("div", { class: "row", role: "row", "aria-rowindex": number + 1, "aria-selected": chosen ? "true" : "false" });
-        if (number === active) made.classList.add("active");
-        made.style.gridTemplateColumns = widths();
-        made.style.top = number * ROW + "px";
-        const rest = left.filter(({ place }) => cells[place]).map(({ title, place }) => `${title}: ${cells[place]}`);
+        const row = el("div", { class: "row", role: "row", "aria-rowindex": number + 1 });
+        row.number = number;
+        if (number === active) row.classList.add("active");
+        row.style.gridTemplateColumns = widths();
+        row.style.top = number * ROW + "px";
+        const details = hidden.filter(({ place }) => cells[place]).map(({ title, place }) => `${title}: ${cells[place]}`);
         shown.forEach(({ look, place }) => {
           const value = cells[place] ?? "";
-          const title = look === "cut" ? [value, ...rest].join("\n") : value;
-          made.append(el("div", { role: "gridcell", class: look, title }, ...(look === "cut" ? cut(value) : [value])));
+          const title = look === "cut" ? [value, ...details].join("\n") : value;
+          row.append(el("div", { role: "gridcell", class: look, title }, ...(look === "cut" ? cut(value) : [value])));
         });
-        made.addEventListener("click", (event) => {
-          active = number;
+        row.addEventListener("click", (event) => {
+          activate(number);
           body.focus({ preventScroll: true });
           model.send({ kind: "pick", row: number, how: event.shiftKey ? "span" : event.ctrlKey || event.metaKey ? "toggle" : "replace" });
         });
-        return made;
+        return row;
       })
     );
+    drawSelection();
   };
-  const move = (to, span) => {
-    const count = model.get("count");
-    active = Math.max(0, Math.min(count - 1, to));
+  const activate = (number) => {
+    active = number;
+    for (const row of space.children) row.classList.toggle("active", row.number === active);
+  };
+  const move = (to, isSpan) => {
+    activate(Math.max(0, Math.min(model.get("count") - 1, to)));
     const top = active * ROW;
-    const high = body.clientHeight - header.offsetHeight;
+    const height = body.clientHeight - header.offsetHeight;
     if (top < body.scrollTop) body.scrollTop = top;
-    else if (top + ROW > body.scrollTop + high) body.scrollTop = top + ROW - high;
-    drawRows();
-    ask();
-    if (span) model.send({ kind: "pick", row: active, how: "span" });
+    else if (top + ROW > body.scrollTop + height) body.scrollTop = top + ROW - height;
+    requestRows();
+    if (isSpan) model.send({ kind: "pick", row: active, how: "span" });
   };
   body.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(body.clientHeight / ROW) - 1);
@@ -119,50 +127,50 @@ function render({ model, el: root }) {
   });
   body.addEventListener("scroll", () => {
     clearTimeout(timer);
-    timer = setTimeout(ask, 30);
+    timer = setTimeout(requestRows, 30);
   });
   const reveal = () => {
     const row = model.get("reveal");
     if (row >= 0) {
-      active = row;
+      activate(row);
       body.scrollTop = Math.max(0, row * ROW - body.clientHeight / 2);
-      ask();
-      drawRows();
+      requestRows();
     }
   };
-  const renew = () => {
+  const update = () => {
     drawRows();
     const { start, rows } = model.get("view");
-    const [first, size] = wanted();
-    asked = [first, size];
-    // what is in view may be more than what was sent
+    const [first, size] = windowInView();
+    requested = [first, size];
+    // more rows may be in view than were sent
     if (first < start || Math.min(first + size, model.get("count")) > start + rows.length) model.send({ kind: "window", start: first, size });
   };
-  const fit = () => {
+  const resize = () => {
     const before = shown.map(({ name }) => name).join();
-    shown = fitting();
+    shown = fittingColumns();
     if (shown.map(({ name }) => name).join() === before) return;
-    drawHead();
+    drawHeader();
     drawRows();
   };
   model.on("change:columns", () => {
-    shown = fitting();
-    drawHead();
-    renew();
+    shown = fittingColumns();
+    drawHeader();
+    update();
   });
-  model.on("change:sort", drawHead);
-  model.on("change:view", renew);
-  model.on("change:count change:nothing", renew);
+  model.on("change:sort", drawHeader);
+  model.on("change:view", update);
+  model.on("change:selected", drawSelection);
+  model.on("change:count change:nothing", update);
   model.on("change:reveal", reveal);
-  drawHead();
+  drawHeader();
   drawRows();
-  const watcher = new ResizeObserver(() => {
-    fit();
-    ask();
+  const observer = new ResizeObserver(() => {
+    resize();
+    requestRows();
   });
-  watcher.observe(body);
+  observer.observe(body);
   return () => {
-    watcher.disconnect();
+    observer.disconnect();
     clearTimeout(timer);
   };
 }

@@ -1,0 +1,76 @@
+"""Colours of footprints on the map, and the legends that explain them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely.geometry import mapping
+
+from scenecart._util.text import clean_text
+from scenecart.widgets import _style
+from scenecart.widgets._capture_text import column_title
+from scenecart.widgets._state import day_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from scenecart.widgets._state import CaptureState
+
+COLOUR_COLUMNS = ("eo:cloud_cover", "datetime", "view:off_nadir", "gsd", "view:sun_elevation", "collection", "platform")
+_CATEGORIES = {"collection", "platform"}
+_DENSITY_SCALE = "#0072b21f, #0072b2cc"
+
+Cell = tuple[tuple[float, float, float, float], int]
+
+
+def colours_by(column: str, captures: gpd.GeoDataFrame, state: CaptureState) -> tuple[list[str], str]:
+    """Return the colour of each row by a column, and the legend as HTML; an empty column name gives one colour."""
+    if not column or column not in captures.columns:
+        return [_style.PLAIN] * len(captures), ""
+    if column in _CATEGORIES:
+        return _category_colours(column, captures)
+    values = state.values(column)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return [_style.NO_VALUE] * len(captures), ""
+    low, high = float(finite.min()), float(finite.max())
+    shares = (values - low) / (high - low if high > low else 1.0)
+    colours = [_style.NO_VALUE if np.isnan(share) else _style.colour_of(float(share)) for share in shares]
+    ends = (day_text(low), day_text(high)) if column == "datetime" else (f"{low:g}", f"{high:g}")
+    return colours, _legend(column_title(column), ends=ends, scale=", ".join(_style.COLOUR_SCALE))
+
+
+def density_layer(cells: list[Cell]) -> dict[str, Any]:
+    """Return grid cells (bounds in degrees, and a count) as GeoJSON, darker with more captures."""
+    most = max((count for _, count in cells), default=1)
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"style": {"fillColor": _style.PLAIN, "fillOpacity": round(0.12 + 0.68 * (count / most) ** 0.5, 3)}},
+                "geometry": mapping(shapely.box(*bounds)),
+            }
+            for bounds, count in cells
+        ],
+    }
+
+
+def density_legend(cells: list[Cell]) -> str:
+    """Return the legend of grid cells as HTML."""
+    most = max((count for _, count in cells), default=1)
+    return _legend("Captures per cell", ends=("1", f"{most:,}"), scale=_DENSITY_SCALE)
+
+
+def _category_colours(column: str, captures: gpd.GeoDataFrame) -> tuple[list[str], str]:
+    texts = captures[column].astype(str)
+    palette = _style.CATEGORY_COLOURS
+    colours = {category: palette[number % len(palette)] for number, category in enumerate(sorted(texts.unique()))}
+    keys = [(clean_text(category, 40), colour) for category, colour in colours.items()][: len(palette)]
+    return texts.map(colours).tolist(), _legend(column_title(column), keys=keys)
+
+
+def _legend(title: str, *, keys: list[tuple[str, str]] | None = None, ends: tuple[str, str] | None = None, scale: str = "") -> str:
+    return _style.render("widget_legend.html", title=title, keys=keys or [], ends=ends, scale=scale)
