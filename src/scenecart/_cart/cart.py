@@ -22,7 +22,6 @@ from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
 from scenecart._util.json import collector_paused, dumps
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_bool, shown_value
@@ -180,7 +179,6 @@ class Cart(Reportable):
             raise error_with_ids("not in the cart", sorted(unknown), code="capture_not_in_cart", hint=None)
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
-    @checked_keywords()
     def replace(self, *, split_by_date: bool) -> Self:
         """Return a cart with other options.
 

@@ -14,7 +14,6 @@ from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util import html
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, NotFound, PermissionDenied
@@ -139,7 +138,6 @@ class Estimate(Reportable):
             )
         return self.cart.remove(names) if names else self.cart
 
-    @checked_keywords()
     def place(
         self,
         project: str | None = None,
@@ -194,7 +192,6 @@ class Estimate(Reportable):
         """
         return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
-    @checked_keywords()
     def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that :meth:`place` would return without buying, or None if it would buy.
 

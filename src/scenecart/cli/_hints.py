@@ -1,4 +1,4 @@
-"""Errors and warnings on the command line: options for arguments, and hints by code that name commands."""
+"""Errors and warnings on the command line: option names for arguments, and hints that name commands."""
 
 from __future__ import annotations
 
@@ -9,18 +9,54 @@ from scenecart.exceptions import ScenecartError, ScenecartWarning, message_about
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-# What to do about an error or a warning, for who types commands. Where a code is missing, its hint says the same in any place.
-# None: there is nothing to add. Braces are filled from the error's details.
-HINTS: dict[str, str | None] = {}
+    from scenecart._orders.notice import Notice
+
+# Hints for users of the command line, by code. An error or warning whose code is missing here keeps its own hint; None omits it.
+# Names in braces are replaced by the error's details.
+HINTS: dict[str, str | None] = {
+    "already_ordered": "To buy it again, add --again.",
+    "area_ambiguous": "Use --aoi or --bbox.",
+    "area_empty_part": "Fix the outline and load it again.",
+    "area_invalid": "Fix the outline and load it again.",
+    "area_layer_assumed": "To use another layer, save it as a file of one layer.",
+    "area_merge_failed": "Fix the outline and load it again.",
+    "area_self_intersecting": "Fix the outline and load it again.",
+    "base_url_has_password": "Set SCENECART_USERNAME and SCENECART_PASSWORD instead.",
+    "captures_column_missing": "Pass a file that `scenecart search -o` wrote.",
+    "captures_conflict": "Leave them out of the file.",
+    "captures_not_a_frame": "Pass a file that `scenecart search -o` wrote.",
+    "captures_not_orderable": "Leave them out of the file.",
+    "captures_outside_area": "Leave them out of the file, or choose another area.",
+    "captures_single_row": "Pass a file that `scenecart search -o` wrote.",
+    "cart_file_changed": "To use it anyway, estimate its captures as a new cart.",
+    "cart_without_prices": "`scenecart estimate` shows the reasons.",
+    "collections_missing": "Add --collections or --ids.",
+    "credentials_incomplete": "Set both SCENECART_USERNAME and SCENECART_PASSWORD.",
+    "credentials_missing": "Try --profile sandbox without an account, set SCENECART_API_KEY, or sign in with `geopera login`.",
+    "estimate_incomplete": "`scenecart estimate` shows which and why. Leave them out of the file.",
+    "not_a_cart_file": "Pass a file that --save wrote.",
+    "order_not_cancellable": "Check its status with `scenecart order ID`.",
+    "order_not_finished": "The order continues. Wait again later: `scenecart order {order_id} --wait`.",
+    "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
+    "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_unknown": "Run the same command again, or `scenecart settle`: key {idempotency_key} buys only once.",
+    "placements_unanswered": "`scenecart settle` finds out, and never buys twice; `scenecart settle --look` only looks.",
+    "placements_unpaid": "Solve the payment problem, then place the same cart again. `scenecart placements` lists them.",
+    "price_changed": "Run the command again to see and accept the new price.",
+    "profile_not_found": "Sign in with `geopera login`, or try --profile sandbox.",
+    "project_missing": "Pass --project, or set SCENECART_PROJECT.",
+    "retry_unavailable": "Run `scenecart settle`.",
+    "too_many_candidates": "Use fewer captures, such as with --max-cloud-cover 20.",
+}
 
 
-def lines_of(problem: ScenecartError | ScenecartWarning, options: Collection[str]) -> list[str]:
-    """Return an error or a warning as lines for the command line: what happened, and what to do.
+def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Collection[str]) -> list[str]:
+    """Return an error, a warning or a notice as lines for the command line: what happened, and what to do.
 
     Parameters
     ----------
     problem
-        The error or the warning.
+        The error, the warning or the notice.
     options
         The options that can be typed, such as ``"--max-credits"``.
 
@@ -35,7 +71,7 @@ def lines_of(problem: ScenecartError | ScenecartWarning, options: Collection[str
         name, bracket, rest = problem.argument.partition("[")
         option = f"--{name.replace('_', '-')}"
         message = message_about(problem, f"{option if option in options else name}{bracket}{rest}")
-    details = problem.details if isinstance(problem, ScenecartError) else {}
+    details = {} if isinstance(problem, ScenecartWarning) else problem.details
     hint = HINTS.get(problem.code, problem.hint)
     if hint and problem.code in HINTS:
         hint = hint.format_map(details)
