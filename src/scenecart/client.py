@@ -1,4 +1,4 @@
-"""Client: a connection to a service. Each method is a few lines over the other files, and the documentation of what they do."""
+"""Client: the connection to a service."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import itertools
 import os
 import re
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -24,23 +24,24 @@ from scenecart._cart.estimate import Estimate, PricingService
 from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._orders.journal import Journal
+from scenecart._orders.matching import OrderMatcher
 from scenecart._orders.order import Order
 from scenecart._orders.order_api import OrderApi
 from scenecart._orders.pending_notice import warn_of_pending_placements
 from scenecart._orders.placement import PlacementService
-from scenecart._orders.purchase_details import read_purchase_details
+from scenecart._orders.purchase_details import PurchaseReader
+from scenecart._orders.settlement import SettlementService
 from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
 from scenecart._util.files import as_path
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
-from scenecart._util.validate import check_count
+from scenecart._util.validate import check_bool, check_count, shown_value
 from scenecart.exceptions import (
     ConfigurationError,
     InvalidCart,
     InvalidQuery,
     InvalidRequest,
     JournalError,
-    ScenecartWarning,
     warn,
 )
 
@@ -56,39 +57,44 @@ if TYPE_CHECKING:
     from scenecart._api.retry import Retry
     from scenecart._util.progress import ProgressCallback
 
-_MOST_PICTURE = 4 * 2**20
-
+_MAX_IMAGE_BYTES = 4 * 2**20
 _OPERATION = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 class Client:
-    """A connection to the ordering service; made by :func:`connect`.
+    """The connection to an ordering service; :func:`connect` returns one.
 
-    It is safe to use from several threads. Close it, or use it in a ``with`` block, when it is no longer needed.
+    It can be used from several threads. Close it when it is no longer needed, or use it in a ``with`` block.
 
     Parameters
     ----------
     credentials
-        How to sign in, and where.
+        The service's URL, and how to sign in.
     project
-        Where imagery is delivered unless ``place`` says otherwise.
+        The project to deliver imagery to, unless ``place`` names another.
     home
-        Directory of the journal of placements. Default: ``SCENECART_HOME``, or the user's data directory.
+        Directory of the placement journal. Default: ``SCENECART_HOME``, or the user's data directory.
     transport
-        What sends requests, as httpx defines it; None opens real connections.
+        An ``httpx.BaseTransport`` that sends the requests; None opens network connections.
     limits, retry
-        Timeouts and rates, and the rule for trying again.
+        Timeouts and rate limits, and the rule for retries.
     price_seconds
-        How old an estimate may be, in seconds, before placing asks for the price once more. Default 0: it always asks.
+        How old an estimate may be, in seconds, before placing requests its price again. Default 0: always.
+    clock
+        A monotonic clock, in seconds.
+    wall
+        The time in seconds since 1970.
+    sleep
+        How to wait, in seconds.
     say
-        Told in a line what placing or cancelling did, and what it did not; prints it unless another is given.
+        Called with a line of text about what placing or cancelling did. Default: ``print``.
 
     Attributes
     ----------
     hosts : dict of str to list of str
-        Catalog hosts that widgets offer, with their collections; the sandbox's are known, others can be set.
+        The catalog hosts that widgets offer, each with its collections. The sandbox's are set; others can be added.
     project : str or None
-        Where imagery is delivered unless ``place`` says otherwise.
+        The project to deliver imagery to, unless ``place`` names another.
 
     Examples
     --------
@@ -97,7 +103,7 @@ class Client:
     3
     """
 
-    def __init__(  # everything a test may want to put in its place
+    def __init__(  # each part can be replaced in tests
         self,
         credentials: Credentials,
         *,
@@ -113,31 +119,32 @@ class Client:
         say: Callable[[str], object] = print,
     ) -> None:
         self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
-        self._source = credentials.source
+        self._credentials = credentials
         self.project = project if project is not None else credentials.project
-        self._journal = Journal(_home(home) / "placements.sqlite", wall=wall)
-        self._pricing = PricingService(self._session, self, wall)
         self.hosts: dict[str, list[str]] = {}
-        deliveries = DeliveryService(self._session, _home(home) / "imagery")
-        papers = partial(read_purchase_details, journal=self._journal, desk=self)
-        self._say = say
-        self._orders = OrderApi(self._session, deliveries=deliveries, papers=papers, clock=clock, sleep=sleep, say=say)
-        self._placing = PlacementService(
-            self._orders,
-            self._journal,
-            self._pricing,
-            price_seconds=price_seconds,
-            wall=wall,
+        directory = _home(home)
+        self._journal = Journal(directory / "placements.sqlite", now=wall)
+        self._pricing = PricingService(self._session, self, wall)
+        self._orders = OrderApi(
+            self._session,
+            deliveries=DeliveryService(self._session, directory / "imagery"),
+            purchases=PurchaseReader(self._journal, self),
+            clock=clock,
+            sleep=sleep,
+            notify=say,
         )
+        matcher = OrderMatcher(self._orders, self._journal, wall)
+        self._placing = PlacementService(self._orders, self._journal, self._pricing, matcher, price_seconds=price_seconds, now=wall)
+        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
 
     @property
     def signed_in_by(self) -> str:
-        """Where the sign-in came from: arguments, environment variables, or the profile of this name."""
-        return self._source
+        """Where the sign-in comes from, such as ``"arguments"`` or ``"profile 'work'"``."""
+        return self._credentials.source
 
     @property
     def base_url(self) -> str:
-        """Where the service is."""
+        """The service's URL."""
         return self._session.base_url
 
     @checked_keywords()
@@ -158,54 +165,54 @@ class Client:
         progress: bool | ProgressCallback | None = None,
         return_on_interrupt: bool = False,
     ) -> gpd.GeoDataFrame:
-        """Search a host's catalog for captures that can be ordered.
+        """Search the catalog of a host.
 
         Parameters
         ----------
         host
             The catalog host.
         aoi
-            Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. One of thousands of vertices
-            is asked for by a simpler shape around it, and applied exactly to what comes back. What states no CRS is taken as
-            longitude and latitude in degrees (EPSG:4326).
+            Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. Without a CRS it is read
+            as EPSG:4326 (longitude, latitude). A detailed area is simplified for the request, and the result is filtered
+            by the exact area.
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
-            A geometry of any type, in the same forms as ``aoi``. Give at most one of aoi, bbox and intersects.
+            A geometry of any type, in the same forms as ``aoi``. Pass at most one of aoi, bbox and intersects.
         collections, ids
-            Names, one or several. At least one of the two is needed.
+            Names of collections and ids of captures, one or several. At least one of the two is required.
         datetime
-            What pystac-client takes: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair; and a
-            date, which stands for its whole day.
+            As in pystac-client: ``"2024-03"``, ``"2024-01/2024-06"``, ``"2024-01-01/.."``, a datetime, or a pair. A date
+            means its whole day.
         query
-            Property to operators: ``{"gsd": {"lte": 0.5}}``; lt, lte, gt, gte, eq, neq, in.
+            Operators by property, such as ``{"gsd": {"lte": 0.5}}``. Operators are lt, lte, gt, gte, eq, neq and in.
         max_cloud_cover
-            Highest ``eo:cloud_cover`` in per cent.
+            Highest ``eo:cloud_cover``, in per cent.
         limit
-            How many captures at most; None finds all.
+            Most captures to return; None returns all.
         page_size
-            How many captures to ask for at a time, 1 to 500. Default: as many as are wanted, from the service's stream where
-            they are more than one page holds.
+            Captures per request, 1 to 500. Default: as many as needed; a result of several pages comes from the service's
+            stream.
         progress
-            True shows a bar; a callable is given a :class:`SearchEvent` whenever something arrives.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever captures arrive.
         return_on_interrupt
-            Whether stopping the cell returns what has arrived, with a warning, instead of raising KeyboardInterrupt.
+            Whether interrupting the cell returns the captures so far, with a warning, instead of raising KeyboardInterrupt.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            EPSG:4326, one row a capture, every property a column, as in stac-geoparquet; plus ``host``, and
-            ``orderable`` with ``not_orderable_reason`` for captures that can be listed but not ordered. Times are UTC. Where
-            nothing was found, ``.attrs["query"]`` says in words what was asked.
+            One row per capture, EPSG:4326, times in UTC. Every property is a column, as in stac-geoparquet, plus ``host``,
+            ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. Of an empty result,
+            ``.attrs["query"]`` describes the query.
 
         Raises
         ------
         InvalidQuery, InvalidArea
-            If something asked for cannot be used; nothing was sent.
+            If an argument is invalid; nothing was sent.
         NotFound
-            If there is no such host.
+            If the host does not exist.
         ScenecartError
-            If the search breaks; what had arrived stands in the error's ``captures``.
+            If the search fails; the error's ``captures`` holds what had arrived.
 
         Examples
         --------
@@ -232,28 +239,28 @@ class Client:
 
     @checked_keywords(also=SearchCriteria)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
-        """Search as ``search`` does, and yield the captures as frames while they arrive.
+        """Search, and yield the captures as frames while they arrive.
 
         Parameters
         ----------
         host
             The catalog host.
         batch_size
-            Captures in one frame at most.
+            Most captures in one frame.
         **criteria
             As for :meth:`search`, without ``progress`` and ``return_on_interrupt``.
 
         Raises
         ------
         InvalidQuery, InvalidArea
-            At once, not at the first frame.
+            If an argument is invalid: at once, not with the first frame.
         ScenecartError
-            When the next frame is asked for, if the search breaks; what had arrived was given before.
+            If the search fails, instead of the next frame.
 
         Yields
         ------
         geopandas.GeoDataFrame
-            As from :meth:`search`, each with an index from 0. The first frames are smaller, so that they come soon.
+            As from :meth:`search`, each with an index from 0. The first frames are smaller, to arrive early.
 
         Examples
         --------
@@ -262,8 +269,7 @@ class Client:
         >>> [len(frame) for frame in frames]
         [50, 50, 20]
         """
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise InvalidQuery("batch_size must be a whole number of at least 1.")
+        check_count(batch_size, "batch_size", optional=False, kind=InvalidQuery)
         return stream_catalog(self._session, build_query(host, SearchCriteria(**criteria)), batch_size)
 
     @checked_keywords(also=SearchCriteria)
@@ -276,38 +282,38 @@ class Client:
         progress: bool | ProgressCallback | None = None,
         **criteria: Any,
     ) -> list[Path]:
-        """Search, and write what is found to a folder of GeoParquet files instead of memory.
+        """Search, and write the captures to a directory of GeoParquet files.
 
-        The files are STAC GeoParquet 1.1, spatially sorted, with a bounding box a row; geopandas, DuckDB, dask-geopandas and
-        stac-geoparquet read them. In memory is one partition at a time.
+        The files are STAC GeoParquet 1.1, spatially sorted, with a bounding box per row; geopandas, DuckDB, dask-geopandas
+        and stac-geoparquet read them. One partition at a time is in memory.
 
         Parameters
         ----------
         directory
-            A folder that is new or empty.
+            A new or empty directory.
         host
             The catalog host.
         partition
             ``"month"`` (default), ``"year"`` or ``"day"`` of acquisition, in UTC.
         progress
-            True shows a bar; a callable is given a :class:`SearchEvent` whenever something arrives.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever captures arrive.
         **criteria
             As for :meth:`search`.
 
         Returns
         -------
         list of pathlib.Path
-            The files: ``host=…/month=2024-03/part-0000.parquet``, and ``without-footprint.ndjson`` for captures that no such
-            file can hold.
+            The files, such as ``host=…/month=2024-03/part-0000.parquet``, and ``without-footprint.ndjson`` for captures
+            without a usable footprint.
 
         Raises
         ------
         InvalidQuery
-            If the folder holds something already, or the search makes no sense; nothing was sent.
+            If the directory is not empty, or an argument is invalid; nothing was sent.
         MissingExtra
             If stac-geoparquet is not installed.
         ScenecartError
-            If the search breaks; what had arrived stands in the folder.
+            If the search fails; what had arrived is in the directory.
 
         Examples
         --------
@@ -334,10 +340,10 @@ class Client:
         progress: bool | ProgressCallback | None = None,
         **criteria: Any,
     ) -> gpd.GeoDataFrame:
-        """Search many areas at once, and put what was found below each other.
+        """Search many areas at once, and return one frame of all captures.
 
-        Requests leave from this process alone, under one rate limit, and no sign-in ever leaves it; an executor only builds
-        frames from answers, so a cluster of other machines needs no account.
+        All requests are sent by this process, under one rate limit, and the sign-in never leaves it. An executor only
+        builds frames from answers, so that the machines of a cluster need no account.
 
         Parameters
         ----------
@@ -346,26 +352,26 @@ class Client:
         host
             The catalog host.
         executor
-            What builds the frames: any ``concurrent.futures.Executor``, such as that of a Dask cluster. None uses threads.
+            Any ``concurrent.futures.Executor`` that builds the frames, such as that of a Dask cluster. None uses threads.
         at_once
-            How many requests may be under way, 1 to 64.
+            Most concurrent requests, 1 to 64.
         progress
-            True shows a bar; a callable is given a :class:`SearchEvent` whenever an area is done.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever an area is done.
         **criteria
             As for :meth:`search`, without ``aoi``, ``bbox`` and ``intersects``.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            As from :meth:`search`, with the column ``area`` (the area's name) and ``duplicate`` (True where the same capture
-            stands above for another area). A property that the catalog calls ``area`` or ``duplicate`` is kept as
-            ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` maps the areas that failed to what went
-            wrong, of which there is a warning; what had arrived of them is kept.
+            As from :meth:`search`, with the columns ``area`` (the area's name) and ``duplicate`` (True where an earlier row
+            is the same capture, found for another area). A catalog's own ``area`` or ``duplicate`` becomes
+            ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` maps each area that failed to its error,
+            with a warning; what had arrived of it is kept.
 
         Raises
         ------
         InvalidQuery
-            If the criteria cannot be used for any area.
+            If the criteria are invalid for every area.
 
         Examples
         --------
@@ -383,22 +389,22 @@ class Client:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
-        """Return a small picture of a capture, as the catalog shows it.
+        """Return the catalog's preview image of a capture.
 
         Parameters
         ----------
         capture
-            A row of a search result: its ``host`` and ``id`` are asked for.
+            A row of a search result, with ``host`` and ``id``.
 
         Returns
         -------
         bytes or None
-            PNG or JPEG; None where the catalog has none, or one of more than 4 MB.
+            PNG or JPEG; None where the catalog has none, or it is larger than 4 MB.
 
         Raises
         ------
         InvalidRequest
-            If this is no row, or it lacks either.
+            If this is not such a row.
         ScenecartError
             If the service fails.
 
@@ -411,27 +417,27 @@ class Client:
         """
         row = checked_row(capture, "host", "id")
         reference = operations.image_reference(str(row["host"]), str(row["id"]))
-        return self._session.image(operations.THUMBNAIL, reference, _MOST_PICTURE)
+        return self._session.image(operations.THUMBNAIL, reference, _MAX_IMAGE_BYTES)
 
     @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
-        """Put captures into a cart.
+        """Return a cart of captures.
 
         Parameters
         ----------
         captures
             Rows of a search result.
         aoi
-            What to clip them to, in any form ``search`` takes; None buys whole footprints.
+            The area to clip the captures to, in any form that ``search`` takes; None buys full footprints.
         split_by_date
-            Have each acquisition date priced for itself.
+            Price each acquisition date separately.
 
         Raises
         ------
         InvalidCart
-            If it is empty, or a capture cannot be ordered or does not touch the area; its ``ids`` say which.
+            If it is empty, or a capture cannot be ordered or is outside the area; the error's ``ids`` name them.
         InvalidArea
-            If the area cannot be used.
+            If the area is invalid.
 
         Examples
         --------
@@ -455,45 +461,45 @@ class Client:
         prices: str = "service",
         time_limit: float = 10.0,
     ) -> CoverPlan:
-        """Choose captures that together cover an area, at least cost. Nothing is bought.
+        """Choose captures that together cover an area at the lowest cost. Nothing is bought.
 
-        The choice is exact where the time suffices, by mixed-integer programming over the ground that the footprints share;
-        otherwise it is the best that was found, and the plan says how far from the best possible it can be.
+        A mixed-integer program over the overlaps of the footprints finds the optimum, if there is time enough. Otherwise
+        the plan is the best one found, with the most that it can be above the optimum.
 
         Parameters
         ----------
         captures
             Rows of a search result, of one host or several.
         aoi
-            What to cover, in any form ``search`` takes.
+            The area to cover, in any form that ``search`` takes.
         objective
-            What to make best: ``"cost"`` (default, least credits), ``"fewest"`` (captures), ``"newest"`` (least km² times days
-            of age) or ``"clearest"`` (least clouded km²; a capture that does not say its cloud cover counts as overcast). Between
-            equals the cheaper is taken.
+            What to minimise: ``"cost"`` (default, credits), ``"fewest"`` (captures), ``"newest"`` (km² times days of age) or
+            ``"clearest"`` (clouded km²; a capture without cloud cover counts as overcast). Between equal plans, the cheaper
+            one is chosen.
         max_cloud_cover
-            Highest ``eo:cloud_cover`` in per cent; one that does not say it is left out then.
+            Highest ``eo:cloud_cover``, in per cent; captures without one are left out then.
         min_coverage
-            Share of the area to be covered, above 0 and up to 1, 0.98 by default. Where all captures together cover less, it is
-            the share of what they can cover.
+            Share of the area to cover, above 0 and up to 1, by default 0.98. Where all captures together cover less, it is the
+            share of what they can cover.
         budget
-            Most credits to spend; where that does not buy ``min_coverage``, the plan covers most for it.
+            Most credits to spend; where they do not buy ``min_coverage``, the plan covers as much as they buy.
         max_captures
-            Most captures to take.
+            Most captures to choose.
         prices
-            ``"service"`` (default) asks what each capture costs alone, many in one question, and what the chosen ones cost
-            together; ``"area"`` asks nothing, and takes km² for the price.
+            ``"service"`` (default) requests the individual price of each capture, many per request, and the price of the
+            chosen ones together. ``"area"`` requests none, and takes km² as the price.
         time_limit
-            Seconds to look for the best. Default 10.
+            Most seconds to search for the optimum. Default 10.
 
         Returns
         -------
         CoverPlan
-            The cart and its estimate, the coverage, what is missing, why each capture was taken; ``plot()`` draws it.
+            The cart, its estimate, the coverage, the gaps, and the reason for each capture; ``plot()`` draws it.
 
         Raises
         ------
         InvalidArea, InvalidQuery
-            If the area or an option cannot be used.
+            If the area or an option is invalid.
         InvalidCart
             If no capture can be used, or the budget buys none.
         MissingExtra
@@ -512,7 +518,7 @@ class Client:
         return plan_cover(captures, aoi, options, client=self)
 
     def estimate(self, cart: Cart) -> Estimate:
-        """Ask the service what a cart costs; the same as ``cart.estimate()``.
+        """Request the price of a cart; the same as ``cart.estimate()``.
 
         Examples
         --------
@@ -522,7 +528,12 @@ class Client:
         0
         """
         if not isinstance(cart, Cart):
-            raise InvalidCart(f"What is priced is a cart, not a {type(cart).__name__}.", hint="client.cart(captures).estimate()")
+            raise InvalidCart(
+                f"must be a Cart, got {type(cart).__name__}.",
+                argument="cart",
+                code="not_a_cart",
+                hint="Pass client.cart(captures).",
+            )
         return self._pricing.estimate(cart)
 
     @checked_keywords()
@@ -535,7 +546,7 @@ class Client:
         again: bool = False,
         max_credits: int | None = None,
     ) -> Order:
-        """Buy what was estimated; the same as ``estimate.place()``. This spends money.
+        """Buy a cart at its estimated price; the same as ``estimate.place()``. This spends money.
 
         Examples
         --------
@@ -550,7 +561,7 @@ class Client:
 
     @checked_keywords()
     def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
-        """Return the order that placing an estimate would give back without buying; the same as ``estimate.existing_order()``.
+        """Return the order that placing would return without buying; the same as ``estimate.existing_order()``.
 
         Examples
         --------
@@ -568,7 +579,7 @@ class Client:
         Raises
         ------
         NotFound
-            If there is none, or it belongs to another organization.
+            If it does not exist, or belongs to another organization.
 
         Examples
         --------
@@ -597,27 +608,27 @@ class Client:
         Parameters
         ----------
         status
-            Only those in this state: ``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``. Another is asked for
-            with a warning, since the service may have more.
+            Only orders in this state: ``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``. Another value is sent
+            too, with a warning: the service may know more states.
         project
-            Only those delivered to this project.
+            Only orders for this project.
         name
-            Only those of this display name.
+            Only orders with this display name.
         ids
-            Only these; an empty list gives an empty table.
+            Only orders with these ids; an empty list returns an empty table.
         tags
-            Only those with all of these tags.
+            Only orders with all of these tags.
         order_type
-            Only those of this kind, such as ``"archive"``.
+            Only orders of this type, such as ``"archive"``.
         limit
-            How many at most; None lists all.
+            Most orders to return; None returns all.
 
         Returns
         -------
         pandas.DataFrame
-            A ``geopandas.GeoDataFrame`` (EPSG:4326) where the ground of an order is known: from the service, or from this
-            machine's journal. Columns ``status``, ``captures`` (how many), ``total_credits`` (int), ``total_aud`` (decimal),
-            ``billing_mode``, ``project``, ``name``, ``created`` (UTC) and ``reason``.
+            Columns ``status``, ``captures`` (the number), ``total_credits`` (int), ``total_aud`` (decimal), ``billing_mode``,
+            ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame`` (EPSG:4326) where
+            the service or this machine's journal knows the geometry of an order.
 
         Examples
         --------
@@ -628,24 +639,28 @@ class Client:
         [1]
         """
         check_count(limit, "limit", kind=InvalidQuery)
-        doubt = schemas.unknown_state_hint(status) if isinstance(status, str) else None
-        if doubt is not None:
-            warn(f"No order is known to have the state {status!r}, and the service is asked for it all the same. {doubt}")
-        wanted = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
-        records = [] if schemas.matches_nothing(wanted) else list(itertools.islice(self._orders.each(wanted), limit))
+        hint = schemas.unknown_state_hint(status) if isinstance(status, str) else None
+        if hint is not None:
+            warn(f"{shown_value(status)} is not a known order status. It is sent anyway.", code="order_status_unknown", hint=hint)
+        filters = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
+        records = [] if schemas.matches_nothing(filters) else list(itertools.islice(self._orders.each(filters), limit))
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
         except JournalError as error:
-            warn(f"{error.message} The ground of orders that this machine placed is not shown.")
+            warn(
+                f"{error.message} Footprints of orders from this machine are missing.",
+                code="order_footprints_missing",
+                hint=error.hint,
+            )
             placed = []
         return orders_frame(records, footprints_of(records, placed))
 
     def placements(self) -> pd.DataFrame:
-        """Return what this machine's journal knows of placements at this service, oldest first.
+        """Return the placements at this service from this machine's journal, oldest first.
 
-        The column ``state`` is ``"placed"``, ``"unpaid"`` (the same key is used next time), ``"refused"``, ``"unknown"`` or
-        ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). Beside it stand ``order_id``, ``project``,
-        ``captures`` (how many), ``total_credits`` (int), ``total_aud``, ``key``, ``created`` (UTC) and ``detail``.
+        The column ``state`` is ``"placed"``, ``"unpaid"`` (the next attempt uses the same key), ``"refused"``, ``"unknown"``
+        or ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). The other columns are ``order_id``,
+        ``project``, ``captures`` (the number), ``total_credits`` (int), ``total_aud``, ``key``, ``created`` (UTC) and ``detail``.
 
         Examples
         --------
@@ -660,22 +675,21 @@ class Client:
 
     @checked_keywords()
     def settle(self, *, send: bool = True) -> pd.DataFrame:
-        """Bring every placement that was sent and got no answer to its end; never buys twice.
+        """Find out what became of every placement without an answer; never buys twice.
 
-        A purchase whose request was lost on its way is completed: it is sent with its own key, and only while it costs what it
-        cost when it was agreed to. Where it had arrived, the same key gives its order. What another account of this service
-        placed is left alone, with a warning.
+        A request that was lost on its way is sent again, with its own key, and only while it costs what was agreed to: this
+        completes the purchase. A request that had arrived returns its order. Placements of other accounts are left alone,
+        with a warning.
 
         Parameters
         ----------
         send
-            False sends nothing: only the list of orders is looked at, and what is not among them stays unknown.
+            False sends nothing again: only the list of orders is read, and a placement without an order stays unknown.
 
         Returns
         -------
         pandas.DataFrame
-            The placements that were looked at, as they stand now; columns as in :meth:`placements`. ``detail`` says how each was
-            settled.
+            The placements in their present states; columns as in :meth:`placements`. ``detail`` says how each was settled.
 
         Examples
         --------
@@ -683,15 +697,14 @@ class Client:
         >>> len(client.settle())
         0
         """
-        if not isinstance(send, bool):
-            raise InvalidRequest(f"send is True or False, not {send!r}. Nothing was sent.")
-        return placements_frame(self._placing.settle(send=send))
+        check_bool(send, "send", after="Nothing was sent.")
+        return placements_frame(self._settlement.settle(send=send))
 
     def whoami(self) -> dict[str, Any]:
-        """Return what the service says of the signed-in account; empty where it does not tell.
+        """Return what the service says about the signed-in account; empty where it says nothing.
 
-        Keys as in OpenID Connect: ``sub``, ``preferred_username``, ``scope`` (separated by spaces), and the service's own, such as
-        ``organization_id``.
+        Keys are those of OpenID Connect, such as ``sub``, ``preferred_username`` and ``scope`` (separated by spaces), and
+        the service's own, such as ``organization_id``.
 
         Raises
         ------
@@ -707,12 +720,12 @@ class Client:
         return answer if isinstance(answer, dict) else {}
 
     def balance(self) -> dict[str, Any]:
-        """Return what the service says of the organization's credits; 100 credits are one Australian dollar.
+        """Return the organization's balance of credits; 100 credits are one Australian dollar.
 
         Raises
         ------
         PermissionDenied
-            If the account may not see them.
+            If the account may not see it.
 
         Examples
         --------
@@ -724,23 +737,23 @@ class Client:
 
     @checked_keywords()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
-        """Call any operation of the service by its name, and return its decoded answer.
+        """Call an operation of the service's API by name, and return its decoded answer.
 
-        Placing is not called this way: only an estimate can be placed.
+        It cannot place orders: only an estimate can be placed.
 
         Parameters
         ----------
         operation
-            Its name in the service's API, such as ``"catalog.search"``.
+            The name in the service's API, such as ``"catalog.search"``.
         body
-            What is sent, as JSON; None sends an empty object.
+            The JSON body; None sends an empty object.
         idempotency_key
-            The key of a spend, with which it may be sent again after a failure.
+            The key of a request that spends, with which it can be repeated after a failure.
 
         Raises
         ------
         ConfigurationError
-            For operations that place orders.
+            If the operation places orders.
         ScenecartError
             The error of the answer's status.
 
@@ -750,20 +763,23 @@ class Client:
         >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
         1
         """
-        if not isinstance(operation, str):
-            raise InvalidRequest(f"An operation is called by its name, as text, not by {type(operation).__name__}.")
-        if not _OPERATION.fullmatch(operation):
-            # an address reads %2E and /../ in its own way, and could be led to what places orders
-            raise InvalidRequest(f"There is no operation {operation!r}: a name is words with dots between. Nothing was sent.")
+        # a URL may normalise %2E and /../, and lead to the operation that places orders
+        if not isinstance(operation, str) or not _OPERATION.fullmatch(operation):
+            raise InvalidRequest(
+                f"must be the name of an operation, such as 'catalog.search', got {shown_value(operation)}. Nothing was sent.",
+                argument="operation",
+                code="not_an_operation",
+            )
         if operation.lower().endswith(".place"):
             raise ConfigurationError(
-                "Orders are not placed by call(): only an estimate can be placed.",
-                hint="client.cart(captures).estimate().place(project=…)",
+                "call() cannot place orders: only an estimate can be placed. Nothing was sent.",
+                code="placing_by_call",
+                hint="Use client.cart(captures).estimate().place(project=…).",
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Close the connections and the journal."""
         self._session.close()
         self._journal.close()
 
@@ -774,43 +790,33 @@ class Client:
         self.close()
 
     def __copy__(self) -> Self:
-        """Return the client itself: copies of carts, estimates and orders use the same connection."""
+        """Return the client itself, so that copies of carts, estimates and orders share its connection."""
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A client holds a sign-in and is not sent elsewhere; connect() where it is needed.")
+        raise TypeError("A Client cannot be pickled, because it holds a sign-in. Call connect() in the other process.")
 
     def __repr__(self) -> str:
-        return f"Client({self.base_url}, signed in by {self.signed_in_by})"
+        credentials = self._credentials
+        if credentials.source == "sandbox":
+            return f"Client(sandbox, {str(credentials.username).partition('@')[0]})"
+        by_secret = "API key" if credentials.api_key is not None else "token"
+        is_profile = credentials.source.startswith("profile")
+        user = credentials.source if is_profile else credentials.username or by_secret
+        return f"Client({urlsplit(self.base_url).netloc}, {user})"
 
-    def unanswered(self) -> tuple[int, int]:
-        """Return how many purchases were sent and have no answer: this account's, and those of others that bought from here.
 
-        :meth:`settle` brings this account's to their end.
+def warn_of_pending(client: Client) -> None:
+    """Warn about placements that an earlier session of a client left unfinished."""
+    warn_of_pending_placements(client._settlement, client._orders.notify)  # noqa: SLF001  # the client's own module
 
-        Examples
-        --------
-        >>> connect("sandbox").unanswered()
-        (0, 0)
-        """
-        return self._placing.unanswered()
 
-    def mention_unfinished(self) -> None:
-        """Say what a former session left open, and what to do; a journal that cannot be used keeps nobody from searching."""
-        try:
-            warn_of_pending_placements(self._placing.unfinished(), self._warn_gently)
-        except JournalError as error:
-            self._warn_gently(f"{error} Until then nothing can be placed from here.")
-
-    def _warn_gently(self, message: str) -> None:
-        try:
-            warn(message)
-        except ScenecartWarning:
-            # where warnings are errors, settle() has to stay within reach all the same
-            self._say(message)
+def count_unanswered(client: Client) -> tuple[int, int]:
+    """Return how many placements were sent and have no answer: of this account, and of others."""
+    return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.credentials import resolve
 from scenecart._util.keywords import checked_keywords
-from scenecart.client import Client
+from scenecart.client import Client, warn_of_pending
 from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def connect(  # one keyword for each setting
         credentials_file=credentials_file,
     )
     client = Client(credentials, home=home, **options)
-    client.mention_unfinished()
+    warn_of_pending(client)
     return client
 
 
@@ -115,6 +116,7 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
         project=project or principal["project"],
         environ={},
     )
+    credentials = replace(credentials, source="sandbox")
     # the sandbox and its orders end with the process, so they are kept out of the user's journal
     client = Client(credentials, home=home or sandbox.data / "client", **options)
     client.hosts = dict(sandbox.hosts)

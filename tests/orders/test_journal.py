@@ -9,10 +9,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import scenecart
+from _purchases import LIST, ORDER, PLACE, captures
+from _scripted_service import ScriptedService, answer
 from scenecart._orders.journal import Intent, Journal
 from scenecart.exceptions import JournalError
 
@@ -24,7 +27,7 @@ INTENT = Intent("https://s.example", "org", "project", "fingerprint", "standard"
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "home" / "placements.sqlite", wall=time.time)
+    opened = Journal(tmp_path / "home" / "placements.sqlite", now=time.time)
     yield opened
     opened.close()
 
@@ -51,7 +54,7 @@ def test_threads_agree_on_one_key(journal: Journal):
 
 
 def _claim(path: str) -> str:
-    journal = Journal(Path(path), wall=time.time)
+    journal = Journal(Path(path), now=time.time)
     try:
         return journal.claim(INTENT).key
     finally:
@@ -133,3 +136,56 @@ def test_impossible_states_are_refused_by_the_file(journal: Journal):
             with pytest.raises(sqlite3.IntegrityError):
                 other.execute(f"UPDATE placement SET {column} = ? WHERE number = ?", (value, placement.number))  # noqa: S608  # columns named above
     other.close()
+
+
+def test_a_damaged_journal_places_nothing(service: ScriptedService, connect: Any, tmp_path: Path):
+    """A journal that cannot be read stops placing with a clear error, and is left as it is."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "placements.sqlite").write_bytes(b"this is no database, but it may have been one" * 100)
+    before = (home / "placements.sqlite").read_bytes()
+    with pytest.raises(scenecart.JournalError, match="damaged"):
+        connect().cart(captures()).estimate().place()
+    assert (home / "placements.sqlite").read_bytes() == before
+    assert service.requests(PLACE) == []
+
+
+def test_a_journal_that_cannot_be_used_is_not_called_damaged(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Where the disk keeps the journal from being used, nothing is placed and nobody is told to move the journal away."""
+    connect().placements()
+    wal = tmp_path / "home" / "placements.sqlite-wal"
+    wal.unlink(missing_ok=True)
+    wal.mkdir()
+    with pytest.raises(scenecart.JournalError, match="cannot be used") as caught:
+        connect().cart(captures()).estimate().place()
+    assert "Leave" in str(caught.value)
+    assert "Move" not in str(caught.value)
+    assert service.requests(PLACE) == []
+
+
+def test_a_home_that_cannot_be_used_stops_buying_alone(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Without a place for the journal one can connect, look at orders and see prices, and is told; nothing can be placed."""
+    home = tmp_path / "file"
+    home.write_text("no directory")
+    with pytest.warns(scenecart.ScenecartWarning, match="nothing can be placed from here"):
+        client = connect(home=home)
+    service.put(LIST, answer({"content": [ORDER], "totalElements": 1, "totalPages": 1}))
+    with pytest.warns(scenecart.ScenecartWarning, match="ground of orders"):
+        assert client.orders().index.tolist() == ["o-1"]
+    estimate = client.cart(captures()).estimate()
+    with pytest.raises(scenecart.JournalError, match=r"cannot be opened \(File exists\), so nothing is placed") as told:
+        estimate.place()
+    assert "Errno" not in str(told.value)
+    assert service.requests(PLACE) == []
+
+
+def test_a_newer_journal_is_left_alone(connect: Any, tmp_path: Path):
+    """A journal of a newer version is neither read nor replaced."""
+    home = tmp_path / "home"
+    connect().placements()
+    with sqlite3.connect(home / "placements.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(scenecart.JournalError, match="newer version") as told:
+        connect().placements()
+    assert "SCENECART_HOME" not in str(told.value)  # a new journal knows nothing of what was bought

@@ -10,14 +10,14 @@ import pytest
 
 import scenecart
 from _purchases import GET, LIST, ORDER, PLACE, captures
-from _scripted_service import Answer, Asked, ScriptedService, answer
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer
 from scenecart._api.retry import Retry
 
 
 def test_an_order_is_asked_for_by_get_and_else_by_post(service: ScriptedService, connect: Any):
     """Orders are asked for with GET; a service that wants POST is remembered."""
 
-    def only_post(request: Asked) -> Answer:
+    def only_post(request: RecordedRequest) -> Answer:
         return answer({}, 405) if request.method == "GET" else answer(ORDER)
 
     service.put(GET, only_post)
@@ -168,7 +168,7 @@ def many(*states: str) -> list[dict[str, Any]]:
     return [{**ORDER, "id": f"o-{number}", "status": state} for number, state in enumerate(states)]
 
 
-def by_id(request: Asked) -> Answer:
+def by_id(request: RecordedRequest) -> Answer:
     """Answer orders.get with a processing order of the id that was asked for."""
     return answer({**ORDER, "id": parse_qs(urlsplit(request.path).query)["id"][0]})
 
@@ -178,7 +178,7 @@ def test_many_orders_are_one_question_a_round(service: ScriptedService, connect:
     service.put(GET, by_id)
     client = connect()
     orders = [client.order(f"o-{number}") for number in range(3)]
-    service.asked.clear()
+    service.received.clear()
     service.put(LIST, answer(many("processing", "delivered", "processing")), answer(many("delivered", "", "delivered")))
     rounds: list[int] = []
     waited = scenecart.wait_all(
@@ -359,7 +359,7 @@ def test_an_order_is_shown_without_markup_from_outside(service: ScriptedService,
 def test_a_time_to_wait_is_a_number_of_seconds(service: ScriptedService, connect: Any, wrong: Any):
     """A timeout that is no number of seconds is named before anything is asked, for one order and for many."""
     order = connect().order("o-1")
-    asked = len(service.asked)
+    asked = len(service.received)
     for wait in (
         lambda: order.wait(timeout=wrong, progress=False),
         lambda: scenecart.wait_all([order], timeout=wrong, progress=False),
@@ -368,7 +368,7 @@ def test_a_time_to_wait_is_a_number_of_seconds(service: ScriptedService, connect
             wait()
     with pytest.raises(scenecart.InvalidRequest, match="poll is a number of seconds"):
         order.wait(poll="5", progress=False)
-    assert len(service.asked) == asked
+    assert len(service.received) == asked
 
 
 def test_no_ids_are_no_orders(service: ScriptedService, connect: Any):

@@ -7,13 +7,15 @@ import json
 import sqlite3
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import scenecart
-from _purchases import ESTIMATE, GET, LIST, ORDER, PLACE, captures, keys, priced
-from _scripted_service import Answer, Asked, ScriptedService, answer
+from _expect import raises
+from _purchases import ESTIMATE, GET, LIST, ORDER, PLACE, PROJECT, captures, keys, priced
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer
 from scenecart._api.auth import USERINFO_PATH
 from scenecart._orders.journal import Intent, Journal
 
@@ -246,7 +248,7 @@ def lost(service: ScriptedService, estimate: scenecart.Estimate, connect: Any, w
     service.put(PLACE, LOST)
     with pytest.raises(scenecart.PlacementUnknown):
         estimate.place()
-    service.asked.clear()
+    service.received.clear()
     with pytest.warns(scenecart.ScenecartWarning, match="not finished"):
         client: scenecart.Client = connect(wall=wall)
     return client
@@ -347,7 +349,7 @@ def test_a_forgotten_key_without_an_order_gives_way_to_a_new_one(service: Script
 
 def test_what_was_never_sent_is_put_away(service: ScriptedService, connect: Any, tmp_path: Path, wall: Wall):
     """settle() puts an intent away that no request followed; not a fresh one, which may be about to leave."""
-    written = Journal(tmp_path / "home" / "placements.sqlite", wall=wall)
+    written = Journal(tmp_path / "home" / "placements.sqlite", now=wall)
     written.claim(replace(INTENT, base_url=service.url))
     written.close()
     client = connect(wall=wall)
@@ -355,7 +357,7 @@ def test_what_was_never_sent_is_put_away(service: ScriptedService, connect: Any,
     assert client.placements()["state"].tolist() == ["intended"]
     wall.now += 61
     assert client.settle()["state"].tolist() == ["refused"]
-    assert service.asked == []
+    assert service.received == []
 
 
 def test_the_balance_stands_beside_the_price(service: ScriptedService, connect: Any):
@@ -376,7 +378,7 @@ def test_the_balance_stands_beside_the_price(service: ScriptedService, connect: 
 
 @pytest.fixture
 def journal(tmp_path: Path, wall: Wall) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "placements.sqlite", wall=wall)
+    opened = Journal(tmp_path / "placements.sqlite", now=wall)
     yield opened
     opened.close()
 
@@ -409,7 +411,7 @@ def test_an_older_journal_is_brought_up_to_date(journal: Journal, tmp_path: Path
         for column in ("tries", "doubt"):
             database.execute(f"ALTER TABLE placement DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 1")
-    opened = Journal(path, wall=wall)
+    opened = Journal(path, now=wall)
     try:
         kept = opened.placements("https://s.example")
         assert [(one.key, one.state, one.order_id) for one in kept] == [
@@ -425,7 +427,7 @@ def test_the_body_that_is_sent_again_is_the_one_that_was_written_down(service: S
     """A retry sends the very bytes of the first try, so that the service never sees one key with two bodies."""
     seen: list[bytes] = []
 
-    def remember(request: Asked) -> Answer:
+    def remember(request: RecordedRequest) -> Answer:
         seen.append(request.body)
         return PLACED
 
@@ -528,3 +530,301 @@ def test_once_the_key_is_forgotten_an_order_at_another_price_is_taken_up(
     wall.now += 23 * HOUR
     service.put(LIST, answer([{**dearer, "id": "another"}, right]))
     assert lost.settle()["order_id"].tolist() == ["right"]
+
+
+def test_placing_sends_the_estimate_once(service: ScriptedService, connect: Any):
+    """Placing sends what was priced, to the project, with a key; the order that answers is given."""
+    service.put(PLACE, answer(ORDER, 202))
+    order = connect().cart(captures()).estimate().place(license_type="standard")
+    assert (order.id, order.status, order.total_credits, order.total_aud) == ("o-1", "processing", 300, Decimal("3.00"))
+    (sent,) = service.requests(PLACE)
+    assert sent.json["projectId"] == PROJECT
+    assert sent.json["licenseType"] == "standard"
+    assert sent.json["captures"] == service.requests(ESTIMATE)[0].json["captures"]
+    assert len(sent.headers["idempotency-key"]) == 36
+
+
+def test_the_key_is_on_disk_before_the_request_leaves(service: ScriptedService, connect: Any, tmp_path: Path):
+    """While the service reads the request, another process can already read its key in the journal."""
+    seen: list[tuple[str, str]] = []
+
+    def look(request: RecordedRequest) -> Answer:
+        with sqlite3.connect(tmp_path / "home" / "placements.sqlite") as database:
+            seen.extend(database.execute("SELECT key, state FROM placement"))
+        database.close()
+        return answer(ORDER, 202)
+
+    service.put(PLACE, look)
+    connect().cart(captures()).estimate().place()
+    assert seen == [(keys(service)[0], "sent")]
+
+
+@pytest.mark.parametrize("new_kernel", [False, True], ids=["same kernel", "new kernel"])
+def test_placing_again_gives_the_order_that_exists(
+    service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str], *, new_kernel: bool
+):
+    """Running the same cell again buys nothing: it gives the order that exists, and says so."""
+    service.put(PLACE, answer(ORDER, 202))
+    client = connect()
+    client.cart(captures()).estimate().place()
+    again = (connect() if new_kernel else client).cart(captures().iloc[::-1]).estimate().place()
+    assert again.id == "o-1"
+    assert "Already ordered" in again.note
+    assert "Already ordered" in capsys.readouterr().out
+    assert len(service.requests(PLACE)) == 1
+
+
+@pytest.mark.parametrize("told", [Answer(b"<html>Please sign in.</html>"), Answer(b"")], ids=["a page", "nothing"])
+def test_who_pays_is_never_guessed(service: ScriptedService, connect: Any, told: Answer):
+    """Where the answer that says who pays is lost to a proxy, nothing is placed: another kernel would not know it again."""
+    service.put(USERINFO_PATH, told, answer({"organization_id": "org"}))
+    service.put(PLACE, answer(ORDER, 202))
+    first = connect()
+    with pytest.raises(scenecart.ServiceError, match="userinfo answered"):
+        first.cart(captures()).estimate().place()
+    assert len(first.placements()) == 0
+    assert first.cart(captures()).estimate().place().id == "o-1"
+    assert "Already ordered" in connect().cart(captures()).estimate().place().note
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_buying_again_takes_saying_so(service: ScriptedService, connect: Any):
+    """again=True buys once more, with a key of its own; another project or licence is another purchase."""
+    service.put(PLACE, *(answer({**ORDER, "id": f"o-{number}"}, 202) for number in range(1, 5)))
+    estimate = connect().cart(captures()).estimate()
+    ids = [
+        estimate.place().id,
+        estimate.place(again=True).id,
+        estimate.place(license_type="extended").id,
+        estimate.place(project="another").id,
+    ]
+    assert ids == ["o-1", "o-2", "o-3", "o-4"]
+    assert len(set(keys(service))) == 4
+
+
+def test_a_lost_answer_is_settled_with_the_same_key(service: ScriptedService, connect: Any):
+    """When no answer comes, the error says so with the key, and placing again after a restart uses it."""
+    service.put(PLACE, Answer(None))
+    with pytest.raises(scenecart.PlacementUnknown, match="not known") as caught:
+        connect().cart(captures()).estimate().place()
+    assert caught.value.money_may_have_moved
+    service.put(PLACE, answer(ORDER, 202))
+    with pytest.warns(scenecart.ScenecartWarning, match="was not finished"):
+        client = connect()
+    assert client.placements()["state"].tolist() == ["unknown"]
+    assert client.cart(captures()).estimate().place().id == "o-1"
+    assert set(keys(service)) == {caught.value.idempotency_key}
+    assert client.placements()["state"].tolist() == ["placed"]
+
+
+@pytest.mark.parametrize("reply", [answer({}, 202), answer({"id": None}, 200), answer([], 202), Answer(b"", 202)])
+def test_an_answer_without_an_order_is_not_an_order(service: ScriptedService, connect: Any, reply: Answer):
+    """A success that names no order is not reported as placed, and the key is kept for following up."""
+    service.put(PLACE, reply)
+    client = connect()
+    with pytest.raises(scenecart.PlacementUnknown) as caught:
+        client.cart(captures()).estimate().place()
+    assert caught.value.idempotency_key in str(caught.value)
+    assert client.placements()["state"].tolist() == ["unknown"]
+
+
+def test_a_402_keeps_the_key(service: ScriptedService, connect: Any):
+    """After paying is sorted out, the same key is used, so that nothing can be bought twice."""
+    service.put(PLACE, answer({"title": "insufficient credits"}, 402), answer(ORDER, 202))
+    client = connect()
+    estimate = client.cart(captures()).estimate()
+    with pytest.raises(scenecart.InsufficientCredits):
+        estimate.place()
+    assert client.placements()["state"].tolist() == ["unpaid"]
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+def test_a_refusal_frees_the_placement(service: ScriptedService, connect: Any):
+    """What the service refused is tried with a new key next time."""
+    service.put(PLACE, answer({"detail": "requires scope orders:write"}, 403), answer(ORDER, 202))
+    estimate = connect().cart(captures()).estimate()
+    with pytest.raises(scenecart.PermissionDenied):
+        estimate.place()
+    estimate.place()
+    assert len(set(keys(service))) == 2
+
+
+def test_the_price_is_asked_for_before_every_order(service: ScriptedService, connect: Any):
+    """A price that was just shown is asked for once more; a change stops the placement before money moves."""
+    service.put(PLACE, answer(ORDER, 202))
+    client = connect()
+    estimate = client.cart(captures()).estimate()
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    with pytest.raises(scenecart.PriceChanged, match=r"450 credits.*instead of 300") as caught:
+        estimate.place()
+    assert (caught.value.old_credits, caught.value.new_credits) == (300, 450)
+    assert service.requests(PLACE) == []
+    assert len(client.placements()) == 0
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    assert estimate.place().id == "o-1"
+
+
+def test_a_dearer_order_is_shouted(service: ScriptedService, connect: Any):
+    """An order that costs more than its estimate is told at once."""
+    service.put(PLACE, answer({**ORDER, "totalCredits": 999}, 202))
+    estimate = connect().cart(captures()).estimate()
+    with pytest.warns(scenecart.ScenecartWarning, match="999 credits; the estimate said 300"):
+        estimate.place()
+
+
+def test_a_part_without_price_is_not_placed(service: ScriptedService, connect: Any):
+    """An estimate with errors is not placed silently for its rest."""
+    service.put(ESTIMATE, answer(priced((["a"], 100), errors=[{"id": "b", "detail": "retired"}])))
+    with pytest.raises(scenecart.EstimateIncomplete, match="priced_cart"):
+        connect().cart(captures()).estimate().place()
+    assert service.requests(PLACE) == []
+
+
+def test_no_project_is_an_error_before_anything_is_sent(service: ScriptedService, connect: Any):
+    """Without a project nothing is placed, and the error says where one can be given."""
+    with pytest.raises(scenecart.ConfigurationError, match="SCENECART_PROJECT"):
+        connect(project=None).cart(captures()).estimate().place()
+    assert service.requests(PLACE) == []
+
+
+class Full:
+    """Lets the journal be written to no more, as on a disk that is full, until it is lifted."""
+
+    def __init__(self, home: Path, reply: Answer) -> None:
+        self._path = home / "placements.sqlite"
+        self._reply = reply
+
+    def __call__(self, _: RecordedRequest) -> Answer:
+        self._run("CREATE TRIGGER IF NOT EXISTS full BEFORE UPDATE ON placement BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+        return self._reply
+
+    def lift(self) -> None:
+        self._run("DROP TRIGGER full")
+
+    def _run(self, statement: str) -> None:
+        with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as database:
+            database.execute(statement)
+
+
+def test_an_order_that_cannot_be_noted_is_given_all_the_same(service: ScriptedService, connect: Any, tmp_path: Path):
+    """A disk that fills while the answer comes loses no order: it is given, with a warning; placing again sends the same key."""
+    full = Full(tmp_path / "home", answer(ORDER, 202))
+    service.put(PLACE, full)
+    estimate = connect().cart(captures()).estimate()
+    with pytest.warns(scenecart.ScenecartWarning, match=r"The order o-1 was placed.*disk is full.*not noted"):
+        order = estimate.place()
+    assert order.id == "o-1"
+    full.lift()
+    service.put(PLACE, answer(ORDER, 202))
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (
+            answer({"error": "insufficient_credits", "required_credits": 300, "balance_credits": 1}, 402),
+            scenecart.InsufficientCredits,
+        ),
+        (answer({"detail": "requires scope orders:write"}, 403), scenecart.PermissionDenied),
+        (answer({"detail": "claimed"}, 409), scenecart.PlacementUnknown),
+    ],
+)
+def test_a_refusal_that_cannot_be_noted_is_told_as_it_is(
+    service: ScriptedService, connect: Any, tmp_path: Path, refusal: Answer, error: type[Exception]
+):
+    """What the service refused is raised as that, says that it could not be noted, and placing again sends the same key."""
+    full = Full(tmp_path / "home", refusal)
+    service.put(PLACE, full)
+    estimate = connect().cart(captures()).estimate()
+    with pytest.raises(error) as caught:
+        estimate.place()
+    told = caught.value if error is not scenecart.PlacementUnknown else caught.value.__cause__
+    assert "disk is full" in told.__notes__[0]
+    full.lift()
+    service.put(PLACE, answer(ORDER, 202))
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
+def test_an_interrupted_placement_says_what_to_do(service: ScriptedService, connect: Any):
+    """Stopping the cell that buys says that it is not known whether it did, and how to find out."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    service.put(PLACE, answer({"detail": "busy"}, 503), answer(ORDER, 202))
+    client = connect(sleep=interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.cart(captures()).estimate().place()
+    assert "client.settle()" in caught.value.__notes__[0]
+    assert client.placements()["state"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"again": "no"}, "True or False"),
+        ({"again": 1}, "True or False"),
+        ({"license_type": None}, "A licence is a text"),
+        ({"license_type": ""}, "A licence is a text"),
+        ({"project": 5}, "project is the id"),
+    ],
+)
+def test_what_placing_is_told_is_taken_by_the_letter(service: ScriptedService, connect: Any, given: dict[str, Any], said: str):
+    """A value that is not what is asked for buys nothing, instead of being taken for something."""
+    client = connect()
+    service.put(PLACE, answer(ORDER, 202))
+    estimate = client.cart(captures()).estimate()
+    estimate.place()
+    with pytest.raises(scenecart.InvalidRequest, match=said):
+        estimate.place(**given)
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_what_was_placed_before_can_be_asked(service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]):
+    """Before buying one can ask whether it was bought: the order then, or None; nothing is sent to the service's till."""
+    service.put(PLACE, answer(ORDER, 202))
+    service.put(GET, answer(ORDER))
+    estimate = connect().cart(captures()).estimate()
+    assert estimate.existing_order() is None
+    estimate.place()
+    before = estimate.existing_order()
+    assert before is not None
+    assert before.id == "o-1"
+    assert estimate.existing_order(license_type="extended") is None
+    assert len(service.requests(PLACE)) == 1
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("way", ["the estimate", "the client"])
+def test_place_incomplete_estimate_is_refused(service: ScriptedService, connect: Any, way: str):
+    """An estimate with captures without a price is not placed, whichever method is called."""
+    service.put(ESTIMATE, answer(priced((["a"], 100), errors=[{"id": "b", "detail": "retired"}])))
+    client = connect()
+    estimate = client.cart(captures()).estimate()
+    with raises(scenecart.EstimateIncomplete, "estimate_incomplete"):
+        estimate.place() if way == "the estimate" else client.place(estimate)
+    assert service.requests(PLACE) == []
+    assert len(client.placements()) == 0
+
+
+def test_place_sends_one_price_request_and_one_order(service: ScriptedService, connect: Any):
+    """Placing asks who pays, asks for the price once, and places: the balance is not read again."""
+    service.put(PLACE, PLACED)
+    estimate = connect().cart(captures()).estimate()
+    service.received.clear()
+    estimate.place()
+    assert [request.path.rpartition("/")[2] for request in service.received] == ["userinfo", ESTIMATE, PLACE]
+
+
+def test_place_changed_price_carries_the_balance(service: ScriptedService, connect: Any):
+    """Today's estimate in PriceChanged shows the balance beside the price, as any estimate does."""
+    service.put(BALANCE, answer({"balance_credits": 12_345}))
+    estimate = connect().cart(captures()).estimate()
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    with raises(scenecart.PriceChanged, "price_changed") as caught:
+        estimate.place()
+    assert caught.value.estimate.balance_credits == 12_345

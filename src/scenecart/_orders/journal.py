@@ -1,15 +1,15 @@
-"""The write-ahead record of every placement, in one SQLite file.
+"""The journal: a write-ahead record of every placement, in one SQLite file.
 
-What is about to be bought stands here, with its key, before the first byte leaves; so a crash at any instant leaves
+Each placement is committed with its idempotency key before its request leaves, so that a crash at any instant leaves
 enough to find out what happened. States of a placement:
 
     intended ──request sent──▶ sent ──answer──▶ placed
-                                 │──402───────▶ unpaid    (the same key on the next try)
-                                 │──other 4xx─▶ refused   (a new key on the next try)
-                                 └──no answer─▶ unknown   (the same key, while the service remembers it)
+                                 │──402───────▶ unpaid    (next time: the same key)
+                                 │──other 4xx─▶ refused   (next time: a new key)
+                                 └──no answer─▶ unknown   (next time: the same key, while the service remembers it)
 
-A refusal says what became of one try only. While an earlier try of the same key may have been carried out (``doubt``), or
-another process is trying (``tries`` went on), a refused try leaves the placement unknown.
+A refusal is about one request only. While an earlier request with the same key may have been carried out
+(``is_uncertain``), or another process is sending one (``sends`` went up), a refusal leaves the placement unknown.
 """
 
 from __future__ import annotations
@@ -35,13 +35,17 @@ _APPLICATION_ID = 0x5343_4A4C
 _VERSION = 2
 _BUSY_SECONDS = 30.0
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-# SQLite says more in the higher bits of its codes
+# SQLite's extended codes hold more in their higher bits
 _PRIMARY = 0xFF
 STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown")
 UNANSWERED = ("sent", "unknown")
 SENT = (*UNANSWERED, "unpaid")
 UNFINISHED = ("intended", *SENT)
+_NOTHING_SENT = "Nothing was sent."
+_NO_PLACING = "Nothing can be placed until this is fixed."
+_NOT_RECORDED = "The outcome of the placement was not recorded."
 
+# Columns keep these names, so that existing journals need no change: turn is attempt, tries is sends, doubt is is_uncertain.
 _SCHEMA = """
 CREATE TABLE placement (
   number INTEGER PRIMARY KEY,
@@ -68,7 +72,7 @@ CREATE TABLE placement (
 ) STRICT;
 """
 
-# What makes a journal of each older version one of the next.
+# The statements that bring a journal of each older version to the next.
 _CHANGES = {
     1: (
         "ALTER TABLE placement ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
@@ -79,7 +83,7 @@ _CHANGES = {
 
 @dataclass(frozen=True)
 class Intent:
-    """What identifies a placement, and what is sent for it."""
+    """What identifies a placement, and the request that places it."""
 
     base_url: str
     account: str
@@ -94,14 +98,32 @@ class Intent:
 
 @dataclass(frozen=True)
 class Placement:
-    """One row of the journal."""
+    """One row of the journal: one attempt to buy something, with one key.
+
+    Attributes
+    ----------
+    attempt : int
+        Which attempt to buy the same thing this is, from 1.
+    credits, aud : int, str
+        The price that was agreed to.
+    body, answer : bytes, str or None
+        The request as it is sent, and the service's answer as JSON.
+    detail : str or None
+        How it came to its state.
+    created, changed : float
+        Seconds since 1970.
+    sends : int
+        How often it was sent with this key.
+    is_uncertain : int
+        1 while an earlier request with this key may have been carried out.
+    """
 
     number: int
     base_url: str
     account: str
     project: str
     fingerprint: str
-    turn: int
+    attempt: int
     key: str
     state: str
     order_id: str | None
@@ -114,46 +136,55 @@ class Placement:
     detail: str | None
     created: float
     changed: float
-    tries: int
-    doubt: int
+    sends: int
+    is_uncertain: int
 
 
-_COLUMNS = ", ".join(Placement.__dataclass_fields__)
+_RENAMED = {"attempt": "turn", "sends": "tries", "is_uncertain": "doubt"}
+_COLUMNS = ", ".join(_RENAMED.get(name, name) for name in Placement.__dataclass_fields__)
 
 
 class Journal:
-    """The placements of all clients that share a home directory; safe between threads and processes."""
+    """The placements of all clients that share a home directory; safe to use from several threads and processes.
 
-    def __init__(self, path: Path, *, wall: Callable[[], float]) -> None:
+    Parameters
+    ----------
+    path
+        The SQLite file; it is created when it is first needed.
+    now
+        The time in seconds since 1970.
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], float]) -> None:
         self.path = path
-        self._wall = wall
+        self._now = now
         self._local = threading.local()
         self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close_all, self._opened)
 
-    def last(self, intent: Intent) -> Placement | None:
-        """Return the newest placement of the same thing, if there is one."""
-        return self._last(self._database(), intent)
+    def latest(self, intent: Intent) -> Placement | None:
+        """Return the latest placement of the same thing, or None."""
+        return self._latest(self._database(), intent)
 
     def claim(self, intent: Intent, *, again: bool = False) -> Placement:
-        """Write down that something is about to be bought, or return the placement of it that stands there already.
+        """Record that something is about to be bought, or return its existing placement.
 
-        One that is unfinished is always returned, so that it is brought to its end before another begins; one that
-        is placed is returned unless it is bought ``again``.
+        An unfinished placement is always returned, so that it ends before another begins; a placed one
+        is returned unless it is bought ``again``.
         """
-        with self._write("nothing is sent") as database:
-            last = self._last(database, intent)
+        with self._write(_NOTHING_SENT) as database:
+            last = self._latest(database, intent)
             if last is not None and (last.state in UNFINISHED or (last.state == "placed" and not again)):
                 return last
-            turn = 1 if last is None else last.turn + 1
-            now = self._wall()
+            attempt = 1 if last is None else last.attempt + 1
+            now = self._now()
             row = (
                 intent.base_url,
                 intent.account,
                 intent.project,
                 intent.fingerprint,
-                turn,
+                attempt,
                 str(uuid.uuid4()),
                 "intended",
                 intent.license_type,
@@ -169,28 +200,28 @@ class Journal:
                 " captures, credits, aud, body, created, changed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 row,
             )
-            made = self._last(database, intent)
-        if made is None:
-            raise JournalError("The journal did not keep what was written.")
-        return made
+            written = self._latest(database, intent)
+        if written is None:
+            raise JournalError(f"The placement journal did not keep the placement. {_NOTHING_SENT}", code="journal_not_written")
+        return written
 
-    def begin(self, placement: Placement, price: int, aud: str) -> Placement:
-        """Write down that a placement is about to be sent, at which price; one that is placed or refused stays what it is."""
-        with self._write("nothing is sent") as database:
+    def mark_sent(self, placement: Placement, price: int, aud: str) -> Placement:
+        """Record that a placement is about to be sent, and its price; a placed or refused one keeps its state."""
+        with self._write(_NOTHING_SENT) as database:
             database.execute(
                 "UPDATE placement SET doubt = doubt OR state IN ('sent', 'unknown'), state = 'sent', tries = tries + 1,"
                 " credits = ?, aud = ?, changed = ? WHERE number = ? AND state NOT IN ('placed', 'refused')",
-                (price, aud, self._wall(), placement.number),
+                (price, aud, self._now(), placement.number),
             )
             return self._one(database, "number = ?", placement.number) or placement
 
-    def refuse(self, placement: Placement, detail: str, *, sure: bool = True) -> Placement:
-        """Write down that a try was refused: the placement is over if this was the only try whose end is not known."""
-        with self._write("what became of a placement is not noted") as database:
+    def refuse(self, placement: Placement, detail: str, *, is_certain: bool = True) -> Placement:
+        """Record that a request was refused; the placement ends if no other request with its key may have been carried out."""
+        with self._write(_NOT_RECORDED) as database:
             database.execute(
                 "UPDATE placement SET state = CASE WHEN ? AND NOT doubt AND tries = ? THEN 'refused' ELSE 'unknown' END,"
                 " detail = ?, changed = ? WHERE number = ? AND state IN ('intended', 'sent', 'unknown', 'unpaid')",
-                (sure, placement.tries, detail, self._wall(), placement.number),
+                (is_certain, placement.sends, detail, self._now(), placement.number),
             )
             return self._one(database, "number = ?", placement.number) or placement
 
@@ -203,8 +234,8 @@ class Journal:
         answer: object = None,
         detail: str | None = None,
     ) -> Placement:
-        """Write down what became of a placement. One that is placed stays placed, whatever another try was told."""
-        with self._write("what became of a placement is not noted") as database:
+        """Record the outcome of a placement. A placed one stays placed, however another request ended."""
+        with self._write(_NOT_RECORDED) as database:
             database.execute(
                 "UPDATE placement SET state = ?, order_id = ?, answer = coalesce(?, answer), detail = ?, changed = ?"
                 " WHERE number = ? AND state != 'placed'",
@@ -213,22 +244,22 @@ class Journal:
                     order_id,
                     None if answer is None else json.dumps(answer, sort_keys=True),
                     detail,
-                    self._wall(),
+                    self._now(),
                     placement.number,
                 ),
             )
             return self._one(database, "number = ?", placement.number) or placement
 
-    def again(self, placement: Placement) -> Placement:
-        """Return a placement as it stands now."""
+    def reload(self, placement: Placement) -> Placement:
+        """Return a placement in its present state."""
         return self._one(self._database(), "number = ?", placement.number) or placement
 
-    def of_order(self, order_id: str, base_url: str) -> Placement | None:
-        """Return the placement that became an order, if this journal knows it."""
+    def by_order(self, order_id: str, base_url: str) -> Placement | None:
+        """Return the placement that became an order, or None."""
         return self._one(self._database(), "order_id = ? AND base_url = ?", order_id, base_url)
 
     def placements(self, base_url: str, states: tuple[str, ...] = STATES) -> list[Placement]:
-        """Return what is known of one service, oldest first."""
+        """Return the placements at one service, oldest first."""
         marks = ",".join("?" * len(states))
         return self._found(self._database(), f"base_url = ? AND state IN ({marks}) ORDER BY number", base_url, *states)
 
@@ -238,7 +269,7 @@ class Journal:
             _close_all(self._opened)
             self._local = threading.local()
 
-    def _last(self, database: sqlite3.Connection, intent: Intent) -> Placement | None:
+    def _latest(self, database: sqlite3.Connection, intent: Intent) -> Placement | None:
         identity = (intent.base_url, intent.account, intent.project, intent.fingerprint)
         return self._one(database, "base_url = ? AND account = ? AND project = ? AND fingerprint = ? ORDER BY turn DESC", *identity)
 
@@ -250,13 +281,14 @@ class Journal:
             rows = database.execute(f"SELECT {_COLUMNS} FROM placement WHERE {where}", values).fetchall()  # noqa: S608  # conditions of this file only
         except sqlite3.Error as error:
             raise JournalError(
-                f"The journal of placements cannot be read ({error}).",
-                hint=f"Leave {self.path} where it is: it holds what was ordered.",
+                f"The placement journal cannot be read ({error}).",
+                code="journal_not_read",
+                hint=f"Keep {self.path}: it records your orders.",
             ) from error
         return [Placement(*row) for row in rows]
 
     @contextlib.contextmanager
-    def _write(self, otherwise: str) -> Iterator[sqlite3.Connection]:
+    def _write(self, consequence: str) -> Iterator[sqlite3.Connection]:
         database = self._database()
         try:
             database.execute("BEGIN IMMEDIATE")
@@ -270,8 +302,9 @@ class Journal:
                 raise
         except sqlite3.Error as error:
             raise JournalError(
-                f"The journal of placements cannot be written ({error}), so {otherwise}.",
-                hint=f"Leave {self.path} where it is, and make room or give leave to write it.",
+                f"The placement journal cannot be written ({error}). {consequence}",
+                code="journal_not_written",
+                hint=f"Free disk space, or fix the permissions of {self.path}. Keep the file: it records your orders.",
             ) from error
 
     def _database(self) -> sqlite3.Connection:
@@ -280,7 +313,7 @@ class Journal:
             database = self._open()
             self._local.database = database
             with self._lock:
-                # notebooks and pools end threads all the time; what those opened is held until another one comes
+                # threads of notebooks and pools end often: close their connections when the next thread connects
                 for ended in [thread for thread in self._opened if not thread.is_alive()]:
                     self._opened.pop(ended).close()
                 self._opened[threading.current_thread()] = database
@@ -293,10 +326,11 @@ class Journal:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            why = (isinstance(error, OSError) and error.strerror) or error
+            reason = (isinstance(error, OSError) and error.strerror) or error
             raise JournalError(
-                f"The journal of placements cannot be opened ({why}), so nothing is placed.",
-                hint=f"It is {self.path}: see that this is a file in a folder that you may write to.",
+                f"The placement journal cannot be opened ({reason}). {_NO_PLACING}",
+                code="journal_not_opened",
+                hint=f"Check that you may write to {self.path}.",
             ) from error
         try:
             self._prepare_when_free(database)
@@ -304,17 +338,18 @@ class Journal:
             database.close()
             if _is_busy(error):
                 raise JournalError(
-                    "The journal of placements is in use by another process.", hint="Try again in a moment."
+                    "The placement journal is in use by another process.", code="journal_busy", hint="Try again in a moment."
                 ) from error
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & _PRIMARY not in _DAMAGED:
                 raise JournalError(
-                    f"The journal of placements cannot be used ({error}), so nothing is placed.",
-                    hint=f"Leave {self.path} where it is: it holds what was ordered. Make room on its disk, or mend what keeps it "
-                    "from being written.",
+                    f"The placement journal cannot be used ({error}). {_NO_PLACING}",
+                    code="journal_unusable",
+                    hint=f"Free disk space, or fix the permissions of {self.path}. Keep the file: it records your orders.",
                 ) from error
             raise JournalError(
-                f"The journal of placements is damaged ({error}); it is left as it is, and nothing is placed.",
-                hint=f"Move {self.path} away and keep it: it holds what was ordered. Then look at client.orders().",
+                f"The placement journal is damaged ({error}); it was not changed. {_NO_PLACING}",
+                code="journal_damaged",
+                hint=f"Move {self.path} elsewhere and keep it: it records your orders. List your orders before you place more.",
             ) from error
         except BaseException:
             database.close()
@@ -322,7 +357,7 @@ class Journal:
         return database
 
     def _prepare_when_free(self, database: sqlite3.Connection) -> None:
-        """Prepare a connection; SQLite does not wait by itself while another one changes the journal mode."""
+        """Prepare a connection, waiting while another one changes the journal mode: SQLite itself does not wait for that."""
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
@@ -352,20 +387,28 @@ class Journal:
             database.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION_ID or version != _VERSION:
             database.execute("ROLLBACK")
-            is_newer = application == _APPLICATION_ID
-            what = "from a newer version of scenecart" if is_newer else "no journal of scenecart"
-            # to begin another one elsewhere is to forget what was bought, so it is no advice
-            cure = f"A newer scenecart reads it: it holds what was ordered. It is {self.path}."
-            raise JournalError(
-                f"The journal of placements is {what}; it is left as it is, and nothing is placed.",
-                hint=cure if is_newer else f"Something else stands at {self.path}: move it away. Then look at client.orders().",
-            )
+            raise self._foreign(is_newer=application == _APPLICATION_ID)
         database.execute("COMMIT")
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             database.execute("PRAGMA journal_mode = WAL")
         (found,) = database.execute("PRAGMA quick_check").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
+
+    def _foreign(self, *, is_newer: bool) -> JournalError:
+        """Return the error for a file of a newer version, or of something else."""
+        if is_newer:
+            # no advice to start another journal elsewhere: it would not know what was bought
+            return JournalError(
+                f"The placement journal is from a newer version of scenecart; it was not changed. {_NO_PLACING}",
+                code="journal_newer",
+                hint=f"Upgrade scenecart. Keep {self.path}: it records your orders.",
+            )
+        return JournalError(
+            f"The placement journal is a file of something else; it was not changed. {_NO_PLACING}",
+            code="journal_foreign",
+            hint=f"Move {self.path} elsewhere. Then list your orders before you place more.",
+        )
 
 
 def _close_all(connections: dict[threading.Thread, sqlite3.Connection]) -> None:

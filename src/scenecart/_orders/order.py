@@ -1,4 +1,4 @@
-"""An order: what is known of it, following it to its end, cancelling it, opening what it delivered."""
+"""Order: the handle of one order, to follow, cancel and download it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
 from scenecart._imagery.raster import require_rioxarray
+from scenecart._orders.notice import Notice
 from scenecart._orders.polling import poll_until
-from scenecart._orders.tables import moment
+from scenecart._orders.tables import parse_time
 from scenecart._util import html
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
+from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text
 from scenecart.exceptions import (
     DownloadError,
@@ -36,20 +38,20 @@ if TYPE_CHECKING:
     from scenecart._orders.order_api import OrderApi
     from scenecart._orders.purchase_details import PurchaseDetails
 
-_PAID = {"card": "by card", "enterprise": "by invoice"}
+_PAID_BY = {"card": "by card", "enterprise": "by invoice"}
 
 
-class Order:
-    """One order: a handle that shows its last known state and can ask for a newer one.
+class Order(Reportable):
+    """One order: shows its last known state, and can request a newer one.
 
-    Made by ``estimate.place()`` and ``client.order(id)``.
+    ``estimate.place()`` and ``client.order(order_id)`` return one.
 
     Attributes
     ----------
     note : str or None
-        What there is to say of how it came about, such as that it existed before.
+        A remark on the order, such as that it existed before or what cancelling it returned.
     cart : Cart or None
-        What was placed, where it was placed from this session.
+        What was placed, where it was placed in this session.
 
     Examples
     --------
@@ -61,25 +63,25 @@ class Order:
     'delivered'
     """
 
-    def __init__(self, desk: OrderApi, record: schemas.OrderRecord) -> None:
-        self._desk = desk
+    def __init__(self, api: OrderApi, record: schemas.OrderRecord) -> None:
+        self._api = api
         self._record = record
-        self.note: str | None = None
+        self.note: Notice | None = None
         self.cart: Cart | None = None
 
     @property
     def id(self) -> str:
-        """The service's id of it."""
+        """The order's id."""
         return self._record.id
 
     @property
     def status(self) -> str:
-        """``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``; anything else as the service says it."""
+        """``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``; any other state as the service names it."""
         return self._record.state
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is delivered, failed or cancelled. A state that is not known is not taken as an end."""
+        """Whether it is delivered, failed or cancelled. An unknown state does not count as finished."""
         return self._record.state in schemas.TERMINAL
 
     @property
@@ -94,36 +96,36 @@ class Order:
 
     @property
     def billing_mode(self) -> str | None:
-        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice), where the service tells it."""
+        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None where the service does not say."""
         return self._record.billing_mode
 
     @property
     def project(self) -> str | None:
-        """The project it is delivered to."""
+        """The project that the imagery is delivered to."""
         return self._record.project
 
     @property
     def price_groups(self) -> tuple[PriceGroup, ...]:
-        """What is priced together, where the service tells it."""
+        """The groups of captures that are priced together, where the service lists them."""
         return self._record.groups
 
     @property
     def captures(self) -> list[str]:
-        """The ids of what was ordered, where the service tells them."""
+        """The ids of the ordered captures, where the service lists them."""
         return list(self._record.captures)
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, where the service says so."""
+        """Why it failed, where the service says."""
         return self._record.reason
 
     @property
     def created(self) -> datetime | None:
         """When it was placed, UTC."""
-        return moment(self._record.created)
+        return parse_time(self._record.created)
 
     def refresh(self) -> Order:
-        """Ask the service for its state; returns the order itself.
+        """Request the present state; returns the order itself.
 
         Examples
         --------
@@ -133,17 +135,8 @@ class Order:
         >>> order.refresh() is order
         True
         """
-        self._record = self._desk.fetch(self.id)
+        self._record = self._api.fetch(self.id)
         return self
-
-    def take_up(self, record: schemas.OrderRecord) -> None:
-        """Take up a newer state that came with a list."""
-        self._record = record
-
-    def tell(self, note: str) -> None:
-        """Keep what there is to say, and say it where the analyst looks."""
-        self.note = note
-        self._desk.say(note)
 
     @checked_keywords()
     def wait(
@@ -154,25 +147,25 @@ class Order:
         *,
         progress: bool = True,
     ) -> Order:
-        """Wait until it is delivered. Interrupting or timing out harms nothing; waiting can go on later.
+        """Wait until the order is delivered. Interrupting it, or a timeout, does not affect the order.
 
         Parameters
         ----------
         timeout
-            Seconds to wait at most; None waits as long as it takes.
+            Most seconds to wait; None waits without limit.
         poll
-            Seconds between two looks. Default: from a quarter of a second, growing to 15.
+            Seconds between two requests. Default: from a quarter of a second, growing to 15.
         callback
-            Called with the order after each look.
+            Called with the order after each request.
         progress
-            Show a bar.
+            Show a progress bar.
 
         Raises
         ------
         OrderFailed
-            If it failed; the reason is in the message. ``OrderCancelled`` if it was cancelled.
+            If it failed; the message says why. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
-            If the time is over first.
+            If ``timeout`` is over first.
 
         Returns
         -------
@@ -199,16 +192,16 @@ class Order:
                 shown.finish(f"Order {self.id}: {self.status}")
         else:
             self._poll(timeout, poll, callback)
-        self._raise_if_lost()
+        self._raise_if_not_delivered()
         return self
 
     def cancel(self) -> Order:
-        """Ask the service to cancel, and tell what was given back; asking again for a cancelled order does nothing.
+        """Cancel the order, and print what was returned. A cancelled order stays as it is.
 
         Raises
         ------
         Conflict
-            If it is too late. The order goes on.
+            If it is too late; the order continues.
 
         Examples
         --------
@@ -216,21 +209,26 @@ class Order:
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-10", limit=4)
         >>> order = client.cart(captures).estimate().place(again=True)
         >>> order.cancel().status  # doctest: +ELLIPSIS
-        Order ... is cancelled; 0 credits were given back.
+        Order ... is cancelled; 0 credits were returned.
         'cancelled'
         """
         self.refresh()
         if self.status != "cancelled":
-            answer = self._desk.cancel(self.id)
+            answer = self._api.cancel(self.id)
             self.refresh()
-            self.tell(f"Order {self.id} is {self.status}{_given_back(answer, self._record)}.")
+            self.note = Notice(
+                f"Order {self.id} is {self.status}{_returned(answer, self._record)}.",
+                code="cancel_result",
+                details={"order_id": self.id},
+            )
+            self._api.notify(self.note)
         return self
 
     def items(self) -> gpd.GeoDataFrame:
-        """Return what was delivered: one row an item, columns as in a search, EPSG:4326.
+        """Return the delivered items: one row per item, columns as in a search, EPSG:4326.
 
-        The column ``provenance`` says whether the service's own record leads from the item back to this order:
-        ``"verified"``, ``"missing"``, or ``"unknown"`` where the account may not ask. A missing one is also warned of.
+        The column ``provenance`` says whether the service's record links the item to this order: ``"verified"``,
+        ``"missing"`` (with a warning), or ``"unknown"`` where the account may not read the record.
 
         Raises
         ------
@@ -246,15 +244,15 @@ class Order:
         >>> items["provenance"].tolist(), items.crs.to_epsg()
         (['verified'], 4326)
         """
-        return self._desk.deliveries.items(self._delivered_id())
+        return self._api.deliveries.items(self._delivered_id())
 
     def lineage(self) -> pd.DataFrame:
-        """Return how items, this order and captures follow from each other, as the service recorded it.
+        """Return the recorded relations between the captures, this order and its items.
 
         Returns
         -------
         pandas.DataFrame
-            One row an edge: ``entity``, ``entity_id``, ``relation``, ``source``, ``source_id``, ``depth``.
+            One row per relation: ``entity``, ``entity_id``, ``relation``, ``source``, ``source_id``, ``depth``.
 
         Examples
         --------
@@ -264,34 +262,34 @@ class Order:
         >>> sorted(zip(order.lineage()["entity"], order.lineage()["source"]))
         [('item', 'order'), ('order', 'capture')]
         """
-        return self._desk.deliveries.lineage(self.id)
+        return self._api.deliveries.lineage(self.id)
 
     @checked_keywords()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
-        """Open a delivered raster as an array, fetched and verified first.
+        """Download and verify a delivered raster, and open it as an array.
 
         Parameters
         ----------
         asset
-            Which asset, by key, such as ``"visual"``.
+            The key of the asset, such as ``"visual"``.
         item
-            Which item, by id; needed where the order delivered several.
+            The id of the item; needed where several items have this asset.
         directory
-            Where the file is kept. Default: the user's cache directory.
+            Where the file is kept. Default: a folder in the client's home directory.
 
         Returns
         -------
         xarray.DataArray
-            Dimensions ``band``, ``y``, ``x``, in the file's own CRS (``.rio.crs``), read when it is used.
+            Dimensions ``band``, ``y``, ``x``, in the file's own CRS (``.rio.crs``); pixels are read when they are used.
 
         Raises
         ------
         InvalidRequest
-            If there is no such asset, or several items have it.
+            If no item has this asset, or several items have it.
         MissingExtra
             If rioxarray is not installed.
         DownloadError
-            If the order is not delivered, or the file does not arrive whole.
+            If the order is not delivered, or the file is incomplete.
 
         Examples
         --------
@@ -304,10 +302,10 @@ class Order:
         (('band', 'y', 'x'), True)
         """
         require_rioxarray()
-        return self._desk.deliveries.open(self._delivered_id(), asset, item=item, directory=directory)
+        return self._api.deliveries.open(self._delivered_id(), asset, item=item, directory=directory)
 
     def item_collection(self) -> pystac.ItemCollection:
-        """Return what was delivered as a ``pystac.ItemCollection`` (STAC 1.0.0).
+        """Return the delivered items as a ``pystac.ItemCollection`` (STAC 1.0.0).
 
         Raises
         ------
@@ -322,7 +320,7 @@ class Order:
         >>> [sorted(item.assets) for item in order.item_collection()]
         [['thumbnail', 'visual']]
         """
-        return self._desk.deliveries.item_collection(self._delivered_id())
+        return self._api.deliveries.item_collection(self._delivered_id())
 
     @checked_keywords()
     def download(
@@ -333,18 +331,19 @@ class Order:
         progress: bool | Callable[[float], object] = True,
         workers: int = 4,
     ) -> list[Path]:
-        """Fetch the delivered files, each verified before it stands under its name.
+        """Download the delivered files; each is verified before it gets its final name.
 
         Parameters
         ----------
         directory
-            Where to; made if needed. Files that are there already, whole, are not fetched again.
+            The target directory; created if needed. Complete files in it are not downloaded again.
         assets
-            Which assets of each item, by key, one or several; None fetches all.
+            Keys of assets, one or several; None downloads all.
         progress
-            True shows a bar; a callable is given the share that is there, from 0 to 1, from the threads that fetch.
+            True shows a progress bar. A callable is called with the downloaded share, from 0 to 1, in the threads that
+            download.
         workers
-            How many files at once.
+            How many files to download at once.
 
         Returns
         -------
@@ -354,9 +353,9 @@ class Order:
         Raises
         ------
         DownloadError
-            If the order is not delivered, or a file does not arrive whole. What had arrived resumes next time.
+            If the order is not delivered, or a file is incomplete. The next call resumes the download.
         InvalidRequest
-            If an asset is asked for that no item has, or the directory is no path.
+            If no item has one of the assets, or the directory is not a path.
 
         Examples
         --------
@@ -368,10 +367,10 @@ class Order:
         ['visual.tif']
         """
         order_id = self._delivered_id()
-        return self._desk.deliveries.download(order_id, directory, assets=assets, progress=progress, workers=workers)
+        return self._api.deliveries.download(order_id, directory, assets=assets, progress=progress, workers=workers)
 
     def _delivered_id(self) -> str:
-        """Return the id once the order is delivered, asking the service again if it was not."""
+        """Return the id of a delivered order, after a refresh if needed; raise where it is not delivered."""
         if self.status != "delivered":
             self.refresh()
         if self.status == "delivered":
@@ -390,54 +389,9 @@ class Order:
             details=details,
         )
 
-    def papers(self) -> PurchaseDetails:
-        """Return what is known here of what it bought: from this session, the journal or the service, with the catalog's words."""
-        return self._desk.papers(self, self._record)
-
-    @checked_keywords()
-    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
-        """Write the order as a report: what was placed, what it costs, and how it stands; the suffix tells the format.
-
-        What was placed is known from this session, or from this machine's journal, or as far as the service tells it.
-
-        Parameters
-        ----------
-        path
-            Where to write it: ``.html`` and ``.pdf`` to read and print, ``.xlsx``, ``.md`` and ``.csv`` for offices, ``.geojson``,
-            ``.gpkg`` and ``.parquet`` for GIS.
-        title
-            What the report is called.
-        thumbnails
-            Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
-
-        Returns
-        -------
-        pathlib.Path
-            The file that was written.
-
-        Raises
-        ------
-        InvalidRequest
-            If the suffix is no known format, or the file cannot be written.
-        MissingExtra
-            If the packages for reports are not installed.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> client = connect("sandbox")
-        >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
-        >>> order = client.cart(captures).estimate().place()
-        >>> order.to_report(pathlib.Path(tempfile.mkdtemp()) / "order.csv").name
-        'order.csv'
-        """
-        from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
-
-        return report.write(self, path, title=title, thumbnails=thumbnails)
-
     def __repr__(self) -> str:
         price = "" if self.total_credits is None else f", {self.total_credits:,} credits"
-        paid = f", paid {self._paid}" if price and self._paid else ""
+        paid = f", paid {self._paid_by}" if price and self._paid_by else ""
         return f"Order({self.id}, {self.status}{price}{paid})"
 
     def _repr_html_(self) -> str:
@@ -450,15 +404,19 @@ class Order:
             total_credits=self.total_credits,
             total_aud=self.total_aud,
             created="" if self.created is None else f"{self.created:%Y-%m-%d %H:%M} UTC",
-            paid=self._paid,
+            paid=self._paid_by,
             note=self.note,
             reason=self.reason,
         )
 
     @property
-    def _paid(self) -> str | None:
-        """How it is paid where that is not out of the balance of credits, which is where everybody looks first."""
-        return _PAID.get(self.billing_mode or "")
+    def _paid_by(self) -> str | None:
+        """How it is paid, where that is not from the balance of credits."""
+        return _PAID_BY.get(self.billing_mode or "")
+
+    def _update(self, record: schemas.OrderRecord) -> None:
+        """Take over a newer state from a list of orders."""
+        self._record = record
 
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
         def look() -> bool:
@@ -467,33 +425,43 @@ class Order:
                 callback(self)
             return self.is_finished
 
-        if not poll_until(self._desk, look, timeout, poll):
+        if not poll_until(self._api, look, timeout, poll):
             raise WaitTimeout(
                 f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
-                hint=f"It goes on without you: client.order({self.id!r}).wait() later.",
+                code="order_not_finished",
+                hint=f"The order continues. Wait again later: client.order({self.id!r}).wait().",
+                details={"order_id": self.id},
             )
 
-    def _raise_if_lost(self) -> None:
+    def _raise_if_not_delivered(self) -> None:
         if self.status == "delivered":
             return
-        kind = OrderCancelled if self.status == "cancelled" else OrderFailed
-        what = "was cancelled" if self.status == "cancelled" else "failed"
+        is_cancelled = self.status == "cancelled"
+        kind = OrderCancelled if is_cancelled else OrderFailed
+        reason = f": {self.reason}" if self.reason else ""
         error = kind(
-            f"Order {self.id} {what}{f': {self.reason}' if self.reason else ''}.",
-            hint="What was reserved or held for it is given back; see client.balance().",
+            f"Order {self.id} {'was cancelled' if is_cancelled else 'failed'}{reason}.",
+            code="order_cancelled" if is_cancelled else "order_failed",
+            hint="The credits reserved for it, or the hold on your card, are released.",
+            details={"order_id": self.id},
         )
         error.order_id, error.reason = self.id, self.reason
         raise error
 
 
-def _given_back(answer: Mapping[str, Any], record: schemas.OrderRecord) -> str:
-    """Tell what a cancelled order gives back, as far as the service says it."""
-    told = schemas.returned_credits(answer)
-    if told is not None:
-        kind, amount = told
-        return f"; {amount:,} credits were {'given back' if kind == 'refunded' else kind}"
+def purchase_details_of(order: Order) -> PurchaseDetails:
+    """Return what is known about what an order bought."""
+    return order._api.purchases.read(order._record, order.cart)  # noqa: SLF001  # the handle's own module
+
+
+def _returned(answer: Mapping[str, Any], record: schemas.OrderRecord) -> str:
+    """Return the phrase about what a cancelled order returns, as far as the service says."""
+    returned = schemas.returned_credits(answer)
+    if returned is not None:
+        kind, amount = returned
+        return f"; {amount:,} credits were {'returned' if kind == 'refunded' else kind}"
     if record.state == "cancelled" and record.total_credits is not None:
-        return f"; nothing of its {record.total_credits:,} credits is charged"
+        return f"; none of its {record.total_credits:,} credits are charged"
     return ""
 
 

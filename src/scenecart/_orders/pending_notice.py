@@ -1,45 +1,78 @@
-"""What a former session left open, told when one connects."""
+"""Warnings about placements that an earlier session left unfinished."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from scenecart._orders.journal import UNANSWERED
+from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
+from scenecart.exceptions import JournalError, ScenecartWarning, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._orders.journal import Placement
+    from scenecart._orders.settlement import SettlementService
 
-# of owners, as many as a line has room for
-_SHOWN = 3
+# as many owners as fit into one line
+_MAX_OWNERS = 3
 
 
-def warn_of_pending_placements(left: list[Placement], warn: Callable[[str], None]) -> None:
-    """Say once what a former session left open, whose it is, and what to do about it."""
-    open_ = [placement for placement in left if placement.state in UNANSWERED]
-    unpaid = [placement for placement in left if placement.state == "unpaid"]
-    if open_:
-        were = "s were" if len(open_) > 1 else " was"
-        warn(
-            f"{len(open_)} placement{were} not finished ({_whose(open_)}); it is not known whether something was ordered. "
-            "client.settle() brings that to its end for the account that is signed in, and buys nothing twice; "
-            "client.settle(send=False) only looks."
+def warn_of_pending_placements(settlement: SettlementService, notify: Callable[[str], object]) -> None:
+    """Warn once about placements that an earlier session left unfinished; an unusable journal stops no search.
+
+    Parameters
+    ----------
+    settlement
+        What knows the pending placements.
+    notify
+        Called with the notice where Python turns warnings into errors.
+    """
+    for notice in _pending_notices(settlement):
+        try:
+            warn(notice.message, code=notice.code, hint=notice.hint)
+        except ScenecartWarning:
+            # settle() must stay within reach
+            notify(notice)
+
+
+def _pending_notices(settlement: SettlementService) -> list[Notice]:
+    try:
+        pending = settlement.pending()
+    except JournalError as error:
+        return [Notice(error.message, code="journal_unavailable", hint=error.hint)]
+    unanswered = [placement for placement in pending if placement.state in UNANSWERED]
+    unpaid = [placement for placement in pending if placement.state == "unpaid"]
+    notices = []
+    if unanswered:
+        count = len(unanswered)
+        notices.append(
+            Notice(
+                f"{pluralize(count, 'placement')} {'has' if count == 1 else 'have'} an unknown outcome ({_owners(unanswered)}): "
+                f"{'it' if count == 1 else 'they'} may have been ordered.",
+                code="placements_unanswered",
+                hint="client.settle() finds out for this account, and never buys twice; client.settle(send=False) only looks.",
+            )
         )
     if unpaid:
-        warn(
-            f"{len(unpaid)} placement{'s wait' if len(unpaid) > 1 else ' waits'} for payment ({_whose(unpaid)}); nothing was "
-            "ordered. Place the same cart again once that is sorted out; client.placements() shows them."
+        notices.append(
+            Notice(
+                f"{pluralize(len(unpaid), 'placement')} {'waits' if len(unpaid) == 1 else 'wait'} for payment "
+                f"({_owners(unpaid)}). Nothing was ordered.",
+                code="placements_unpaid",
+                hint="Solve the payment problem, then place the same cart again. client.placements() lists them.",
+            )
         )
+    return notices
 
 
-def _whose(placements: list[Placement]) -> str:
-    """Return where placements were to be delivered and who was to pay; a service may not tell the account."""
+def _owners(placements: list[Placement]) -> str:
+    """Return the projects and accounts of placements; a service may not name the account."""
     owners = list(dict.fromkeys((placement.project, placement.account) for placement in placements))
     named = [
         f"project {clean_text(project, 80)}" + (f" of account {clean_text(account, 80)}" if account else "")
-        for project, account in owners[:_SHOWN]
+        for project, account in owners[:_MAX_OWNERS]
     ]
-    rest = len(owners) - _SHOWN
+    rest = len(owners) - _MAX_OWNERS
     return ", ".join(named) + (f" and {pluralize(rest, 'other')}" if rest > 0 else "")

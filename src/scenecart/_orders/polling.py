@@ -1,11 +1,12 @@
-"""Looking again and again, ever more rarely, until there is nothing more to wait for."""
+"""Polling: repeated requests with growing pauses."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from scenecart.exceptions import ConnectionFailed, InvalidRequest, RateLimited, ServiceError
+from scenecart._util.validate import check_number, check_seconds
+from scenecart.exceptions import ConnectionFailed, RateLimited, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ MOST_FAILURES = 8
 
 
 class Timing(Protocol):
-    """Whoever has a clock, and can sleep."""
+    """A clock, and a way to sleep by it."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -30,7 +31,7 @@ class Timing(Protocol):
 
 
 def pauses(poll: float | None) -> Iterator[float]:
-    """Give the seconds between looks: what was asked for, or ever longer ones that keep out of step."""
+    """Yield the seconds between polls: a fixed number, or by default growing ones with jitter."""
     least, most = _POLL_SECONDS
     pause = least if poll is None else max(0.05, poll)
     while True:
@@ -39,34 +40,34 @@ def pauses(poll: float | None) -> Iterator[float]:
             pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
 
 
-def poll_until(desk: Timing, look: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
-    """Look until there is nothing more to wait for, or the time is over; tell which. A failed look is tried again.
+def poll_until(timing: Timing, is_done: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
+    """Call ``is_done`` until it returns True or the time is over, and return its last answer; a failed call is repeated.
 
     Raises
     ------
     InvalidRequest
-        If a time is no number of seconds.
+        If a time is not a number of seconds.
+    ScenecartError
+        If ``is_done`` fails eight times in a row, or in a way that a repetition cannot help.
     """
-    # a pause that is too short is made longer
-    for name, seconds, least in (("timeout", timeout, 0), ("poll", poll, -float("inf"))):
-        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if seconds is not None and not (is_number and seconds >= least):
-            raise InvalidRequest(f"{name} is a number of seconds from 0 on, not {seconds!r}.")
-    deadline = None if timeout is None else desk.clock() + timeout
+    check_seconds(timeout, "timeout")
+    # a pause that is too short, or negative, is made longer
+    check_number(poll, "poll", of="seconds")
+    deadline = None if timeout is None else timing.clock() + timeout
     failures = 0
     for pause in pauses(poll):
-        asked = pause
+        wanted = pause
         try:
-            if look():
+            if is_done():
                 return True
             failures = 0
         except (ConnectionFailed, RateLimited, ServiceError) as error:
-            # the order goes on whether or not somebody can look
+            # the order continues whether or not it can be polled
             failures += 1
             if failures >= MOST_FAILURES:
                 raise
-            asked = max(pause, getattr(error, "retry_after", None) or 0.0)
-        if deadline is not None and desk.clock() >= deadline:
+            wanted = max(pause, getattr(error, "retry_after", None) or 0.0)
+        if deadline is not None and timing.clock() >= deadline:
             return False
-        desk.sleep(asked if deadline is None else min(asked, max(0.0, deadline - desk.clock())))
+        timing.sleep(wanted if deadline is None else min(wanted, max(0.0, deadline - timing.clock())))
     return False

@@ -1,4 +1,4 @@
-"""What an order bought: as it was placed here, as the journal kept it, and what the catalog says of those captures."""
+"""What an order bought: its cart, from this session, the journal or the service, with what the catalog says."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import geopandas as gpd
 import shapely.errors
 from shapely.geometry import shape
 
-from scenecart._api import operations, schemas
+from scenecart._api import schemas
 from scenecart._captures.frame import CRS
+from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ScenecartError
@@ -20,23 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.order import Order
 
-_ASKED_AT_ONCE = 100
-_MOST_ASKED = 1_000
-_TOLD = ("datetime", "start_datetime", operations.CLOUD, operations.OFF_NADIR, operations.GSD)
+_IDS_PER_SEARCH = 100
+_MAX_CAPTURES = 1_000
+_CATALOG_COLUMNS = ("datetime", "start_datetime", CLOUD_COVER, OFF_NADIR, GSD)
 
 
-class CanSearch(Protocol):
-    """Whoever can look captures up in a catalog, and show them."""
+class Catalog(Protocol):
+    """A client, as far as it reads a catalog."""
 
     @property
     def base_url(self) -> str:
-        """Where the service is."""
+        """The service's URL."""
         ...
 
     def search(self, host: str, *, collections: Any, ids: Any, limit: int | None) -> gpd.GeoDataFrame:
-        """Return captures of these ids."""
+        """Return captures with these ids."""
         ...
 
     def quicklook(self, capture: Any) -> bytes | None:
@@ -46,38 +46,109 @@ class CanSearch(Protocol):
 
 @dataclass(frozen=True)
 class PurchaseDetails:
-    """All that is known here of what an order bought.
+    """What is known about the purchase of an order.
 
     Attributes
     ----------
     cart : Cart or None
-        What was placed; None where neither this session, nor the journal, nor the service tells.
-    is_whole : bool
-        Whether the cart has the area and the whole footprints, as it had when it was placed, or the bought ground alone.
+        What was placed; None where neither this session, nor the journal, nor the service knows.
+    is_original : bool
+        Whether the cart is the one that was placed, with its area and full footprints. Otherwise its footprints are
+        the clipped geometries that were bought.
     """
 
     cart: Cart | None
-    is_whole: bool
+    is_original: bool
     service: str = ""
     license_type: str | None = None
     split_by_date: bool | None = None
     quicklook: Callable[[Any], bytes | None] | None = None
 
 
-def read_purchase_details(order: Order, record: schemas.OrderRecord, journal: Journal, desk: CanSearch) -> PurchaseDetails:
-    """Gather what is known of an order. What the catalog adds is a courtesy: without it, columns stay empty."""
-    placement = journal.of_order(order.id, desk.base_url)
-    licence = record.license_type or (None if placement is None else placement.license_type)
-    known = order.cart
-    if known is not None:
-        return PurchaseDetails(known, True, desk.base_url, licence, known.split_by_date, desk.quicklook)  # noqa: FBT003  # the order of the fields
-    body = _placed(placement)
-    split = schemas.bought_by_date(body)
-    cart = _cart_of(schemas.bought(body) or schemas.bought(record.raw), desk, split_by_date=split is True)
-    return PurchaseDetails(cart, False, desk.base_url, licence, split, desk.quicklook)  # noqa: FBT003  # likewise
+class PurchaseReader:
+    """Reads what orders bought.
+
+    Parameters
+    ----------
+    journal
+        The record of placements from this machine.
+    catalog
+        Where the properties of captures are looked up.
+    """
+
+    def __init__(self, journal: Journal, catalog: Catalog) -> None:
+        self._journal = journal
+        self._catalog = catalog
+
+    def read(self, record: schemas.OrderRecord, cart: Cart | None) -> PurchaseDetails:
+        """Return what is known of an order; the catalog's columns stay empty where it cannot be read.
+
+        Parameters
+        ----------
+        record
+            The order.
+        cart
+            What was placed, where it was placed in this session.
+        """
+        service = self._catalog.base_url
+        placement = self._journal.by_order(record.id, service)
+        license_type = record.license_type or (None if placement is None else placement.license_type)
+        if cart is not None:
+            return PurchaseDetails(
+                cart,
+                is_original=True,
+                service=service,
+                license_type=license_type,
+                split_by_date=cart.split_by_date,
+                quicklook=self._catalog.quicklook,
+            )
+        body = _placed_body(placement)
+        split_by_date = schemas.is_split_by_date(body)
+        captures = schemas.purchased_captures(body) or schemas.purchased_captures(record.raw)
+        return PurchaseDetails(
+            self._cart_of(captures, split_by_date=split_by_date is True),
+            is_original=False,
+            service=service,
+            license_type=license_type,
+            split_by_date=split_by_date,
+            quicklook=self._catalog.quicklook,
+        )
+
+    def _cart_of(self, captures: list[schemas.CaptureOrder | None], *, split_by_date: bool) -> Cart | None:
+        """Return a cart of the geometries that were bought, or None where one of them is unusable."""
+        usable = [capture for capture in captures if capture is not None]
+        if not usable or len(usable) != len(captures):
+            return None
+        try:
+            rows = {
+                "id": [capture.id for capture in usable],
+                "host": [capture.host for capture in usable],
+                "collection": [capture.collection for capture in usable],
+            }
+            frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in usable], crs=CRS)
+            return make_cart(self._with_catalog_columns(frame), split_by_date=split_by_date)
+        except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+    def _with_catalog_columns(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Add the catalog's time, cloud cover, off-nadir angle and resolution."""
+        found: dict[tuple[Any, str], Mapping[str, Any]] = {}
+        for host, captures in frame.head(_MAX_CAPTURES).groupby("host", sort=True):
+            collections = sorted({name for name in captures["collection"] if isinstance(name, str)})
+            try:
+                for ids in _batches(captures["id"]):
+                    matches = self._catalog.search(str(host), collections=collections or None, ids=ids, limit=len(ids))
+                    columns = [name for name in _CATALOG_COLUMNS if name in matches.columns]
+                    found.update({(host, row["id"]): row for row in matches[["id", *columns]].to_dict("records")})
+            except ScenecartError:
+                continue
+        rows = [found.get((host, name), {}) for host, name in zip(frame["host"], frame["id"], strict=True)]
+        columns = [name for name in _CATALOG_COLUMNS if any(name in row for row in rows)]
+        return frame.assign(**{name: [row.get(name) for row in rows] for name in columns})
 
 
-def _placed(placement: Placement | None) -> Mapping[str, Any]:
+def _placed_body(placement: Placement | None) -> Mapping[str, Any]:
+    """Return the request that placed an order, or an empty mapping."""
     if placement is None:
         return {}
     try:
@@ -87,39 +158,6 @@ def _placed(placement: Placement | None) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _cart_of(told: list[schemas.CaptureOrder | None], desk: CanSearch, *, split_by_date: bool) -> Cart | None:
-    """Make a cart of what was sent: the bought ground of each capture."""
-    bought = [capture for capture in told if capture is not None]
-    if not bought or len(bought) != len(told):
-        return None
-    try:
-        rows = {
-            "id": [capture.id for capture in bought],
-            "host": [capture.host for capture in bought],
-            "collection": [capture.collection for capture in bought],
-        }
-        frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in bought], crs=CRS)
-        return make_cart(_with_catalog(frame, desk), split_by_date=split_by_date)
-    except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _with_catalog(frame: gpd.GeoDataFrame, desk: CanSearch) -> gpd.GeoDataFrame:
-    """Add what the catalog says of the captures: time, cloud, angle and resolution."""
-    told: dict[tuple[Any, str], Mapping[str, Any]] = {}
-    for host, captures in frame.head(_MOST_ASKED).groupby("host", sort=True):
-        collections = sorted({name for name in captures["collection"] if isinstance(name, str)})
-        try:
-            for names in _some_at_once(captures["id"]):
-                found = desk.search(str(host), collections=collections or None, ids=names, limit=len(names))
-                columns = [name for name in _TOLD if name in found.columns]
-                told.update({(host, row["id"]): row for row in found[["id", *columns]].to_dict("records")})
-        except ScenecartError:
-            continue
-    rows = [told.get((host, name), {}) for host, name in zip(frame["host"], frame["id"], strict=True)]
-    return frame.assign(**{name: [row.get(name) for row in rows] for name in _TOLD if any(name in row for row in rows)})
-
-
-def _some_at_once(ids: Iterable[Any]) -> list[list[str]]:
-    names = list(ids)
-    return [names[start : start + _ASKED_AT_ONCE] for start in range(0, len(names), _ASKED_AT_ONCE)]
+def _batches(ids: Iterable[Any]) -> list[list[str]]:
+    every = list(ids)
+    return [every[start : start + _IDS_PER_SEARCH] for start in range(0, len(every), _IDS_PER_SEARCH)]

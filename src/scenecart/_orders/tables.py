@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 from shapely.geometry import shape
 
-from scenecart._api.schemas import bought
+from scenecart._api.schemas import purchased_captures
 from scenecart._captures.frame import CRS
 from scenecart._geo.geometry import union
 from scenecart._util.json import loads
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:
-    """Return orders as a table: one row each, indexed by id; a GeoDataFrame where the ground of one is known."""
+    """Return orders as a table indexed by id; a GeoDataFrame where at least one footprint is known."""
     columns = [
         "status",
         "captures",
@@ -46,35 +46,35 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
             "billing_mode": record.billing_mode,
             "project": record.project,
             "name": record.name,
-            "created": moment(record.created),
+            "created": parse_time(record.created),
             "reason": record.reason,
         }
         for record in records
     ]
     frame = pd.DataFrame(rows, columns=["id", *columns]).set_index("id")
-    # microseconds reach to the year 9999, as a service may say it
+    # nanoseconds end in 2262, and a service may name any year
     created = pd.Series(frame["created"].to_list(), index=frame.index, dtype="datetime64[us, UTC]")
     frame = frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=created)
     if not footprints:
         return frame
-    placed: pd.DataFrame = gpd.GeoDataFrame(frame, geometry=[footprints.get(name) for name in frame.index], crs=CRS)
-    return placed
+    with_footprints: pd.DataFrame = gpd.GeoDataFrame(frame, geometry=[footprints.get(name) for name in frame.index], crs=CRS)
+    return with_footprints
 
 
 def footprints_of(records: list[OrderRecord], placements: list[Placement]) -> dict[str, BaseGeometry]:
-    """Return the ground of each order, as far as the service or the journal tells it."""
+    """Return the geometry that each order bought, as far as the service or the journal knows it."""
     bodies = {placement.order_id: placement.body for placement in placements if placement.order_id is not None}
     found: dict[str, BaseGeometry] = {}
     for record in records:
         document = loads(bodies[record.id]) if record.id in bodies else record.raw
-        shapes = [shape(dict(capture.geometry)) for capture in bought(document) if capture is not None]
+        shapes = [shape(dict(capture.geometry)) for capture in purchased_captures(document) if capture is not None]
         if shapes:
             found[record.id] = union(shapes)
     return found
 
 
 def placements_frame(placements: list[Placement]) -> pd.DataFrame:
-    """Return what the journal knows as a table: one row a placement, oldest first."""
+    """Return placements as a table, oldest first."""
     columns = ["state", "order_id", "project", "captures", "total_credits", "total_aud", "key", "created", "detail"]
     rows = [
         (
@@ -93,12 +93,19 @@ def placements_frame(placements: list[Placement]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def moment(text: str | None) -> datetime | None:
-    """Read a time as the service writes it, in UTC where it names no zone; None where it is none."""
+def parse_time(text: str | None) -> datetime | None:
+    """Return an ISO 8601 time of the service, in UTC where it names no zone; None where it cannot be read.
+
+    Examples
+    --------
+    >>> from scenecart._orders.tables import parse_time
+    >>> parse_time("2024-05-06T07:08:09").isoformat(), parse_time("yesterday")
+    ('2024-05-06T07:08:09+00:00', None)
+    """
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

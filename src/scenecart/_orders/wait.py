@@ -1,4 +1,4 @@
-"""Following many orders at once: one question to the service a round, however many there are."""
+"""Waiting for many orders at once: one request a round."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from scenecart._orders.order import Order
 from scenecart._orders.polling import poll_until
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
-from scenecart._util.text import clean_text, pluralize
+from scenecart._util.text import pluralize
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._orders.order_api import OrderApi
+
+_MAX_NAMED = 5
 
 
 @checked_keywords()
@@ -27,20 +30,20 @@ def wait_all(
     *,
     progress: bool = True,
 ) -> list[Order]:
-    """Wait until every one of many orders is delivered; each look is one question to the service, however many there are.
+    """Wait until many orders are delivered, with one request a round for all of them.
 
     Parameters
     ----------
     orders
         Orders of one client.
     timeout
-        Seconds to wait at most; None waits as long as it takes.
+        Most seconds to wait; None waits without limit.
     poll
-        Seconds between two looks. Default: from a quarter of a second, growing to 15.
+        Seconds between two requests. Default: from a quarter of a second, growing to 15.
     callback
-        Called with all orders after each look.
+        Called with all orders after each request.
     progress
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
@@ -50,92 +53,120 @@ def wait_all(
     Raises
     ------
     InvalidRequest
-        If these are no orders, or of several clients.
+        If these are not orders, or orders of several clients.
     OrderFailed
-        When all have ended and some without delivery; the message names them, and ``order_id`` is the first.
+        When all are finished and some were not delivered. The message names them; ``order_id`` is the first.
     WaitTimeout
-        If the time is over first.
+        If ``timeout`` is over first.
 
     Examples
     --------
     >>> wait_all([])
     []
     """
-    followed = _listed(orders)
-    if not followed:
-        return followed
-    desk = _desk_of(followed)
+    waiting = _order_list(orders)
+    if not waiting:
+        return waiting
+    api = _api_of(waiting)
 
-    def ended() -> int:
-        return sum(order.is_finished for order in followed)
+    def count_finished() -> int:
+        return sum(order.is_finished for order in waiting)
 
     def look(show: Callable[[float], object]) -> bool:
-        desk.states(order for order in followed if not order.is_finished)
-        show(ended())
+        _refresh(api, [order for order in waiting if not order.is_finished])
+        show(count_finished())
         if callback is not None:
-            callback(followed)
-        return ended() == len(followed)
+            callback(waiting)
+        return count_finished() == len(waiting)
 
     if progress:
-        with bar(f"Waiting for {pluralize(len(followed), 'order')}", total=len(followed)) as shown:
-            done = poll_until(desk, lambda: look(shown.show), timeout, poll)
+        with bar(f"Waiting for {pluralize(len(waiting), 'order')}", total=len(waiting)) as shown:
+            is_done = poll_until(api, lambda: look(shown.show), timeout, poll)
     else:
-        done = poll_until(desk, lambda: look(lambda _: None), timeout, poll)
-    if not done:
-        open_ = len(followed) - ended()
+        is_done = poll_until(api, lambda: look(lambda _: None), timeout, poll)
+    if not is_done:
+        unfinished = len(waiting) - count_finished()
         raise WaitTimeout(
-            f"{open_:,} of {pluralize(len(followed), 'order')} {'is' if open_ == 1 else 'are'} not finished "
+            f"{unfinished:,} of {pluralize(len(waiting), 'order')} {'is' if unfinished == 1 else 'are'} not finished "
             f"after {timeout:g} seconds.",
-            hint="They go on without you: wait_all(orders) later.",
+            code="orders_not_finished",
+            hint="The orders continue. Wait again later: wait_all(orders).",
         )
-    lost = [order for order in followed if order.status != "delivered"]
+    lost = [order for order in waiting if order.status != "delivered"]
     if lost:
-        error = OrderFailed(
-            f"{len(lost):,} of {pluralize(len(followed), 'order')} {'was' if len(lost) == 1 else 'were'} not delivered: "
-            + "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:5])
-            + (f"; and {len(lost) - 5} more." if len(lost) > 5 else "."),  # noqa: PLR2004  # as many as a line holds
-            hint="What was reserved or held for them is given back; see client.balance().",
-        )
-        error.order_id, error.reason = lost[0].id, lost[0].reason
-        raise error
-    return followed
+        raise _not_delivered(lost, len(waiting))
+    return waiting
 
 
 def refresh_orders(orders: Iterable[Order]) -> None:
-    """Have orders of one client that are not finished take up their newest states: one question for all of them."""
-    waiting = [order for order in orders if not order.is_finished]
-    if waiting:
-        _desk_of(waiting).states(waiting)
+    """Update the unfinished ones of one client's orders, with one request for all of them."""
+    unfinished = [order for order in orders if not order.is_finished]
+    if unfinished:
+        _refresh(_api_of(unfinished), unfinished)
 
 
-def _listed(orders: Any) -> list[Order]:
-    if not isinstance(orders, Iterable):
-        one = "one order" if isinstance(orders, Order) else f"of type {type(orders).__name__}"
-        raise InvalidRequest(f"wait_all takes a list of orders, and this is {one}.", hint="order.wait() waits for one.")
-    return check_orders(orders, "wait_all")
-
-
-def check_orders(orders: Iterable[Any], taker: str) -> list[Order]:
+def check_orders(orders: Iterable[Any]) -> list[Order]:
     """Return orders as a list.
 
     Raises
     ------
     InvalidRequest
-        If one is none; it names what takes them.
+        If something else is among them.
     """
-    followed: list[Any] = [orders] if isinstance(orders, str) else list(orders)
-    odd = [one for one in followed if not isinstance(one, Order)]
-    if odd:
-        what = f"the text {clean_text(odd[0], 80)!r}" if isinstance(odd[0], str) else type(odd[0]).__name__
-        raise InvalidRequest(f"{taker} takes orders, not {what}.", hint="client.order(id) gives an order by its id.")
-    return followed
+    given: list[Any] = [orders] if isinstance(orders, str) else list(orders)
+    for one in given:
+        if not isinstance(one, Order):
+            raise InvalidRequest(
+                f"must contain orders, got {shown_value(one)}.",
+                argument="orders",
+                code="not_an_order",
+                hint="client.order(order_id) returns an order.",
+            )
+    return given
 
 
-def _desk_of(orders: list[Order]) -> OrderApi:
-    desks = {id(order._desk): order._desk for order in orders}  # noqa: SLF001  # orders are this file's own
-    if len(desks) != 1:
-        raise InvalidRequest("These orders are of several clients.", hint="Follow each client's orders by themselves.")
-    return next(iter(desks.values()))
+def _refresh(api: OrderApi, orders: list[Order]) -> None:
+    by_id: dict[str, list[Order]] = {}
+    for order in orders:
+        by_id.setdefault(order.id, []).append(order)
+    for order_id, record in api.fetch_each(by_id):
+        for order in by_id[order_id]:
+            order._update(record)  # noqa: SLF001  # orders of this package
+
+
+def _not_delivered(lost: list[Order], count: int) -> OrderFailed:
+    named = "; ".join(f"{order.id} {order.status}{f' ({order.reason})' if order.reason else ''}" for order in lost[:_MAX_NAMED])
+    rest = f"; and {len(lost) - _MAX_NAMED} more" if len(lost) > _MAX_NAMED else ""
+    error = OrderFailed(
+        f"{len(lost):,} of {pluralize(count, 'order')} {'was' if len(lost) == 1 else 'were'} not delivered: {named}{rest}.",
+        code="orders_not_delivered",
+        hint="The credits reserved for them, or the holds on your card, are released.",
+    )
+    error.order_id, error.reason = lost[0].id, lost[0].reason
+    return error
+
+
+def _order_list(orders: Any) -> list[Order]:
+    if not isinstance(orders, Iterable):
+        raise InvalidRequest(
+            f"must be a list of orders, got {'one order' if isinstance(orders, Order) else shown_value(orders)}.",
+            argument="orders",
+            code="not_a_list_of_orders",
+            hint="order.wait() waits for one order.",
+        )
+    return check_orders(orders)
+
+
+def _api_of(orders: list[Order]) -> OrderApi:
+    apis = {id(order._api): order._api for order in orders}  # noqa: SLF001  # orders of this package
+    if len(apis) != 1:
+        raise InvalidRequest(
+            f"must be orders of one client, got orders of {len(apis)} clients.",
+            argument="orders",
+            code="orders_of_several_clients",
+            hint="Wait for each client's orders separately.",
+        )
+    return next(iter(apis.values()))
 
 
 wait_all.__module__ = "scenecart"

@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scenecart._orders.notice import Notice
 from scenecart._util.files import write_atomic
 from scenecart._util.text import missing_file_hint
+from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest
 
@@ -31,7 +33,7 @@ def connect(arguments: argparse.Namespace) -> Client:
     def say(line: str) -> None:
         # printed in the middle of a purchase, which must go on; a failed write is reported at its end
         with contextlib.suppress(CannotPrint):
-            print(line)
+            print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n")
 
     return connect_(arguments.profile, base_url=arguments.base_url, say=say)
 

@@ -209,7 +209,7 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
                 "total_aud": None if order.total_aud is None else str(order.total_aud),
                 "project": order.project,
                 "captures": order.captures,
-                "note": order.note,
+                "note": None if order.note is None else order.note.message,
                 "files": [str(path) for path in files],
             }
         )

@@ -1,4 +1,4 @@
-"""What a report says of an estimate, an order or a cart: computed once, and without any format."""
+"""Contents of a report on an estimate, order or cart, independent of the format."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart._api import operations
+from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
-from scenecart._orders.order import Order
+from scenecart._orders.order import Order, purchase_details_of
 from scenecart._util import html
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import is_number
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -31,33 +33,41 @@ _SIGNED = re.compile(
     r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
 )
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-# what a catalog calls infinite or nonsense is not shown as a figure
+# larger figures are errors of the catalog and are left out
 _LARGEST = 1e12
+_MAX_HOSTS = 6
+_NOT_PRICED = ("Not priced", "no estimate was requested")
+_PRICE_UNAVAILABLE = ("Price not available", "the service does not report it")
+CAPTURES_UNAVAILABLE = (
+    "The captures of this order are not available: the service does not list them, and it was not placed on this machine."
+)
 
 
 @dataclass(frozen=True)
 class CaptureLine:
-    """One capture as a report shows it.
+    """One capture in a report.
 
     Attributes
     ----------
-    taken : datetime or None
-        UTC.
+    number : int
+        Its number in the report, from 1.
+    acquired : datetime or None
+        Acquisition time, UTC.
     cloud, off_nadir, gsd : float or None
-        Per cent, degrees, metres.
+        Cloud cover in percent, angle in degrees, resolution in metres.
     group : int or None
-        The number of what it is priced with, from 1.
+        The number of its price group, from 1.
     error : str or None
         Why it has no price.
     key : tuple of str
-        Host and id as the service knows them, to ask for its picture and to compare carts; never shown.
+        Host and id as the service knows them, to fetch its thumbnail and to compare carts; never displayed.
     """
 
     number: int
     id: str
     host: str
     collection: str
-    taken: datetime | None = None
+    acquired: datetime | None = None
     cloud: float | None = None
     off_nadir: float | None = None
     gsd: float | None = None
@@ -66,36 +76,40 @@ class CaptureLine:
     key: tuple[str, str] = ("", "")
 
     @property
-    def acquired(self) -> str:
-        """When it was taken, to the minute."""
-        return "" if self.taken is None else f"{self.taken:%Y-%m-%d %H:%M}"
+    def acquired_text(self) -> str:
+        """The acquisition time to the minute; empty if it is not known."""
+        return "" if self.acquired is None else f"{self.acquired:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a report says, in the order in which it says it.
+    """Everything in a report, in the order of the report.
 
     Attributes
     ----------
     kind : str
         ``"quote"``, ``"order"`` or ``"cart"``.
-    made_at : datetime or None
-        When the price was told or the order placed; None for a cart, which has no time.
+    time : datetime or None
+        When it was priced or placed; None for a cart.
+    price_note : str
+        Where the prices come from, in a sentence or two.
+    footprints, clipped : geopandas.GeoSeries
+        Complete footprints, and footprints clipped to the area, EPSG:4326; both empty if they are not known.
     facts : tuple of (str, str)
-        What stands below the title.
-    how : str
-        How the price was obtained, in a sentence or two.
-    captures, bought : geopandas.GeoSeries
-        Whole footprints and what is bought of each, EPSG:4326; both empty where the ground is not known.
-    pictures : tuple of bytes or None
-        A small JPEG of each capture, where there is one; empty where none were asked for.
-    late : int
-        How many pictures did not come in time, or not at all.
+        Labels and values below the title.
+    order_facts : tuple of (str, str)
+        Those about an order.
+    fetch_thumbnail : callable or None
+        Returns the thumbnail of a capture.
+    thumbnails : tuple of bytes or None
+        A small JPEG of each capture, if there is one; empty if none were requested.
+    missing_thumbnails : int
+        How many thumbnails could not be fetched.
     """
 
     kind: str
     title: str
-    made_at: datetime | None
+    time: datetime | None
     hosts: tuple[str, ...]
     area: Area | None
     area_km2: float | None
@@ -105,57 +119,70 @@ class Contents:
     total_credits: int | None
     total_aud: Decimal | None
     fingerprint: str | None
-    how: str
-    captures: gpd.GeoSeries
-    bought: gpd.GeoSeries
+    price_note: str
+    footprints: gpd.GeoSeries
+    clipped: gpd.GeoSeries
     facts: tuple[tuple[str, str], ...] = ()
-    order: tuple[tuple[str, str], ...] = ()
-    show: Callable[[Any], bytes | None] | None = None
-    pictures: tuple[bytes | None, ...] = ()
-    late: int = 0
+    order_facts: tuple[tuple[str, str], ...] = ()
+    fetch_thumbnail: Callable[[Any], bytes | None] | None = None
+    thumbnails: tuple[bytes | None, ...] = ()
+    missing_thumbnails: int = 0
 
     @property
     def stamp(self) -> datetime:
-        """The time that a file of this carries: never the clock's, so that the same contents give the same file."""
-        taken = [line.taken for line in self.lines if line.taken is not None]
-        return self.made_at or max(taken, default=_EPOCH)
+        """The time stamp of the file: never the clock's, so equal contents give equal files."""
+        acquired = [line.acquired for line in self.lines if line.acquired is not None]
+        return self.time or max(acquired, default=_EPOCH)
 
     @property
-    def said_when(self) -> str:
-        """What the report is of, and of when."""
-        when = "" if self.made_at is None else f" {self.made_at:%Y-%m-%d %H:%M} UTC"
+    def subtitle(self) -> str:
+        """The hosts, and when it was priced or placed."""
+        when = "" if self.time is None else f" {self.time:%Y-%m-%d %H:%M} UTC"
         verb = {"quote": "priced", "order": "placed", "cart": "not priced"}[self.kind]
-        hosts = ", ".join(self.hosts[:6]) + (" and others" if len(self.hosts) > 6 else "")  # noqa: PLR2004  # a line holds six
+        hosts = ", ".join(self.hosts[:_MAX_HOSTS]) + (" and others" if len(self.hosts) > _MAX_HOSTS else "")
         return f"{hosts} · {verb}{when}" if hosts else f"{verb}{when}".capitalize()
+
+    @property
+    def no_price(self) -> tuple[str, str]:
+        """Two lines for a report without totals: what is missing, and why."""
+        return _NOT_PRICED if self.kind == "cart" else _PRICE_UNAVAILABLE
+
+    @property
+    def clipped_label(self) -> str:
+        """The label of the clipped footprints in the legend of the map."""
+        return {"cart": "in the cart", "order": "ordered", "quote": "priced"}[self.kind]
 
     @property
     def options(self) -> str:
         """The options that change the price."""
         if self.split_by_date is None:
-            return "not known"
-        return "each date priced for itself" if self.split_by_date else "dates priced together"
+            return "not available"
+        return "each date priced separately" if self.split_by_date else "dates priced together"
 
     @property
-    def about_pictures(self) -> str:
-        """What there is to say of pictures that are missing."""
-        if not self.late:
+    def thumbnails_note(self) -> str:
+        """A sentence about missing thumbnails; empty if there are none."""
+        if not self.missing_thumbnails:
             return ""
-        return f"{self.late:,} of {len(self.lines):,} pictures did not arrive; outlines of the footprints stand in their place."
+        return (
+            f"{self.missing_thumbnails:,} of {len(self.lines):,} thumbnails could not be fetched; "
+            "footprint outlines are displayed instead."
+        )
 
     @property
-    def refused(self) -> tuple[CaptureLine, ...]:
-        """The captures without a price, and why."""
+    def unpriced(self) -> tuple[CaptureLine, ...]:
+        """The captures without a price."""
         return tuple(line for line in self.lines if line.error)
 
 
-def shown(value: Any, limit: int) -> str:
-    """Return a text of the service as a report shows it: one line, and no signature of an address in it."""
+def safe_text(value: Any, limit: int) -> str:
+    """Return text from the service as one line, with signed URLs cut before their signature."""
     return _SIGNED.sub(r"\1…", clean_text(value, limit)).strip()
 
 
 @singledispatch
-def contents_of(subject: Any, title: str | None = None) -> Contents:  # noqa: ARG001  # what is registered below uses it
-    """Gather what a report says of an estimate, an order or a cart.
+def contents_of(subject: Any, title: str | None = None) -> Contents:  # noqa: ARG001  # the functions registered below use it
+    """Return the contents of a report on an estimate, order or cart.
 
     Raises
     ------
@@ -163,7 +190,9 @@ def contents_of(subject: Any, title: str | None = None) -> Contents:  # noqa: AR
         If it is something else.
     """
     raise InvalidRequest(
-        f"There are no reports of {type(subject).__name__}.", hint="Pass an estimate, an order or a cart of this library."
+        f"must be a Cart, Estimate or Order, got {type(subject).__name__}.",
+        argument="subject",
+        code="report_subject_invalid",
     )
 
 
@@ -173,8 +202,8 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
     return _with_facts(
         Contents(
             kind="cart",
-            title=shown(title, 200) or "Cart of archive imagery",
-            made_at=None,
+            title=safe_text(title, 200) or "Cart of archive imagery",
+            time=None,
             hosts=_hosts(frame),
             area=cart.area,
             area_km2=cart.km2,
@@ -184,10 +213,10 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
             total_credits=None,
             total_aud=None,
             fingerprint=cart.fingerprint,
-            how="This cart has no prices: the service was not asked, and nothing here is an offer. cart.estimate() asks it.",
-            captures=frame.geometry,
-            bought=cart.clipped(),
-            show=cart.quicklook,
+            price_note="This cart has not been priced, and this report is not an offer.",
+            footprints=frame.geometry,
+            clipped=cart.clipped(),
+            fetch_thumbnail=cart.quicklook,
         )
     )
 
@@ -196,72 +225,72 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
 def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
-    clipped = "whole" if cart.area is None else "clipped to the area of interest"
+    extent = "complete footprints" if cart.area is None else "clipped to the area of interest"
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
-    how = (
-        f"The service{_at(estimate.service)} answered {operations.ESTIMATE.id} on {when}, asked for exactly "
-        f"{_counted(len(cart))}, {clipped}, {of_cart.options}. Every amount is that answer; none was computed here. "
-        "100 credits are one Australian dollar. The price is asked for once more before anything is ordered."
+    price_note = (
+        f"Priced by the service{_at(estimate.service)} ({operations.ESTIMATE.id}) on {when}, for exactly "
+        f"{pluralize(len(cart), 'capture')}, {extent}, {of_cart.options}. All amounts are the service's; scenecart computed "
+        "none of them. 100 credits are 1 Australian dollar. The price is checked again before an order is placed."
     )
     return _with_facts(
         replace(
             of_cart,
             kind="quote",
-            title=shown(title, 200) or "Quote for archive imagery",
-            made_at=estimate.priced_at,
+            title=safe_text(title, 200) or "Quote for archive imagery",
+            time=estimate.priced_at,
             groups=estimate.price_groups,
             lines=_priced(of_cart.lines, estimate.price_groups, dict(estimate.refused)),
             total_credits=estimate.total_credits,
             total_aud=estimate.total_aud,
-            how=how,
+            price_note=price_note,
         )
     )
 
 
 @contents_of.register
 def _of_order(order: Order, title: str | None = None) -> Contents:
-    papers = order.papers()
-    base = _of_cart(papers.cart) if papers.cart is not None else _of_ids(order.captures)
+    details = purchase_details_of(order)
+    base = _of_cart(details.cart) if details.cart is not None else _of_ids(order.captures)
     facts = (
-        ("Order", shown(order.id, 120)),
-        ("Status", shown(order.status, 80) + (f": {shown(order.reason, 300)}" if order.reason else "")),
-        ("Project", shown(order.project, 120) or "not told"),
-        ("Licence", shown(papers.license_type, 120) or "not told"),
+        ("Order", safe_text(order.id, 120)),
+        ("Status", safe_text(order.status, 80) + (f": {safe_text(order.reason, 300)}" if order.reason else "")),
+        ("Project", safe_text(order.project, 120) or "not available"),
+        ("Licence", safe_text(details.license_type, 120) or "not available"),
     )
-    options = "options not known" if papers.split_by_date is None else base.options
-    how = (
-        f"The order was placed by {operations.PLACE.id}, for {_counted(len(base.lines))}, {options}. "
-        f"Every amount is the service's own record of it{_at(papers.service)}; none was computed here. "
-        "100 credits are one Australian dollar."
+    options = "options not available" if details.split_by_date is None else base.options
+    price_note = (
+        f"Placed with {operations.PLACE.id}, for {pluralize(len(base.lines), 'capture')}, {options}. All amounts are from the "
+        f"service's record of the order{_at(details.service)}; scenecart computed none of them. "
+        "100 credits are 1 Australian dollar."
     )
     return _with_facts(
         replace(
             base,
             kind="order",
-            title=shown(title, 200) or "Order of archive imagery",
-            made_at=order.created,
-            area=base.area if papers.is_whole else None,
-            split_by_date=papers.split_by_date,
+            title=safe_text(title, 200) or "Order of archive imagery",
+            time=order.created,
+            area=base.area if details.is_original else None,
+            split_by_date=details.split_by_date,
             groups=order.price_groups,
             lines=_priced(base.lines, order.price_groups, {}),
             total_credits=order.total_credits,
             total_aud=order.total_aud,
-            how=how,
-            order=facts,
-            show=papers.quicklook,
+            price_note=price_note,
+            order_facts=facts,
+            fetch_thumbnail=details.quicklook,
         ),
-        is_whole=papers.is_whole,
+        is_original=details.is_original,
     )
 
 
 def _of_ids(ids: list[str]) -> Contents:
-    """Return what can be said where only the ids of the captures are known."""
+    """Return the contents if only the ids of the captures are known."""
     nothing = gpd.GeoSeries([], crs=4326)
-    lines = tuple(CaptureLine(number, shown(name, 200), "", "", key=("", name)) for number, name in enumerate(ids, 1))
+    lines = tuple(CaptureLine(number, safe_text(name, 200), "", "", key=("", name)) for number, name in enumerate(ids, 1))
     return Contents(
         kind="order",
         title="",
-        made_at=None,
+        time=None,
         hosts=(),
         area=None,
         area_km2=None,
@@ -271,20 +300,20 @@ def _of_ids(ids: list[str]) -> Contents:
         total_credits=None,
         total_aud=None,
         fingerprint=None,
-        how="",
-        captures=nothing,
-        bought=nothing,
+        price_note="",
+        footprints=nothing,
+        clipped=nothing,
     )
 
 
-def _with_facts(contents: Contents, *, is_whole: bool = True) -> Contents:
-    facts = [*contents.order, ("Captures", html.whole(len(contents.lines)))]
+def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
+    facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)))]
     if contents.area_km2 is not None:
-        facts.append(("Ground covered", f"{html.km2(contents.area_km2)} km²"))
+        facts.append(("Area covered", f"{html.km2(contents.area_km2)} km²"))
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
-    elif is_whole and contents.area_km2 is not None:
-        facts.append(("Area of interest", "none: whole footprints"))
+    elif is_original and contents.area_km2 is not None:
+        facts.append(("Area of interest", "none (complete footprints)"))
     if contents.kind != "cart" or contents.split_by_date:
         facts.append(("Options", contents.options))
     return replace(contents, facts=tuple(facts))
@@ -295,13 +324,13 @@ def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
     return tuple(
         CaptureLine(
             number=number,
-            id=shown(row["id"], 200),
-            host=shown(row["host"], 120),
-            collection=shown(row["collection"], 120),
-            taken=_when(row["datetime"]) or _when(row["start_datetime"]),
-            cloud=_number(row["eo:cloud_cover"]),
-            off_nadir=_number(row["view:off_nadir"]),
-            gsd=_number(row["gsd"]),
+            id=safe_text(row["id"], 200),
+            host=safe_text(row["host"], 120),
+            collection=safe_text(row["collection"], 120),
+            acquired=_utc_time(row["datetime"]) or _utc_time(row["start_datetime"]),
+            cloud=_number(row[CLOUD_COVER]),
+            off_nadir=_number(row[OFF_NADIR]),
+            gsd=_number(row[GSD]),
             key=(row["host"] if isinstance(row["host"], str) else "", row["id"]),
         )
         for number, row in enumerate((dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)), 1)
@@ -309,37 +338,33 @@ def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
 
 
 def _priced(lines: tuple[CaptureLine, ...], groups: tuple[PriceGroup, ...], reasons: dict[str, str]) -> tuple[CaptureLine, ...]:
-    """Return lines with the group that the service priced each capture in, or why it has no price."""
+    """Return the captures with their price groups, or why they have no price."""
     group_of = {name: number for number, group in enumerate(groups, 1) for name in group.ids}
     return tuple(
-        replace(line, group=group_of.get(name), error=shown(reasons[name], 500) if name in reasons else None)
+        replace(line, group=group_of.get(name), error=safe_text(reasons[name], 500) if name in reasons else None)
         for line in lines
         for _, name in [line.key]
     )
 
 
-_COLUMNS = ("id", "host", "collection", "datetime", "start_datetime", "eo:cloud_cover", "view:off_nadir", "gsd")
+_COLUMNS = ("id", "host", "collection", "datetime", "start_datetime", CLOUD_COVER, OFF_NADIR, GSD)
 
 
 def _hosts(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
-    found = {shown(host, 120) for host in frame["host"] if isinstance(host, str)} if "host" in frame.columns else set()
+    found = {safe_text(host, 120) for host in frame["host"] if isinstance(host, str)} if "host" in frame.columns else set()
     return tuple(sorted(found - {""}))
 
 
-def _counted(count: int) -> str:
-    return "this one capture" if count == 1 else f"these {count:,} captures"
-
-
 def _at(address: str) -> str:
-    """Name the machine that was asked; neither a user nor a path of the address is shown."""
+    """Return " at <host>" for a URL, without user and path; empty if the URL cannot be parsed."""
     try:
         host = urlsplit(address).hostname
     except ValueError:
         host = None
-    return f" at {shown(host, 120)}" if host else ""
+    return f" at {safe_text(host, 120)}" if host else ""
 
 
-def _when(value: Any) -> datetime | None:
+def _utc_time(value: Any) -> datetime | None:
     if not isinstance(value, pd.Timestamp) or pd.isna(value):
         return None
     moment = value.tz_localize(UTC) if value.tzinfo is None else value.tz_convert(UTC)
@@ -347,5 +372,4 @@ def _when(value: Any) -> datetime | None:
 
 
 def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and not pd.isna(value) and abs(value) < _LARGEST else None
+    return float(value) if is_number(value) and abs(value) < _LARGEST else None

@@ -1,0 +1,154 @@
+"""Settling: finding out what became of placements whose outcome is unknown."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from scenecart._api import operations, schemas
+from scenecart._orders.journal import UNANSWERED, UNFINISHED
+from scenecart._orders.matching import requested_ids
+from scenecart._util.json import loads
+from scenecart._util.text import pluralize
+from scenecart.exceptions import (
+    AuthenticationError,
+    EstimateIncomplete,
+    JournalError,
+    PaymentRequired,
+    PermissionDenied,
+    PlacementUnknown,
+    ScenecartError,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._api.http import Session
+    from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.matching import OrderMatcher
+    from scenecart._orders.placement import PlacementService
+
+# A placement is sent right after it is written; one that was not sent within a minute was abandoned.
+_ABANDONED_SECONDS = 60.0
+
+
+class SettlementService:
+    """Settles the placements that one journal holds of one service.
+
+    Parameters
+    ----------
+    session
+        The connection to the service.
+    journal
+        The record of placements.
+    placements
+        What sends a placement again.
+    matcher
+        What finds the order of an earlier placement.
+    now
+        The time in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        journal: Journal,
+        placements: PlacementService,
+        matcher: OrderMatcher,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._journal = journal
+        self._placements = placements
+        self._matcher = matcher
+        self._now = now
+
+    def settle(self, *, send: bool = True) -> list[Placement]:
+        """Find out what became of every placement without an answer, and close those that were never sent.
+
+        A placement is sent again with its own key, and only while it costs what was agreed to. Without ``send``, only
+        the list of orders is read. Placements of other accounts are left alone.
+
+        Returns
+        -------
+        list of Placement
+            Each in its present state; ``"unknown"`` with a reason in ``detail`` where it could not be settled.
+
+        Raises
+        ------
+        AuthenticationError, PermissionDenied
+            If this account may not find out anything.
+        """
+        settled: list[Placement] = []
+        of_others = 0
+        for placement in self._journal.placements(self._session.base_url, ("intended", *UNANSWERED)):
+            if placement.state == "intended":
+                if self._now() - placement.changed >= _ABANDONED_SECONDS:
+                    settled.append(self._journal.refuse(placement, "never sent"))
+                continue
+            if placement.account != self._placements.account():
+                # this account's list of orders does not show the orders of another
+                of_others += 1
+                continue
+            try:
+                self._settle(placement, send=send)
+            except (AuthenticationError, PermissionDenied, JournalError):
+                raise
+            except (PaymentRequired, PlacementUnknown):
+                # the journal holds the outcome already
+                pass
+            except ScenecartError as error:
+                current = self._journal.reload(placement)
+                if current.state in UNANSWERED:
+                    self._journal.mark(current, "unknown", detail=error.message)
+            settled.append(self._journal.reload(placement))
+        if of_others:
+            warn(
+                f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
+                code="placements_of_other_account",
+                hint="Sign in with that account, then settle.",
+            )
+        return settled
+
+    def pending(self) -> list[Placement]:
+        """Return the placements at this service that are not finished."""
+        return self._journal.placements(self._session.base_url, UNFINISHED)
+
+    def count_unanswered(self) -> tuple[int, int]:
+        """Return how many placements were sent and have no answer: of this account, and of others."""
+        sent = self._journal.placements(self._session.base_url, UNANSWERED)
+        own = sum(placement.account == self._placements.account() for placement in sent)
+        return own, len(sent) - own
+
+    def _settle(self, placement: Placement, *, send: bool) -> None:
+        if self._matcher.key_may_be_forgotten(placement):
+            self._matcher.reconcile(placement)
+            return
+        if not send:
+            if self._matcher.match(placement) is None:
+                self._journal.mark(placement, "unknown", detail="not found among the orders; not sent again")
+            return
+        total = self._current_price(placement)
+        if total == placement.credits:
+            self._placements.send(
+                placement, placement.credits, placement.aud, detail="sent again with the same key, at the agreed price"
+            )
+        elif self._matcher.match(placement) is None:
+            detail = (
+                f"not sent again: the price is now {total:,} credits, not {placement.credits:,}; "
+                "to accept it, place the same cart again"
+            )
+            self._journal.mark(placement, "unknown", detail=detail)
+
+    def _current_price(self, placement: Placement) -> int:
+        """Request the price of a placement again; an incomplete price raises."""
+        body = schemas.reestimate_body(loads(placement.body))
+        prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, body), requested_ids(placement))
+        if prices.errors:
+            count = len(prices.errors)
+            raise EstimateIncomplete(
+                f"{pluralize(count, 'capture')} no longer {'has' if count == 1 else 'have'} a price.", code="estimate_incomplete"
+            )
+        return prices.total_credits
