@@ -1,6 +1,6 @@
-"""The embedded sandbox: a real server with a real database that plays the whole ordering service on this machine.
+"""The embedded sandbox: the whole ordering service on this machine, with a real HTTP server and a real database.
 
-It imports nothing of the library, so that a wrong field name in one cannot be cancelled out by the other.
+It shares no code with the library. A field name that is wrong in the library is therefore not also wrong here.
 """
 
 from scenecart.sandbox._problem import SandboxError

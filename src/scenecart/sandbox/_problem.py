@@ -1,4 +1,4 @@
-"""What the service says when something is wrong (RFC 7807)."""
+"""Errors of the sandbox: problem documents (RFC 7807) for HTTP clients, and SandboxError for Python."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _TITLES = {
 
 
 class SandboxError(RuntimeError):
-    """The sandbox cannot be started as asked; the message says why and what to do."""
+    """The sandbox cannot start, or an argument is not valid; the message says why and what to do."""
 
 
-class Problem(Exception):  # it is an answer, not a fault of the sandbox
-    """An answer that is an error.
+class Problem(Exception):
+    """An error response of the service, as a problem document.
 
     Parameters
     ----------
     status
         The HTTP status.
     detail
-        One sentence for whoever asked.
+        One sentence for the caller.
     type_
-        The kind of problem, where clients tell kinds apart.
+        The problem type, where clients distinguish several.
     headers
-        Headers to answer with.
+        Headers of the response.
     **members
-        Further members of the problem.
+        Additional members of the problem document.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Problem(Exception):  # it is an answer, not a fault of the sandbox
 
 
 class Invalid(Problem):
-    """A body that parses and still cannot be used: 422, with the fields.
+    """A validation error: 422 with one entry for each invalid field.
 
     Parameters
     ----------
     fields
-        Where in the body, and what is wrong there.
+        Pairs of a dotted field name and the message about it.
     """
 
     def __init__(self, *fields: tuple[str, str]) -> None:
@@ -78,4 +78,4 @@ class Invalid(Problem):
                 {"loc": ["body", *filter(None, name.split("."))], "msg": message, "type": "value_error"} for name, message in fields
             ]
         }
-        self.sentence = "; ".join(f"{name}: {message}" if name else message for name, message in fields)
+        self.summary = "; ".join(f"{name}: {message}" if name else message for name, message in fields)

@@ -1,4 +1,4 @@
-"""The sandbox as something that can be started and stopped, in this process or in a terminal."""
+"""Starting and stopping the sandbox, in Python (Sandbox) or on the command line (serve)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from scenecart.sandbox._data import archive
-from scenecart.sandbox._data.storage import Storage, alone
+from scenecart.sandbox._data.storage import Storage, lock_folder
 from scenecart.sandbox._data.synthetic import COUNT
-from scenecart.sandbox._domain.auth import Doorkeeper
+from scenecart.sandbox._domain.auth import Authenticator
 from scenecart.sandbox._domain.catalog import Catalog
 from scenecart.sandbox._domain.delivery import Delivery
 from scenecart.sandbox._domain.faults import Faults
@@ -26,8 +26,8 @@ from scenecart.sandbox._domain.orders import PACES, Orders
 from scenecart.sandbox._http import control
 from scenecart.sandbox._http.operations import Service
 from scenecart.sandbox._http.resources import Resources
-from scenecart.sandbox._http.serving import listen, serving
-from scenecart.sandbox._http.stac import Archive, Delivered
+from scenecart.sandbox._http.serving import listen, run_server
+from scenecart.sandbox._http.stac import CatalogSource, DeliverySource
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
@@ -39,29 +39,29 @@ _LAST_SECOND = 221_845_000_000.0
 
 
 class Sandbox:
-    """The whole ordering service on this machine: a real server with a real database.
+    """The whole ordering service on this machine, with a real HTTP server and a real database.
 
     Parameters
     ----------
     data
-        Folder for its state, which then survives a restart; None uses a temporary one.
+        Folder for the state, which then survives a restart; None uses a temporary folder.
     items
-        Real STAC items to use as the catalog instead of the invented one: JSON, NDJSON, GeoParquet, or a folder of them.
+        STAC items to use as the catalog in place of generated captures: JSON, NDJSON, GeoParquet, or a folder of such files.
     port
-        Where to listen on 127.0.0.1; 0 picks a free one.
+        Port on 127.0.0.1; 0 picks a free port.
     pace
-        How fast orders move: ``"instant"``, ``"demo"`` (seconds) or ``"real"`` (minutes).
+        How long orders take: ``"instant"``, ``"demo"`` (seconds) or ``"real"`` (minutes).
     seed
-        The same seed gives the same captures.
+        Seed of the generated captures; the same seed gives the same captures.
     captures
-        About how many captures to invent.
+        About how many captures to generate.
     clock
-        Seconds since 1970; None is the machine's own.
+        Function that returns seconds since 1970; None uses the system clock.
 
     Raises
     ------
     SandboxError
-        If it cannot be started as asked.
+        If an argument is not valid.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class Sandbox:
     ['aurora', 'lumen', 'openterra']
     """
 
-    def __init__(  # each is a setting of its own
+    def __init__(
         self,
         data: str | os.PathLike[str] | None = None,
         *,
@@ -82,19 +82,19 @@ class Sandbox:
         clock: Callable[[], float] | None = None,
     ) -> None:
         if not 1 <= captures <= _MOST_CAPTURES:
-            raise SandboxError(f"The sandbox invents between 1 and {_MOST_CAPTURES:,} captures, not {captures:,}.")
+            raise SandboxError(f"captures must be between 1 and {_MOST_CAPTURES:,}, got {captures:,}.")
         if pace not in PACES:
-            raise SandboxError(f"There is no pace {pace!r}; there are {', '.join(PACES)}.")
-        self._wanted_data = None if data is None else Path(data).expanduser()
+            raise SandboxError(f"pace must be one of {', '.join(PACES)}, got {pace!r}.")
+        self._data_option = None if data is None else Path(data).expanduser()
         self._items = None if items is None else Path(items).expanduser()
         if self._items is not None and not self._items.exists():
-            raise SandboxError(f"There are no items at {self._items}; give a file or folder that exists.")
+            raise SandboxError(f"items must be an existing file or folder, got {self._items}.")
         self._port = port
         self._pace = pace
         self._seed = seed
         self._captures = captures
         self._clock = clock or time.time
-        self._ahead = 0.0
+        self._clock_offset = 0.0
         self._stack: contextlib.ExitStack | None = None
         self._service: Service | None = None
         self._url = ""
@@ -103,13 +103,13 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The base URL of the service."""
         self._running()
         return self._url
 
     @property
     def stac_url(self) -> str:
-        """Where its STAC API is."""
+        """The URL of the STAC API of delivered items."""
         return f"{self.url}/stac/"
 
     @property
@@ -117,26 +117,26 @@ class Sandbox:
         """The folder of its state."""
         self._running()
         if self._data is None:
-            raise SandboxError("The sandbox has no folder.")
+            raise SandboxError("The sandbox has no data folder.")
         return self._data
 
     @property
     def hosts(self) -> dict[str, list[str]]:
-        """Every catalog host with its collections."""
+        """The hosts of the catalog, with their collections."""
         return self._running().catalog.hosts
 
     @property
     def principals(self) -> dict[str, dict[str, str | None]]:
-        """Everyone who can sign in: token, api_key, username, password and project of each."""
-        return self._running().doorkeeper.principals()
+        """The principals that can sign in: token, api_key, username, password and project of each."""
+        return self._running().authenticator.principals()
 
     def token(self, name: str = "analyst") -> str:
-        """Return a fresh bearer token of a user.
+        """Return a new bearer token of a principal, valid for ``token_seconds``.
 
         Raises
         ------
         SandboxError
-            If there is no such principal.
+            If the principal is unknown.
 
         Examples
         --------
@@ -145,25 +145,25 @@ class Sandbox:
         3
         """
         control.check_principal(self._running(), name)
-        return self._running().doorkeeper.token(name)
+        return self._running().authenticator.token(name)
 
     @property
     def token_seconds(self) -> int:
-        """How long the tokens of the sign-in stay valid."""
-        return self._running().doorkeeper.token_seconds
+        """The lifetime of new access tokens in seconds."""
+        return self._running().authenticator.token_seconds
 
     @token_seconds.setter
     def token_seconds(self, seconds: int) -> None:
-        self._running().doorkeeper.token_seconds = seconds
+        self._running().authenticator.token_seconds = seconds
 
     @property
     def rate_limits(self) -> dict[str, int] | None:
-        """Calls and places an organization may make a minute; None allows any number."""
-        return self._running().doorkeeper.limits
+        """Calls and placements an organization may make per minute: keys ``calls`` and ``places``; None for no limit."""
+        return self._running().authenticator.limits
 
     @rate_limits.setter
     def rate_limits(self, limits: dict[str, int] | None) -> None:
-        self._running().doorkeeper.limits = limits
+        self._running().authenticator.limits = limits
 
     def client(self, name: str = "analyst", **options: Any) -> Any:
         """Return a ``scenecart.Client`` that is signed in as one of the principals.
@@ -171,14 +171,14 @@ class Sandbox:
         Parameters
         ----------
         name
-            Whose sign-in: one of ``principals``.
+            One of ``principals``.
         **options
-            As for ``scenecart.connect``.
+            Arguments of ``scenecart.connect``.
 
         Raises
         ------
         SandboxError
-            If there is no such principal.
+            If the principal is unknown.
 
         Examples
         --------
@@ -186,13 +186,13 @@ class Sandbox:
         ...     box.client("other", home=box.data / "journal").whoami()["preferred_username"]
         'other'
         """
-        import scenecart  # noqa: PLC0415  # it hands out a client of the library, and reads nothing
+        import scenecart  # noqa: PLC0415  # the sandbox itself shares no code with the library
 
         control.check_principal(self._running(), name)
         principal = self.principals[name]
         sign_in = ("api_key",) if principal["username"] is None else ("username", "password")
-        given = {field: principal[field] for field in sign_in}
-        return scenecart.connect(base_url=self.url, **given, project=principal["project"], **options)
+        credentials = {field: principal[field] for field in sign_in}
+        return scenecart.connect(base_url=self.url, **credentials, project=principal["project"], **options)
 
     def top_up(self, name: str, credits: int) -> None:  # noqa: A002  # the unit of money here
         """Add credits to the balance of a principal's organization; 100 credits are one Australian dollar.
@@ -200,7 +200,7 @@ class Sandbox:
         Raises
         ------
         SandboxError
-            If there is no such principal, or the credits are no whole number from 0 on.
+            If the principal is unknown, or the credits are not a whole number of at least 0.
 
         Examples
         --------
@@ -212,12 +212,12 @@ class Sandbox:
         control.top_up(self._running(), name, credits)
 
     def attach_card(self, name: str, card: str | None = "good") -> None:
-        """Give a principal's organization a card: ``"good"``, ``"declined"``, ``"secure"``, or None for none.
+        """Replace the card of a principal's organization: ``"good"``, ``"declined"``, ``"secure"``, or None for no card.
 
         Raises
         ------
         SandboxError
-            If there is no such card or principal.
+            If the card or the principal is unknown.
 
         Examples
         --------
@@ -225,16 +225,16 @@ class Sandbox:
         ...     box.attach_card("card", "declined")
         """
         if card not in {"good", "declined", "secure", None}:
-            raise SandboxError(f"There is no card {card!r}; there are good, declined and secure.")
+            raise SandboxError(f"card must be good, declined, secure or None, got {card!r}.")
         control.attach_card(self._running(), name, card)
 
     def complete_challenge(self, client_secret: str, *, accept: bool = True) -> None:
-        """Answer the bank's challenge of a 402, as its page does.
+        """Complete the 3-D Secure challenge of a 402, or refuse it with ``accept=False``.
 
         Raises
         ------
         SandboxError
-            If there is no such challenge, or it has been answered.
+            If the challenge is unknown or already answered.
 
         Examples
         --------
@@ -249,10 +249,10 @@ class Sandbox:
         ...         error.retry().status
         'processing'
         """
-        control.complete(self._running(), client_secret, accept=accept)
+        control.complete_challenge(self._running(), client_secret, accept=accept)
 
     def change_prices(self, factor: float) -> None:
-        """Let everything cost so many times what it cost at first, as a provider's new price list does.
+        """Set all prices to a multiple of the initial prices, like a provider's new price list.
 
         Parameters
         ----------
@@ -262,7 +262,7 @@ class Sandbox:
         Raises
         ------
         SandboxError
-            If it is another one.
+            If the factor is outside this range.
 
         Examples
         --------
@@ -277,12 +277,12 @@ class Sandbox:
         control.change_prices(self._running(), factor)
 
     def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
-        """Approve a sign-in that waits for it (RFC 8628) as one of the principals, as its page does; None refuses it.
+        """Approve a waiting sign-in (device flow, RFC 8628) as one of the principals; None refuses it.
 
         Raises
         ------
         SandboxError
-            If no sign-in waits under this code, or there is no such principal.
+            If no sign-in waits with this code, or the principal is unknown.
 
         Examples
         --------
@@ -291,17 +291,17 @@ class Sandbox:
         ...         box.approve_device("BCDF-GHJK")
         ...     except SandboxError as error:
         ...         print(error)
-        No sign-in waits under this code.
+        user_code must be the code of a waiting sign-in, got 'BCDF-GHJK'.
         """
-        control.approve(self._running(), user_code, name)
+        control.approve_device(self._running(), user_code, name)
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass at once: orders move, tokens and addresses expire.
+        """Advance the clock: orders are delivered, tokens and signed URLs expire.
 
         Raises
         ------
         SandboxError
-            If that leads beyond the years that a calendar has.
+            If the clock would pass the year 9000.
 
         Examples
         --------
@@ -313,11 +313,11 @@ class Sandbox:
         'delivered'
         """
         if self._now() + seconds > _LAST_SECOND:
-            raise SandboxError("Time does not pass beyond the year 9000 here.")
-        self._ahead += seconds
+            raise SandboxError(f"seconds must not lead beyond the year 9000, got {seconds:,.0f}.")
+        self._clock_offset += seconds
 
     def ready(self) -> dict[str, Any]:
-        """Return what another program needs to use it: url, stac_url, hosts and principals, as JSON has it.
+        """Return what other programs need to use the sandbox: url, stac_url, hosts and principals, ready for JSON.
 
         Examples
         --------
@@ -328,12 +328,12 @@ class Sandbox:
         return {"url": self.url, "stac_url": self.stac_url, "hosts": self.hosts, "principals": self.principals}
 
     def start(self) -> Self:
-        """Start it, and return when it answers; a ``with`` block does it too.
+        """Start the sandbox, and return when it accepts requests; a ``with`` block does the same.
 
         Raises
         ------
         SandboxError
-            If its folder or port cannot be used.
+            If the data folder, the items or the port cannot be used.
 
         Examples
         --------
@@ -347,22 +347,22 @@ class Sandbox:
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(contextlib.closing(listen(self._port)))
             self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self._data = self._folder(stack)
-            stack.enter_context(alone(self._data))
-            keep = self._wanted_data is not None
+            self._data = self._open_folder(stack)
+            stack.enter_context(lock_folder(self._data))
+            keep = self._data_option is not None
             captures = archive.prepare(self._data, self._seed, self._captures, self._items, keep=keep)
             storage = Storage(self._data / "sandbox.sqlite", captures)
             stack.callback(storage.close)
             self._service = self._assemble(storage, self._data)
             self._service.delivery.start()
             stack.callback(self._service.delivery.stop)
-            stack.enter_context(serving(self._service, listener))
+            stack.enter_context(run_server(self._service, listener))
             self._stack = stack.pop_all()
         atexit.register(self.stop)
         return self
 
     def stop(self) -> None:
-        """Stop it. A temporary folder goes with it."""
+        """Stop the sandbox, and delete its temporary folder."""
         stack, self._stack = self._stack, None
         if stack is not None:
             stack.close()
@@ -379,39 +379,39 @@ class Sandbox:
         return f"Sandbox({self._url if self._stack is not None else 'not running'})"
 
     def _now(self) -> float:
-        return self._clock() + self._ahead
+        return self._clock() + self._clock_offset
 
     def _running(self) -> Service:
         if self._service is None:
-            raise SandboxError("The sandbox is not running; call start(), or use it in a with block.")
+            raise SandboxError("The sandbox is not running. Call start(), or use it in a with block.")
         return self._service
 
-    def _folder(self, stack: contextlib.ExitStack) -> Path:
-        if self._wanted_data is None:
+    def _open_folder(self, stack: contextlib.ExitStack) -> Path:
+        if self._data_option is None:
             temporary = tempfile.TemporaryDirectory(prefix="scenecart-sandbox-", ignore_cleanup_errors=True)
             return Path(stack.enter_context(temporary))
         try:
-            self._wanted_data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._data_option.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise SandboxError(f"The folder {self._wanted_data} cannot be used: {error.strerror}.") from error
-        return self._wanted_data
+            raise SandboxError(f"The folder {self._data_option} cannot be used: {error.strerror}.") from error
+        return self._data_option
 
     def _assemble(self, storage: Storage, data: Path) -> Service:
-        doorkeeper = Doorkeeper(storage, self._now)
+        authenticator = Authenticator(storage, self._now)
         catalog = Catalog(storage, self._url)
         ledger = Ledger(storage, self._url, self._now)
         orders = Orders(storage, catalog, ledger, self._now, self._pace)
         delivery = Delivery(storage, catalog, orders, data / "files", self._now)
         return Service(
             url=self._url,
-            doorkeeper=doorkeeper,
+            authenticator=authenticator,
             catalog=catalog,
             ledger=ledger,
             orders=orders,
             resources=Resources(storage, catalog, orders),
             delivery=delivery,
-            delivered=Delivered(storage, delivery),
-            archive=Archive(storage, catalog),
+            delivery_source=DeliverySource(storage, delivery),
+            catalog_source=CatalogSource(storage, catalog),
             faults=self.faults,
             advance=self.advance,
             connections={},
@@ -435,48 +435,54 @@ def serve(
     port, data, items, pace, captures
         As for :class:`Sandbox`.
     ready_file
-        Written in one step once it answers: JSON with url, stac_url, hosts and principals, readable by its owner alone.
+        File to write when the sandbox accepts requests: JSON with url, stac_url, hosts and principals, readable only by its
+        owner. It is written atomically.
     print_line
-        Told what a person needs to use it, a line at a time: the address, and how the analyst signs in.
+        Called with each line of the welcome text: the URL, and the sign-in of the analyst.
 
     Raises
     ------
     SandboxError
-        If it cannot be started as asked.
+        If an argument is not valid, or the folder, the items, the port or the ready file cannot be used.
     """
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    # what is interrupted while the catalog is made ends at once, also where a script began it in the background
+    # Ctrl+C also works while the catalog is generated, and when a script started this in the background with SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
-    print_line("Making its catalog, where there is none yet …" if items is None else f"Reading its catalog from {items} …")
+    print_line("Preparing the catalog …" if items is None else f"Reading the catalog from {items} …")
     with box:
         signal.signal(signal.SIGINT, lambda *_: stopped.set())
         ready = box.ready()
         if ready_file is not None:
-            _write_in_one_step(Path(ready_file), json.dumps(ready, indent=2))
+            _write_ready_file(Path(ready_file), json.dumps(ready, indent=2))
         for line in _welcome(ready, ready_file):
             print_line(line)
         stopped.wait()
 
 
 def _welcome(ready: dict[str, Any], ready_file: str | os.PathLike[str] | None) -> Iterator[str]:
-    """Yield what a person needs to use it from another terminal; tokens are for programs, which read the ready file."""
+    """Yield how to use the sandbox from another terminal; tokens are not printed, programs read them from the ready file."""
     analyst = ready["principals"]["analyst"]
-    yield f"The sandbox answers at {ready['url']}, until Ctrl+C. To use it in another terminal, as its analyst:"
+    yield f"The sandbox is running at {ready['url']}. Press Ctrl+C to stop it."
+    yield "To use it in another terminal as the analyst, paste:"
     yield ""
-    signs_in = {"BASE_URL": ready["url"], **{name.upper(): analyst[name] for name in ("username", "password", "project")}}
-    for name, value in signs_in.items():
+    variables = {"BASE_URL": ready["url"], **{name.upper(): analyst[name] for name in ("username", "password", "project")}}
+    for name, value in variables.items():
         yield f"export SCENECART_{name}={shlex.quote(str(value))}"
     yield ""
     for host, collections in ready["hosts"].items():
         yield f"Host {host}: {', '.join(collections)}"
     others = ", ".join(name for name in ready["principals"] if name != "analyst")
-    where = "are written by --ready-file FILE" if ready_file is None else f"are in {ready_file}"
-    yield f"The sign-ins of {others}, and everyone's tokens, {where}."
+    yield f"Other principals: {others}"
+    where = (
+        "To get all sign-ins and tokens as JSON, add --ready-file FILE." if ready_file is None else f"All sign-ins: {ready_file}"
+    )
+    yield where
 
 
-def _write_in_one_step(path: Path, text: str) -> None:
+def _write_ready_file(path: Path, text: str) -> None:
+    """Write the ready file atomically, readable only by its owner."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:

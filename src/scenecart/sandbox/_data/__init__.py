@@ -1,1 +1,1 @@
-"""Where the sandbox's captures come from, and where its state is kept."""
+"""The data of the sandbox: generated and real captures, the database, geometry and images."""

@@ -1,4 +1,4 @@
-"""The file the captures are kept in: made once from a seed or from real items, then only read."""
+"""The read-only SQLite file of captures, written once from a seed or from STAC items."""
 
 from __future__ import annotations
 
@@ -21,58 +21,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILE = "catalog.sqlite"
-# what a capture of someone's own items costs
+# price rules for the user's own items: credits per km², minimum km², minimum credits, one price for overlap on a date, retired
 _ITEMS_PRODUCT = (20, 0.01, 500, 1, 0)
 
 
 def prepare(data: Path, seed: int, count: int, items: Path | None, *, keep: bool) -> Path:
-    """Return the file with the captures that were asked for, made now if it is not there yet.
+    """Return the path of the capture file, written now if it does not exist.
 
     Parameters
     ----------
     data
         The sandbox's folder.
     seed, count
-        Which captures to invent, and about how many.
+        Which captures to generate, and about how many.
     items
-        Real items to take instead; None keeps those the folder was filled with.
+        File or folder of STAC items to use instead; None keeps the items that the folder already has.
     keep
-        Whether the folder outlives the sandbox. The invented captures of others are kept in the user's cache, so that they
-        are made once a machine.
+        Whether the folder stays after the sandbox stops. For a temporary folder the generated captures are cached in the user's
+        cache folder, because generating them takes seconds.
     """
     path = data / _FILE
     if items is None:
-        signature = f"{_version()}/{seed}/{count}"
-        if keep and _is_of_items(path):
+        signature = f"{_generator_digest()}/{seed}/{count}"
+        if keep and _has_items(path):
             return path
         if not keep:
-            path = _cached(signature) or path
+            path = _cache_path(signature) or path
     else:
-        signature = _signature(items)
-    if not _holds(path, signature):
-        _make(path, signature, seed, count, items)
+        signature = _items_signature(items)
+    if not _has_signature(path, signature):
+        _write(path, signature, seed, count, items)
     return path
 
 
 def uri(path: Path) -> str:
-    """Return the address under which SQLite reads the file without locking it."""
+    """Return the URI with which SQLite reads the file without locks."""
     return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
 
 
-def _version() -> str:
-    """Return what changes whenever the captures would: the code that invents them."""
+def _generator_digest() -> str:
+    """Return a digest of the code that generates the captures, so that a new version generates them again."""
     folder = resources.files("scenecart.sandbox._data")
     parts = [folder.joinpath(name).read_bytes() for name in ("synthetic.py", "catalog.sql")]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
-def _signature(items: Path) -> str:
+def _items_signature(items: Path) -> str:
     files = sorted(items.rglob("*")) if items.is_dir() else [items]
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     return hashlib.sha256(json.dumps(stats).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _cached(signature: str) -> Path | None:
+def _cache_path(signature: str) -> Path | None:
     folder = user_cache_path("scenecart") / "sandbox"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,29 +83,30 @@ def _cached(signature: str) -> Path | None:
     return folder / f"{hashlib.sha256(signature.encode()).hexdigest()[:16]}.sqlite"
 
 
-def _source(path: Path) -> tuple[str, bool] | None:
+def _read_source(path: Path) -> tuple[str, bool] | None:
+    """Return the signature of a capture file and whether it holds STAC items; None for a missing or damaged file."""
     if not path.exists():
         return None
     with contextlib.closing(sqlite3.connect(uri(path), uri=True)) as database:
         try:
-            signature, is_of_items = database.execute("SELECT signature, items FROM source").fetchone()
+            signature, has_items = database.execute("SELECT signature, items FROM source").fetchone()
         except (sqlite3.DatabaseError, TypeError):
             return None
-    return str(signature), bool(is_of_items)
+    return str(signature), bool(has_items)
 
 
-def _holds(path: Path, signature: str) -> bool:
-    found = _source(path)
-    return found is not None and found[0] == signature
+def _has_signature(path: Path, signature: str) -> bool:
+    source = _read_source(path)
+    return source is not None and source[0] == signature
 
 
-def _is_of_items(path: Path) -> bool:
-    found = _source(path)
-    return found is not None and found[1]
+def _has_items(path: Path) -> bool:
+    source = _read_source(path)
+    return source is not None and source[1]
 
 
-def _make(path: Path, signature: str, seed: int, count: int, items: Path | None) -> None:
-    """Write the file beside its place and move it there, so that nobody sees half of it."""
+def _write(path: Path, signature: str, seed: int, count: int, items: Path | None) -> None:
+    """Write the capture file atomically."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     os.close(handle)
     try:
@@ -113,7 +114,7 @@ def _make(path: Path, signature: str, seed: int, count: int, items: Path | None)
             _fill(database, signature, seed, count, items)
         Path(name).replace(path)
     except (OSError, sqlite3.OperationalError) as error:
-        raise SandboxError(f"The captures cannot be written to {path.parent}: {error}.") from error
+        raise SandboxError(f"The catalog cannot be written to {path.parent}: {error}.") from error
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -122,14 +123,14 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
     schema = resources.files("scenecart.sandbox._data").joinpath("catalog.sql").read_text(encoding="utf-8")
     database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000;")
     database.executescript(f"BEGIN;{schema}")
-    rows = _invented(seed, count) if items is None else _real(items)
+    rows = _generated_rows(seed, count) if items is None else _item_rows(items)
     database.executemany("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     database.execute(
         "INSERT INTO capture_box SELECT 2 * number, west, iif(west > east, 180, east), south, north FROM capture"
         " WHERE west IS NOT NULL"
     )
     database.execute("INSERT INTO capture_box SELECT 2 * number + 1, -180, east, south, north FROM capture WHERE west > east")
-    # everything a search looks at before it opens a capture
+    # a covering index: a search filters on these columns before it reads a capture
     database.execute(
         "CREATE INDEX capture_time ON capture (host, begins DESC, number, ends, collection, cloud, west, south, east, north)"
     )
@@ -156,17 +157,17 @@ def _fill(database: sqlite3.Connection, signature: str, seed: int, count: int, i
     database.execute("COMMIT")
 
 
-def _invented(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
+def _generated_rows(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
     for number, row in enumerate(synthetic.generate(seed, count), 1):
         yield number, *row, None
 
 
-def _real(items: Path) -> Iterator[tuple[Any, ...]]:
-    nothing = (None,) * 6
+def _item_rows(items: Path) -> Iterator[tuple[Any, ...]]:
+    generated_columns = (None,) * 6
     for number, (*known, feature) in enumerate(stac_files.load(items), 1):
         try:
             text = json.dumps(feature, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         except ValueError as error:
-            raise SandboxError(f"Item {number} of {items} holds a number that JSON has no form for.") from error
-        # what is no Unicode is in no answer either
-        yield number, *known, *nothing, text.encode("utf-8", "replace").decode()
+            raise SandboxError(f"Item {number} of {items} has a number that is not valid JSON (NaN or Infinity).") from error
+        # a lone surrogate cannot be stored or sent: it becomes a question mark
+        yield number, *known, *generated_columns, text.encode("utf-8", "replace").decode()

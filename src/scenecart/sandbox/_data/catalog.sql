@@ -1,4 +1,4 @@
--- The captures of every host: written once, then only read. Where it came from stands in user_version and source.
+-- The captures of all hosts, written once and then only read. The table source tells what the file was made from.
 
 CREATE TABLE source (signature TEXT NOT NULL, items INTEGER NOT NULL CHECK (items IN (0, 1))) STRICT;
 
@@ -17,7 +17,7 @@ CREATE TABLE product (
   PRIMARY KEY (host, collection)
 ) STRICT, WITHOUT ROWID;
 
--- An invented capture is kept in its columns and has no body; a real one is kept as it was published.
+-- A generated capture has values in all columns and no body; a STAC item from a file has its JSON in body.
 -- Across the antimeridian west is greater than east.
 CREATE TABLE capture (
   number INTEGER PRIMARY KEY,
@@ -38,5 +38,5 @@ CREATE TABLE capture (
   body TEXT CHECK ((body IS NULL) != (platform IS NULL))
 ) STRICT;
 
--- Two boxes, 2 × number and the next, for a capture on both sides of the antimeridian.
+-- A capture that crosses the antimeridian has two boxes: 2 × number and 2 × number + 1.
 CREATE VIRTUAL TABLE capture_box USING rtree (number, west, east, south, north);

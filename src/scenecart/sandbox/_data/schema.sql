@@ -1,4 +1,4 @@
--- Everything the sandbox remembers. The constraints do the guarding: an impossible state cannot be written.
+-- The state of the sandbox. The constraints make invalid states impossible to write.
 
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
@@ -26,7 +26,7 @@ CREATE TABLE principal (
   key_scopes TEXT NOT NULL
 ) STRICT;
 
--- A sign-in that waits for someone to approve it in a browser (RFC 8628).
+-- A sign-in by device flow (RFC 8628) that waits for approval in a browser.
 CREATE TABLE device (
   digest TEXT PRIMARY KEY,
   user_code TEXT NOT NULL UNIQUE,
@@ -44,7 +44,7 @@ CREATE TABLE refresh_token (
   expires REAL NOT NULL
 ) STRICT;
 
--- Double entry: a transfer takes from one account what it gives to another, so every journal sums to zero.
+-- Double-entry bookkeeping: each transfer moves credits between two accounts, so all balances of an organization sum to zero.
 CREATE TABLE account (
   id INTEGER PRIMARY KEY,
   organization TEXT NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE transfer (
   CHECK ((kind = 'top-up') = ("order" IS NULL))
 ) STRICT;
 
--- An order's money is set aside once, and once it is spent or given back.
+-- An order has exactly one reservation, and later one charge or one refund.
 CREATE UNIQUE INDEX transfer_begins ON transfer ("order") WHERE kind IN ('reserve', 'hold', 'accrue');
 CREATE UNIQUE INDEX transfer_ends ON transfer ("order")
   WHERE kind IN ('settle', 'refund', 'capture', 'void', 'bill', 'reverse');
@@ -103,7 +103,7 @@ CREATE TABLE "order" (
 CREATE INDEX order_of_organization ON "order" (organization, created);
 CREATE INDEX order_due ON "order" (status, due);
 CREATE TRIGGER order_ends BEFORE UPDATE OF status ON "order" WHEN old.status != 'processing' BEGIN
-  SELECT raise(ABORT, 'an order that has ended stays ended');
+  SELECT raise(ABORT, 'a finished order cannot change its state');
 END;
 
 CREATE TABLE claim (
@@ -117,7 +117,7 @@ CREATE TABLE claim (
   PRIMARY KEY (organization, path, key)
 ) STRICT, WITHOUT ROWID;
 
--- What the bank asks of the buyer before one request may be charged.
+-- A 3-D Secure challenge that the buyer must complete before one request can be charged.
 CREATE TABLE challenge (
   client_secret TEXT PRIMARY KEY,
   organization TEXT NOT NULL REFERENCES organization (id),

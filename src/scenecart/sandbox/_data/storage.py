@@ -1,4 +1,4 @@
-"""The database: one file, one connection a thread, one writer at a time."""
+"""The sandbox's SQLite database: one connection per thread, one writer at a time."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ _VERSION = 2
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder for one sandbox; however the process ends, it holds it no more.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock a data folder for one sandbox; the lock ends with the process, also when it is killed.
 
     Raises
     ------
     SandboxError
-        If another sandbox holds it.
+        If another sandbox uses the folder.
     """
-    # closed by whichever thread stops the sandbox
-    held = sqlite3.connect(folder / "held.sqlite", timeout=0, isolation_level=None, check_same_thread=False)
-    with contextlib.closing(held):
+    # the thread that stops the sandbox closes it
+    lock = sqlite3.connect(folder / "lock.sqlite", timeout=0, isolation_level=None, check_same_thread=False)
+    with contextlib.closing(lock):
         try:
-            held.execute("BEGIN EXCLUSIVE")
+            lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise SandboxError(f"Another sandbox runs on {folder}; stop it, or use another folder.") from None
+                raise SandboxError(f"Another sandbox uses the folder {folder}. Stop it, or use another folder.") from None
             raise SandboxError(f"The folder {folder} cannot be used: {error}.") from error
         yield
 
 
 class Storage:
-    """The sandbox's database. What is committed survives the process being killed."""
+    """The sandbox's database; committed data survives when the process is killed."""
 
     def __init__(self, path: Path, captures: Path) -> None:
         self.path = path
         self._captures = archive.uri(captures)
         self._local = threading.local()
-        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self.is_new = self._prepare()
+        self._write_lock = threading.Lock()
+        self.is_new = self._create_schema()
 
     @property
     def read(self) -> sqlite3.Connection:
-        """The connection of the thread that asks, for reading."""
+        """The current thread's connection, for reading."""
         database: sqlite3.Connection | None = getattr(self._local, "database", None)
         if database is None:
-            # closed by whichever thread stops the sandbox
+            # the thread that stops the sandbox closes it
             database = sqlite3.connect(
                 f"{self.path.resolve().as_uri()}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -71,18 +71,18 @@ class Storage:
                 raise
             self._local.database = database
             with self._lock:
-                # the server's idle threads end; what those opened is held until another one comes
-                for ended in [thread for thread in self._opened if not thread.is_alive()]:
-                    self._opened.pop(ended).close()
-                self._opened[threading.current_thread()] = database
+                # idle threads of the server end: close their connections when the next thread opens one
+                for ended in [thread for thread in self._connections if not thread.is_alive()]:
+                    self._connections.pop(ended).close()
+                self._connections[threading.current_thread()] = database
         return database
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Hold the one writer's place: everything in the block is done, or nothing."""
+        """Run the block as one write transaction."""
         database = self.read
-        # other threads wait here: SQLite itself would have them sleep and ask again
-        with self._writing:
+        # a lock wakes the next writer at once; SQLite's own busy handler sleeps and polls
+        with self._write_lock:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -92,27 +92,27 @@ class Storage:
             database.execute("COMMIT")
 
     def setting(self, name: str) -> str | None:
-        """Return a remembered setting."""
+        """Return a stored setting, or None."""
         row = self.read.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row["value"])
 
     def close(self) -> None:
         """Close every thread's connection."""
         with self._lock:
-            while self._opened:
-                self._opened.popitem()[1].close()
+            while self._connections:
+                self._connections.popitem()[1].close()
 
-    def _prepare(self) -> bool:
+    def _create_schema(self) -> bool:
         try:
             (version,) = self.read.execute("PRAGMA user_version").fetchone()
             if version == _VERSION:
                 return False
             if version != 0 or self.read.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                raise SandboxError(f"{self.path} is no database of this version of the sandbox; use another folder.")
+                raise SandboxError(f"{self.path} was not written by this version of the sandbox. Use another folder.")
             self.read.execute("PRAGMA journal_mode = WAL")
             schema = resources.files("scenecart.sandbox._data").joinpath("schema.sql").read_text(encoding="utf-8")
             self.read.executescript(f"BEGIN;{schema};PRAGMA user_version = {_VERSION};COMMIT;")
         except sqlite3.DatabaseError as error:
             self.close()
-            raise SandboxError(f"{self.path} cannot be used: {error}; use another folder.") from error
+            raise SandboxError(f"{self.path} cannot be used: {error}. Use another folder.") from error
         return True

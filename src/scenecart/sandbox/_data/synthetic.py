@@ -1,8 +1,8 @@
-"""Captures of invented satellites, by simple orbital mechanics: the same seed gives the same captures.
+"""Captures of invented satellites on simulated orbits; the same seed gives the same captures.
 
-A satellite on a circular, sun-synchronous orbit crosses each latitude once on its descending pass; where, follows from the
-inclination, the orbit's precession and the Earth's rotation. A place within reach of that pass may be imaged, with the
-off-nadir angle its distance asks for. Source: D. A. Vallado, Fundamentals of Astrodynamics, chapters 9 and 11.
+A satellite on a circular, sun-synchronous orbit crosses each latitude once on its descending pass. The longitude follows from the
+inclination, the precession of the orbit and the rotation of the Earth. A place within reach of the pass may be imaged; its distance
+from the ground track gives the off-nadir angle. Source: D. A. Vallado, Fundamentals of Astrodynamics, chapters 9 and 11.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart.sandbox._data.geometry import bbox, geojson, split
+from scenecart.sandbox._data.geometry import rfc7946_bbox, split_at_antimeridian, to_geojson
+from scenecart.sandbox._data.times import to_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 @dataclass(frozen=True)
 class Satellite:
-    """One satellite and what it takes: km of altitude, hours of local time, km of swath, metres, degrees."""
+    """One satellite. Altitude, swath and length in km, GSD in m, angles in degrees, local time in hours."""
 
     host: str
     collection: str
@@ -54,13 +55,13 @@ class Satellite:
 
     @property
     def platform(self) -> str:
-        """The name as STAC has it."""
+        """The value of the STAC property ``platform``."""
         return self.name.lower()
 
 
 @dataclass(frozen=True)
 class Product:
-    """How a collection is priced."""
+    """The price rules of a collection."""
 
     host: str
     collection: str
@@ -90,7 +91,7 @@ PRODUCTS = (
 )
 _RATES = {product.collection: product.credits_per_km2 for product in PRODUCTS}
 
-# Ports, cities and places where shapes are awkward: longitude and latitude in degrees.
+# Ports, cities, and places at the antimeridian and near the poles: longitude and latitude in degrees.
 _PORTS = np.array([
     (151.21, -33.965), (151.23, -33.855), (4.10, 51.935), (4.48, 51.92), (103.75, 1.27), (121.80, 31.35), (114.20, 22.33),
     (139.80, 35.58), (129.05, 35.08), (55.05, 25.00), (9.95, 53.53), (4.30, 51.27), (-118.22, 33.74), (-74.05, 40.67),
@@ -117,8 +118,8 @@ _PORTS = np.array([
 
 
 @dataclass(frozen=True)
-class Pass:
-    """Where and when a satellite is, on all its descending passes, ordered by the longitude at which they begin."""
+class Passes:
+    """The descending passes of a satellite, sorted by the longitude of the descending node."""
 
     satellite: Satellite
     times: Numbers
@@ -128,7 +129,7 @@ class Pass:
 
 
 def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
-    """Yield about so many captures as rows of the table, the newest first within a host.
+    """Yield about ``count`` captures as rows of the table, newest first within a host.
 
     Yields
     ------
@@ -145,7 +146,7 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
             random = np.random.Generator(np.random.PCG64([seed, number, ring]))
             found = _captures(orbit, places, random)
             rows += found
-        # the last ring is the one that reaches the count: the same count always gives the same captures
+        # only whole rings are generated, so the same count always gives the same captures
         if len(rows) >= count or batch * ring > 50 * count:
             break
     rows.sort(key=lambda row: (row[0], -row[3], row[2]))
@@ -153,7 +154,7 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _places(ring: int) -> Numbers:
-    """Return longitudes and latitudes: the ports themselves, then places ever elsewhere around them."""
+    """Return longitudes and latitudes: ring 0 is the ports, each further ring other places around them."""
     if ring == 0:
         return _PORTS
     near, far = _HINTERLAND_KM
@@ -164,20 +165,20 @@ def _places(ring: int) -> Numbers:
     return np.stack([(lon + 180) % 360 - 180, lat], axis=1)
 
 
-def _orbit(satellite: Satellite) -> Pass:
+def _orbit(satellite: Satellite) -> Passes:
     axis = _RADIUS + satellite.altitude
     motion = np.sqrt(_MU / axis**3)
     oblateness = 1.5 * _J2 * (_RADIUS / axis) ** 2
     inclination = float(np.arccos(-_SUN_RATE / (oblateness * motion)))
     period = float(2 * np.pi / (motion * (1 + oblateness * (3 - 4 * np.sin(inclination) ** 2))))
     nodes = BEGIN + np.arange((END - BEGIN) // period) * period
-    # the node follows the mean sun: where it is crossed, it is always the same hour
+    # sun-synchronous: the local time at the node is always the same
     longitudes = 15.0 * (satellite.local_hour - nodes % 86_400 / 3_600) % 360
     order = np.argsort(longitudes, kind="stable")
-    return Pass(satellite, nodes[order], longitudes[order], inclination, period)
+    return Passes(satellite, nodes[order], longitudes[order], inclination, period)
 
 
-def _captures(orbit: Pass, places: Numbers, random: np.random.Generator) -> list[tuple[Any, ...]]:
+def _captures(orbit: Passes, places: Numbers, random: np.random.Generator) -> list[tuple[Any, ...]]:
     satellite = orbit.satellite
     lon, lat = places.T
     ratio = np.sin(np.radians(lat)) / np.sin(orbit.inclination)
@@ -207,7 +208,7 @@ def _captures(orbit: Pass, places: Numbers, random: np.random.Generator) -> list
     return _rows(satellite, lon[places_of], lat[places_of], heading[places_of], times, off_nadir, random.random((len(times), 4)))
 
 
-def _rows(  # noqa: PLR0917  # what passes give
+def _rows(  # noqa: PLR0917  # columns of one table
     satellite: Satellite, lon: Numbers, lat: Numbers, heading: Numbers, times: Numbers, off_nadir: Numbers, draws: Numbers
 ) -> list[tuple[Any, ...]]:
     count = len(times)
@@ -215,8 +216,8 @@ def _rows(  # noqa: PLR0917  # what passes give
     shapes = np.atleast_1d(np.asarray(shapely.polygons(rings)))
     bounds = shapely.bounds(shapes)
     for number in np.flatnonzero(np.abs(bounds[:, [0, 2]]).max(axis=1) > 180):  # noqa: PLR2004  # the antimeridian
-        shapes[number] = split(shapes[number])
-        bounds[number] = bbox(shapes[number])
+        shapes[number] = split_at_antimeridian(shapes[number])
+        bounds[number] = rfc7946_bbox(shapes[number])
     stamps = np.datetime_as_string((times * 1000).astype("datetime64[ms]"), unit="s")
     prefix = satellite.name.replace("-", "").upper()
     names = [
@@ -249,16 +250,16 @@ def _rows(  # noqa: PLR0917  # what passes give
 
 
 def feature(row: Any) -> dict[str, Any]:
-    """Return a capture as STAC; assets and links are the server's to add."""
+    """Return a capture as a STAC item without assets and links, which depend on the server's URL."""
     satellite = BY_PLATFORM[row["platform"]]
     shape = shapely.from_wkb(row["shape"])
     if shape.geom_type == "Polygon":
         geometry: dict[str, Any] = {"type": "Polygon", "coordinates": [shapely.get_coordinates(shape).tolist()]}
     else:
-        geometry = geojson(shape)
+        geometry = to_geojson(shape)
     properties: dict[str, Any] = {
-        "datetime": _moment(row["begins"], "milliseconds"),
-        "created": _moment(row["begins"] // 1 + 7_200 + row["number"] * 37 % 3_600, "seconds"),
+        "datetime": to_rfc3339(row["begins"]),
+        "created": to_rfc3339(row["begins"] // 1 + 7_200 + row["number"] * 37 % 3_600, "seconds"),
         "platform": row["platform"],
         "constellation": satellite.host,
         "instruments": [satellite.instrument.lower()],
@@ -300,7 +301,7 @@ RADAR: dict[str, Any] = {
     "sar:product_type": "SLC",
 }
 
-# What a search may ask of a capture that is kept in columns, as SQL.
+# The properties of a generated capture as SQL expressions, for searches.
 PROPERTIES = {
     "datetime": "strftime('%Y-%m-%dT%H:%M:%fZ', begins, 'unixepoch')",
     "created": "strftime('%Y-%m-%dT%H:%M:%SZ', CAST(begins AS INTEGER) + 7200 + number * 37 % 3600, 'unixepoch')",
@@ -322,14 +323,10 @@ PROPERTIES = {
 }
 
 
-def _moment(seconds: float, precision: str) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
-
-
-def _rings(  # noqa: PLR0917  # as above
+def _rings(  # noqa: PLR0917  # likewise
     satellite: Satellite, lon: Numbers, lat: Numbers, heading: Numbers, off_nadir: Numbers, draws: Numbers
 ) -> Numbers:
-    """Lay rectangles along the ground track, counter-clockwise and closed; near the poles a degree of longitude is short."""
+    """Return footprints: closed, counter-clockwise rectangles along the ground track."""
     turn = np.radians(heading)[:, None]
     width = satellite.swath / np.cos(np.radians(off_nadir))
     length = satellite.length * (1 + draws[:, 2])
@@ -345,7 +342,7 @@ def _rings(  # noqa: PLR0917  # as above
 
 
 def _cloud(lat: Numbers, draw: Numbers) -> Numbers:
-    """Draw cloud covers: clear in the subtropics, overcast at the equator and in high latitudes."""
+    """Return random cloud cover in per cent: low in the subtropics, high at the equator and in high latitudes."""
     mean = 0.32 + 0.20 * np.cos(np.radians(6 * np.minimum(np.abs(lat), 60)))
     return np.asarray(np.round(100.0 * draw ** (1 / mean - 1), 1))
 

@@ -1,1 +1,1 @@
-"""What the sandbox does: catalog, prices, orders, money."""
+"""The rules of the sandbox: catalog, prices, orders, money, sign-in and faults."""

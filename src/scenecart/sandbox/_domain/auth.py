@@ -1,4 +1,4 @@
-"""Who is asking: principals, passwords, API keys, short-lived tokens, scopes."""
+"""Authentication: principals, passwords, API keys, access tokens and rate limits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from scenecart.sandbox._domain.caller import Caller
-from scenecart.sandbox._domain.device_flow import DEVICE_GRANT, Devices, digest, oauth_problem
-from scenecart.sandbox._domain.ledger import move
+from scenecart.sandbox._domain.device_flow import DEVICE_GRANT, DeviceFlow, digest, oauth_problem
+from scenecart.sandbox._domain.ledger import transfer
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 KEY_PREFIX = "gpra_"
 _REFRESH_SECONDS = 1_800
-_LONG_SECONDS = 30 * 24 * 3_600
+_LISTED_TOKEN_SECONDS = 30 * 24 * 3_600
 _WINDOW_SECONDS = 60
 _READS = ["catalog:read", "orders:read", "items:read", "provenance:read", "billing:read"]
 
-# name, organization, billing mode, its card, credits to start with, scopes of the user (None: an API key only)
+# name, organization, billing mode, card of the organization, initial credits, scopes of the user (None: only an API key)
 _PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
     ("analyst", "harbour-watch", "credit", None, 5_000_000, ["*"]),
     ("broke", "small-change", "credit", None, 10, ["*"]),
@@ -39,27 +39,27 @@ _PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
 ]
 
 
-class Doorkeeper:
-    """Signs principals in, and recognises them afterwards."""
+class Authenticator:
+    """Issues access tokens, authenticates requests and enforces rate limits."""
 
     def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
         self._storage = storage
         self._clock = clock
         self.token_seconds = 300
         self.limits: dict[str, int] | None = {"calls": 600, "places": 60}
-        self.devices = Devices(storage, clock)
+        self.device_flow = DeviceFlow(storage, clock)
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
         self._lock = threading.Lock()
         if storage.is_new:
-            self._introduce()
+            self._create_principals()
         self._secret = storage.setting("signing-secret") or ""
 
     def principals(self) -> dict[str, dict[str, str | None]]:
-        """Return every principal's ways to sign in, with a token that stays valid for a month."""
+        """Return the credentials of every principal, with a token that is valid for 30 days."""
         rows = self._storage.read.execute("SELECT * FROM principal ORDER BY name")
         return {
             row["name"]: {
-                "token": self.token(row["name"], _LONG_SECONDS) if row["username"] else row["api_key"],
+                "token": self.token(row["name"], _LISTED_TOKEN_SECONDS) if row["username"] else row["api_key"],
                 "api_key": row["api_key"],
                 "username": row["username"],
                 "password": row["password"],
@@ -69,70 +69,72 @@ class Doorkeeper:
         }
 
     def names(self, *, users: bool = False) -> list[str]:
-        """Return the names of everyone, or of those who can sign in as a user."""
+        """Return the names of all principals, or only of those with a user name."""
         where = "WHERE username IS NOT NULL" if users else ""
-        rows = self._storage.read.execute(f"SELECT name FROM principal {where} ORDER BY name")  # noqa: S608  # fixed parts
+        rows = self._storage.read.execute(f"SELECT name FROM principal {where} ORDER BY name")  # noqa: S608  # built from fixed parts
         return [str(row["name"]) for row in rows]
 
     def organization(self, name: str) -> str | None:
-        """Return the organization of a principal, or None for one that does not exist."""
+        """Return the id of a principal's organization, or None for an unknown principal."""
         row = self._row("name = ?", name)
         return None if row is None else str(row["organization"])
 
     def token(self, name: str, seconds: float | None = None) -> str:
-        """Return a fresh token of a user."""
+        """Return a new access token of a user."""
         row = self._row("name = ?", name)
         if row is None:
             raise KeyError(name)
         return self._issue(row, json.loads(row["scopes"]), self.token_seconds if seconds is None else seconds)
 
     def grant(self, fields: dict[str, str]) -> dict[str, Any]:
-        """Answer the token endpoint.
+        """Answer a request to the token endpoint.
 
         Raises
         ------
         Problem
-            In the form OAuth gives it.
+            An OAuth error.
         """
         kind = fields.get("grant_type")
         if kind == "password":
             row = self._row("username = ?", fields.get("username"))
             if row is None or not secrets.compare_digest(row["password"].encode(), fields.get("password", "").encode()):
-                raise oauth_problem(401, "invalid_grant", "user name or password is wrong")
-            return self._answer(row, json.loads(row["scopes"]), refreshable=True)
+                raise oauth_problem(401, "invalid_grant", "wrong user name or password")
+            return self._token_response(row, json.loads(row["scopes"]), with_refresh=True)
         if kind == "client_credentials":
             row = self._row("api_key = ?", fields.get("client_secret"))
             if row is None:
-                raise oauth_problem(401, "invalid_client", "the API key is not known")
-            return self._answer(row, json.loads(row["key_scopes"]), refreshable=False, kind="api_key")
+                raise oauth_problem(401, "invalid_client", "unknown API key")
+            return self._token_response(row, json.loads(row["key_scopes"]), with_refresh=False, kind="api_key")
         if kind == "refresh_token":
             return self._refresh(fields.get("refresh_token", ""))
         if kind == DEVICE_GRANT:
-            row = self.devices.redeem(fields.get("device_code", ""), fields.get("code_verifier", ""))
-            return self._answer(self._row("name = ?", row["principal"]), ["*"], refreshable=True)
-        raise oauth_problem(400, "unsupported_grant_type", f"use client_credentials, password, refresh_token or {DEVICE_GRANT}")
+            row = self.device_flow.redeem(fields.get("device_code", ""), fields.get("code_verifier", ""))
+            return self._token_response(self._row("name = ?", row["principal"]), ["*"], with_refresh=True)
+        raise oauth_problem(
+            400, "unsupported_grant_type", f"grant_type must be client_credentials, password, refresh_token or {DEVICE_GRANT}"
+        )
 
     def sign_out(self, fields: dict[str, str]) -> None:
-        """Forget a refresh token."""
+        """Delete a refresh token."""
         with self._storage.write() as database:
             database.execute("DELETE FROM refresh_token WHERE digest = ?", (digest(fields.get("refresh_token", "")),))
 
-    def recognise(self, authorization: str | None, key: str | None) -> Caller:
-        """Return whoever a request comes from.
+    def authenticate(self, authorization: str | None, key: str | None) -> Caller:
+        """Return the caller of a request.
 
         Raises
         ------
         Problem
-            401, when that cannot be told.
+            401, if the token or key is missing, invalid or expired.
         """
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip() if scheme.lower() == "bearer" else (key or "")
         if not credential:
-            raise _unauthorized("no token was sent")
+            raise _unauthorized("the token is missing")
         if credential.startswith(KEY_PREFIX):
             row = self._row("api_key = ?", credential)
             if row is None:
-                raise _unauthorized("the API key is not known")
+                raise _unauthorized("unknown API key")
             return self._caller(row, json.loads(row["key_scopes"]), by_key=True)
         try:
             claims = jwt.decode(credential, self._secret, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
@@ -145,13 +147,13 @@ class Doorkeeper:
             raise _unauthorized("the token is not valid")
         return self._caller(row, str(claims.get("scope", "")).split(), by_key=claims.get("principal_type") == "api_key")
 
-    def count(self, caller: Caller, kind: str) -> None:
-        """Count a call; refuse it beyond the limit of its minute.
+    def check_rate_limit(self, caller: Caller, kind: str) -> None:
+        """Count a call against the organization's limit per minute.
 
         Raises
         ------
         Problem
-            429, with the seconds until the next minute.
+            429 above the limit, with the seconds until the next minute.
         """
         if self.limits is None:
             return
@@ -163,7 +165,7 @@ class Doorkeeper:
             self._windows[caller.organization, kind] = (window, used)
         if used > self.limits[kind]:
             wait = max(1, int((window + 1) * _WINDOW_SECONDS - now) + 1)
-            raise Problem(429, f"more than {self.limits[kind]} {kind} a minute", headers={"Retry-After": str(wait)})
+            raise Problem(429, f"more than {self.limits[kind]} {kind} per minute", headers={"Retry-After": str(wait)})
 
     def _refresh(self, token: str) -> dict[str, Any]:
         with self._storage.write() as database:
@@ -171,18 +173,18 @@ class Doorkeeper:
                 "DELETE FROM refresh_token WHERE digest = ? RETURNING principal, expires", (digest(token),)
             ).fetchone()
         if found is None or found["expires"] <= self._clock():
-            raise oauth_problem(400, "invalid_grant", "the refresh token was used, has expired or is not known")
+            raise oauth_problem(400, "invalid_grant", "the refresh token is unknown, expired or already used")
         row = self._row("name = ?", found["principal"])
-        return self._answer(row, json.loads(row["scopes"]), refreshable=True)
+        return self._token_response(row, json.loads(row["scopes"]), with_refresh=True)
 
-    def _answer(self, row: Any, scopes: list[str], *, refreshable: bool, kind: str = "user") -> dict[str, Any]:
+    def _token_response(self, row: Any, scopes: list[str], *, with_refresh: bool, kind: str = "user") -> dict[str, Any]:
         answer = {
             "access_token": self._issue(row, scopes, self.token_seconds, kind),
             "token_type": "Bearer",
             "expires_in": self.token_seconds,
             "scope": " ".join(scopes),
         }
-        if refreshable:
+        if with_refresh:
             token = secrets.token_urlsafe(32)
             expires = self._clock() + _REFRESH_SECONDS
             with self._storage.write() as database:
@@ -205,15 +207,15 @@ class Doorkeeper:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def _row(self, where: str, value: object) -> Any:
-        return self._storage.read.execute(f"SELECT * FROM principal WHERE {where}", (value,)).fetchone()  # noqa: S608  # conditions of this file
+        return self._storage.read.execute(f"SELECT * FROM principal WHERE {where}", (value,)).fetchone()  # noqa: S608  # conditions are literals of this module
 
     def _caller(self, row: Any, scopes: list[str], *, by_key: bool) -> Caller:
         mode = self._storage.read.execute("SELECT billing_mode FROM organization WHERE id = ?", (row["organization"],)).fetchone()
         who = row["name"], row["subject"], row["organization"], row["project"]
         return Caller(*who, mode["billing_mode"], tuple(scopes), by_key)
 
-    def _introduce(self) -> None:
-        """Make the organizations, their projects and people. Ids and secrets differ in every new database."""
+    def _create_principals(self) -> None:
+        """Create organizations, projects and principals; ids and secrets are different in every new database."""
         organizations: dict[str, tuple[str, str]] = {}
         with self._storage.write() as database:
             database.execute("INSERT INTO setting VALUES ('signing-secret', ?)", (secrets.token_hex(32),))
@@ -227,7 +229,7 @@ class Doorkeeper:
                     for kind in ("issued", "available", "reserved", "income"):
                         database.execute("INSERT INTO account (organization, kind) VALUES (?, ?)", (ids[0], kind))
                     if balance:
-                        move(database, "top-up", ids[0], None, balance, self._clock())
+                        transfer(database, "top-up", ids[0], None, balance, self._clock())
                 username = None if scopes is None else f"{name}@{organization}.example"
                 password = None if scopes is None else secrets.token_urlsafe(12)
                 key = KEY_PREFIX + secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""Whoever is asking."""
+"""The authenticated caller of a request and its scopes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever is asking, and what they may do."""
+    """The principal that a request comes from."""
 
     name: str
     subject: str
@@ -17,7 +17,7 @@ class Caller:
     scopes: tuple[str, ...]
     by_key: bool
 
-    def may(self, scope: str) -> bool:
-        """Tell whether a scope is held, exactly or by wildcard."""
+    def has_scope(self, scope: str) -> bool:
+        """Return whether the caller has a scope, exactly or by wildcard."""
         resource, _, action = scope.partition(":")
         return any(held in {scope, "*", f"{resource}:*", f"*:{action}"} for held in self.scopes)

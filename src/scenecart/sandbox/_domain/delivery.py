@@ -1,4 +1,4 @@
-"""What a delivered order leaves: files, STAC items, signed addresses, and where everything came from."""
+"""Delivering orders: imagery files, STAC items, signed download URLs and provenance."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 import shapely
 
 from scenecart.sandbox._data import imagery
-from scenecart.sandbox._data.geometry import bbox, read_shape
+from scenecart.sandbox._data.geometry import parse_geometry, rfc7946_bbox
 from scenecart.sandbox._data.synthetic import EO_EXTENSION, VIEW_EXTENSION
-from scenecart.sandbox._domain.ledger import moment
+from scenecart.sandbox._data.times import to_rfc3339
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.schemas import Provenance
 
 SIGNED_SECONDS = 900
-_LONGEST_NUMBER = 15
-_THUMBNAIL = 256
-_LOOK_SECONDS = 0.05
-_KEPT = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "view:off_nadir", "view:azimuth",
+_MOST_DIGITS = 15
+_THUMBNAIL_SIZE = 256
+_POLL_SECONDS = 0.05
+_COPIED_PROPERTIES = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "view:off_nadir", "view:azimuth",
          "view:sun_elevation", "view:sun_azimuth")  # fmt: skip
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
@@ -42,7 +42,7 @@ _EXTENSIONS = [
 
 
 class Delivery:
-    """Delivers orders whose time has come, and hands out what was delivered."""
+    """Delivers due orders in a thread, and serves the delivered items."""
 
     def __init__(self, storage: Storage, catalog: Catalog, orders: Orders, folder: Path, clock: Callable[[], float]) -> None:
         self._storage = storage
@@ -51,34 +51,34 @@ class Delivery:
         self._folder = folder
         self._clock = clock
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="sandbox-delivery", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sandbox-delivery", daemon=True)
         self._secret = (storage.setting("file-secret") or "").encode()
         self.failures: list[BaseException] = []
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start the delivery thread."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is being written, and stop."""
+        """Stop the delivery thread after the order it works on."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(30)
 
-    def items(self, caller: Caller, order_id: str) -> dict[str, Any]:
-        """Return an order's items."""
-        order = self._orders.row(caller, order_id)
+    def order_items(self, caller: Caller, order_id: str) -> dict[str, Any]:
+        """Return the STAC items of an order."""
+        order = self._orders.find(caller, order_id)
         rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],))
-        return {"type": "FeatureCollection", "features": [self.item(row) for row in rows]}
+        return {"type": "FeatureCollection", "features": [self.to_stac(row) for row in rows]}
 
-    def item_of(self, caller: Caller, item_id: str, base_url: str | None = None) -> dict[str, Any]:
-        """Return one item, with addresses under another base where one is given."""
-        moved: dict[str, Any] = replace_base(self.item(self._row(caller, item_id)), self._catalog.url, base_url)
-        return moved
+    def find_item(self, caller: Caller, item_id: str, base_url: str | None = None) -> dict[str, Any]:
+        """Return one STAC item, with its URLs rebased to ``base_url`` if it is given."""
+        rebased: dict[str, Any] = replace_base(self.to_stac(self._row(caller, item_id)), self._catalog.url, base_url)
+        return rebased
 
-    def item(self, row: Any) -> dict[str, Any]:
-        """Return an item as STAC, with this server's addresses."""
+    def to_stac(self, row: Any) -> dict[str, Any]:
+        """Return an item as STAC, with the URLs of this server."""
         item: dict[str, Any] = json.loads(row["body"])
         url = self._catalog.url
         for key, asset in item["assets"].items():
@@ -93,8 +93,8 @@ class Delivery:
         ]
         return item
 
-    def signed(self, caller: Caller, item_id: str, asset_id: str) -> dict[str, Any]:
-        """Return an address that opens one file for a while."""
+    def sign_download(self, caller: Caller, item_id: str, asset_id: str) -> dict[str, Any]:
+        """Return a signed URL that opens one file for 15 minutes."""
         item = json.loads(self._row(caller, item_id)["body"])
         asset = item["assets"].get(asset_id)
         if asset is None:
@@ -102,51 +102,51 @@ class Delivery:
         path = asset["href"]
         expires = int(self._clock() + SIGNED_SECONDS)
         query = urlencode({"expires": expires, "signature": self._sign(path, expires)})
-        return {"url": f"{self._catalog.url}/files/{quote(path)}?{query}", "expires_at": moment(expires)}
+        return {"url": f"{self._catalog.url}/files/{quote(path)}?{query}", "expires_at": to_rfc3339(expires)}
 
-    def open_signed(self, path: str, expires: str, signature: str) -> Path:
-        """Return the file of a signed address.
+    def resolve_signed(self, path: str, expires: str, signature: str) -> Path:
+        """Return the file of a signed URL.
 
         Raises
         ------
         Problem
-            403 when the signature is wrong, 410 when it has expired, 404 when there is no such file.
+            403 if the signature is wrong, 410 if it has expired, 404 if the file does not exist.
         """
-        is_number = expires.isdecimal() and expires.isascii() and len(expires) <= _LONGEST_NUMBER
+        is_number = expires.isdecimal() and expires.isascii() and len(expires) <= _MOST_DIGITS
         if not is_number or not hmac.compare_digest(self._sign(path, int(expires)).encode(), signature.encode()):
             raise Problem(403, "the signature is wrong")
         if int(expires) <= self._clock():
-            raise Problem(410, "the address has expired")
+            raise Problem(410, "the URL has expired")
         found = (self._folder / path).resolve()
         if not found.is_relative_to(self._folder.resolve()) or not found.is_file():
             raise Problem(404, "there is no such file")
         return found
 
-    def provenance(self, caller: Caller, asked: Provenance) -> dict[str, Any]:
-        """Return where an item came from, or what came of an order or a capture."""
-        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}[asked.entity_type]
+    def provenance(self, caller: Caller, request: Provenance) -> dict[str, Any]:
+        """Return the provenance graph of an item, an order or a capture."""
+        where = {"item": "id = ?", "order": '"order" = ?', "capture": "capture = ?"}[request.entity_type]
         rows = self._storage.read.execute(
-            f"SELECT * FROM item WHERE {where} AND organization = ? ORDER BY number",  # noqa: S608  # conditions above
-            (asked.entity_id, caller.organization),
+            f"SELECT * FROM item WHERE {where} AND organization = ? ORDER BY number",  # noqa: S608  # one of the conditions above
+            (request.entity_id, caller.organization),
         ).fetchall()
-        if not rows and not self._is_known(caller, asked):
+        if not rows and not self._exists(caller, request):
             raise Problem(404, "there is no such entity")
-        root = (asked.entity_type, asked.entity_id)
+        root = (request.entity_type, request.entity_id)
         nodes: dict[tuple[str, str], int] = {root: 0}
         edges: dict[tuple[tuple[str, str], tuple[str, str]], int] = {}
         for row in rows:
             chain = [("item", row["id"]), ("order", row["order"]), ("capture", row["capture"])]
-            start = [kind for kind, _ in chain].index(asked.entity_type)
-            steps = [(n, n - start + 1) for n in range(start, len(chain) - 1)] if asked.direction != "down" else []
-            steps += [(n, start - n) for n in range(start)] if asked.direction != "up" else []
+            start = [kind for kind, _ in chain].index(request.entity_type)
+            steps = [(n, n - start + 1) for n in range(start, len(chain) - 1)] if request.direction != "down" else []
+            steps += [(n, start - n) for n in range(start)] if request.direction != "up" else []
             for number, depth in steps:
-                if depth <= asked.max_depth:
+                if depth <= request.max_depth:
                     further = chain[number + 1] if number >= start else chain[number]
                     nodes.setdefault(further, depth)
                     edges.setdefault((chain[number], chain[number + 1]), depth)
         return {
             "root": {"entity_type": root[0], "entity_id": root[1]},
-            "direction": asked.direction,
+            "direction": request.direction,
             "nodes": [{"entity_type": kind, "entity_id": name, "depth": depth} for (kind, name), depth in nodes.items()],
             "edges": [
                 {
@@ -161,68 +161,72 @@ class Delivery:
             ],
         }
 
-    def _is_known(self, caller: Caller, asked: Provenance) -> bool:
-        """Tell whether there is such an order or capture, though nothing came of it yet."""
-        if asked.entity_type == "item":
+    def _exists(self, caller: Caller, request: Provenance) -> bool:
+        """Return whether an order or capture without items exists."""
+        if request.entity_type == "item":
             return False
-        if asked.entity_type == "capture":
-            return self._catalog.capture(None, None, asked.entity_id) is not None
+        if request.entity_type == "capture":
+            return self._catalog.find_capture(None, None, request.entity_id) is not None
         found = self._storage.read.execute(
-            'SELECT 1 FROM "order" WHERE id = ? AND organization = ?', (asked.entity_id, caller.organization)
+            'SELECT 1 FROM "order" WHERE id = ? AND organization = ?', (request.entity_id, caller.organization)
         )
         return found.fetchone() is not None
 
     def quicklook(self, host: str, name: str, side: int) -> bytes:
-        """Return a small picture of a capture."""
-        row = self._catalog.capture(host, None, name)
+        """Return a small image of a capture as PNG."""
+        row = self._catalog.find_capture(host, None, name)
         if row is None:
             raise Problem(404, "there is no such capture")
         with imagery.environment():
             return imagery.png(imagery.draw(name, row["cloud"], side, side))
 
-    def _work(self) -> None:
-        while not self._stop.wait(_LOOK_SECONDS):
-            for order in self._orders.due():
+    def _run(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            for order in self._orders.due_orders():
                 if self._stop.is_set():
                     return
                 try:
                     self._deliver(order)
-                except Exception as error:  # noqa: BLE001  # one order that cannot be delivered must not stop the others
+                except Exception as error:  # noqa: BLE001  # an order that cannot be delivered must not stop the others
                     self.failures.append(error)
-                    self._fail(order, "the imagery could not be produced")
+                    self._fail(order, "the imagery could not be written")
 
     def _deliver(self, order: Any) -> None:
         captures = json.loads(order["captures"])
-        made = []
+        items = []
         for number, capture in enumerate(captures, 1):
-            row = self._catalog.capture(capture["host_name"], capture["collection"], capture["id"])
+            row = self._catalog.find_capture(capture["host_name"], capture["collection"], capture["id"])
             properties = {} if row is None else self._catalog.properties(row)
             if row is None or properties.get("sandbox:fails"):
-                self._fail(order, f"the archive no longer holds {capture['id']}")
+                self._fail(order, f"the archive no longer has {capture['id']}")
                 return
-            made.append(self._produce(order, number, capture, row, properties))
+            items.append(self._create_item(order, number, capture, row, properties))
         with self._storage.write() as database:
             if self._orders.finish(database, order, None):
                 database.executemany(
                     'INSERT INTO item (id, organization, project, "order", capture, begins, shape, body)'
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    made,
+                    items,
                 )
 
     def _fail(self, order: Any, reason: str) -> None:
         with self._storage.write() as database:
             self._orders.finish(database, order, reason)
 
-    def _produce(self, order: Any, number: int, capture: dict[str, Any], row: Any, properties: dict[str, Any]) -> tuple[Any, ...]:
-        """Write one capture's files and return its item's row."""
-        ground = read_shape(capture["geometry"])
+    def _create_item(
+        self, order: Any, number: int, capture: dict[str, Any], row: Any, properties: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Write the files of one capture and return the row of its item."""
+        area = parse_geometry(capture["geometry"])
         digest = hashlib.sha256(f"{order['id']}/{number}/{capture['id']}".encode()).hexdigest()[:12]
         item_id = f"{capture['id']}_{digest}"
         folder = self._folder / order["id"] / str(number)
         folder.mkdir(parents=True, exist_ok=True)
         with imagery.environment():
-            crs, shape, transform, extent = imagery.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], ground)
-            (folder / "thumbnail.png").write_bytes(imagery.png(imagery.draw(capture["id"], row["cloud"], _THUMBNAIL, _THUMBNAIL)))
+            crs, shape, transform, extent = imagery.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], area)
+            (folder / "thumbnail.png").write_bytes(
+                imagery.png(imagery.draw(capture["id"], row["cloud"], _THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
+            )
         item = {
             "type": "Feature",
             "stac_version": "1.0.0",
@@ -230,11 +234,11 @@ class Delivery:
             "id": item_id,
             "collection": f"project-{order['project']}",
             "geometry": capture["geometry"],
-            "bbox": bbox(ground),
+            "bbox": rfc7946_bbox(area),
             "properties": {
-                "datetime": moment(row["begins"]),
-                "created": moment(self._clock()),
-                **{name: properties[name] for name in _KEPT if properties.get(name) is not None},
+                "datetime": to_rfc3339(row["begins"]),
+                "created": to_rfc3339(self._clock()),
+                **{name: properties[name] for name in _COPIED_PROPERTIES if properties.get(name) is not None},
                 "proj:code": crs,
                 "order:id": order["id"],
                 "order:status": "succeeded",
@@ -244,7 +248,7 @@ class Delivery:
             },
             "assets": {
                 "visual": {
-                    **_file(self._folder, folder / "visual.tif"),
+                    **_file_fields(self._folder, folder / "visual.tif"),
                     "type": "image/tiff; application=geotiff; profile=cloud-optimized",
                     "title": "Natural colour",
                     "roles": ["data", "visual"],
@@ -253,7 +257,7 @@ class Delivery:
                     "proj:bbox": extent,
                 },
                 "thumbnail": {
-                    **_file(self._folder, folder / "thumbnail.png"),
+                    **_file_fields(self._folder, folder / "thumbnail.png"),
                     "type": "image/png",
                     "title": "Thumbnail",
                     "roles": ["thumbnail"],
@@ -261,7 +265,7 @@ class Delivery:
             },
         }
         owner = (order["organization"], order["project"], order["id"])
-        return item_id, *owner, capture["id"], row["begins"], shapely.to_wkb(ground), json.dumps(item)
+        return item_id, *owner, capture["id"], row["begins"], shapely.to_wkb(area), json.dumps(item)
 
     def _row(self, caller: Caller, item_id: str) -> Any:
         row = self._storage.read.execute(
@@ -276,7 +280,7 @@ class Delivery:
 
 
 def replace_base(document: Any, url: str, base_url: str | None) -> Any:
-    """Return a document with this server's addresses put under another base."""
+    """Return a document with the URLs of this server rebased to ``base_url``."""
     if not base_url:
         return document
     if isinstance(document, dict):
@@ -288,7 +292,7 @@ def replace_base(document: Any, url: str, base_url: str | None) -> Any:
     return document
 
 
-def _file(root: Path, path: Path) -> dict[str, Any]:
+def _file_fields(root: Path, path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {
         "href": path.relative_to(root).as_posix(),

@@ -1,4 +1,4 @@
-"""Signing in from where there is no browser: the device flow (RFC 8628) with a proof of who began it (RFC 7636)."""
+"""The OAuth device flow (RFC 8628) with PKCE (RFC 7636), for programs without a browser."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _EXPIRES_SECONDS = 600
-# letters that are not mistaken for one another
+# consonants that look different from each other, so that no words appear
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 
 
-class Devices:
-    """Sign-ins that wait for an approval."""
+class DeviceFlow:
+    """Sign-ins that wait for approval in a browser."""
 
     def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
         self._storage = storage
@@ -29,18 +29,18 @@ class Devices:
         self.interval = 1
 
     def begin(self, fields: dict[str, str], url: str) -> dict[str, Any]:
-        """Begin one.
+        """Start a sign-in and return its codes.
 
         Raises
         ------
         Problem
-            In the form OAuth gives it.
+            An OAuth error.
         """
         challenge = fields.get("code_challenge") or None
         if not fields.get("client_id"):
-            raise oauth_problem(400, "invalid_request", "client_id is needed")
+            raise oauth_problem(400, "invalid_request", "client_id is required")
         if challenge is not None and fields.get("code_challenge_method", "plain") != "S256":
-            raise oauth_problem(400, "invalid_request", "the code_challenge_method is S256")
+            raise oauth_problem(400, "invalid_request", "code_challenge_method must be S256")
         code = secrets.token_urlsafe(32)
         letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
         user_code = f"{letters[:4]}-{letters[4:]}"
@@ -60,7 +60,7 @@ class Devices:
         }
 
     def decide(self, user_code: str, principal: str | None) -> bool:
-        """Approve a sign-in as someone, or refuse it with None; tell whether it still waited."""
+        """Approve a sign-in as a principal, or deny it with None; return whether it was pending."""
         state = "denied" if principal is None else "approved"
         with self._storage.write() as database:
             changed = database.execute(
@@ -70,12 +70,12 @@ class Devices:
             return changed.rowcount == 1
 
     def redeem(self, code: str, verifier: str) -> Any:
-        """Return what an approved sign-in was approved as; a code is good for one sign-in.
+        """Return the row of an approved sign-in and delete it: a code works once.
 
         Raises
         ------
         Problem
-            In the form OAuth gives it, also while nobody has decided yet.
+            An OAuth error, also while the sign-in is pending.
         """
         now = self._clock()
         with self._storage.write() as database:
@@ -83,32 +83,32 @@ class Devices:
             if row is not None:
                 database.execute("UPDATE device SET polled = ? WHERE digest = ?", (now, digest(code)))
         if row is None:
-            raise oauth_problem(400, "invalid_grant", "the device code was used or is not known")
+            raise oauth_problem(400, "invalid_grant", "the device code is unknown or already used")
         if row["expires"] <= now:
-            raise oauth_problem(400, "expired_token", "nobody approved the sign-in in time")
+            raise oauth_problem(400, "expired_token", "the sign-in was not approved in time")
         if row["challenge"] is not None and not secrets.compare_digest(_s256(verifier).encode(), row["challenge"].encode()):
-            raise oauth_problem(400, "invalid_grant", "the code_verifier does not fit the code_challenge")
+            raise oauth_problem(400, "invalid_grant", "code_verifier does not match the code_challenge")
         if row["state"] == "denied":
-            raise oauth_problem(400, "access_denied", "the sign-in was refused")
+            raise oauth_problem(400, "access_denied", "the sign-in was denied")
         if row["state"] == "pending":
             early = now - row["polled"] < self.interval * 0.9
             error = "slow_down" if early else "authorization_pending"
-            raise oauth_problem(400, error, f"nobody has approved {row['user_code']} yet")
+            raise oauth_problem(400, error, f"{row['user_code']} is not approved yet")
         with self._storage.write() as database:
             if database.execute("DELETE FROM device WHERE digest = ?", (digest(code),)).rowcount != 1:
-                raise oauth_problem(400, "invalid_grant", "the device code was used")
+                raise oauth_problem(400, "invalid_grant", "the device code is already used")
         return row
 
 
 def oauth_problem(status: int, error: str, description: str) -> Problem:
-    """Return a problem in the form of the token endpoint."""
+    """Return an error of the token endpoint (RFC 6749), which is not a problem document."""
     problem = Problem(status, description, headers={"Cache-Control": "no-store"})
     problem.document = {"error": error, "error_description": description}
     return problem
 
 
 def digest(token: str) -> str:
-    """Return what is kept of a token: enough to know it again."""
+    """Return the hash under which a token is stored."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: the next so many matching requests go wrong in a chosen way."""
+"""Injected faults: the next matching requests fail in a chosen way."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from scenecart.sandbox._problem import SandboxError
 
 KINDS = ("drop-before", "drop-after", "stall", "429", "500", "502", "503", "cut", "garbage", "empty", "expire-token")
-_MOST_WAITING = 10_000
+_MOST_QUEUED = 10_000
 
 
 @dataclass
 class Fault:
-    """One way to go wrong, so many times."""
+    """A kind of fault, and how many requests it still affects."""
 
     kind: str
     times: int
@@ -23,69 +23,78 @@ class Fault:
 
 
 class Faults:
-    """What is to go wrong next."""
+    """The queue of faults for the next requests."""
 
     def __init__(self) -> None:
-        self._waiting: list[Fault] = []
+        self._queue: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, kind: str, times: int = 1, operation: str | None = None, **options: Any) -> None:
-        """Let the next matching requests go wrong.
+        """Make the next matching requests fail.
 
         Parameters
         ----------
         kind
-            ``drop-before`` and ``drop-after`` hang up before or after the work is done; ``stall`` waits ``seconds`` first;
-            ``429`` with ``retry_after``; ``500``, ``502``, ``503``; ``cut`` ends in the middle of the body; ``garbage`` and
-            ``empty`` answer 200 with an HTML page or nothing; ``expire-token`` answers 401 once.
+            ``drop-before`` and ``drop-after`` close the connection before or after the request is processed; ``stall`` waits
+            ``seconds`` first; ``429`` with ``retry_after``; ``500``, ``502``, ``503``; ``cut`` closes the connection in the
+            middle of the body; ``garbage`` and ``empty`` answer 200 with an HTML page or without a body; ``expire-token``
+            answers 401.
         times
-            How often.
+            Number of requests.
         operation
-            The operation's id, ``"token"`` for the sign-in, ``"files"`` for downloads; None for any.
+            Operation id, ``"token"`` for the token endpoint, ``"files"`` for downloads; None for any request.
         **options
             ``seconds``, ``retry_after``.
+
+        Raises
+        ------
+        SandboxError
+            If the kind is unknown, or 10,000 faults are in the queue.
         """
-        if kind not in KINDS:
-            raise SandboxError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
+        _check_kind(kind)
         with self._lock:
-            if len(self._waiting) >= _MOST_WAITING:
-                raise SandboxError(f"{_MOST_WAITING:,} faults wait already; clear them first.")
-            self._waiting.append(Fault(kind, times, operation, options))
+            if len(self._queue) >= _MOST_QUEUED:
+                raise SandboxError(f"{_MOST_QUEUED:,} faults are in the queue. Clear them first.")
+            self._queue.append(Fault(kind, times, operation, options))
 
     def clear(self) -> None:
-        """Let nothing more go wrong."""
+        """Remove all faults from the queue."""
         with self._lock:
-            self._waiting.clear()
+            self._queue.clear()
 
-    def take(self, operation: str) -> Fault | None:
-        """Return what is to go wrong with this request."""
+    def next_for(self, operation: str) -> Fault | None:
+        """Return the fault for a request of an operation, or None."""
         with self._lock:
-            for fault in self._waiting:
+            for fault in self._queue:
                 if fault.operation in {None, operation}:
                     fault.times -= 1
                     if fault.times <= 0:
-                        self._waiting.remove(fault)
+                        self._queue.remove(fault)
                     return fault
         return None
 
 
-def fault_of(header: str | None) -> Fault | None:
-    """Read what a request asks to go wrong with itself: a kind, then options such as ``stall; seconds=2``.
+def parse_fault_header(header: str | None) -> Fault | None:
+    """Parse the header X-Sandbox-Fault: a kind, then options such as ``stall; seconds=2``.
 
     Raises
     ------
     SandboxError
-        If there is no such fault.
+        If the kind or an option is not valid.
     """
     if header is None:
         return None
     kind, *options = (part.strip() for part in header.split(";"))
-    if kind not in KINDS:
-        raise SandboxError(f"There is no fault {kind[:40]!r}; there are {', '.join(KINDS)}.")
-    found: dict[str, Any] = {}
+    _check_kind(kind)
+    values: dict[str, Any] = {}
     for option in options:
         name, _, value = option.partition("=")
         if name not in {"seconds", "retry_after"} or not value.replace(".", "", 1).isdecimal():
-            raise SandboxError("The options of a fault are seconds=… and retry_after=….")
-        found[name] = value
-    return Fault(kind, 1, None, found)
+            raise SandboxError(f"fault options must be seconds=N or retry_after=N, got {option!r:.40}.")
+        values[name] = value
+    return Fault(kind, 1, None, values)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise SandboxError(f"kind must be one of {', '.join(KINDS)}, got {kind!r:.40}.")

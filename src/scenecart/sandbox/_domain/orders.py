@@ -1,4 +1,4 @@
-"""Orders: placed once a key, moved by the clock, with the money moving in the same transaction as the state."""
+"""Orders and idempotency keys: state and money change in the same transaction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scenecart.sandbox._data.geometry import geojson
-from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD, ChallengeNeeded, moment
-from scenecart.sandbox._domain.pricing import price
+from scenecart.sandbox._data.geometry import to_geojson
+from scenecart.sandbox._data.times import to_rfc3339
+from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD, ChallengeRequired
+from scenecart.sandbox._domain.pricing import price_captures
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.caller import Caller
     from scenecart.sandbox._domain.catalog import Catalog
     from scenecart.sandbox._domain.ledger import Ledger
-    from scenecart.sandbox._domain.pricing import Prices
+    from scenecart.sandbox._domain.pricing import Quote
     from scenecart.sandbox._http.schemas import ArchivePlace, OrderChange, OrdersList
 
-    # what is done in the transaction, given the name of the request
-    Work = Callable[[sqlite3.Connection, str], Any]
+    # runs inside a write transaction, given the fingerprint of the request; returns the response
+    Transaction = Callable[[sqlite3.Connection, str], Any]
 
-# seconds an order takes, and seconds more for each capture
+# seconds for an order, and additional seconds for each capture
 PACES = {"instant": (0.0, 0.0), "demo": (2.0, 0.25), "real": (600.0, 30.0)}
 _CANCELLABLE_SHARE = 0.6
 _CLAIM_SECONDS = 24 * 3_600
 _LONGEST_KEY = 255
 _SORTS = {"createdAt": "created", "updatedAt": "updated", "status": "status", "type": "created", "displayName": "display_name"}
-# other words for the states, as other clients of the service know them
-_STATES = {
+# names of the states in other clients' convention
+_STATE_ALIASES = {
     "created": "processing",
     "being_placed": "processing",
     "placed": "processing",
@@ -49,11 +50,11 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Draft:
-    """An order that is priced and checked, and not placed yet."""
+class PricedOrder:
+    """An order that is validated and priced, but not placed."""
 
     project: str
-    prices: Prices
+    quote: Quote
     license_type: str = "standard"
     split_by_date: bool = False
     display_name: str = ""
@@ -71,53 +72,55 @@ class Orders:
         self._clock = clock
         self.pace = pace
 
-    def once(  # noqa: PLR0917  # who, where, which key, what, how, and how it is answered
-        self, caller: Caller, path: str, key: str | None, body: Any, prepare: Callable[[], Work], status: int
+    def run_once(  # noqa: PLR0917  # who, where, which key, what, how to do it, and the status of success
+        self, caller: Caller, path: str, key: str | None, body: Any, prepare: Callable[[], Transaction], status: int
     ) -> tuple[int, bytes]:
-        """Do some work once for a key.
+        """Run a transaction once per idempotency key; return status and body of the response.
 
-        What a key has been answered is answered again before anything else is looked at. Otherwise the claim, the work and its
-        answer are one transaction: what fails leaves nothing, and the key stays free.
+        A stored response is returned before anything else is checked. Otherwise the claim of the key, the work and its response are
+        one transaction: an error leaves nothing behind, and the key stays free.
         """
         if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-            raise Problem(400, "an Idempotency-Key has 1 to 255 characters")
+            raise Problem(400, "the Idempotency-Key must have 1 to 255 characters")
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        request = hashlib.sha256(f"{path}\n{key or ''}\n{digest}".encode("utf-8", "surrogatepass")).hexdigest()
+        fingerprint = hashlib.sha256(f"{path}\n{key or ''}\n{digest}".encode("utf-8", "surrogatepass")).hexdigest()
         claim = None if key is None else (caller.organization, path, key)
-        answered = self._answered(self.storage.read, claim, digest)
-        if answered is not None:
-            return answered
-        work = prepare()
+        stored = self._stored_answer(self.storage.read, claim, digest)
+        if stored is not None:
+            return stored
+        transaction = prepare()
         try:
             with self.storage.write() as database:
-                answered = self._answered(database, claim, digest)
-                if answered is not None:
-                    return answered
-                answer = msgspec.json.encode(work(database, request))
+                stored = self._stored_answer(database, claim, digest)
+                if stored is not None:
+                    return stored
+                answer = msgspec.json.encode(transaction(database, fingerprint))
                 if claim is not None:
                     database.execute(
                         "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)", (*claim, digest, status, answer, self._clock())
                     )
-        except ChallengeNeeded as needed:
-            raise self._ledger.challenge(caller, request, needed.credits) from None
+        except ChallengeRequired as error:
+            raise self._ledger.require_challenge(caller, fingerprint, error.credits) from None
         return status, answer
 
-    def placing(self, caller: Caller, asked: ArchivePlace) -> Work:
-        """Check and price an order; what is returned writes it down."""
-        project = self.project(caller, asked.projectId)
-        prices = price(self._catalog, self.storage, asked.captures, by_date=bool(asked.splitByDate))
-        if prices.errors:
-            raise Invalid(*((f"captures.{entry['id']}", entry["detail"]) for entry in prices.errors))
-        draft = Draft(project, prices, asked.licenseType, bool(asked.splitByDate), asked.displayName or "", asked.tags or [])
-        return lambda database, request: self.document(self.write(database, caller, draft, request))
+    def prepare_placement(self, caller: Caller, request: ArchivePlace) -> Transaction:
+        """Validate and price an order; return the transaction that inserts it."""
+        project = self.find_project(caller, request.projectId)
+        quote = price_captures(self._catalog, self.storage, request.captures, by_date=bool(request.splitByDate))
+        if quote.errors:
+            raise Invalid(*((f"captures.{entry['id']}", entry["detail"]) for entry in quote.errors))
+        order = PricedOrder(
+            project, quote, request.licenseType, bool(request.splitByDate), request.displayName or "", request.tags or []
+        )
+        return lambda database, fingerprint: self.document(self.insert(database, caller, order, fingerprint))
 
-    def project(self, caller: Caller, name: str) -> str:
-        """Return a project of the caller's organization; the caller's own name stands for the project it works in.
+    def find_project(self, caller: Caller, name: str) -> str:
+        """Return the id of a project of the caller's organization; the caller's own id stands for its default project.
 
         Raises
         ------
         Problem
-            404 for any other.
+            404 for any other project.
         """
         if name == caller.subject:
             return caller.project
@@ -128,34 +131,34 @@ class Orders:
             raise Problem(404, "there is no such project")
         return name
 
-    def write(self, database: sqlite3.Connection, caller: Caller, draft: Draft, request: str) -> Any:
-        """Write an order down and set its money aside, or nothing of both; return its row."""
+    def insert(self, database: sqlite3.Connection, caller: Caller, order: PricedOrder, fingerprint: str) -> Any:
+        """Insert an order, reserve its credits, and return its row."""
         now = self._clock()
         seconds, each = PACES[self.pace]
-        duration = seconds + each * len(draft.prices.wanted)
+        duration = seconds + each * len(order.quote.items)
         order_id = str(uuid.uuid4())
         captures = [
             {
-                "id": capture.name,
-                "host_name": capture.row["host"],
-                "collection": capture.row["collection"],
-                "geometry": geojson(capture.shape),
+                "id": item.name,
+                "host_name": item.row["host"],
+                "collection": item.row["collection"],
+                "geometry": to_geojson(item.shape),
             }
-            for capture in draft.prices.wanted
+            for item in order.quote.items
         ]
         values = {
             "id": order_id,
             "organization": caller.organization,
-            "project": draft.project,
+            "project": order.project,
             "status": "processing",
             "billing_mode": caller.billing_mode,
-            "license_type": draft.license_type,
-            "display_name": draft.display_name,
-            "tags": json.dumps(draft.tags),
-            "data_product": draft.data_product,
-            "split_by_date": draft.split_by_date,
-            "credits": draft.prices.credits,
-            "groups": json.dumps(draft.prices.groups),
+            "license_type": order.license_type,
+            "display_name": order.display_name,
+            "tags": json.dumps(order.tags),
+            "data_product": order.data_product,
+            "split_by_date": order.split_by_date,
+            "credits": order.quote.credits,
+            "groups": json.dumps(order.quote.groups),
             "captures": json.dumps(captures),
             "created": now,
             "updated": now,
@@ -164,16 +167,16 @@ class Orders:
         }
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         database.execute(f'INSERT INTO "order" ({columns}) VALUES ({marks})', list(values.values()))  # noqa: S608  # fixed names
-        self._ledger.set_aside(database, caller, order_id, draft.prices.credits, request)
+        self._ledger.reserve(database, caller, order_id, order.quote.credits, fingerprint)
         return database.execute('SELECT * FROM "order" WHERE id = ?', (order_id,)).fetchone()
 
-    def row(self, caller: Caller, name: str) -> Any:
-        """Return an order of the caller's organization.
+    def find(self, caller: Caller, name: str) -> Any:
+        """Return the row of an order of the caller's organization.
 
         Raises
         ------
         Problem
-            404 for any other.
+            404 for any other order.
         """
         row = self.storage.read.execute(
             'SELECT * FROM "order" WHERE id = ? AND organization = ?', (name, caller.organization)
@@ -182,72 +185,76 @@ class Orders:
             raise Problem(404, "there is no such order")
         return row
 
-    def page(self, caller: Caller, asked: OrdersList) -> tuple[list[Any], dict[str, int]]:
-        """Return a page of the organization's orders, and how many there are."""
+    def page(self, caller: Caller, request: OrdersList) -> tuple[list[Any], dict[str, int]]:
+        """Return a page of the organization's orders, with the total numbers of orders and pages."""
         where, values = "organization = ?", [caller.organization]
-        project = asked.workspaceId or asked.projectId
+        project = request.workspaceId or request.projectId
         if project is not None:
             where += " AND project = ?"
             values.append(caller.project if project == caller.subject else project)
-        if asked.type is not None and asked.type.lower() != "archive":
+        if request.type is not None and request.type.lower() != "archive":
             where += " AND 0"
-        states = [_STATES.get(state.lower(), state.lower()) for state in _words(asked.status)]
-        for column, names in (("status", states), ("id", _words(asked.orderIds)), ("data_product", _words(asked.dataProductIds))):
+        states = [_STATE_ALIASES.get(state.lower(), state.lower()) for state in _split_list(request.status)]
+        for column, names in (
+            ("status", states),
+            ("id", _split_list(request.orderIds)),
+            ("data_product", _split_list(request.dataProductIds)),
+        ):
             if names:
                 where += f" AND {column} IN ({', '.join('?' * len(names))})"
                 values += names
-        if asked.displayName is not None:
+        if request.displayName is not None:
             where += " AND instr(lower(display_name), lower(?))"
-            values.append(asked.displayName)
-        for tag in _words(asked.tags):
+            values.append(request.displayName)
+        for tag in _split_list(request.tags):
             where += " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
             values.append(tag)
-        name, _, direction = asked.sort.partition(",")
+        name, _, direction = request.sort.partition(",")
         order = f"{_SORTS[name]} {direction or 'asc'}, rowid {direction or 'asc'}"
         read = self.storage.read
         (total,) = read.execute(f'SELECT count(*) FROM "order" WHERE {where}', values).fetchone()  # noqa: S608  # built from fixed parts
         rows = read.execute(
-            f'SELECT * FROM "order" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?',  # noqa: S608  # likewise
-            [*values, asked.size, asked.size * asked.page],
+            f'SELECT * FROM "order" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?',  # noqa: S608  # built from fixed parts
+            [*values, request.size, request.size * request.page],
         )
-        return rows.fetchall(), {"totalElements": total, "totalPages": -(-total // asked.size)}
+        return rows.fetchall(), {"totalElements": total, "totalPages": -(-total // request.size)}
 
-    def change(self, caller: Caller, name: str, asked: OrderChange) -> None:
+    def update(self, caller: Caller, name: str, request: OrderChange) -> None:
         """Change an order's tags."""
-        order_id = self.row(caller, name)["id"]
-        if asked.tags is not None:
+        order_id = self.find(caller, name)["id"]
+        if request.tags is not None:
             with self.storage.write() as database:
-                values = (json.dumps(asked.tags), self._clock(), order_id)
+                values = (json.dumps(request.tags), self._clock(), order_id)
                 database.execute('UPDATE "order" SET tags = ?, updated = ? WHERE id = ?', values)
 
-    def cancelling(self, caller: Caller, name: str) -> Work:
-        """Check that an order is the caller's; what is returned cancels it."""
-        order_id = str(self.row(caller, name)["id"])
+    def prepare_cancellation(self, caller: Caller, name: str) -> Transaction:
+        """Check that the order belongs to the caller; return the transaction that cancels it."""
+        order_id = str(self.find(caller, name)["id"])
         return lambda database, _request: self._cancel(database, order_id)
 
     def finish(self, database: sqlite3.Connection, order: Any, reason: str | None) -> bool:
-        """End an order, delivered or failed with a reason, and move its money; tell whether it was still worked on."""
+        """Set an order to delivered or failed and move its credits; return whether it was still processing."""
         changed = database.execute(
             "UPDATE \"order\" SET status = ?, reason = ?, updated = ? WHERE id = ? AND status = 'processing'",
             ("delivered" if reason is None else "failed", reason, self._clock(), order["id"]),
         )
         if changed.rowcount == 1:
-            self._ledger.end(database, order, spent=reason is None)
+            self._ledger.finish(database, order, spent=reason is None)
         return changed.rowcount == 1
 
-    def due(self) -> list[Any]:
-        """Return the orders whose time has come."""
+    def due_orders(self) -> list[Any]:
+        """Return the processing orders whose delivery time has passed."""
         return self.storage.read.execute(
             "SELECT * FROM \"order\" WHERE status = 'processing' AND due <= ? ORDER BY due", (self._clock(),)
         ).fetchall()
 
     def is_cancellable(self, row: Any) -> bool:
-        """Tell whether an order can still be cancelled."""
+        """Return whether an order can still be cancelled."""
         return bool(row["status"] == "processing" and self._clock() < row["no_return"])
 
     @staticmethod
     def document(row: Any) -> dict[str, Any]:
-        """Return an order as the service answers it."""
+        """Return an order as JSON."""
         document = {
             "id": row["id"],
             "status": row["status"],
@@ -262,8 +269,8 @@ class Orders:
             "displayName": row["display_name"],
             "tags": json.loads(row["tags"]),
             "captures": [capture["id"] for capture in json.loads(row["captures"])],
-            "createdAt": moment(row["created"]),
-            "updatedAt": moment(row["updated"]),
+            "createdAt": to_rfc3339(row["created"]),
+            "updatedAt": to_rfc3339(row["updated"]),
         }
         if row["reason"] is not None:
             document["failureReason"] = row["reason"]
@@ -274,26 +281,28 @@ class Orders:
         if order["status"] != "processing":
             raise Problem(409, f"the order is {order['status']} and can no longer be cancelled")
         if not self.is_cancellable(order):
-            raise Problem(409, "the order is past the point where it can be cancelled")
+            raise Problem(409, "it is too late to cancel the order")
         database.execute("UPDATE \"order\" SET status = 'cancelled', updated = ? WHERE id = ?", (self._clock(), order_id))
-        kind = self._ledger.end(database, order, spent=False)
-        given_back = "refundedCredits" if kind == "refund" else "releasedCredits"
-        return {"orderId": order_id, "status": "cancelled", given_back: order["credits"]}
+        kind = self._ledger.finish(database, order, spent=False)
+        credits_field = "refundedCredits" if kind == "refund" else "releasedCredits"
+        return {"orderId": order_id, "status": "cancelled", credits_field: order["credits"]}
 
-    def _answered(self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str) -> tuple[int, bytes] | None:
-        """Return what a key was answered within its day."""
+    def _stored_answer(
+        self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str
+    ) -> tuple[int, bytes] | None:
+        """Return the stored response of a key, for 24 hours."""
         if claim is None:
             return None
         found = database.execute("SELECT * FROM claim WHERE organization = ? AND path = ? AND key = ?", claim).fetchone()
         if found is None or self._clock() - found["created"] >= _CLAIM_SECONDS:
             return None
         if found["request"] != digest:
-            raise Problem(409, "this Idempotency-Key was used with another body")
+            raise Problem(409, "this Idempotency-Key was already used with another body")
         return int(found["status"]), bytes(found["answer"])
 
 
-def _words(value: str | list[str] | None) -> list[str]:
-    """Return a list that came as a list, or as text with commas."""
+def _split_list(value: str | list[str] | None) -> list[str]:
+    """Return the values of a list, or of text separated by commas."""
     if value is None:
         return []
-    return [word for part in ([value] if isinstance(value, str) else value) for word in part.split(",") if word]
+    return [name for part in ([value] if isinstance(value, str) else value) for name in part.split(",") if name]

@@ -1,8 +1,8 @@
-"""What captures cost: the rules, in integers.
+"""The price rules of the sandbox, in integer credits.
 
-A group is ground that hangs together: captures of one host whose bought areas overlap or share an edge, of each date for itself
-with ``splitByDate``. In a group, each product's captures of one date are paid for by the area of their union where the product says
-so, and each by its own area where it does not. The sum is rounded up once, and is at least the product's smallest order.
+A group is a connected area: captures of one host whose purchased areas overlap or share an edge; with ``splitByDate``, of one date.
+Within a group, the captures of one product and date are charged for the area of their union, or each for its own area, depending on
+the product. The sum is rounded up once for the group, and is at least the product's minimum order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart.sandbox._data.geometry import POLYGONAL, Unusable, km2, polygons, read_shape
+from scenecart.sandbox._data.geometry import POLYGONAL, InvalidGeometry, area_km2, parse_geometry, polygonal_part
 from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD
 
 if TYPE_CHECKING:
@@ -26,33 +26,37 @@ if TYPE_CHECKING:
     from scenecart.sandbox._data.storage import Storage
     from scenecart.sandbox._domain.catalog import Catalog
 
-# a millimetre or so, for clips computed by others
+# about a centimetre, for areas that clients clipped to the footprint with other software
 _TOLERANCE_DEGREES = 1e-7
 
 
+class NotPriceable(ValueError):
+    """A capture that has no price; the message is the reason that the caller gets."""
+
+
 @dataclass(frozen=True)
-class Wanted:
-    """One capture as it is to be bought."""
+class LineItem:
+    """One capture and the area of it that is purchased."""
 
     name: str
     row: Any
     product: Any
     shape: BaseGeometry
     date: str
-    area: float
+    km2: float
 
 
 @dataclass(frozen=True)
-class Prices:
-    """An estimate."""
+class Quote:
+    """The price of several captures: line items, groups and errors."""
 
-    wanted: list[Wanted]
+    items: list[LineItem]
     groups: list[dict[str, Any]]
     errors: list[dict[str, Any]]
     credits: int
 
-    def answer(self) -> dict[str, Any]:
-        """Return it as the service answers it."""
+    def document(self) -> dict[str, Any]:
+        """Return the response of an estimate."""
         return {
             "groups": self.groups,
             "errors": self.errors,
@@ -61,67 +65,67 @@ class Prices:
         }
 
 
-def price(catalog: Catalog, storage: Storage, captures: list[Any], *, by_date: bool) -> Prices:
-    """Price captures; one that cannot be priced is an entry of ``errors``."""
+def price_captures(catalog: Catalog, storage: Storage, captures: list[Any], *, by_date: bool) -> Quote:
+    """Price captures; one that has no price becomes an entry of ``errors``."""
     products = {(row["host"], row["collection"]): row for row in storage.read.execute("SELECT * FROM product")}
-    wanted: list[Wanted] = []
+    items: list[LineItem] = []
     errors: list[dict[str, Any]] = []
     for capture in captures:
         try:
-            wanted.append(_wanted(catalog, products, capture))
-        except Unusable as why:
+            items.append(_line_item(catalog, products, capture))
+        except (NotPriceable, InvalidGeometry) as reason:
             name = capture.get("id") if isinstance(capture, dict) else None
-            errors.append({"id": name if isinstance(name, str) else None, "detail": str(why)})
-    groups = [_priced(group, catalog.price_factor) for group in _together(wanted, by_date=by_date)]
-    return Prices(wanted, groups, errors, sum(group["credits"] for group in groups))
+            errors.append({"id": name if isinstance(name, str) else None, "detail": str(reason)})
+    groups = [_price_group(group, catalog.price_factor) for group in _connected_groups(items, by_date=by_date)]
+    return Quote(items, groups, errors, sum(group["credits"] for group in groups))
 
 
-def _wanted(catalog: Catalog, products: dict[tuple[str, str], Any], capture: Any) -> Wanted:
+def _line_item(catalog: Catalog, products: dict[tuple[str, str], Any], capture: Any) -> LineItem:
     if not isinstance(capture, dict):
-        raise Unusable("a capture is an object")
+        raise NotPriceable("the capture is not an object")
     name = capture.get("id")
     if not isinstance(name, str) or not name.strip():
-        raise Unusable("the capture has no id")
+        raise NotPriceable("the capture has no id")
     host, collection = capture.get("host_name"), capture.get("collection")
-    row = catalog.capture(host if isinstance(host, str) else None, collection if isinstance(collection, str) else None, name)
+    row = catalog.find_capture(host if isinstance(host, str) else None, collection if isinstance(collection, str) else None, name)
     if row is None:
-        raise Unusable("there is no capture of this id")
+        raise NotPriceable("there is no capture with this id")
     product = products[row["host"], row["collection"]]
     if product["retired"]:
-        raise Unusable("the product is retired")
-    shape = read_shape(capture.get("geometry"))
+        raise NotPriceable("the product is retired")
+    shape = parse_geometry(capture.get("geometry"))
     if shape.geom_type not in POLYGONAL:
-        raise Unusable("the geometry is no area")
+        raise NotPriceable("the geometry is not a polygon")
     if row["shape"] is None:
-        raise Unusable("the capture's footprint is not known")
-    footprint = polygons(shapely.from_wkb(row["shape"]))
+        raise NotPriceable("the capture has no valid footprint")
+    footprint = polygonal_part(shapely.from_wkb(row["shape"]))
     if footprint.is_empty:
-        raise Unusable("the capture has no area")
+        raise NotPriceable("the footprint has no area")
     if not shapely.covers(shapely.buffer(footprint, _TOLERANCE_DEGREES), shape):
-        raise Unusable("the geometry lies outside the footprint")
-    area = km2(shape)
-    if area < product["least_km2"]:
-        raise Unusable(f"the area of {area:.3g} km² is below the least of {product['least_km2']:g} km²")
+        raise NotPriceable("the geometry is outside the footprint")
+    km2 = area_km2(shape)
+    if km2 < product["least_km2"]:
+        raise NotPriceable(f"the area of {km2:.3g} km² is below the minimum of {product['least_km2']:g} km²")
     date = datetime.fromtimestamp(row["begins"], UTC).date().isoformat()
-    return Wanted(name, row, product, shape, date, area)
+    return LineItem(name, row, product, shape, date, km2)
 
 
-def _together(wanted: list[Wanted], *, by_date: bool) -> list[list[Wanted]]:
-    """Put what hangs together into one group, in the order in which it was asked for."""
-    groups: dict[object, list[Wanted]] = {}
-    for kind, members in _by(wanted, lambda entry: (entry.row["host"], entry.date if by_date else "")).items():
-        for entry, ground in zip(members, _grounds([entry.shape for entry in members]), strict=True):
-            groups.setdefault((kind, ground), []).append(entry)
-    place = {id(entry): number for number, entry in enumerate(wanted)}
-    return sorted(groups.values(), key=lambda group: place[id(group[0])])
+def _connected_groups(items: list[LineItem], *, by_date: bool) -> list[list[LineItem]]:
+    """Group line items by connected area, in the order of the request."""
+    groups: dict[object, list[LineItem]] = {}
+    for key, members in _group_by(items, lambda item: (item.row["host"], item.date if by_date else "")).items():
+        for item, component in zip(members, _components([item.shape for item in members]), strict=True):
+            groups.setdefault((key, component), []).append(item)
+    position = {id(item): number for number, item in enumerate(items)}
+    return sorted(groups.values(), key=lambda group: position[id(group[0])])
 
 
-def _grounds(shapes: list[BaseGeometry]) -> list[int]:
-    """Return the number of the connected ground each shape is on; over the antimeridian a shape connects both sides."""
+def _components(shapes: list[BaseGeometry]) -> list[int]:
+    """Return the number of the connected area of each shape; a shape across the antimeridian connects both sides."""
     pieces, owners = shapely.get_parts(np.array(shapes, dtype=object), return_index=True)
-    grounds = shapely.get_parts(shapely.union_all(pieces))
-    ground_of = shapely.STRtree(grounds).nearest(shapely.point_on_surface(pieces)).tolist()
-    parent = list(range(len(grounds)))
+    areas = shapely.get_parts(shapely.union_all(pieces))
+    area_of_piece = shapely.STRtree(areas).nearest(shapely.point_on_surface(pieces)).tolist()
+    parent = list(range(len(areas)))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -131,34 +135,34 @@ def _grounds(shapes: list[BaseGeometry]) -> list[int]:
 
     first: dict[int, int] = {}
     for piece, owner in enumerate(owners.tolist()):
-        ground = ground_of[piece]
-        parent[root(ground)] = root(first.setdefault(owner, ground))
+        area = area_of_piece[piece]
+        parent[root(area)] = root(first.setdefault(owner, area))
     return [root(first[owner]) for owner in range(len(shapes))]
 
 
-def _priced(group: list[Wanted], factor: float) -> dict[str, Any]:
+def _price_group(group: list[LineItem], factor: float) -> dict[str, Any]:
     cost = 0.0
-    for _, part in sorted(_by(group, lambda entry: (entry.product["collection"], entry.date)).items()):
+    for _, part in sorted(_group_by(group, lambda item: (item.product["collection"], item.date)).items()):
         rules = part[0].product
-        cost += rules["credits_per_km2"] * (_united(part) if rules["unites_one_date"] else sum(entry.area for entry in part))
-    least = max(entry.product["least_credits"] for entry in group)
-    # a whole number that came out a hair too high is not rounded up to the next
-    price = math.ceil(round(max(least, cost) * factor, 6))
+        cost += rules["credits_per_km2"] * (_union_km2(part) if rules["unites_one_date"] else sum(item.km2 for item in part))
+    minimum = max(item.product["least_credits"] for item in group)
+    # rounded first, so that floating-point noise above an integer does not add a credit
+    price = math.ceil(round(max(minimum, cost) * factor, 6))
     return {
-        "captures": [entry.name for entry in group],
-        "aoi_km2": round(_united(group), 6),
+        "captures": [item.name for item in group],
+        "aoi_km2": round(_union_km2(group), 6),
         "credits": price,
         "aud": price / CREDITS_PER_AUD,
     }
 
 
-def _united(entries: list[Wanted]) -> float:
-    """Return the km² of ground that some captures cover together."""
-    return entries[0].area if len(entries) == 1 else km2(shapely.union_all([entry.shape for entry in entries]))
+def _union_km2(items: list[LineItem]) -> float:
+    """Return the area of the union in km²."""
+    return items[0].km2 if len(items) == 1 else area_km2(shapely.union_all([item.shape for item in items]))
 
 
-def _by(entries: list[Wanted], key: Callable[[Wanted], tuple[str, str]]) -> dict[tuple[str, str], list[Wanted]]:
-    found: dict[tuple[str, str], list[Wanted]] = {}
-    for entry in entries:
-        found.setdefault(key(entry), []).append(entry)
+def _group_by(items: list[LineItem], key: Callable[[LineItem], tuple[str, str]]) -> dict[tuple[str, str], list[LineItem]]:
+    found: dict[tuple[str, str], list[LineItem]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
     return found

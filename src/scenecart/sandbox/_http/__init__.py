@@ -1,1 +1,1 @@
-"""The sandbox's HTTP interface."""
+"""The HTTP API of the sandbox: routes, request types, pages and the server."""

@@ -1,4 +1,4 @@
-"""What only a rehearsal can do, for another process: the same as the methods of ``Sandbox`` in Python."""
+"""Test controls at ``/_sandbox/``: the methods of ``Sandbox`` for other processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from scenecart.sandbox._http.schemas import read
+from scenecart.sandbox._http.schemas import parse
 from scenecart.sandbox._problem import Problem, SandboxError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MOST_CREDITS = 10**12
 
 
 class AddFault(Struct):
-    """What is to go wrong next."""
+    """A fault for the next requests."""
 
     kind: str
     times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
@@ -41,40 +41,40 @@ class TopUp(Struct):
 
 
 class AttachCard(Struct):
-    """The card of a principal's organization from now on; null takes it away."""
+    """The new card of a principal's organization; null removes it."""
 
     principal: str
     card: Literal["good", "declined", "secure"] | None = "good"
 
 
 class Challenge(Struct):
-    """How the buyer answers the bank."""
+    """The buyer's answer to a 3-D Secure challenge."""
 
     client_secret: str
     accept: bool = True
 
 
 class Approve(Struct):
-    """As whom a waiting sign-in is approved; null refuses it."""
+    """The principal as which a waiting sign-in is approved; null refuses it."""
 
     user_code: str
     principal: str | None
 
 
 class Advance(Struct):
-    """Time that passes at once."""
+    """Seconds by which the clock is advanced."""
 
     seconds: Annotated[float, Meta(ge=0, le=10**9)]
 
 
 class ChangePrices(Struct):
-    """What everything costs from now on, as a multiple of what it cost at first."""
+    """A factor on the initial prices."""
 
     factor: Annotated[float, Meta(ge=0.01, le=100)]
 
 
 class Settings(Struct):
-    """How long tokens live, and how many calls a minute an organization may make."""
+    """The lifetime of tokens, and the rate limits of an organization."""
 
     token_seconds: Annotated[int, Meta(ge=1, le=10**7)] | None = None
     calls_a_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
@@ -84,13 +84,13 @@ class Settings(Struct):
 def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> list[Route]:
     """Return the routes under ``/_sandbox/``."""
 
-    def route(name: str, takes: type[Any], act: Callable[[Any], object]) -> Route:
+    def route(name: str, body_type: type[Any], apply: Callable[[Any], object]) -> Route:
         async def endpoint(request: Request) -> Response:
-            asked = read(takes, await json_body(request))
+            body = parse(body_type, await json_body(request))
             try:
-                await run_in_threadpool(act, asked)
-            except SandboxError as why:
-                raise Problem(422, str(why)) from None
+                await run_in_threadpool(apply, body)
+            except SandboxError as error:
+                raise Problem(422, str(error)) from None
             return JSONResponse({"done": True})
 
         return Route(f"/_sandbox/{name}", endpoint, methods=["POST"])
@@ -101,73 +101,73 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
 
     return [
         Route("/_sandbox/faults", clear, methods=["DELETE"]),
-        route("faults", AddFault, lambda asked: _add_fault(service, asked)),
-        route("top-up", TopUp, lambda asked: top_up(service, asked.principal, asked.credits)),
-        route("card", AttachCard, lambda asked: attach_card(service, asked.principal, asked.card)),
-        route("challenge", Challenge, lambda asked: complete(service, asked.client_secret, accept=asked.accept)),
-        route("device", Approve, lambda asked: approve(service, asked.user_code, asked.principal)),
-        route("advance", Advance, lambda asked: service.advance(asked.seconds)),
-        route("prices", ChangePrices, lambda asked: change_prices(service, asked.factor)),
-        route("settings", Settings, lambda asked: _set(service, asked)),
+        route("faults", AddFault, lambda body: _add_fault(service, body)),
+        route("top-up", TopUp, lambda body: top_up(service, body.principal, body.credits)),
+        route("card", AttachCard, lambda body: attach_card(service, body.principal, body.card)),
+        route("challenge", Challenge, lambda body: complete_challenge(service, body.client_secret, accept=body.accept)),
+        route("device", Approve, lambda body: approve_device(service, body.user_code, body.principal)),
+        route("advance", Advance, lambda body: service.advance(body.seconds)),
+        route("prices", ChangePrices, lambda body: change_prices(service, body.factor)),
+        route("settings", Settings, lambda body: _apply_settings(service, body)),
     ]
 
 
 def top_up(service: Service, principal: str, amount: int) -> None:
     """Add credits to a principal's organization."""
     if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= _MOST_CREDITS:
-        raise SandboxError(f"Credits are a whole number from 0 to {_MOST_CREDITS:,}, not {amount!r}.")
-    service.ledger.top_up(_organization(service, principal), amount)
+        raise SandboxError(f"credits must be a whole number from 0 to {_MOST_CREDITS:,}, got {amount!r}.")
+    service.ledger.top_up(_find_organization(service, principal), amount)
 
 
 def attach_card(service: Service, principal: str, card: str | None) -> None:
-    """Give a principal's organization another card, or none."""
-    service.ledger.attach_card(_organization(service, principal), card)
+    """Replace the card of a principal's organization; None removes it."""
+    service.ledger.attach_card(_find_organization(service, principal), card)
 
 
 def change_prices(service: Service, factor: float) -> None:
-    """Let everything cost so many times what it cost at first."""
+    """Set all prices to a multiple of the initial prices."""
     if not 0.01 <= factor <= 100:  # noqa: PLR2004  # as in ChangePrices
-        raise SandboxError("Prices change by a factor between 0.01 and 100.")
+        raise SandboxError(f"factor must be between 0.01 and 100, got {factor!r}.")
     service.catalog.price_factor = factor
 
 
-def complete(service: Service, client_secret: str, *, accept: bool) -> None:
-    """Answer the bank's challenge."""
-    if not service.ledger.complete(client_secret, accepted=accept):
-        raise SandboxError("There is no such challenge, or it has been answered.")
+def complete_challenge(service: Service, client_secret: str, *, accept: bool) -> None:
+    """Complete or refuse a 3-D Secure challenge."""
+    if not service.ledger.complete_challenge(client_secret, accepted=accept):
+        raise SandboxError("client_secret must belong to a challenge that is not answered yet.")
 
 
-def approve(service: Service, user_code: str, principal: str | None) -> None:
-    """Approve a sign-in that waits, or refuse it."""
+def approve_device(service: Service, user_code: str, principal: str | None) -> None:
+    """Approve a waiting sign-in as a principal; None refuses it."""
     if principal is not None:
-        _organization(service, principal)
-    if not service.doorkeeper.devices.decide(user_code, principal):
-        raise SandboxError("No sign-in waits under this code.")
+        _find_organization(service, principal)
+    if not service.authenticator.device_flow.decide(user_code, principal):
+        raise SandboxError(f"user_code must be the code of a waiting sign-in, got {user_code!r:.40}.")
 
 
 def check_principal(service: Service, principal: str) -> None:
-    """Refuse who cannot sign in here, and tell who can."""
-    _organization(service, principal)
+    """Raise an error for an unknown principal."""
+    _find_organization(service, principal)
 
 
-def _organization(service: Service, principal: str) -> str:
-    found = service.doorkeeper.organization(principal)
+def _find_organization(service: Service, principal: str) -> str:
+    found = service.authenticator.organization(principal)
     if found is None:
-        raise SandboxError(f"There is no principal {principal[:40]!r}; there are {', '.join(service.doorkeeper.names())}.")
+        raise SandboxError(f"principal must be one of {', '.join(service.authenticator.names())}, got {principal!r:.40}.")
     return found
 
 
-def _add_fault(service: Service, asked: AddFault) -> None:
-    options = {"seconds": asked.seconds, "retry_after": asked.retry_after}
+def _add_fault(service: Service, body: AddFault) -> None:
+    options = {"seconds": body.seconds, "retry_after": body.retry_after}
     known = {name: value for name, value in options.items() if value is not None}
-    service.faults.add(asked.kind, asked.times, asked.operation, **known)
+    service.faults.add(body.kind, body.times, body.operation, **known)
 
 
-def _set(service: Service, asked: Settings) -> None:
-    doorkeeper = service.doorkeeper
-    if asked.token_seconds is not None:
-        doorkeeper.token_seconds = asked.token_seconds
-    limits = {"calls": asked.calls_a_minute, "places": asked.places_a_minute}
+def _apply_settings(service: Service, body: Settings) -> None:
+    authenticator = service.authenticator
+    if body.token_seconds is not None:
+        authenticator.token_seconds = body.token_seconds
+    limits = {"calls": body.calls_a_minute, "places": body.places_a_minute}
     given = {name: value for name, value in limits.items() if value is not None}
     if given:
-        doorkeeper.limits = {**(doorkeeper.limits or {"calls": 10**9, "places": 10**9}), **given}
+        authenticator.limits = {**(authenticator.limits or {"calls": 10**9, "places": 10**9}), **given}

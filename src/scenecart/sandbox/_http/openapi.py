@@ -1,4 +1,4 @@
-"""The service's own description: from the same types that read requests, so that it cannot say anything else."""
+"""The OpenAPI document, generated from the request types and the table of operations."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Any
 
 import msgspec
 
-from scenecart.sandbox._http import schemas as take
+from scenecart.sandbox._http import schemas
 from scenecart.sandbox._http.middleware import REALM
 from scenecart.sandbox._http.operations import OPERATIONS
 
 _PROBLEMS = {
     "400": "The request cannot be read.",
-    "401": "Nobody is signed in.",
-    "403": "The caller may not do this.",
-    "404": "There is no such thing, or it is another organization's.",
-    "429": "Too many calls a minute.",
+    "401": "The token is missing, invalid or expired.",
+    "403": "The caller lacks the scope.",
+    "404": "It does not exist, or belongs to another organization.",
+    "429": "Too many calls per minute.",
 }
 _SPEND_PROBLEMS = {
-    "402": "The order cannot be paid for.",
-    "409": "The key was used with another body, or the order cannot change any more.",
+    "402": "The order cannot be paid.",
+    "409": "The key was already used with another body, or the order can no longer change.",
 }
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
-_WHOLE = {"type": "integer"}
+_INTEGER = {"type": "integer"}
 _CREDITS = {"type": "integer", "minimum": 0}
 _ANY: dict[str, Any] = {}
 
@@ -47,18 +47,18 @@ def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-_OR_NOTHING = {"type": ["object", "null"]}
+_OBJECT_OR_NULL = {"type": ["object", "null"]}
 _STATUS = {"enum": ["processing", "delivered", "failed", "cancelled"]}
-_OTHER_STATUS = {"enum": ["CREATED", "BEING_FULFILLED", "FULFILLED", "FAILED_PERMANENTLY", "CANCELED"]}
+_UP42_STATUS = {"enum": ["CREATED", "BEING_FULFILLED", "FULFILLED", "FAILED_PERMANENTLY", "CANCELED"]}
 _LINKS = _list(_object({"rel": _TEXT, "href": _TEXT}))
-_INDEXED_ERROR = _object({"index": _WHOLE, "message": _TEXT, "details": _TEXT})
+_INDEXED_ERROR = _object({"index": _INTEGER, "message": _TEXT, "details": _TEXT})
 
-ANSWERS: dict[str, dict[str, Any]] = {
-    "Feature": _object({"type": {"const": "Feature"}, "geometry": _OR_NOTHING, "properties": _OR_NOTHING}),
+RESPONSES: dict[str, dict[str, Any]] = {
+    "Feature": _object({"type": {"const": "Feature"}, "geometry": _OBJECT_OR_NULL, "properties": _OBJECT_OR_NULL}),
     "FeatureCollection": _object(
         {"type": {"const": "FeatureCollection"}, "features": _list(_ref("Feature"))}, links=_LINKS, next=_TEXT
     ),
-    "Lines": {"type": "string", "description": "One Feature a line."},
+    "Lines": {"type": "string", "description": "One Feature per line."},
     "Group": _object({"captures": _list(_TEXT), "aoi_km2": _NUMBER, "credits": _CREDITS, "aud": _NUMBER}),
     "Estimate": _object(
         {
@@ -79,7 +79,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "totalCredits": _CREDITS,
             "groups": _list(_ref("Group")),
             "projectId": _TEXT,
-            "licenseType": {"enum": list(take.LICENSES)},
+            "licenseType": {"enum": list(schemas.LICENSES)},
             "captures": _list(_TEXT),
             "createdAt": _TEXT,
             "updatedAt": _TEXT,
@@ -88,7 +88,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         tags=_list(_TEXT),
         failureReason=_TEXT,
     ),
-    "OrderPage": _object({"content": _list(_ref("Order")), "totalElements": _WHOLE, "totalPages": _WHOLE}),
+    "OrderPage": _object({"content": _list(_ref("Order")), "totalElements": _INTEGER, "totalPages": _INTEGER}),
     "Cancellation": _object(
         {"orderId": _TEXT, "status": {"const": "cancelled"}}, refundedCredits=_CREDITS, releasedCredits=_CREDITS
     ),
@@ -97,10 +97,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
         {
             "root": _object({"entity_type": _TEXT, "entity_id": _TEXT}),
             "direction": {"enum": ["up", "down", "both"]},
-            "nodes": _list(_object({"entity_type": _TEXT, "entity_id": _TEXT, "depth": _WHOLE})),
+            "nodes": _list(_object({"entity_type": _TEXT, "entity_id": _TEXT, "depth": _INTEGER})),
             "edges": _list(
                 _object(
-                    {"depth": _WHOLE, "src_type": _TEXT, "src_id": _TEXT, "dst_type": _TEXT, "dst_id": _TEXT, "relation": _TEXT}
+                    {"depth": _INTEGER, "src_type": _TEXT, "src_id": _TEXT, "dst_type": _TEXT, "dst_id": _TEXT, "relation": _TEXT}
                 )
             ),
         }
@@ -115,20 +115,22 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "billing_mode": {"enum": ["credit", "card", "enterprise"]},
         }
     ),
-    "TransactionPage": _object({"transactions": _list({"type": "object"}), "total": _WHOLE, "limit": _WHOLE, "offset": _WHOLE}),
+    "TransactionPage": _object(
+        {"transactions": _list({"type": "object"}), "total": _INTEGER, "limit": _INTEGER, "offset": _INTEGER}
+    ),
     "BatchEstimate": _object(
         {
             "summary": _object({"totalCredits": _CREDITS, "totalSize": _NUMBER, "unit": {"const": "SQ_KM"}}),
-            "results": _list(_object({"index": _WHOLE, "credits": _CREDITS, "size": _NUMBER, "unit": {"const": "SQ_KM"}})),
+            "results": _list(_object({"index": _INTEGER, "credits": _CREDITS, "size": _NUMBER, "unit": {"const": "SQ_KM"}})),
             "errors": _list(_INDEXED_ERROR),
         }
     ),
-    "BatchPlacement": _object({"results": _list(_object({"index": _WHOLE, "id": _TEXT})), "errors": _list(_INDEXED_ERROR)}),
-    "OtherOrder": _object(
+    "BatchPlacement": _object({"results": _list(_object({"index": _INTEGER, "id": _TEXT})), "errors": _list(_INDEXED_ERROR)}),
+    "Up42Order": _object(
         {
             "id": _TEXT,
             "displayName": _TEXT,
-            "status": _OTHER_STATUS,
+            "status": _UP42_STATUS,
             "workspaceId": _TEXT,
             "accountId": _TEXT,
             "type": {"const": "ARCHIVE"},
@@ -141,8 +143,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         },
         failureReason=_TEXT,
     ),
-    "OtherOrderPage": _object({"content": _list(_ref("OtherOrder")), "totalElements": _WHOLE, "totalPages": _WHOLE}),
-    "Problem": _object({"title": _TEXT, "status": _WHOLE, "detail": _TEXT}, type=_TEXT),
+    "Up42OrderPage": _object({"content": _list(_ref("Up42Order")), "totalElements": _INTEGER, "totalPages": _INTEGER}),
+    "Problem": _object({"title": _TEXT, "status": _INTEGER, "detail": _TEXT}, type=_TEXT),
     "ValidationError": _object({"loc": _list({"type": ["string", "integer"]}), "msg": _TEXT, "type": _TEXT}),
     "HTTPValidationError": _object({"detail": _list(_ref("ValidationError"))}),
 }
@@ -150,12 +152,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 def describe(url: str) -> dict[str, Any]:
     """Return the OpenAPI document."""
-    kinds = {operation.takes for operation in OPERATIONS.values()} | {take.BatchOrder, take.OrderChange}
-    _, components = msgspec.json.schema_components(list(kinds), ref_template="#/components/schemas/{name}")
+    request_types = {operation.request_type for operation in OPERATIONS.values()} | {schemas.BatchOrder, schemas.OrderChange}
+    _, components = msgspec.json.schema_components(list(request_types), ref_template="#/components/schemas/{name}")
     components["ArchivePlace"]["properties"]["captures"]["items"] = _CAPTURE
-    components["OrderName"]["anyOf"] = [
-        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("order_id", "id")
-    ]
+    components["OrderId"]["anyOf"] = [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("order_id", "id")]
     components["CatalogSearch"]["anyOf"] = [
         {"required": [name], "properties": {name: {"type": "array", "minItems": 1}}} for name in ("collections", "ids")
     ]
@@ -166,12 +166,12 @@ def describe(url: str) -> dict[str, Any]:
         "info": {
             "title": "scenecart sandbox",
             "version": "2",
-            "description": "The ordering service for rehearsals. Every operation also answers at its path twin, dots as slashes.",
+            "description": "A simulation of the ordering service. Each operation also has a path with slashes instead of dots.",
         },
         "servers": [{"url": url}],
         "paths": {**paths, **_resources()},
         "components": {
-            "schemas": {**components, **ANSWERS},
+            "schemas": {**components, **RESPONSES},
             "securitySchemes": {
                 "HTTPBearer": {"type": "http", "scheme": "bearer"},
                 "APIKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -189,19 +189,21 @@ def _operation(name: str) -> dict[str, Any]:
         "summary": operation.summary,
         "x-required-scope": operation.scope,
         "security": [{"HTTPBearer": []}, {"APIKey": []}],
-        "requestBody": _body({"$ref": f"#/components/schemas/{operation.takes.__name__}"}, required=_is_needed(operation.takes)),
-        "responses": _responses(operation.status, operation.answers, operation.media, spends=spends),
+        "requestBody": _body(
+            {"$ref": f"#/components/schemas/{operation.request_type.__name__}"}, required=_is_body_required(operation.request_type)
+        ),
+        "responses": _responses(operation.status, operation.response_schema, operation.media, spends=spends),
     }
     if spends:
         return {"post": {**described, "parameters": [_KEY]}}
-    by_get = {**described, "operationId": f"{name}.get", "parameters": _parameters(operation.takes)}
+    by_get = {**described, "operationId": f"{name}.get", "parameters": _parameters(operation.request_type)}
     del by_get["requestBody"]
     return {"get": by_get, "post": described}
 
 
 def _parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    """Describe what a read takes in an address: lists with commas, objects as JSON."""
-    if kind is take.OrderName:
+    """Describe the query parameters of a read: lists separated by commas, objects as JSON."""
+    if kind is schemas.OrderId:
         return [{**_parameter("order_id", {"type": "string", "minLength": 1}), "required": True}]
     schema = msgspec.json.schema_components([kind])[1][kind.__name__]
     found = []
@@ -214,7 +216,7 @@ def _parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
         if plain.get("type") == "object" or plain.get("items", {}).get("type") == "object":
             found.append({**one, "content": {"application/json": {"schema": plain}}})
         elif plain.get("type") == "array":
-            found.append({**one, "schema": {**plain, "maxItems": take.MOST_IN_ADDRESS}, "style": "form", "explode": False})
+            found.append({**one, "schema": {**plain, "maxItems": schemas.MOST_IN_QUERY}, "style": "form", "explode": False})
         else:
             found.append({**one, "schema": plain})
     return found
@@ -225,28 +227,28 @@ _KEY = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "The same key and body within 24 hours give the same answer, and nothing is done twice.",
+    "description": "The same key with the same body within 24 hours returns the same response without a second order.",
 }
 
 
-def _is_needed(kind: type[msgspec.Struct]) -> bool:
-    return kind is take.OrderName or any(field.required for field in msgspec.structs.fields(kind))
+def _is_body_required(kind: type[msgspec.Struct]) -> bool:
+    return kind is schemas.OrderId or any(field.required for field in msgspec.structs.fields(kind))
 
 
 def _body(schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
     return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
-def _responses(status: int, answers: str, media: str = "application/json", *, spends: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = {str(status): {"description": "Done."}}
-    if answers == "Redirect":
+def _responses(status: int, response_schema: str, media: str = "application/json", *, spends: bool = False) -> dict[str, Any]:
+    found: dict[str, Any] = {str(status): {"description": "Success."}}
+    if response_schema == "Redirect":
         found[str(status)]["headers"] = {"Location": {"schema": _TEXT}}
     else:
-        found[str(status)]["content"] = {media: {"schema": _ref(answers)}}
+        found[str(status)]["content"] = {media: {"schema": _ref(response_schema)}}
     for code, text in {**_PROBLEMS, **(_SPEND_PROBLEMS if spends else {})}.items():
         found[code] = {"description": text, "content": {"application/problem+json": {"schema": _ref("Problem")}}}
     invalid = {media: {"schema": _ref(name)} for media, name in _INVALID.items()}
-    found["422"] = {"description": "The request cannot be used.", "content": invalid}
+    found["422"] = {"description": "The request is not valid.", "content": invalid}
     return found
 
 
@@ -258,53 +260,51 @@ def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[
 
 
 def _resources() -> dict[str, Any]:
-    """Describe the routes of the other convention."""
+    """Describe the routes of the UP42 convention."""
     order = _parameter("order", {"type": "string", "format": "uuid"}, "path")
     workspace = _parameter("workspaceId", _TEXT)
     page = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
-    size = {"type": "integer", "minimum": 1, "maximum": take.LARGEST_PAGE}
+    size = {"type": "integer", "minimum": 1, "maximum": schemas.LARGEST_PAGE}
     filters = [_parameter(name, _TEXT) for name in ("status", "displayName", "orderIds", "tags", "type")]
     batch = {"$ref": "#/components/schemas/BatchOrder"}
     either = {"anyOf": [batch, {"$ref": "#/components/schemas/ArchivePlace"}]}
     placed = {"anyOf": [_ref("BatchPlacement"), _ref("Order")]}
-    place = _entry("place_order", "Buy captures, in either form.", "orders:write", 202, "Order", spends=True)
+    place = _route("place_order", "Order captures, with a body of either convention.", "orders:write", 202, "Order", spends=True)
     place["responses"]["202"]["content"]["application/json"]["schema"] = placed
     return {
         "/v2/orders": {
             "get": {
-                **_entry("list_orders", "List orders.", "orders:read", 200, "OtherOrderPage"),
+                **_route("list_orders", "List orders.", "orders:read", 200, "Up42OrderPage"),
                 "parameters": [workspace, _parameter("page", page), _parameter("size", size), *filters],
             },
             "post": {**place, "parameters": [workspace, _KEY], "requestBody": _body(either, required=True)},
         },
         "/v2/orders/estimate": {
             "post": {
-                **_entry("estimate_order", "Price features.", "orders:read", 200, "BatchEstimate"),
+                **_route("estimate_order", "Price features.", "orders:read", 200, "BatchEstimate"),
                 "requestBody": _body(batch, required=True),
             }
         },
         "/v2/orders/{order}": {
             "parameters": [order],
-            "get": _entry("get_order", "Look at one order.", "orders:read", 200, "OtherOrder"),
+            "get": _route("get_order", "Get an order.", "orders:read", 200, "Up42Order"),
             "patch": {
-                **_entry("change_order", "Change an order's tags.", "orders:write", 200, "OtherOrder"),
+                **_route("change_order", "Change an order's tags.", "orders:write", 200, "Up42Order"),
                 "requestBody": _body({"$ref": "#/components/schemas/OrderChange"}, required=False),
             },
         },
         "/v2/orders/{order}/cancellation": {
             "parameters": [order, _KEY],
-            "post": _entry("cancel_order", "Cancel an order.", "orders:write", 200, "Cancellation", spends=True),
+            "post": _route("cancel_order", "Cancel an order.", "orders:write", 200, "Cancellation", spends=True),
         },
     }
 
 
-def _entry(
-    name: str, summary: str, scope: str, status: int, answers: str, *, spends: bool = False
-) -> dict[str, Any]:  # one line of a table
+def _route(name: str, summary: str, scope: str, status: int, response_schema: str, *, spends: bool = False) -> dict[str, Any]:
     return {
         "operationId": name,
         "summary": summary,
         "x-required-scope": scope,
         "security": [{"HTTPBearer": []}, {"APIKey": []}],
-        "responses": _responses(status, answers, spends=spends),
+        "responses": _responses(status, response_schema, spends=spends),
     }

@@ -1,4 +1,4 @@
-"""The pages a person meets: what this is, approving a sign-in, and the bank's challenge."""
+"""HTML pages: the start page, approving a sign-in, and the 3-D Secure challenge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
-    # with no-referrer a browser would send the form without saying where it comes from, and the gate would refuse it
+    # with no-referrer the browser would send the form with "Origin: null", which the middleware refuses
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -31,7 +31,7 @@ _TEMPLATES = jinja2.Environment(
 
 
 def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
-    """Return the pages' routes."""
+    """Return the routes of the pages."""
 
     async def index(_request: Request) -> Response:
         return _page("index.html", url=service.url, hosts=service.catalog.hosts)
@@ -41,38 +41,38 @@ def routes(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]
 
 def _device(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
     async def show(request: Request) -> Response:
-        names = await run_in_threadpool(service.doorkeeper.names, users=True)
+        names = await run_in_threadpool(service.authenticator.names, users=True)
         code = request.query_params.get("user_code", "")
-        return _page("device.html", code=code, names=names, wrong=False)
+        return _page("device.html", code=code, names=names, unknown=False)
 
     async def decide(request: Request) -> Response:
         fields = await form(request)
-        names = await run_in_threadpool(service.doorkeeper.names, users=True)
+        names = await run_in_threadpool(service.authenticator.names, users=True)
         code, name = fields.get("user_code", ""), fields.get("principal", "")
         approved = fields.get("decision") == "approve" and name in names
-        done = await run_in_threadpool(service.doorkeeper.devices.decide, code, name if approved else None)
+        done = await run_in_threadpool(service.authenticator.device_flow.decide, code, name if approved else None)
         if not done:
-            return _page("device.html", 404, code=code, names=names, wrong=True)
-        told = f"Signed in as {name}." if approved else "The sign-in was refused."
-        return _page("done.html", title=told, text="You can close this page and go back to where you came from.")
+            return _page("device.html", 404, code=code, names=names, unknown=True)
+        title = f"Signed in as {name}." if approved else "The sign-in was refused."
+        return _page("done.html", title=title, text="You can close this page and go back to your program.")
 
     return [Route("/device", show, methods=["GET"]), Route("/device", decide, methods=["POST"])]
 
 
 def _challenge(service: Service, form: Callable[[Request], Awaitable[dict[str, str]]]) -> list[Route]:
     def page(name: str) -> Response:
-        found = service.ledger.open_challenge(name)
+        found = service.ledger.find_challenge(name)
         if found is None:
-            return _page("done.html", 404, title="There is no such challenge.", text="Place the order again to get another.")
+            return _page("done.html", 404, title="There is no such challenge.", text="Place the order again to get a new one.")
         if found["state"] != "pending":
-            return _page("done.html", title=f"This payment was {_WORDS[found['state']]}.", text=_NEXT[found["state"]])
+            return _page("done.html", title=f"This payment was {_OUTCOMES[found['state']]}.", text=_NEXT_STEPS[found["state"]])
         amount = f"A${found['credits'] / CREDITS_PER_AUD:,.2f}"
         return _page("challenge.html", amount=amount, organization=found["name"], challenge=name)
 
-    def answered(name: str, decision: str) -> Response:
-        found = service.ledger.open_challenge(name)
+    def decide(name: str, decision: str) -> Response:
+        found = service.ledger.find_challenge(name)
         if found is not None:
-            service.ledger.complete(found["client_secret"], accepted=decision == "complete")
+            service.ledger.complete_challenge(found["client_secret"], accepted=decision == "complete")
         return page(name)
 
     async def show(request: Request) -> Response:
@@ -80,17 +80,17 @@ def _challenge(service: Service, form: Callable[[Request], Awaitable[dict[str, s
 
     async def answer(request: Request) -> Response:
         fields = await form(request)
-        return await run_in_threadpool(answered, request.path_params["name"], fields.get("decision", ""))
+        return await run_in_threadpool(decide, request.path_params["name"], fields.get("decision", ""))
 
     path = "/challenge/{name}"
     return [Route(path, show, methods=["GET"]), Route(path, answer, methods=["POST"])]
 
 
-_WORDS = {"completed": "confirmed", "refused": "refused", "used": "confirmed and charged"}
-_NEXT = {
-    "completed": "Place the order again: the same key is used, and nothing is bought twice.",
-    "refused": "Nothing was charged. Placing the order again asks once more.",
-    "used": "There is nothing left to do here.",
+_OUTCOMES = {"completed": "confirmed", "refused": "refused", "used": "confirmed and charged"}
+_NEXT_STEPS = {
+    "completed": "Now place the order again. You will not be charged twice.",
+    "refused": "Nothing was charged. To pay after all, place the order again.",
+    "used": "You can close this page.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Orders as resources: the routes of clients that know the service by its STAC and UP42 convention."""
+"""Orders as REST resources, in the convention of UP42 clients."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from scenecart.sandbox._domain.ledger import moment
-from scenecart.sandbox._domain.orders import Draft
-from scenecart.sandbox._domain.pricing import price
-from scenecart.sandbox._http.schemas import ArchivePlace, BatchOrder, read
+from scenecart.sandbox._data.times import to_rfc3339
+from scenecart.sandbox._domain.orders import PricedOrder
+from scenecart.sandbox._domain.pricing import price_captures
+from scenecart.sandbox._http.schemas import ArchivePlace, BatchOrder, parse
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from scenecart.sandbox._data.storage import Storage
     from scenecart.sandbox._domain.caller import Caller
     from scenecart.sandbox._domain.catalog import Catalog
-    from scenecart.sandbox._domain.orders import Orders, Work
-    from scenecart.sandbox._domain.pricing import Prices
+    from scenecart.sandbox._domain.orders import Orders, Transaction
+    from scenecart.sandbox._domain.pricing import Quote
 
 _UNIT = "SQ_KM"
-_ENDED = {"delivered": "FULFILLED", "failed": "FAILED_PERMANENTLY", "cancelled": "CANCELED"}
+_FINAL_STATES = {"delivered": "FULFILLED", "failed": "FAILED_PERMANENTLY", "cancelled": "CANCELED"}
 
 
 class Resources:
-    """Orders in the other convention: one order for each feature, told apart by its index."""
+    """Batches of orders in the UP42 convention: one order for each feature."""
 
     def __init__(self, storage: Storage, catalog: Catalog, orders: Orders) -> None:
         self._storage = storage
@@ -34,14 +34,14 @@ class Resources:
         self._orders = orders
 
     def estimate(self, body: Any) -> dict[str, Any]:
-        """Price each feature for itself."""
+        """Price each feature separately."""
         results, errors = [], []
-        for index, prices in enumerate(self._prices(read(BatchOrder, body))):
-            if prices.errors:
-                errors.append(_error(index, prices))
+        for index, quote in enumerate(self._quotes(parse(BatchOrder, body))):
+            if quote.errors:
+                errors.append(_error(index, quote))
             else:
-                size = sum(group["aoi_km2"] for group in prices.groups)
-                results.append({"index": index, "credits": prices.credits, "size": size, "unit": _UNIT})
+                size = sum(group["aoi_km2"] for group in quote.groups)
+                results.append({"index": index, "credits": quote.credits, "size": size, "unit": _UNIT})
         summary = {
             "totalCredits": sum(entry["credits"] for entry in results),
             "totalSize": round(sum(entry["size"] for entry in results), 6),
@@ -49,31 +49,33 @@ class Resources:
         }
         return {"summary": summary, "results": results, "errors": errors}
 
-    def placing(self, caller: Caller, body: Any, workspace: str | None) -> Work:
-        """Check and price in either form; what is returned writes the orders down, all of them or none."""
+    def prepare_placement(self, caller: Caller, body: Any, workspace: str | None) -> Transaction:
+        """Validate and price a body of either convention; return the transaction that inserts all its orders."""
         if "captures" in body:
-            return self._orders.placing(caller, read(ArchivePlace, {"projectId": workspace, **body} if workspace else body))
-        asked = read(BatchOrder, body)
-        project = self._orders.project(caller, workspace or caller.project)
-        priced = list(enumerate(self._prices(asked)))
-        drafts = [
-            (index, Draft(project, prices, "standard", False, asked.displayName, asked.tags or [], asked.dataProduct))  # noqa: FBT003  # not split by date
-            for index, prices in priced
-            if not prices.errors
+            return self._orders.prepare_placement(
+                caller, parse(ArchivePlace, {"projectId": workspace, **body} if workspace else body)
+            )
+        batch = parse(BatchOrder, body)
+        project = self._orders.find_project(caller, workspace or caller.project)
+        quotes = list(enumerate(self._quotes(batch)))
+        orders = [
+            (index, PricedOrder(project, quote, "standard", False, batch.displayName, batch.tags or [], batch.dataProduct))  # noqa: FBT003  # split_by_date
+            for index, quote in quotes
+            if not quote.errors
         ]
-        errors = [_error(index, prices) for index, prices in priced if prices.errors]
+        errors = [_error(index, quote) for index, quote in quotes if quote.errors]
 
-        def work(database: sqlite3.Connection, request: str) -> dict[str, Any]:
-            placed = [
-                {"index": index, "id": self._orders.write(database, caller, draft, f"{request}/{index}")["id"]}
-                for index, draft in drafts
+        def insert(database: sqlite3.Connection, fingerprint: str) -> dict[str, Any]:
+            results = [
+                {"index": index, "id": self._orders.insert(database, caller, order, f"{fingerprint}/{index}")["id"]}
+                for index, order in orders
             ]
-            return {"results": placed, "errors": errors}
+            return {"results": results, "errors": errors}
 
-        return work
+        return insert
 
-    def glossary(self) -> dict[str, Any]:
-        """Return every collection with its host and its one data product."""
+    def collections(self) -> dict[str, Any]:
+        """Return all collections with their host and data product."""
         content = [
             {
                 "name": collection,
@@ -93,10 +95,10 @@ class Resources:
         return {"content": content, "totalElements": len(content), "totalPages": 1}
 
     def document(self, row: Any, caller: Caller) -> dict[str, Any]:
-        """Return an order with the names and states of this convention."""
+        """Return an order as JSON, with the field names and states of this convention."""
         captures = json.loads(row["captures"])
-        shapes = [capture["geometry"] for capture in captures]
-        status = _ENDED.get(row["status"]) or ("CREATED" if self._orders.is_cancellable(row) else "BEING_FULFILLED")
+        geometries = [capture["geometry"] for capture in captures]
+        status = _FINAL_STATES.get(row["status"]) or ("CREATED" if self._orders.is_cancellable(row) else "BEING_FULFILLED")
         document = {
             "id": row["id"],
             "displayName": row["display_name"],
@@ -107,10 +109,10 @@ class Resources:
             "dataProductId": row["data_product"],
             "tags": json.loads(row["tags"]),
             "credits": row["credits"],
-            "createdAt": moment(row["created"]),
-            "updatedAt": moment(row["updated"]),
+            "createdAt": to_rfc3339(row["created"]),
+            "updatedAt": to_rfc3339(row["updated"]),
             "orderDetails": {
-                "aoi": shapes[0] if len(shapes) == 1 else {"type": "GeometryCollection", "geometries": shapes},
+                "aoi": geometries[0] if len(geometries) == 1 else {"type": "GeometryCollection", "geometries": geometries},
                 "imageId": captures[0]["id"] if len(captures) == 1 else None,
             },
         }
@@ -118,24 +120,24 @@ class Resources:
             document["failureReason"] = row["reason"]
         return document
 
-    def _prices(self, asked: BatchOrder) -> list[Prices]:
-        """Price every feature: the capture its parameters name, over the ground it draws."""
-        collections = self._collections(asked.dataProduct)
-        features = asked.featureCollection.get("features")
-        if asked.featureCollection.get("type") != "FeatureCollection" or not isinstance(features, list) or not features:
-            raise Invalid(("featureCollection", "a GeoJSON FeatureCollection with at least one feature"))
-        found = []
+    def _quotes(self, batch: BatchOrder) -> list[Quote]:
+        """Price each feature: the capture that its properties or the parameters name, within its geometry."""
+        collection = self._find_collection(batch.dataProduct)
+        features = batch.featureCollection.get("features")
+        if batch.featureCollection.get("type") != "FeatureCollection" or not isinstance(features, list) or not features:
+            raise Invalid(("featureCollection", "must be a GeoJSON FeatureCollection with at least one feature"))
+        quotes = []
         for feature in features:
-            known = feature if isinstance(feature, dict) else {}
-            own = known.get("properties")
-            own = own if isinstance(own, dict) else {}
-            name = own.get("id") or asked.params.get("id") or asked.params.get("imageId") or known.get("id")
-            capture = {"id": name, "geometry": known.get("geometry"), **collections}
-            found.append(price(self._catalog, self._storage, [capture], by_date=False))
-        return found
+            members = feature if isinstance(feature, dict) else {}
+            properties = members.get("properties")
+            properties = properties if isinstance(properties, dict) else {}
+            name = properties.get("id") or batch.params.get("id") or batch.params.get("imageId") or members.get("id")
+            capture = {"id": name, "geometry": members.get("geometry"), **collection}
+            quotes.append(price_captures(self._catalog, self._storage, [capture], by_date=False))
+        return quotes
 
-    def _collections(self, product: str) -> dict[str, str]:
-        """Return the host and collection a data product stands for: the collection's name, or its id in the glossary."""
+    def _find_collection(self, product: str) -> dict[str, str]:
+        """Return host and collection of a data product, given by collection name or by product id."""
         for host, collections in self._catalog.hosts.items():
             for collection in collections:
                 if product in {collection, product_id(host, collection)}:
@@ -144,9 +146,9 @@ class Resources:
 
 
 def product_id(host: str, collection: str) -> str:
-    """Return the id of a collection's one data product; always the same."""
+    """Return the id of a collection's data product, the same in every sandbox."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"scenecart-sandbox/{host}/{collection}"))
 
 
-def _error(index: int, prices: Prices) -> dict[str, Any]:
-    return {"index": index, "message": "the order cannot be priced", "details": prices.errors[0]["detail"]}
+def _error(index: int, quote: Quote) -> dict[str, Any]:
+    return {"index": index, "message": "the order cannot be priced", "details": quote.errors[0]["detail"]}

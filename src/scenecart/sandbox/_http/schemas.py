@@ -1,4 +1,4 @@
-"""What requests carry: read, checked field by field, and described for the OpenAPI document by the same types."""
+"""Request types: they validate requests and describe them in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scenecart.sandbox._problem import Invalid, Problem
 
 LARGEST_PAGE = 500
 LARGEST_STAC_PAGE = 10_000
-MOST_IN_ADDRESS = 100
+MOST_IN_QUERY = 100
 _LONGEST_TEXT = 2_000
 
-Shaped = TypeVar("Shaped", bound=Struct)
+RequestType = TypeVar("RequestType", bound=Struct)
 Text = Annotated[str, Meta(min_length=1, max_length=_LONGEST_TEXT)]
 Page = Annotated[int, Meta(ge=0, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=LARGEST_PAGE)]
@@ -30,22 +30,22 @@ Bbox = Annotated[
 Query = Annotated[
     dict[str, Any],
     Meta(
-        description="A property to operators: lt, lte, gt, gte, eq, neq with a value, in with a list.",
+        description="Properties and their conditions: lt, lte, gt, gte, eq, neq with a value, or in with a list.",
         extra_json_schema={"additionalProperties": {"type": "object"}},
     ),
 ]
-Interval = Annotated[str, Meta(description="An instant, or start/end of which one may be `..`.")]
+Interval = Annotated[str, Meta(description="A time, or start/end where one end may be `..`.")]
 Names = Annotated[list[str], Meta(max_length=10_000)]
 License = Literal["standard", "extended", "internal"]
 LICENSES = get_args(License)
 
 
-class Nothing(Struct):
-    """A body with nothing in it."""
+class NoParameters(Struct):
+    """An empty body."""
 
 
 class CatalogSearch(Struct):
-    """A search of one host's captures."""
+    """A search of the captures of one host."""
 
     host_name: Text
     collections: Names | None = None
@@ -60,21 +60,21 @@ class CatalogSearch(Struct):
 
 
 class Image(Struct):
-    """A capture's picture."""
+    """A quicklook or thumbnail of a capture."""
 
     host_name: Text
     image_id: Text
 
 
 class ArchiveEstimate(Struct):
-    """Captures to be priced."""
+    """Captures to price."""
 
     captures: Annotated[list[dict[str, Any]], Meta(max_length=10_000)]
     splitByDate: bool | None = None  # noqa: N815  # the service's name
 
 
 class ArchivePlace(Struct):
-    """Captures to be bought."""
+    """Captures to order."""
 
     projectId: Text  # noqa: N815  # the service's name
     captures: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=10_000)]
@@ -85,7 +85,7 @@ class ArchivePlace(Struct):
 
 
 class BatchOrder(Struct):
-    """Orders of one data product, one for each feature."""
+    """A batch of orders of one data product, one order for each feature."""
 
     dataProduct: Text  # noqa: N815  # the service's name
     displayName: str  # noqa: N815  # the service's name
@@ -96,28 +96,28 @@ class BatchOrder(Struct):
 
 
 class OrderChange(Struct):
-    """What may be changed of an order."""
+    """The fields of an order that can be changed."""
 
     tags: list[str] | None = None
     budgetId: str | None = None  # noqa: N815  # the service's name
 
 
-class OrderName(Struct):
-    """One order, under either name the service takes."""
+class OrderId(Struct):
+    """The id of an order, in either of the two fields that the service accepts."""
 
     id: Text | None = None
     order_id: Text | None = None
 
-    def name(self) -> str:
+    def value(self) -> str:
         """Return the order's id."""
         found = self.order_id or self.id
         if not found:
-            raise Invalid(("order_id", "the order's id"))
+            raise Invalid(("order_id", "this field is required"))
         return found
 
 
 class OrdersList(Struct):
-    """Which orders, and which page of them."""
+    """Filters and page of a list of orders."""
 
     workspaceId: str | None = None  # noqa: N815  # the service's name
     projectId: str | None = None  # noqa: N815  # the service's name
@@ -160,7 +160,7 @@ class StacSearch(Struct, rename={"filter_lang": "filter-lang"}):
     page: Page = 0
     token: str | None = None
     next: str | None = None
-    # what this API does not offer is refused, rather than passed over
+    # extensions that this API does not have: refused instead of ignored
     query: None = None
     sortby: None = None
     filter: None = None
@@ -168,7 +168,7 @@ class StacSearch(Struct, rename={"filter_lang": "filter-lang"}):
 
 
 class Provenance(Struct):
-    """Where something came from, or what came of it."""
+    """A query for the provenance of an item, an order or a capture."""
 
     entity_type: Literal["item", "order", "capture"]
     entity_id: Text
@@ -177,39 +177,39 @@ class Provenance(Struct):
 
 
 class Transactions(Struct):
-    """A page of the credit ledger."""
+    """A page of the organization's ledger."""
 
     limit: Annotated[int, Meta(ge=1, le=LARGEST_PAGE)] = 50
     offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     reason: str | None = None
 
 
-def read(kind: type[Shaped], body: Any, *, from_query: bool = False) -> Shaped:
-    """Return a body as what it should be.
+def parse(kind: type[RequestType], body: Any, *, from_query: bool = False) -> RequestType:
+    """Convert a request to its type.
 
     Parameters
     ----------
     kind
-        What it should be.
+        The request type.
     body
-        A JSON object; with ``from_query`` names to lists of texts.
+        A JSON object; with ``from_query`` a dict of lists of strings.
     from_query
-        Whether it stood in an address, where everything is text.
+        Whether the body comes from the query of a URL, where every value is text.
 
     Raises
     ------
     Invalid
-        With every field that is wrong.
+        With an entry for every invalid field.
     """
     if from_query:
-        body = _from_texts(kind, body)
+        body = _from_query(kind, body)
     try:
         return msgspec.convert(body, kind, strict=not from_query)
     except msgspec.ValidationError as error:
-        raise Invalid(*(_each_fault(kind, body, strict=not from_query) or [("", str(error))])) from None
+        raise Invalid(*(_invalid_fields(kind, body, strict=not from_query) or [("", str(error))])) from None
 
 
-def _each_fault(kind: type[Struct], body: Any, *, strict: bool) -> list[tuple[str, str]]:
+def _invalid_fields(kind: type[Struct], body: Any, *, strict: bool) -> list[tuple[str, str]]:
     if not isinstance(body, dict):
         return []
     found = []
@@ -217,7 +217,7 @@ def _each_fault(kind: type[Struct], body: Any, *, strict: bool) -> list[tuple[st
         name = field.encode_name
         if name not in body:
             if field.required:
-                found.append((name, "this field is needed"))
+                found.append((name, "this field is required"))
             continue
         try:
             msgspec.convert(body[name], field.type, strict=strict)
@@ -228,32 +228,32 @@ def _each_fault(kind: type[Struct], body: Any, *, strict: bool) -> list[tuple[st
     return found
 
 
-def _from_texts(kind: type[Struct], query: dict[str, list[str]]) -> dict[str, Any]:
+def _from_query(kind: type[Struct], query: dict[str, list[str]]) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    kinds = {field.encode_name: _inside(hints[field.name]) for field in msgspec.structs.fields(kind)}
-    return {name: _value(name, values, kinds.get(name, set())) for name, values in query.items()}
+    kinds = {field.encode_name: _plain_types(hints[field.name]) for field in msgspec.structs.fields(kind)}
+    return {name: _query_value(name, values, kinds.get(name, set())) for name, values in query.items()}
 
 
-def _inside(hint: Any) -> set[Any]:
-    """Return the plain types a hint is made of."""
+def _plain_types(hint: Any) -> set[Any]:
+    """Return the types in a type hint, without Union and Annotated."""
     if get_origin(hint) in {Union, UnionType}:
-        return {plain for part in get_args(hint) for plain in _inside(part)}
+        return {plain for part in get_args(hint) for plain in _plain_types(part)}
     plain = get_origin(hint) or hint
-    # a list of objects stands in an address as one JSON text
+    # in a query, a list of objects is one JSON text
     return {dict} if plain is list and get_args(hint)[0] not in {str, float} else {plain}
 
 
-def _value(name: str, values: list[str], kinds: set[Any]) -> Any:
+def _query_value(name: str, values: list[str], kinds: set[Any]) -> Any:
     if values[-1] == "null" and str not in kinds:
-        raise Invalid((name, "leave it out rather than say null"))
+        raise Invalid((name, "must not be null; leave it out"))
     if dict in kinds:
         try:
             return msgspec.json.decode(values[-1])
         except msgspec.DecodeError:
-            raise Problem(400, "the query holds something that is not JSON") from None
+            raise Problem(400, f"the query parameter {name} is not valid JSON") from None
     if list in kinds:
         parts = [part for value in values for part in value.split(",")]
-        if len(parts) > MOST_IN_ADDRESS:
-            raise Invalid((name, f"an address holds at most {MOST_IN_ADDRESS}; send more in a body"))
+        if len(parts) > MOST_IN_QUERY:
+            raise Invalid((name, f"must have at most {MOST_IN_QUERY} values in a query; use POST for more"))
         return parts
     return values[-1]

@@ -1,4 +1,4 @@
-"""The service behind a port of this machine, for as long as a block takes; the only file that names the HTTP server."""
+"""The HTTP server (uvicorn) on a loopback port."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ _START_SECONDS = 30.0
 
 
 def listen(port: int) -> socket.socket:
-    """Take a port of this machine; nothing beyond it can reach one.
+    """Bind a port of the loopback interface, which other machines cannot reach.
 
     Raises
     ------
     SandboxError
-        If it cannot be taken.
+        If the port cannot be used.
     """
-    # asyncio sends at once, without waiting for acknowledgements, only where the protocol is named
+    # asyncio sets TCP_NODELAY only on sockets that were created with an explicit protocol
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
         listener.close()
-        raise SandboxError(f"Port {port} cannot be used ({error}); choose another, or 0 for a free one.") from error
+        raise SandboxError(f"Port {port} cannot be used: {error}. Use another port, or 0 for a free one.") from error
     return listener
 
 
 @contextlib.contextmanager
-def serving(service: Service, listener: socket.socket) -> Iterator[None]:
-    """Serve in a thread of its own until the block ends."""
+def run_server(service: Service, listener: socket.socket) -> Iterator[None]:
+    """Run the HTTP server in a thread until the block ends."""
 
     class Protocol(H11Protocol):
-        """Knows its connection by the client's address, so that a fault can hang up."""
+        """Registers each connection by the client's address, so that a fault can close it."""
 
         def send_400_response(self, msg: str) -> None:
-            # what is no HTTP, or an address without end, never reaches the application
+            # invalid HTTP and URLs that are too long never reach the application
             problem = json.dumps(Problem(400, msg).document).encode()
             headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
             for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=problem), h11.EndOfMessage()):
@@ -85,7 +85,7 @@ def serving(service: Service, listener: socket.socket) -> Iterator[None]:
     deadline = time.monotonic() + _START_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
-            raise SandboxError("The sandbox's server did not start.")
+            raise SandboxError("The HTTP server of the sandbox did not start.")
         time.sleep(0.005)
     try:
         yield

@@ -1,4 +1,4 @@
-"""STAC APIs: of what was delivered, and of the catalog, so that any STAC tool opens them."""
+"""STAC APIs of the delivered items and of the catalog."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 import shapely
 
-from scenecart.sandbox._domain.catalog import instants, read_place, read_token
-from scenecart.sandbox._domain.ledger import moment
-from scenecart.sandbox._http.schemas import LARGEST_STAC_PAGE, StacSearch, read
+from scenecart.sandbox._data.times import to_rfc3339
+from scenecart.sandbox._domain.catalog import parse_area, parse_interval, parse_page_token
+from scenecart.sandbox._http.schemas import LARGEST_STAC_PAGE, StacSearch, parse
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
@@ -37,25 +37,26 @@ _TITLES = {
     "service-doc": "About",
 }
 # RFC 3339, section 5.6
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_DATETIME_MESSAGE = "must be an RFC 3339 time, or start/end"
 
 
-class Source(Protocol):
-    """What a STAC API is of."""
+class ItemSource(Protocol):
+    """The items that a STAC API serves."""
 
     title: str
 
     def collections(self, caller: Caller) -> list[dict[str, Any]]:
-        """Return the caller's collections: id, description, bbox and interval of each."""
+        """Return the caller's collections, each with id, description, bbox and interval."""
 
-    def page(self, caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
-        """Return one page of features, the token of the next, and how many there are if that is known."""
+    def page(self, caller: Caller, request: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return one page of items, the token of the next page, and the total if it is known."""
 
 
 class StacApi:
     """One STAC API: landing page, conformance, collections, items, and search by GET and POST."""
 
-    def __init__(self, source: Source, url: str, path: str) -> None:
+    def __init__(self, source: ItemSource, url: str, path: str) -> None:
         self.source = source
         self._url = url
         self.path = path
@@ -74,8 +75,8 @@ class StacApi:
             {**_link("search", f"{self.root}/search"), "type": _GEOJSON, "method": "POST"},
         ]
         links += [
-            {**_link("child", f"{self.root}/collections/{quote(known['id'], safe='')}"), "title": known["id"]}
-            for known in self.source.collections(caller)
+            {**_link("child", f"{self.root}/collections/{quote(summary['id'], safe='')}"), "title": summary["id"]}
+            for summary in self.source.collections(caller)
         ]
         return {
             "type": "Catalog",
@@ -90,15 +91,15 @@ class StacApi:
     def collections(self, caller: Caller) -> dict[str, Any]:
         """Return all collections."""
         return {
-            "collections": [self._collection(known) for known in self.source.collections(caller)],
+            "collections": [self._collection(summary) for summary in self.source.collections(caller)],
             "links": [_link("self", f"{self.root}/collections"), _link("root", f"{self.root}/")],
         }
 
     def collection(self, caller: Caller, name: str) -> dict[str, Any]:
         """Return one collection."""
-        for known in self.source.collections(caller):
-            if known["id"] == name:
-                return self._collection(known)
+        for summary in self.source.collections(caller):
+            if summary["id"] == name:
+                return self._collection(summary)
         raise Problem(404, "there is no such collection")
 
     def item(self, caller: Caller, collection: str, name: str) -> dict[str, Any]:
@@ -107,22 +108,22 @@ class StacApi:
         found, _, _ = self.source.page(caller, StacSearch(collections=[collection], ids=[name], limit=1))
         if not found:
             raise Problem(404, "there is no such item")
-        return self.linked(found[0])
+        return self.with_links(found[0])
 
     def items(self, caller: Caller, collection: str, query: dict[str, list[str]]) -> dict[str, Any]:
         """Return a page of a collection's items."""
         self.collection(caller, collection)
-        asked = self._read({**query, "collections": [collection]}, from_query=True)
+        request = self._parse({**query, "collections": [collection]}, from_query=True)
         given = {name: ",".join(values) for name, values in query.items()}
-        return self._answer(caller, asked, f"/collections/{quote(collection, safe='')}/items", given)
+        return self._item_page(caller, request, f"/collections/{quote(collection, safe='')}/items", given)
 
     def search(self, caller: Caller, body: Any, *, from_query: bool) -> dict[str, Any]:
-        """Answer a search with one page."""
+        """Return one page of a search."""
         given = {name: ",".join(values) for name, values in body.items()} if from_query else None
-        return self._answer(caller, self._read(body, from_query=from_query), "/search", given, body)
+        return self._item_page(caller, self._parse(body, from_query=from_query), "/search", given, body)
 
-    def linked(self, feature: dict[str, Any]) -> dict[str, Any]:
-        """Return an item with this API's links; those of other kinds stay."""
+    def with_links(self, feature: dict[str, Any]) -> dict[str, Any]:
+        """Return an item with the links of this API; links with other relations stay."""
         collection = f"{self.root}/collections/{quote(str(feature.get('collection')), safe='')}"
         links = [
             {**_link("self", f"{collection}/items/{quote(str(feature.get('id')), safe='')}"), "type": _GEOJSON},
@@ -130,52 +131,53 @@ class StacApi:
             _link("parent", collection),
             _link("root", f"{self.root}/"),
         ]
-        ours = {link["rel"] for link in links}
-        kept = feature.get("links")
-        others = [link for link in kept if isinstance(link, dict) and link.get("rel") not in ours] if isinstance(kept, list) else []
-        return {"stac_version": "1.0.0", "assets": {}, **feature, "links": links + others}
+        own_relations = {link["rel"] for link in links}
+        existing = feature.get("links")
+        if isinstance(existing, list):
+            links += [link for link in existing if isinstance(link, dict) and link.get("rel") not in own_relations]
+        return {"stac_version": "1.0.0", "assets": {}, **feature, "links": links}
 
-    def _read(self, body: Any, *, from_query: bool) -> StacSearch:
-        """Read a search; what is wrong with it is 400 here, as OGC API has it, and a page beyond the largest is the largest."""
+    def _parse(self, body: Any, *, from_query: bool) -> StacSearch:
+        """Parse a search as OGC API requires: errors are 400, and a limit above the maximum is the maximum."""
         try:
-            asked = read(StacSearch, {**body, **_at_most(body.get("limit"), from_query=from_query)}, from_query=from_query)
-            strict(asked)
+            request = parse(StacSearch, {**body, **_capped_limit(body.get("limit"), from_query=from_query)}, from_query=from_query)
+            check_rfc3339(request)
         except Invalid as invalid:
-            raise Problem(400, invalid.sentence) from None
-        return asked
+            raise Problem(400, invalid.summary) from None
+        return request
 
-    def _answer(  # who asked what, where, and how
-        self, caller: Caller, asked: StacSearch, path: str, query: dict[str, str] | None, body: Any = None
+    def _item_page(
+        self, caller: Caller, request: StacSearch, path: str, query: dict[str, str] | None, body: Any = None
     ) -> dict[str, Any]:
         try:
-            found, token, matched = self.source.page(caller, asked)
+            found, token, matched = self.source.page(caller, request)
         except Invalid as invalid:
-            raise Problem(400, invalid.sentence) from None
+            raise Problem(400, invalid.summary) from None
         links = [_link("self", f"{self.root}{path}"), _link("root", f"{self.root}/")]
         if token is not None and query is not None:
-            following = urlencode({**query, "token": token})
-            links.append({**_link("next", f"{self.root}{path}?{following}"), "type": _GEOJSON, "method": "GET"})
+            next_query = urlencode({**query, "token": token})
+            links.append({**_link("next", f"{self.root}{path}?{next_query}"), "type": _GEOJSON, "method": "GET"})
         elif token is not None:
-            more = {**body, "token": token}
-            links.append({**_link("next", f"{self.root}{path}"), "type": _GEOJSON, "method": "POST", "body": more})
+            next_body = {**body, "token": token}
+            links.append({**_link("next", f"{self.root}{path}"), "type": _GEOJSON, "method": "POST", "body": next_body})
         answer = {
             "type": "FeatureCollection",
-            "features": [self.linked(feature) for feature in found],
+            "features": [self.with_links(feature) for feature in found],
             "links": links,
             "numberReturned": len(found),
         }
         return answer if matched is None else {**answer, "numberMatched": matched}
 
-    def _collection(self, known: dict[str, Any]) -> dict[str, Any]:
-        where = f"{self.root}/collections/{quote(known['id'], safe='')}"
+    def _collection(self, summary: dict[str, Any]) -> dict[str, Any]:
+        where = f"{self.root}/collections/{quote(summary['id'], safe='')}"
         return {
             "type": "Collection",
             "stac_version": "1.0.0",
-            "id": known["id"],
-            "title": known["id"],
-            "description": known["description"],
+            "id": summary["id"],
+            "title": summary["id"],
+            "description": summary["description"],
             "license": "proprietary",
-            "extent": {"spatial": {"bbox": [known["bbox"]]}, "temporal": {"interval": [known["interval"]]}},
+            "extent": {"spatial": {"bbox": [summary["bbox"]]}, "temporal": {"interval": [summary["interval"]]}},
             "links": [
                 _link("self", where),
                 _link("root", f"{self.root}/"),
@@ -185,17 +187,17 @@ class StacApi:
         }
 
 
-class Delivered:
-    """The imagery delivered to the caller's organization: a collection for each project."""
+class DeliverySource:
+    """The items delivered to the caller's organization, one collection per project."""
 
-    title = "Delivered imagery"
+    title = "DeliverySource imagery"
 
     def __init__(self, storage: Storage, delivery: Delivery) -> None:
         self._storage = storage
         self._delivery = delivery
 
     def collections(self, caller: Caller) -> list[dict[str, Any]]:
-        """Return the organization's projects."""
+        """Return one collection for each project of the organization."""
         projects = self._storage.read.execute("SELECT id FROM project WHERE organization = ?", (caller.organization,)).fetchall()
         found = []
         for project in projects:
@@ -208,47 +210,47 @@ class Delivered:
                     "id": f"project-{project['id']}",
                     "description": "Imagery delivered to this project.",
                     "bbox": bounds,
-                    "interval": [moment(times[0]), moment(times[-1])] if times else [None, None],
+                    "interval": [to_rfc3339(times[0]), to_rfc3339(times[-1])] if times else [None, None],
                 }
             )
         return found
 
-    def page(self, caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
-        """Return a page of items, in the order in which they were delivered."""
+    def page(self, caller: Caller, request: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return a page of items in order of delivery."""
         where, values = "organization = ?", [caller.organization]
-        for names, column in ((asked.ids, "id"), (asked.collections, "'project-' || project")):
+        for names, column in ((request.ids, "id"), (request.collections, "'project-' || project")):
             if names is not None:
                 where += f" AND {column} IN ({', '.join('?' * len(names))})"
                 values += names
         times: list[float] = []
-        if asked.datetime is not None:
-            begin, end = instants(asked.datetime)
+        if request.datetime is not None:
+            begin, end = parse_interval(request.datetime)
             where += " AND begins >= ? AND begins <= ?"
             times = [-1e18 if begin is None else begin, 1e18 if end is None else end]
-        token = asked.token or asked.next
+        token = request.token or request.next
         if token is not None and not token.isdecimal():
-            raise Invalid(("token", "not one of this service"))
+            raise Invalid(("token", "must be a token of this service"))
         rows = self._storage.read.execute(
             f"SELECT number, shape FROM item WHERE {where} ORDER BY number",  # noqa: S608  # built from fixed parts
             [*values, *times],
         ).fetchall()
-        shape = read_place(asked.bbox, asked.intersects)
+        shape = parse_area(request.bbox, request.intersects)
         if shape is not None:
             rows = [row for row in rows if shapely.intersects(shape, shapely.from_wkb(row["shape"]))]
         matched = len(rows)
         rest = [row["number"] for row in rows if row["number"] > int((token or "0")[:18])]
-        rest = rest[asked.page * asked.limit :]
-        chosen = rest[: asked.limit]
+        rest = rest[request.page * request.limit :]
+        chosen = rest[: request.limit]
         found = self._storage.read.execute(
-            f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(chosen))}) ORDER BY number",  # noqa: S608  # marks only
+            f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(chosen))}) ORDER BY number",  # noqa: S608  # only placeholders
             chosen,
         )
-        following = str(chosen[-1]) if len(rest) > asked.limit else None
-        return [self._delivery.item(row) for row in found], following, matched
+        following = str(chosen[-1]) if len(rest) > request.limit else None
+        return [self._delivery.to_stac(row) for row in found], following, matched
 
 
-class Archive:
-    """The catalog: a collection for each collection of each host."""
+class CatalogSource:
+    """The captures of the catalog, with the collections of all hosts."""
 
     title = "The catalog"
 
@@ -257,7 +259,7 @@ class Archive:
         self._catalog = catalog
 
     def collections(self, _caller: Caller) -> list[dict[str, Any]]:
-        """Return every host's collections."""
+        """Return the collections of all hosts."""
         rows = self._storage.read.execute("SELECT * FROM product ORDER BY host, collection")
         return [
             {
@@ -266,38 +268,38 @@ class Archive:
                 "bbox": [row["west"], row["south"], row["east"], row["north"]]
                 if row["west"] is not None
                 else [-180.0, -90.0, 180.0, 90.0],
-                "interval": [None if row[name] is None else moment(row[name]) for name in ("first", "last")],
+                "interval": [None if row[name] is None else to_rfc3339(row[name]) for name in ("first", "last")],
             }
             for row in rows
         ]
 
-    def page(self, _caller: Caller, asked: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
-        """Return a page of captures, the newest first."""
-        search = self._catalog.read_filters(asked)
-        if asked.collections is not None:
-            wanted = set(asked.collections)
-            search.hosts = [host for host, known in self._catalog.hosts.items() if wanted & set(known)]
-        if asked.collections == [] or asked.ids == []:
+    def page(self, _caller: Caller, request: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+        """Return a page of captures, newest first."""
+        search = self._catalog.parse_filters(request)
+        if request.collections is not None:
+            wanted = set(request.collections)
+            search.hosts = [host for host, collections in self._catalog.hosts.items() if wanted & set(collections)]
+        if request.collections == [] or request.ids == []:
             search.hosts = []
-        search.limit = asked.limit
-        token = asked.token or asked.next
-        search.after = None if token is None else read_token(token)
-        found, following = self._catalog.find(search)
+        search.limit = request.limit
+        token = request.token or request.next
+        search.after = None if token is None else parse_page_token(token)
+        found, following = self._catalog.find_page(search)
         return [self._catalog.feature(row) for row in found], following, None
 
 
-def strict(asked: StacSearch) -> None:
-    """Refuse what STAC's search refuses: times that are not RFC 3339."""
-    if asked.datetime is None:
+def check_rfc3339(request: StacSearch) -> None:
+    """Raise an error for a datetime that is not RFC 3339, as STAC requires."""
+    if request.datetime is None:
         return
-    sides = asked.datetime.split("/")
-    if len(sides) > 2 or not any(_INSTANT.fullmatch(side) for side in sides):  # noqa: PLR2004  # start and end
-        raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
-    if not all(_INSTANT.fullmatch(side) or (side in {"", ".."} and len(sides) > 1) for side in sides):
-        raise Invalid(("datetime", "an RFC 3339 instant, or start/end"))
+    sides = request.datetime.split("/")
+    if len(sides) > 2 or not any(_RFC3339.fullmatch(side) for side in sides):  # noqa: PLR2004  # start and end
+        raise Invalid(("datetime", _DATETIME_MESSAGE))
+    if not all(_RFC3339.fullmatch(side) or (side in {"", ".."} and len(sides) > 1) for side in sides):
+        raise Invalid(("datetime", _DATETIME_MESSAGE))
 
 
-def _at_most(limit: Any, *, from_query: bool) -> dict[str, Any]:
+def _capped_limit(limit: Any, *, from_query: bool) -> dict[str, Any]:
     if from_query:
         return {"limit": [str(min(int(limit[-1][:9]), LARGEST_STAC_PAGE))]} if limit and limit[-1].isdecimal() else {}
     return {"limit": LARGEST_STAC_PAGE} if isinstance(limit, int) and limit > LARGEST_STAC_PAGE else {}
