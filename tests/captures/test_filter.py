@@ -1,4 +1,4 @@
-"""Looking through what was found."""
+"""Tests of filters and coverage."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import scenecart
+from _expect import raises, warns
 from scenecart import InvalidArea, InvalidQuery
 
 
 @pytest.fixture
 def captures() -> gpd.GeoDataFrame:
-    """Give five captures, of which the last says nothing of itself."""
+    """Give five captures, of which the last has no values."""
     return gpd.GeoDataFrame(
         {
             "id": list("abcde"),
@@ -40,7 +41,7 @@ def captures() -> gpd.GeoDataFrame:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept"),
+    ("conditions", "kept"),
     [
         ({}, "abcde"),
         ({"cloud_cover": 10}, "ab"),
@@ -64,9 +65,9 @@ def captures() -> gpd.GeoDataFrame:
         ({"cloud_cover": 20, "datetime": "2024", "aoi": (1, 0, 3, 1)}, "bc"),
     ],
 )
-def test_a_filter_keeps_what_suits(captures: gpd.GeoDataFrame, asked: Any, kept: str):
-    """A filter keeps exactly the captures that suit, with their labels and columns; unknown values do not suit."""
-    found = scenecart.filter(captures, **asked)
+def test_filter_keeps_matching_captures(captures: gpd.GeoDataFrame, conditions: Any, kept: str):
+    """A filter keeps exactly the matching captures, with their labels and columns; missing values do not match."""
+    found = scenecart.filter(captures, **conditions)
     assert "".join(found["id"]) == kept
     assert found.index.tolist() == [10 * ("abcde".index(name) + 1) for name in kept]
     assert list(found.columns) == list(captures.columns)
@@ -74,62 +75,66 @@ def test_a_filter_keeps_what_suits(captures: gpd.GeoDataFrame, asked: Any, kept:
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("conditions", "code"),
     [
-        ({"cloud_cover": "20"}, "cloud_cover is a number"),
-        ({"cloud_cover": True}, "cloud_cover is a number"),
-        ({"cloud_cover": float("nan")}, "cloud_cover is a number"),
-        ({"cloud_cover": (0, float("nan"))}, "cloud_cover is a number or a pair"),
-        ({"cloud_cover": (20, 10)}, "reversed"),
-        ({"cloud_cover": (1, 2, 3)}, "pair"),
-        ({"datetime": "spring"}, "cannot be read"),
-        ({"datetime": "2024-05/2024-01"}, "reversed"),
-        ({"datetime": 2024}, "is a text"),
-        ({"coverage": 0.5}, "give aoi too"),
+        ({"cloud_cover": "20"}, "range_invalid"),
+        ({"cloud_cover": True}, "range_invalid"),
+        ({"cloud_cover": float("nan")}, "range_invalid"),
+        ({"cloud_cover": (0, float("nan"))}, "range_invalid"),
+        ({"cloud_cover": (1, 2, 3)}, "range_invalid"),
+        ({"cloud_cover": (20, 10)}, "range_reversed"),
+        ({"datetime": "spring"}, "datetime_invalid"),
+        ({"datetime": 2024}, "datetime_invalid"),
+        ({"datetime": (2024, None)}, "datetime_invalid"),
+        ({"datetime": "2024-05/2024-01"}, "datetime_reversed"),
+        ({"datetime": ".."}, "datetime_unbounded"),
+        ({"coverage": 0.5}, "aoi_missing"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(captures: gpd.GeoDataFrame, asked: Any, says: str):
-    """A filter that cannot be meant is an error that says why."""
-    with pytest.raises(InvalidQuery, match=says):
-        scenecart.filter(captures, **asked)
+def test_filter_invalid_condition_is_refused(captures: gpd.GeoDataFrame, conditions: Any, code: str):
+    """An invalid condition is refused by an error about its argument."""
+    with raises(InvalidQuery, code) as caught:
+        scenecart.filter(captures, **conditions)
+    assert [caught.value.argument] == list(conditions)
 
 
-@pytest.mark.parametrize("most", [0.2, (None, 0.2), (0, 0.2)])
-def test_a_share_of_cloud_is_told_to_be_per_cent(captures: gpd.GeoDataFrame, most: Any):
-    """As in a search, a cloud cover below one per cent is taken as it is, with a warning: it may have been meant as a share."""
-    with pytest.warns(scenecart.ScenecartWarning, match=r"^cloud_cover is in per cent: .* 0\.2 % at most\. Was 20 meant\?$"):
-        kept = scenecart.filter(captures, cloud_cover=most)
+@pytest.mark.parametrize("limit", [0.2, (None, 0.2), (0, 0.2)])
+def test_filter_cloud_cover_below_one_percent_warns(captures: gpd.GeoDataFrame, limit: Any):
+    """As in a search, a cloud cover below 1 % is used unchanged, with a warning, since it may be meant as a fraction."""
+    with warns("cloud_cover_below_one_percent"):
+        kept = scenecart.filter(captures, cloud_cover=limit)
     assert kept["id"].tolist() == ["a"]
     for plain in (0, 1, (None, 20.5)):
         scenecart.filter(captures, cloud_cover=plain)
 
 
-def test_a_filter_by_what_no_capture_has_is_refused(captures: gpd.GeoDataFrame):
-    """Asking for a property that no capture has is an error rather than an empty result."""
-    with pytest.raises(InvalidQuery, match="no column 'gsd'"):
+def test_filter_missing_column_is_refused(captures: gpd.GeoDataFrame):
+    """A condition on a property that no capture has is an error rather than an empty result; so is an unreadable area."""
+    with raises(InvalidQuery, "column_missing") as caught:
         scenecart.filter(captures.drop(columns="gsd"), gsd=1)
-    with pytest.raises(InvalidArea):
+    assert "'gsd'" in str(caught.value)
+    with raises(InvalidArea, "area_file_missing"):
         scenecart.filter(captures, aoi="nowhere.geojson")
 
 
-def test_a_range_of_times_meets_a_span(captures: gpd.GeoDataFrame):
-    """A capture that took a while lies in a span where the two meet."""
+def test_filter_time_range_matches_where_intervals_overlap(captures: gpd.GeoDataFrame):
+    """A capture with a time range matches where the two intervals overlap."""
     captures["start_datetime"] = pd.to_datetime(["2024-06-01"] + [None] * 4, utc=True)
     captures["end_datetime"] = pd.to_datetime(["2024-06-10"] + [None] * 4, utc=True)
     assert "".join(scenecart.filter(captures, datetime="2024-06-05")["id"]) == "a"
     assert "".join(scenecart.filter(captures, datetime="2024-01")["id"]) == ""
 
 
-def test_coverage_over_the_antimeridian():
-    """An area and a footprint on both sides of 180 degrees are measured where they are."""
+def test_coverage_across_antimeridian_is_measured():
+    """An area and footprints on both sides of 180 degrees are measured where they are."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(179, 0, 181, 1), shapely.box(-180, 0, -179, 1)], crs=4326)
     shares = scenecart.coverage(frame, (179, 0, -179, 1))
     assert shares.tolist() == pytest.approx([1, 0.5], abs=1e-6)
     assert shares.attrs["together"] == pytest.approx(1, abs=1e-6)
 
 
-def test_coverage_reads_other_crs_and_broken_footprints():
-    """Captures in another CRS are reprojected; a footprint that crosses itself covers what it covers, none covers nothing."""
+def test_coverage_reprojects_and_repairs_footprints():
+    """Captures in another CRS are reprojected; a self-crossing footprint covers what it encloses, none covers 0."""
     bow_tie = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
     frame = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1), bow_tie, None, shapely.Point(0.5, 0.5)], crs=4326)
     shares = scenecart.coverage(frame.to_crs(3857), (0, 0, 1, 1))
@@ -138,8 +143,8 @@ def test_coverage_reads_other_crs_and_broken_footprints():
 
 @given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.1, 2)), min_size=1, max_size=6))
 @example([(0.0, 0.0, 0.5), (0.0, 0.5, 1.0), (0.0, 7.5e-304, 1.0), (0.0, 2.2e-309, 1.0)])
-def test_coverage_is_a_share(boxes: list[tuple[float, float, float]]):
-    """Every share is from 0 to 1, and together they cover at least the best of them and at most their sum."""
+def test_coverage_is_between_0_and_1(boxes: list[tuple[float, float, float]]):
+    """Every share is from 0 to 1; together they cover at least the largest of them and at most their sum."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(x, y, x + size, y + size) for x, y, size in boxes], crs=4326)
     shares = scenecart.coverage(frame, (0, 0, 1, 1))
     together = shares.attrs["together"]
@@ -147,24 +152,32 @@ def test_coverage_is_a_share(boxes: list[tuple[float, float, float]]):
     assert shares.max() - 1e-9 <= together <= min(1, shares.sum()) + 1e-9
 
 
-def test_a_collection_inside_a_collection_covers_what_its_areas_do():
-    """However deep a footprint's polygons are nested, their ground counts."""
+def test_coverage_of_nested_collections_counts_their_polygons():
+    """However deep the polygons of a footprint are nested, they count."""
     inner = shapely.GeometryCollection([shapely.box(0, 0, 1, 1), shapely.Point(1, 1)])
     frame = gpd.GeoDataFrame(geometry=[inner, shapely.GeometryCollection([inner])], crs=4326)
     assert scenecart.coverage(frame, (0, 0, 2, 1)).tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [None, "found.parquet", pd.DataFrame({"id": ["a"]}), gpd.GeoDataFrame({"id": ["a"]})])
-def test_what_is_no_frame_of_captures_is_said(wrong: Any):
-    """Whatever else is passed for captures is refused in plain words."""
-    with pytest.raises(InvalidQuery, match=r"GeoDataFrame|footprints"):
-        scenecart.coverage(wrong, (0, 0, 2, 1))
-    with pytest.raises(InvalidQuery, match=r"GeoDataFrame|footprints"):
-        scenecart.filter(wrong, aoi=(0, 0, 2, 1))
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (None, "captures_invalid"),
+        ("found.parquet", "captures_invalid"),
+        (pd.DataFrame({"id": ["a"]}), "captures_invalid"),
+        (gpd.GeoDataFrame({"id": ["a"]}), "geometry_column_missing"),
+    ],
+)
+def test_coverage_other_value_is_refused(value: Any, code: str):
+    """Anything but a GeoDataFrame with footprints is refused, by coverage() and by a filter on an area."""
+    with raises(InvalidQuery, code):
+        scenecart.coverage(value, (0, 0, 2, 1))
+    with raises(InvalidQuery, code):
+        scenecart.filter(value, aoi=(0, 0, 2, 1))
 
 
-@pytest.mark.parametrize("wrong", [None, "found.parquet", [1]])
-def test_a_filter_of_no_frame_is_said(wrong: Any):
-    """A filter by properties says too what it needs."""
-    with pytest.raises(InvalidQuery, match="GeoDataFrame"):
-        scenecart.filter(wrong, cloud_cover=10)
+@pytest.mark.parametrize("value", [None, "found.parquet", [1]])
+def test_filter_other_value_is_refused(value: Any):
+    """Anything but a frame is refused by a filter on properties too."""
+    with raises(InvalidQuery, "captures_invalid"):
+        scenecart.filter(value, cloud_cover=10)

@@ -1,4 +1,4 @@
-"""Features to GeoDataFrames: every row, every property, every awkward shape."""
+"""Tests of frames: every row, every property, and unusual values."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenecart
+from _expect import raises, warns
 from _scripted_service import feature, page
+from scenecart import InvalidRequest
 from scenecart._captures import decode
-from scenecart._captures.frame import OWN_COLUMNS, TIMES, to_frame
+from scenecart._captures.frame import OWN_COLUMNS, checked_row, concat, to_frame
+from scenecart._captures.properties import TIMES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def frame_of(*features: Any) -> gpd.GeoDataFrame:
+    """Return a frame of these features."""
     read, _, _ = decode.read_page(json.dumps(page(*features)).encode(), "t")
     return to_frame(read, host="h")
 
 
-def test_every_property_is_a_column_and_keeps_its_type():
-    """Numbers stay numbers, text text, lists lists; a property that one capture lacks is missing there alone."""
+def test_frame_properties_are_columns_of_their_type():
+    """Numbers stay numbers, strings strings, lists lists; a property that one capture lacks is missing there alone."""
     frame = frame_of(
         feature("a", gsd=0.5, n=3, flag=True, tags=["x"], title="t", deep={"k": [1]}),
         feature("b", n=None, title=None),
@@ -41,8 +45,8 @@ def test_every_property_is_a_column_and_keeps_its_type():
     assert frame["title"].isna().tolist() == [False, True]
 
 
-def test_properties_cannot_replace_the_frame_s_own_columns():
-    """A property called id, geometry or host stands beside the real one under a name of its own."""
+def test_frame_properties_do_not_replace_own_columns():
+    """A property called id, geometry or host is kept under a prefixed name next to the real one."""
     frame = frame_of(feature("a", **{"id": "x", "geometry": "y", "host": "z", "collection": 5, "": "e", "_repr_html_": 1}))
     assert frame["id"].tolist() == ["a"]
     assert frame["host"].tolist() == ["h"]
@@ -54,13 +58,13 @@ def test_properties_cannot_replace_the_frame_s_own_columns():
     assert "<table" in frame._repr_html_()
 
 
-ODD_VALUES = ["5", None, 250, -1, {"a": 1}, 2**70, -0.0, True, [1, [2]], "\u202e", "<b>", 1e308, ""]
+MIXED_VALUES = ["5", None, 250, -1, {"a": 1}, 2**70, -0.0, True, [1, [2]], "\u202e", "<b>", 1e308, ""]
 
 
-def test_mixed_values_are_shown_as_they_came():
-    """A property of many types keeps each value, and sorting another column by it does not fail."""
-    frame = frame_of(*(feature(str(number), odd=value) for number, value in enumerate(ODD_VALUES)))
-    assert [None if value is None else value for value in frame["odd"]] == ODD_VALUES
+def test_frame_mixed_values_are_kept():
+    """A property of many types keeps each value."""
+    frame = frame_of(*(feature(str(number), mixed=value) for number, value in enumerate(MIXED_VALUES)))
+    assert [None if value is None else value for value in frame["mixed"]] == MIXED_VALUES
 
 
 @pytest.mark.parametrize(
@@ -72,37 +76,37 @@ def test_mixed_values_are_shown_as_they_came():
         ("2024-03-05 10:20:30+00:00", "2024-03-05T10:20:30"),
     ],
 )
-def test_times_are_utc(text: str, utc: str):
+def test_frame_times_are_utc(text: str, utc: str):
     """Times of any zone and precision are UTC timestamps."""
     frame = frame_of({**feature("a"), "properties": {"datetime": text}})
     assert frame["datetime"][0] == pd.Timestamp(utc, tz="UTC")
 
 
 @pytest.mark.parametrize("value", ["2024-02-30T00:00:00Z", "12024-01-01", 1_700_000_000, ["x"], "<b>", "next week"])
-def test_a_time_that_is_none_is_kept_as_it_came(value: object):
-    """What is no time leaves the column sortable and stands in a column of its own."""
+def test_frame_invalid_time_is_kept_in_a_column_of_its_own(value: object):
+    """A value that is not a time is kept in another column, and the time column stays sortable."""
     frame = frame_of({**feature("a"), "properties": {"datetime": value}}, feature("b"))
     assert frame["datetime"].isna().tolist() == [True, False]
     assert frame["datetime:as_given"][0] == value
     assert frame.sort_values("datetime")["id"].tolist() == ["b", "a"]
 
 
-def test_a_time_without_zone_is_utc_and_said():
-    """A time without zone is read as UTC, with a warning."""
-    with pytest.warns(scenecart.ScenecartWarning, match="no time zone"):
+def test_frame_time_without_zone_is_utc_with_warning():
+    """A time without a zone is read as UTC, with a warning."""
+    with warns("time_zone_missing"):
         frame = frame_of({**feature("a"), "properties": {"datetime": "2024-03-05T10:20:30"}})
     assert frame["datetime"][0] == pd.Timestamp("2024-03-05T10:20:30Z")
 
 
-def test_assets_are_decoded_when_touched():
-    """Assets stay text until assets() is asked for one row's."""
+def test_assets_decodes_one_row():
+    """Assets stay text until assets() is called for a row."""
     item = {**feature("a"), "assets": {"thumbnail": {"href": "https://x.example/a.png", "title": "é"}}}
     frame = frame_of(item)
     assert scenecart.assets(frame.iloc[0]) == item["assets"]
 
 
-def test_lone_surrogates_survive():
-    """A text that is no Unicode is kept exactly, and costs no other row."""
+def test_frame_lone_surrogates_are_kept():
+    """A string with a lone surrogate is kept exactly, and affects no other row."""
     body = json.dumps(page(feature("a", title="x"), feature("b"))).replace('"x"', '"\\ud800"').encode()
     read, skipped, _ = decode.read_page(body, "t")
     frame = to_frame(read)
@@ -111,8 +115,8 @@ def test_lone_surrogates_survive():
     assert frame["id"].tolist() == ["a", "b"]
 
 
-def test_the_same_id_in_two_collections_stays_two():
-    """Ids are only unique within a collection."""
+def test_frame_same_id_in_two_collections_is_two_rows():
+    """Ids are unique within a collection only."""
     frame = frame_of(feature("a"), {**feature("a"), "collection": "other"})
     assert frame["collection"].tolist() == ["c", "other"]
 
@@ -125,8 +129,8 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_real_captures_lose_nothing(shared_data: Path, folder: str):
-    """Every real capture becomes a row with its id, and every property it has is in the row."""
+def test_frame_of_real_captures_has_all_properties(shared_data: Path, folder: str):
+    """Every capture of real catalogs becomes a row with its id and all its properties."""
     documents: list[dict[str, Any]] = []
     for path in sorted((shared_data / folder).iterdir()):
         text = path.read_text(encoding="utf-8")
@@ -155,8 +159,8 @@ names = st.text().filter(lambda name: name not in TIMES and not name.endswith(":
 
 @settings(max_examples=150)
 @given(st.lists(st.tuples(json_values, st.dictionaries(names, json_values, max_size=4)), max_size=5))
-def test_any_features_keep_ids_order_and_properties(items: list[tuple[Any, dict[str, Any]]]):
-    """Whatever ids and properties are, no row, id or value is lost on the way into the frame."""
+def test_frame_of_any_features_keeps_ids_order_and_properties(items: list[tuple[Any, dict[str, Any]]]):
+    """For any ids and properties, no row, id or value is lost."""
     frame = frame_of(*({**feature(name), "properties": properties} for name, properties in items))
     assert len(frame) == len(items)
     for row, (name, properties) in zip(frame.to_dict("records"), items, strict=True):
@@ -168,19 +172,19 @@ def test_any_features_keep_ids_order_and_properties(items: list[tuple[Any, dict[
             assert row[column] == value or (value is None and pd.isna(row[column]))
 
 
-def test_a_footprint_over_the_antimeridian_is_judged_by_its_parts():
-    """A ring that steps over the antimeridian is orderable when its two parts are valid, and not when they cross themselves."""
+def test_frame_footprint_across_antimeridian_is_checked_by_parts():
+    """A footprint across the antimeridian is orderable if its two parts are valid, and not if they cross themselves."""
     simple = [[179.5, 0], [-179.5, 0], [-179.5, 1], [179.5, 1], [179.5, 0]]
     crossed = [[179.5, 0], [-179.5, 1], [-179.5, 0], [179.0, 1], [179.5, 0]]
     shapes = [{"type": "Polygon", "coordinates": [ring]} for ring in (simple, crossed)]
     found = frame_of(*({**feature(name), "geometry": shape} for name, shape in zip("ab", shapes, strict=True)))
     assert found["orderable"].tolist() == [True, False]
-    assert "valid shape" in found["not_orderable_reason"][1]
+    assert found["not_orderable_reason"].notna().tolist() == [False, True]
 
 
-def test_names_that_no_table_takes_are_written_out():
-    """A property whose name is half a character, or a column of scenecart's own, is kept under a name that says so."""
-    odd = {
+def test_frame_unusable_property_names_are_prefixed():
+    """A property whose name is a lone surrogate, or one of scenecart's own columns, is kept under a prefixed name."""
+    properties = {
         "\ud800": 1,
         "stac_version": "9",
         "foreign_members": 2,
@@ -189,7 +193,7 @@ def test_names_that_no_table_takes_are_written_out():
         "properties:id": 4,
         "id": 5,
     }
-    frame = frame_of({**feature("a"), "properties": odd, "stac_version": "1.0.0", "more": 6})
+    frame = frame_of({**feature("a"), "properties": properties, "stac_version": "1.0.0", "more": 6})
     row = frame.iloc[0]
     assert row["properties:\\ud800"] == 1
     assert (row["stac_version"], row["properties:stac_version"]) == ("1.0.0", "9")
@@ -205,21 +209,40 @@ def test_names_that_no_table_takes_are_written_out():
         [[170, 0], [-170, 0], [-170, 1], [170, 1], [1e300, 5], [170, 0]],
     ],
 )
-def test_coordinates_larger_than_the_world_are_a_reason(ring: list[Any]):
-    """A footprint with numbers that no place has is kept and says why it cannot be ordered; nothing warns."""
+def test_frame_coordinates_outside_the_world_are_not_orderable(ring: list[Any]):
+    """A footprint with coordinates outside the world is kept as not orderable, without a warning from NumPy."""
     frame = frame_of({**feature("a"), "geometry": {"type": "Polygon", "coordinates": [ring]}})
-    assert frame["not_orderable_reason"].tolist() == ["its footprint lies outside the world"]
+    assert frame["orderable"].tolist() == [False]
+    assert "outside the world" in frame["not_orderable_reason"][0]
 
 
-def test_what_cannot_be_split_is_a_reason():
-    """A hole in a ring that winds around the antimeridian and a pole is a reason, whatever the library that splits it says."""
+def test_frame_footprint_that_cannot_be_split_is_not_orderable():
+    """A ring around the antimeridian and a pole with a hole cannot be split, so the capture is not orderable."""
     rings = [[[-180, -1], [170, 90], [-90, 1], [-170, 80], [-180, -1]], [[170, 0], [170, 0], [1, 1], [170, 0]]]
     frame = frame_of({**feature("a"), "geometry": {"type": "Polygon", "coordinates": rings}})
     assert frame["orderable"].tolist() == [False]
 
 
-def test_an_odd_page_counts_what_is_no_capture():
-    """Half a character somewhere in a page changes nothing about which entries are captures."""
-    entries = [feature("a", title="\ud800"), {"type": "Other"}, {"type": "Feature", "properties": 5}, feature("b")]
-    features, skipped, _ = decode.read_page(json.dumps(page(*entries)).encode(), "t")
-    assert ([one.id for one in features], skipped) == (["a", None, "b"], 1)
+@pytest.mark.parametrize(
+    ("row", "columns", "code"),
+    [
+        (None, (), "capture_not_a_row"),
+        (pd.DataFrame({"id": ["a"]}), (), "capture_not_a_row"),
+        ({"id": "a"}, ("id", "host"), "capture_column_missing"),
+    ],
+)
+def test_checked_row_other_value_is_refused(row: Any, columns: tuple[str, ...], code: str):
+    """Anything but one row with the columns is refused with a hint."""
+    with raises(InvalidRequest, code) as caught:
+        checked_row(row, *columns)
+    assert caught.value.hint
+
+
+def test_concat_skips_empty_frames_and_fills_missing_columns():
+    """Frames are concatenated under a fresh index; a column that one lacks is empty there, and no frames give an empty one."""
+    joined = concat([frame_of(feature("a", gsd=0.5)), frame_of(), frame_of(feature("b", title="t"))])
+    assert joined.index.tolist() == [0, 1]
+    assert joined["gsd"].isna().tolist() == [False, True]
+    assert joined["title"].isna().tolist() == [True, False]
+    assert len(concat([])) == 0
+    assert concat([frame_of()]).crs.to_epsg() == 4326

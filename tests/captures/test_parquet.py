@@ -1,4 +1,4 @@
-"""Results larger than memory."""
+"""Tests of STAC items and STAC GeoParquet files."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import stac_geoparquet.arrow
 from shapely.geometry import shape
 
 import scenecart
+from _expect import raises
 from _scripted_service import page
 from _stac_diff import differences
 from scenecart import InvalidQuery, ScenecartError
@@ -32,16 +33,16 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 FOLDERS = sorted(path.name for path in (Path(__file__).resolve().parents[3] / "shared" / "data").glob("*/"))
-ASKED: dict[str, Any] = {"collections": "aurora-50cm", "bbox": (150, -35, 153, -32), "datetime": "2024-01/2024-03"}
+CRITERIA: dict[str, Any] = {"collections": "aurora-50cm", "bbox": (150, -35, 153, -32), "datetime": "2024-01/2024-03"}
 
 
-def test_everything_found_stands_in_partitions(client: scenecart.Client, tmp_path: Path):
-    """The folder holds exactly what a search gives, by month, and geopandas, pyarrow and stac-geoparquet read it."""
-    told: list[scenecart.SearchEvent] = []
-    files = client.search_to_parquet(tmp_path / "found", "aurora", progress=told.append, **ASKED)
-    found = client.search("aurora", **ASKED)
+def test_search_to_parquet_writes_all_captures_by_month(client: scenecart.Client, tmp_path: Path):
+    """The folder contains exactly the result of a search, by month, readable by geopandas, pyarrow and stac-geoparquet."""
+    events: list[scenecart.SearchEvent] = []
+    files = client.search_to_parquet(tmp_path / "found", "aurora", progress=events.append, **CRITERIA)
+    found = client.search("aurora", **CRITERIA)
     assert [path.parent.name for path in files] == ["month=2024-01", "month=2024-02", "month=2024-03"]
-    assert told[-1].captures == len(found)
+    assert events[-1].captures == len(found)
     frames = [gpd.read_parquet(path) for path in files]
     assert sum(map(len, frames)) == len(found)
     for path, frame in zip(files, frames, strict=True):
@@ -61,9 +62,9 @@ def test_everything_found_stands_in_partitions(client: scenecart.Client, tmp_pat
     assert not list((tmp_path / "found").glob(".arriving*"))
 
 
-def test_the_files_are_geoparquet_1_1_with_boxes(client: scenecart.Client, tmp_path: Path):
-    """Each file names its version and its column of boxes, so that readers skip what is elsewhere; near rows are near."""
-    (path, *_) = client.search_to_parquet(tmp_path / "found", "aurora", partition="year", **ASKED)
+def test_search_to_parquet_files_have_bounding_boxes(client: scenecart.Client, tmp_path: Path):
+    """Each file is GeoParquet 1.1 with a bbox column, so readers skip rows elsewhere."""
+    (path, *_) = client.search_to_parquet(tmp_path / "found", "aurora", partition="year", **CRITERIA)
     geo = json.loads(pq.read_schema(path).metadata[b"geo"])
     assert geo["version"].startswith("1.1")
     assert geo["columns"]["geometry"]["covering"]["bbox"]
@@ -72,8 +73,8 @@ def test_the_files_are_geoparquet_1_1_with_boxes(client: scenecart.Client, tmp_p
     assert 0 < len(near) < len(everything)
 
 
-def test_what_had_arrived_is_kept_when_the_search_breaks(client: scenecart.Client, box: Sandbox, tmp_path: Path):
-    """A search that breaks raises its error, and the folder holds what had arrived."""
+def test_search_to_parquet_failed_search_keeps_captures(client: scenecart.Client, box: Sandbox, tmp_path: Path):
+    """A failed search raises its error, and the folder contains what had arrived."""
     box.faults.add("cut", times=9, operation="catalog.search_stream")
     with pytest.raises(ScenecartError):
         client.search_to_parquet(tmp_path / "found", "aurora", collections="aurora-50cm", bbox=(100, -60, 180, 60))
@@ -82,18 +83,18 @@ def test_what_had_arrived_is_kept_when_the_search_breaks(client: scenecart.Clien
     assert not list((tmp_path / "found").glob(".arriving*"))
 
 
-def test_a_folder_that_holds_something_is_not_touched(client: scenecart.Client, tmp_path: Path):
-    """Results are never mixed with what was there, and an unknown partition is refused before anything is sent."""
+def test_search_to_parquet_non_empty_folder_is_refused(client: scenecart.Client, tmp_path: Path):
+    """A folder with files is left alone, and an unknown partition is refused, before anything is sent."""
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InvalidQuery, match="not an empty folder"):
-        client.search_to_parquet(tmp_path, "aurora", **ASKED)
-    with pytest.raises(InvalidQuery, match="partition is one of"):
-        client.search_to_parquet(tmp_path / "new", "aurora", partition="week", **ASKED)
+    with raises(InvalidQuery, "directory_not_empty"):
+        client.search_to_parquet(tmp_path, "aurora", **CRITERIA)
+    with raises(InvalidQuery, "not_a_choice"):
+        client.search_to_parquet(tmp_path / "new", "aurora", partition="week", **CRITERIA)
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["notes.txt"]
 
 
 def documents_in(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the captures of a folder of real answers that have an id, by it."""
+    """Return the real captures in a folder by id."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.rglob("*json")):
         for document in json.loads(_as_page(path))["features"]:
@@ -103,14 +104,15 @@ def documents_in(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def frame_of(documents: Iterable[dict[str, Any]]) -> gpd.GeoDataFrame:
+    """Return a frame of captures."""
     features, _, _ = decode.read_page(json.dumps(page(*documents)).encode(), "a file")
     return to_frame(features, host="archive")
 
 
-# what is no STAC item: assets in a list, and no version or box
-NO_ITEMS = ("/assets", "/stac_version", "/bbox")
-# members of no standard: a table has one column a name, and items that come from it have them as properties
-NO_ROOM = (
+# differences of captures that are not STAC items: assets in a list, and no version or bbox
+NOT_ITEMS = ("/assets", "/stac_version", "/bbox")
+# foreign members: a table has one column for each name, and items read from it have them as properties
+FOREIGN = (
     "/description",
     "/title",
     "/_",
@@ -122,30 +124,30 @@ NO_ROOM = (
 
 
 @pytest.mark.parametrize("folder", FOLDERS or ["none"])
-def test_real_captures_come_back_from_a_frame_as_they_were(shared_data: Path, folder: str):
-    """Items made from a frame are the captures it was made of, to the last member."""
+def test_to_items_of_real_captures_equals_the_originals(shared_data: Path, folder: str):
+    """Items of a frame equal the captures it was built from, to the last member."""
     originals = documents_in(shared_data / folder)
-    left_out = NO_ITEMS if folder.startswith("planet") else ()
+    ignored = NOT_ITEMS if folder.startswith("planet") else ()
     for item in scenecart.to_items(frame_of(originals.values())):
         found = differences(originals[item["id"]], item)
-        assert [one for one in found if not one[0].startswith(left_out)] == []
+        assert [difference for difference in found if not difference[0].startswith(ignored)] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS or ["none"])
-def test_real_captures_come_back_from_files_as_they_were(shared_data: Path, tmp_path: Path, folder: str):
-    """STAC GeoParquet gives its readers the captures it was written from; values of many kinds in one column come as text."""
+def test_writer_files_of_real_captures_equal_the_originals(shared_data: Path, tmp_path: Path, folder: str):
+    """Readers of STAC GeoParquet get the captures it was written from; mixed types of a column come as text."""
     originals = documents_in(shared_data / folder)
     writer = Writer(tmp_path / "found", "archive", "year")
     writer.add(frame_of(originals.values()))
     files = writer.finish()
     for document in originals.values():
         if (document.get("geometry") or {}).get("type") == "MultiPolygon":
-            # a part without points is none
+            # empty parts are not written
             document["geometry"]["coordinates"] = [part for part in document["geometry"]["coordinates"] if part]
-    left_out = (*NO_ROOM, *(NO_ITEMS if folder.startswith("planet") else ()))
+    ignored = (*FOREIGN, *(NOT_ITEMS if folder.startswith("planet") else ()))
     for item in (item for path in files for item in read_by_stac_geoparquet(path)):
         for where, was, now in differences(originals[item["id"]], item):
-            assert where.startswith(left_out) or now in [json.dumps(was), str(was)], where
+            assert where.startswith(ignored) or now in [json.dumps(was), str(was)], where
     read = {item["id"]: item for path in files for item in read_by_rustac(path)}
     assert sorted(read) == sorted(originals)
     for name, item in read.items():
@@ -154,21 +156,23 @@ def test_real_captures_come_back_from_files_as_they_were(shared_data: Path, tmp_
 
 
 def read_by_stac_geoparquet(path: Path) -> list[dict[str, Any]]:
+    """Return the items of a file, read by stac-geoparquet."""
     if path.suffix == ".ndjson":
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    # some versions of pyarrow add what the folders' names say
+    # some versions of pyarrow add columns from the folder names
     return list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path, partitioning=None)))
 
 
 def read_by_rustac(path: Path) -> list[dict[str, Any]]:
+    """Return the items of a file, read by rustac."""
     found: list[dict[str, Any]] = rustac.read_sync(str(path))["features"]
     return found
 
 
-def test_databases_and_clusters_read_the_files(client: scenecart.Client, tmp_path: Path):
-    """DuckDB and dask-geopandas read the folder: as many rows, the months from the folders' names, the ground where it is."""
-    client.search_to_parquet(tmp_path / "found", "aurora", **ASKED)
-    found = client.search("aurora", **ASKED)
+def test_search_to_parquet_duckdb_and_dask_read_the_folder(client: scenecart.Client, tmp_path: Path):
+    """DuckDB and dask-geopandas read the folder: all rows, the months from the folder names, and the bounds."""
+    client.search_to_parquet(tmp_path / "found", "aurora", **CRITERIA)
+    found = client.search("aurora", **CRITERIA)
     table = duckdb.read_parquet(f"{tmp_path}/found/**/*.parquet", hive_partitioning=True)
     rows = table.aggregate("month, count(*), min(bbox.xmin)").order("month").fetchall()
     months = found["datetime"].dt.strftime("%Y-%m")
@@ -177,7 +181,7 @@ def test_databases_and_clusters_read_the_files(client: scenecart.Client, tmp_pat
     lazy = dask_geopandas.read_parquet(str(tmp_path / "found" / "host=aurora"))
     assert lazy.npartitions == 3
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of dask's own way with pandas
+        warnings.simplefilter("ignore", DeprecationWarning)  # raised by dask itself
         assert set(lazy.compute(scheduler="synchronous")["id"]) == set(found["id"])
     assert lazy.crs == found.crs
 

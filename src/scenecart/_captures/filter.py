@@ -143,6 +143,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     if coverage is not None and aoi is None:
         raise InvalidQuery("requires an aoi, of which it is the share.", code="aoi_missing", argument="coverage")
     if aoi is not None:
+        _check_frame(captures)
         low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_minimum=True)
         shares = _shares(captures, keep, aoi)
         keep &= (shares > 0) & _between(shares, low, high)
