@@ -219,8 +219,10 @@ def _zero_size(argument: str) -> InvalidArea:
 
 
 def _invalid(geometry: BaseGeometry, argument: str) -> InvalidArea:
-    """Return the error for an invalid geometry: crossing itself is the common case and has a code of its own."""
+    """Return the error for an invalid geometry; no width or a crossing outline are the common cases."""
     reason, _, point = explain_validity(geometry).removesuffix("]").partition("[")
+    if reason.startswith("Too few points"):
+        return _zero_size(argument)
     lon, _, lat = point.partition(" ")
     at = f" at longitude {lon}, latitude {lat}" if lat else ""
     if "self-intersection" in reason.lower():
