@@ -25,7 +25,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["whole"] = whole
+    environment.filters["thousands"] = thousands
     environment.filters["aud"] = aud
     environment.filters["amount"] = "{:,.2f}".format
     environment.filters["km2"] = km2
@@ -35,12 +35,12 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def whole(number: int) -> str:
+def thousands(number: int) -> str:
     """Return a count with thousands separators.
 
     Examples
     --------
-    >>> whole(4200)
+    >>> thousands(4200)
     '4,200'
     """
     return f"{number:,}"

@@ -1,4 +1,4 @@
-"""Reports of estimates, orders and carts, for whoever approves the money: contents first, then a format chosen by the suffix."""
+"""Reports on carts, estimates and orders, in the format of the file's suffix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scenecart._util.files import as_path, write_atomic
-from scenecart._util.text import clean_text
+from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
@@ -17,32 +17,33 @@ if TYPE_CHECKING:
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._orders.order import Order
+    from scenecart._util.reportable import Reportable
 
 __all__ = ["compare_report", "write"]
 
-# where each format is written; the modules load when they are used, since most need packages of an extra
+# module and function of each format; they load on first use, since most need packages of an extra
 _FORMATS = {
-    ".csv": ("_data", "to_csv"),
-    ".geojson": ("_data", "to_geojson"),
-    ".gpkg": ("_data", "to_gpkg"),
+    ".csv": ("_csv", "to_csv"),
+    ".geojson": ("_gis", "to_geojson"),
+    ".gpkg": ("_gis", "to_gpkg"),
     ".html": ("_html", "to_html"),
-    ".md": ("_data", "to_markdown"),
-    ".parquet": ("_data", "to_parquet"),
+    ".md": ("_markdown", "to_markdown"),
+    ".parquet": ("_gis", "to_parquet"),
     ".pdf": ("_pdf", "to_pdf"),
     ".xlsx": ("_xlsx", "to_xlsx"),
 }
 _COMPARISON_FORMATS = {
-    ".csv": ("_comparison_formats", "to_csv"),
-    ".html": ("_comparison_formats", "to_html"),
-    ".md": ("_comparison_formats", "to_markdown"),
-    ".pdf": ("_comparison_pdf", "to_pdf"),
-    ".xlsx": ("_comparison_formats", "to_xlsx"),
+    ".csv": ("_csv", "comparison_to_csv"),
+    ".html": ("_comparison_html", "comparison_to_html"),
+    ".md": ("_markdown", "comparison_to_markdown"),
+    ".pdf": ("_comparison_pdf", "comparison_to_pdf"),
+    ".xlsx": ("_xlsx", "comparison_to_xlsx"),
 }
 _WITH_THUMBNAILS = frozenset({".html", ".pdf"})
 
 
 def _load(module: str, function: str) -> Any:
-    """Load a function of this package, whose module may need packages of an extra."""
+    """Return a function of this package, whose module may need packages of an extra."""
     try:
         return getattr(import_module(f"scenecart.report.{module}"), function)
     except ModuleNotFoundError as error:
@@ -52,50 +53,49 @@ def _load(module: str, function: str) -> Any:
 
 
 def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
-    """Return the format that a path asks for, of a report or of a comparison of several.
+    """Return the suffix of a path, which is the format of a report or of a comparison of several carts.
 
     Raises
     ------
     InvalidRequest
-        If it is no path, or of no known format.
+        If it is not a path, or its suffix is not a supported format.
     """
     known = sorted(_COMPARISON_FORMATS if several else _FORMATS)
-    given = as_path(path, "A comparison" if several else "A report").suffix
-    suffix = given.lower()
+    suffix = as_path(path).suffix.lower()
     if suffix not in known:
         raise InvalidRequest(
-            f"{'A comparison' if several else 'A report'} cannot be written as "
-            f"{clean_text(given, 40) or 'a file without suffix'!r}.",
-            hint=f"The formats are {', '.join(known)}.",
+            f"must end in a supported format, got {shown_value(str(path))}.",
+            argument="path",
+            code="report_format_unknown",
+            hint=f"The formats of {'comparisons' if several else 'reports'} are {', '.join(known)}.",
         )
     return suffix
 
 
-def write(
-    subject: Estimate | Order | Cart, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True
-) -> Path:
-    """Write an estimate, an order or a cart as a report; the same as its ``to_report``.
+def write(subject: Reportable, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
+    """Write a report on a cart, an estimate or an order; the same as its ``to_report``.
 
     Parameters
     ----------
     subject
-        What to report.
+        A Cart, an Estimate or an Order.
     path
-        Where to; its suffix tells the format: ``.html .pdf .xlsx .md .csv .geojson .gpkg .parquet``. Folders are made if needed.
+        The file to write; its suffix sets the format: ``.html .pdf .xlsx .md .csv .geojson .gpkg .parquet``. Missing folders
+        are created.
     title
-        What the report is called.
+        The title of the report.
     thumbnails
-        Fetch a small picture of each capture, for ``.html`` and ``.pdf``.
+        Include a thumbnail of each capture in ``.html`` and ``.pdf``.
 
     Returns
     -------
     pathlib.Path
-        The file that was written. The same contents give the same file.
+        The file. Equal contents give equal files.
 
     Raises
     ------
     InvalidRequest
-        If the suffix is no known format, the subject is something else, or the file cannot be written.
+        If the suffix is not a supported format, the subject is something else, or the file cannot be written.
     MissingExtra
         If the packages for reports are not installed.
 
@@ -111,7 +111,7 @@ def write(
     to_bytes = _load(*_FORMATS[suffix])
     contents = _load("_model", "contents_of")(subject, title)
     if thumbnails and suffix in _WITH_THUMBNAILS:
-        contents = _load("_thumbnails", "with_pictures")(contents)
+        contents = _load("_thumbnails", "with_thumbnails")(contents)
     return write_atomic(to_bytes(contents), path, "The report")
 
 
@@ -121,29 +121,29 @@ def compare_report(
     *,
     title: str | None = None,
 ) -> Path:
-    """Write several estimates, orders and carts beside each other, for whoever has to choose; the suffix tells the format.
+    """Write a comparison of several carts, estimates and orders; the suffix of the path sets the format.
 
-    Each shows the service's totals, what a km² costs (a quotient of the service's own figures), captures, dates, cloud cover and
-    ground; how much of the area of interest is covered, where all have one; and which captures are in all, and in one only.
+    For each it has the service's total, the price per km² (the service's total divided by its km²), captures, dates, cloud cover
+    and km²; the share of the common area that is covered, if all have an area; and which captures are in all or in one only.
 
     Parameters
     ----------
     subjects
-        2 to 12 of them: a mapping of names to them, or a list, which is named A, B, C.
+        2 to 12 carts, estimates or orders: a mapping by name, or a list, which is named A, B, C.
     path
-        Where to write it: ``.html .pdf .xlsx .md .csv``. Folders are made if needed.
+        The file to write: ``.html .pdf .xlsx .md .csv``. Missing folders are created.
     title
-        What the comparison is called.
+        The title of the comparison.
 
     Returns
     -------
     pathlib.Path
-        The file that was written. The same contents give the same file.
+        The file. Equal contents give equal files.
 
     Raises
     ------
     InvalidRequest
-        If the suffix is no format of comparisons, what is compared is something else, or the file cannot be written.
+        If the suffix is not a supported format, a subject is something else, or the file cannot be written.
     MissingExtra
         If the packages for reports are not installed.
 
@@ -158,7 +158,7 @@ def compare_report(
     """
     suffix = check_suffix(path, several=True)
     to_bytes = _load(*_COMPARISON_FORMATS[suffix])
-    return write_atomic(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The report")
+    return write_atomic(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The comparison")
 
 
 compare_report.__module__ = "scenecart"

@@ -1,4 +1,4 @@
-"""Several carts beside each other: what each costs and holds, what all have, and what one alone has."""
+"""Contents of a comparison of carts: prices, figures, shared and exclusive captures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import shapely
 from scenecart._geo.geometry import geodesic_km2, polygonal, union
 from scenecart._util import html
 from scenecart.exceptions import InvalidRequest
-from scenecart.report._model import contents_of, shown
+from scenecart.report._model import contents_of, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,14 +30,18 @@ _KINDS = {"quote": "quote", "order": "order", "cart": "cart, not priced"}
 
 @dataclass(frozen=True)
 class Side:
-    """One of the carts that are compared.
+    """One of the compared carts.
 
     Attributes
     ----------
     aud_per_km2 : decimal.Decimal or None
-        The service's total by the service's own km², where it tells both.
+        The service's total divided by the service's km², if it reports both.
+    cloud : tuple of float or None
+        Minimum, median and maximum cloud cover in percent.
+    dates : tuple of datetime or None
+        First and last acquisition time.
     coverage : float or None
-        How much of the area that all have in common is covered, in per cent.
+        The share of the common area that is covered, in percent.
     """
 
     name: str
@@ -50,67 +54,70 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Carts beside each other, and who has which capture.
+    """Several carts, and which cart has which capture.
 
     Attributes
     ----------
     common_km2 : float or None
-        The area that all carts have in common, in km²; None where one has no area, or they share none.
+        The common area of all carts in km²; None if one has no area, or they have none in common.
     shared : tuple of CaptureLine
-        What is in all of them.
-    alone : tuple of (str, tuple of CaptureLine)
-        What is in one only, by name.
-    some : tuple of (str, tuple of CaptureLine)
-        What is in several but not in all, by their names.
+        Captures in all carts.
+    exclusive : tuple of (str, tuple of CaptureLine)
+        Captures in one cart only, by its name.
+    partly_shared : tuple of (str, tuple of CaptureLine)
+        Captures in several carts but not in all, by their names.
     """
 
     title: str
     sides: tuple[Side, ...]
     common_km2: float | None
     shared: tuple[CaptureLine, ...]
-    alone: tuple[tuple[str, tuple[CaptureLine, ...]], ...]
-    some: tuple[tuple[str, tuple[CaptureLine, ...]], ...]
+    exclusive: tuple[tuple[str, tuple[CaptureLine, ...]], ...]
+    partly_shared: tuple[tuple[str, tuple[CaptureLine, ...]], ...]
 
     @property
     def stamp(self) -> datetime:
-        """The newest time of what is compared."""
+        """The latest time stamp of the carts."""
         return max(side.contents.stamp for side in self.sides)
 
     @property
-    def how(self) -> str:
-        """How the figures came about."""
-        told = "Every amount is the service's own answer to an estimate or its record of an order; none was computed here. "
-        quotient = "The price of a km² is a quotient of the service's own figures: its total by the km² it priced. "
-        covered = ""
+    def price_note(self) -> str:
+        """Where the figures come from."""
+        note = (
+            "All amounts are from the service's estimates and orders; scenecart computed none of them. "
+            "A$ per km² is the service's total divided by the km² that it priced. "
+        )
         if self.common_km2 is not None:
-            common = f"The area that all have in common has {html.km2(self.common_km2)} km²; "
-            covered = f"{common}how much of it the captures cover is computed on the WGS84 ellipsoid. "
-        return f"{told}{quotient}{covered}100 credits are one Australian dollar."
+            note += (
+                f"The common area of all carts has {html.km2(self.common_km2)} km²; "
+                "how much of it is covered is computed on the WGS84 ellipsoid. "
+            )
+        return f"{note}100 credits are 1 Australian dollar."
 
     @property
     def sections(self) -> tuple[tuple[str, tuple[CaptureLine, ...]], ...]:
-        """The lists of captures: in all, in some, in one only."""
-        everywhere = "In both" if len(self.sides) == 2 else "In all"  # noqa: PLR2004  # two are both
+        """Captures with a heading: in all carts, in some, in one only."""
+        everywhere = "In both" if len(self.sides) == 2 else "In all"  # noqa: PLR2004  # "both" is for two
         return (
             (everywhere, self.shared),
-            *((f"In {name} only", lines) for name, lines in self.some),
-            *((f"Only in {name}", lines) for name, lines in self.alone),
+            *((f"In {name} only", lines) for name, lines in self.partly_shared),
+            *((f"Only in {name}", lines) for name, lines in self.exclusive),
         )
 
     def rows(self) -> list[tuple[str, str, list[Any]]]:
-        """Return what is compared: what it is called, how a figure of it is written, and a value for each cart, or None."""
+        """Return the rows of figures: label, style of the values, and a value or None for each cart."""
         sides = self.sides
-        of = [side.contents for side in sides]
+        contents = [side.contents for side in sides]
         rows: list[tuple[str, str, list[Any]]] = [
-            ("Total, A$", "money", [one.total_aud for one in of]),
-            ("Total, credits", "whole", [one.total_credits for one in of]),
+            ("Total, A$", "money", [one.total_aud for one in contents]),
+            ("Total, credits", "count", [one.total_credits for one in contents]),
             ("A$ per km²", "money", [side.aud_per_km2 for side in sides]),
-            ("What it is", "text", [_KINDS[one.kind] for one in of]),
-            ("Priced or placed (UTC)", "time", [one.made_at for one in of]),
-            ("Captures", "whole", [len(one.lines) for one in of]),
-            ("Captures without a price", "whole", [len(one.refused) if one.kind == "quote" else None for one in of]),
-            ("Ground covered, km²", "km2", [one.area_km2 for one in of]),
-            ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in of]),
+            ("Type", "text", [_KINDS[one.kind] for one in contents]),
+            ("Priced or placed (UTC)", "time", [one.time for one in contents]),
+            ("Captures", "count", [len(one.lines) for one in contents]),
+            ("Captures without a price", "count", [len(one.unpriced) if one.kind == "quote" else None for one in contents]),
+            ("Area covered, km²", "km2", [one.area_km2 for one in contents]),
+            ("Area of interest, km²", "km2", [None if one.area is None else one.area.km2 for one in contents]),
         ]
         if self.common_km2 is not None:
             rows.append(("Common area covered, %", "one", [side.coverage for side in sides]))
@@ -118,27 +125,37 @@ class Comparison:
             ("First capture", "day", [None if side.dates is None else side.dates[0] for side in sides]),
             ("Last capture", "day", [None if side.dates is None else side.dates[1] for side in sides]),
             *(
-                (f"Cloud %, {what}", "one", [None if side.cloud is None else side.cloud[place] for side in sides])
-                for place, what in enumerate(("least", "median", "most"))
+                (f"Cloud %, {name}", "one", [None if side.cloud is None else side.cloud[place] for side in sides])
+                for place, name in enumerate(("minimum", "median", "maximum"))
             ),
-            ("Options", "text", [one.options for one in of]),
-            ("Cart", "text", [None if one.fingerprint is None else one.fingerprint[:10] for one in of]),
+            ("Options", "text", [one.options for one in contents]),
+            ("Cart", "text", [None if one.fingerprint is None else one.fingerprint[:10] for one in contents]),
         ]
         return [row for row in rows if any(value is not None for value in row[2])]
 
+    def capture_rows(self, absent: str) -> list[tuple[Any, ...]]:
+        """Return a row for each capture: its properties, and for each cart ``yes`` or the text for absent."""
+        holders = [{line.key for line in side.contents.lines} for side in self.sides]
+        return [
+            (line.id, line.host, line.collection, line.acquired, line.cloud, line.off_nadir, line.gsd,
+             *("yes" if line.key in held else absent for held in holders))
+            for _, captures in self.sections
+            for line in captures
+        ]  # fmt: skip
 
-def written(value: Any, look: str) -> str:
-    """Write a value of a comparison."""
+
+def format_value(value: Any, style: str) -> str:
+    """Return a value of a comparison as text."""
     if value is None:
         return _NONE
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}" if look == "time" else f"{value:%Y-%m-%d}"
-    looks = {"money": "{:,.2f}", "whole": "{:,}", "one": "{:.1f}"}
-    return html.km2(value) if look == "km2" else looks.get(look, "{}").format(value)
+        return f"{value:%Y-%m-%d %H:%M}" if style == "time" else f"{value:%Y-%m-%d}"
+    formats = {"money": "{:,.2f}", "count": "{:,}", "one": "{:.1f}"}
+    return html.km2(value) if style == "km2" else formats.get(style, "{}").format(value)
 
 
 def comparison_of(subjects: Any, title: str | None = None) -> Comparison:
-    """Put estimates, orders and carts beside each other.
+    """Return the comparison of estimates, orders and carts.
 
     Raises
     ------
@@ -150,27 +167,35 @@ def comparison_of(subjects: Any, title: str | None = None) -> Comparison:
     area = _common([one.area.geometry if one.area is not None else None for one in contents])
     sides = tuple(_side(name, one, area) for (name, _), one in zip(named, contents, strict=True))
     return Comparison(
-        title=shown(title, 200) or "Comparison of carts",
+        title=safe_text(title, 200) or "Comparison of carts",
         sides=sides,
         common_km2=None if area is None else geodesic_km2(area),
-        **_parted(sides),
+        **_by_holder(sides),
     )
 
 
 def _named(subjects: Any) -> list[tuple[str, Any]]:
     if isinstance(subjects, Mapping):
-        named = [(shown(str(name), 40) or _letter(place), subject) for place, (name, subject) in enumerate(subjects.items())]
+        named = [(safe_text(str(name), 40) or _letter(place), subject) for place, (name, subject) in enumerate(subjects.items())]
     elif isinstance(subjects, list | tuple):
         named = [(_letter(place), subject) for place, subject in enumerate(subjects)]
     else:
         raise InvalidRequest(
-            f"A comparison is made of a list or a mapping, not of {type(subjects).__name__}.",
-            hint='compare_report([first, second], "compared.html"), or {"cheap": first, "clear": second}.',
+            f"must be a list or a mapping of carts, got {type(subjects).__name__}.",
+            argument="subjects",
+            code="comparison_subjects_invalid",
+            hint="Pass [first, second] or {name: first, other_name: second}.",
         )
     if not 1 < len(named) <= _MOST:
-        raise InvalidRequest(f"A comparison is made of 2 to {_MOST} carts, not of {len(named)}.")
+        raise InvalidRequest(
+            f"must have 2 to {_MOST} carts, got {len(named)}.", argument="subjects", code="comparison_size_invalid"
+        )
     if len({name for name, _ in named}) < len(named):
-        raise InvalidRequest("Two carts of the comparison have the same name.", hint="Names differ within their first 40 letters.")
+        raise InvalidRequest(
+            "Two compared carts have the same name.",
+            code="comparison_names_equal",
+            hint="Use names that differ in their first 40 characters.",
+        )
     return named
 
 
@@ -179,25 +204,25 @@ def _letter(place: int) -> str:
 
 
 def _common(areas: Sequence[BaseGeometry | None]) -> BaseGeometry | None:
-    there = [area for area in areas if area is not None]
-    if len(there) < len(areas):
+    known = [area for area in areas if area is not None]
+    if len(known) < len(areas):
         return None
-    shared = polygonal(shapely.intersection_all(there))
-    return None if shared.is_empty else shared
+    common = polygonal(shapely.intersection_all(known))
+    return None if common.is_empty else common
 
 
 def _side(name: str, contents: Contents, area: BaseGeometry | None) -> Side:
     clouds = [line.cloud for line in contents.lines if line.cloud is not None]
-    taken = [line.taken for line in contents.lines if line.taken is not None]
+    acquired = [line.acquired for line in contents.lines if line.acquired is not None]
     coverage = None
-    if area is not None and len(contents.bought):
-        coverage = 100 * min(1.0, geodesic_km2(polygonal(shapely.intersection(union(contents.bought), area))) / geodesic_km2(area))
+    if area is not None and len(contents.clipped):
+        coverage = 100 * min(1.0, geodesic_km2(polygonal(shapely.intersection(union(contents.clipped), area))) / geodesic_km2(area))
     return Side(
         name=name,
         contents=contents,
         aud_per_km2=_per_km2(contents),
         cloud=(min(clouds), median(clouds), max(clouds)) if clouds else None,
-        dates=(min(taken), max(taken)) if taken else None,
+        dates=(min(acquired), max(acquired)) if acquired else None,
         coverage=coverage,
     )
 
@@ -210,31 +235,31 @@ def _per_km2(contents: Contents) -> Decimal | None:
     return contents.total_aud / total if total > 0 else None
 
 
-def _parted(sides: Sequence[Side]) -> dict[str, Any]:
-    """Tell the captures apart by who has them."""
+def _by_holder(sides: Sequence[Side]) -> dict[str, Any]:
+    """Return the captures grouped by the carts that have them."""
     lines: dict[tuple[str, str], CaptureLine] = {}
-    owners: dict[tuple[str, str], list[int]] = {}
+    holders: dict[tuple[str, str], list[int]] = {}
     for place, side in enumerate(sides):
         for line in side.contents.lines:
             lines.setdefault(line.key, line)
-            if place not in owners.setdefault(line.key, []):
-                owners[line.key].append(place)
+            if place not in holders.setdefault(line.key, []):
+                holders[line.key].append(place)
     parts: dict[tuple[int, ...], list[CaptureLine]] = {}
-    for key, places in owners.items():
+    for key, places in holders.items():
         parts.setdefault(tuple(places), []).append(lines[key])
-    alone = tuple((side.name, _sorted(parts.get((place,), []))) for place, side in enumerate(sides))
-    some = tuple(
-        (_and(sides[place].name for place in places), _sorted(held))
+    exclusive = tuple((side.name, _sorted(parts.get((place,), []))) for place, side in enumerate(sides))
+    partly_shared = tuple(
+        (_joined(sides[place].name for place in places), _sorted(held))
         for places, held in sorted(parts.items())
         if 1 < len(places) < len(sides)
     )
-    return {"shared": _sorted(parts.get(tuple(range(len(sides))), [])), "alone": alone, "some": some}
+    return {"shared": _sorted(parts.get(tuple(range(len(sides))), [])), "exclusive": exclusive, "partly_shared": partly_shared}
 
 
 def _sorted(lines: Iterable[CaptureLine]) -> tuple[CaptureLine, ...]:
-    return tuple(sorted(lines, key=lambda line: (line.acquired, line.key)))
+    return tuple(sorted(lines, key=lambda line: (line.acquired_text, line.key)))
 
 
-def _and(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}"

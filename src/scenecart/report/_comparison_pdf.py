@@ -1,4 +1,4 @@
-"""A comparison as PDF."""
+"""Comparisons as PDF."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 from reportlab.platypus import Spacer
 
 from scenecart._util import html
-from scenecart._util.style import QUIET
-from scenecart.report._comparison import written
-from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, last_words, listing, words
+from scenecart._util.style import MUTED
+from scenecart.report._comparison import format_value
+from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, listing, notes, words
 
 if TYPE_CHECKING:
     from scenecart.report._comparison import Comparison
 
 
-def to_pdf(comparison: Comparison) -> bytes:
-    """Return the comparison as PDF; the same contents give the same bytes."""
+def comparison_to_pdf(comparison: Comparison) -> bytes:
+    """Return the comparison as PDF; equal contents give equal bytes."""
     sides = comparison.sides
-    said = " · ".join(side.name for side in sides)
+    names_line = " · ".join(side.name for side in sides)
     rows = [
-        (words(name, LABEL), *(words(written(value, look), RIGHT) for value in values)) for name, look, values in comparison.rows()
+        (words(name, LABEL), *(words(format_value(value, style), RIGHT) for value in values))
+        for name, style, values in comparison.rows()
     ]
     names = ["", *(words(side.name, NAME) for side in sides)]
     parts: list[Any] = [
-        head(comparison.title, said, f"{len(sides)} carts", "beside each other", is_price=False),
+        head(comparison.title, names_line, f"{len(sides)} carts", "compared", is_price=False),
         Spacer(0, 12),
         listing(names, [112.0, *[0.0] * len(sides)], f"l{'r' * len(sides)}", rows),
     ]
@@ -33,14 +34,14 @@ def to_pdf(comparison: Comparison) -> bytes:
         parts += heading(f"{name}: {len(captures):,}")
         cells = [
             (
-                words(line.id, BODY, *([(line.collection, QUIET)] if line.collection else [])),
-                line.acquired or "–",
+                words(line.id, BODY, *([(line.collection, MUTED)] if line.collection else [])),
+                line.acquired_text or "–",
                 html.percent(line.cloud),
                 html.angle(line.off_nadir),
                 html.metres(line.gsd),
             )
             for line in captures
         ]
-        parts.append(listing(titles, widths, "llrrr", cells) if cells else words("None.", SMALL))
-    parts += last_words([comparison.how], None)
+        parts.append(listing(titles, widths, "llrrr", cells) if cells else words("None", SMALL))
+    parts += notes([comparison.price_note], None)
     return document(parts, title=comparison.title, stamp=comparison.stamp, foot=comparison.title[:60])

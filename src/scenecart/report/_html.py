@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: for the screen, light and dark, and for paper."""
+"""Reports as one self-contained HTML file for screen and paper."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from scenecart._geo.unwrap import outline_rings
 from scenecart._util.html import render
-from scenecart.report._map import draw_globe, draw_map, outline, scene_of, to_svg, where
+from scenecart.report._map import draw_globe, draw_map, position_text, scene_of, to_svg
+from scenecart.report._model import CAPTURES_UNAVAILABLE
 
 if TYPE_CHECKING:
     from scenecart.report._model import Contents
 
 _MAP, _GLOBE = 500.0, 112.0
-_CELL, _ROOM = (64.0, 48.0), 7.0
+_CELL, _MARGIN = (64.0, 48.0), 7.0
 
 
 def to_html(contents: Contents) -> bytes:
-    """Return the report as UTF-8 bytes."""
+    """Return the report as HTML, UTF-8."""
     scene = scene_of(contents)
-    pictures = {} if scene is None else {
-        "map": Markup(to_svg(draw_map(scene, _MAP), f"map {contents.fingerprint}")),  # noqa: S704  # drawn here from numbers alone
+    maps = {} if scene is None else {
+        "map": Markup(to_svg(draw_map(scene, _MAP), f"map {contents.fingerprint}")),  # noqa: S704  # drawn from numbers only
         "globe": Markup(to_svg(draw_globe(scene, _GLOBE), f"globe {contents.fingerprint}")),  # noqa: S704  # likewise
-        "where": where(scene),
+        "position": position_text(scene),
     }  # fmt: skip
     return render(
         "report.html",
         report=contents,
-        pictures=[None if one is None else base64.b64encode(one).decode("ascii") for one in contents.pictures],
+        thumbnails=[None if one is None else base64.b64encode(one).decode("ascii") for one in contents.thumbnails],
         outlines=_outlines(contents),
-        **{"map": None, **pictures},
+        captures_unavailable=CAPTURES_UNAVAILABLE,
+        **{"map": None, **maps},
     ).encode("utf-8", "replace")
 
 
 def _outlines(contents: Contents) -> list[list[str]]:
-    """Return, for each capture without a picture, its footprint's outline as points of a small drawing."""
-    if not contents.pictures or not len(contents.captures):
+    """Return the footprint outline of each capture without a thumbnail, as points of an SVG polygon."""
+    if not contents.thumbnails or not len(contents.footprints):
         return [[] for _ in contents.lines]
-    wide, high = (side - 2 * _ROOM for side in _CELL)
+    width, height = (side - 2 * _MARGIN for side in _CELL)
     return [
         []
-        if picture is not None
-        else [" ".join(f"{x + _ROOM:.1f},{y + _ROOM:.1f}" for x, y in ring) for ring in outline(footprint, wide, high)]
-        for footprint, picture in zip(contents.captures, contents.pictures, strict=True)
+        if thumbnail is not None
+        else [" ".join(f"{x + _MARGIN:.1f},{y + _MARGIN:.1f}" for x, y in ring) for ring in outline_rings(footprint, width, height)]
+        for footprint, thumbnail in zip(contents.footprints, contents.thumbnails, strict=True)
     ]

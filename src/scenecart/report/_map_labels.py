@@ -1,4 +1,4 @@
-"""Numbers on a map: where they would touch, they are written as one."""
+"""Labels of a map: numbers that would overlap are merged into one label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LETTER, _LINE, _GAP = 0.66, 1.15, 2.0
 
 @dataclass(frozen=True)
 class Label:
-    """A text and the middle of it, in points."""
+    """The numbers in a label, and its centre in points."""
 
     x: float
     y: float
@@ -22,33 +22,33 @@ class Label:
 
     @property
     def text(self) -> str:
-        """The numbers as ranges, or how many they are."""
-        ranges = listed(self.numbers)
+        """The numbers as ranges, or their count if that is too long."""
+        ranges = as_ranges(self.numbers)
         return ranges if len(ranges) <= _LONGEST else f"{len(self.numbers)} captures"
 
     def half(self, size: float) -> tuple[float, float]:
-        """Return half the width and half the height, letters of ``size`` points."""
+        """Return half the width and half the height, for a font of ``size`` points."""
         return (len(self.text) * _LETTER * size + _GAP) / 2, (_LINE * size + _GAP) / 2
 
 
-def placed(spots: Iterable[tuple[float, float, int]], size: float, width: float, height: float) -> list[Label]:
-    """Return labels within a picture that do not touch each other; everything is in points."""
+def place_labels(spots: Iterable[tuple[float, float, int]], size: float, width: float, height: float) -> list[Label]:
+    """Return labels inside the map that do not overlap; all lengths are in points."""
     labels: list[Label] = []
     for x, y, number in spots:
-        fresh = _inside(Label(x, y, (number,)), size, width, height)
-        while (near := next((one for one in labels if _touch(one, fresh, size)), None)) is not None:
+        label = _inside(Label(x, y, (number,)), size, width, height)
+        while (near := next((one for one in labels if _overlap(one, label, size)), None)) is not None:
             labels.remove(near)
-            fresh = _inside(_joined(near, fresh), size, width, height)
-        labels.append(fresh)
+            label = _inside(_merged(near, label), size, width, height)
+        labels.append(label)
     return labels
 
 
-def listed(numbers: Iterable[int]) -> str:
-    """Write numbers as ranges.
+def as_ranges(numbers: Iterable[int]) -> str:
+    """Return numbers as ranges.
 
     Examples
     --------
-    >>> listed([3, 1, 2, 7, 9, 10])
+    >>> as_ranges([3, 1, 2, 7, 9, 10])
     '1–3, 7, 9, 10'
     """
     runs: list[list[int]] = []
@@ -57,14 +57,14 @@ def listed(numbers: Iterable[int]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]  # noqa: PLR2004  # two are no range
+    parts = [f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]  # noqa: PLR2004  # two numbers are listed
     return ", ".join(parts)
 
 
-def _joined(one: Label, other: Label) -> Label:
+def _merged(one: Label, other: Label) -> Label:
     share = len(one.numbers) / (len(one.numbers) + len(other.numbers))
-    middle = one.x * share + other.x * (1 - share), one.y * share + other.y * (1 - share)
-    return Label(*middle, tuple(sorted({*one.numbers, *other.numbers})))
+    center = one.x * share + other.x * (1 - share), one.y * share + other.y * (1 - share)
+    return Label(*center, tuple(sorted({*one.numbers, *other.numbers})))
 
 
 def _inside(label: Label, size: float, width: float, height: float) -> Label:
@@ -76,6 +76,6 @@ def _between(low: float, value: float, high: float) -> float:
     return (low + high) / 2 if low > high else min(max(value, low), high)
 
 
-def _touch(one: Label, other: Label, size: float) -> bool:
+def _overlap(one: Label, other: Label, size: float) -> bool:
     (wide, high), (wide_too, high_too) = one.half(size), other.half(size)
     return abs(one.x - other.x) < wide + wide_too and abs(one.y - other.y) < high + high_too

@@ -1,4 +1,4 @@
-"""Pages, letters and drawings of a PDF: page numbers, fonts that go with the file, and matplotlib's figures as lines."""
+"""PDF canvas: page numbers, embedded fonts, matplotlib figures and images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from scenecart._util.style import QUIET
+from scenecart._util.style import MUTED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,35 +30,35 @@ LINE, PAPER = "#dde3ea", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
 _LAST_PLAIN = 0xFFFF
-_LEFT_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
-_LEFTWARD = re.compile(f"[{_LEFT_LETTERS}](?:[{_LEFT_LETTERS} ]*[{_LEFT_LETTERS}])?")
+_RTL_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_RIGHT_TO_LEFT = re.compile(f"[{_RTL_LETTERS}](?:[{_RTL_LETTERS} ]*[{_RTL_LETTERS}])?")
 
 
 @cache
-def letters() -> frozenset[int]:
-    """Make the fonts known, and return the letters that all of them show."""
+def register_fonts() -> frozenset[int]:
+    """Register the fonts, and return the characters that all of them have."""
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    shown: list[set[int]] = []
+    characters: list[set[int]] = []
     for name, file in _FILES.items():
         font = TTFont(name, str(folder / file))
         pdfmetrics.registerFont(font)
-        shown.append(set(font.face.charToGlyph))
+        characters.append(set(font.face.charToGlyph))
     for name, bold in ((PLAIN, BOLD), (BOLD, BOLD), (MONO, MONO)):
         pdfmetrics.registerFontFamily(name, normal=name, bold=bold, italic=name, boldItalic=bold)
-    # beyond these, what is copied from the page would not be what is seen
-    return frozenset(letter for letter in shown[0] & shown[1] if letter <= _LAST_PLAIN)
+    # text with characters beyond the BMP could not be copied from the page correctly
+    return frozenset(one for one in characters[0] & characters[1] if one <= _LAST_PLAIN)
 
 
 def writable(text: str) -> str:
-    """Return a text in letters that the fonts have; another one is written as its number, so that no two names look alike."""
-    known = letters()
-    # what is written from right to left stands in a file as it is seen
-    seen = _LEFTWARD.sub(lambda run: run[0][::-1], text)
-    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in seen)
+    """Return text with characters that the fonts lack written as their code points, so no two names look alike."""
+    known = register_fonts()
+    # reportlab draws in visual order, so runs written right to left are reversed
+    visual = _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)
+    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in visual)
 
 
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
-    """A canvas that knows how many pages there are when it writes their numbers, and takes its time from the contents."""
+    """A canvas that numbers its pages "1 of 3" and takes its time stamp from the contents."""
 
     margin = 45.0
 
@@ -66,35 +66,35 @@ class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
         super().__init__(*arguments, **{**options, "invariant": 1})
         self.setDateFormatter(lambda *_: f"D:{stamp:%Y%m%d%H%M%S}Z")
         self._foot = foot
-        self._kept: list[dict[str, Any]] = []
+        self._pages: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802  # named by reportlab
-        """Keep the page until all are there."""
-        self._kept.append(dict(self.__dict__))
+        """Keep the page until the number of pages is known."""
+        self._pages.append(dict(self.__dict__))
         self._startPage()
 
     def save(self) -> None:
-        """Write the file, with a number on each page."""
-        for number, page in enumerate(self._kept, 1):
+        """Write the pages with their numbers."""
+        for number, page in enumerate(self._pages, 1):
             self.__dict__.update(page)
             self.setFont(PLAIN, 7)
-            self.setFillColor(QUIET)
+            self.setFillColor(MUTED)
             self.drawString(self.margin, _FOOT, self._foot)
-            self.drawRightString(self._pagesize[0] - self.margin, _FOOT, f"{number} of {len(self._kept)}")
+            self.drawRightString(self._pagesize[0] - self.margin, _FOOT, f"{number} of {len(self._pages)}")
             super().showPage()
         super().save()
 
 
 def draw_figure(canvas: Canvas, figure: Figure, x: float, y: float) -> None:
-    """Draw a figure of matplotlib, its lower left corner in points."""
+    """Draw a matplotlib figure with its lower left corner at a position in points."""
     canvas.saveState()
     canvas.translate(x, y)
     figure.draw(_OnCanvas(canvas, figure.bbox.width, figure.bbox.height))
     canvas.restoreState()
 
 
-def draw_picture(canvas: Canvas, content: bytes, wide: float, high: float) -> None:
-    """Draw a JPEG so that it fills a box with rounded corners, in points; what is beyond is cut."""
+def draw_image(canvas: Canvas, content: bytes, wide: float, high: float) -> None:
+    """Draw a JPEG that fills a box with rounded corners, in points; the rest is cut off."""
     picture = ImageReader(io.BytesIO(content))
     width, height = picture.getSize()
     scale = max(wide / width, high / height)
@@ -108,7 +108,7 @@ def draw_picture(canvas: Canvas, content: bytes, wide: float, high: float) -> No
 
 
 class _OnCanvas(RendererBase):
-    """What matplotlib draws with: lines, filled outlines and letters, in points."""
+    """A matplotlib renderer of paths and text, in points."""
 
     def __init__(self, canvas: Canvas, width: float, height: float) -> None:
         super().__init__()
@@ -128,30 +128,30 @@ class _OnCanvas(RendererBase):
         canvas = self._canvas
         canvas.saveState()
         self._clip(gc)
-        drawn = canvas.beginPath()
+        outline = canvas.beginPath()
         for points, code in path.iter_segments(transform, curves=True, simplify=False):
             if code == Outline.MOVETO:
-                drawn.moveTo(*points)
+                outline.moveTo(*points)
             elif code == Outline.LINETO:
-                drawn.lineTo(*points)
+                outline.lineTo(*points)
             elif code == Outline.CURVE4:
-                drawn.curveTo(*points)
+                outline.curveTo(*points)
             elif code == Outline.CLOSEPOLY:
-                drawn.close()
+                outline.close()
         strokes = gc.get_linewidth() > 0 and gc.get_rgb()[3] > 0
-        fills = rgbFace is not None and (len(rgbFace) < 4 or rgbFace[3] > 0)  # noqa: PLR2004  # red, green, blue, and how opaque
+        fills = rgbFace is not None and (len(rgbFace) < 4 or rgbFace[3] > 0)  # noqa: PLR2004  # RGB without alpha
         if strokes:
             canvas.setLineWidth(gc.get_linewidth())
             canvas.setStrokeColorRGB(*gc.get_rgb()[:3], alpha=gc.get_rgb()[3])
         if fills:
             canvas.setFillColorRGB(*rgbFace[:3], alpha=rgbFace[3] if len(rgbFace) > 3 else 1.0)  # noqa: PLR2004  # likewise
         if strokes or fills:
-            canvas.drawPath(drawn, stroke=int(strokes), fill=int(fills), fillMode=0)
+            canvas.drawPath(outline, stroke=int(strokes), fill=int(fills), fillMode=0)
         canvas.restoreState()
 
     def draw_text(self, gc: Any, x: float, y: float, s: str, prop: Any, *_: Any, **__: Any) -> None:
         canvas = self._canvas
-        # paper around the letters keeps lines below them from crossing
+        # a halo in the paper's colour keeps the text readable above lines
         for color, mode in ((HexColor(PAPER), 2), (Color(*gc.get_rgb()[:3]), 0)):
             canvas.saveState()
             canvas.setLineWidth(2)

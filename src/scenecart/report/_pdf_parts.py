@@ -1,4 +1,4 @@
-"""The parts that PDF reports are set from: head, facts, headings, tables, and the last words."""
+"""Building blocks of PDF reports: header, facts, headings, tables and notes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from scenecart._util.style import LETTERS, QUIET
-from scenecart.report._pdf_canvas import BOLD, LINE, MONO, PLAIN, Pages, letters, writable
+from scenecart._util.style import MUTED, TEXT
+from scenecart.report._pdf_canvas import BOLD, LINE, MONO, PLAIN, Pages, register_fonts, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 WIDTH = A4[0] - 2 * Pages.margin
 _TOP, _BOTTOM = 48.0, 56.0
-_HIGH: float = A4[1] - _TOP - _BOTTOM
-_ROOM_FOR_A_START = 110.0
+_HEIGHT: float = A4[1] - _TOP - _BOTTOM
+_MIN_ROOM_BELOW_HEADING = 110.0
 _GUTTER = 16.0
 _BAD = "#b54f08"
 
 
 def _style(
-    size: float, *, font: str = PLAIN, color: str = LETTERS, leading: float | None = None, right: bool = False
+    size: float, *, font: str = PLAIN, color: str = TEXT, leading: float | None = None, right: bool = False
 ) -> ParagraphStyle:
     return ParagraphStyle(
         f"{font} {size} {color} {leading} {right}",
@@ -54,24 +54,24 @@ def _style(
 
 TITLE, HEADING = _style(17, font=BOLD, leading=21), _style(9.5, font=BOLD)
 BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
-LABEL = _style(7.2, color=QUIET, leading=10)
+LABEL = _style(7.2, color=MUTED, leading=10)
 NAME = _style(7.2, font=BOLD, leading=10, right=True)
-SMALL, SMALL_RIGHT = _style(6.8, color=QUIET, leading=9.6), _style(6.8, color=QUIET, leading=9.6, right=True)
+SMALL, SMALL_RIGHT = _style(6.8, color=MUTED, leading=9.6), _style(6.8, color=MUTED, leading=9.6, right=True)
 WARNING = _style(7.2, color=_BAD, leading=10)
-AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=QUIET, leading=21, right=True)
+AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=MUTED, leading=21, right=True)
 
 
 def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Paragraph:
-    """Return a text that wraps; ``more`` are lines below it, each with a colour. Nothing in a text is markup."""
+    """Return text that wraps; ``more`` are lines below it, each with a colour. Text is never markup."""
     lines = [escape(writable(text)), *(f'<font color="{color}">{escape(writable(line))}</font>' for line, color in more)]
     return Paragraph("<br/>".join(lines), style)
 
 
 def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: str) -> bytes:
-    """Set the parts on pages of A4; the same parts give the same bytes."""
-    letters()
+    """Return a PDF of the parts on A4 pages; equal parts give equal bytes."""
+    register_fonts()
     stream = io.BytesIO()
-    made = BaseDocTemplate(
+    template = BaseDocTemplate(
         stream,
         pagesize=A4,
         leftMargin=Pages.margin,
@@ -81,33 +81,33 @@ def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: st
         subject="",
         creator="scenecart",
     )
-    frame = Frame(Pages.margin, _BOTTOM, WIDTH, _HIGH, 0, 0, 0, 0)
-    made.addPageTemplates([PageTemplate("all", [frame])])
+    frame = Frame(Pages.margin, _BOTTOM, WIDTH, _HEIGHT, 0, 0, 0, 0)
+    template.addPageTemplates([PageTemplate("all", [frame])])
 
     def pages(*arguments: Any, **options: Any) -> Pages:
         return Pages(*arguments, stamp=stamp, foot=foot, **options)
 
-    made.build(list(parts), canvasmaker=pages)
+    template.build(list(parts), canvasmaker=pages)
     return stream.getvalue()
 
 
-def beyond_a_page(parts: Sequence[Flowable]) -> float:
-    """Return by how many points the parts are higher than one page; of those that need many pages it only tells that they do."""
-    return sum(_height(part) for part in parts if not isinstance(part, CondPageBreak)) - _HIGH
+def overflow(parts: Sequence[Flowable]) -> float:
+    """Return by how many points the parts exceed one page; a rough figure if they need many pages."""
+    return sum(_height(part) for part in parts if not isinstance(part, CondPageBreak)) - _HEIGHT
 
 
 def _height(part: Flowable) -> float:
-    return float(part.wrapOn(None, WIDTH, _HIGH)[1])
+    return float(part.wrapOn(None, WIDTH, _HEIGHT)[1])
 
 
-def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> Flowable:
-    """Return the head of the first page: the title, and the total at the right."""
-    left = [words(title, TITLE), Spacer(0, 2), words(said, SMALL)]
+def head(title: str, subtitle: str, amount: str, below: str, *, is_price: bool) -> Flowable:
+    """Return the header of the first page: the title, and the total on the right."""
+    left = [words(title, TITLE), Spacer(0, 2), words(subtitle, SMALL)]
     right = [words(amount, AMOUNT if is_price else NO_AMOUNT), words(below, SMALL_RIGHT)]
     table = Table([[left, right]], colWidths=[WIDTH - 170, 170])
     table.setStyle(
         TableStyle(
-            [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), *_tight(), ("LINEBELOW", (0, 0), (-1, 0), 1.3, HexColor(LETTERS)),
+            [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), *_no_padding(), ("LINEBELOW", (0, 0), (-1, 0), 1.3, HexColor(TEXT)),
              ("BOTTOMPADDING", (0, 0), (-1, -1), 10), ("RIGHTPADDING", (0, 0), (0, 0), 20)]
         )
     )  # fmt: skip
@@ -115,48 +115,48 @@ def head(title: str, said: str, amount: str, below: str, *, is_price: bool) -> F
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Flowable:
-    """Return what stands below the title, four beside each other."""
+    """Return labels and values in four columns."""
     cells = [[words(name, SMALL), words(value)] for name, value in pairs]
     cells += [[]] * (-len(cells) % 4)
     table = Table([cells[start : start + 4] for start in range(0, len(cells), 4)], colWidths=_widths(pairs))
-    table.setStyle(TableStyle([*_tight(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), _GUTTER - 2),
+    table.setStyle(TableStyle([*_no_padding(), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (-1, -1), _GUTTER - 2),
                                ("BOTTOMPADDING", (0, 0), (-1, -1), 8)]))  # fmt: skip
     return table
 
 
 def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
-    """Choose the widths of four columns so that no id is broken: what is copied from a broken one may lack its hyphen."""
+    """Return the widths of four columns that break no word, since a broken id loses a hyphen when it is copied."""
 
-    def long(text: str, style: ParagraphStyle) -> float:
+    def length(text: str, style: ParagraphStyle) -> float:
         return float(stringWidth(writable(text), style.fontName, style.fontSize)) + _GUTTER
 
-    least, whole = [0.0] * 4, [0.0] * 4
+    least, unbroken = [0.0] * 4, [0.0] * 4
     for place, (name, value) in enumerate(pairs):
         column, words_of = place % 4, value.split() or [""]
-        least[column] = max(least[column], long(name, SMALL), *(long(word, BODY) for word in words_of))
-        whole[column] = max(whole[column], long(name, SMALL), long(value, BODY))
-    spare, wanted = WIDTH - sum(least), sum(whole) - sum(least)
-    if max(whole) <= WIDTH / 4 or spare < 0:
+        least[column] = max(least[column], length(name, SMALL), *(length(word, BODY) for word in words_of))
+        unbroken[column] = max(unbroken[column], length(name, SMALL), length(value, BODY))
+    spare, wanted = WIDTH - sum(least), sum(unbroken) - sum(least)
+    if max(unbroken) <= WIDTH / 4 or spare < 0:
         return [WIDTH / 4] * 4
     if wanted <= spare:
-        return [width + (spare - wanted) / 4 for width in whole]
-    return [low + spare * (high - low) / wanted for low, high in zip(least, whole, strict=True)]
+        return [width + (spare - wanted) / 4 for width in unbroken]
+    return [low + spare * (high - low) / wanted for low, high in zip(least, unbroken, strict=True)]
 
 
 def heading(text: str) -> list[Flowable]:
-    """Return a heading that never stands alone at the end of a page."""
-    return [CondPageBreak(_ROOM_FOR_A_START), Spacer(0, 16), words(text, HEADING), Spacer(0, 4)]
+    """Return a heading that stays on one page with the part below it."""
+    return [CondPageBreak(_MIN_ROOM_BELOW_HEADING), Spacer(0, 16), words(text, HEADING), Spacer(0, 4)]
 
 
 def listing(
     titles: Sequence[str], widths: Sequence[float], sides: str, rows: Iterable[Sequence[Any]], total: Sequence[str] | None = None
 ) -> Flowable:
-    """Return a table whose head stands on each page and whose rows are never cut.
+    """Return a table that repeats its header on each page and breaks no row.
 
     Parameters
     ----------
     widths
-        In points; what is left of the page goes to the columns of width 0, in equal parts.
+        In points; columns of width 0 share the rest of the page.
     sides
         ``l`` or ``r`` for each column.
     """
@@ -164,39 +164,39 @@ def listing(
     wide = [width or (WIDTH - sum(widths)) / free for width in widths]
     cells = [list(titles), *([*row] for row in rows)]
     style = [
-        *_tight(),
+        *_no_padding(),
         ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
-        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(LETTERS)),
+        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(TEXT)),
         ("FONTSIZE", (0, 0), (-1, 0), 6.8),
-        ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(QUIET)),
+        ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(MUTED)),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
         ("TOPPADDING", (0, 0), (-1, -1), 3.6),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 4.2),
         ("LINEBELOW", (0, 0), (-1, -1), 0.6, HexColor(LINE)),
         *(("ALIGN", (place, 0), (place, -1), "RIGHT") for place, side in enumerate(sides) if side == "r"),
-        # room between columns stands where the eye needs it
+        # a gap between columns
         *(("RIGHTPADDING", (place, 0), (place, -1), 10) for place in range(len(titles) - 1)),
     ]
     if total is not None:
         cells.append(list(total))
-        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(LETTERS)),
+        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(TEXT)),
                   ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")), ("NOSPLIT", (0, -2), (-1, -1))]  # fmt: skip
     return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
 
 
-def last_words(said: Sequence[str], fingerprint: str | None) -> list[Flowable]:
-    """Return how the price was obtained, and what identifies the cart, on one page."""
-    lines = [[words(text, SMALL)] for text in said]
+def notes(texts: Sequence[str], fingerprint: str | None) -> list[Flowable]:
+    """Return the last lines, with the fingerprint of the cart, kept on one page."""
+    lines = [[words(text, SMALL)] for text in texts]
     if fingerprint is not None:
         lines.append([Paragraph(f'Cart fingerprint <font name="{MONO}" size="6.6">{escape(fingerprint)}</font>', SMALL)])
     table = Table(lines, colWidths=[WIDTH])
     table.setStyle(
-        TableStyle([*_tight(), ("LINEABOVE", (0, 0), (-1, 0), 0.6, HexColor(LINE)), ("TOPPADDING", (0, 0), (-1, 0), 8),
+        TableStyle([*_no_padding(), ("LINEABOVE", (0, 0), (-1, 0), 0.6, HexColor(LINE)), ("TOPPADDING", (0, 0), (-1, 0), 8),
                     ("TOPPADDING", (0, 1), (-1, -1), 4)])
     )  # fmt: skip
     return [CondPageBreak(22 + _height(table)), Spacer(0, 22), table]
 
 
-def _tight() -> list[Any]:
+def _no_padding() -> list[Any]:
     return [(f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
