@@ -16,7 +16,7 @@ def test_only_an_estimate_can_be_placed(service: ScriptedService, connect: Any):
     for name in (PLACE, "Orders.Archive.PLACE"):
         with pytest.raises(scenecart.ConfigurationError, match="only an estimate"):
             connect().call(name, {"captures": []})
-    for name in ("orders%2Earchive%2Eplace", "x/../orders.archive.place", "orders.archive.place ", "orders.archive.place?a=1", ""):
+    for name in ("orders%2Earchive%2Eplace", "x/../orders.archive.place", "orders.archive.place ", "orders.archive.place?a=1", "", 5):
         with pytest.raises(scenecart.InvalidRequest, match="no operation"):
             connect().call(name, {"captures": []})
     assert service.received == []
