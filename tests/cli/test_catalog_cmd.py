@@ -98,12 +98,14 @@ def test_report_of_carts_and_orders(box: Sandbox, tmp_path: Path):
     order = json.loads(placed.stdout)
     for arguments, value in (
         (["a.cart.geojson"], f"{order['total_credits']:,}"),
-        (["a.cart.geojson", "--no-prices"], "No prices"),
+        (["a.cart.geojson", "--no-prices"], "fingerprint"),
         ([order["id"]], order["id"]),
     ):
         done = run("report", *arguments, "-o", "out.md", box=box, cwd=tmp_path, **variables)
         assert done.returncode == 0, done.stderr
-        assert value in (tmp_path / "out.md").read_text("utf-8")
+        text = (tmp_path / "out.md").read_text("utf-8")
+        assert value in text
+        assert ("credits" in text) is ("--no-prices" not in arguments)
     subjects = ["all=a.cart.geojson", f"bought={order['id']}"]
     compared = run("report", *subjects, "-o", "both.html", "--json", box=box, cwd=tmp_path, **variables)
     assert json.loads(compared.stdout)["subjects"] == ["all", "bought"]

@@ -140,7 +140,7 @@ def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path
 
 def test_placements_display_the_reason(box: Sandbox, tmp_path: Path):
     """The reason in the journal is displayed as it was written, and a missing one is null in JSON."""
-    journal = Journal(tmp_path / "placements.sqlite", wall=time.time)
+    journal = Journal(tmp_path / "placements.sqlite", now=time.time)
     intent = Intent(box.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=b"{}")
     journal.mark(journal.claim(intent), "unpaid", detail="The balance is too low.")
     journal.mark(journal.claim(replace(intent, fingerprint="g")), "placed", order_id="o-1")

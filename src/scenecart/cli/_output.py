@@ -16,6 +16,7 @@ from rich.table import Table
 
 from scenecart._captures.properties import CLOUD_COVER, GSD
 from scenecart._util.text import clean_text, pluralize
+from scenecart.cli._hints import lines_of
 
 if TYPE_CHECKING:
     import argparse
@@ -193,7 +194,9 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
         for row in found.to_dict("records")
     ]
     if rows:
-        _rows(("State", "Order", "Captures", "Credits", "Started (UTC)", "Reason"), rows)
+        # a column without any reason only takes space from the ids
+        last = None if any(row[-1] for row in rows) else -1
+        _rows(("State", "Order", "Captures", "Credits", "Started (UTC)", "Reason")[:last], [row[:last] for row in rows])
     else:
         _print(if_empty)
 
@@ -209,7 +212,7 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
                 "total_aud": None if order.total_aud is None else str(order.total_aud),
                 "project": order.project,
                 "captures": order.captures,
-                "note": None if order.note is None else order.note.message,
+                "note": None if order.note is None else " ".join(lines_of(order.note, ())),
                 "files": [str(path) for path in files],
             }
         )
