@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback whose answers a test writes, down to the bytes."""
+"""A real HTTP server on loopback with scripted responses, down to the bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN_PATH = "/realms/public/protocol/openid-connect/token"
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request as it arrived."""
+    """A request that the server received."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer; ``promised`` states another length than the body has, ``None`` as body hangs up."""
+    """A scripted response; ``promised`` is a wrong Content-Length, and ``None`` as body closes the connection."""
 
     body: bytes | None = b"{}"
     status: int = 200
@@ -40,13 +40,13 @@ class Answer:
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> Answer:
-    """Answer a JSON document."""
+    """Return a JSON response; headers are keywords with underscores for hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(json.dumps(document).encode(), status, {"Content-Type": "application/json", **named})
 
 
 class ScriptedService:
-    """Answers each path with what the test put there: answers in turn, the last one for good, or a function."""
+    """A server that answers each path with the test's responses in order, repeating the last; a response may be a function."""
 
     def __init__(self) -> None:
         self.received: list[RecordedRequest] = []
@@ -58,7 +58,7 @@ class ScriptedService:
             protocol_version = "HTTP/1.1"
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -83,7 +83,7 @@ class ScriptedService:
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, *_: object) -> None:
-                """Say nothing of clients that hang up: tests do."""
+                """Ignore clients that close the connection, as tests do."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -94,11 +94,11 @@ class ScriptedService:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def put(self, path: str, *answers: Answer | Callable[[RecordedRequest], Answer]) -> None:
-        """Set what a path answers; an operation's name stands for its path."""
+        """Set the responses of a path, or of an operation by its id."""
         self._answers[path if path.startswith("/") else f"/v1/op/{path}"] = list(answers)
 
     def requests(self, path: str) -> list[RecordedRequest]:
-        """Return the requests for a path so far."""
+        """Return the requests received so far for a path, or for an operation by its id."""
         wanted = path if path.startswith("/") else f"/v1/op/{path}"
         with self._lock:
             return [request for request in self.received if request.path.split("?")[0] == wanted]
@@ -124,7 +124,7 @@ class ScriptedService:
 
 
 def feature(name: Any = "a", west: float = 0.0, **properties: Any) -> dict[str, Any]:
-    """Return one plain capture, a tenth of a degree square."""
+    """Return a STAC feature of a capture, 0.1 degree square."""
     east, south, north = west + 0.1, 10.0, 10.1
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {
@@ -139,11 +139,11 @@ def feature(name: Any = "a", west: float = 0.0, **properties: Any) -> dict[str, 
 
 
 def page(*features: Any, **more: Any) -> dict[str, Any]:
-    """Return a search answer."""
+    """Return a page of search results."""
     return {"type": "FeatureCollection", "features": list(features), **more}
 
 
 def ndjson(*documents: Any) -> Answer:
-    """Return a stream's answer."""
+    """Return a response of newline-delimited JSON."""
     body = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
     return Answer(body, 200, {"Content-Type": "application/x-ndjson"})

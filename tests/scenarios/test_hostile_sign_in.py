@@ -1,4 +1,4 @@
-"""Signing in with tokens, answers and files as nobody should give them: used until refused, never shown, never sent elsewhere."""
+"""Malformed tokens, sign-in responses and credentials files: never shown, never sent to another host, and no loop."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import scenecart
+from _expect import raises
 from _scripted_service import TOKEN_PATH, Answer, ScriptedService, answer
 from scenecart._api.credentials import resolve
 from scenecart.sandbox import Sandbox
@@ -23,25 +24,32 @@ READ = "orders.list"
 
 
 def jwt(header: Any, claims: Any) -> str:
+    """Return a JSON Web Token with an invalid signature."""
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
     return ".".join([*parts, "c2ln"])
 
 
-BAD_TOKENS: list[Any] = [
-    "", " ", "\n", "good\r\nX-Evil: y", "good\nX-Evil: y", "with space", "t\u00f6k\u00e9n", "\U0001f511", "nul\0",
-    "x" * 100_000, b"bytes", 5, ["t"], True,
-]  # fmt: skip
+BAD_TOKENS: dict[str, list[Any]] = {
+    "secret_empty": ["", " ", "\n"],
+    "secret_malformed": [
+        "good\r\nX-Evil: y", "good\nX-Evil: y", "with space", "t\u00f6k\u00e9n", "\U0001f511", "nul\0",
+    ],
+    "secret_too_long": ["x" * 100_000],
+    "secret_not_a_string": [b"bytes", 5, ["t"], True],
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("bad", BAD_TOKENS, ids=lambda one: repr(one)[:20])
+@pytest.mark.parametrize(
+    ("code", "bad"), [(code, bad) for code, values in BAD_TOKENS.items() for bad in values], ids=lambda value: repr(value)[:20]
+)
 @pytest.mark.parametrize("kind", ["token", "api_key"])
-def test_a_token_that_cannot_be_one_is_refused_unshown(service: ScriptedService, bad: Any, kind: str):
-    """A token or key that is no header's value is refused when it is set, and no part of it is repeated."""
-    with pytest.raises(scenecart.ConfigurationError) as caught:
+def test_malformed_token_is_refused_without_showing_it(service: ScriptedService, code: str, bad: Any, kind: str):
+    """A token or key that is not a valid header value is refused when it is set, and no part of it is shown."""
+    with raises(scenecart.ConfigurationError, code) as caught:
         scenecart.connect(base_url=service.url, **{kind: bad})
-    shown = f"{caught.value}{caught.value!r}{vars(caught.value)}"
-    assert not [part for part in ("Evil", "good", "t\u00f6k", "\U0001f511", "xxx", "bytes'") if part in shown]
-    assert service.asked == []
+    output = f"{caught.value}{caught.value!r}{vars(caught.value)}"
+    assert not [part for part in ("Evil", "good", "t\u00f6k", "\U0001f511", "xxx", "bytes'") if part in output]
+    assert service.received == []
 
 
 JWTS = {
@@ -57,15 +65,15 @@ JWTS = {
 
 
 @pytest.mark.parametrize("case", JWTS)
-@pytest.mark.parametrize("exchanged", [False, True], ids=["given", "answered"])
-def test_a_token_is_never_read(service: ScriptedService, connect: Any, case: str, *, exchanged: bool):
-    """Whatever a token says of itself, it is sent as it is until the service refuses it, and then there is one more try at most."""
+@pytest.mark.parametrize("exchanged", [False, True], ids=["passed", "obtained"])
+def test_token_is_never_parsed(service: ScriptedService, connect: Any, case: str, *, exchanged: bool):
+    """A token is sent unchanged until the service refuses it, for any content; then there is one more attempt at most."""
     service.put(TOKEN_PATH, answer({"access_token": JWTS[case]}))
     service.put(READ, answer([]), answer([]), answer({}, 401))
     client = connect(**({"token": None, "api_key": "gpra_key"} if exchanged else {"token": JWTS[case]}))
     for _ in range(2):
         client.orders()
-    with pytest.raises(scenecart.AuthenticationError):
+    with raises(scenecart.AuthenticationError, "token_refused"):
         client.orders()
     assert {request.headers["authorization"] for request in service.requests(READ)} == {f"Bearer {JWTS[case]}"}
     assert len(service.requests(READ)) <= 4
@@ -86,10 +94,11 @@ GRANTS = {
 
 
 @pytest.mark.parametrize("case", GRANTS)
-def test_a_sign_in_that_answers_no_token_is_one_short_error(service: ScriptedService, connect: Any, case: str):
-    """Whatever the sign-in answers in a token's place, it is asked once, the error is short, and nothing of the key is in it."""
+def test_sign_in_without_token_is_one_short_error(service: ScriptedService, connect: Any, case: str):
+    """A sign-in response without a valid token is one short error without the key, after one request."""
     service.put(TOKEN_PATH, GRANTS[case])
-    with pytest.raises(scenecart.AuthenticationError) as caught:
+    refused = case in {"HTML in a refusal", "a redirect"}
+    with raises(scenecart.AuthenticationError, "api_key_refused" if refused else "sign_in_without_token") as caught:
         connect(token=None, api_key="gpra_key").orders()
     assert len(str(caught.value)) < 300
     assert "gpra_key" not in f"{caught.value}{vars(caught.value)}"
@@ -98,8 +107,8 @@ def test_a_sign_in_that_answers_no_token_is_one_short_error(service: ScriptedSer
     assert service.requests(READ) == []
 
 
-def test_a_sign_in_without_a_refresh_token_signs_in_again(service: ScriptedService, connect: Any):
-    """Where no refresh token comes with a token, the key signs in again when it is time."""
+def test_sign_in_without_refresh_token_signs_in_again(service: ScriptedService, connect: Any):
+    """If a token has no refresh token, the key signs in again before the token expires."""
     now = [1_000.0]
     service.put(
         TOKEN_PATH, answer({"access_token": "one", "expires_in": 300}), answer({"access_token": "two", "expires_in": "300"})
@@ -113,27 +122,28 @@ def test_a_sign_in_without_a_refresh_token_signs_in_again(service: ScriptedServi
 
 
 @pytest.fixture(scope="module")
-def shop() -> Any:
-    with Sandbox(pace="instant") as box:
-        box.rate_limits = None
-        yield box
+def sandbox() -> Any:
+    """Return a sandbox whose clock the test may advance."""
+    with Sandbox(pace="instant") as running:
+        running.rate_limits = None
+        yield running
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
-def test_a_clock_that_is_ten_minutes_off_signs_in(shop: Sandbox, tmp_path: Path, minutes: int):
-    """A machine whose clock differs from the service's by ten minutes signs in and goes on, before and after the token expires."""
-    ahead = [60.0 * minutes]
-    with shop.client("analyst", home=tmp_path, wall=lambda: time.time() + ahead[0], sleep=lambda _: None) as client:
+def test_clock_ten_minutes_off_signs_in(sandbox: Sandbox, tmp_path: Path, minutes: int):
+    """A computer whose clock is ten minutes off can sign in and renew its token."""
+    offset = [60.0 * minutes]
+    with sandbox.client("analyst", home=tmp_path, wall=lambda: time.time() + offset[0], sleep=lambda _: None) as client:
         assert client.balance()
-        shop.advance(400)
-        ahead[0] += 400
+        sandbox.advance(400)
+        offset[0] += 400
         assert client.balance()
-        shop.advance(400)
+        sandbox.advance(400)
         assert client.balance()
 
 
 def profile(path: Path, service: ScriptedService, **auth: Any) -> Path:
-    """Write the official command line's file with one session in it, and another profile beside."""
+    """Write a credentials file of the official command line, with a session and another profile."""
     session = {"type": "oauth", "access_token": "at", "refresh_token": "rt", "expires_at": 5, **auth}
     entries = {"default": {"api_url": service.url, "auth": session}, "other": {"api_url": "https://o.example", "auth": {"x": 1}}}
     path.write_text(json.dumps(entries))
@@ -142,8 +152,8 @@ def profile(path: Path, service: ScriptedService, **auth: Any) -> Path:
 
 
 @pytest.mark.parametrize("expires", [5, 1e20, -1, "x", None, True, [], 4_000_000_000.0], ids=str)
-def test_an_expiry_of_any_kind_in_the_file_signs_in(service: ScriptedService, connect: Any, tmp_path: Path, expires: Any):
-    """A saved session is used or renewed, whatever its file says of its end."""
+def test_saved_session_with_any_expiry_signs_in(service: ScriptedService, connect: Any, tmp_path: Path, expires: Any):
+    """A saved session is used or renewed, for any content of its expiry."""
     path = profile(tmp_path / "credentials.json", service, expires_at=expires)
     service.put(TOKEN_PATH, answer({"access_token": "at2", "refresh_token": "rt2", "expires_in": 300}))
     service.put(READ, answer([]))
@@ -151,30 +161,30 @@ def test_an_expiry_of_any_kind_in_the_file_signs_in(service: ScriptedService, co
     assert service.requests(READ)[0].headers["authorization"] in {"Bearer at", "Bearer at2"}
 
 
-def test_a_revoked_session_is_over(service: ScriptedService, connect: Any, tmp_path: Path):
-    """When the refresh token was revoked and there is no other way to sign in, the error says so once, without a loop."""
+def test_revoked_session_is_one_error(service: ScriptedService, connect: Any, tmp_path: Path):
+    """If the refresh token was revoked and there is no other way to sign in, there is one error after one request."""
     path = profile(tmp_path / "credentials.json", service)
     before = path.read_bytes()
     service.put(TOKEN_PATH, answer({"error": "invalid_grant"}, 400))
     client = connect(token=None, profile="default", credentials_file=path)
-    with pytest.raises(scenecart.AuthenticationError, match="refresh token was refused"):
+    with raises(scenecart.AuthenticationError, "session_expired"):
         client.orders()
     assert len(service.requests(TOKEN_PATH)) == 1
     assert service.requests(READ) == []
     assert path.read_bytes() == before
 
 
-def test_a_refresh_token_is_sent_once(service: ScriptedService, connect: Any, tmp_path: Path):
-    """A refresh token whose answer was lost is not sent again by itself, since the service would take the session for stolen."""
+def test_refresh_token_is_sent_once(service: ScriptedService, connect: Any, tmp_path: Path):
+    """If the response is lost, a refresh token is not sent again: the service would take the session for stolen."""
     path = profile(tmp_path / "credentials.json", service)
     service.put(TOKEN_PATH, Answer(None))
-    with pytest.raises(scenecart.AuthenticationError, match="broke off"):
+    with raises(scenecart.AuthenticationError, "session_renewal_interrupted"):
         connect(token=None, profile="default", credentials_file=path).orders()
     assert len(service.requests(TOKEN_PATH)) == 1
 
 
-def test_a_renewed_session_is_stored_whole_or_not_at_all(service: ScriptedService, connect: Any, tmp_path: Path):
-    """The file is replaced in one step, through a link if it is one: whoever read the old one has all of it; nothing is left."""
+def test_renewed_session_is_saved_atomically(service: ScriptedService, connect: Any, tmp_path: Path):
+    """The file is replaced atomically, also through a symbolic link; a reader keeps the old file, and no temporary file is left."""
     real = profile(tmp_path / "real.json", service)
     link = tmp_path / "folder" / "credentials.json"
     link.parent.mkdir()
@@ -195,40 +205,47 @@ def test_a_renewed_session_is_stored_whole_or_not_at_all(service: ScriptedServic
 
 
 FILES = {
-    "cut": b"{",
-    "a list": b"[]",
-    "text": b'"x"',
-    "no UTF-8": b"\xff\xfe",
-    "a profile that is a number": b'{"default": 5}',
-    "auth a list": b'{"default": {"auth": []}}',
-    "an unknown kind": b'{"default": {"auth": {"type": "x"}}}',
-    "a key that is a number": b'{"default": {"auth": {"type": "api_key", "api_key": 5}}}',
-    "a token with a line break": b'{"default": {"auth": {"type": "oauth", "access_token": "a\\r\\nb"}}}',
-    "plain http elsewhere": b'{"default": {"api_url": "http://x.example", "auth": {"type": "api_key", "api_key": "gpra_key"}}}',
-    "an address that is a number": b'{"default": {"api_url": 5, "auth": {"type": "api_key", "api_key": "gpra_key"}}}',
+    "truncated": (b"{", "credentials_file_unreadable"),
+    "a list": (b"[]", "credentials_file_without_profiles"),
+    "text": (b'"x"', "credentials_file_without_profiles"),
+    "not UTF-8": (b"\xff\xfe", "credentials_file_unreadable"),
+    "a profile that is a number": (b'{"default": 5}', "profile_not_signed_in"),
+    "auth a list": (b'{"default": {"auth": []}}', "profile_not_signed_in"),
+    "an unknown kind": (b'{"default": {"auth": {"type": "x"}}}', "profile_type_unsupported"),
+    "a key that is a number": (b'{"default": {"auth": {"type": "api_key", "api_key": 5}}}', "secret_not_a_string"),
+    "a token with a line break": (b'{"default": {"auth": {"type": "oauth", "access_token": "a\\r\\nb"}}}', "secret_malformed"),
+    "plain http elsewhere": (
+        b'{"default": {"api_url": "http://x.example", "auth": {"type": "api_key", "api_key": "gpra_key"}}}',
+        "base_url_not_https",
+    ),
+    "a URL that is a number": (
+        b'{"default": {"api_url": 5, "auth": {"type": "api_key", "api_key": "gpra_key"}}}',
+        "base_url_not_a_string",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_a_credentials_file_that_is_none_is_said_and_untouched(tmp_path: Path, case: str):
-    """A file that holds no usable profile is one clear error that shows no key, and stays as it is, to the byte."""
+def test_broken_credentials_file_is_an_error_and_unchanged(tmp_path: Path, case: str):
+    """A file without a usable profile is one clear error that shows no key, and no byte of it is changed."""
+    content, code = FILES[case]
     path = tmp_path / "credentials.json"
-    path.write_bytes(FILES[case])
+    path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(scenecart.ConfigurationError) as caught:
+    with raises(scenecart.ConfigurationError, code) as caught:
         resolve(environ={}, credentials_file=path)
     assert "gpra_key" not in str(caught.value)
-    assert path.read_bytes() == FILES[case]
+    assert path.read_bytes() == content
     assert [entry.name for entry in tmp_path.iterdir()] == ["credentials.json"]
 
 
-def test_a_key_goes_to_its_own_host_alone(service: ScriptedService, tmp_path: Path):
-    """A saved key is not sent to the host that an argument or a variable names, however it resembles its own."""
+def test_saved_key_is_not_sent_to_another_host(service: ScriptedService, tmp_path: Path):
+    """A saved key is not sent to another host of an argument or a variable, even if its name is similar."""
     path = profile(tmp_path / "credentials.json", service)
     port = service.url.rsplit(":", 1)[1]
     for other in ("https://x.example", f"http://localhost:{port}", f"https://127.0.0.1:{port}", "http://127.0.0.1:1"):
-        with pytest.raises(scenecart.ConfigurationError, match="not sent to"):
+        with raises(scenecart.ConfigurationError, "profile_of_another_service"):
             resolve(base_url=other, environ={}, credentials_file=path)
-        with pytest.raises(scenecart.ConfigurationError, match="not sent to"):
+        with raises(scenecart.ConfigurationError, "profile_of_another_service"):
             resolve(environ={"SCENECART_BASE_URL": other}, credentials_file=path)
-    assert service.asked == []
+    assert service.received == []
