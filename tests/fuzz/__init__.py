@@ -1,5 +1,6 @@
-"""Inputs by the million, and what may come of them: `make fuzz-million`.
+"""Fuzzing with millions of inputs: `make fuzz-million`.
 
-A target makes an input of a number and says what came of it. The engine runs numbers, watches for crashes, hangs and growth,
-and writes down what failed. The same seed and number are the same input, on any machine and with any number of workers.
+A target generates an input from a number and checks what happens with it. The engine runs the numbers, watches for crashes,
+hangs and memory growth, and writes failing inputs to files. The same seed and number give the same input, on any machine and
+with any number of workers.
 """

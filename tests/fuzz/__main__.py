@@ -1,4 +1,4 @@
-"""The command line of the fuzzing house: `make fuzz-million`, and one input again."""
+"""Command line of the fuzzing: all inputs of a target, or one of them again."""
 
 from __future__ import annotations
 
@@ -30,49 +30,49 @@ TARGETS: dict[str, type[Target]] = {
     "tokens": Tokens,
     "endpoints": Endpoints,
 }
-KEPT = Path.cwd() / ".fuzz"
+FAILURES = Path.cwd() / ".fuzz"
 HEAD = """| target | inputs | seed | seconds | inputs/s | crashes | hangs | slowest | memory early | memory late | disk |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what was asked for; tell by the exit status whether all was well."""
+    """Run the requested targets; return 1 if an input failed or memory grew, and 0 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="TARGET", help=f"which of {', '.join(TARGETS)}; all without any")
-    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("names", nargs="*", metavar="TARGET", help=f"targets to run, of {', '.join(TARGETS)} (default: all)")
+    parser.add_argument("--inputs", type=int, default=1_000_000, help="number of inputs")
     parser.add_argument(
-        "--first", type=int, default=0, metavar="NUMBER", help="leave out those before, which another run has checked"
+        "--first", type=int, default=0, metavar="NUMBER", help="first input; start here if another run checked the earlier ones"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1, help="processes that check inputs at once; the inputs stay the same")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, wherever that is")
-    parser.add_argument("--only", type=int, metavar="NUMBER", help="check this input alone")
-    parser.add_argument("--file", type=Path, help="check the input in this file alone")
-    asked = parser.parse_args(argv)
-    # what was begun is put away when this is told to end, too
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes; the inputs are the same for any")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after this time")
+    parser.add_argument("--only", type=int, metavar="NUMBER", help="check only this input")
+    parser.add_argument("--file", type=Path, help="check only the input in this file")
+    arguments = parser.parse_args(argv)
+    # exit by an exception, so that temporary files are removed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    for name in asked.names:
+    for name in arguments.names:
         if name not in TARGETS:
-            parser.error(f"there is no target {name}; there are {', '.join(TARGETS)}")
-    names = asked.names or list(TARGETS)
-    if asked.only is not None or asked.file is not None:
+            parser.error(f"unknown target {name}; the targets are {', '.join(TARGETS)}")
+    names = arguments.names or list(TARGETS)
+    if arguments.only is not None or arguments.file is not None:
         for name in names:
-            again(name, asked.seed, asked.only, asked.file)
+            check_one(name, arguments.seed, arguments.only, arguments.file)
         return 0
-    found = []
+    results = []
     for name in names:
-        options = {"first": asked.first, "jobs": asked.jobs, "seconds": 60 * asked.minutes}
-        figures = run(TARGETS[name](), name, inputs=asked.inputs, seed=asked.seed, tell=_tell, **options)
-        found.append(figures)
-        _keep(figures)
+        options = {"first": arguments.first, "jobs": arguments.jobs, "seconds": 60 * arguments.minutes}
+        figures = run(TARGETS[name](), name, inputs=arguments.inputs, seed=arguments.seed, report=_report, **options)
+        results.append(figures)
+        _write_failures(figures)
         print(f"{HEAD}\n{row(figures)}", flush=True)
         print(", ".join(f"{outcome} {count:,}" for outcome, count in figures.outcomes.most_common()), flush=True)
-    return int(any(figures.failures or figures.grew for figures in found))
+    return int(any(figures.failures or figures.grew for figures in results))
 
 
-def again(name: str, seed: int, number: int | None, file: Path | None) -> None:
-    """Check one input again, in this process, with everything that it raises."""
-    # a fault in a library ends the process: what ran is told all the same
+def check_one(name: str, seed: int, number: int | None, file: Path | None) -> None:
+    """Check one input in this process, and let its errors through."""
+    # prints the stack even where a library crashes the process
     faulthandler.enable()
     target = TARGETS[name]()
     with target.around() as place, contextlib.closing(target):
@@ -84,7 +84,7 @@ def again(name: str, seed: int, number: int | None, file: Path | None) -> None:
 
 
 def row(figures: Figures) -> str:
-    """Return a line of the table."""
+    """Return the results of a target as a row of the table."""
     early, late = (f"{size / 2**20:.1f} MiB" if size else "" for size in figures.first_and_last)
     cells = [
         figures.target,
@@ -102,24 +102,24 @@ def row(figures: Figures) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _keep(figures: Figures) -> None:
-    """Write the inputs that failed to files, and say how each is run again."""
+def _write_failures(figures: Figures) -> None:
+    """Write failing inputs to files, and print the command that checks each of them."""
     target = TARGETS[figures.target]()
-    told = [failure for failure in figures.failures if failure.text]
-    if not told:
+    failures = [failure for failure in figures.failures if failure.text]
+    if not failures:
         return
-    KEPT.mkdir(exist_ok=True)
+    FAILURES.mkdir(exist_ok=True)
     with target.around() as place, contextlib.closing(target):
         target.open(place)
-        for failure in told:
-            path = KEPT / f"{figures.target}-{figures.seed}-{failure.number}"
+        for failure in failures:
+            path = FAILURES / f"{figures.target}-{figures.seed}-{failure.number}"
             path.write_bytes(input_of(target, figures.target, figures.seed, failure.number))
-            again_line = f'make fuzz-million TARGET={figures.target} SEED={figures.seed} ARGS="--only {failure.number}"'
-            _tell(f"{failure.kind} of {path.relative_to(KEPT.parent)}: {again_line}")
+            command = f'make fuzz-million TARGET={figures.target} SEED={figures.seed} ARGS="--only {failure.number}"'
+            _report(f"{failure.kind} of {path.relative_to(FAILURES.parent)}: {command}")
 
 
 if __name__ == "__main__":

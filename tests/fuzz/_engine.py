@@ -1,4 +1,4 @@
-"""Runs a target's inputs in processes of their own, and watches them: a crash, a hang or growth is a failure."""
+"""Runs of fuzzing targets in worker processes, which are watched for crashes, hangs and memory growth."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-LONGEST_SECONDS = 60.0
-MOST_GROWTH = 16 * 2**20
-_LOOK_SECONDS = 0.25
-_MOST_KEPT = 3
-_MOST_RESTARTS = 50
-_OWN = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
-_TELL_SECONDS = 60.0
-# the input under way, how many are done, the slowest one's seconds and number; behind it a mark that says to stop
-_SLOT = Struct("qqdq")
-_STOP = _SLOT.size
+MAX_SECONDS = 60.0
+MAX_GROWTH = 16 * 2**20
+_POLL_SECONDS = 0.25
+_MAX_TEXTS = 3
+_MAX_RESTARTS = 50
+_ANONYMOUS_MEMORY = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
+_REPORT_SECONDS = 60.0
+# the current input, how many are done, the seconds and number of the slowest; after it a byte that requests to stop
+_STATE = Struct("qqdq")
+_STOP = _STATE.size
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where inputs go: what a target needs in every process, whose memory counts beside the workers', and which folder is kept."""
+    """Shared setup of a run: a value for every process, further processes whose memory counts, and a folder whose size counts."""
 
     given: Any = None
     pids: tuple[int, ...] = ()
@@ -53,58 +53,58 @@ class Place:
 
 
 class Target(Protocol):
-    """Something that takes any bytes and must answer in a way that is written down."""
+    """Something that takes any bytes, and must respond in a documented way."""
 
     def around(self) -> AbstractContextManager[Place]:
-        """Set up what all processes share."""
+        """Set up what all processes share, for the run."""
         ...
 
     def open(self, place: Place) -> None:
-        """Set up what one process needs."""
+        """Set up one process."""
         ...
 
     def close(self) -> None:
-        """Give back what the process needed."""
+        """Clean up one process."""
         ...
 
     def make(self, pick: Random) -> bytes:
-        """Make one input."""
+        """Generate one input."""
         ...
 
     def check(self, data: bytes) -> str:
-        """Say in a word what came of an input; whatever it raises is a failure."""
+        """Check one input, and return the outcome in one word; any exception is a failure."""
         ...
 
 
 class Bare:
-    """A target that sets up nothing."""
+    """A target without setup."""
 
     @contextlib.contextmanager
     def around(self) -> Iterator[Place]:
-        """Set up nothing."""
+        """Share nothing."""
         yield Place()
 
     def open(self, place: Place) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
 class WithFolder(Bare):
-    """A target whose inputs are files: each process may make some in a folder, in memory where there is one."""
+    """A target of files, in a temporary folder; in memory where possible."""
 
     @contextlib.contextmanager
     def around(self) -> Iterator[Place]:
-        """Give the folder."""
-        quick = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a folder of our own is made in it
-        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=quick) as folder:
+        """Create the folder."""
+        in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a new folder is created in it
+        with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-", dir=in_memory) as folder:
             yield Place(folder)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An input that went wrong, and how."""
+    """An input that failed, and how."""
 
     number: int
     kind: str
@@ -113,7 +113,7 @@ class Failure:
 
 @dataclass
 class Figures:
-    """What a run found."""
+    """Results of a run."""
 
     target: str
     seed: int
@@ -138,9 +138,9 @@ class Figures:
 
     @property
     def grew(self) -> bool:
-        """Whether memory went on growing after the first fifth."""
+        """Whether memory kept growing after the first fifth."""
         first, last = self.first_and_last
-        return last - first > MOST_GROWTH
+        return last - first > MAX_GROWTH
 
 
 def input_of(target: Target, name: str, seed: int, number: int) -> bytes:
@@ -150,11 +150,11 @@ def input_of(target: Target, name: str, seed: int, number: int) -> bytes:
 
 @contextlib.contextmanager
 def strict() -> Iterator[None]:
-    """Take every warning for an error, but for those that are said to users on purpose."""
+    """Turn every warning into an error, except those of scenecart itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", scenecart.ScenecartWarning)
-        # what GDAL says of a damaged file, which nobody could say better
+        # GDAL's warnings about damaged files
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
         yield
 
@@ -168,32 +168,32 @@ def drive(
     note: Callable[[Failure], object],
     slot: memoryview | None = None,
 ) -> Counter[str]:
-    """Check the inputs of some numbers, one after the other; tell what failed, and go on."""
+    """Check the inputs of some numbers in turn; pass failures to ``note``, and continue."""
     outcomes: Counter[str] = Counter()
     state = memoryview(bytearray(_STOP + 1)) if slot is None else slot
-    _, done, slowest, at = _SLOT.unpack_from(state)
+    _, done, slowest, at = _STATE.unpack_from(state)
     with strict():
         for number in numbers:
             if state[_STOP]:
                 break
-            _SLOT.pack_into(state, 0, number, done, slowest, at)
-            made = input_of(target, name, seed, number)
+            _STATE.pack_into(state, 0, number, done, slowest, at)
+            data = input_of(target, name, seed, number)
             began = time.perf_counter()
             try:
-                outcomes[target.check(made)] += 1
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is what is looked for
+                outcomes[target.check(data)] += 1
+            except Exception as error:  # noqa: BLE001  # any exception is a failure
                 outcomes["failed"] += 1
                 note(Failure(number, "crash", "".join(traceback.format_exception(error)[-12:])))
             took = time.perf_counter() - began
             if took > slowest:
                 slowest, at = took, number
             done += 1
-    _SLOT.pack_into(state, 0, -1, done, slowest, at)
+    _STATE.pack_into(state, 0, -1, done, slowest, at)
     return outcomes
 
 
 class _Worker:
-    """One process with its share of the numbers; begun anew after the input that ended it."""
+    """A process with its share of the numbers; restarted after an input that ended it."""
 
     def __init__(self, job: tuple[Target, str, int, Place, str], numbers: range) -> None:
         self._job = job
@@ -202,10 +202,10 @@ class _Worker:
         self._since = (0, time.monotonic())
         self.counts: Counter[str] | None = None
         self.restarts = 0
-        self.begin()
+        self.start()
 
-    def begin(self) -> None:
-        """Start on the numbers that are left."""
+    def start(self) -> None:
+        """Start on the remaining numbers."""
         fork = multiprocessing.get_context("fork")
         self.line, theirs = fork.Pipe(duplex=False)
         self.process: BaseProcess = fork.Process(target=_work, args=(*self._job, self._numbers, theirs, self._memory), daemon=True)
@@ -214,31 +214,31 @@ class _Worker:
 
     @property
     def state(self) -> tuple[int, int, float, int]:
-        """The input under way, how many are done, the slowest one's seconds and number."""
-        number, done, slowest, at = _SLOT.unpack_from(self._memory)
+        """The current input, how many are done, and the seconds and number of the slowest."""
+        number, done, slowest, at = _STATE.unpack_from(self._memory)
         return number, done, slowest, at
 
     def stuck(self, longest: float) -> bool:
-        """Tell whether one input has taken too long."""
+        """Return whether the current input has taken too long."""
         number = self.state[0]
         if number != self._since[0]:
             self._since = (number, time.monotonic())
         return time.monotonic() - self._since[1] > longest
 
     def stop(self) -> None:
-        """Let the input under way be the last one."""
+        """Stop after the current input."""
         self._memory[_STOP] = 1
 
     def skip(self) -> None:
-        """Go on behind the input that ended the process."""
+        """Continue after the input that ended the process."""
         number, done, slowest, at = self.state
-        _SLOT.pack_into(self._memory, 0, number, done + 1, slowest, at)
+        _STATE.pack_into(self._memory, 0, number, done + 1, slowest, at)
         self._numbers = self._numbers[self._numbers.index(number) + 1 :]
         self.restarts += 1
-        self.begin()
+        self.start()
 
 
-def _work(  # noqa: PLR0917  # given over to a process at once
+def _work(  # noqa: PLR0917  # arguments of a process
     target: Target, name: str, seed: int, place: Place, home: str, numbers: range, line: Connection[Any, Any], memory: mmap
 ) -> None:
     kinds: Counter[str] = Counter()
@@ -246,10 +246,10 @@ def _work(  # noqa: PLR0917  # given over to a process at once
     def note(failure: Failure) -> None:
         kind = failure.text.splitlines()[-1][:60]
         kinds[kind] += 1
-        # one fault that many inputs meet is told a few times
-        line.send(failure if kinds[kind] <= _MOST_KEPT else Failure(failure.number, failure.kind, ""))
+        # the text of an error that many inputs cause is sent a few times only
+        line.send(failure if kinds[kind] <= _MAX_TEXTS else Failure(failure.number, failure.kind, ""))
 
-    # what an input names is no file of whoever runs this, and a small one needs no second thread
+    # inputs must not name files of the developer; and small ones need no second thread
     os.chdir(home)
     os.environ["HOME"] = home
     pa.set_cpu_count(1)
@@ -266,31 +266,31 @@ def run(
     seed: int,
     first: int = 0,
     jobs: int = 1,
-    tell: Callable[[str], object] = lambda _: None,
+    report: Callable[[str], object] = lambda _: None,
     seconds: float = math.inf,
-    longest: float = LONGEST_SECONDS,
+    longest: float = MAX_SECONDS,
 ) -> Figures:
-    """Run a target's inputs from the first on, or as many as there is time for, and return what was found.
+    """Run the inputs of a target until all are done or the time is over, and return the results.
 
-    ``longest`` is how many seconds one input may take.
+    ``longest`` is the time limit of one input in seconds.
     """
     figures = Figures(name, seed)
     began = time.monotonic()
     with target.around() as place, tempfile.TemporaryDirectory(prefix="scenecart-fuzz-") as home:
         workers = [_Worker((target, name, seed, place, home), range(first + job, inputs, jobs)) for job in range(jobs)]
-        looked = told = began
+        polled = reported = began
         while any(worker.counts is None for worker in workers):
             lines = [worker.line for worker in workers if worker.counts is None]
-            wait(lines, _LOOK_SECONDS)
+            wait(lines, _POLL_SECONDS)
             for worker in workers:
-                _look(worker, figures, tell, longest)
+                _poll(worker, figures, report, longest)
             now = time.monotonic()
-            if now - looked > _LOOK_SECONDS:
-                looked = now
+            if now - polled > _POLL_SECONDS:
+                polled = now
                 figures.memory.append(_sizes(workers, place))
-            if now - told > _TELL_SECONDS:
-                told = now
-                tell(f"{name}: {figures.memory[-1][0]:,} inputs in {now - began:,.0f} s")
+            if now - reported > _REPORT_SECONDS:
+                reported = now
+                report(f"{name}: {figures.memory[-1][0]:,} inputs in {now - began:,.0f} s")
             if now - began > seconds:
                 for worker in workers:
                     worker.stop()
@@ -302,45 +302,45 @@ def run(
     return figures
 
 
-def _look(worker: _Worker, figures: Figures, tell: Callable[[str], object], longest: float) -> None:
-    """Take what a worker has to say, and see whether it still lives."""
+def _poll(worker: _Worker, figures: Figures, report: Callable[[str], object], longest: float) -> None:
+    """Read the messages of a worker, and check that it is alive."""
     if worker.counts is not None:
         return
-    # asked before its line is read: it may end in between, having said all
-    lives = worker.process.is_alive()
+    # before its messages are read, since it may send them and end in between
+    is_alive = worker.process.is_alive()
     with contextlib.suppress(EOFError):
         while worker.line.poll():
-            said = worker.line.recv()
-            if isinstance(said, Failure):
-                figures.failures.append(said)
-                if said.text:
-                    tell(f"input {said.number}: {said.text}")
+            message = worker.line.recv()
+            if isinstance(message, Failure):
+                figures.failures.append(message)
+                if message.text:
+                    report(f"input {message.number}: {message.text}")
             else:
-                worker.counts = said
-                figures.outcomes.update(said)
+                worker.counts = message
+                figures.outcomes.update(message)
                 worker.process.join()
                 return
     stuck = worker.stuck(longest)
     if stuck:
         worker.process.kill()
         worker.process.join()
-    if stuck or not lives:
+    if stuck or not is_alive:
         number = worker.state[0]
         kind = "hang" if stuck else "crash"
-        text = f"no answer in {longest:g} s" if stuck else f"the process ended with {worker.process.exitcode}"
+        text = f"no result after {longest:g} s" if stuck else f"the process ended with {worker.process.exitcode}"
         figures.failures.append(Failure(number, kind, text))
-        tell(f"input {number}: {text}")
-        if worker.restarts >= _MOST_RESTARTS:
-            raise RuntimeError(f"{figures.target} ended {_MOST_RESTARTS} processes; see the inputs above")
+        report(f"input {number}: {text}")
+        if worker.restarts >= _MAX_RESTARTS:
+            raise RuntimeError(f"{figures.target} ended {_MAX_RESTARTS} processes; see the inputs above")
         worker.skip()
 
 
 def _sizes(workers: list[_Worker], place: Place) -> tuple[int, int]:
-    """Return how many inputs are done, and the memory of all processes together."""
+    """Return how many inputs are done, and the memory of all processes in bytes."""
     pids = [worker.process.pid for worker in workers if worker.counts is None] + list(place.pids)
     size = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            # what a database has in memory of its file is not the process's own
-            size += sum(map(int, _OWN.findall(Path(f"/proc/{pid}/status").read_text("ascii")))) * 1_024
+            # anonymous memory only, without mapped files such as a database
+            size += sum(map(int, _ANONYMOUS_MEMORY.findall(Path(f"/proc/{pid}/status").read_text("ascii")))) * 1_024
     return sum(worker.state[1] for worker in workers), size

@@ -1,4 +1,4 @@
-"""Seeded changes: of bytes, as a broken line or disk makes them, and of JSON documents, as another program does."""
+"""Seeded mutations of bytes, as by a broken connection, and of JSON documents, as by another program."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SHAPES: tuple[Any, ...] = (
     {"type": "Feature", "properties": {}, "geometry": SQUARE},
     {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": SQUARE}, None]},
 )
-# kept as texts, so that each input gets copies that it may change
+# as JSON text, so that each input gets a copy to change
 _SHAPES = tuple(map(json.dumps, SHAPES))
 _SMALL = ("null", "true", "false", "[]", "{}", "[null]", "[[]]", '{"": null}')
 
 
 def value(pick: Random) -> Any:
-    """Return any value, the odder the better."""
+    """Return any JSON value, preferably an unusual one."""
     kind = pick.randrange(8)
     if kind < 2:
         return pick.choice(NUMBERS)
@@ -58,7 +58,7 @@ def value(pick: Random) -> Any:
 
 
 def deep(pick: Random) -> Any:
-    """Return a value that lies deeper than any sane one."""
+    """Return a value nested more deeply than any real one."""
     found: Any = value(pick)
     name = pick.choice(("geometry", "a", None))
     for _ in range(pick.choice((50, 200, 900, 3_000))):
@@ -67,24 +67,24 @@ def deep(pick: Random) -> Any:
 
 
 def document(pick: Random, given: Any, times: int | None = None) -> Any:
-    """Change a JSON document in some places; it is changed in place where that is possible."""
+    """Change a JSON document in some places; in place where possible."""
     for _ in range(pick.choice((1, 1, 1, 2, 3, 5)) if times is None else times):
         places = [(None, None, given), *_places(given)]
         parent, key, old = pick.choice(places[1:] or places) if pick.randrange(50) else places[0]
-        new = _changed(pick, old, places)
+        new = _mutated(pick, old, places)
         if parent is None:
             given = new
         elif isinstance(parent, dict) and pick.randrange(4) == 0:
-            _rekeyed(pick, parent, key, new)
+            _mutate_mapping(pick, parent, key, new)
         elif isinstance(parent, list) and pick.randrange(3) == 0:
-            _relisted(pick, parent, key, new)
+            _mutate_list(pick, parent, key, new)
         else:
             parent[key] = new
     return given
 
 
 def _places(given: Any) -> list[tuple[Any, Any, Any]]:
-    """Return every place of a document: what it lies in, under which key, and what is there."""
+    """Return every place of a document as container, key and value."""
     found: list[tuple[Any, Any, Any]] = []
     waiting = [given]
     while waiting and len(found) < 400:
@@ -97,10 +97,10 @@ def _places(given: Any) -> list[tuple[Any, Any, Any]]:
     return found
 
 
-def _changed(pick: Random, old: Any, places: Sequence[tuple[Any, Any, Any]]) -> Any:
+def _mutated(pick: Random, old: Any, places: Sequence[tuple[Any, Any, Any]]) -> Any:
     kind = pick.randrange(12)
     if kind == 0:
-        # a copy: a document that held itself would have no end
+        # a copy, since a document must not contain itself
         with contextlib.suppress(RecursionError):
             return json.loads(json.dumps(pick.choice(places)[2]))
     if kind == 1:
@@ -118,14 +118,14 @@ def _changed(pick: Random, old: Any, places: Sequence[tuple[Any, Any, Any]]) -> 
     return pick.choice((dict(list(old.items())[::-1]), [list(pair) for pair in old.items()], {**old, "id": value(pick)}, list(old)))
 
 
-def _rekeyed(pick: Random, parent: dict[str, Any], key: str, new: Any) -> None:
+def _mutate_mapping(pick: Random, parent: dict[str, Any], key: str, new: Any) -> None:
     if pick.randrange(2):
         del parent[key]
     if pick.randrange(3):
         parent[pick.choice((*TEXTS, key.upper(), key + " ", "type", "id", "geometry", "properties"))] = new
 
 
-def _relisted(pick: Random, parent: list[Any], key: int, new: Any) -> None:
+def _mutate_list(pick: Random, parent: list[Any], key: int, new: Any) -> None:
     if pick.randrange(2):
         parent.insert(key, new)
     else:
@@ -133,7 +133,7 @@ def _relisted(pick: Random, parent: list[Any], key: int, new: Any) -> None:
 
 
 def encode(pick: Random, given: Any) -> bytes:
-    """Return a document as JSON in one of the ways that programs write it, NaN and lone surrogates included."""
+    """Return a document as JSON, in one of several styles; NaN and lone surrogates are written."""
     try:
         text = json.dumps(given, ensure_ascii=pick.randrange(2) == 0, separators=pick.choice(((",", ":"), (", ", ": "))))
     except RecursionError:
@@ -142,7 +142,7 @@ def encode(pick: Random, given: Any) -> bytes:
 
 
 def data(pick: Random, given: bytes, other: bytes = b"") -> bytes:
-    """Change bytes in one to four places; ``other`` is what a part may come from."""
+    """Change bytes in one to four places; parts of ``other`` may be inserted."""
     changed = bytearray(given)
     for _ in range(pick.choice((1, 1, 2, 4))):
         at = pick.randrange(len(changed) + 1)

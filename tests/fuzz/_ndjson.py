@@ -1,4 +1,4 @@
-"""The splitter of streams: however the bytes are cut, the same lines and the same features, and half a line is an error."""
+"""Fuzzing of the stream decoder: the same features however the bytes are split, and an error for half a line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from zlib import crc32
 
 from fuzz import _mutate
 from fuzz._engine import Bare
-from fuzz._features import feature, is_capture, reference, same
+from fuzz._features import assert_same, feature, is_capture, reference
 from scenecart import PermissionDenied, ServiceError
 from scenecart._captures.decode import _as_dict, geometry_text
-from scenecart._captures.search import _CutLine, _streamed
+from scenecart._captures.search import _InvalidLine, _read_stream
 from scenecart._util.json import batches
 
 if TYPE_CHECKING:
@@ -34,84 +34,84 @@ _LINES: tuple[bytes, ...] = (
 
 
 class Lines(Bare):
-    """Streams of captures, changed as lines and as bytes."""
+    """Streams of captures, mutated as lines and as bytes."""
 
     def make(self, pick: Random) -> bytes:
-        """Make a stream."""
-        made = b"\xef\xbb\xbf" if pick.randrange(8) == 0 else b""
+        """Generate a stream."""
+        stream = b"\xef\xbb\xbf" if pick.randrange(8) == 0 else b""
         for number in range(pick.randrange(6)):
             line: Any = feature(pick, number)
             if pick.randrange(4) == 0:
                 line = _mutate.document(pick, line)
             text = _mutate.encode(pick, line) if pick.randrange(5) else pick.choice(_LINES)
-            made += text.replace(b"\n", b"") + pick.choice(_ENDS)
-        made = made.rstrip() if pick.randrange(3) == 0 else made
-        return _mutate.data(pick, made, made) if pick.randrange(2) else made
+            stream += text.replace(b"\n", b"") + pick.choice(_ENDS)
+        stream = stream.rstrip() if pick.randrange(3) == 0 else stream
+        return _mutate.data(pick, stream, stream) if pick.randrange(2) else stream
 
     def check(self, data: bytes) -> str:
-        """Hold a stream in pieces against the same stream at once, and both against what is there."""
+        """Compare a stream in chunks with the same stream at once, and both with the reference."""
         pick = Random(crc32(data))  # noqa: S311  # where to cut, not a secret
         ends = sorted(pick.choices(range(len(data) + 1), k=pick.randrange(12)))
-        pieces = [data[begin:end] for begin, end in zip([0, *ends], [*ends, len(data)], strict=True)]
-        whole = [line for lines in batches([data]) for line in lines]
-        assert whole == [line for lines in batches(pieces) for line in lines]
-        assert whole == [line for line in map(bytes.strip, data.split(b"\n")) if line]
+        chunks = [data[begin:end] for begin, end in zip([0, *ends], [*ends, len(data)], strict=True)]
+        all_lines = [line for lines in batches([data]) for line in lines]
+        assert all_lines == [line for lines in batches(chunks) for line in lines]
+        assert all_lines == [line for line in map(bytes.strip, data.split(b"\n")) if line]
         features, skipped, error = _read([data])
-        again, skipped_again, other = _read(pieces)
-        assert list(map(_plain, again)) == list(map(_plain, features))
+        again, skipped_again, other = _read(chunks)
+        assert list(map(_normalized, again)) == list(map(_normalized, features))
         assert (skipped_again, type(other)) == (skipped, type(error))
-        entries = _entries(whole, stopped=error is not None)
+        entries = _entries(all_lines, stopped=error is not None)
         if entries is not None:
-            same(features, skipped, entries, typed=False)
-        if error is None and entries is not None and whole and whole[-1][:1] in b"{[":
+            assert_same(features, skipped, entries, typed=False)
+        if error is None and entries is not None and all_lines and all_lines[-1][:1] in b"{[":
             shorter = data.rstrip()
-            last = _read([shorter[: len(shorter) - 1 - crc32(data) % (len(whole[-1]) - 1)]])[2]
-            assert last is not None, "half a line was taken for a whole one"
+            last = _read([shorter[: len(shorter) - 1 - crc32(data) % (len(all_lines[-1]) - 1)]])[2]
+            assert last is not None, "half a line was read as a complete one"
         return "read" if error is None else type(error).__name__
 
 
-def _read(pieces: list[bytes]) -> tuple[list[Feature], int, Exception | None]:
+def _read(chunks: list[bytes]) -> tuple[list[Feature], int, Exception | None]:
     features: list[Feature] = []
     skipped = 0
     try:
-        for some, odd in _streamed(iter(pieces), "h"):
+        for some, batch_skipped in _read_stream(iter(chunks), "h"):
             features += some
-            skipped += odd
-    except (ServiceError, PermissionDenied, _CutLine) as error:
+            skipped += batch_skipped
+    except (ServiceError, PermissionDenied, _InvalidLine) as error:
         return features, skipped, error
     return features, skipped, None
 
 
-def _plain(found: Feature) -> tuple[Any, ...]:
-    """Return everything of a feature in one form, whichever decoder read it."""
+def _normalized(found: Feature) -> tuple[Any, ...]:
+    """Return all members of a feature in one form, for any decoder."""
     properties = {name: value for name, value in _as_dict(found.properties).items() if value is not None}
     shape = reference(geometry_text(found).encode())
     parts = [shape.get(name) for name in ("type", "coordinates", "geometries")] if isinstance(shape, dict) else shape
-    # a text tells NaN from nothing, and one number from another that only equals it
+    # as text, NaN equals itself, and 1 differs from 1.0
     return json.dumps([found.id, found.collection, properties, parts], sort_keys=True, default=str), reference(
         bytes(found.assets)
     ) or {}
 
 
 def _entries(lines: list[bytes], *, stopped: bool) -> list[Any] | None:
-    """Return what should come of the lines that were read, or None where the standard library cannot tell."""
+    """Return the expected entries of the lines, or None where the standard library does not decide."""
     found: list[Any] = []
     for line in lines:
-        there = reference(line)
-        if there is _MISSING:
-            # read leniently, or where the stream was broken off
+        document = reference(line)
+        if document is _MISSING:
+            # decoded leniently, or where the stream ended
             return found if stopped and line.isascii() else None
-        if isinstance(there, dict) and there.get("type") == "FeatureCollection":
-            if not isinstance(there.get("features"), list):
+        if isinstance(document, dict) and document.get("type") == "FeatureCollection":
+            if not isinstance(document.get("features"), list):
                 return found if stopped else None
-            found += there["features"]
+            found += document["features"]
         elif (
-            isinstance(there, dict)
-            and not is_capture(there, typed=True)
-            and "status" in there
-            and {"title", "detail"} & there.keys()
+            isinstance(document, dict)
+            and not is_capture(document, typed=True)
+            and "status" in document
+            and {"title", "detail"} & document.keys()
         ):
             return found if stopped else None
         else:
-            found.append(there if is_capture(there, typed=True) else None)
+            found.append(document if is_capture(document, typed=True) else None)
     return None if stopped else found

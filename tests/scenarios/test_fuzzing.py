@@ -1,4 +1,4 @@
-"""Thousands of inputs for each target, and proof that what goes wrong is seen; `make fuzz-million` gives each a million."""
+"""Tests of the fuzzing: thousands of inputs for each target, and proof that failures are found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 INPUTS = {"features": 2_000, "ndjson": 4_000, "area": 2_500, "carts": 1_000, "tokens": 4_000, "endpoints": 800}
 SEED = 7
-# three inputs in a hundred go wrong, each in a way of its own
+# one input fails in the way that WRONG names
 TRAP = """
 import contextlib, os, signal, time
 from fuzz._engine import Place, run
@@ -51,7 +51,7 @@ class Trap:
         if WRONG == "grows":
             self.kept.append(bytes(range(256)) * 1_024)
             time.sleep(0.015)
-        return "well"
+        return "read"
 
 def make(number):
     from fuzz._engine import input_of
@@ -62,13 +62,14 @@ print(found.done, [(one.number, one.kind) for one in found.failures], found.grew
 """
 
 
-def sprung(**names: Any) -> str:
-    """Run a target that goes wrong, and return what the engine says of it."""
+def run_trap(**names: Any) -> str:
+    """Run a target that fails, and return the results of the engine."""
     code = "\n".join(f"{name} = {value!r}" for name, value in names.items()) + TRAP
     return python("-c", code).strip()
 
 
 def python(*arguments: str) -> str:
+    """Run Python with the fuzzing on its path, and return its output."""
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, *arguments]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
@@ -76,16 +77,17 @@ def python(*arguments: str) -> str:
     return done.stdout
 
 
-def made(name: str) -> Target:
+def target_of(name: str) -> Target:
+    """Return a target by name."""
     return TARGETS[name]()
 
 
-@pytest.mark.timeout(600)  # a sandbox in a process of its own is slow to start on a machine with other work
+@pytest.mark.timeout(600)  # starting a sandbox process takes long on a busy machine
 @pytest.mark.parametrize("name", TARGETS)
-def test_thousands_of_inputs_end_as_documented(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Whatever a reader or an endpoint is given, it answers in a way that is documented, and keeps its promises."""
+def test_target_thousands_of_inputs_end_as_documented(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """For any input, a reader or an endpoint responds in a documented way and keeps its promises."""
     monkeypatch.chdir(tmp_path)
-    target = made(name)
+    target = target_of(name)
     failures: list[Failure] = []
     with target.around() as place:
         target.open(place)
@@ -93,51 +95,51 @@ def test_thousands_of_inputs_end_as_documented(name: str, tmp_path: Path, monkey
             outcomes = drive(target, name, SEED, range(INPUTS[name]), note=failures.append)
     assert not failures, failures[0].text
     assert outcomes.total() == INPUTS[name]
-    # neither refused nor read altogether: what is made is near what is good
+    # some inputs are read and some refused, so the generated ones are near valid ones
     assert len(outcomes) > 1
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_number_is_always_the_same_input(name: str, tmp_path: Path):
-    """The same seed and number make the same input again, and other ones another."""
+def test_input_of_same_seed_and_number_is_same_input(name: str, tmp_path: Path):
+    """The same seed and number give the same input; others give another."""
     if name in {"area", "carts"}:
-        first, second = made(name), made(name)
+        first, second = target_of(name), target_of(name)
         with first.around() as place:
             first.open(place)
             second.open(place)
             numbers = range(60)
             assert [input_of(first, name, 1, one) for one in numbers] == [input_of(second, name, 1, one) for one in numbers]
         return
-    inputs = [input_of(made(name), name, 1, number) for number in range(60)]
-    assert inputs == [input_of(made(name), name, 1, number) for number in range(60)]
-    assert inputs != [input_of(made(name), name, 2, number) for number in range(60)]
+    inputs = [input_of(target_of(name), name, 1, number) for number in range(60)]
+    assert inputs == [input_of(target_of(name), name, 1, number) for number in range(60)]
+    assert inputs != [input_of(target_of(name), name, 2, number) for number in range(60)]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_what_raises_dies_or_hangs_is_found(jobs: int):
-    """An input that raises, ends its process or takes too long is named, and the others are checked all the same."""
-    assert sprung(WRONG="nothing", INPUTS=100, JOBS=jobs) == "100 [] False"
-    assert sprung(WRONG="dies", INPUTS=100, JOBS=jobs) == "100 [(40, 'crash')] False"
-    assert sprung(WRONG="hangs", INPUTS=100, JOBS=jobs) == "100 [(40, 'hang')] False"
-    assert sprung(WRONG="raises", INPUTS=50, JOBS=1) == "50 [(39, 'crash')] False"
+def test_run_finds_errors_crashes_and_hangs(jobs: int):
+    """An input that raises, ends its process or takes too long is reported, and the others are still checked."""
+    assert run_trap(WRONG="nothing", INPUTS=100, JOBS=jobs) == "100 [] False"
+    assert run_trap(WRONG="dies", INPUTS=100, JOBS=jobs) == "100 [(40, 'crash')] False"
+    assert run_trap(WRONG="hangs", INPUTS=100, JOBS=jobs) == "100 [(40, 'hang')] False"
+    assert run_trap(WRONG="raises", INPUTS=50, JOBS=1) == "50 [(39, 'crash')] False"
 
 
-def test_growth_is_found():
-    """A target that keeps what it is given grows, and that is said."""
-    assert sprung(WRONG="grows", INPUTS=500, JOBS=1) == "500 [] True"
+def test_run_finds_memory_growth():
+    """A target that never frees its inputs is reported as growing."""
+    assert run_trap(WRONG="grows", INPUTS=500, JOBS=1) == "500 [] True"
 
 
-def test_the_command_line_tells_the_figures(tmp_path: Path):
-    """One line of a table tells what a run found, and one input can be checked again by itself."""
-    said = python("-m", "fuzz", "tokens", "--inputs", "400", "--seed", "3", "--jobs", "2")
-    assert "| tokens | 400 | 3 |" in said
+def test_command_line_prints_table_and_checks_one_input(tmp_path: Path):
+    """The results of a run are one row of a table, and one input can be checked alone."""
+    output = python("-m", "fuzz", "tokens", "--inputs", "400", "--seed", "3", "--jobs", "2")
+    assert "| tokens | 400 | 3 |" in output
     assert "bytes: b'" in python("-m", "fuzz", "ndjson", "--only", "5")
 
 
-def test_every_endpoint_is_asked():
-    """Every path and method of the sandbox's own description is among the requests, with the sign-in and the controls beside."""
-    asked = {(one.method, one.path.partition("?")[0].replace("<order>", "{order}")) for one in (*REQUESTS, *CONTROL, *FORMS)}
+def test_requests_cover_every_endpoint():
+    """Every path and method of the sandbox's OpenAPI description is among the requests, and the sign-in and controls too."""
+    requested = {(one.method, one.path.partition("?")[0].replace("<order>", "{order}")) for one in (*REQUESTS, *CONTROL, *FORMS)}
     paths = describe("http://x")["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods if method != "parameters"}
     by_post = {("POST" if path.startswith("/v1/op/") else method, path) for method, path in described}
-    assert by_post <= asked
+    assert by_post <= requested
