@@ -1,22 +1,129 @@
-"""The client: what each method passes on, and what it refuses."""
+"""The client: its own checks, its name, and what it gives to other modules."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
 
 import scenecart
-from _purchases import PLACE
-from _scripted_service import ScriptedService
+from _expect import raises, warns
+from _purchases import LIST, ORDER, PLACE, captures
+from _scripted_service import ScriptedService, answer
+from scenecart._api.credentials import Credentials, Secret
 
 
-def test_only_an_estimate_can_be_placed(service: ScriptedService, connect: Any):
-    """There is no way round the estimate: call() does not place, however the operation is written."""
-    for name in (PLACE, "Orders.Archive.PLACE"):
-        with pytest.raises(scenecart.ConfigurationError, match="only an estimate"):
-            connect().call(name, {"captures": []})
-    for name in ("orders%2Earchive%2Eplace", "x/../orders.archive.place", "orders.archive.place ", "orders.archive.place?a=1", "", 5):
-        with pytest.raises(scenecart.InvalidRequest, match="no operation"):
-            connect().call(name, {"captures": []})
+@pytest.mark.parametrize("name", [PLACE, "Orders.Archive.PLACE"])
+def test_call_placing_operation_is_refused(service: ScriptedService, connect: Any, name: str):
+    """call() cannot place, in any spelling: only an estimate can be placed."""
+    with raises(scenecart.ConfigurationError, "placing_by_call"):
+        connect().call(name, {"captures": []})
     assert service.received == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orders%2Earchive%2Eplace",
+        "x/../orders.archive.place",
+        "orders.archive.place ",
+        "orders.archive.place?a=1",
+        "",
+        5,
+        None,
+    ],
+)
+def test_call_invalid_name_is_refused(service: ScriptedService, connect: Any, name: Any):
+    """A name that a URL could read as another operation is refused."""
+    with raises(scenecart.InvalidRequest, "not_an_operation"):
+        connect().call(name, {"captures": []})
+    assert service.received == []
+
+
+def test_call_sends_the_body_and_the_key(service: ScriptedService, connect: Any):
+    """call() sends the body and the idempotency key, and returns the decoded answer."""
+    service.put("orders.tag", answer({"ok": True}))
+    assert connect().call("orders.tag", {"id": "o-1"}, idempotency_key="k-1") == {"ok": True}
+    (request,) = service.requests("orders.tag")
+    assert (request.json, request.headers["idempotency-key"]) == ({"id": "o-1"}, "k-1")
+
+
+def test_estimate_something_else_is_refused(service: ScriptedService, connect: Any):
+    """Only a cart can be estimated."""
+    with raises(scenecart.InvalidCart, "not_a_cart"):
+        connect().estimate(captures())
+    assert service.received == []
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "5", None])
+def test_search_stream_batch_size_must_be_a_count(service: ScriptedService, connect: Any, wrong: Any):
+    """A batch size below 1, or that is not a whole number, is refused at once."""
+    with raises(scenecart.InvalidQuery, "not_a_count") as caught:
+        connect().search_stream("h", collections="c", batch_size=wrong)
+    assert caught.value.argument == "batch_size"
+    assert service.received == []
+
+
+@pytest.mark.parametrize(
+    ("status", "nearest"), [("deliverd", "'delivered'"), ("BEING_PLACE", "'being_placed'"), ("5", "processing, delivered")]
+)
+def test_orders_unknown_status_warns(service: ScriptedService, connect: Any, status: str, nearest: str):
+    """A misspelled status is sent, since the service may know more, with a warning that names the nearest."""
+    service.put(LIST, answer([]))
+    with warns("order_status_unknown") as caught:
+        assert len(connect().orders(status=status)) == 0
+    assert nearest in str(caught[0].message)
+    assert service.requests(LIST)[0].json["status"] == status
+    for known in ("delivered", "FULFILLED", "Being placed", "canceled"):
+        connect().orders(status=known)
+
+
+@pytest.mark.parametrize("name", ["status", "project", "name", "ids", "tags", "order_type"])
+def test_orders_invalid_filter_is_refused(service: ScriptedService, connect: Any, name: str):
+    """A filter that is not a string is refused before anything is sent."""
+    with raises(scenecart.InvalidRequest, "order_filter_invalid") as caught:
+        connect().orders(**{name: 5})
+    assert caught.value.argument == name
+    assert service.received == []
+
+
+def test_orders_empty_ids_return_no_orders(service: ScriptedService, connect: Any):
+    """An empty list of ids returns no orders, where the service would return all: they may be about to be cancelled."""
+    service.put(LIST, answer([ORDER]))
+    found = connect().orders(ids=[])
+    assert len(found) == 0
+    assert "status" in found
+    assert service.requests(LIST) == []
+
+
+def test_client_copies_are_the_client(connect: Any):
+    """Copies share the connection, and a client cannot be pickled, because it holds a sign-in."""
+    client = connect()
+    assert copy.copy(client) is client
+    assert copy.deepcopy(client) is client
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(client)
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "expected"),
+    [
+        ({"source": "profile 'work'", "username": "kim", "password": Secret("p")}, "profile 'work'"),
+        ({"source": "arguments", "username": "kim", "password": Secret("p")}, "kim"),
+        ({"source": "arguments", "api_key": Secret("gpra_key")}, "API key"),
+        ({"source": "environment variables", "token": Secret("t")}, "token"),
+    ],
+)
+def test_repr_names_host_and_user(tmp_path: Any, sign_in: dict[str, Any], expected: str):
+    """A client is displayed with its host and who is signed in, without a request and without a secret."""
+    with scenecart.Client(Credentials("https://api.geopera.com", **sign_in), home=tmp_path) as client:
+        assert repr(client) == f"Client(api.geopera.com, {expected})"
+
+
+def test_repr_of_the_sandbox():
+    """A client of the sandbox is displayed with the principal."""
+    with scenecart.connect("sandbox") as client:
+        assert repr(client) == "Client(sandbox, analyst)"
+        assert client.signed_in_by == "sandbox"

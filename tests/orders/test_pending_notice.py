@@ -1,4 +1,4 @@
-"""The notice about placements that an earlier session left unfinished."""
+"""Warnings about placements that an earlier session left unfinished."""
 
 from __future__ import annotations
 
@@ -8,42 +8,66 @@ from typing import Any
 import pytest
 
 import scenecart
-from _purchases import ORDER, PLACE, captures
-from _scripted_service import Answer, ScriptedService, answer
+from _expect import raises, warns
+from _purchases import LOST, PLACE, PLACED, captures
+from _scripted_service import ScriptedService, answer
 from scenecart._api.auth import USERINFO_PATH
 
 
-def test_what_was_left_open_is_told_with_whose_it_is(service: ScriptedService, connect: Any):
-    """What a former session left open is mentioned with its project and account, or its project alone where no account is told."""
-    service.put(PLACE, Answer(None))
+def test_connect_warns_of_unfinished_placements_with_owners(service: ScriptedService, connect: Any):
+    """Unanswered and unpaid placements are warned of separately, with their projects and accounts."""
+    service.put(PLACE, LOST)
     lost = connect().cart(captures()).estimate()
-    with pytest.raises(scenecart.PlacementUnknown):
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
         lost.place(project="harbour")
     service.put(USERINFO_PATH, answer({"sub": "u-1", "organization_id": "o-9"}))
-    with pytest.warns(scenecart.ScenecartWarning, match=r"1 placement was not finished \(project harbour\); "):
-        theirs = connect().cart(captures()).estimate()
-    with pytest.raises(scenecart.PlacementUnknown):
-        theirs.place(project="harbour")
+    with warns("placements_unanswered") as caught:
+        other = connect().cart(captures()).estimate()
+    assert "1 placement" in str(caught[0].message)
+    assert "(project harbour)" in str(caught[0].message)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        other.place(project="harbour")
     service.put(PLACE, answer({"detail": "no card"}, 402))
     with pytest.raises(scenecart.NoPaymentMethod):
-        theirs.place(project="reef")
-    with pytest.warns(scenecart.ScenecartWarning) as told:
+        other.place(project="reef")
+    with warns("placements_unanswered", "placements_unpaid") as caught:
         connect()
-    first, second = (str(entry.message) for entry in told)
-    assert first.startswith("2 placements were not finished (project harbour, project harbour of account o-9); ")
-    assert second.startswith("1 placement waits for payment (project reef of account o-9); nothing was ordered.")
+    unanswered, unpaid = (str(entry.message) for entry in caught)
+    assert "2 placements" in unanswered
+    assert "(project harbour, project harbour of account o-9)" in unanswered
+    assert "1 placement " in unpaid
+    assert "(project reef of account o-9)" in unpaid
 
 
-def test_warnings_that_are_errors_keep_nobody_from_settling(
+def test_connect_names_three_owners(service: ScriptedService, connect: Any):
+    """Of many owners, three are named and the others counted."""
+    service.put(PLACE, LOST)
+    estimate = connect().cart(captures()).estimate()
+    for number in range(5):
+        with raises(scenecart.PlacementUnknown, "placement_unknown"):
+            estimate.place(project=f"p{number}")
+    with warns("placements_unanswered") as caught:
+        connect()
+    assert "(project p0, project p1, project p2 and 2 others)" in str(caught[0].message)
+
+
+def test_connect_with_warnings_as_errors_prints_the_notice(
     service: ScriptedService, connect: Any, capsys: pytest.CaptureFixture[str]
 ):
-    """Where Python raises every warning, what was left open is still told, and can still be settled."""
-    service.put(PLACE, Answer(None))
-    with pytest.raises(scenecart.PlacementUnknown):
+    """Where Python turns warnings into errors, the notice is printed, and the placement can be settled."""
+    service.put(PLACE, LOST)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
         connect().cart(captures()).estimate().place()
-    service.put(PLACE, answer(ORDER, 202))
+    service.put(PLACE, PLACED)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         settled = connect().settle()
     assert settled["order_id"].tolist() == ["o-1"]
-    assert "was not finished" in capsys.readouterr().out
+    assert "project" in capsys.readouterr().out
+
+
+def test_connect_without_unfinished_placements_is_silent(service: ScriptedService, connect: Any):
+    """A finished placement is not warned of."""
+    service.put(PLACE, PLACED)
+    connect().cart(captures()).estimate().place()
+    connect()

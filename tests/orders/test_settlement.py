@@ -2,61 +2,148 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import scenecart
-from _purchases import GET, LIST, ORDER, PLACE, captures, keys
+from _expect import raises, warns
+from _purchases import ESTIMATE, GET, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, priced
 from _scripted_service import Answer, ScriptedService, answer
+from scenecart._api.auth import USERINFO_PATH
+from scenecart._orders.journal import Intent, Journal
+from scenecart.client import count_unanswered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def test_settle_finds_out(service: ScriptedService, connect: Any):
-    """settle() brings an unknown placement to its end with the key and body that were written down."""
+def test_settle_sends_the_same_key_and_body(service: ScriptedService, connect: Any):
+    """An unknown placement is settled with the key and the body that were recorded."""
     service.put(PLACE, Answer(b"<html>", 202))
     client = connect()
-    with pytest.raises(scenecart.PlacementUnknown):
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
         client.cart(captures()).estimate().place()
-    service.put(PLACE, answer(ORDER, 202))
+    service.put(PLACE, PLACED)
     assert client.settle()["state"].tolist() == ["placed"]
     assert len(set(keys(service))) == 1
     assert len({request.body for request in service.requests(PLACE)}) == 1
     assert len(client.settle()) == 0
 
 
+def test_settle_changed_price_is_not_sent(service: ScriptedService, client_after_loss: scenecart.Client):
+    """A placement is sent again only at the agreed price; otherwise its detail has both prices."""
+    service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
+    service.put(LIST, answer([]))
+    settled = client_after_loss.settle()
+    assert keys(service) == []
+    assert settled["state"].tolist() == ["unknown"]
+    assert "450 credits, not 300" in settled["detail"][0]
+    service.put(LIST, answer([ORDER]))
+    assert client_after_loss.settle()["order_id"].tolist() == ["o-1"]
+    assert keys(service) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reply"),
+    [
+        (PLACE, answer({}, 503)),
+        (PLACE, answer({"title": "no"}, 422)),
+        (ESTIMATE, answer({}, 503)),
+        (ESTIMATE, answer(priced(errors=[{"id": "a", "detail": "sold"}, {"id": "b", "detail": "sold"}]))),
+        (ESTIMATE, answer({"total_credits": 1})),
+    ],
+)
+def test_settle_failure_stays_unknown(service: ScriptedService, client_after_loss: scenecart.Client, path: str, reply: Answer):
+    """A placement that cannot be settled now stays unknown with a reason, and can be settled later."""
+    service.put(PLACE, PLACED)
+    service.put(path, reply)
+    settled = client_after_loss.settle()
+    assert settled["state"].tolist() == ["unknown"]
+    assert settled["detail"][0]
+    service.put(PLACE, PLACED)
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    assert client_after_loss.settle()["state"].tolist() == ["placed"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, scenecart.AuthenticationError), (403, scenecart.PermissionDenied)])
+def test_settle_without_permission_raises(
+    service: ScriptedService, client_after_loss: scenecart.Client, status: int, error: type[scenecart.ScenecartError]
+):
+    """An account that may not find out anything gets an error, and the placement keeps its state."""
+    service.put(ESTIMATE, answer({}, status))
+    with pytest.raises(error):
+        client_after_loss.settle()
+    assert client_after_loss.placements()["state"].tolist() == ["unknown"]
+
+
+def test_settle_closes_abandoned_placements(service: ScriptedService, connect: Any, tmp_path: Path, clock: Clock):
+    """A placement that was never sent is closed after a minute; a newer one may be about to be sent."""
+    journal = Journal(tmp_path / "home" / "placements.sqlite", now=clock)
+    journal.claim(Intent(service.url, "org", "project", "fingerprint", "standard", 1, 100, "1.00", b"{}"))
+    journal.close()
+    client = connect(wall=clock)
+    assert len(client.settle()) == 0
+    assert client.placements()["state"].tolist() == ["intended"]
+    clock.now += 61
+    assert client.settle()["state"].tolist() == ["refused"]
+    assert service.received == []
+
+
+@pytest.mark.parametrize(("hours", "options"), [(0, {}), (0, {"send": False}), (23, {}), (23, {"send": False})])
+def test_settle_leaves_other_accounts_alone(
+    service: ScriptedService, connect: Any, clock: Clock, hours: int, options: dict[str, Any]
+):
+    """A placement of another account is neither sent nor closed, because its orders are not visible: it keeps its key."""
+    service.put(PLACE, LOST)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        connect(wall=clock).cart(captures()).estimate().place()
+    sent = len(keys(service))
+    clock.now += hours * HOUR
+    service.put(USERINFO_PATH, answer({"organization_id": "somebody-else"}))
+    service.put(LIST, answer([]))
+    with warns("placements_unanswered"):
+        other = connect(wall=clock)
+    assert count_unanswered(other) == (0, 1)
+    with warns("placements_of_other_account"):
+        assert len(other.settle(**options)) == 0
+    assert len(keys(service)) == sent
+    assert other.placements()["state"].tolist() == ["unknown"]
+
+
 @pytest.mark.parametrize("send", ["no", "False", 0, None])
-def test_settling_is_told_by_the_letter_whether_to_send(service: ScriptedService, connect: Any, send: Any):
-    """A text such as "no" is not taken for yes where settling may complete a purchase."""
-    service.put(PLACE, answer({"detail": "down"}, 500))
-    client = connect(sleep=lambda _: None)
-    with pytest.raises(scenecart.PlacementUnknown):
-        client.cart(captures()).estimate().place()
-    asked = len(service.received)
-    with pytest.raises(scenecart.InvalidRequest, match=r"send is True or False, not .*Nothing was sent"):
-        client.settle(send=send)
-    assert len(service.received) == asked
+def test_settle_send_must_be_a_bool(service: ScriptedService, client_after_loss: scenecart.Client, send: Any):
+    """A string such as "no" is not read as True, where settling may complete a purchase."""
+    with raises(scenecart.InvalidRequest, "not_a_bool") as caught:
+        client_after_loss.settle(send=send)
+    assert caught.value.argument == "send"
+    assert service.received == []
 
 
 @pytest.mark.parametrize("orders", [[{**ORDER, "createdAt": "2999-01-01T00:00:00Z"}], []], ids=["arrived", "lost"])
-def test_settling_without_sending_only_looks(
-    service: ScriptedService, connect: Any, orders: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+def test_settle_without_send_only_reads_orders(
+    service: ScriptedService,
+    client_after_loss: scenecart.Client,
+    orders: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
 ):
-    """settle(send=False) finds an order that arrived among the orders, and sends nothing where there is none."""
-    service.put(PLACE, answer({"detail": "down"}, 500))
-    client = connect(sleep=lambda _: None)
-    with pytest.raises(scenecart.PlacementUnknown):
-        client.cart(captures()).estimate().place()
-    tries = len(service.requests(PLACE))
+    """settle(send=False) finds an order that arrived, and sends nothing where there is none."""
     service.put(LIST, answer({"content": orders, "totalElements": len(orders), "totalPages": 1}))
     service.put(GET, answer(ORDER))
-    settled = client.settle(send=False)
+    settled = client_after_loss.settle(send=False)
     assert settled["state"].tolist() == ["placed" if orders else "unknown"]
-    assert settled["detail"].tolist() == [
-        "found among the orders" if orders else "not among the orders so far; nothing was sent again"
-    ]
-    assert len(service.requests(PLACE)) == tries
-    assert "again=True" not in capsys.readouterr().out  # nobody was placing
+    assert settled["detail"].tolist() == ["found among the orders" if orders else "not found among the orders; not sent again"]
+    assert service.requests(PLACE) == []
+    assert capsys.readouterr().out == ""  # nobody was placing
     if not orders:
-        service.put(PLACE, answer(ORDER, 202))
-        assert client.settle()["detail"].tolist() == ["sent once more with its own key, at the price that was agreed to"]
-        assert len(set(keys(service))) == 1
+        service.put(PLACE, PLACED)
+        assert client_after_loss.settle()["detail"].tolist() == ["sent again with the same key, at the agreed price"]
+        assert len(keys(service)) == 1
+
+
+def test_count_unanswered_ends_with_settling(service: ScriptedService, client_after_loss: scenecart.Client):
+    """A placement without an answer counts until it is settled."""
+    service.put(PLACE, PLACED)
+    assert count_unanswered(client_after_loss) == (1, 0)
+    client_after_loss.settle()
+    assert count_unanswered(client_after_loss) == (0, 0)
