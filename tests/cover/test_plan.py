@@ -1,9 +1,9 @@
-"""Planning a cover against the sandbox: what is asked, what is chosen, and what is said of it."""
+"""Cover plans against the sandbox: coverage, prices, limits, reasons and display."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,9 @@ import pytest
 import shapely
 
 import scenecart
-from scenecart._cover.candidates import find_candidates
-from scenecart._cover.pricing import individual_prices
-from scenecart._geo.area import as_area
+from _cover import COAST, search_coast
+from _expect import raises
+from scenecart._cover.plan import PlanOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from scenecart.sandbox import Sandbox
 
-COAST = (151.02, -34.1, 151.42, -33.78)
 OBJECTIVES = ["cost", "fewest", "newest", "clearest"]
 
 
@@ -31,17 +30,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def search(client: scenecart.Client) -> gpd.GeoDataFrame:
-    return client.search("aurora", collections="aurora-50cm", aoi=COAST, datetime="2023-07/2024-06")
-
-
-@pytest.fixture
-def found(client: scenecart.Client) -> gpd.GeoDataFrame:
-    return search(client)
-
-
-def test_the_plan_is_a_cart_with_the_services_price(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """A plan covers what was asked for, its estimate is the service's for exactly its cart, and nothing was bought."""
+def test_plan_estimate_is_the_price_of_its_cart(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """A plan reaches the requested coverage, its estimate is the service's for exactly its cart, and nothing is bought."""
     plan = client.cover(found, COAST, max_cloud_cover=30, min_coverage=0.5)
     assert plan.is_complete
     assert plan.coverage == pytest.approx(scenecart.coverage(plan.cart.captures, COAST).attrs["together"], abs=1e-6)
@@ -51,24 +41,24 @@ def test_the_plan_is_a_cart_with_the_services_price(client: scenecart.Client, fo
     assert len(client.orders()) == 0
 
 
-def test_what_is_missing_is_a_shape(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Ground that is covered and ground that is missing are the area together, and do not overlap."""
+def test_missing_is_the_rest_of_the_area(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """What is covered and what is missing make up the area and do not overlap."""
     plan = client.cover(found, COAST, min_coverage=0.5)
-    bought = plan.cart.clipped().union_all()
-    assert shapely.area(shapely.intersection(plan.missing, bought)) < 1e-9
-    assert shapely.area(plan.missing) + shapely.area(bought) == pytest.approx(shapely.area(plan.area.geometry), rel=1e-6)
+    covered = plan.cart.clipped().union_all()
+    assert shapely.area(shapely.intersection(plan.missing, covered)) < 1e-9
+    assert shapely.area(plan.missing) + shapely.area(covered) == pytest.approx(shapely.area(plan.area.geometry), rel=1e-6)
 
 
 @pytest.fixture(scope="module")
 def plans(box: Sandbox, home: Path) -> dict[str, scenecart.CoverPlan]:
-    """Give a plan for each objective."""
+    """Return a plan for each objective."""
     with box.client("analyst", home=home) as client:
-        found = search(client)
+        found = search_coast(client)
         return {name: client.cover(found, COAST, objective=name, min_coverage=0.5) for name in OBJECTIVES}
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_each_objective_is_the_best_at_its_own(plans: dict[str, scenecart.CoverPlan], found: gpd.GeoDataFrame, objective: str):
+def test_objective_is_best_of_all_plans(plans: dict[str, scenecart.CoverPlan], found: gpd.GeoDataFrame, objective: str):
     """No plan for another objective is better at this one."""
     newest = found["datetime"].max()
 
@@ -86,19 +76,8 @@ def test_each_objective_is_the_best_at_its_own(plans: dict[str, scenecart.CoverP
     assert all(mine <= score(plan) * (1 + 1e-4) + 1e-6 for plan in plans.values())
 
 
-def test_prices_are_asked_in_few_questions(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """What each capture costs alone is the service's answer to that very question, and is asked for many at a time."""
-    area = as_area(COAST)
-    candidates, _ = find_candidates(found, area, None)
-    prices = individual_prices(candidates, lambda rows: client.cart(rows, COAST, split_by_date=True).estimate())
-    assert prices.calls <= 4 < len(candidates.km2)
-    for place in (0, len(candidates.km2) // 2, len(candidates.km2) - 1):
-        alone = client.cart(candidates.frame.iloc[[place]], COAST).estimate()
-        assert prices.told[place] == alone.total_credits
-
-
-def test_a_plan_asks_few_questions(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """A plan tells how often it asked, and planning by area asks nothing."""
+def test_plan_needs_few_requests(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """A plan counts its estimate requests; a plan with prices="area" needs none and has no prices."""
     assert 2 <= client.cover(found, COAST, min_coverage=0.5).calls <= 6
     by_area = client.cover(found, COAST, min_coverage=0.5, prices="area")
     assert by_area.calls == 0
@@ -106,31 +85,35 @@ def test_a_plan_asks_few_questions(client: scenecart.Client, found: gpd.GeoDataF
     assert by_area.why["credits_alone"].isna().all()
 
 
-def test_a_budget_is_kept(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """With a budget the estimate never exceeds it; where it does not buy enough, the plan covers most for it and says so."""
-    whole = client.cover(found, COAST, min_coverage=0.9)
-    budget = whole.estimate.total_credits * 2 // 3
-    part = client.cover(found, COAST, min_coverage=0.9, budget=budget)
-    assert part.estimate.total_credits <= budget
-    assert part.coverage < whole.coverage
-    assert "limits" in part.verdict
-    with pytest.raises(scenecart.InvalidCart, match="buys none"):
+def test_budget_is_never_exceeded(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """The estimate stays within the budget; if that is not enough for the coverage, the plan covers the most it can."""
+    unlimited = client.cover(found, COAST, min_coverage=0.9)
+    budget = unlimited.estimate.total_credits * 2 // 3
+    limited = client.cover(found, COAST, min_coverage=0.9, budget=budget)
+    assert limited.estimate.total_credits <= budget
+    assert limited.coverage < unlimited.coverage
+    assert limited.verdict != unlimited.verdict
+
+
+def test_budget_below_every_price_is_refused(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """A budget that buys no capture is an error."""
+    with raises(scenecart.InvalidCart, "budget_too_low"):
         client.cover(found, COAST, budget=1)
 
 
-def test_out_of_reach_is_told(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Where all captures together do not cover enough, the plan covers that share of what they can, and says so."""
+def test_coverage_out_of_reach_is_a_share_of_the_reachable(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """If all captures together cover too little, the plan covers that share of what they can cover, and says so."""
     wide = (150.0, -35.0, 152.5, -33.0)
     plan = client.cover(found, wide, min_coverage=0.9)
     assert not plan.is_complete
     assert plan.reachable < 0.9
     assert plan.coverage >= 0.9 * plan.reachable - 1e-6
-    assert "less than the 90 %" in plan.verdict
+    assert "90 %" in plan.verdict
     assert not plan.missing.is_empty
 
 
-def test_why_each_was_taken(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Every chosen capture has a reason, its own ground and its price alone, under the label of the row it came from."""
+def test_why_explains_each_capture(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Every chosen capture has a reason, its own part of the area and its individual price, under its original index label."""
     shuffled = found.sample(frac=1, random_state=3).set_axis([f"row {n}" for n in range(len(found))], axis=0)
     plan = client.cover(shuffled, COAST, min_coverage=0.5)
     assert plan.why["why"].str.len().gt(10).all()
@@ -139,114 +122,102 @@ def test_why_each_was_taken(client: scenecart.Client, found: gpd.GeoDataFrame):
     assert plan.why["credits_alone"].sum() >= plan.estimate.total_credits
 
 
-def test_a_single_capture_is_not_one_of_several(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Of a plan of one capture nothing is said of others."""
+def test_why_of_a_single_capture_mentions_no_combination(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """The reason for the only capture of a plan does not speak of others."""
     plan = client.cover(found, COAST, min_coverage=0.01, objective="fewest")
     (why,) = plan.why["why"]
-    assert "together" not in why
+    assert "combination" not in why
 
 
-def test_what_could_not_be_considered(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Captures that cannot be bought, are too cloudy or do not touch the area are listed with the reason, each once."""
-    odd = found.copy()
-    odd.geometry = odd.geometry.where(odd.index != odd.index[0], None)
-    odd.loc[odd.index[1], "eo:cloud_cover"] = np.nan
-    odd.loc[odd.index[2], "eo:cloud_cover"] = 99.0
+def test_excluded_captures_have_reasons(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Captures that cannot be ordered, are too cloudy or are outside the area are listed with the reason, each once."""
+    changed = found.copy()
+    changed.geometry = changed.geometry.where(changed.index != changed.index[0], None)
+    changed.loc[changed.index[1], "eo:cloud_cover"] = np.nan
+    changed.loc[changed.index[2], "eo:cloud_cover"] = 99.0
     far = found.iloc[[3]].assign(id="far", geometry=[shapely.box(0, 0, 1, 1)])
     point = found.iloc[[4]].assign(id="point", geometry=[shapely.Point(151.2, -33.9)])
-    plan = client.cover(pd.concat([odd, far, point, found.iloc[[5]]]), COAST, max_cloud_cover=98, min_coverage=0.3)
+    plan = client.cover(pd.concat([changed, far, point, found.iloc[[5]]]), COAST, max_cloud_cover=98, min_coverage=0.3)
+    assert plan.excluded["id"].is_unique
     why = dict(zip(plan.excluded["id"], plan.excluded["why"], strict=True))
-    assert why[odd["id"].iloc[0]] == "it has no footprint"
-    assert why[odd["id"].iloc[1]] == "its cloud cover is not known"
-    assert why[odd["id"].iloc[2]] == "its cloud cover is above 98 %"
-    assert why["far"] == "it does not touch the area"
-    assert why["point"] == "its footprint is a Point, not an area"
+    ids = changed["id"].tolist()
+    assert "footprint" in why[ids[0]]
+    assert why[ids[1]] == "its cloud cover is unknown"
+    assert why[ids[2]] == "its cloud cover is above 98 %"
+    assert why["far"] == "it is outside the area"
+    assert "Point" in why["point"]
+    assert {row["why"] for row in plan.excluded.to_dict("records")} == set(why.values())
 
 
-def test_what_the_service_does_not_price_is_left_out(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """A capture that the service refuses to price is not chosen, and its reason is the service's."""
+def test_capture_without_price_is_excluded(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """A capture that the service does not price is not chosen, with the service's reason; without prices there is no plan."""
     unknown = found.iloc[[0]].assign(id="NOT-A-CAPTURE", geometry=[shapely.box(*COAST)])
     plan = client.cover(pd.concat([unknown, found], ignore_index=True), COAST, min_coverage=0.5)
     assert "NOT-A-CAPTURE" not in plan.cart.ids
-    assert plan.excluded.set_index("id").loc["NOT-A-CAPTURE", "why"].startswith("the service does not price it")
-    with pytest.raises(scenecart.InvalidCart, match="does not price"):
+    (detail,) = client.cart(unknown).estimate().errors["detail"]
+    assert plan.excluded.set_index("id").loc["NOT-A-CAPTURE", "why"].endswith(detail)
+    with raises(scenecart.InvalidCart, "captures_unusable"):
         client.cover(unknown, COAST)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("options", "argument", "code"),
     [
-        ({"objective": "cheapest"}, "objective"),
-        ({"min_coverage": 0}, "min_coverage"),
-        ({"min_coverage": 98}, "min_coverage"),
-        ({"min_coverage": True}, "min_coverage"),
-        ({"max_cloud_cover": 101}, "max_cloud_cover"),
-        ({"max_cloud_cover": float("nan")}, "max_cloud_cover"),
-        ({"budget": 0}, "budget"),
-        ({"budget": 12.5}, "budget"),
-        ({"budget": 5, "prices": "area"}, "service's prices"),
-        ({"max_captures": -1}, "max_captures"),
-        ({"prices": "guess"}, "prices"),
-        ({"time_limit": 0}, "time_limit"),
-        ({"time_limit": float("inf")}, "time_limit"),
+        ({"objective": "cheapest"}, "objective", "not_a_choice"),
+        ({"min_coverage": 0}, "min_coverage", "min_coverage_out_of_range"),
+        ({"min_coverage": 98}, "min_coverage", "min_coverage_out_of_range"),
+        ({"min_coverage": True}, "min_coverage", "min_coverage_out_of_range"),
+        ({"max_cloud_cover": 101}, "max_cloud_cover", "not_a_number"),
+        ({"max_cloud_cover": float("nan")}, "max_cloud_cover", "not_a_number"),
+        ({"budget": 0}, "budget", "not_a_count"),
+        ({"budget": 12.5}, "budget", "not_a_count"),
+        ({"budget": 5, "prices": "area"}, "budget", "budget_without_prices"),
+        ({"max_captures": -1}, "max_captures", "not_a_count"),
+        ({"prices": "guess"}, "prices", "not_a_choice"),
+        ({"time_limit": 0}, "time_limit", "time_limit_not_positive"),
+        ({"time_limit": float("inf")}, "time_limit", "time_limit_not_positive"),
     ],
     ids=str,
 )
-def test_a_wish_that_makes_no_sense(client: scenecart.Client, found: gpd.GeoDataFrame, wrong: dict[str, object], says: str):
-    """What cannot be meant is refused before anything is asked, by the option's name."""
-    with pytest.raises(scenecart.InvalidQuery, match=says):
-        client.cover(found, COAST, **wrong)
+def test_invalid_option_is_refused(options: dict[str, Any], argument: str, code: str):
+    """An option that makes no sense is refused before any request, and the error names it."""
+    with raises(scenecart.InvalidQuery, code) as caught:
+        PlanOptions(**options)
+    assert caught.value.argument == argument
 
 
-def test_nothing_to_plan_with(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """Without a usable capture the error says why there is none."""
-    with pytest.raises(scenecart.InvalidCart, match="does not touch"):
+def test_cover_passes_options_on(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Client.cover() refuses an invalid option."""
+    with raises(scenecart.InvalidQuery, "not_a_choice"):
+        client.cover(found, COAST, objective="cheapest")
+
+
+def test_cover_without_usable_captures_is_refused(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Without a usable capture, or without an area, there is no plan."""
+    with raises(scenecart.InvalidCart, "captures_unusable"):
         client.cover(found, (10, 50, 11, 51))
-    with pytest.raises(scenecart.InvalidCart, match="empty"):
+    with raises(scenecart.InvalidCart, "cart_empty"):
         client.cover(found.iloc[:0], COAST)
     with pytest.raises(scenecart.InvalidArea):
         client.cover(found, shapely.Point(151, -34))
 
 
-def test_the_plan_shows_itself_escaped(client: scenecart.Client, found: gpd.GeoDataFrame):
+def test_html_shows_the_plan_escaped(client: scenecart.Client, found: gpd.GeoDataFrame):
     """In a notebook the plan shows share, price, verdict and reasons, and hostile names as text."""
-    plan = client.cover(found, COAST, min_coverage=0.5)
+    plan = client.cover(found, COAST, max_cloud_cover=30, min_coverage=0.5)
     plan.why["id"] = "<img src=x onerror=alert(1)>"
-    shown = plan._repr_html_()
-    assert all(head[0].isupper() for head in re.findall(r"<th[^>]*>([^<]+)</th>", shown) if head != "km²")
-    assert "<img" not in shown
-    assert f"{plan.estimate.total_credits:,} credits" in shown
-    assert plan.verdict in shown
+    page = plan._repr_html_()
+    assert all(head[0].isupper() for head in re.findall(r"<th[^>]*>([^<]+)</th>", page) if head != "km²")
+    assert "<img" not in page
+    assert f"{plan.estimate.total_credits:,} credits" in page
+    assert plan.verdict in page
+    assert f"{plan.excluded['why'].value_counts().iloc[0]:,})" in page
 
 
-def test_a_plan_is_placed_like_any_estimate(box: Sandbox, client: scenecart.Client, found: gpd.GeoDataFrame):
-    """The plan's estimate buys exactly the plan's cart, and buying it again gives the order that exists."""
+def test_plan_is_placed_like_any_estimate(box: Sandbox, client: scenecart.Client, found: gpd.GeoDataFrame):
+    """Placing the estimate buys exactly the plan's cart; placing it again returns the existing order."""
     small = (151.2, -33.95, 151.24, -33.92)
     plan = client.cover(found, small, max_cloud_cover=50)
     order = plan.estimate.place()
     assert sorted(order.captures) == sorted(plan.cart.ids)
     assert client.cover(found, small, max_cloud_cover=50).estimate.place().id == order.id
-
-
-def test_the_plan_draws_itself(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """The picture shows the whole area in degrees, and what is not covered where something is not."""
-    plan = client.cover(found, COAST, min_coverage=0.5)
-    axes = plan.plot()
-    west, east = axes.get_xlim()
-    assert west < COAST[0] < COAST[2] < east
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "bought of each capture",
-        "area of interest",
-        "not covered",
-    ]
-    assert plan.plot(axes) is axes
-
-
-def test_over_the_antimeridian_the_picture_is_one(client: scenecart.Client, found: gpd.GeoDataFrame):
-    """An area on both sides of the antimeridian is drawn in one piece."""
-    from scenecart._cover.plot import draw_cover  # noqa: PLC0415  # only the picture
-
-    area = as_area((179.5, -10, -179.5, -9)).geometry
-    axes = draw_cover(area, [area], shapely.Polygon(), "", None)
-    west, east = axes.get_xlim()
-    assert 179 < west < east < 181

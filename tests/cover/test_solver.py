@@ -1,4 +1,4 @@
-"""The least choice of footprints that covers an area: held against trying every choice there is."""
+"""The solver of covers, compared with trying every choice."""
 
 from __future__ import annotations
 
@@ -11,91 +11,71 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from shapely.affinity import rotate
 
-from scenecart._cover.arrangement import Arrangement
+from _cover import AREAS, random_problem
 from scenecart._cover.solver import Problem, solve, solve_in_subprocess
-from scenecart._geo.geometry import each_km2, geodesic_km2, union
+from scenecart._geo.geometry import each_km2, geodesic_km2
 
 SEEDS = range(5)
-AREAS = {"land": shapely.box(10, 45, 10.6, 45.6), "far north": shapely.box(20, 79.5, 21, 79.9)}
 
 
-def problem(seed: int, area: shapely.Polygon | shapely.MultiPolygon, count: int = 8, share: float = 0.9) -> Problem:
-    """Return some tilted footprints over an area, at prices that do not follow their sizes."""
-    pick = np.random.default_rng(seed)
-    west, south, east, north = area.bounds
-    wide, high = east - west, north - south
-    footprints: list[Any] = []
-    while len(footprints) < count:
-        w, h = wide * pick.uniform(0.3, 0.7), high * pick.uniform(0.3, 0.7)
-        x, y = pick.uniform(west - w / 2, east - w / 2), pick.uniform(south - h / 2, north - h / 2)
-        ground = shapely.intersection(rotate(shapely.box(x, y, x + w, y + h), pick.uniform(-15, 15)), area)
-        if ground.area > 0:
-            footprints.append(ground)
-    found = np.array(footprints, dtype=object)
-    weights = np.ceil(each_km2(found) * pick.choice([50, 80, 200], count))
-    need = min(share * geodesic_km2(area), 0.999 * geodesic_km2(union(found)))
-    return Problem(area, found, weights, need)
+def all_choices(count: int) -> list[tuple[int, ...]]:
+    return [choice for size in range(1, count + 1) for choice in itertools.combinations(range(count), size)]
 
 
-def choices(count: int) -> list[tuple[int, ...]]:
-    return [some for size in range(1, count + 1) for some in itertools.combinations(range(count), size)]
-
-
-def least(asked: Problem) -> float:
+def least_value(problem: Problem) -> float:
     """Return the least value of all choices that are allowed and suffice."""
-    allowed = [some for some in choices(len(asked.footprints)) if asked.allows(some) and asked.suffices(some)]
-    return min((asked.value(some) for some in allowed), default=math.inf)
+    allowed = [choice for choice in all_choices(len(problem.footprints)) if problem.allows(choice) and problem.suffices(choice)]
+    return min((problem.value(choice) for choice in allowed), default=math.inf)
 
 
-def solved(asked: Problem, seconds: float = 20.0) -> Any:
-    return solve(asked, seconds, time.monotonic)
+def solve_now(problem: Problem, seconds: float = 20.0) -> Any:
+    return solve(problem, seconds, time.monotonic)
 
 
 @pytest.mark.parametrize("crossings", [10_000, 0], ids=["all pieces at once", "pieces as needed"])
 @pytest.mark.parametrize("area", AREAS.values(), ids=AREAS)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_cheaper_covers(seed: int, area: shapely.Polygon, crossings: int):
-    """The choice suffices, costs what the best of all choices costs, and is told to be proven."""
-    asked = replace(problem(seed, area), max_crossings=crossings)
-    found = solved(asked)
-    assert asked.suffices(found.chosen)
-    assert found.value == pytest.approx(least(asked))
+def test_solve_finds_and_proves_the_cheapest_choice(seed: int, area: shapely.Polygon, crossings: int):
+    """The choice suffices, has the least value of all choices, and is proven."""
+    problem = replace(random_problem(seed, area), max_crossings=crossings)
+    found = solve_now(problem)
+    assert problem.suffices(found.chosen)
+    assert found.value == pytest.approx(least_value(problem))
     assert found.at_least == found.value
 
 
 @pytest.mark.parametrize("crossings", [10_000, 0], ids=["all pieces at once", "pieces as needed"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_within_a_budget_and_a_number(seed: int, crossings: int):
-    """With limits, the choice keeps them and is the best that does; where none suffices, that is told."""
-    plain = replace(problem(seed, AREAS["land"], share=0.7), max_crossings=crossings)
+def test_solve_with_limits_keeps_them(seed: int, crossings: int):
+    """With limits, the choice keeps them and is the best that does; if none suffices, there is no choice."""
+    unlimited = replace(random_problem(seed, AREAS["land"], share=0.7), max_crossings=crossings)
     for most, count in ((0.6, 8), (1.0, 4), (0.4, 3)):
-        budget = most * float(plain.weights.sum())
-        asked = replace(plain, limits=((plain.weights, budget), (np.ones(8), float(count))))
-        found, best = solved(asked), least(asked)
+        budget = most * float(unlimited.weights.sum())
+        problem = replace(unlimited, limits=((unlimited.weights, budget), (np.ones(8), float(count))))
+        found, best = solve_now(problem), least_value(problem)
         if math.isinf(best):
             assert found.chosen is None
         else:
-            assert asked.allows(found.chosen)
+            assert problem.allows(found.chosen)
             assert found.value == pytest.approx(best)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_as_much_as_a_budget_buys(seed: int):
-    """Where nothing is asked but to keep a budget, no allowed choice covers more."""
-    plain = problem(seed, AREAS["land"])
-    asked = replace(plain, need=None, limits=((plain.weights, 0.35 * float(plain.weights.sum())),))
-    # the choice is found at once; the proof, which is not asked for here, takes some of them for ever
-    found = solved(asked, 5.0)
-    most = max(asked.covered(some) for some in choices(8) if asked.allows(some))
-    assert asked.allows(found.chosen)
-    assert asked.covered(found.chosen) == pytest.approx(most, rel=1e-5)
+def test_solve_without_need_covers_the_most(seed: int):
+    """If only a budget is given, no allowed choice covers more."""
+    unlimited = random_problem(seed, AREAS["land"])
+    problem = replace(unlimited, need=None, limits=((unlimited.weights, 0.35 * float(unlimited.weights.sum())),))
+    # the choice is found at once; the proof, which is not tested here, can take very long
+    found = solve_now(problem, 5.0)
+    most = max(problem.covered(choice) for choice in all_choices(8) if problem.allows(choice))
+    assert problem.allows(found.chosen)
+    assert problem.covered(found.chosen) == pytest.approx(most, rel=1e-5)
 
 
-def test_over_the_antimeridian_it_is_one_area():
-    """Grounds on both sides of the antimeridian are chosen together, as they are at Greenwich."""
-    asked = problem(3, AREAS["land"])
+def test_solve_across_the_antimeridian_is_the_same():
+    """Footprints on both sides of the antimeridian are chosen together, as they are at Greenwich."""
+    problem = random_problem(3, AREAS["land"])
 
     def moved(shape: Any) -> Any:
         east = shapely.transform(shape, lambda xy: xy + np.array([169.7, 0.0]))
@@ -106,68 +86,55 @@ def test_over_the_antimeridian_it_is_one_area():
         ]
         return shapely.union_all([side for side in sides if side.area > 0])
 
-    across = replace(asked, area=moved(asked.area), footprints=np.array([moved(shape) for shape in asked.footprints], dtype=object))
+    across = replace(
+        problem, area=moved(problem.area), footprints=np.array([moved(shape) for shape in problem.footprints], dtype=object)
+    )
     assert across.area.geom_type == "MultiPolygon"
-    assert set(solved(across).chosen) == set(solved(asked).chosen)
+    assert set(solve_now(across).chosen) == set(solve_now(problem).chosen)
 
 
-def test_the_pieces_are_the_area():
-    """Pieces cut as needed say exactly what a choice covers once they are cut by it."""
-    asked = problem(1, AREAS["land"], count=40)
-    pieces = Arrangement(asked.area, asked.footprints, max_crossings=0)
-    assert pieces.km2.sum() == pytest.approx(geodesic_km2(asked.area), rel=1e-6)
-    chosen = np.array([0, 5, 11, 17, 23, 31])
-    assert pieces.refine(chosen)
-    assert pieces.km2.sum() == pytest.approx(geodesic_km2(asked.area), rel=1e-6)
-    told = np.zeros(len(pieces.km2))
-    mine = np.isin(pieces.candidate, chosen)
-    np.add.at(told, pieces.piece[mine], pieces.share[mine])
-    assert float((np.minimum(told, 1) * pieces.km2).sum()) == pytest.approx(asked.covered(chosen), rel=1e-5)
-    assert not pieces.refine(chosen)
-
-
-def test_without_time_there_is_an_answer():
-    """With next to no time the answer is a choice that suffices, and never one that is told to be better than it is."""
-    asked = problem(2, AREAS["land"], count=120, share=0.95)
-    found = solved(asked, 0.01)
-    assert asked.suffices(found.chosen)
+def test_solve_without_time_returns_a_choice():
+    """With almost no time, the choice suffices and does not claim to be better than it is."""
+    problem = random_problem(2, AREAS["land"], count=120, share=0.95)
+    found = solve_now(problem, 0.01)
+    assert problem.suffices(found.chosen)
     assert found.at_least is None or found.at_least <= found.value
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_without_time_it_costs_no_more_than_the_greedy_choice(seed: int):
-    """Even without time the answer costs no more than taking, again and again, what covers the most new ground for its price."""
-    asked = problem(seed, AREAS["land"], count=120, share=0.98)
+def test_solve_without_time_is_no_worse_than_greedy(seed: int):
+    """Even without time, the choice costs no more than choosing repeatedly what covers most new area for its price."""
+    problem = random_problem(seed, AREAS["land"], count=120, share=0.98)
     taken: list[int] = []
-    missing = asked.area
-    while asked.covered(taken) < (asked.need or 0.0):
-        taken.append(int(np.argmax(each_km2(shapely.intersection(asked.footprints, missing)) / asked.weights)))
-        missing = shapely.difference(missing, asked.footprints[taken[-1]])
-    choice = solved(asked, 0.0)
-    assert asked.suffices(choice.chosen)
-    assert choice.value <= asked.weights[taken].sum()
+    missing = problem.area
+    while problem.covered(taken) < (problem.need or 0.0):
+        taken.append(int(np.argmax(each_km2(shapely.intersection(problem.footprints, missing)) / problem.weights)))
+        missing = shapely.difference(missing, problem.footprints[taken[-1]])
+    choice = solve_now(problem, 0.0)
+    assert problem.suffices(choice.chosen)
+    assert choice.value <= problem.weights[taken].sum()
 
 
-def test_more_time_makes_it_no_worse():
-    """A longer look costs no more than the greedy choice, and its bound holds."""
-    asked = problem(5, AREAS["land"], count=150, share=0.95)
-    quick, long = solved(asked, 0.01), solved(asked, 4.0)
-    assert asked.suffices(long.chosen)
+def test_solve_with_more_time_is_no_worse():
+    """With more time, the choice costs no more than the greedy one, and its bound holds."""
+    problem = random_problem(5, AREAS["land"], count=150, share=0.95)
+    quick, long = solve_now(problem, 0.01), solve_now(problem, 4.0)
+    assert problem.suffices(long.chosen)
     assert long.value <= quick.value
     assert long.at_least <= long.value
 
 
-def test_what_the_solver_prints_is_not_seen(capfd: pytest.CaptureFixture[str]):
-    """Solving in a process of its own gives the same answer, and nothing of it shows up in a notebook."""
-    asked = problem(0, AREAS["land"])
-    assert set(solve_in_subprocess(asked, 10.0).chosen) == set(solved(asked).chosen)
+def test_solve_in_subprocess_prints_nothing(capfd: pytest.CaptureFixture[str]):
+    """Solving in a subprocess gives the same choice, and its output does not reach the notebook."""
+    problem = random_problem(0, AREAS["land"])
+    assert set(solve_in_subprocess(problem, 10.0).chosen) == set(solve_now(problem).chosen)
     assert capfd.readouterr() == ("", "")
 
 
-def test_hundreds_of_the_same_ground_are_one():
-    """Captures of one ground are compared by their weight alone, however many there are."""
+def test_solve_equal_footprints_takes_the_lightest():
+    """Of many candidates with the same footprint, only the one with the least weight matters."""
     area = AREAS["land"]
-    asked = Problem(area, np.array([area] * 2000, dtype=object), np.arange(2000.0, 0.0, -1.0), geodesic_km2(area) * 0.98)
-    found = solved(asked)
+    problem = Problem(area, np.array([area] * 2000, dtype=object), np.arange(2000.0, 0.0, -1.0), geodesic_km2(area) * 0.98)
+    found = solve_now(problem)
     assert found.chosen == (1999,)
     assert found.at_least == found.value

@@ -48,7 +48,9 @@ class Prices:
         return replace(self, costs=self.costs[keep], individual=self.individual[keep], refused={})
 
 
-def individual_prices(candidates: Candidates, price: Callable[[gpd.GeoDataFrame], Estimate]) -> Prices:
+def individual_prices(
+    candidates: Candidates, price: Callable[[gpd.GeoDataFrame], Estimate], max_requests: int = _MAX_REQUESTS
+) -> Prices:
     """Return what each candidate costs alone; ``price`` requests an estimate of some rows.
 
     The service prices connected footprints of one date as one group. Captures that touch on the same date therefore go into
@@ -58,7 +60,7 @@ def individual_prices(candidates: Candidates, price: Callable[[gpd.GeoDataFrame]
     """
     individual = np.full(len(candidates.km2), np.nan)
     refused: dict[int, str] = {}
-    requests = _batches(candidates)[:_MAX_REQUESTS]
+    requests = _batches(candidates)[:max_requests]
     for batch in requests:
         estimate = price(candidates.frame.iloc[batch])
         index_of = dict(zip(candidates.frame["id"].iloc[batch], batch, strict=True))
