@@ -65,7 +65,7 @@ def _fingerprints() -> list[tuple[str, str, str]]:
 
 def _journal() -> list[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "placements.sqlite", wall=time.time)
+        journal = Journal(Path(folder) / "placements.sqlite", now=time.time)
         record_placement(journal)
         seconds = statistics.median(_seconds(lambda: record_placement(journal)) for _ in range(50))
         journal.close()

@@ -34,4 +34,4 @@ def make_session(service: ScriptedService, clock: Clock | None = None, *, limits
     """Return a session that signs in with the given credentials, by default a token; each random wait is the longest."""
     clock = clock or Clock()
     signed_in = Credentials(service.url, "test", **(credentials or {"token": Secret("a-token")}))
-    return Session(signed_in, limits=limits, clock=clock, wall=clock, sleep=clock.sleep, uniform=lambda _, longest: longest)
+    return Session(signed_in, limits=limits, clock=clock, now=clock, sleep=clock.sleep, uniform=lambda _, longest: longest)

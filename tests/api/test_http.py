@@ -183,3 +183,24 @@ def test_unreachable_service_is_named():
         client.call("orders.list")
     assert "127.0.0.1:9" in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("sign_in", [{"username": "analyst", "password": "wrong"}, {"token": "old"}], ids=str)
+@pytest.mark.parametrize("is_reachable", [True, False])
+def test_default_base_url_is_mentioned_where_it_may_be_the_cause(tmp_path: Path, sign_in: dict[str, str], *, is_reachable: bool):
+    """If no base URL is set, an error of sign-in or connection says once which service was used; with one, it does not."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if not is_reachable:
+            raise httpx.ConnectError("no route", request=request)
+        return httpx.Response(401, json={"error": "invalid_grant"}, request=request)
+
+    options = {"transport": httpx.MockTransport(respond), "home": tmp_path, "sleep": lambda _: None}
+    for base_url, count in ((None, 1), ("https://other.example", 0)):
+        with (
+            scenecart.connect(base_url=base_url, **sign_in, **options) as client,
+            pytest.raises((scenecart.AuthenticationError, scenecart.ConnectionFailed)) as caught,
+        ):
+            client.orders()
+        assert str(caught.value.hint).count("SCENECART_BASE_URL") == count
+        assert str(caught.value.hint).count("api.geopera.com") == count

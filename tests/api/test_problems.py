@@ -15,6 +15,8 @@ from scenecart._api.operations import LIST_ORDERS, PLACE, Problem
 from scenecart._api.problems import error_of_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scenecart.exceptions import ScenecartError
 
 STATUSES = {
@@ -67,6 +69,28 @@ def test_404_has_code_and_hint_of_its_operation(operation: operations.Operation)
     error = error_of_status(404, Problem(), operation.id, None)
     assert (type(error), error.code) == (scenecart.NotFound, NOT_FOUND[operation])
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda client: client.order("nix"), "order_not_found"),
+        (lambda client: client.search("nix", collections="x"), "host_not_found"),
+        (lambda client: place_in(client, "nix"), "project_not_found"),
+        (lambda client: client.call("items.get_stac", {"item_id": "nix"}), "not_found"),
+    ],
+)
+def test_404_of_the_sandbox_has_its_code_and_hint(client: scenecart.Client, call: Callable[[scenecart.Client], object], code: str):
+    """An unknown order, host, project or item of a real service is an error of its own, with a hint."""
+    with raises(scenecart.NotFound, code) as caught:
+        call(client)
+    assert caught.value.hint
+
+
+def place_in(client: scenecart.Client, project: str) -> scenecart.Order:
+    """Place an order of one capture in a project."""
+    captures = client.search("aurora", collections="aurora-50cm", limit=1)
+    return client.cart(captures).estimate().place(project=project)
 
 
 def test_409_of_cancelling_has_its_own_code():

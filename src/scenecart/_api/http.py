@@ -103,7 +103,7 @@ class Session:
         limits: Limits | None = None,
         retry: Retry | None = None,
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -132,7 +132,7 @@ class Session:
             follow_redirects=False,
             trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
         )
-        self._tokens = Tokens(credentials, self._post_form, wall)
+        self._tokens = Tokens(credentials, self._post_form, now)
         self._finalizer = weakref.finalize(self, self._http.close)
 
     def close(self) -> None:

@@ -1,0 +1,56 @@
+"""``connect()``: credentials, the embedded sandbox, and misspelled keywords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scenecart
+from _scripted_service import ScriptedService, answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_connect_sends_nothing(service: ScriptedService, tmp_path: Path):
+    """Connecting sends no request; the first call does."""
+    with scenecart.connect(base_url=service.url, token="t", home=tmp_path) as client:
+        assert service.received == []
+        service.put("orders.list", answer([]))
+        client.orders()
+    assert [request.headers["authorization"] for request in service.received] == ["Bearer t"]
+
+
+def test_connect_takes_credentials_from_variables(service: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """URL, token and project are taken from SCENECART_* variables."""
+    for name, value in {"BASE_URL": service.url, "TOKEN": "t", "PROJECT": "p"}.items():
+        monkeypatch.setenv(f"SCENECART_{name}", value)
+    with scenecart.connect(home=tmp_path) as client:
+        assert (client.base_url, client.project) == (service.url, "p")
+
+
+def test_connect_twice_to_the_sandbox_uses_one_sandbox(tmp_path: Path):
+    """All clients of the embedded sandbox in a process use the same sandbox, whose hosts are known."""
+    with scenecart.connect("sandbox", home=tmp_path / "a") as one, scenecart.connect("sandbox", home=tmp_path / "b") as other:
+        assert one.base_url == other.base_url
+        assert one.whoami()["preferred_username"] == "analyst"
+        assert one.project
+        assert one.hosts == other.hosts != {}
+
+
+def test_connect_to_the_sandbox_ignores_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The variables of a real account are not used for the sandbox; a project that is passed is."""
+    monkeypatch.setenv("SCENECART_TOKEN", "real")
+    monkeypatch.setenv("SCENECART_BASE_URL", "https://service.example")
+    with scenecart.connect("sandbox", project="p", home=tmp_path) as client:
+        assert client.base_url.startswith("http://127.0.0.1:")
+        assert client.project == "p"
+
+
+@pytest.mark.parametrize(("keyword", "expected"), [("bas_url", "base_url"), ("retries", "retry"), ("seed", "Sandbox(seed=")])
+def test_unknown_keyword_is_refused_with_a_hint(keyword: str, expected: str):
+    """A misspelled keyword is an error with the nearest one; a keyword of the sandbox names the sandbox."""
+    with pytest.raises(scenecart.UnknownKeyword) as caught:
+        scenecart.connect(**{keyword: 5})  # type: ignore[arg-type]  # the mistake
+    assert expected in str(caught.value.hint)
