@@ -1,4 +1,4 @@
-"""What tests of reports share: prices of a test's own captures, pictures, and readers of what was written."""
+"""Shared by tests of reports: scripted prices and thumbnails, and readers of the written files."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import pypdfium2
 from PIL import Image
 
 import scenecart
-from _scripted_service import Answer, Asked, ScriptedService, answer, feature, page
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer, feature, page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
 FORMATS = ["csv", "geojson", "gpkg", "html", "md", "parquet", "pdf", "xlsx"]
+READABLE = ["html", "md", "pdf", "xlsx"]
 THUMBNAIL = "catalog.image.thumbnail"
 
 
-def priced(*names: str) -> dict[str, Any]:
-    """Return a price of each capture for itself."""
-    groups = [{"captures": [name], "aoi_km2": 121.5, "credits": 123_450, "aud": 1234.5} for name in names]
-    return {"groups": groups, "errors": [], "total_credits": 123_450 * len(names), "total_aud": 1234.5 * len(names)}
+def price_answer(*ids: str) -> dict[str, Any]:
+    """Return the answer of the service with a price for each capture, in a group of its own."""
+    groups = [{"captures": [name], "aoi_km2": 121.5, "credits": 123_450, "aud": 1234.5} for name in ids]
+    return {"groups": groups, "errors": [], "total_credits": 123_450 * len(ids), "total_aud": 1234.5 * len(ids)}
 
 
-class Shop:
+class ScriptedClient:
     """A client of a service whose answers a test writes."""
 
     def __init__(self, service: ScriptedService, home: Path) -> None:
@@ -35,37 +36,35 @@ class Shop:
         )
 
     def cart(self, *features: Any, aoi: Any = None, **options: Any) -> scenecart.Cart:
-        """Put captures into a cart."""
+        """Return a cart of captures that the service finds."""
         self.service.put("catalog.search", answer(page(*features or (feature("first"),))))
         return self.client.cart(self.client.search("h", collections="c", limit=500), aoi=aoi, **options)
 
-    def estimate(self, *features: Any, told: Any = None, **options: Any) -> scenecart.Estimate:
-        """Have captures priced."""
+    def estimate(self, *features: Any, response: Any = None, **options: Any) -> scenecart.Estimate:
+        """Return the estimate of a cart of captures, with the service's response or a price for each."""
         cart = self.cart(*features, **options)
-        self.service.put("orders.archive.estimate", answer(told or priced(*cart.ids)))
+        self.service.put("orders.archive.estimate", answer(response or price_answer(*cart.ids)))
         return cart.estimate()
 
 
-def picture(color: str = "#446622", size: tuple[int, int] = (400, 300), kind: str = "PNG", mode: str = "RGB") -> bytes:
-    """Return a picture of one colour."""
+def image(color: Any = "#446622", size: tuple[int, int] = (400, 300), kind: str = "PNG", mode: str = "RGB") -> bytes:
+    """Return an image of one colour."""
     stream = io.BytesIO()
     Image.new(mode, size, color).save(stream, kind)
     return stream.getvalue()
 
 
-def show(service: ScriptedService, content: bytes | None) -> None:
-    """Have the service show this picture of each capture; None has it fail."""
+def serve_thumbnails(service: ScriptedService, content: bytes | None) -> None:
+    """Make the service answer with this image for each capture, or with an error for None."""
 
-    def redirect(_: Asked) -> Answer:
-        return (
-            Answer(b"", 500) if content is None else Answer(b"", 307, {"Location": f"{service.url}/picture?X-Amz-Signature=hush"})
-        )
+    def redirect(_: RecordedRequest) -> Answer:
+        return Answer(b"", 500) if content is None else Answer(b"", 307, {"Location": f"{service.url}/image?X-Amz-Signature=hush"})
 
     service.put(THUMBNAIL, redirect)
-    service.put("/picture", Answer(content or b"", 200, {"Content-Type": "image/png"}))
+    service.put("/image", Answer(content or b"", 200, {"Content-Type": "image/png"}))
 
 
-def pages(path: Path) -> list[str]:
+def pdf_pages(path: Path) -> list[str]:
     """Return the text of each page of a PDF."""
     document = pypdfium2.PdfDocument(path)
     try:
@@ -81,10 +80,10 @@ def pages(path: Path) -> list[str]:
         document.close()
 
 
-def said(path: Path) -> str:
-    """Return what a report says, whatever its format."""
+def report_text(path: Path) -> str:
+    """Return the text of a report in any format."""
     if path.suffix == ".pdf":
-        return " ".join("\n".join(pages(path)).split())
+        return " ".join("\n".join(pdf_pages(path)).split())
     if path.suffix == ".xlsx":
         import openpyxl  # noqa: PLC0415  # for workbooks alone
 

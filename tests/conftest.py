@@ -25,7 +25,7 @@ from scenecart.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from _report_data import Shop
+    from _report_data import ScriptedClient
 
 # the same examples in every run; `make fuzz` tries new ones
 # no deadline: a busy machine is not a failure
@@ -126,13 +126,13 @@ def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def shop(service: ScriptedService, tmp_path: Path) -> Iterator[Shop]:
+def scripted(service: ScriptedService, tmp_path: Path) -> Iterator[ScriptedClient]:
     """Return a client of a service whose answers the test writes."""
-    from _report_data import Shop  # noqa: PLC0415  # PDF readers load slowly
+    from _report_data import ScriptedClient  # noqa: PLC0415  # PDF readers load slowly
 
-    made = Shop(service, tmp_path / "home")
-    yield made
-    made.client.close()
+    scripted = ScriptedClient(service, tmp_path / "home")
+    yield scripted
+    scripted.client.close()
 
 
 @pytest.fixture(scope="module")

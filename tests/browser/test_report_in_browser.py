@@ -8,7 +8,7 @@ import pytest
 
 import scenecart
 from _contrast import poor
-from _report_data import pages
+from _report_data import pdf_pages
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_printed_pages_are_numbered(browser: Browser, quote: Path, tmp_path: Pat
         page.pdf(path=tmp_path / "printed.pdf", prefer_css_page_size=True)
     finally:
         page.close()
-    texts = pages(tmp_path / "printed.pdf")
+    texts = pdf_pages(tmp_path / "printed.pdf")
     assert all(f"{number} of {len(texts)}" in text for number, text in enumerate(texts, 1))
 
 

@@ -1,4 +1,4 @@
-"""Several carts in one report: figures beside each other, what all have, and what one alone has."""
+"""Comparisons of carts: figures of each, captures that all have, and captures of one alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import openpyxl
 import pytest
 
 import scenecart
-from _report_data import Shop, priced, said
+from _expect import raises
+from _report_data import ScriptedClient, price_answer, report_text
 from _scripted_service import answer, feature
 from scenecart.report import _comparison
 
@@ -23,30 +24,30 @@ AREA = (0.0, 10.0, 0.3, 10.1)
 
 
 @pytest.fixture
-def three(shop: Shop) -> dict[str, Any]:
-    """Give two priced carts and one that is not: one capture is in all, one in two, one in each alone."""
+def three(scripted: ScriptedClient) -> dict[str, Any]:
+    """Return two priced carts and one without prices: one capture is in all, one in two, one in each alone."""
     clouds = {name: {"eo:cloud_cover": cover} for name, cover in (("all", 10.0), ("two", 30.0), ("cheap", 50.0), ("dear", 0.0))}
     of = {name: feature(name, west=0.05 * place, **clouds[name]) for place, name in enumerate(clouds)}
     return {
-        "cheap": shop.estimate(of["all"], of["two"], of["cheap"], aoi=AREA),
-        "dear": shop.estimate(of["all"], of["two"], of["dear"], aoi=AREA),
-        "open": shop.cart(of["all"], feature("open", west=0.2), aoi=AREA),
+        "cheap": scripted.estimate(of["all"], of["two"], of["cheap"], aoi=AREA),
+        "dear": scripted.estimate(of["all"], of["two"], of["dear"], aoi=AREA),
+        "open": scripted.cart(of["all"], feature("open", west=0.2), aoi=AREA),
     }
 
 
 @pytest.mark.parametrize("suffix", COMPARED)
-def test_carts_stand_beside_each_other(three: dict[str, Any], tmp_path: Path, suffix: str):
-    """Each format holds the names, every capture, and where people read it the totals and how they came about."""
-    text = said(scenecart.compare_report(three, tmp_path / "deep" / f"compared.{suffix}", title="Which one"))
-    for wanted in ("cheap", "dear", "open", "all", "two"):
-        assert wanted in text, wanted
+def test_comparison_has_names_captures_and_totals(three: dict[str, Any], tmp_path: Path, suffix: str):
+    """Each format has the names and every capture, and where people read it the totals and where they come from."""
+    text = report_text(scenecart.compare_report(three, tmp_path / "deep" / f"compared.{suffix}", title="Which one"))
+    for expected in ("cheap", "dear", "open", "all", "two"):
+        assert expected in text, expected
     if suffix != "csv":
-        for wanted in ("Which one", "3,703.50" if suffix != "xlsx" else "3703.5", "a quotient of the service"):
-            assert wanted in text, wanted
+        for expected in ("Which one", "3,703.50" if suffix != "xlsx" else "3703.5", "computed none of them"):
+            assert expected in text, expected
 
 
-def test_the_figures_are_right(three: dict[str, Any]):
-    """Totals are the service's, a km² costs their quotient, and cover of cloud and of the common area is computed rightly."""
+def test_comparison_figures_are_right(three: dict[str, Any]):
+    """Totals are the service's, the price per km² their quotient, and cloud and coverage are computed correctly."""
     compared = _comparison.comparison_of(three)
     cheap, dear, unpriced = compared.sides
     assert cheap.contents.total_aud == Decimal("3703.50")
@@ -55,24 +56,25 @@ def test_the_figures_are_right(three: dict[str, Any]):
     assert dear.cloud == (0.0, 10.0, 30.0)
     assert cheap.coverage == pytest.approx(200 / 3, rel=1e-3)
     assert [line.id for line in compared.shared] == ["all"]
-    assert {name: [line.id for line in lines] for name, lines in compared.alone} == {
+    assert {name: [line.id for line in lines] for name, lines in compared.exclusive} == {
         "cheap": ["cheap"],
         "dear": ["dear"],
         "open": ["open"],
     }
-    assert [(name, [line.id for line in lines]) for name, lines in compared.some] == [("cheap and dear", ["two"])]
+    assert [(name, [line.id for line in lines]) for name, lines in compared.partly_shared] == [("cheap and dear", ["two"])]
 
 
-def test_without_an_area_of_each_none_is_common(three: dict[str, Any], shop: Shop, tmp_path: Path):
-    """Where one buys whole footprints, or areas are apart, no common area is spoken of."""
-    whole = shop.cart(feature("all"))
-    apart = shop.cart(feature("all"), aoi=(0.01, 10.01, 0.02, 10.02))
-    other = shop.cart(feature("all"), aoi=(0.05, 10.05, 0.06, 10.06))
-    for subjects in ([three["cheap"], whole], [apart, other]):
-        assert "Common area" not in scenecart.compare_report(subjects, tmp_path / "compared.md").read_text()
+def test_comparison_without_a_common_area_has_no_coverage(three: dict[str, Any], scripted: ScriptedClient, tmp_path: Path):
+    """Where one cart has no area, or areas do not overlap, no common area is mentioned."""
+    complete = scripted.cart(feature("all"))
+    apart = scripted.cart(feature("all"), aoi=(0.01, 10.01, 0.02, 10.02))
+    other = scripted.cart(feature("all"), aoi=(0.05, 10.05, 0.06, 10.06))
+    for subjects in ([three["cheap"], complete], [apart, other]):
+        text = scenecart.compare_report(subjects, tmp_path / "compared.md").read_text()
+        assert "ommon area" not in text
 
 
-def test_a_workbook_has_figures_as_figures(three: dict[str, Any], tmp_path: Path):
+def test_comparison_workbook_has_figures_as_figures(three: dict[str, Any], tmp_path: Path):
     """In a workbook totals are numbers with their formats, times are times, and no text is a formula."""
     book = openpyxl.load_workbook(
         scenecart.compare_report({"=1+1": three["cheap"], "b": three["dear"]}, tmp_path / "compared.xlsx")
@@ -86,8 +88,8 @@ def test_a_workbook_has_figures_as_figures(three: dict[str, Any], tmp_path: Path
     assert book["Comparison"].freeze_panes == "B2"
 
 
-def test_a_table_says_who_has_what(three: dict[str, Any], tmp_path: Path):
-    """CSV has one row a capture, and says of each cart whether it has it; unnamed carts are A, B, C."""
+def test_comparison_csv_says_which_cart_has_a_capture(three: dict[str, Any], tmp_path: Path):
+    """CSV has one row for each capture, with a column for each cart; unnamed carts are A, B, C."""
     path = scenecart.compare_report(list(three.values()), tmp_path / "compared.csv")
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))}
     assert len(rows) == 5
@@ -95,23 +97,24 @@ def test_a_table_says_who_has_what(three: dict[str, Any], tmp_path: Path):
 
 
 @pytest.mark.parametrize("suffix", COMPARED)
-def test_the_same_carts_give_the_same_bytes(three: dict[str, Any], tmp_path: Path, suffix: str):
-    """A comparison is deterministic."""
+def test_comparison_of_equal_carts_is_equal(three: dict[str, Any], tmp_path: Path, suffix: str):
+    """Written twice, a comparison is the same to the byte."""
     first, second = (scenecart.compare_report(three, tmp_path / f"{name}.{suffix}").read_bytes() for name in "ab")
     assert first == second
 
 
-def test_an_order_can_be_compared(shop: Shop, three: dict[str, Any], tmp_path: Path):
-    """Orders stand beside estimates, as far as the service tells of them."""
-    shop.service.put(
+def test_comparison_has_orders(scripted: ScriptedClient, three: dict[str, Any], tmp_path: Path):
+    """Orders are compared with estimates, as far as the service reports them."""
+    scripted.service.put(
         "orders.get", answer({"id": "o", "status": "delivered", "captures": ["all"], "totalCredits": 7, "totalAud": 0.07})
     )
-    text = scenecart.compare_report({"old": shop.client.order("o"), "new": three["cheap"]}, tmp_path / "compared.md").read_text()
+    order = scripted.client.order("o")
+    text = scenecart.compare_report({"old": order, "new": three["cheap"]}, tmp_path / "compared.md").read_text()
     assert "0.07" in text
 
 
-def test_hostile_names_do_no_harm(three: dict[str, Any], tmp_path: Path):
-    """Names and titles are shown as texts."""
+def test_comparison_escapes_names_and_titles(three: dict[str, Any], tmp_path: Path):
+    """Names and titles appear as text."""
     names = {"<script>alert(1)</script>": three["cheap"], "a|b\u202e\n": three["dear"]}
     text = scenecart.compare_report(names, tmp_path / "a.html", title="<script>").read_text()
     assert "<script" not in text
@@ -121,26 +124,34 @@ def test_hostile_names_do_no_harm(three: dict[str, Any], tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("subjects", "path", "says"),
-    [([], "a.html", "2 to 12"), (["one"], "a.html", "2 to 12"), (["one", "two"], "a.html", "no reports of str"),
-     ("ab", "a.html", "list or a mapping"), (None, "a.html", "list or a mapping"),
-     (["one", "two"], "a.gpkg", "cannot be written as '.gpkg'"), (["one", "two"], "a", "without suffix")],
+    ("subjects", "path", "code"),
+    [([], "a.html", "comparison_size_invalid"), (["one"], "a.html", "comparison_size_invalid"),
+     (["one", "two"], "a.html", "report_subject_invalid"), ("ab", "a.html", "comparison_subjects_invalid"),
+     (None, "a.html", "comparison_subjects_invalid"), (["one", "two"], "a.gpkg", "report_format_unknown"),
+     (["one", "two"], "a", "report_format_unknown")],
 )  # fmt: skip
-def test_what_cannot_be_compared_is_refused(tmp_path: Path, subjects: Any, path: str, says: str):
-    """Too few, something else, or another format is an error that says so, and nothing is written."""
-    with pytest.raises(scenecart.InvalidRequest, match=says):
+def test_comparison_of_something_else_is_refused(tmp_path: Path, subjects: Any, path: str, code: str):
+    """Too few subjects, other objects or another format are refused, and nothing is written."""
+    with raises(scenecart.InvalidRequest, code):
         scenecart.compare_report(subjects, tmp_path / path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_names_that_look_alike_are_refused(three: dict[str, Any], tmp_path: Path):
+def test_comparison_of_more_than_twelve_is_refused(scripted: ScriptedClient, tmp_path: Path):
+    """A page has room for twelve carts."""
+    with raises(scenecart.InvalidRequest, "comparison_size_invalid") as caught:
+        scenecart.compare_report([scripted.cart()] * 13, tmp_path / "a.html")
+    assert caught.value.argument == "subjects"
+
+
+def test_comparison_of_equal_names_is_refused(three: dict[str, Any], tmp_path: Path):
     """Two carts of one name would be mistaken for each other."""
-    with pytest.raises(scenecart.InvalidRequest, match="same name"):
+    with raises(scenecart.InvalidRequest, "comparison_names_equal"):
         scenecart.compare_report({"a": three["cheap"], "a\u202e": three["dear"]}, tmp_path / "a.html")
 
 
-def test_prices_without_measured_ground_have_no_quotient(shop: Shop):
-    """Where the service does not tell its km², no price of a km² is made up."""
-    told = {**priced("first"), "groups": [{"captures": ["first"], "credits": 123_450, "aud": 1234.5}]}
-    compared = _comparison.comparison_of([shop.estimate(feature("first"), told=told), shop.cart(feature("first"))])
+def test_comparison_without_km2_of_the_service_has_no_price_per_km2(scripted: ScriptedClient):
+    """Where the service does not report its km², no price per km² is computed."""
+    response = {**price_answer("first"), "groups": [{"captures": ["first"], "credits": 123_450, "aud": 1234.5}]}
+    compared = _comparison.comparison_of([scripted.estimate(feature("first"), response=response), scripted.cart(feature("first"))])
     assert [side.aud_per_km2 for side in compared.sides] == [None, None]
