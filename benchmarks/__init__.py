@@ -1,1 +1,1 @@
-"""What scenecart's claims of speed rest on. Run with ``make bench``."""
+"""Benchmarks of scenecart and of similar packages; run with ``make bench``."""

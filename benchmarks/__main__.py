@@ -1,4 +1,4 @@
-"""Runs every benchmark, prints a table of each, and writes them into the documentation on request."""
+"""Command line of the benchmarks: prints their tables, or writes them to the documentation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = ("cover", "frames", "growth", "loopback", "money", "reports", "sandbox", "widgets")
-PICTURES = {
+PLOTS = {
     "Search results to GeoDataFrames": (
         "bench-frames",
-        "Time for each capture, over the number of captures",
-        "µs for each capture",
+        "Time per capture, by number of captures",
+        "µs per capture",
     ),
-    "Map, filters and table": ("bench-widgets", "Time in the kernel, over the number of captures", "milliseconds"),
-    "Growth": ("bench-growth", "Time over size", "milliseconds"),
+    "Map, filters and table": ("bench-widgets", "Time in the kernel, by number of captures", "milliseconds"),
+    "Growth": ("bench-growth", "Time by size", "milliseconds"),
 }
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run what was asked for."""
+    """Run the requested benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"which of {', '.join(NAMES)}; all without any")
-    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"benchmarks to run, of {', '.join(NAMES)} (default: all)")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to docs/{PAGE.name}")
     arguments = parser.parse_args(argv)
     sections = {}
     for name in arguments.names or NAMES:
@@ -41,19 +41,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(text, flush=True)
     if arguments.write:
         written = {**_written(), **sections}
-        for title, (name, what, unit) in PICTURES.items():
+        for title, (name, caption, unit) in PLOTS.items():
             if title in sections:
                 head, *rest = written[title].split("\n\n")
-                picture = draw(name, written[title], what, unit, PAGE.parent / "images")
-                written[title] = "\n\n".join([head, rest[0], picture, *rest[1:]])
+                plot = draw(name, written[title], caption, unit, PAGE.parent / "images")
+                written[title] = "\n\n".join([head, rest[0], plot, *rest[1:]])
         machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-        head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Every figure is the median of its runs.\n"
+        head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Times are medians of several runs.\n"
         PAGE.write_text("\n".join([head, *written.values()]), encoding="utf-8")
         print(f"Written to {PAGE.name}")
 
 
 def _written() -> dict[str, str]:
-    """Return the sections that stand in the page, so that one can be measured anew without the others."""
+    """Return the sections of the page, to measure one again without the others."""
     _, *found = re.split(r"^(?=## )", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE) if PAGE.is_file() else [""]
     return {part.splitlines()[0].removeprefix("## "): part.rstrip() + "\n" for part in found}
 

@@ -1,4 +1,4 @@
-"""Features to measure with: invented ones like a commercial catalog's, and real ones repeated."""
+"""Features to measure with: synthetic ones like those of a commercial catalog, and real ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 
-def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Return captures with 21 properties, three assets and two links, some 1.7 kB of JSON each."""
+def synthetic_features(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Return features with 21 properties, three assets and two links, about 1.7 kB of JSON each."""
     pick = random.Random(seed)  # noqa: S311  # footprints, not secrets
-    found = []
+    features = []
     for number in range(count):
         west, south = pick.uniform(-179, 178), pick.uniform(-60, 60)
         width, height, turn = pick.uniform(0.1, 0.3), pick.uniform(0.1, 0.3), pick.uniform(-0.03, 0.03)
@@ -26,7 +26,7 @@ def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
         day = f"{2015 + number % 10}-{1 + number % 12:02d}-{1 + number % 28:02d}"
         name = f"SCENE_{number:09d}_{day.replace('-', '')}_{pick.randrange(10**6):06d}"
         base = f"https://catalog.example.com/{name}"
-        found.append(
+        features.append(
             {
                 "type": "Feature",
                 "stac_version": "1.0.0",
@@ -68,16 +68,16 @@ def invented(count: int, seed: int = 1) -> list[dict[str, Any]]:
                 "links": [{"rel": rel, "href": f"{base}/{rel}", "type": "application/json"} for rel in ("self", "collection")],
             }
         )
-    return found
+    return features
 
 
 def page(features: list[dict[str, Any]]) -> bytes:
-    """Return features as one answer."""
+    """Return features as one response."""
     return json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":")).encode()
 
 
-def real(count: int) -> bytes | None:
-    """Return an answer of real aerial and satellite captures, repeated under new ids; None where there are none here."""
+def real_page(count: int) -> bytes | None:
+    """Return a response of real features, repeated under new ids; None where there are none on this machine."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     files = [*(folder / "pgstac-naip").glob("*naip__items.ndjson"), *(folder / "stac-geoparquet").glob("*sentinel-2-l2a-pc.json")]
     found: list[dict[str, Any]] = []
@@ -91,5 +91,5 @@ def real(count: int) -> bytes | None:
 
 
 def lines(features: list[dict[str, Any]]) -> bytes:
-    """Return features as a stream's lines."""
+    """Return features as the lines of a stream."""
     return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in features)

@@ -1,4 +1,4 @@
-"""How everything grows that grows with what is bought: each at one size, at ten times and at a hundred times it."""
+"""Growth of time with size, for carts, journals, reports, searches, estimates and orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 
 import scenecart
-from benchmarks.money import followed, journalled
+from benchmarks.money import poll_once, record_placement
 from benchmarks.reports import priced
 from benchmarks.sandbox import EUROPE, HARBOUR, PAGE
 from benchmarks.widgets import many
@@ -28,38 +28,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TITLE = "Growth"
-ABOUT = """The same work at one size, at ten times and at a hundred times it. `grows` is how many times as long it takes as a tenth
-of it: 10 is linear, 1 does not depend on the size. A journal is measured with so many placements in it, a page of a search with so
-many captures in the catalog. Frames, filters and views are drawn above; what a click picks does not depend on the size, and an
-import has none.
+ABOUT = """The same work at one size, at ten times and at a hundred times the size. `growth` is the time divided by the time at a
+tenth of the size: 10 is linear, 1 is constant. The size of the journal is its number of placements; the size of a page
+of a search is the number of captures in the catalog. Frames, filters and views are plotted above. The time of a click
+on the map and of an import is constant.
 
-What grows a little faster than tenfold at its largest is the work of Python's garbage collector, which looks at every order or line
-again and again, and in a PDF that of the library which breaks a table of 200 pages into pages."""
+Growth slightly above 10 at the largest sizes comes from the garbage collector of Python, which scans all orders or
+lines repeatedly, and in PDF reports from the page layout of 200-page tables."""
 _TIMES = 5
 
 
 def table() -> str:
     """Measure, and return a table."""
-    rows = ["| how many | what | milliseconds | grows |", "|---:|---|---:|---:|"]
-    for what, points in _everything():
+    rows = ["| size | task | milliseconds | growth |", "|---:|---|---:|---:|"]
+    for task, points in _tasks():
         before = None
         for count, spent in points:
-            grows = "" if before is None else f"{spent / before:.1f}×"
-            told = f"{1_000 * spent:.0f}" if spent >= 0.1 else f"{1_000 * spent:.3g}"  # noqa: PLR2004  # as many digits as mean something
-            rows.append(f"| {count:,} | {what} | {told} | {grows} |")
+            growth = "" if before is None else f"{spent / before:.1f}×"
+            milliseconds = f"{1_000 * spent:.0f}" if spent >= 0.1 else f"{1_000 * spent:.3g}"  # noqa: PLR2004  # three significant digits
+            rows.append(f"| {count:,} | {task} | {milliseconds} | {growth} |")
             before = spent
     return "\n".join(rows)
 
 
-def _everything() -> Iterator[tuple[str, list[tuple[int, float]]]]:
-    yield "cart, made and fingerprinted", [(count, _fingerprint(count)) for count in (1_000, 10_000, 100_000)]
-    yield "share of an area that each covers", [(count, _coverage(count)) for count in (1_000, 10_000, 100_000)]
-    yield "journal's part of a placement", [(count, _journal(count)) for count in (100, 1_000, 10_000)]
+def _tasks() -> Iterator[tuple[str, list[tuple[int, float]]]]:
+    yield "cart and its fingerprint", [(count, _fingerprint(count)) for count in (1_000, 10_000, 100_000)]
+    yield "coverage of an area", [(count, _coverage(count)) for count in (1_000, 10_000, 100_000)]
+    yield "journal entries of a placement", [(count, _journal(count)) for count in (100, 1_000, 10_000)]
     for suffix in ("html", "pdf", "xlsx", "parquet"):
         yield f"report, .{suffix}", [(count, _report(count, suffix)) for count in (50, 500, 5_000)]
     yield "page of a search", [(count, _page(count)) for count in (10_000, 100_000, 1_000_000)]
-    yield "price of captures", _prices((10, 100, 1_000))
-    yield "round of following orders", [(count, _following(count)) for count in (50, 500, 5_000)]
+    yield "estimate of captures", _prices((10, 100, 1_000))
+    yield "status of open orders", [(count, _order_status(count)) for count in (50, 500, 5_000)]
 
 
 def _fingerprint(count: int) -> float:
@@ -70,7 +70,7 @@ def _fingerprint(count: int) -> float:
 def _coverage(count: int) -> float:
     captures = many(count)
     pick = np.random.default_rng(3)
-    # each meets the area, so that none is spared
+    # all intersect the area, so that each is measured
     shift = pick.uniform(-0.15, 0.15, (2, count))
     west, south = 151.0 + shift[0], -34.0 + shift[1]
     captures = captures.set_geometry(shapely.box(west, south, west + 0.2, south + 0.2), crs=4326)
@@ -79,10 +79,10 @@ def _coverage(count: int) -> float:
 
 def _journal(count: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "placements.sqlite", wall=time.time)
+        journal = Journal(Path(folder) / "placements.sqlite", now=time.time)
         for _ in range(count):
-            journalled(journal)
-        spent = _median(lambda: journalled(journal), 50)
+            record_placement(journal)
+        spent = _median(lambda: record_placement(journal), 50)
         journal.close()
     return spent
 
@@ -95,34 +95,34 @@ def _report(count: int, suffix: str) -> float:
 
 def _page(count: int) -> float:
     with Sandbox(captures=count, pace="real") as box, _caller(box) as caller:
-        return _median(lambda: _asked(caller, "catalog.search", {**PAGE, "bbox": EUROPE}))
+        return _median(lambda: _post(caller, "catalog.search", {**PAGE, "bbox": EUROPE}))
 
 
 def _prices(counts: tuple[int, ...]) -> list[tuple[int, float]]:
     with Sandbox(pace="real") as box, _caller(box) as caller:
         found: list[dict[str, Any]] = []
         for bbox in (EUROPE, [100, -10, 150, 40]):
-            found += _asked(caller, "catalog.search", {**PAGE, "bbox": bbox})["features"]
+            found += _post(caller, "catalog.search", {**PAGE, "bbox": bbox})["features"]
         captures = [{"id": one["id"], "geometry": one["geometry"]} for one in found]
         return [
-            (count, _median(lambda n=count: _asked(caller, "orders.archive.estimate", {"captures": captures[:n]})))
+            (count, _median(lambda n=count: _post(caller, "orders.archive.estimate", {"captures": captures[:n]})))
             for count in counts
         ]
 
 
-def _following(count: int) -> float:
+def _order_status(count: int) -> float:
     with Sandbox(pace="real") as box, _caller(box) as caller, tempfile.TemporaryDirectory() as home:
         box.top_up("analyst", 10**10)
-        one = _asked(caller, "catalog.search", {**PAGE, "bbox": HARBOUR, "limit": 1})["features"][0]
+        one = _post(caller, "catalog.search", {**PAGE, "bbox": HARBOUR, "limit": 1})["features"][0]
         bought = {"projectId": box.principals["analyst"]["project"], "captures": [{"id": one["id"], "geometry": one["geometry"]}]}
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(lambda _: _asked(caller, "orders.archive.place", bought, key=str(uuid.uuid4())), range(count)))
+            list(threads.map(lambda _: _post(caller, "orders.archive.place", bought, key=str(uuid.uuid4())), range(count)))
         limits = scenecart.Limits(calls_per_minute=10**6, places_per_minute=10**6)
         with box.client(home=home, limits=limits) as client:
             orders = [client.order(name) for name in client.orders().index]
             if len(orders) != count:
                 raise RuntimeError(f"{count} were bought, {len(orders)} are listed")
-            return _median(lambda: followed(orders))
+            return _median(lambda: poll_once(orders))
 
 
 def _caller(box: Sandbox) -> httpx.Client:
@@ -131,10 +131,10 @@ def _caller(box: Sandbox) -> httpx.Client:
     return httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {token}"}, timeout=120)
 
 
-def _asked(caller: httpx.Client, operation: str, body: dict[str, Any], *, key: str | None = None) -> Any:
-    answer = caller.post(f"/v1/op/{operation}", json=body, headers={} if key is None else {"Idempotency-Key": key})
-    answer.raise_for_status()
-    return answer.json()
+def _post(caller: httpx.Client, operation: str, body: dict[str, Any], *, key: str | None = None) -> Any:
+    response = caller.post(f"/v1/op/{operation}", json=body, headers={} if key is None else {"Idempotency-Key": key})
+    response.raise_for_status()
+    return response.json()
 
 
 def _median(act: Callable[[], object], times: int = _TIMES) -> float:

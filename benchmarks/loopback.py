@@ -1,4 +1,4 @@
-"""A whole search over loopback: the service's stream to a frame, beside what the bytes and the frame cost apart."""
+"""A complete search over loopback, compared with a download and a frame built after it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import httpx
 import msgspec
 
 import scenecart
-from benchmarks.features import invented, lines
+from benchmarks.features import lines, synthetic_features
 from scenecart._captures import search
 from scenecart._captures.query import Query
 
 TITLE = "A search over loopback"
-ABOUT = """Another process sends a stream of captures, 1.8 kB each, over a real socket. The floor is the same bytes downloaded with
-httpx and made a frame after that."""
+ABOUT = """Another process sends a stream of captures, 1.8 kB each, over a socket. Ratios are to a download of the same bytes with
+httpx, with the frame built after it."""
 SIZES = {10_000: 5, 100_000: 5, 1_000_000: 1}
-# the careful way holds some nine gigabytes of them
+# from_features needs about 9 GB at the largest size
 LARGEST = ("httpx, then the frame", "client.search", "first frame")
-ASKED = {"host_name": "aurora", "collections": ["c"]}
+BODY = {"host_name": "aurora", "collections": ["c"]}
 
 
 def table() -> str:
     """Measure, and return a table in Markdown."""
-    rows = ["| captures | way | seconds | of the floor |", "|---:|---|---:|---:|"]
+    rows = ["| captures | method | seconds | ratio |", "|---:|---|---:|---:|"]
     for size, runs in SIZES.items():
-        server = subprocess.Popen([sys.executable, "-m", "benchmarks.loopback", str(size)], stdout=subprocess.PIPE, text=True)  # noqa: S603  # ourselves
+        server = subprocess.Popen([sys.executable, "-m", "benchmarks.loopback", str(size)], stdout=subprocess.PIPE, text=True)  # noqa: S603  # this module
         try:
             if server.stdout is None:
-                raise RuntimeError("the server says nothing")
+                raise RuntimeError("the server has no output")
             rows += _rows(f"http://127.0.0.1:{server.stdout.readline().strip()}", size, runs)
         finally:
             server.terminate()
@@ -44,30 +44,35 @@ def table() -> str:
 
 
 def _rows(url: str, size: int, runs: int) -> list[str]:
-    def floor() -> Any:
-        data = httpx.post(f"{url}/v1/op/catalog.search_stream", json=ASKED, timeout=60).content
-        return search.assemble([data], "lines", Query("aurora", {}))
+    def download_first() -> Any:
+        data = httpx.post(f"{url}/v1/op/catalog.search_stream", json=BODY, timeout=60).content
+        return search.build_frame([data], "lines", Query("aurora", {}))
 
-    def whole() -> Any:
-        with scenecart.connect(base_url=url, token="t") as client:  # noqa: S106  # nobody looks at it
+    def search_all() -> Any:
+        with scenecart.connect(base_url=url, token="t") as client:  # noqa: S106  # not checked by the server
             return client.search("aurora", collections="c")
 
-    def first() -> Any:
-        with scenecart.connect(base_url=url, token="t") as client:  # noqa: S106  # nobody looks at it
+    def first_frame() -> Any:
+        with scenecart.connect(base_url=url, token="t") as client:  # noqa: S106  # not checked by the server
             return next(client.search_stream("aurora", collections="c"))
 
-    def careful() -> Any:
-        with httpx.stream("POST", f"{url}/v1/op/catalog.search_stream", json=ASKED, timeout=60) as answer:
+    def from_features() -> Any:
+        with httpx.stream("POST", f"{url}/v1/op/catalog.search_stream", json=BODY, timeout=60) as answer:
             return gpd.GeoDataFrame.from_features([msgspec.json.decode(line) for line in answer.iter_lines()], crs=4326)
 
-    ways = {"httpx, then the frame": floor, "client.search": whole, "httpx lines, from_features": careful, "first frame": first}
-    names = list(ways) if size < max(SIZES) else list(LARGEST)
+    methods = {
+        "httpx, then the frame": download_first,
+        "client.search": search_all,
+        "httpx lines, from_features": from_features,
+        "first frame": first_frame,
+    }
+    names = list(methods) if size < max(SIZES) else list(LARGEST)
     times: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(runs):
         for name in names:
             gc.collect()
             began = time.perf_counter()
-            found = ways[name]()
+            found = methods[name]()
             times[name].append(time.perf_counter() - began)
             if len(found) != size and name != "first frame":
                 raise RuntimeError(f"{name} lost captures")
@@ -78,8 +83,8 @@ def _rows(url: str, size: int, runs: int) -> list[str]:
 
 
 def serve(size: int) -> None:
-    """Answer every request with the same captures, from memory."""
-    body = lines(invented(size))
+    """Answer every request with the same captures from memory."""
+    body = lines(synthetic_features(size))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,11 +98,11 @@ def serve(size: int) -> None:
             try:
                 self.wfile.write(body)
             except ConnectionError:
-                # who has seen enough hangs up
+                # the client has closed the stream early
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_address[1], flush=True)

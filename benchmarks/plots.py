@@ -1,4 +1,4 @@
-"""How time grows with size, drawn from the tables of the page."""
+"""Plots of time by size, from the tables of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from scenecart._util.style import BOUGHT, INK
+from scenecart._util.style import CLIPPED, INK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-_LINE = re.compile(r"^\| ([\d,]+)(?: invented)? \| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
+_LINE = re.compile(r"^\| ([\d,]+)(?: synthetic)? \| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
 _HEAD = re.compile(r"^\| ([a-z ]+) \|", re.MULTILINE)
 _OURS = {"scenecart", "five filters at once", "what is in a view", "what is under a click"}
 _OTHERS = ("#8e6bb0", "#b5893c", "#5b8c5a", "#a65d57", "#6c7a89", "#3f7f93", "#7aa0c4")
-_MARKS = "os^D"
+_MARKERS = "os^D"
 
 
-def draw(name: str, text: str, what: str, unit: str, folder: Path) -> str:
-    """Draw a section's table as lines over its first column, and return the Markdown that shows it."""
+def draw(name: str, text: str, caption: str, unit: str, folder: Path) -> str:
+    """Plot the table of a section over its first column, and return the Markdown of the image."""
     rows: dict[str, dict[int, float]] = {}
     for count, way, spent in _LINE.findall(text):
         rows.setdefault(way.strip(), {})[int(count.replace(",", ""))] = float(spent)
     lines = {way: found for way, found in rows.items() if len(found) > 1}
-    (counted,) = _HEAD.findall(text)[:1]
+    (size_label,) = _HEAD.findall(text)[:1]
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    _lines(figure.subplots(), lines, counted, unit)
+    _lines(figure.subplots(), lines, size_label, unit)
     folder.mkdir(exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(folder / f"{name}.svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return f"![{what}](images/{name}.svg)"
+    return f"![{caption}](images/{name}.svg)"
 
 
-def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], counted: str, unit: str) -> None:
-    # a colour comes again with another mark
+def _lines(axes: Axes, lines: Mapping[str, Mapping[int, float]], size_label: str, unit: str) -> None:
+    # a colour is repeated with another marker only
     others = itertools.product(".v", _OTHERS)
-    ours = iter(_MARKS)
+    ours = iter(_MARKERS)
     for way, found in lines.items():
         is_ours = way in _OURS
-        mark, colour = (next(ours), BOUGHT) if is_ours else next(others)
-        look = {"color": colour, "marker": mark, "linewidth": 2.2 if is_ours else 1.5}
-        axes.plot(list(found), list(found.values()), label=way, **look)
+        marker, colour = (next(ours), CLIPPED) if is_ours else next(others)
+        style = {"color": colour, "marker": marker, "linewidth": 2.2 if is_ours else 1.5}
+        axes.plot(list(found), list(found.values()), label=way, **style)
     axes.set(xscale="log", yscale="log")
-    axes.set_xlabel(counted, color=INK, fontsize=8)
+    axes.set_xlabel(size_label, color=INK, fontsize=8)
     axes.set_ylabel(unit, color=INK, fontsize=8)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))

@@ -1,4 +1,4 @@
-"""Sections of the page, each measured in a process of its own: what another one left behind in memory costs it nothing."""
+"""Sections of the page, each measured in a process of its own, so that they do not share memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from multiprocessing import get_context
 
 
 def section(name: str) -> tuple[str, str]:
-    """Measure a section, and return its title and its Markdown."""
+    """Run a benchmark, and return its title and its Markdown."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(_measure, name).result()
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from benchmarks.features import invented, page
+from benchmarks.features import page, synthetic_features
 from benchmarks.frames import scenecart as frame_of
 from benchmarks.frames import status
 
@@ -83,7 +83,7 @@ def _kept(count: int) -> tuple[float, float]:
     """Return the MB that a process of its own keeps for a frame, and for the frame with everything of a map on it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.json"
-        file.write_bytes(page(invented(count)))
+        file.write_bytes(page(synthetic_features(count)))
         command = [sys.executable, "-m", "benchmarks.widgets", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
     frame, both = map(float, done.stdout.split())
@@ -93,7 +93,7 @@ def _kept(count: int) -> tuple[float, float]:
 def _measure_kept(file: str) -> None:
     import scenecart.widgets  # noqa: PLC0415  # measured here alone
 
-    small = frame_of(page(invented(10)))
+    small = frame_of(page(synthetic_features(10)))
     scenecart.widgets.CaptureMap(small, basemap="none").close()
     before = _held()
     captures = frame_of(Path(file).read_bytes())
