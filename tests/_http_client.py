@@ -1,4 +1,4 @@
-"""The service spoken to in plain HTTP, as the wire contract writes it."""
+"""A plain HTTP client of the ordering service, written from the wire contract."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ import httpx
 _SECONDS = 20.0
 
 
-class Wire:
-    """One principal's connection."""
+class ServiceClient:
+    """The service as one principal uses it."""
 
     def __init__(self, url: str, token: str | None, project: str, headers: dict[str, str]) -> None:
         self.url = url
         self.project = project
-        signed = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self.http = httpx.Client(base_url=url, headers={**signed, **headers}, timeout=_SECONDS)
+        authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=url, headers={**authorization, **headers}, timeout=_SECONDS)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self.http.close()
 
-    def op(self, operation: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
+    def call(self, operation: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
         """Call an operation."""
         headers = {} if key is None else {"Idempotency-Key": key}
         return self.http.post(f"/v1/op/{operation}", json=body or {}, headers=headers)
 
     def search(self, **body: Any) -> list[dict[str, Any]]:
-        """Search, and return the page's features."""
-        answer = self.op("catalog.search", body)
+        """Search, and return the features of the first page."""
+        answer = self.call("catalog.search", body)
         assert answer.status_code == 200, answer.text
         return answer.json()["features"]
 
     def stream(self, **body: Any) -> list[dict[str, Any]]:
-        """Search by stream, and return every feature."""
-        answer = self.op("catalog.search_stream", body)
+        """Search by stream, and return all features."""
+        answer = self.call("catalog.search_stream", body)
         assert answer.status_code == 200, answer.text
         return [json.loads(line) for line in answer.text.split("\n") if line]
 
-    def wanted(self, *names: str, host: str = "archive") -> list[dict[str, Any]]:
-        """Return captures with their whole footprints, as an order takes them."""
+    def captures_of(self, *names: str, host: str = "archive") -> list[dict[str, Any]]:
+        """Return captures with their complete footprints, as in an order."""
         found = {one["id"]: one for one in self.search(host_name=host, ids=list(names), limit=500)}
         return [{"id": name, "geometry": found[name]["geometry"]} for name in names]
 
     def place(self, *names: str, key: str | None = None, **body: Any) -> httpx.Response:
-        """Place an order for whole footprints."""
-        given = {"projectId": self.project, "captures": self.wanted(*names), "licenseType": "standard", **body}
-        return self.op("orders.archive.place", given, key=key)
+        """Place an order for complete footprints."""
+        order = {"projectId": self.project, "captures": self.captures_of(*names), "licenseType": "standard", **body}
+        return self.call("orders.archive.place", order, key=key)
 
     def wait(self, order_id: str, status: str) -> dict[str, Any]:
-        """Wait until an order is in a state."""
+        """Wait until an order has a status, and return it."""
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
-            order = self.op("orders.get", {"id": order_id}).json()
+            order = self.call("orders.get", {"id": order_id}).json()
             if order["status"] == status:
                 return order
             time.sleep(0.02)

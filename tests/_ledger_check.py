@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from _http_client import Wire
+    from _http_client import ServiceClient
     from scenecart.sandbox import Sandbox
 
-# what was moved for an order in each state, by its billing mode
+# the transfers that reserve, charge and return the credits of an order, by billing mode
 _STEPS = {
     "credit": ("reserve", "settle", "refund"),
     "card": ("hold", "capture", "void"),
@@ -21,9 +21,9 @@ _STEPS = {
 _ENDS = {"processing": None, "delivered": 1, "failed": 2, "cancelled": 2}
 
 
-def balance(caller: Wire) -> tuple[int, int, int]:
-    """Return what is available, set aside and spent."""
-    found = caller.op("billing.credits.balance").json()
+def balance(client: ServiceClient) -> tuple[int, int, int]:
+    """Return the available, reserved and spent credits."""
+    found = client.call("billing.credits.balance").json()
     return found["balance_credits"], found["reserved_credits"], found["spent_credits"]
 
 

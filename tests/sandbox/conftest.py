@@ -1,22 +1,21 @@
-"""A running sandbox, and plain HTTP to talk to it: these tests know nothing of the library."""
+"""A running sandbox and plain HTTP clients; these tests do not use the library."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from _http_client import Wire
+from _http_client import ServiceClient
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HARBOUR = [151.18, -33.99, 151.24, -33.94]
-
 
 class Clock:
-    """A clock the test turns."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -27,7 +26,7 @@ class Clock:
 
 @pytest.fixture(scope="session")
 def shared_box() -> Iterator[Sandbox]:
-    """Give one sandbox with the invented catalog for tests that leave nothing behind."""
+    """Return one sandbox with the generated catalog, for tests that only read."""
     with Sandbox(pace="instant") as box:
         box.rate_limits = None
         yield box
@@ -35,46 +34,46 @@ def shared_box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still until it is turned."""
+    """Return a clock that stands still until the test sets it."""
     return Clock()
 
 
 @pytest.fixture
 def box(clock: Clock, small_items: str) -> Iterator[Sandbox]:
-    """Give a sandbox of the test's own, with a handful of captures and a clock that the test turns."""
+    """Return a new sandbox with six captures and the test's clock."""
     with Sandbox(items=small_items, pace="real", clock=clock) as running:
         running.rate_limits = None
         yield running
 
 
 @pytest.fixture
-def wire() -> Iterator[Callable[..., Wire]]:
-    """Give a way to speak HTTP as one of the principals."""
-    made: list[Wire] = []
+def sign_in() -> Iterator[Callable[..., ServiceClient]]:
+    """Return a function that gives a plain HTTP client of a principal; name None sends no token."""
+    clients: list[ServiceClient] = []
 
-    def speak(box: Sandbox, name: str | None = "analyst", **headers: str) -> Wire:
+    def connect(box: Sandbox, name: str | None = "analyst", **headers: str) -> ServiceClient:
         token = None if name is None else box.principals[name]["token"]
-        made.append(Wire(box.url, token, box.principals["analyst" if name is None else name]["project"] or "", headers))
-        return made[-1]
+        project = box.principals["analyst" if name is None else name]["project"] or ""
+        clients.append(ServiceClient(box.url, token, project, headers))
+        return clients[-1]
 
-    yield speak
-    for one in made:
-        one.close()
+    yield connect
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture(scope="session")
 def small_items(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Write six captures: two that overlap on one date, one of another date, one far away, one that fails, one broken."""
-    import json  # noqa: PLC0415  # used here alone
+    """Write six captures: two overlap on one date, one is of another date, one far away, one fails, one has no valid footprint."""
 
-    def item(name: str, ring: Any, moment: str, **properties: Any) -> dict[str, Any]:
+    def item(name: str, ring: Any, time: str, **properties: Any) -> dict[str, Any]:
         return {
             "type": "Feature",
             "stac_version": "1.0.0",
             "id": name,
             "collection": "test",
             "geometry": {"type": "Polygon", "coordinates": [ring]},
-            "properties": {"datetime": moment, "eo:cloud_cover": 5, **properties},
+            "properties": {"datetime": time, "eo:cloud_cover": 5, **properties},
             "assets": {},
             "links": [],
         }

@@ -1,4 +1,4 @@
-"""Real STAC as the catalog: what public catalogs published is kept as it is."""
+"""Real STAC items as the catalog, unchanged."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from _http_client import Wire
+    from _http_client import ServiceClient
 
 FOLDERS = ["antimeridian", "api-items-planetary-computer", "api-pages-pystac-client", "ext-order", "ext-projection", "ext-sar",
            "ext-view", "odc-stac", "pgstac-naip", "planet-disaster", "planet-native", "stac-api-spec", "stac-geoparquet",
            "stactools-landsat", "stactools-sentinel1", "stactools-sentinel2"]  # fmt: skip
 
 
-def features(path: Path) -> list[Any]:
-    """Read every feature below a folder, plainly."""
+def read_features(path: Path) -> list[Any]:
+    """Read every feature in a folder."""
     found: list[Any] = []
 
     def inside(document: Any) -> None:
@@ -43,19 +43,21 @@ def features(path: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_real_capture_is_listed_and_answers_when_priced(shared_data: Path, folder: str, wire: Callable[..., Wire]):
-    """Each real capture is listed as it was published, and is priced or refused with a reason."""
-    published = features(shared_data / folder)
+def test_load_real_items_are_listed_unchanged_and_priced_or_refused(
+    shared_data: Path, folder: str, sign_in: Callable[..., ServiceClient]
+):
+    """Each real item is listed as it was published, and has a price or a reason."""
+    published = read_features(shared_data / folder)
     with Sandbox(items=shared_data / folder, pace="instant") as box:
         box.rate_limits = None
-        caller = wire(box)
-        listed = caller.stream(host_name="archive", collections=box.hosts["archive"])
+        client = sign_in(box)
+        listed = client.stream(host_name="archive", collections=box.hosts["archive"])
         assert len(listed) == len(published)
         for field in ("geometry", "properties"):
             assert sorted(json.dumps(one.get(field), sort_keys=True) for one in listed) == sorted(
                 json.dumps(one.get(field), sort_keys=True) for one in published
             )
-        found = caller.op(
+        found = client.call(
             "orders.archive.estimate", {"captures": [{"id": one.get("id"), "geometry": one.get("geometry")} for one in listed]}
         ).json()
     priced = [name for group in found["groups"] for name in group["captures"]]
@@ -64,9 +66,9 @@ def test_every_real_capture_is_listed_and_answers_when_priced(shared_data: Path,
     assert priced
 
 
-def test_items_come_in_every_form(tmp_path: Path, small_items: str, wire: Callable[..., Wire]):
+def test_load_all_formats_give_the_same_catalog(tmp_path: Path, small_items: str, sign_in: Callable[..., ServiceClient]):
     """NDJSON, an ItemCollection, a list, single items in a folder, and GeoParquet give the same catalog."""
-    import geopandas as gpd  # noqa: PLC0415  # used here alone
+    import geopandas as gpd  # noqa: PLC0415  # only this test needs it
 
     with open(small_items, encoding="utf-8") as lines:  # noqa: PTH123  # a fixture's path is text
         items = [json.loads(line) for line in lines]
@@ -84,7 +86,7 @@ def test_items_come_in_every_form(tmp_path: Path, small_items: str, wire: Callab
 
     def names(path: object) -> list[str]:
         with Sandbox(items=str(path), pace="instant") as box:
-            return [one["id"] for one in wire(box).stream(host_name="archive", collections=box.hosts["archive"])]
+            return [one["id"] for one in sign_in(box).stream(host_name="archive", collections=box.hosts["archive"])]
 
     expected = names(small_items)
     assert len(expected) == 6
@@ -92,9 +94,9 @@ def test_items_come_in_every_form(tmp_path: Path, small_items: str, wire: Callab
         assert names(tmp_path / form) == expected, form
 
 
-def test_stac_geoparquet_gives_items_back_as_they_were(tmp_path: Path, shared_data: Path, wire: Callable[..., Wire]):
-    """Real items written as STAC GeoParquet are listed with the same assets and properties as from JSON."""
-    import pyarrow.parquet as pq  # noqa: PLC0415  # used here alone
+def test_load_stac_geoparquet_equals_json(tmp_path: Path, shared_data: Path, sign_in: Callable[..., ServiceClient]):
+    """Real items written as STAC GeoParquet have the same assets and properties as from JSON."""
+    import pyarrow.parquet as pq  # noqa: PLC0415  # only this test needs it
     from stac_geoparquet.arrow import parse_stac_items_to_arrow  # noqa: PLC0415  # likewise
 
     folder = tmp_path / "items"
@@ -111,7 +113,7 @@ def test_stac_geoparquet_gives_items_back_as_they_were(tmp_path: Path, shared_da
 
     def listed(path: Path) -> dict[str, Any]:
         with Sandbox(items=path, pace="instant") as box:
-            return {one["id"]: one for one in wire(box).stream(host_name="archive", collections=box.hosts["archive"])}
+            return {one["id"]: one for one in sign_in(box).stream(host_name="archive", collections=box.hosts["archive"])}
 
     as_json, as_table = listed(folder), listed(tmp_path / "items.parquet")
     assert as_table.keys() == as_json.keys()
@@ -123,8 +125,8 @@ def test_stac_geoparquet_gives_items_back_as_they_were(tmp_path: Path, shared_da
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".geojson", ".cart.parquet"])
-def test_what_a_search_or_a_cart_was_written_to_is_read_back(tmp_path: Path, suffix: str):
-    """Captures that scenecart wrote are a catalog again, with their ids, collections, properties and assets."""
+def test_load_saved_search_and_cart_round_trips(tmp_path: Path, suffix: str):
+    """Captures that scenecart saved load with their ids, collections, properties and assets."""
     path = tmp_path / f"found{suffix}"
     with Sandbox(captures=1_000, pace="instant") as box, box.client(home=tmp_path / "home") as client:
         found = client.search("aurora", collections="aurora-50cm", limit=5)
@@ -144,13 +146,15 @@ def test_what_a_search_or_a_cart_was_written_to_is_read_back(tmp_path: Path, suf
     assert set(listed.columns) == set(found.columns)
 
 
-def test_an_item_whose_name_is_no_unicode_is_listed(tmp_path: Path, wire: Callable[..., Wire]):
-    """A lone surrogate in an id or a collection stops no item; a question mark stands in its place."""
+def test_load_lone_surrogate_becomes_question_mark(tmp_path: Path, sign_in: Callable[..., ServiceClient]):
+    """A lone surrogate in an id or a collection becomes a question mark."""
     shape = {"type": "Point", "coordinates": [0, 0]}
     item = {"type": "Feature", "id": "\ud800", "collection": "\udfff", "geometry": shape, "properties": {"datetime": None}}
-    (tmp_path / "odd.json").write_text(json.dumps(item))
-    with Sandbox(items=tmp_path / "odd.json", pace="instant") as box:
-        assert wire(box).stream(host_name="archive", collections=box.hosts["archive"]) == [{**item, "id": "?", "collection": "?"}]
+    (tmp_path / "surrogate.json").write_text(json.dumps(item))
+    with Sandbox(items=tmp_path / "surrogate.json", pace="instant") as box:
+        assert sign_in(box).stream(host_name="archive", collections=box.hosts["archive"]) == [
+            {**item, "id": "?", "collection": "?"}
+        ]
 
 
 @pytest.mark.parametrize(
@@ -163,9 +167,9 @@ def test_an_item_whose_name_is_no_unicode_is_listed(tmp_path: Path, wire: Callab
         ("number.json", '{"type": "Feature", "id": "a", "properties": {"gsd": NaN}}'),
     ],
 )
-def test_items_that_cannot_be_read_are_told_in_a_line(tmp_path: Path, name: str, content: str | None):
-    """Whatever is given in the place of items, the sandbox says in one line that it cannot be read, or what it takes."""
-    import pyarrow as pa  # noqa: PLC0415  # used here alone
+def test_load_unreadable_file_is_refused_in_one_line(tmp_path: Path, name: str, content: str | None):
+    """A file that cannot be read as items is an error of one line that names it."""
+    import pyarrow as pa  # noqa: PLC0415  # only this test needs it
     import pyarrow.parquet as pq  # noqa: PLC0415  # likewise
 
     path = tmp_path / name
@@ -174,30 +178,30 @@ def test_items_that_cannot_be_read_are_told_in_a_line(tmp_path: Path, name: str,
         pq.write_table(pa.table(half), path)
     else:
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(SandboxError) as told:
+    with pytest.raises(SandboxError) as caught:
         Sandbox(items=path).start()
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_table_that_is_none_is_refused(tmp_path: Path):
+def test_load_invalid_parquet_is_refused(tmp_path: Path):
     """A file that only looks like GeoParquet is an error that names it."""
     (tmp_path / "items.parquet").write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(SandboxError, match="GeoParquet"):
+    with pytest.raises(SandboxError, match=r"items\.parquet"):
         Sandbox(items=tmp_path / "items.parquet").start()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"type": "FeatureCollection", "features": []}'])
-def test_a_file_without_items_is_refused(tmp_path: Path, content: str):
-    """A file that holds no items is an error that says what is taken."""
+def test_load_file_without_items_is_refused(tmp_path: Path, content: str):
+    """A file without items is an error that names it."""
     path = tmp_path / "empty.json"
     path.write_text(content)
-    with pytest.raises(SandboxError, match="no STAC items"):
+    with pytest.raises(SandboxError, match=r"empty\.json"):
         Sandbox(items=path).start()
 
 
-def test_a_broken_line_is_not_passed_over(tmp_path: Path, small_items: str):
-    """A line that is no JSON stops the start and says which line it is: captures are never lost silently."""
+def test_load_invalid_line_is_refused_with_its_number(tmp_path: Path, small_items: str):
+    """An invalid line is an error with its number, so that no capture is lost silently."""
     path = tmp_path / "broken.ndjson"
     with open(small_items, encoding="utf-8") as lines:  # noqa: PTH123  # a fixture's path is text
         path.write_text(lines.read() + '\n{"type": "Feature", "id')

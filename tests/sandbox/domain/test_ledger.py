@@ -1,26 +1,31 @@
-"""Every way to pay, and every way in which paying fails and is put right."""
+"""Billing modes, payment errors and the double-entry ledger."""
 
 from __future__ import annotations
 
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from _ledger_check import balance, reconcile
-from scenecart.sandbox import SandboxError
+from scenecart.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from _http_client import Wire
+    import httpx
+
+    from _http_client import ServiceClient
     from conftest import Clock
-    from scenecart.sandbox import Sandbox
 
 
-def kinds(caller: Wire) -> list[str]:
-    """Return what was moved, the oldest first."""
-    return [entry["reason"] for entry in caller.op("billing.credits.transactions").json()["transactions"]][::-1]
+def transfer_kinds(client: ServiceClient) -> list[str]:
+    """Return the kinds of all transfers, oldest first."""
+    return [entry["reason"] for entry in client.call("billing.credits.transactions").json()["transactions"]][::-1]
 
 
 @pytest.mark.parametrize(
@@ -31,173 +36,207 @@ def kinds(caller: Wire) -> list[str]:
         ("enterprise", "enterprise", ["accrue", "bill"]),
     ],
 )
-def test_each_way_to_pay_pays_on_delivery(  # noqa: PLR0917  # fixtures and cases
-    box: Sandbox, clock: Clock, wire: Callable[..., Wire], name: str, mode: str, steps: list[str]
+def test_finish_delivered_order_charges_reservation(  # noqa: PLR0917  # fixtures and cases
+    box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient], name: str, mode: str, steps: list[str]
 ):
-    """Money is set aside when an order is placed and spent when it is delivered, by credits, card and invoice alike."""
-    caller = wire(box, name)
-    order = caller.place("first").json()
+    """Credits are reserved on placement and charged on delivery, in every billing mode."""
+    client = sign_in(box, name)
+    order = client.place("first").json()
     assert order["billingMode"] == mode
-    assert balance(caller)[1:] == (order["totalCredits"], 0)
+    assert balance(client)[1:] == (order["totalCredits"], 0)
     clock.now += 3_600
-    caller.wait(order["id"], "delivered")
-    assert balance(caller)[1:] == (0, order["totalCredits"])
-    assert kinds(caller) == steps
+    client.wait(order["id"], "delivered")
+    assert balance(client)[1:] == (0, order["totalCredits"])
+    assert transfer_kinds(client) == steps
     reconcile(box)
 
 
 @pytest.mark.parametrize(("name", "gives_back"), [("analyst", "refund"), ("card", "void"), ("enterprise", "reverse")])
 @pytest.mark.parametrize("how", ["cancelled", "failed"])
-def test_each_way_to_pay_gives_back(  # noqa: PLR0917  # fixtures and cases
-    box: Sandbox, clock: Clock, wire: Callable[..., Wire], name: str, gives_back: str, how: str
+def test_finish_cancelled_or_failed_order_returns_reservation(  # noqa: PLR0917  # fixtures and cases
+    box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient], name: str, gives_back: str, how: str
 ):
-    """An order that is cancelled or fails gives back all that was set aside for it, and nothing was spent."""
-    caller = wire(box, name)
-    before = balance(caller)
-    order = caller.place("fails").json()["id"]
+    """A cancelled or failed order returns all reserved credits, in every billing mode."""
+    client = sign_in(box, name)
+    before = balance(client)
+    order = client.place("fails").json()["id"]
     if how == "cancelled":
-        assert caller.op("orders.cancel", {"order_id": order}).json()["status"] == "cancelled"
+        assert client.call("orders.cancel", {"order_id": order}).json()["status"] == "cancelled"
     else:
         clock.now += 3_600
-        caller.wait(order, "failed")
-    assert balance(caller) == before
-    assert kinds(caller)[-1] == gives_back
+        client.wait(order, "failed")
+    assert balance(client) == before
+    assert transfer_kinds(client)[-1] == gives_back
     reconcile(box)
 
 
-def test_topping_up_lets_the_same_key_succeed(box: Sandbox, wire: Callable[..., Wire]):
-    """Too few credits is 402 with both figures; after a top-up the same key buys, once."""
-    caller = wire(box, "broke")
-    refused = caller.place("first", key="k")
+def test_reserve_insufficient_credits_succeeds_after_top_up(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Too few credits give 402 with both amounts; after a top-up the same key places one order."""
+    client = sign_in(box, "broke")
+    refused = client.place("first", key="k")
     assert refused.status_code == 402
     assert refused.json()["type"].endswith("insufficient-credits")
     box.top_up("broke", refused.json()["required_credits"])
-    assert caller.place("first", key="k").status_code == 202
-    assert caller.place("first", key="k").status_code == 202
+    assert client.place("first", key="k").status_code == 202
+    assert client.place("first", key="k").status_code == 202
     assert reconcile(box) == 1
 
 
-def test_another_card_lets_the_same_key_succeed(box: Sandbox, wire: Callable[..., Wire]):
-    """A declined card is 402 with the bank's code, no card at all is 402 too; with a good one the same key buys."""
-    caller = wire(box, "declined")
-    refused = caller.place("first", key="k")
+def test_reserve_declined_card_succeeds_with_another_card(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """A declined card gives 402 with decline_code, no card gives 402 too; with a good card the same key places one order."""
+    client = sign_in(box, "declined")
+    refused = client.place("first", key="k")
     assert (refused.status_code, refused.json()["decline_code"]) == (402, "insufficient_funds")
     box.attach_card("declined", None)
-    assert caller.place("first", key="k").json()["type"].endswith("payment-method-required")
+    assert client.place("first", key="k").json()["type"].endswith("payment-method-required")
     box.attach_card("declined")
-    assert caller.place("first", key="k").status_code == 202
+    assert client.place("first", key="k").status_code == 202
     assert reconcile(box) == 1
 
 
-def test_the_banks_challenge_lets_the_same_key_succeed(box: Sandbox, wire: Callable[..., Wire]):
-    """3-D Secure is 402 with one client_secret for one request; once it is completed the same key buys, and another asks anew."""
-    caller = wire(box, "secure")
-    refused = caller.place("first", key="k")
+def test_reserve_secure_card_succeeds_after_challenge(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """3-D Secure gives 402 with one client_secret per request; once completed the same key places one order."""
+    client = sign_in(box, "secure")
+    refused = client.place("first", key="k")
     assert refused.status_code == 402
     secret = refused.json()["client_secret"]
-    assert caller.place("first", key="k").json()["client_secret"] == secret
+    assert client.place("first", key="k").json()["client_secret"] == secret
     box.complete_challenge(secret)
-    assert caller.place("first", key="k").status_code == 202
-    assert caller.place("first", key="k").status_code == 202
-    other = caller.place("first", key="l")
+    assert client.place("first", key="k").status_code == 202
+    assert client.place("first", key="k").status_code == 202
+    other = client.place("first", key="l")
     assert other.status_code == 402
     assert other.json()["client_secret"] != secret
     assert reconcile(box) == 1
 
 
-def test_a_refused_challenge_charges_nothing(box: Sandbox, wire: Callable[..., Wire]):
-    """Refused at the bank, the order stays unpaid and the next try asks with another secret; an answer is given once."""
-    caller = wire(box, "secure")
-    secret = caller.place("first", key="k").json()["client_secret"]
+def test_complete_challenge_refused_charges_nothing(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """After a refused challenge the next try gets another secret; a challenge is answered only once."""
+    client = sign_in(box, "secure")
+    secret = client.place("first", key="k").json()["client_secret"]
     box.complete_challenge(secret, accept=False)
-    again = caller.place("first", key="k")
+    again = client.place("first", key="k")
     assert again.status_code == 402
     assert again.json()["client_secret"] != secret
-    with pytest.raises(SandboxError, match="has been answered"):
+    with pytest.raises(SandboxError):
         box.complete_challenge(secret)
     assert reconcile(box) == 0
 
 
-def test_the_challenge_has_a_page(box: Sandbox, wire: Callable[..., Wire]):
-    """The address in a 402 shows the amount and whom it is for, and answers the bank by a form."""
-    caller = wire(box, "secure")
-    refused = caller.place("first", key="k").json()
-    page = httpx.get(refused["challenge_url"])
-    assert page.status_code == 200
-    assert "careful-buyer" in page.text
-    assert "A$" in page.text
-    done = httpx.post(refused["challenge_url"], data={"decision": "complete"})
-    assert "confirmed" in done.text
-    assert caller.place("first", key="k").status_code == 202
-    assert httpx.get(f"{box.url}/challenge/nothing").status_code == 404
-
-
-def test_another_process_can_cure_too(box: Sandbox, wire: Callable[..., Wire]):
-    """What Python can do for a rehearsal, another process can do over loopback; nonsense is refused with the field's name."""
-    caller = wire(box, "broke")
-    control = f"{box.url}/_sandbox"
-    assert httpx.post(f"{control}/top-up", json={"principal": "broke", "credits": 10_000_000}).status_code == 200
-    assert caller.place("first").status_code == 202
-    assert httpx.post(f"{control}/card", json={"principal": "declined", "card": "good"}).status_code == 200
-    assert wire(box, "declined").place("first").status_code == 202
-    secret = wire(box, "secure").place("first", key="k").json()["client_secret"]
-    assert httpx.post(f"{control}/challenge", json={"client_secret": secret}).status_code == 200
-    assert wire(box, "secure").place("first", key="k").status_code == 202
-    for name, body in (("top-up", {"principal": "nobody", "credits": 1}), ("top-up", {"principal": "broke", "credits": -1})):
-        assert httpx.post(f"{control}/{name}", json=body).status_code == 422
-    assert httpx.post(f"{control}/card", json={"principal": "broke", "card": "golden"}).status_code == 422
-
-
-def test_the_ledger_is_listed_in_pages(box: Sandbox, wire: Callable[..., Wire]):
-    """Transactions come newest first, by pages and by reason, and their changes add up to the balance."""
-    caller = wire(box)
+def test_transactions_are_listed_in_pages(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Transactions are listed newest first, by page and by reason, and add up to the balance."""
+    client = sign_in(box)
     for _ in range(3):
-        order = caller.place("first").json()["id"]
-        caller.op("orders.cancel", {"id": order})
+        order = client.place("first").json()["id"]
+        client.call("orders.cancel", {"id": order})
 
-    def page(**asked: Any) -> dict[str, Any]:
-        return caller.op("billing.credits.transactions", asked).json()
+    def page(**body: Any) -> dict[str, Any]:
+        return client.call("billing.credits.transactions", body).json()
 
     assert page()["total"] == 7
     assert [one["id"] for one in page(limit=3)["transactions"] + page(limit=4, offset=3)["transactions"]] == [
         one["id"] for one in page()["transactions"]
     ]
     assert page(reason="refund")["total"] == 3
-    assert sum(one["change_credits"] for one in page()["transactions"]) == balance(caller)[0]
-    assert caller.op("billing.credits.transactions", {"limit": 0}).status_code == 422
+    assert sum(one["change_credits"] for one in page()["transactions"]) == balance(client)[0]
+    assert client.call("billing.credits.transactions", {"limit": 0}).status_code == 422
 
 
-def test_what_a_key_was_answered_comes_before_everything_else(box: Sandbox, wire: Callable[..., Wire]):
-    """A stored answer is given again although the order could no longer be placed, and does not count as another placement."""
-    caller = wire(box)
-    body = {"projectId": caller.project, "captures": caller.wanted("first")}
-    first = caller.op("orders.archive.place", body, key="k")
-    box.rate_limits = {"calls": 1_000, "places": 0}
-    again = caller.op("orders.archive.place", body, key="k")
-    assert (again.status_code, again.content) == (202, first.content)
-    assert caller.op("orders.archive.place", body, key="l").status_code == 429
-    assert caller.op("orders.archive.place", {**body, "captures": []}, key="k").status_code == 409
+PRINCIPALS = ("analyst", "broke", "card", "declined", "secure", "enterprise", "other")
+CAPTURES = ("first", "second", "third", "far", "fails", "crossed")
+PLACE = "orders.archive.place"
+principals = st.sampled_from(PRINCIPALS)
 
 
-def test_a_key_belongs_to_a_path(box: Sandbox, wire: Callable[..., Wire]):
-    """One key at two addresses of the same operation is two claims."""
-    caller = wire(box)
-    body = {"projectId": caller.project, "captures": caller.wanted("first")}
-    first = caller.op("orders.archive.place", body, key="k").json()
-    second = caller.http.post("/v1/orders/archive/place", json=body, headers={"Idempotency-Key": "k"}).json()
-    third = caller.http.post("/v2/orders", json=body, headers={"Idempotency-Key": "k"}).json()
-    assert len({first["id"], second["id"], third["id"]}) == 3
+class LedgerMachine(RuleBasedStateMachine):
+    """Several people who price, order, retry, cancel and pay, in any order and from several threads."""
+
+    def __init__(self, box: Sandbox, clock: Clock, clients: dict[str, ServiceClient], footprints: dict[str, Any]) -> None:
+        super().__init__()
+        self.box, self.clock, self.clients, self.footprints = box, clock, clients, footprints
+        self.placements: list[tuple[str, str, dict[str, Any]]] = []
+        self.responses: dict[tuple[str, str], bytes] = {}
+        self.orders: list[tuple[str, str]] = []
+
+    def _place(self, name: str, key: str, body: dict[str, Any], parallel: int) -> None:
+        client = self.clients[name]
+        with ThreadPoolExecutor(parallel) as threads:
+            answers: list[httpx.Response] = list(threads.map(lambda _: client.call(PLACE, body, key=key), range(parallel)))
+        assert {answer.status_code for answer in answers} <= {202, 402, 422}
+        for answer in answers:
+            if answer.status_code == 202:
+                known = self.responses.setdefault((name, key), answer.content)
+                assert answer.content == known
+                if (name, answer.json()["id"]) not in self.orders:
+                    self.orders.append((name, answer.json()["id"]))
+            elif "client_secret" in answer.json() and parallel % 2:
+                self.clients[name].http.post("/_sandbox/challenge", json={"client_secret": answer.json()["client_secret"]})
+
+    @rule(
+        name=principals,
+        names=st.sets(st.sampled_from(CAPTURES), min_size=1, max_size=3),
+        by_date=st.booleans(),
+        parallel=st.integers(1, 6),
+    )
+    def buy(self, name: str, names: set[str], by_date: bool, parallel: int) -> None:  # noqa: FBT001  # drawn
+        captures = [{"id": one, "geometry": self.footprints[one]} for one in sorted(names)]
+        body = {"projectId": self.clients[name].project, "captures": captures, "splitByDate": by_date}
+        priced = self.clients[name].call("orders.archive.estimate", {"captures": captures, "splitByDate": by_date}).json()
+        assert priced["total_credits"] == sum(group["credits"] for group in priced["groups"])
+        key = str(uuid.uuid4())
+        self.placements.append((name, key, body))
+        self._place(name, key, body, parallel)
+
+    @rule(data=st.data(), parallel=st.integers(1, 4))
+    def try_again(self, data: st.DataObject, parallel: int) -> None:
+        if self.placements:
+            name, key, body = data.draw(st.sampled_from(self.placements))
+            self._place(name, key, body, parallel)
+
+    @rule(data=st.data(), parallel=st.integers(1, 4))
+    def cancel(self, data: st.DataObject, parallel: int) -> None:
+        if self.orders:
+            name, order = data.draw(st.sampled_from(self.orders))
+            client = self.clients[name]
+            with ThreadPoolExecutor(parallel) as threads:
+                answers = list(threads.map(lambda _: client.call("orders.cancel", {"order_id": order}), range(parallel)))
+            assert [answer.status_code for answer in answers].count(200) <= 1
+            assert {answer.status_code for answer in answers} <= {200, 409}
+
+    @rule(name=principals, amount=st.integers(1, 100_000))
+    def top_up(self, name: str, amount: int) -> None:
+        self.box.top_up(name, amount)
+
+    @rule(name=st.sampled_from(("card", "declined", "secure")), card=st.sampled_from(("good", "declined", "secure", None)))
+    def attach(self, name: str, card: str | None) -> None:
+        self.box.attach_card(name, card)
+
+    @rule(seconds=st.sampled_from((30.0, 400.0, 5_000.0)))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule(name=principals)
+    def look(self, name: str) -> None:
+        client = self.clients[name]
+        assert len(client.search(host_name="archive", collections=["test"], limit=3)) == 3
+        assert client.call("orders.list", {"size": 500}).json()["totalElements"] >= sum(owner == name for owner, _ in self.orders)
+
+    @invariant()
+    def ledger_is_balanced(self) -> None:
+        assert reconcile(self.box) >= len(self.orders)
 
 
-@pytest.mark.parametrize("wrong", [-5, 1.5, True, "100", 10**30])
-def test_credits_are_a_whole_number(box: Sandbox, wrong: Any):
-    """What is no amount of credits is refused in words, and the balance stays."""
-    with pytest.raises(SandboxError, match="Credits are a whole number"):
-        box.top_up("broke", wrong)
-
-
-def test_who_there_is_not_is_told_with_who_there_is(box: Sandbox):
-    """A misspelled principal is told with those there are, for a client, a token and money alike."""
-    for ask in (box.client, box.token, lambda name: box.top_up(name, 5)):
-        with pytest.raises(SandboxError, match="no principal 'analist'; there are analyst, broke"):
-            ask("analist")
+def test_ledger_stays_balanced_under_random_use(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """After any sequence of actions all accounts sum to zero, none is negative, and credits match each order's state."""
+    clients = {name: sign_in(box, name) for name in PRINCIPALS}
+    found = clients["analyst"].search(host_name="archive", collections=["test"])
+    footprints = {one["id"]: one["geometry"] for one in found}
+    machine = settings(max_examples=12, stateful_step_count=20, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(lambda: LedgerMachine(box, clock, clients, footprints), settings=machine)
+    clock.now += 100_000
+    orders = clients["analyst"].call("orders.list", {"size": 500}).json()["content"]
+    for order in orders:
+        if order["status"] == "processing":
+            names = set(order["captures"])
+            clients["analyst"].wait(order["id"], "failed" if "fails" in names else "delivered")
+    assert reconcile(box) > 0

@@ -1,4 +1,4 @@
-"""The sandbox's own description, and the service's public one."""
+"""The OpenAPI document of the sandbox, and the public one of the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from _http_client import Wire
+    from _http_client import ServiceClient
     from conftest import Clock
     from scenecart.sandbox import Sandbox
 
@@ -38,21 +38,21 @@ OPERATIONS = [
 ]
 
 
-def fits(document: dict[str, Any], schema: Any, value: Any) -> None:
-    """Check a value against a schema of a document."""
+def assert_valid(document: dict[str, Any], schema: Any, value: Any) -> None:
+    """Validate a value against a schema of a document."""
     Draft202012Validator({**schema, "components": document["components"]}).validate(value)
 
 
-def asked(caller: Wire, order: str, item: str) -> dict[str, dict[str, Any]]:
-    """Return a sensible request for every operation."""
-    captures = caller.wanted("third")
+def request_bodies(client: ServiceClient, order: str, item: str) -> dict[str, dict[str, Any]]:
+    """Return a valid request for every operation."""
+    captures = client.captures_of("third")
     return {
         "catalog.search": {"host_name": "archive", "collections": ["test"], "limit": 3, "query": {"eo:cloud_cover": {"LTE": 50}}},
         "catalog.search_stream": {"host_name": "archive", "ids": ["first"]},
         "catalog.image.quicklook": {"host_name": "archive", "image_id": "first"},
         "catalog.image.thumbnail": {"host_name": "archive", "image_id": "first"},
         "orders.archive.estimate": {"captures": [*captures, {"id": "nothing"}], "splitByDate": True},
-        "orders.archive.place": {"projectId": caller.project, "captures": captures},
+        "orders.archive.place": {"projectId": client.project, "captures": captures},
         "orders.get": {"order_id": order},
         "orders.list": {"size": 5, "status": "delivered"},
         "orders.cancel": {"order_id": order},
@@ -67,18 +67,18 @@ def asked(caller: Wire, order: str, item: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def requests(box: Sandbox, clock: Clock, wire: Callable[..., Wire]) -> tuple[Wire, dict[str, dict[str, Any]]]:
-    """Give a caller with a delivered order, and a request for every operation."""
-    caller = wire(box)
-    order = caller.place("first").json()["id"]
+def requests(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]) -> tuple[ServiceClient, dict[str, dict[str, Any]]]:
+    """Return a client with a delivered order, and a request for every operation."""
+    client = sign_in(box)
+    order = client.place("first").json()["id"]
     clock.now += 3_600
-    caller.wait(order, "delivered")
-    item = caller.op("orders.list_assets", {"order_id": order}).json()["features"][0]["id"]
-    return caller, asked(caller, order, item)
+    client.wait(order, "delivered")
+    item = client.call("orders.list_assets", {"order_id": order}).json()["features"][0]["id"]
+    return client, request_bodies(client, order, item)
 
 
-def test_the_document_names_every_operation_and_needs_no_token(box: Sandbox):
-    """The document is served to everyone and names each operation with the scope it needs."""
+def test_document_lists_every_operation_without_token(box: Sandbox):
+    """The document is public and lists each operation with its scope."""
     document = httpx.get(f"{box.url}/openapi.json").json()
     named = {path.removeprefix("/v1/op/") for path in document["paths"] if path.startswith("/v1/op/")}
     assert named == set(OPERATIONS)
@@ -87,21 +87,21 @@ def test_the_document_names_every_operation_and_needs_no_token(box: Sandbox):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("whose", ["sandbox", "service"])
-def test_requests_and_answers_fit(requests: Any, box: Sandbox, operation: str, whose: str):
-    """What each operation takes and answers fits the sandbox's own document, and the service's public one."""
-    caller, bodies = requests
+def test_requests_and_responses_match_both_documents(requests: Any, box: Sandbox, operation: str, whose: str):
+    """Request and response of each operation match the sandbox's own document and the service's public one."""
+    client, bodies = requests
     if whose == "service" and not REFERENCE.is_file():
         pytest.skip("the service's public document is not beside this checkout")
-    document = json.loads(REFERENCE.read_text(encoding="utf-8")) if whose == "service" else caller.http.get("/openapi.json").json()
+    document = json.loads(REFERENCE.read_text(encoding="utf-8")) if whose == "service" else client.http.get("/openapi.json").json()
     described = document["paths"][f"/v1/op/{operation}"]["post"]
-    fits(document, described["requestBody"]["content"]["application/json"]["schema"], bodies[operation])
-    answer = caller.op(operation, bodies[operation])
+    assert_valid(document, described["requestBody"]["content"]["application/json"]["schema"], bodies[operation])
+    answer = client.call(operation, bodies[operation])
     expected = 409 if operation == "orders.cancel" else None
     assert answer.status_code == expected or answer.is_success or answer.status_code == 307, answer.text
     content = described["responses"].get(str(answer.status_code), {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
     if schema and answer.content:
-        fits(document, schema, answer.json())
+        assert_valid(document, schema, answer.json())
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_requests_and_answers_fit(requests: Any, box: Sandbox, operation: str, w
         ("stac.search", {"filter": {"op": "="}}, 422),
     ],
 )
-def test_errors_fit_too(box: Sandbox, wire: Callable[..., Wire], operation: str, body: Any, status: int):
-    """Errors have the form both documents give them."""
-    caller = wire(box)
-    answer = caller.op(operation, body)
+def test_errors_match_both_documents(box: Sandbox, sign_in: Callable[..., ServiceClient], operation: str, body: Any, status: int):
+    """Errors match the schemas of both documents."""
+    client = sign_in(box)
+    answer = client.call(operation, body)
     assert answer.status_code == status
-    documents = [caller.http.get("/openapi.json").json()]
+    documents = [client.http.get("/openapi.json").json()]
     if REFERENCE.is_file():
         documents.append(json.loads(REFERENCE.read_text(encoding="utf-8")))
     media = answer.headers["content-type"]
     for document in documents:
         content = document["paths"][f"/v1/op/{operation}"]["post"]["responses"][str(status)]["content"]
-        fits(document, content[media]["schema"], answer.json())
+        assert_valid(document, content[media]["schema"], answer.json())

@@ -1,0 +1,42 @@
+"""The HTML pages over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _http_client import ServiceClient
+    from scenecart.sandbox import Sandbox
+
+
+def test_challenge_page_completes_challenge(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """The page of a challenge shows amount and organization, and completes it by a form."""
+    client = sign_in(box, "secure")
+    refused = client.place("first", key="k").json()
+    page = httpx.get(refused["challenge_url"])
+    assert page.status_code == 200
+    assert "careful-buyer" in page.text
+    assert "A$" in page.text
+    done = httpx.post(refused["challenge_url"], data={"decision": "complete"})
+    assert "confirmed" in done.text
+    assert client.place("first", key="k").status_code == 202
+    assert httpx.get(f"{box.url}/challenge/nothing").status_code == 404
+
+
+def test_start_page_lists_hosts(box: Sandbox):
+    """The start page shows the hosts of the catalog, and needs no token."""
+    page = httpx.get(box.url)
+    assert page.status_code == 200
+    assert "<dt>archive</dt>" in page.text
+
+
+def test_device_page_unknown_code_is_404(box: Sandbox):
+    """The form with an unknown code is 404, and shows the code escaped."""
+    page = httpx.post(f"{box.url}/device", data={"user_code": "<b>", "principal": "analyst", "decision": "approve"})
+    assert page.status_code == 404
+    assert 'role="alert"' in page.text
+    assert "<b>" not in page.text
