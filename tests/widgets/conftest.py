@@ -1,14 +1,16 @@
-"""Widgets without a browser: the same traits that clicks change."""
+"""Widgets without a browser: tests set the traits that clicks set."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from ipywidgets.widgets import widget as living
 
-from _widgets import wait_for
+import scenecart
+from _widgets import HARBOUR, wait_for
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -17,45 +19,65 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    import scenecart
-
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[Sandbox]:
-    """Give a sandbox that delivers within seconds."""
-    with Sandbox(pace="demo") as box:
-        box.rate_limits = None
-        yield box
+def sandbox() -> Iterator[Sandbox]:
+    """Start a sandbox that delivers within seconds and has no rate limits."""
+    with Sandbox(pace="demo") as running:
+        running.rate_limits = None
+        yield running
 
 
 @pytest.fixture
-def analyst(shop: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
-    shop.faults.clear()
-    with shop.client("analyst", home=tmp_path / "home") as client:
-        client.hosts = dict(shop.hosts)
-        yield client
+def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
+    """Return the analyst's client."""
+    sandbox.faults.clear()
+    with sandbox.client("analyst", home=tmp_path / "home") as connected:
+        connected.hosts = dict(sandbox.hosts)
+        yield connected
 
 
 @pytest.fixture(scope="session")
-def found(shop: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> gpd.GeoDataFrame:
-    """Give a few hundred captures around Sydney."""
-    with shop.client("analyst", home=tmp_path_factory.mktemp("looking")) as client:
-        return client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], bbox=(150, -35, 153, -32), datetime="2024")
+def captures(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> gpd.GeoDataFrame:
+    """Return a few hundred captures around Sydney."""
+    with sandbox.client("analyst", home=tmp_path_factory.mktemp("captures")) as connected:
+        return connected.search("aurora", collections=["aurora-50cm", "aurora-30cm"], bbox=(150, -35, 153, -32), datetime="2024")
 
 
 @pytest.fixture
-def shown() -> Iterator[Callable[[Any], Any]]:
-    """Keep widgets until the end of the test, close them, and check that nothing of them is left."""
+def pair(captures: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return two captures with little cloud that cover the harbour."""
+    return captures[scenecart.coverage(captures, HARBOUR) > 0.9].nsmallest(2, "eo:cloud_cover")
+
+
+@pytest.fixture
+def display() -> Iterator[Callable[[Any], Any]]:
+    """Return a function that keeps a widget; at the end all are closed, and no part and no thread of them is left."""
     before, threads = set(living._instances), {thread.ident for thread in threading.enumerate()}
-    kept: list[Any] = []
+    displayed: list[Any] = []
 
     def keep(widget: Any) -> Any:
-        kept.append(widget)
+        displayed.append(widget)
         return widget
 
     yield keep
-    for widget in kept:
+    for widget in displayed:
         widget.close()
     left = [type(living._instances[name]).__name__ for name in set(living._instances) - before]
     assert left == []
-    wait_for(lambda: not [one.name for one in threading.enumerate() if one.ident not in threads and "scenecart-widget" in one.name])
+    wait_for(
+        lambda: (
+            not [
+                thread.name for thread in threading.enumerate() if thread.ident not in threads and "scenecart-widget" in thread.name
+            ]
+        )
+    )
+
+
+@pytest.fixture
+def switching_threads() -> Iterator[None]:
+    """Switch threads a thousand times as often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)

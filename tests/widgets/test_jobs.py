@@ -1,100 +1,81 @@
-"""Clicks in the kernel's thread and jobs in others change the same widgets; nobody sees half of a change."""
+"""Background jobs, and the lock that all widgets share."""
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import scenecart
-from _widgets import HARBOUR, wait_for
-from scenecart.widgets import CaptureMap, CartPanel
-from scenecart.widgets._jobs import LOCK, Runner
-from scenecart.widgets._state import CaptureState
+from _widgets import wait_for
+from scenecart.widgets._jobs import LOCK, Job, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import geopandas as gpd
+    from collections.abc import Iterator
 
 
 @pytest.fixture
-def hurried() -> Iterator[None]:
-    """Let threads take turns a thousand times as often."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(5e-6)
-    yield
-    sys.setswitchinterval(before)
+def runner() -> Iterator[Runner]:
+    """Return a runner, closed afterwards."""
+    running = Runner()
+    yield running
+    running.close()
 
 
-def test_a_timer_that_comes_late_stands_for_nothing_newer():
-    """What was asked for last is what is done, though an older request's time had come while the newer one was made."""
-    runner, told = Runner(), []
-    try:
-        with LOCK:
-            runner.later("price", 0.01, lambda _: "old", told.append, told.append)
-            time.sleep(0.2)
-            runner.later("price", 0.05, lambda _: "new", told.append, told.append)
-        wait_for(lambda: told)
-        assert told == ["new"]
-        assert not runner.is_busy("price")
-    finally:
-        runner.close()
+def test_debounce_runs_only_the_newest_request(runner: Runner):
+    """The newest request runs, even if the timer of an older one fires while the newer one is made."""
+    results: list[Any] = []
+    with LOCK:
+        runner.debounce("price", 0.01, lambda _: "old", results.append, results.append)
+        time.sleep(0.2)
+        runner.debounce("price", 0.05, lambda _: "new", results.append, results.append)
+    wait_for(lambda: results)
+    assert results == ["new"]
+    assert not runner.is_busy("price")
 
 
-@pytest.mark.usefixtures("hurried")
-def test_captures_arrive_while_they_are_filtered(found: gpd.GeoDataFrame):
-    """While a search adds captures, filters set and frames read in another thread fit each other."""
-    state = CaptureState(found.iloc[:1])
-    failed: list[BaseException] = []
-
-    def arrive() -> None:
-        try:
-            for start in range(1, 150):
-                state.add(found.iloc[start : start + 1])
-        except BaseException as error:  # noqa: BLE001  # told below
-            failed.append(error)
-
-    adding = threading.Thread(target=arrive)
-    adding.start()
-    while adding.is_alive():
-        if any(facet.name == "eo:cloud_cover" for facet in state.facets):
-            state.filters = {"eo:cloud_cover": [0, 50]}
-            assert (state.filtered["eo:cloud_cover"] <= 50.1).all()
-        state.select(state.labels([0]), "toggle")
-        assert len(state.selected) == len(state.selection)
-    adding.join()
-    assert not failed
-    assert len(state.keep) == len(state.captures) == 150
+def test_newer_job_discards_the_older_result(runner: Runner):
+    """A newer job of a name cancels the older one, whose result is discarded."""
+    results: list[Any] = []
+    release = threading.Event()
+    old = runner.start("search", lambda _: release.wait(10) and "old", results.append, results.append)
+    runner.start("search", lambda _: "new", results.append, results.append)
+    wait_for(lambda: results)
+    release.set()
+    assert old.cancelled.is_set()
+    runner.start("last", lambda _: "last", results.append, results.append)
+    wait_for(lambda: len(results) == 2)
+    assert results == ["new", "last"]
 
 
-@pytest.mark.usefixtures("hurried")
-def test_the_selection_that_is_drawn_is_the_newest(found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
-    """A map that is drawn anew in the moment of a click shows what that click selected."""
-    picker = shown(CaptureMap(found, HARBOUR, basemap="none"))
-    wait_for(lambda: not picker.map._runner.is_busy(f"view-{id(picker.map)}"))
-    first = picker.state.labels([0])
-    for turn in range(400):
-        # what a drawing ends with
-        drawing = threading.Thread(target=picker.map._show_chosen, args=(None,))
-        drawing.start()
-        picker.state.selection = first if turn % 2 else ()
-        drawing.join()
-        assert len(picker.map._chosen.data["features"]) == turn % 2
+def test_error_of_a_job_or_of_its_callback_is_passed_on(runner: Runner):
+    """What a job raises, and what its callback raises, reaches ``failed``."""
+    errors: list[Exception] = []
+
+    def fail(_: Any) -> Any:
+        raise ValueError("broken")
+
+    runner.start("work", fail, lambda _: None, errors.append)
+    runner.start("callback", lambda _: None, fail, errors.append)
+    wait_for(lambda: len(errors) == 2)
+    assert [str(error) for error in errors] == ["broken", "broken"]
 
 
-def test_what_is_bought_is_what_was_asked_about(analyst: scenecart.Client, found: gpd.GeoDataFrame, shown: Callable[[Any], Any]):
-    """A price that comes in while the button is pressed is not bought: the question told of another."""
-    whole = found[scenecart.coverage(found, HARBOUR) > 0.9].iloc[:2]
-    panel = shown(CartPanel(analyst, whole.iloc[:1], HARBOUR))
-    asked = wait_for(lambda: panel.estimate)
-    dearer = analyst.cart(whole, HARBOUR).estimate()
-    panel._confirm(asked=True)
-    with panel.hold_trait_notifications():
-        panel.estimate = dearer
-        panel._yes.click()
-    wait_for(lambda: panel.order)
-    assert panel.order.total_credits == asked.total_credits < dearer.total_credits
+def test_closed_runner_calls_nothing():
+    """After closing, no job starts, and the result of a running one is discarded."""
+    runner, results = Runner(), []
+    release = threading.Event()
+
+    def work(job: Job) -> bool:
+        release.wait(10)
+        return job.cancelled.is_set()
+
+    job = runner.start("work", work, results.append, results.append)
+    runner.close()
+    release.set()
+    assert job.cancelled.is_set()
+    runner.start("late", lambda _: "late", results.append, results.append)
+    runner.debounce("late", 0, lambda _: "late", results.append, results.append)
+    time.sleep(0.1)
+    assert results == []

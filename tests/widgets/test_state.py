@@ -1,8 +1,9 @@
-"""What is clicked together, as traits."""
+"""The state that panels share, as traits."""
 
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -12,20 +13,21 @@ import pytest
 import shapely
 
 import scenecart
+from _expect import raises
 from _widgets import HARBOUR
-from scenecart.widgets._state import CaptureState
+from scenecart.widgets._state import CaptureState, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_facets_come_from_the_columns(found: gpd.GeoDataFrame):
-    """There is a filter for each thing the captures tell, and for the area only where there is one."""
-    names = [facet.name for facet in CaptureState(found).facets]
+def test_facets_come_from_the_columns(captures: gpd.GeoDataFrame):
+    """There is a filter for each known property of the captures, and for the area only if there is one."""
+    names = [facet.name for facet in CaptureState(captures).facets]
     assert names[:5] == ["datetime", "eo:cloud_cover", "view:off_nadir", "gsd", "view:sun_elevation"]
     assert {"collection", "platform"} <= set(names)
     assert "coverage" not in names
-    assert "coverage" in [facet.name for facet in CaptureState(found, HARBOUR).facets]
+    assert "coverage" in [facet.name for facet in CaptureState(captures, HARBOUR).facets]
     bare = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
     assert CaptureState(bare).facets == ()
 
@@ -43,47 +45,47 @@ FILTERS: list[tuple[dict[str, Any], Callable[[gpd.GeoDataFrame], Any]]] = [
 
 
 @pytest.mark.parametrize(("filters", "expected"), FILTERS)
-def test_filters_keep_what_suits(found: gpd.GeoDataFrame, filters: dict[str, Any], expected: Any):
-    """What is filtered is what pandas would give, and the code that is copied gives the same."""
-    state = CaptureState(found, HARBOUR)
+def test_filtered_captures_are_those_of_pandas(captures: gpd.GeoDataFrame, filters: dict[str, Any], expected: Any):
+    """Filters keep the rows that pandas keeps, and the copied code returns the same rows."""
+    state = CaptureState(captures, HARBOUR)
     state.filters = filters
-    assert 0 < len(state.filtered) < len(found)
-    assert state.filtered.index.equals(found[expected(found)].index)
-    names: dict[str, Any] = {"captures": found, "scenecart": scenecart, "aoi": HARBOUR}
+    assert 0 < len(state.filtered) < len(captures)
+    assert state.filtered.index.equals(captures[expected(captures)].index)
+    names: dict[str, Any] = {"captures": captures, "scenecart": scenecart, "aoi": HARBOUR}
     exec(state.code(), names)  # noqa: S102  # the code that a user would run
     assert names["chosen"].index.equals(state.filtered.index)
 
 
-def test_filters_can_be_saved(found: gpd.GeoDataFrame):
-    """Filters are plain values: JSON keeps them, and setting them again filters the same."""
-    state, other = CaptureState(found), CaptureState(found)
+def test_filters_saved_as_json_filter_the_same(captures: gpd.GeoDataFrame):
+    """Filters are plain values that JSON keeps; set again, they filter the same."""
+    state, other = CaptureState(captures), CaptureState(captures)
     state.filters = {"eo:cloud_cover": [0, 10], "datetime": ["2024-01-01", "2024-06-30"], "platform": ["aurora-1"]}
     other.filters = json.loads(json.dumps(state.filters))
     assert other.filtered.index.equals(state.filtered.index)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("filters", "code"),
     [
-        {"cloud": [0, 1]},
-        {"eo:cloud_cover": 5},
-        {"eo:cloud_cover": [9, 1]},
-        {"eo:cloud_cover": ["a", "b"]},
-        {"datetime": ["yesterday", "today"]},
-        {"collection": ["none"]},
+        ({"cloud": [0, 1]}, "filter_unknown"),
+        ({"eo:cloud_cover": 5}, "filter_range_invalid"),
+        ({"eo:cloud_cover": [9, 1]}, "filter_range_invalid"),
+        ({"eo:cloud_cover": ["a", "b"]}, "filter_range_invalid"),
+        ({"datetime": ["yesterday", "today"]}, "filter_range_invalid"),
+        ({"collection": ["none"]}, "filter_value_unknown"),
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(found: gpd.GeoDataFrame, wrong: dict[str, Any]):
-    """A wrong filter is an error that says what there is, and what was set stays."""
-    state = CaptureState(found)
+def test_invalid_filter_is_refused(captures: gpd.GeoDataFrame, filters: dict[str, Any], code: str):
+    """An invalid filter is an error, and the former filters stay."""
+    state = CaptureState(captures)
     state.filters = {"gsd": [0.3, 0.4]}
-    with pytest.raises(scenecart.InvalidQuery):
-        state.filters = wrong
+    with raises(scenecart.InvalidQuery, code):
+        state.filters = filters
     assert state.filters == {"gsd": [0.3, 0.4]}
 
 
-def test_a_missing_value_does_not_suit():
-    """A capture that does not say what is asked for does not suit, and suits again when nothing is asked."""
+def test_missing_value_matches_no_range():
+    """A capture without a value does not match a range, and matches again without the filter."""
     frame = gpd.GeoDataFrame({"gsd": [0.3, None, 0.5]}, geometry=[shapely.box(0, 0, 1, 1)] * 3, crs=4326)
     state = CaptureState(frame)
     state.filters = {"gsd": [0.0, 1.0]}
@@ -92,9 +94,9 @@ def test_a_missing_value_does_not_suit():
     assert len(state.filtered) == 3
 
 
-def test_selecting(found: gpd.GeoDataFrame):
+def test_select_replaces_adds_removes_and_toggles(captures: gpd.GeoDataFrame):
     """Rows are replaced, added, removed, toggled and inverted, in the order they were selected."""
-    state = CaptureState(found)
+    state = CaptureState(captures)
     state.select([3, 1])
     state.select([2, 1], "add")
     assert state.selection == (3, 1, 2)
@@ -105,22 +107,24 @@ def test_selecting(found: gpd.GeoDataFrame):
     state.filters = {"eo:cloud_cover": [0, 10]}
     state.invert()
     assert set(state.selection) == set(state.filtered.index) - {2, 5}
-    with pytest.raises(scenecart.InvalidRequest, match="no row 10000"):
+    with raises(scenecart.InvalidRequest, "selection_row_missing"):
         state.selection = (10_000,)
+    with raises(scenecart.InvalidRequest, "selection_mode_unknown"):
+        state.select([1], "flip")
 
 
-def test_a_selection_survives_what_arrives_later(found: gpd.GeoDataFrame):
+def test_added_captures_keep_selection_and_filters(captures: gpd.GeoDataFrame):
     """Captures that arrive later change neither the selection nor the filters."""
-    state = CaptureState(found.iloc[:100].reset_index(drop=True))
+    state = CaptureState(captures.iloc[:100].reset_index(drop=True))
     state.selection = (4, 7)
     state.filters = {"eo:cloud_cover": [0, 10]}
-    state.add(found.iloc[100:])
+    state.add(captures.iloc[100:])
     assert state.selection == (4, 7)
-    assert len(state.filtered) == (found["eo:cloud_cover"] <= 10).sum()
+    assert len(state.filtered) == (captures["eo:cloud_cover"] <= 10).sum()
 
 
-def test_labels_of_any_kind():
-    """Rows are named by their index labels, and a result whose labels repeat is numbered anew."""
+def test_rows_keep_their_labels_if_unique():
+    """Rows are identified by their index labels; a result with repeated labels gets new numbers."""
     frame = gpd.GeoDataFrame({"id": list("abc")}, geometry=[shapely.box(0, 0, 1, 1)] * 3, crs=4326, index=["x", "y", "z"])
     state = CaptureState(frame)
     state.selection = ("z", "x")
@@ -128,9 +132,44 @@ def test_labels_of_any_kind():
     assert CaptureState(pd.concat([frame, frame])).captures.index.tolist() == list(range(6))
 
 
-def test_other_frames_are_refused(found: gpd.GeoDataFrame):
-    """What is no GeoDataFrame is refused; another CRS is converted."""
-    with pytest.raises(scenecart.InvalidRequest):
+def test_captures_must_be_a_geodataframe(captures: gpd.GeoDataFrame):
+    """Anything but a GeoDataFrame is refused; another CRS is converted to EPSG:4326."""
+    with raises(scenecart.InvalidQuery, "captures_invalid"):
         CaptureState(pd.DataFrame({"a": [1]}))
-    state = CaptureState(found.to_crs(3857))
-    assert np.allclose(state.captures.total_bounds, found.total_bounds)
+    state = CaptureState(captures.to_crs(3857))
+    assert np.allclose(state.captures.total_bounds, captures.total_bounds)
+
+
+def test_state_of_another_object_is_refused(captures: gpd.GeoDataFrame):
+    """Only a capture map or its state is accepted as picker."""
+    state = CaptureState(captures)
+    assert state_of(state) is state
+    for other in (None, 5, captures):
+        with raises(scenecart.InvalidRequest, "picker_invalid"):
+            state_of(other)
+
+
+@pytest.mark.usefixtures("switching_threads")
+def test_captures_added_in_a_thread_match_filters_set_in_another(captures: gpd.GeoDataFrame):
+    """While a search adds captures, filters set and frames read in another thread are consistent."""
+    state = CaptureState(captures.iloc[:1])
+    errors: list[BaseException] = []
+
+    def add() -> None:
+        try:
+            for start in range(1, 150):
+                state.add(captures.iloc[start : start + 1])
+        except BaseException as error:  # noqa: BLE001  # asserted below
+            errors.append(error)
+
+    adding = threading.Thread(target=add)
+    adding.start()
+    while adding.is_alive():
+        if any(facet.name == "eo:cloud_cover" for facet in state.facets):
+            state.filters = {"eo:cloud_cover": [0, 50]}
+            assert (state.filtered["eo:cloud_cover"] <= 50.1).all()
+        state.select(state.labels([0]), "toggle")
+        assert len(state.selected) == len(state.selection)
+    adding.join()
+    assert not errors
+    assert len(state.keep) == len(state.captures) == 150

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # What to do about an error or a warning, for who clicks. Where a code is missing, its hint says the same in any place.
 # None: there is nothing to add. Braces are filled from the error's details.
 HINTS: dict[str, str | None] = {
-    "already_ordered": "To buy it again, run estimate.place(again=True) in a cell.",
+    "already_ordered": "To buy it again, use Python or the command line.",
     "area_empty_part": "Fix the outline and load it again.",
     "area_invalid": "Fix the outline and load it again.",
     "area_layer_assumed": "To use another layer, save it as a file of one layer.",

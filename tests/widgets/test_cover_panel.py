@@ -1,0 +1,81 @@
+"""The cover panel, by the callbacks of its buttons, against a sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import scenecart
+from _expect import raises
+from _widgets import ERROR, HARBOUR, enabled_buttons, press, wait_for, wait_for_estimate
+from scenecart.widgets import CaptureMap, CartPanel, CoverPanel
+from scenecart.widgets._cover_panel import _read_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import geopandas as gpd
+
+
+def test_cover_selects_captures_and_adds_them_to_the_cart(
+    client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """A click plans with the captures that match the filters and selects them; another adds them at the displayed price."""
+    orders_before = len(client.orders())
+    picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
+    cart = display(CartPanel(client, picker=picker))
+    panel = display(CoverPanel(client, picker, cart=cart))
+    picker.filters = {"eo:cloud_cover": [0, 20]}
+    assert not enabled_buttons(panel, "Add to cart")
+    press(panel, "Cover this area")
+    wait_for(lambda: enabled_buttons(panel, "Add to cart"))
+    plan = panel.plan
+    assert plan.is_complete
+    assert set(plan.cart.ids) <= set(picker.filtered["id"])
+    assert sorted(picker.selected["id"]) == sorted(plan.cart.ids)
+    assert f"{plan.estimate.total_credits:,} credits" in panel._plan_view.value
+    press(panel, "Add to cart")
+    assert wait_for_estimate(cart).total_credits == plan.estimate.total_credits
+    assert len(client.orders()) == orders_before
+
+
+def test_impossible_cover_shows_the_reason(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """No area, no capture and too small a budget are errors in the panel; another area discards the old plan."""
+    picker = display(CaptureMap(captures, basemap="none"))
+    panel = display(CoverPanel(client, picker))
+    press(panel, "Cover this area")
+    assert ERROR in panel._status.value
+    with raises(scenecart.InvalidArea, "area_missing"):
+        panel.cover()
+    picker.aoi = HARBOUR
+    panel._budget.value = "plenty"
+    press(panel, "Cover this area")
+    assert "plenty" in panel._status.value
+    panel._budget.value = "1"
+    press(panel, "Cover this area")
+    wait_for(lambda: ERROR in panel._status.value and not panel.is_busy)
+    assert panel.plan is None
+    panel._budget.value = ""
+    press(panel, "Cover this area")
+    wait_for(lambda: panel.plan)
+    assert not enabled_buttons(panel, "Add to cart")
+    picker.aoi = (151.19, -33.98, 151.22, -33.95)
+    assert panel.plan is None
+    assert panel._plan_view.value == ""
+    picker.filters = {"view:off_nadir": [89, 90]}
+    with raises(scenecart.InvalidCart, "filters_match_nothing"):
+        panel.cover()
+
+
+@pytest.mark.parametrize("text", ["plenty", "0", "-5", "1.5", "²", "9" * 16])
+def test_budget_must_be_a_number_of_credits(text: str):
+    """Only a positive whole number is a budget."""
+    with raises(scenecart.InvalidRequest, "budget_invalid"):
+        _read_budget(text)
+
+
+def test_picker_of_another_type_is_refused(client: scenecart.Client):
+    """A cover panel needs a capture map."""
+    with raises(scenecart.InvalidRequest, "picker_invalid"):
+        CoverPanel(client, None)

@@ -1,0 +1,198 @@
+"""The map of footprints, by the methods and traits that clicks and drawings call."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import ipyleaflet
+import numpy as np
+import pytest
+import shapely
+
+from _widgets import ERROR, HARBOUR, is_visible, sent_rows, wait_for, world_captures
+from scenecart.widgets import CaptureMap, FootprintMap
+from scenecart.widgets._spatial_index import MOST_SHAPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import scenecart
+
+
+def test_click_selects_smallest_footprint_and_lists_all(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A click selects the smallest footprint under it and lists all of them; a click beside all footprints selects none."""
+    here = shapely.Point(151.2, -33.96)
+    under = captures[captures.intersects(here)]
+    assert len(under) > 1
+    footprints = display(FootprintMap(captures, basemap="none"))
+    footprints.click(here.x, here.y)
+    assert list(footprints.state.selection) == [under.index[np.argmin(shapely.area(under.geometry.to_numpy()))]]
+    listed = [label for _, label in footprints._stack.options]
+    assert set(listed) <= set(under.index)
+    footprints._stack.value = listed[-1]
+    assert list(footprints.state.selection) == [listed[-1]]
+    footprints.click(here.x, here.y, "toggle")
+    assert len(footprints.state.selection) == 2
+    footprints.click(0, 0)
+    assert footprints.state.selection == ()
+    assert not is_visible(footprints._stack)
+
+
+def test_area_and_selection_are_above_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """The area and the selection are above footprints and let clicks through, and the land is below tiles."""
+    footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
+    panes = footprints.map.panes
+    for layer in (footprints._layers.area, footprints._layers.selected):
+        pane = panes[layer.style["pane"]]
+        assert pane["zIndex"] > 400
+        assert pane["pointerEvents"] == "none"
+    land = next(layer for layer in footprints.map.layers if layer.name == "Land")
+    assert panes[land.style["pane"]]["zIndex"] < 200
+
+
+def test_tiles_have_one_attribution(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A map with tiles has one attribution, and a map without has none."""
+    for basemap, count in (("OpenStreetMap.Mapnik", 1), ("none", 0)):
+        footprints = display(FootprintMap(captures, basemap=basemap))
+        assert sum(isinstance(control, ipyleaflet.AttributionControl) for control in footprints.map.controls) == count
+
+
+def test_drawing_selects_or_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A drawn shape selects the footprints it intersects, or becomes the area of interest, as the switch says."""
+    footprints = display(FootprintMap(captures, basemap="none"))
+    lasso = shapely.Polygon([(151.1, -34.1), (151.4, -34.0), (151.2, -33.8)])
+    footprints.draw(lasso)
+    assert set(footprints.state.selection) == set(captures[captures.intersects(lasso)].index)
+    footprints._purpose.value = "area"
+    footprints.draw(lasso)
+    assert footprints.state.aoi.geometry.equals(lasso)
+    assert {feature["geometry"]["type"] for feature in footprints._layers.area.data["features"]} == {"Polygon"}
+    assert footprints._purpose.value == "select"
+
+
+def test_invalid_drawn_area_is_removed_from_the_map(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A drawn area that crosses itself is refused and removed from the map; the next valid one replaces the error."""
+    footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
+    before = footprints.state.aoi
+    footprints._purpose.value = "area"
+    drawn = footprints._area_tool.data
+    crossing = {
+        "type": "Polygon",
+        "coordinates": [[(151.1, -34.1), (151.3, -33.9), (151.3, -34.1), (151.1, -33.9), (151.1, -34.1)]],
+    }
+    footprints._area_tool.data = [*drawn, {"type": "Feature", "properties": {}, "geometry": crossing}]
+    footprints._area_drawn(None, "created", {"geometry": crossing})
+    assert ERROR in footprints._status.value
+    assert footprints.state.aoi is before
+    assert footprints._area_tool.data == drawn
+    valid = {"type": "Polygon", "coordinates": [[(151.1, -34.1), (151.3, -34.1), (151.3, -33.9), (151.1, -34.1)]]}
+    footprints._area_drawn(None, "created", {"geometry": valid})
+    assert ERROR not in footprints._status.value
+    assert f"{footprints.state.aoi.km2:,.1f} km²" in footprints._status.value
+
+
+def test_drawn_area_can_be_edited_and_deleted(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """The drawing tool holds the current area; an edit changes the area, and a deletion removes it."""
+    footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
+    footprints._purpose.value = "area"
+    (drawn,) = footprints._area_tool.data
+    assert shapely.geometry.shape(drawn["geometry"]).equals(shapely.box(*HARBOUR))
+    moved = shapely.box(151.2, -34.0, 151.3, -33.9)
+    footprints._area_tool.data = [{**drawn, "geometry": shapely.geometry.mapping(moved)}]
+    footprints._area_drawn(None, "edited", {})
+    assert footprints.state.aoi.geometry.equals(moved)
+    footprints._area_tool.data = []
+    footprints._area_drawn(None, "deleted", {})
+    assert footprints.state.aoi is None
+    footprints._area_drawn(None, "created", {"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [0, 0], [0, 0], [0, 0]]]}})
+    assert ERROR in footprints._status.value
+
+
+def test_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """An uploaded file becomes the area of interest, and an unreadable one is an error in the widget."""
+    footprints = display(FootprintMap(captures, basemap="none"))
+    area = gpd.GeoDataFrame(geometry=[shapely.box(*HARBOUR)], crs=4326)
+    upload = {
+        "name": "harbour.geojson",
+        "content": area.to_json().encode(),
+        "type": "",
+        "size": 1,
+        "last_modified": dt.datetime.now(dt.UTC),
+    }
+    footprints._file.value = (upload,)
+    assert footprints.state.aoi.geometry.equals(shapely.box(*HARBOUR))
+    assert "harbour.geojson" in footprints._status.value
+    footprints._file.value = ({**upload, "name": "<b>x</b>.geojson", "content": b"no"},)
+    assert ERROR in footprints._status.value
+    assert "<b>" not in footprints._status.value
+
+
+def test_browser_receives_at_most_a_view(display: Callable[[Any], Any]):
+    """Of very many captures a density is sent; zoomed in, only the footprints of the view, less than a megabyte."""
+    captures = world_captures(100_000)
+    footprints = display(FootprintMap(captures, basemap="none"))
+    layers = footprints._layers
+    wait_for(lambda: layers.density.data["features"])
+    assert layers.footprints.data["features"] == []
+    wait_for(lambda: "100,000" in footprints._view_note.value)
+    assert len(json.dumps(layers.density.data)) < 1_000_000
+    for side, degrees in {"south": 10.0, "west": 10.0, "north": 20.0, "east": 25.0}.items():
+        footprints.map.set_trait(side, degrees)
+    wait_for(lambda: layers.footprints.data["features"])
+    rows = sent_rows(footprints)
+    assert 0 < len(rows) <= MOST_SHAPES
+    assert set(rows) == set(captures.cx[10:25, 10:20].index)
+    assert len(json.dumps(layers.footprints.data)) < 1_000_000
+    footprints.state.selection = tuple(captures.index[:50_000])
+    assert len(layers.selected.data["features"]) <= 500
+
+
+def test_selection_does_not_resend_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A selection changes its own layer only."""
+    footprints = display(FootprintMap(captures, basemap="none"))
+    wait_for(lambda: sent_rows(footprints) and not footprints._runner.is_busy(f"view-{id(footprints)}"))
+    sent: list[Any] = []
+    footprints._layers.footprints.observe(sent.append, "data")
+    footprints.state.selection = (1, 2, 3)
+    wait_for(lambda: len(footprints._layers.selected.data["features"]) == 3)
+    assert sent == []
+
+
+@pytest.mark.usefixtures("switching_threads")
+def test_selection_on_the_map_is_the_newest(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A map that is redrawn at the moment of a click shows the selection of that click."""
+    picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
+    wait_for(lambda: not picker.map._runner.is_busy(f"view-{id(picker.map)}"))
+    first = picker.state.labels([0])
+    for attempt in range(400):
+        # the last step of a redraw
+        redraw = threading.Thread(target=picker.map._show_selection, args=(None,))
+        redraw.start()
+        picker.state.selection = first if attempt % 2 else ()
+        redraw.join()
+        assert len(picker.map._layers.selected.data["features"]) == attempt % 2
+
+
+def test_captures_replaced_by_fewer_keep_the_selection_that_remains(display: Callable[[Any], Any]):
+    """Fewer captures replace a selection's rows without an error; the selected rows that remain stay selected."""
+    captures = world_captures(100)
+    footprints = display(FootprintMap(captures, basemap="none"))
+    footprints.state.selection = (5, 50)
+    footprints.state.captures = captures.iloc[:10]
+    assert footprints.state.selection == (5,)
+    wait_for(lambda: len(footprints._layers.selected.data["features"]) == 1)
+
+
+def test_quicklooks_are_laid_over_the_map(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """Quicklooks of the selection are laid over the map as images that load nothing, and removed again."""
+    picker = display(CaptureMap(captures, client=client, basemap="none"))
+    picker.selection = tuple(captures.index[:2])
+    picker.map.show_quicklooks()
+    wait_for(lambda: len(picker.map._overlays.layers) == 2)
+    assert all(layer.url.startswith("data:image/png;base64,") for layer in picker.map._overlays.layers)
+    picker.map.show_quicklooks()
+    assert picker.map._overlays.layers == []

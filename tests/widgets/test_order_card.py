@@ -1,0 +1,70 @@
+"""The card of one order."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from _widgets import HARBOUR, enabled_buttons, is_visible, press, wait_for
+from scenecart.widgets import OrderTracker
+from scenecart.widgets._order_card import _steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import geopandas as gpd
+
+    import scenecart
+
+
+@pytest.mark.parametrize(
+    ("status", "is_finished", "steps"),
+    [
+        ("processing", False, [("placed", "done"), ("processing", "now"), ("delivered", "")]),
+        ("queued", False, [("placed", "done"), ("processing", "now"), ("queued", "now"), ("delivered", "")]),
+        ("delivered", True, [("placed", "done"), ("processing", "done"), ("delivered", "done")]),
+        ("failed", True, [("placed", "done"), ("processing", "done"), ("failed", "lost")]),
+    ],
+)
+def test_steps_show_the_state_of_the_order(status: str, is_finished: bool, steps: list[tuple[str, str]]):  # noqa: FBT001  # a parameter of the test
+    """Each state has its steps; one that the library does not know is shown as the service names it."""
+    assert _steps(SimpleNamespace(status=status, is_finished=is_finished)) == steps  # type: ignore[arg-type]  # all that is read of it
+
+
+def test_delivered_order_downloads_and_shows_its_items(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+):
+    """A delivered order offers its files and its items on a map, and a second click hides the map."""
+    order = client.cart(pair.head(1), HARBOUR).estimate().place()
+    tracker = display(OrderTracker(order, directory=tmp_path / "out", basemap="none"))
+    card = tracker._cards[order.id]
+    assert not enabled_buttons(card.view, "Download")
+    wait_for(lambda: tracker.finished == 1, 60)
+    assert not enabled_buttons(card.view, "Cancel…")
+    press(card.view, "Download")
+    wait_for(lambda: "scenecart-success" in card._status.value)
+    (path,) = (tmp_path / "out").rglob("*.tif")
+    assert path.name in card._status.value
+    assert not is_visible(card._progress)
+    press(card.view, "Show on map")
+    wait_for(lambda: card._map_box.children)
+    assert len(card._map_box.children[0].state.captures) == 1
+    press(card.view, "Show on map")
+    assert card._map_box.children == ()
+
+
+def test_cancellation_can_be_declined(client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """Cancelling asks first, and keeps the order if it is declined."""
+    order = client.cart(pair.tail(1), HARBOUR).estimate().place()
+    tracker = display(OrderTracker(order, basemap="none"))
+    card = tracker._cards[order.id]
+    press(card.view, "Cancel…")
+    assert is_visible(card._confirmation)
+    press(card.view, "Keep it")
+    assert not is_visible(card._confirmation)
+    assert not card.is_busy
+    wait_for(lambda: tracker.finished == 1, 60)
+    assert order.status == "delivered"
