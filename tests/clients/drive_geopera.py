@@ -1,4 +1,4 @@
-"""The official SDK, used as its documentation shows; prints what it found as JSON."""
+"""Use the official SDK as in its documentation, and print the results as JSON."""
 
 import json
 import os
@@ -15,14 +15,14 @@ ready = json.loads(Path(os.environ["READY"]).read_text(encoding="utf-8"))
 analyst = ready["principals"]["analyst"]
 client = Geopera(token=analyst["token"], base_url=ready["url"])
 
-asked = {
+search = {
     "host_name": "aurora",
     "collections": ["aurora-50cm"],
     "bbox": HARBOUR,
     "limit": 5,
     "query": {"eo:cloud_cover": {"LTE": 60}},
 }
-features = client.catalog.search(asked).to_dict()["features"]
+features = client.catalog.search(search).to_dict()["features"]
 captures = [{"id": one["id"], "geometry": one["geometry"]} for one in features[:1]]
 estimate = client.orders.archive.estimate({"captures": captures, "splitByDate": False})
 body = {"projectId": analyst["project"], "captures": captures, "licenseType": "standard"}
@@ -42,7 +42,7 @@ lineage = client.provenance.get({"entity_type": "item", "entity_id": item})
 quicklook = client.catalog.image.quicklook({"host_name": "aurora", "image_id": features[0]["id"]}, detailed=True)
 refused = client.catalog.search({"host_name": "aurora"})
 missing = client.orders.get({"order_id": "nothing"})
-found = {
+results = {
     "features": len(features),
     "credits": estimate.total_credits,
     "groups": len(estimate.groups),
@@ -61,4 +61,4 @@ found = {
     "refused": [type(refused).__name__, refused.detail[0].loc],
     "missing": [type(missing).__name__, missing.status],
 }
-print(json.dumps(found))
+print(json.dumps(results))

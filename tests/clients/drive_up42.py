@@ -1,4 +1,4 @@
-"""The UP42 client with its host pointed at the sandbox; prints what it found as JSON."""
+"""Use the UP42 client with the sandbox as its host, and print the results as JSON."""
 
 import json
 import os
@@ -14,7 +14,7 @@ host.endpoint = lambda path: url + path
 host.token_endpoint = lambda: f"{realm}/token"
 host.user_info_endpoint = lambda: f"{realm}/userinfo"
 
-import up42  # noqa: E402  # its modules take their addresses from the host
+import up42  # noqa: E402  # its modules read their URLs from the host
 
 up42.authenticate(username=analyst["username"], password=analyst["password"])
 catalog = up42.catalog_client()
@@ -22,22 +22,22 @@ capture = next(catalog.search(collections=["aurora-50cm"], bbox=[151.18, -33.99,
 collection = next(one for one in up42.ProductGlossary.get_collections() if one.name == "aurora-50cm")
 elsewhere = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
 features = [{"type": "Feature", "properties": {}, "geometry": shape} for shape in (capture.geometry, elsewhere)]
-order_of = {
+order_options = {
     "data_product_id": collection.data_products[0].id,
     "display_name": "harbour",
     "features": {"type": "FeatureCollection", "features": features},
     "params": {"id": capture.id},
     "tags": ["morning"],
 }
-template = up42.BatchOrderTemplate(**order_of)
+template = up42.BatchOrderTemplate(**order_options)
 placed, wrong = template.place()
 order = placed.order
 order.track(report_time=0.2)
-second = up42.BatchOrderTemplate(**order_of).place()[0].order
+second = up42.BatchOrderTemplate(**order_options).place()[0].order
 cancelled = second.cancel()
 items = list(up42.stac_client().search(max_items=5).items())
 path = items[0].assets["visual"].file.download(Path(sys.argv[1]))
-found = {
+results = {
     "hosts": sorted(one.id for one in catalog.get_collections()),
     "estimate": [template.estimate.credits > 0, template.estimate.unit, type(template.estimate.items[1]).__name__],
     "wrong": wrong.index,
@@ -49,4 +49,4 @@ found = {
     "tags": up42.Order.update(order.id, tags=["evening"]).tags,
     "downloaded": Path(path).read_bytes()[:2].decode(),
 }
-print(json.dumps(found))
+print(json.dumps(results))

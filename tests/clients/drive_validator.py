@@ -1,4 +1,4 @@
-"""The validator of STAC APIs, with the schemas it wants from the internet served by this machine."""
+"""Run the validator of STAC APIs, with JSON schemas served from this machine in place of the internet."""
 
 import functools
 import http.server
@@ -12,10 +12,10 @@ from stac_api_validator.__main__ import main
 
 
 class Schemas(http.server.SimpleHTTPRequestHandler):
-    """Serves the folder without a word."""
+    """A file server without log output."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 folder = sys.argv.pop(1)
@@ -24,7 +24,7 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 send, opened = requests.adapters.HTTPAdapter.send, urllib.request.urlopen
 
 
-def _here(url: str) -> str:
+def _local_url(url: str) -> str:
     parts = urlsplit(url)
     return (
         url
@@ -34,16 +34,16 @@ def _here(url: str) -> str:
 
 
 def _send(self: object, request: requests.PreparedRequest, **options: object) -> requests.Response:
-    if _here(request.url) != request.url:
-        request.url = _here(request.url)
+    if _local_url(request.url) != request.url:
+        request.url = _local_url(request.url)
         options["proxies"] = {}
     return send(self, request, **options)
 
 
 def _open(url: object, *arguments: object, **options: object) -> object:
     if isinstance(url, str):
-        return opened(_here(url), *arguments, **options)
-    url.full_url = _here(url.full_url)
+        return opened(_local_url(url), *arguments, **options)
+    url.full_url = _local_url(url.full_url)
     return opened(url, *arguments, **options)
 
 

@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote cannot tell the sandbox from the service."""
+"""Other people's clients work with the sandbox unchanged."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "json-s
 SYDNEY = {"type": "Polygon", "coordinates": [[[150, -35], [153, -35], [153, -32], [150, -32], [150, -35]]]}
 
 
-def said(done: subprocess.CompletedProcess[str]) -> Any:
-    """Return the JSON a program printed last."""
+def printed_json(done: subprocess.CompletedProcess[str]) -> Any:
+    """Return the JSON in the last line of a program's output."""
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_the_official_sdk_searches_prices_buys_and_receives(run: Run):
-    """The official SDK goes the whole way, and reads errors as its own types."""
-    found = said(run("geopera", "python", str(HERE / "drive_geopera.py")))
+def test_official_sdk_orders_and_reads_errors(run: Run):
+    """The official SDK searches, prices, orders and downloads, and returns errors as its own types."""
+    found = printed_json(run("geopera", "python", str(HERE / "drive_geopera.py")))
     assert found["features"] == 5
     assert found["placed"] == [202, found["credits"]]
     assert found["cancelled"] == [True, "cancelled"]
@@ -48,8 +48,8 @@ def test_the_official_sdk_searches_prices_buys_and_receives(run: Run):
     assert found["missing"] == ["Problem", 404]
 
 
-def test_the_official_command_line_signs_in_and_calls(run: Run, running: Sandbox, tmp_path: Path):
-    """The official command line signs in by key, lists operations, calls them and tells errors in its own words."""
+def test_official_cli_signs_in_by_key_and_calls_operations(run: Run, running: Sandbox, tmp_path: Path):
+    """The official command line signs in by key, lists and calls operations, and reports errors."""
     url, robot = running.url, running.principals["robot"]
 
     def geopera(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,18 +67,18 @@ def test_the_official_command_line_signs_in_and_calls(run: Run, running: Sandbox
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
-def test_the_official_command_line_signs_in_by_device(run: Run, running: Sandbox, tmp_path: Path):
-    """`geopera login` waits until the sign-in is approved on the sandbox's page, and is then who approved it."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # used here alone
+def test_official_cli_signs_in_by_device_flow(run: Run, running: Sandbox, tmp_path: Path):
+    """`geopera login` waits until the sign-in is approved on the page, and is then signed in as the approving principal."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # only this needs it
 
     with ThreadPoolExecutor(1) as threads:
-        # its output comes at the end: the code is what the sandbox itself knows to be waiting
+        # the program prints its code only at the end, so it is read from the database
         waiting = threads.submit(run, "geopera", "geopera", "login", "--no-browser", GEOPERA_API_URL=running.url)
         deadline = time.monotonic() + 30
         code = None
         while code is None and time.monotonic() < deadline:
             time.sleep(0.2)
-            code = _waiting_code(running)
+            code = _pending_code(running)
         assert code is not None
         page = httpx.get(f"{running.url}/device", params={"user_code": code})
         assert code in page.text
@@ -91,8 +91,8 @@ def test_the_official_command_line_signs_in_by_device(run: Run, running: Sandbox
     assert "Logged out" in run("geopera", "geopera", "logout", GEOPERA_API_URL=running.url).stdout
 
 
-def _waiting_code(box: Sandbox) -> str | None:
-    import contextlib  # noqa: PLC0415  # used here alone
+def _pending_code(box: Sandbox) -> str | None:
+    import contextlib  # noqa: PLC0415  # only this needs it
     import sqlite3  # noqa: PLC0415  # likewise
 
     with contextlib.closing(sqlite3.connect(box.data / "sandbox.sqlite")) as database:
@@ -100,9 +100,9 @@ def _waiting_code(box: Sandbox) -> str | None:
     return None if row is None else str(row[0])
 
 
-def test_up42_orders_tracks_and_downloads(run: Run, tmp_path: Path):
+def test_up42_client_orders_tracks_and_downloads(run: Run, tmp_path: Path):
     """up42-py searches, estimates, places, tracks, lists, cancels, tags and downloads."""
-    found = said(run("up42", "python", str(HERE / "drive_up42.py"), str(tmp_path)))
+    found = printed_json(run("up42", "python", str(HERE / "drive_up42.py"), str(tmp_path)))
     assert found["hosts"] == ["aurora-30cm", "aurora-50cm", "aurora-legacy", "lumen-spot", "openterra-10m"]
     assert found["estimate"] == [True, "SQ_KM", "OrderError"]
     assert found["wrong"] == 1
@@ -115,8 +115,8 @@ def test_up42_orders_tracks_and_downloads(run: Run, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("root", "scene"), [("stac", None), ("v2/assets/stac", None), ("v2/catalog", "aurora-50cm")])
-def test_the_stac_apis_conform(run: Run, running: Sandbox, root: str, scene: str | None):
-    """The validator of STAC APIs finds no error in core, collections, features and item search."""
+def test_stac_apis_conform(run: Run, running: Sandbox, root: str, scene: str | None):
+    """The STAC API validator finds no errors in core, collections, features and item search."""
     if not SCHEMAS.is_dir():
         pytest.skip("the JSON schemas are not beside this checkout")
     caller = httpx.Client(base_url=running.url, headers={"Authorization": f"Bearer {running.principals['analyst']['token']}"})
@@ -139,9 +139,9 @@ def test_the_stac_apis_conform(run: Run, running: Sandbox, root: str, scene: str
 
 
 def _deliver(caller: httpx.Client, box: Sandbox) -> None:
-    """Have something delivered, unless that is so already."""
-    asked = {"host_name": "aurora", "collections": ["aurora-50cm"], "bbox": [151.18, -33.99, 151.24, -33.94], "limit": 3}
-    found = caller.post("/v1/op/catalog.search", json=asked).json()["features"]
+    """Deliver an order, unless it is delivered already."""
+    search = {"host_name": "aurora", "collections": ["aurora-50cm"], "bbox": [151.18, -33.99, 151.24, -33.94], "limit": 3}
+    found = caller.post("/v1/op/catalog.search", json=search).json()["features"]
     captures = [{"id": one["id"], "geometry": one["geometry"]} for one in found]
     body = {"projectId": box.principals["analyst"]["project"], "captures": captures}
     order = caller.post("/v1/op/orders.archive.place", json=body, headers={"Idempotency-Key": "for-the-validator"}).json()["id"]
@@ -152,11 +152,11 @@ def _deliver(caller: httpx.Client, box: Sandbox) -> None:
         time.sleep(0.1)
 
 
-def test_the_openapi_document_is_true(run: Run, running: Sandbox):
-    """Thousands of invented requests are answered as the sandbox's own OpenAPI document says.
+def test_openapi_document_matches_behaviour(run: Run, running: Sandbox):
+    """Responses to thousands of generated requests match the sandbox's own OpenAPI document.
 
-    One check is left out: that whatever fits the schemas is accepted. Which captures exist, what lies within a footprint and
-    which token a page ended with are rules that no schema tells.
+    One check is excluded: that every request that matches the schemas is accepted. Which captures exist, which areas lie within
+    a footprint, and which page tokens are valid cannot be expressed in a schema.
     """
     done = run(
         "schemathesis",

@@ -1,4 +1,4 @@
-"""The sandbox over real sockets: every endpoint, asked for anything; a refusal is a problem, and nothing ends the service."""
+"""Fuzzing of every endpoint of the sandbox over real sockets; errors are problem documents, and the service never ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fuzz import _mutate
 from fuzz._engine import Place
-from fuzz._requests import CONTROL, FORMS, HEADERS, METHODS, REALM, REQUESTS, Asked
+from fuzz._requests import CONTROL, FORMS, HEADERS, METHODS, REALM, REQUESTS, Request
+from scenecart.sandbox._http.middleware import INJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,32 +27,31 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 300.0
 _ANSWER_SECONDS = 45.0
-_TIDY = 400
-_MOST_KNOWN = 50
-_REHEARSED = "this was asked for, as a rehearsal"
+_RESET_EVERY = 400
+_MAX_KNOWN = 50
 _USERS = ("analyst", "analyst", "analyst", "card", "secure", "enterprise", "broke", "declined", "other")
 _FAULTS = ("429; retry_after=1", "500", "502", "503", "stall; seconds=0.001", "expire-token", "empty", "garbage", "x", "stall; x=1")
-_HANGS_UP = ("drop-before", "drop-after", "cut")
+_DROPS = ("drop-before", "drop-after", "cut")
 
 
 class Endpoints:
-    """An input is a request: JSON of its method, path, headers and body; or ``raw``, a line's end, and what is sent as it is.
+    """An input is a request as JSON (method, path, headers, body), or ``raw``, a newline, and bytes to send unchanged.
 
-    Names in pointed brackets stand for what only a running sandbox knows: ``<token:analyst>``, ``<order>``, ``<item>``.
+    Placeholders stand for values of the running sandbox: ``<token:analyst>``, ``<order>``, ``<item>``.
     """
 
     @contextlib.contextmanager
     def around(self) -> Iterator[Place]:
-        """Run a sandbox in a process of its own, with something delivered."""
+        """Run a sandbox with a delivered order in a separate process."""
         with tempfile.TemporaryDirectory(prefix="scenecart-fuzz-") as folder:
             ready = Path(folder, "ready.json")
             command = [sys.executable, "-m", "scenecart.cli", "sandbox", "--port", "0", "--data", f"{folder}/data", "--captures"]
             options = ["2000", "--pace", "demo", "--ready-file", str(ready)]
             with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
                 try:
-                    given = _when_ready(process, ready)
+                    given = _wait_until_ready(process, ready)
                     with contextlib.closing(_Service(given)) as service:
-                        service.tidy()
+                        service.reset()
                         service.deliver()
                     yield Place({**given, "known": service.known}, (process.pid,), Path(folder, "data"))
                     assert process.poll() is None, "the sandbox ended"
@@ -65,91 +65,91 @@ class Endpoints:
         self._checked = 0
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._service.close()
 
     def make(self, pick: Random) -> bytes:
-        """Make a request."""
-        asked = pick.choice(REQUESTS) if pick.randrange(12) else pick.choice(CONTROL + FORMS)
-        method, path, headers = asked.method, asked.path, {"Authorization": f"Bearer <token:{pick.choice(_USERS)}>"}
+        """Generate a request."""
+        request = pick.choice(REQUESTS) if pick.randrange(12) else pick.choice(CONTROL + FORMS)
+        method, path, headers = request.method, request.path, {"Authorization": f"Bearer <token:{pick.choice(_USERS)}>"}
         if pick.randrange(10) == 0:
             headers |= dict(pick.choices(HEADERS, k=pick.randrange(1, 3)))
-        if "place" in asked.path or "cancel" in asked.path:
+        if "place" in request.path or "cancel" in request.path:
             headers |= {"Idempotency-Key": str(uuid.UUID(int=pick.getrandbits(128)))} if pick.randrange(3) else {}
         if pick.randrange(300) == 0:
-            headers["X-Sandbox-Fault"] = pick.choice((*_FAULTS, *_HANGS_UP))
+            headers["X-Sandbox-Fault"] = pick.choice((*_FAULTS, *_DROPS))
         method = pick.choice(METHODS) if pick.randrange(25) == 0 else method
-        path = _changed_path(pick, path) if pick.randrange(8) == 0 else path
-        body = _body(pick, asked, headers)
-        if asked.path.startswith("/v1/op/") and pick.randrange(6) == 0:
+        path = _mutated_path(pick, path) if pick.randrange(8) == 0 else path
+        body = _body(pick, request, headers)
+        if request.path.startswith("/v1/op/") and pick.randrange(6) == 0:
             if pick.randrange(2):
                 path = path.replace("/v1/op/", "/v1/").replace(".", "/")
-            elif asked.body is not None:
-                method, path, body = "GET", f"{path}?{_query(pick, asked.body)}", None
+            elif request.body is not None:
+                method, path, body = "GET", f"{path}?{_query(pick, request.body)}", None
         if pick.randrange(60) == 0:
             return b"raw\n" + _mutate.data(
-                pick, _wire(method, path, headers, body), b"Transfer-Encoding: chunked\r\nContent-Length: 9"
+                pick, _request_bytes(method, path, headers, body), b"Transfer-Encoding: chunked\r\nContent-Length: 9"
             )
         text = None if body is None else body.decode("latin-1")
         return json.dumps({"method": method, "path": path, "headers": headers, "body": text}).encode()
 
     def check(self, data: bytes) -> str:
-        """Send it, and hold the answer against what is promised of every answer."""
+        """Send the request, and check the response."""
         self._checked += 1
-        if self._checked % _TIDY == 0:
-            self._service.tidy()
+        if self._checked % _RESET_EVERY == 0:
+            self._service.reset()
         if data.startswith(b"raw\n"):
             return self._service.send_raw(data.removeprefix(b"raw\n"))
-        asked = json.loads(data)
-        body = None if asked["body"] is None else asked["body"].encode("latin-1")
-        return self._service.ask(asked["method"], asked["path"], asked["headers"], body)
+        request = json.loads(data)
+        body = None if request["body"] is None else request["body"].encode("latin-1")
+        return self._service.send(request["method"], request["path"], request["headers"], body)
 
 
 class _Service:
-    """A connection to the sandbox that is kept alive, and what is known of what stands in it."""
+    """A keep-alive connection to the sandbox, and the known ids in it."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
         self._at = urlsplit(given["url"])
         self._tokens = {name: str(one["token"]) for name, one in given["principals"].items()}
         self.known: dict[str, list[str]] = dict(given.get("known") or {"order": [], "item": [], "secret": [], "file": []})
-        self._turn = 0
+        self._uses = 0
         self._connection = self._connect()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
-    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> str:
-        """Send one request and look at its answer."""
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> str:
+        """Send one request and check its response."""
         before, self._before = getattr(self, "_before", None), (method, path, headers, body)
-        path, sent = self._filled(path), {name: self._filled(value) for name, value in headers.items()}
-        body = None if body is None else self._filled(body.decode("latin-1")).encode("latin-1")
+        path, sent = self._fill(path), {name: self._fill(value) for name, value in headers.items()}
+        body = None if body is None else self._fill(body.decode("latin-1")).encode("latin-1")
         try:
             status, answered, content = self._send(method, path, sent, body)
         except (http.client.HTTPException, OSError) as error:
             self.close()
             self._connection = self._connect()
-            if headers.get("X-Sandbox-Fault") in _HANGS_UP:
-                return "hung up as asked"
+            if headers.get("X-Sandbox-Fault") in _DROPS:
+                return "dropped by fault"
             raise AssertionError(f"no answer to {method} {path[:80]}: {error!r} {before!r}") from error
-        if headers.get("X-Sandbox-Fault") in _HANGS_UP:
-            # what has no body is whole before the line goes dead
+        if headers.get("X-Sandbox-Fault") in _DROPS:
+            # a response without a body is complete before the connection is aborted
             self.close()
             self._connection = self._connect()
         if headers.get("X-Sandbox-Fault") is not None and status in {200, 500, 502, 503}:
-            return "went wrong as asked"
-        outcome = _look(method, path, status, answered, content)
+            return "failed by fault"
+        outcome = _check_response(method, path, status, answered, content)
         self._learn(path, status, content)
         if status == http.HTTPStatus.UNAUTHORIZED:
             self._sign_in(headers.get("Authorization", ""))
         return outcome
 
     def send_raw(self, content: bytes) -> str:
-        """Send bytes on a connection of their own; whatever is answered is HTTP, and no fault of the service."""
+        """Send bytes on a new connection; any response must be HTTP and no internal error."""
         with socket.create_connection((self._at.hostname or "", self._at.port or 0), timeout=_ANSWER_SECONDS) as line:
             with contextlib.suppress(ConnectionError, BrokenPipeError):
-                line.sendall(self._filled(content.decode("latin-1")).encode("latin-1"))
+                line.sendall(self._fill(content.decode("latin-1")).encode("latin-1"))
                 line.shutdown(socket.SHUT_WR)
             answer = b""
             with contextlib.suppress(ConnectionError):
@@ -158,12 +158,12 @@ class _Service:
         if not answer:
             return "raw: nothing"
         found = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
-        assert found is not None, f"no HTTP: {answer[:80]!r}"
-        assert int(found[1]) < 500 or _REHEARSED.encode() in answer, answer[:400]
+        assert found is not None, f"not HTTP: {answer[:80]!r}"
+        assert int(found[1]) < 500 or INJECTED.encode() in answer, answer[:400]
         return f"raw: {found[1].decode()}"
 
-    def tidy(self) -> None:
-        """Undo what would keep every other request from being looked at: limits, short tokens, faults to come."""
+    def reset(self) -> None:
+        """Reset rate limits, token lifetime and faults, so that they do not affect all further requests."""
         endless = {"token_seconds": 10**6, "calls_a_minute": 10**9, "places_a_minute": 10**9}
         for method, path, body in (
             ("DELETE", "/_sandbox/faults", None),
@@ -176,7 +176,7 @@ class _Service:
         assert json.loads(content)["openapi"]
 
     def deliver(self) -> None:
-        """Buy something, and wait until it has arrived."""
+        """Place two orders, and wait until the first is delivered."""
         for name in ("analyst", "card"):
             token = {"Authorization": f"Bearer {self._tokens[name]}"}
             wanted = {"host_name": "aurora", "collections": ["aurora-50cm"], "limit": 2}
@@ -218,32 +218,32 @@ class _Service:
             connection.connect()
         return answer.status, answer.headers, content
 
-    def _filled(self, text: str) -> str:
-        """Put what this sandbox knows in the place of the names in pointed brackets."""
-        return re.sub(r"<([a-z_]+)(?::([a-z]+))?>", self._value, text) if "<" in text else text
+    def _fill(self, text: str) -> str:
+        """Replace placeholders by values of this sandbox."""
+        return re.sub(r"<([a-z_]+)(?::([a-z]+))?>", self._replacement, text) if "<" in text else text
 
-    def _value(self, name: re.Match[str]) -> str:
+    def _replacement(self, name: re.Match[str]) -> str:
         kind, who = name.groups()
         principal = self._given["principals"].get(who or "analyst", {})
         if kind == "token":
             return self._tokens.get(who, "x")
         if kind in {"api_key", "project", "username", "password"}:
             return str(principal.get(kind))
-        self._turn += 1
+        self._uses += 1
         known = self.known.get(kind) or ["00000000-0000-4000-8000-000000000000"]
-        return known[self._turn % len(known)]
+        return known[self._uses % len(known)]
 
     def _learn(self, path: str, status: int, content: bytes) -> None:
-        """Keep the newest ids, so that later requests ask for what is there."""
+        """Keep the newest ids, so that later requests use existing ones."""
         if status >= 400 or not path.startswith(("/v1/", "/v2/orders", "/realms")):
             return
         for kind, pattern in _LEARNED.items():
             for found in re.findall(pattern, content[:20_000])[:3]:
                 self.known.setdefault(kind, []).append(found.decode())
-                del self.known[kind][:-_MOST_KNOWN]
+                del self.known[kind][:-_MAX_KNOWN]
 
     def _sign_in(self, used: str) -> None:
-        """Fetch a token anew where one has run out, as every client does."""
+        """Get a new token after a 401, as every client does."""
         found = re.fullmatch(r"Bearer <token:([a-z]+)>", used)
         if found is not None:
             one = self._given["principals"][found[1]]
@@ -266,12 +266,12 @@ _LEARNED = {
 }
 
 
-def _look(method: str, path: str, status: int, headers: Any, content: bytes) -> str:
-    """Hold an answer against what is promised of all; return its status in a word."""
+def _check_response(method: str, path: str, status: int, headers: Any, content: bytes) -> str:
+    """Check a response; return its status."""
     media = headers.get_content_type() if "Content-Type" in headers else ""
     about = f"{method} {path[:200]} answered {status} {media} {content[:300]!r}"
-    rehearsed = status >= 500 and _REHEARSED.encode() in content
-    assert status < 500 or rehearsed, about
+    injected = status >= 500 and INJECTED.encode() in content
+    assert status < 500 or injected, about
     if status < 400 or method == "HEAD":
         if media in {"application/json", "application/geo+json"} and method != "HEAD":
             json.loads(content)
@@ -279,7 +279,7 @@ def _look(method: str, path: str, status: int, headers: Any, content: bytes) -> 
             assert all(json.loads(line)["type"] == "Feature" for line in content.split(b"\n") if line), about
         return str(status)
     if media == "text/html":
-        # the pages that a person meets
+        # the HTML pages
         assert path.startswith(("/device", "/challenge/")), about
         return str(status)
     document = json.loads(content)
@@ -295,33 +295,33 @@ def _look(method: str, path: str, status: int, headers: Any, content: bytes) -> 
     return str(status)
 
 
-def _body(pick: Random, asked: Asked, headers: dict[str, str]) -> bytes | None:
-    if asked.form:
+def _body(pick: Random, request: Request, headers: dict[str, str]) -> bytes | None:
+    if request.form:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        given = dict(asked.body or {})
+        given = dict(request.body or {})
         if pick.randrange(3):
             given = _mutate.document(pick, given, 1)
         text = b"x=" + b"[" * 5_000
         with contextlib.suppress(RecursionError):
             text = urlencode(given if isinstance(given, dict) else {"x": 5}, errors="replace").encode()
         return _mutate.data(pick, text) if pick.randrange(4) == 0 else text
-    if asked.body is None:
+    if request.body is None:
         return None if pick.randrange(10) else _mutate.data(pick, b'{"a":1}')
-    given = json.loads(json.dumps(asked.body))
-    # what buys is changed nearly always, so that the sandbox is not filled with orders
-    if pick.randrange(10 if asked.spends else 4):
+    given = json.loads(json.dumps(request.body))
+    # requests that spend are nearly always mutated, so that the sandbox does not fill with orders
+    if pick.randrange(10 if request.spends else 4):
         given = _mutate.document(pick, given)
-    if asked.path == "/_sandbox/faults" and isinstance(given, dict):
-        # a fault that waits for an operation which nobody calls
+    if request.path == "/_sandbox/faults" and isinstance(given, dict):
+        # a fault for an operation that no request calls
         given["operation"] = "nothing"
     text = _mutate.encode(pick, given)
-    text = _mutate.data(pick, text, text) if pick.randrange(6) == 0 and asked.path != "/_sandbox/faults" else text
-    # the captures that the sandbox has are JSON themselves
+    text = _mutate.data(pick, text, text) if pick.randrange(6) == 0 and request.path != "/_sandbox/faults" else text
+    # known captures are JSON themselves
     return re.sub(rb'"(<capture>)"', rb"\1", text)
 
 
 def _query(pick: Random, body: dict[str, Any]) -> str:
-    """Return a body as it stands in an address."""
+    """Encode a body as a query."""
     changed = _mutate.document(pick, json.loads(json.dumps(body)), 1)
     if not isinstance(changed, dict):
         return "x"
@@ -331,20 +331,20 @@ def _query(pick: Random, body: dict[str, Any]) -> str:
     return urlencode({name: value for name, value in pairs.items() if len(value) < 2_000}, errors="replace")
 
 
-def _changed_path(pick: Random, path: str) -> str:
-    """Change a path, and leave it one that a request line can hold."""
+def _mutated_path(pick: Random, path: str) -> str:
+    """Mutate a path, and quote it for a request line."""
     changed = _mutate.data(pick, path.encode())[:4_000].decode("latin-1")
     return quote(changed, safe="/?&=%<>:._-~,") if changed.startswith("/") else "/" + quote(changed, safe="/?&=%<>:._-")
 
 
-def _wire(method: str, path: str, headers: dict[str, str], body: bytes | None) -> bytes:
-    """Return a request as bytes."""
+def _request_bytes(method: str, path: str, headers: dict[str, str], body: bytes | None) -> bytes:
+    """Return the bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
     length = [] if body is None else [f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, *length, "Connection: close", "", ""]).encode("latin-1", "replace") + (body or b"")
 
 
-def _when_ready(process: subprocess.Popen[bytes], ready: Path) -> dict[str, Any]:
+def _wait_until_ready(process: subprocess.Popen[bytes], ready: Path) -> dict[str, Any]:
     deadline = time.monotonic() + _START_SECONDS
     while not ready.is_file():
         assert process.poll() is None, "the sandbox did not start"

@@ -1,4 +1,4 @@
-"""One good request for every endpoint of the sandbox, to be changed."""
+"""One valid request for every endpoint of the sandbox, as a seed for mutations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ REALM = "/realms/public/protocol/openid-connect"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request: ``form`` has its body as fields, ``spends`` is one that may leave something."""
+class Request:
+    """A request; the body of a ``form`` is form fields, and one that ``spends`` may create an order."""
 
     method: str
     path: str
@@ -60,67 +60,67 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
     "billing.credits.transactions": {"limit": 3, "offset": 0, "reason": "settle"},
 }
 _RESOURCES = (
-    Asked("GET", "/v2/orders?workspaceId=<project>&size=2&page=0&status=FULFILLED"),
-    Asked("POST", "/v2/orders?workspaceId=<project>", _BATCH, spends=True),
-    Asked("POST", "/v2/orders/estimate", _BATCH),
-    Asked("GET", "/v2/orders/<order>"),
-    Asked("PATCH", "/v2/orders/<order>", {"tags": ["evening"], "budgetId": None}),
-    Asked("POST", "/v2/orders/<order>/cancellation", spends=True),
-    Asked("GET", "/v2/collections"),
-    Asked("GET", "/v2/assets/<item>/visual"),
-    Asked("POST", "/v2/assets/<item>/visual/download-url"),
-    Asked("GET", "<file>"),
-    Asked("GET", "/files/a/b.tif?expires=9999999999&signature=x"),
-    Asked("GET", "/images/aurora/nothing/quicklook.png"),
-    Asked("GET", "/openapi.json"),
-    Asked("GET", "/"),
+    Request("GET", "/v2/orders?workspaceId=<project>&size=2&page=0&status=FULFILLED"),
+    Request("POST", "/v2/orders?workspaceId=<project>", _BATCH, spends=True),
+    Request("POST", "/v2/orders/estimate", _BATCH),
+    Request("GET", "/v2/orders/<order>"),
+    Request("PATCH", "/v2/orders/<order>", {"tags": ["evening"], "budgetId": None}),
+    Request("POST", "/v2/orders/<order>/cancellation", spends=True),
+    Request("GET", "/v2/collections"),
+    Request("GET", "/v2/assets/<item>/visual"),
+    Request("POST", "/v2/assets/<item>/visual/download-url"),
+    Request("GET", "<file>"),
+    Request("GET", "/files/a/b.tif?expires=9999999999&signature=x"),
+    Request("GET", "/images/aurora/nothing/quicklook.png"),
+    Request("GET", "/openapi.json"),
+    Request("GET", "/"),
 )
 _STAC_ROOTS = {"/stac": "<scene>", "/v2/assets/stac": "<scene>", "/v2/catalog": "aurora-50cm"}
 _STAC_ROUTES = tuple(
-    asked
+    request
     for root, scene in _STAC_ROOTS.items()
-    for asked in (
-        Asked("GET", f"{root}/"),
-        Asked("GET", f"{root}/conformance"),
-        Asked("GET", f"{root}/collections"),
-        Asked("GET", f"{root}/collections/{scene}"),
-        Asked("GET", f"{root}/collections/{scene}/items?limit=2&bbox=151,-34,152,-33&datetime=2024-03-01T00:00:00Z/.."),
-        Asked("GET", f"{root}/collections/{scene}/items/<item>"),
-        Asked("GET", f"{root}/search?collections={scene}&limit=2&token=<next>"),
-        Asked("POST", f"{root}/search", {**_STAC, "collections": [scene]}),
+    for request in (
+        Request("GET", f"{root}/"),
+        Request("GET", f"{root}/conformance"),
+        Request("GET", f"{root}/collections"),
+        Request("GET", f"{root}/collections/{scene}"),
+        Request("GET", f"{root}/collections/{scene}/items?limit=2&bbox=151,-34,152,-33&datetime=2024-03-01T00:00:00Z/.."),
+        Request("GET", f"{root}/collections/{scene}/items/<item>"),
+        Request("GET", f"{root}/search?collections={scene}&limit=2&token=<next>"),
+        Request("POST", f"{root}/search", {**_STAC, "collections": [scene]}),
     )
 )
-# everything that is asked for with a token; the operations stand twice, being what the service is
+# all requests with a token; operations are listed twice because they are the main interface
 REQUESTS = (
-    *(Asked("POST", f"/v1/op/{name}", body, spends="place" in name or "cancel" in name) for name, body in _OPERATIONS.items()),
-    *(Asked("POST", f"/v1/op/{name}", body) for name, body in _OPERATIONS.items() if "place" not in name),
+    *(Request("POST", f"/v1/op/{name}", body, spends="place" in name or "cancel" in name) for name, body in _OPERATIONS.items()),
+    *(Request("POST", f"/v1/op/{name}", body) for name, body in _OPERATIONS.items() if "place" not in name),
     *_RESOURCES,
     *_STAC_ROUTES,
 )
 CONTROL = (
-    Asked("POST", "/_sandbox/faults", {"kind": "503", "times": 1, "operation": "nothing", "seconds": 0, "retry_after": 1}),
-    Asked("DELETE", "/_sandbox/faults"),
-    Asked("POST", "/_sandbox/top-up", {"principal": "broke", "credits": 1}),
-    Asked("POST", "/_sandbox/card", {"principal": "declined", "card": "declined"}),
-    Asked("POST", "/_sandbox/challenge", {"client_secret": "<secret>", "accept": True}),
-    Asked("POST", "/_sandbox/device", {"user_code": "<user_code>", "principal": "analyst"}),
-    Asked("POST", "/_sandbox/advance", {"seconds": 1}),
-    Asked("POST", "/_sandbox/prices", {"factor": 1}),
-    Asked("POST", "/_sandbox/settings", {"token_seconds": 1_000_000, "calls_a_minute": 10**9, "places_a_minute": 10**9}),
+    Request("POST", "/_sandbox/faults", {"kind": "503", "times": 1, "operation": "nothing", "seconds": 0, "retry_after": 1}),
+    Request("DELETE", "/_sandbox/faults"),
+    Request("POST", "/_sandbox/top-up", {"principal": "broke", "credits": 1}),
+    Request("POST", "/_sandbox/card", {"principal": "declined", "card": "declined"}),
+    Request("POST", "/_sandbox/challenge", {"client_secret": "<secret>", "accept": True}),
+    Request("POST", "/_sandbox/device", {"user_code": "<user_code>", "principal": "analyst"}),
+    Request("POST", "/_sandbox/advance", {"seconds": 1}),
+    Request("POST", "/_sandbox/prices", {"factor": 1}),
+    Request("POST", "/_sandbox/settings", {"token_seconds": 1_000_000, "calls_a_minute": 10**9, "places_a_minute": 10**9}),
 )
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 FORMS = (
-    Asked("POST", f"{REALM}/token", {"grant_type": "password", "username": "<username>", "password": "<password>"}, form=True),
-    Asked("POST", f"{REALM}/token", {"grant_type": "client_credentials", "client_secret": "<api_key:robot>"}, form=True),
-    Asked("POST", f"{REALM}/token", {"grant_type": "refresh_token", "refresh_token": "<refresh>"}, form=True),
-    Asked("POST", f"{REALM}/token", {"grant_type": _DEVICE_GRANT, "device_code": "<device>", "code_verifier": "v"}, form=True),
-    Asked("POST", f"{REALM}/auth/device", {"client_id": "c", "code_challenge": "x", "code_challenge_method": "S256"}, form=True),
-    Asked("POST", f"{REALM}/logout", {"refresh_token": "<refresh>"}, form=True),
-    Asked("GET", f"{REALM}/userinfo"),
-    Asked("GET", "/device?user_code=<user_code>"),
-    Asked("POST", "/device", {"user_code": "<user_code>", "principal": "analyst", "decision": "approve"}, form=True),
-    Asked("GET", "/challenge/<secret>"),
-    Asked("POST", "/challenge/<secret>", {"decision": "complete"}, form=True),
+    Request("POST", f"{REALM}/token", {"grant_type": "password", "username": "<username>", "password": "<password>"}, form=True),
+    Request("POST", f"{REALM}/token", {"grant_type": "client_credentials", "client_secret": "<api_key:robot>"}, form=True),
+    Request("POST", f"{REALM}/token", {"grant_type": "refresh_token", "refresh_token": "<refresh>"}, form=True),
+    Request("POST", f"{REALM}/token", {"grant_type": _DEVICE_GRANT, "device_code": "<device>", "code_verifier": "v"}, form=True),
+    Request("POST", f"{REALM}/auth/device", {"client_id": "c", "code_challenge": "x", "code_challenge_method": "S256"}, form=True),
+    Request("POST", f"{REALM}/logout", {"refresh_token": "<refresh>"}, form=True),
+    Request("GET", f"{REALM}/userinfo"),
+    Request("GET", "/device?user_code=<user_code>"),
+    Request("POST", "/device", {"user_code": "<user_code>", "principal": "analyst", "decision": "approve"}, form=True),
+    Request("GET", "/challenge/<secret>"),
+    Request("POST", "/challenge/<secret>", {"decision": "complete"}, form=True),
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "get", "X")
 HEADERS = (
