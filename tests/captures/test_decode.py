@@ -14,6 +14,7 @@ from pandas.testing import assert_frame_equal
 from _expect import raises, warns
 from scenecart import ServiceError
 from scenecart._captures import decode, search
+from scenecart._captures.features import columns_of
 from scenecart._captures.query import Query
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
@@ -146,5 +147,5 @@ def test_reader_large_page_equals_small_pages():
     page = decode.Reader().page(body, "a search")
     read, skipped = page.features()
     assert [one.id for one in read] == [one["id"] for one in features]
-    assert decode.columns_of(read)["gsd"] == list(range(5_000))
+    assert columns_of(read)["gsd"] == list(range(5_000))
     assert (skipped, page.paging["next"]) == (0, "t")

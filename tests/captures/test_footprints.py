@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import shapely
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from _scripted_service import feature, page
 from scenecart._captures import decode
 from scenecart._captures.footprints import differing_boxes, intersect_each, read_geometries
+
+if TYPE_CHECKING:
+    from scenecart._captures.features import Feature
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
 coordinates = st.floats(-60, 60).map(lambda number: round(number, 3))
@@ -28,7 +31,7 @@ geometries = st.one_of(
 )
 
 
-def features_of(*shapes: Any) -> list[decode.Feature]:
+def features_of(*shapes: Any) -> list[Feature]:
     """Return decoded features with these geometries."""
     documents = [{**feature(str(number)), "geometry": shape} for number, shape in enumerate(shapes)]
     features, _, _ = decode.read_page(json.dumps(page(*documents)).encode(), "t")

@@ -11,7 +11,8 @@ from zlib import crc32
 from fuzz import _mutate
 from fuzz._engine import Bare
 from scenecart import ServiceError
-from scenecart._captures.decode import _as_dict, columns_of, geometry_text, read_page
+from scenecart._captures.decode import read_page
+from scenecart._captures.features import columns_of, geometry_text, properties_of
 from scenecart._captures.footprints import read_geometries
 from scenecart._captures.frame import assets, to_frame
 from scenecart._util.json import NotJson
@@ -19,7 +20,7 @@ from scenecart._util.json import NotJson
 if TYPE_CHECKING:
     from random import Random
 
-    from scenecart._captures.decode import Feature
+    from scenecart._captures.features import Feature
 
 _FRAMES = 32
 _MISSING: Any = object()
@@ -121,7 +122,7 @@ def assert_same(features: list[Feature], skipped: int, entries: list[Any], *, ty
     for found, entry in zip(features, wanted, strict=True):
         assert found.id == entry.get("id")
         assert found.collection == entry.get("collection")
-        assert _without_nulls(_as_dict(found.properties)) == _without_nulls(entry.get("properties"))
+        assert _without_nulls(properties_of(found.properties)) == _without_nulls(entry.get("properties"))
         assert _shape(json.loads(geometry_text(found))) == _shape(entry.get("geometry"))
         assert (json.loads(bytes(found.assets)) or {}) == (entry.get("assets") or {})
 

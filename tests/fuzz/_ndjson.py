@@ -11,12 +11,12 @@ from fuzz import _mutate
 from fuzz._engine import Bare
 from fuzz._features import assert_same, feature, is_capture, reference
 from scenecart import PermissionDenied, ServiceError
-from scenecart._captures.decode import _as_dict, geometry_text
+from scenecart._captures.features import geometry_text, properties_of
 from scenecart._captures.search import _InvalidLine, _read_stream
 from scenecart._util.json import batches
 
 if TYPE_CHECKING:
-    from scenecart._captures.decode import Feature
+    from scenecart._captures.features import Feature
 
 _MISSING: Any = reference(b"{")
 _ENDS = (b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n", b"\r", b"\x0b\n", "\u2028".encode())
@@ -84,7 +84,7 @@ def _read(chunks: list[bytes]) -> tuple[list[Feature], int, Exception | None]:
 
 def _normalized(found: Feature) -> tuple[Any, ...]:
     """Return all members of a feature in one form, for any decoder."""
-    properties = {name: value for name, value in _as_dict(found.properties).items() if value is not None}
+    properties = {name: value for name, value in properties_of(found.properties).items() if value is not None}
     shape = reference(geometry_text(found).encode())
     parts = [shape.get(name) for name in ("type", "coordinates", "geometries")] if isinstance(shape, dict) else shape
     # as text, NaN equals itself, and 1 differs from 1.0

@@ -1,4 +1,4 @@
-"""Decoding of features, from the JSON of catalogs.
+"""Decoding of features from the JSON of catalogs.
 
 The property names are learned from the first features of a response, so that the others are decoded into slots instead of
 dicts; geometry, assets and links stay raw JSON. Features that do not fit the learned names are decoded generically: slower,
@@ -15,50 +15,21 @@ from typing import Any, Literal
 
 import msgspec
 
+from scenecart._captures.features import MEMBERS, NULL, UNREADABLE, Feature, ForeignFeature, Geometry, Slots
 from scenecart._util.json import NotJson, collector_paused, loads
 from scenecart.exceptions import ServiceError
 
 _PROBED_BYTES, _PROBED_FEATURES, _MAX_NAMES = 64 * 2**10, 4, 500
 _LARGE_PAGE_BYTES, _PIECE_BYTES, _BATCH_SIZE = 4 * 2**20, 2**20, 1_000
 _FIRST_FEATURE = re.compile(rb'"features"\s*:\s*\[\s*(?P<mark>\{\s*"type"\s*:\s*"Feature"\s*,)')
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_NULL = msgspec.Raw(b"null")
 _HINT = "Check that the base URL is the ordering service, and that no proxy is in between."
-
-
-class Geometry(msgspec.Struct, gc=False):
-    """A geometry with its coordinates as raw JSON."""
-
-    type: Any = None
-    coordinates: msgspec.Raw = _NULL
-    geometries: msgspec.Raw | None = None
-
-
-class Feature(msgspec.Struct, gc=False):
-    """One capture of a catalog; ``geometry`` is a :class:`Geometry`, or raw JSON where it is malformed."""
-
-    id: Any = None
-    collection: Any = None
-    properties: Any = None
-    geometry: Any = None
-    assets: msgspec.Raw = msgspec.Raw(b"{}")
-    links: msgspec.Raw = msgspec.Raw(b"[]")
-    bbox: msgspec.Raw = _NULL
-    stac_version: Any = None
-    stac_extensions: msgspec.Raw = _NULL
 
 
 class _GenericFeature(Feature, gc=False, forbid_unknown_fields=True):
     """A feature decoded without learned names."""
 
-    geometry: msgspec.Raw = _NULL
+    geometry: msgspec.Raw = NULL
     type: Any = None
-
-
-class _ForeignFeature(Feature, gc=False, kw_only=True):
-    """A feature with foreign members, which neither GeoJSON nor STAC define."""
-
-    foreign: dict[str, Any]
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -72,13 +43,8 @@ class _Envelope(msgspec.Struct, gc=False):
 Batch = tuple[list[Feature], int]
 """Features, and how many other entries were skipped."""
 
-_MEMBERS = frozenset({*Feature.__struct_fields__, "type"})
 _generic_decoder = msgspec.json.Decoder(_GenericFeature)
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
-
-
-class Slots(msgspec.Struct, gc=False):
-    """Properties in slots, in the order of ``names``; those in ``nested`` are raw JSON."""
 
 
 class Page:
@@ -124,7 +90,7 @@ class Reader:
             with collector_paused():
                 try:
                     page = self._page.decode(data)
-                except _UNREADABLE:
+                except UNREADABLE:
                     pass
                 else:
                     if not page.features:
@@ -145,7 +111,7 @@ class Reader:
         with collector_paused():
             try:
                 features: list[Feature] = self._list.decode(joined)
-            except _UNREADABLE:
+            except UNREADABLE:
                 return None
         # a line of two values would be two features
         return features if len(features) == len(lines) or not one_each else None
@@ -157,7 +123,7 @@ class Reader:
         for properties in sets:
             if not known.keys() >= properties.keys():
                 known.update(_nested_by_name(properties))
-        foreign = dict.fromkeys(name for feature in features if isinstance(feature, _ForeignFeature) for name in feature.foreign)
+        foreign = dict.fromkeys(name for feature in features if isinstance(feature, ForeignFeature) for name in feature.foreign)
         if not self._names.keys() >= known.keys() or not self._foreign.keys() >= foreign.keys():
             self._learn_names((known, foreign))
 
@@ -175,7 +141,7 @@ class Reader:
         try:
             head = self._page.decode(data[:first] + b"]}")
             tail = self._page.decode(b'{"features":[' + data[last:])
-        except _UNREADABLE:
+        except UNREADABLE:
             return None
         paging = {
             "next": head.next if tail.next is None else tail.next,
@@ -208,7 +174,7 @@ class Reader:
         with collector_paused():
             try:
                 envelope = _envelope_decoder.decode(data)
-            except _UNREADABLE:
+            except UNREADABLE:
                 return _read_page_leniently(data, operation)
         if not envelope.features:
             _check_empty_collection(data, operation)
@@ -248,7 +214,7 @@ def _decoders(
         kind = msgspec.defstruct(
             "Properties",
             [
-                (slot, msgspec.Raw, _NULL) if nested else (slot, Any, None)
+                (slot, msgspec.Raw, NULL) if nested else (slot, Any, None)
                 for slot, (_, nested) in zip(slots, properties, strict=True)
             ],
             bases=(Slots,),
@@ -264,7 +230,7 @@ def _decoders(
                 ("type", Literal["Feature"]),
                 ("properties", kind | None, None),
                 ("geometry", Geometry | None, None),
-                *((slot, msgspec.Raw, _NULL) for slot in foreign_slots),
+                *((slot, msgspec.Raw, NULL) for slot in foreign_slots),
             ],
             bases=(Feature,),
             rename=foreign_slots,
@@ -319,38 +285,6 @@ def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[
     return *page.features(), page.paging
 
 
-def columns_of(features: Sequence[Feature]) -> dict[str, list[Any]]:
-    """Return one list of values for each property, in order of first occurrence."""
-    kinds = {type(feature.properties) for feature in features}
-    learned = next((kind for kind in kinds if issubclass(kind, Slots)), None)
-    if learned is not None and len(kinds) == 1:
-        rows = [msgspec.structs.astuple(feature.properties) for feature in features]
-        columns = dict(zip(_names_of(learned), map(list, zip(*rows, strict=True)), strict=True))
-        for name in learned.nested:  # type: ignore[attr-defined]  # set by _decoders
-            columns[name] = decode_each(columns[name])
-        return columns
-    dicts = [_as_dict(feature.properties) for feature in features]
-    found: dict[str, None] = {}
-    for properties in dicts:
-        if not found.keys() >= properties.keys():
-            found.update(dict.fromkeys(properties))
-    return {name: [properties.get(name) for properties in dicts] for name in found}
-
-
-def decode_each(values: Sequence[msgspec.Raw]) -> list[Any]:
-    """Decode JSON texts; equal texts share one result, since most rows of a catalog repeat them."""
-    texts = list(map(bytes, values))
-    unique = list(dict.fromkeys(texts))
-    try:
-        decoded = msgspec.json.decode(b"[" + b",".join(unique) + b"]")
-    except _UNREADABLE:
-        decoded = [_decode_leniently(text) for text in unique]
-    if len(unique) == len(texts):
-        return list(decoded)
-    known = dict(zip(unique, decoded, strict=True))
-    return [known[text] for text in texts]
-
-
 def _is_utf8(data: bytes | msgspec.Raw) -> bool:
     """Return whether bytes are UTF-8; raw JSON is not checked by its decoder."""
     data = bytes(data)
@@ -358,56 +292,6 @@ def _is_utf8(data: bytes | msgspec.Raw) -> bool:
         return data.isascii() or data.decode() is not None
     except UnicodeDecodeError:
         return False
-
-
-def _decode_leniently(text: bytes) -> Any:
-    try:
-        return loads(text)
-    except NotJson:
-        return text.decode("utf-8", "replace")
-
-
-def foreign_of(features: Sequence[Feature]) -> list[dict[str, Any]] | None:
-    """Return the foreign members of each feature, or None where no feature has any."""
-    if not any(issubclass(kind, _ForeignFeature) or getattr(kind, "foreign_names", ()) for kind in set(map(type, features))):
-        return None
-    found = [_foreign(feature) for feature in features]
-    return found if any(found) else None
-
-
-def geometry_text(feature: Feature) -> str:
-    """Return a feature's geometry as JSON text."""
-    geometry = feature.geometry
-    if geometry is None:
-        return "null"
-    if isinstance(geometry, Geometry):
-        geometry = msgspec.json.encode({"type": geometry.type, "coordinates": geometry.coordinates}
-                                       if geometry.geometries is None
-                                       else {"type": geometry.type, "geometries": geometry.geometries})  # fmt: skip
-    return bytes(geometry).decode("utf-8", "replace")
-
-
-def _names_of(kind: type[Slots]) -> tuple[str, ...]:
-    names: tuple[str, ...] = kind.names  # type: ignore[attr-defined]  # set by _decoders
-    return names
-
-
-def _as_dict(properties: Any) -> dict[str, Any]:
-    if isinstance(properties, Slots):
-        names, values = _names_of(type(properties)), msgspec.structs.astuple(properties)
-        return {
-            name: decode_each([value])[0] if isinstance(value, msgspec.Raw) else value
-            for name, value in zip(names, values, strict=True)
-        }
-    return properties if isinstance(properties, dict) else {}
-
-
-def _foreign(feature: Feature) -> dict[str, Any]:
-    if isinstance(feature, _ForeignFeature):
-        return feature.foreign
-    names: tuple[str, ...] = getattr(feature, "foreign_names", ())
-    raws = ((name, getattr(feature, f"foreign{number}")) for number, name in enumerate(names))
-    return {name: decode_each([raw])[0] for name, raw in raws if bytes(raw) != b"null"}
 
 
 def _nested_by_name(properties: Mapping[str, Any]) -> dict[str, bool]:
@@ -436,7 +320,7 @@ def _probe_names(data: bytes) -> tuple[dict[str, bool], dict[str, None]]:
         if isinstance(feature, dict) and isinstance(feature.get("properties"), dict):
             for name, nested in _nested_by_name(feature["properties"]).items():
                 found[name] = found.get(name, False) or nested
-            foreign.update(dict.fromkeys(name for name in feature if name not in _MEMBERS))
+            foreign.update(dict.fromkeys(name for name in feature if name not in MEMBERS))
     return found, foreign
 
 
@@ -454,9 +338,8 @@ def _read_page_leniently(data: bytes, operation: str) -> Page:
 
 
 def _unreadable(data: bytes, operation: str, reason: str) -> ServiceError:
-    if not data.strip():
-        return ServiceError(f"The response to {operation} is empty.", code="response_empty", hint=_HINT, operation=operation)
-    return ServiceError(f"The response to {operation} is not valid JSON ({reason}).", code="response_not_json", hint=_HINT, operation=operation)
+    code, problem = ("response_not_json", f"not valid JSON ({reason})") if data.strip() else ("response_empty", "empty")
+    return ServiceError(f"The response to {operation} is {problem}.", code=code, hint=_HINT, operation=operation)
 
 
 def _not_a_collection(operation: str) -> ServiceError:
@@ -508,7 +391,7 @@ def _feature_of(document: Mapping[str, Any]) -> Feature:
         value = document.get(name)
         return msgspec.Raw((default if value is None else json.dumps(value)).encode())
 
-    return _ForeignFeature(
+    return ForeignFeature(
         id=document.get("id"),
         collection=document.get("collection"),
         properties=document.get("properties"),
@@ -518,5 +401,5 @@ def _feature_of(document: Mapping[str, Any]) -> Feature:
         bbox=raw("bbox", "null"),
         stac_version=document.get("stac_version"),
         stac_extensions=raw("stac_extensions", "null"),
-        foreign={name: value for name, value in document.items() if name not in _MEMBERS},
+        foreign={name: value for name, value in document.items() if name not in MEMBERS},
     )

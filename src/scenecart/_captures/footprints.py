@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import shapely
 
-from scenecart._captures.decode import Geometry, geometry_text
+from scenecart._captures.features import Geometry, geometry_text
 from scenecart._geo.geometry import COORDINATE_LIMITS, reasons_unusable, split_at_antimeridian
 from scenecart.exceptions import InvalidArea
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from scenecart._captures.decode import Feature
+    from scenecart._captures.features import Feature
 
 _MIN_POINTS = 4
 _QUADRILATERAL_POINTS = 5

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from geopandas.array import GeometryArray
 
-from scenecart._captures.decode import Feature, columns_of, decode_each, foreign_of
+from scenecart._captures.features import Feature, columns_of, decode_each, foreign_of
 from scenecart._captures.footprints import differing_boxes, read_geometries
 from scenecart._captures.properties import DATETIME, TIMES
 from scenecart._util.json import collector_paused, loads

@@ -11,7 +11,7 @@ import msgspec
 
 from scenecart._api import operations
 from scenecart._api.problems import error_of_status
-from scenecart._captures.decode import Batch, Feature, Page, Reader, read_feature, read_page
+from scenecart._captures.decode import Batch, Page, Reader, read_feature, read_page
 from scenecart._captures.footprints import intersect_each
 from scenecart._captures.frame import FrameBuilder, to_frame
 from scenecart._captures.query import Query, SearchCriteria, build_stac_query
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._api.http import Session
+    from scenecart._captures.features import Feature
     from scenecart._util.progress import ProgressCallback
 
 _BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
@@ -174,7 +175,8 @@ def search_stac(
     )
     checked = build_stac_query(host or urlsplit(url).hostname or url, criteria)
     reader = Reader()
-    responses = (reader.page(encode(page), "the STAC search") for page in pages(url, {**checked.body, **_page_size(checked)}, headers))
+    body = {**checked.body, **_page_size(checked)}
+    responses = (reader.page(encode(page), "the STAC search") for page in pages(url, body, headers))
     features = _apply_query((batch for response in responses for batch in response.batches()), checked)
     return collect(features, checked.host, ProgressReporter(progress, checked.host), return_on_interrupt=return_on_interrupt)
 
