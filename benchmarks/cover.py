@@ -1,4 +1,4 @@
-"""Covering an area: how long it takes and what it costs, beside what a careful user would write."""
+"""Benchmark of cover plans: time and price, compared with what a careful user would write."""
 
 from __future__ import annotations
 
@@ -23,62 +23,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TITLE = "Covering an area"
-ABOUT = """Invented captures of 14 to 22 km, turned as orbits turn them, over an area of some 10,000 km², each at a price of its own
-a km²; 0.98 of the area is to be covered, in ten seconds at most. Beside it what a careful user writes: the greedy choice by price
-for new ground, and SciPy's solver over points two km apart, all of which have to be covered. A price of 1 is the best that was
-found for those captures."""
+ABOUT = """Random captures of 14 to 22 km, tilted like orbits, over an area of about 10,000 km², each with its own price per km². A share
+of 0.98 is to be covered, in at most ten seconds. The alternatives are what a careful user writes: a greedy choice by price for new
+area, and SciPy's solver over points 2 km apart, which all have to be covered. A price of 1 is the best that was found for these
+captures."""
 SIZES = (300, 1_000, 5_000)
 BOX = (150.0, -34.0, 151.08, -33.1)
 _SHARE, _SECONDS, _TIMES, _POINTS_KM = 0.98, 10.0, 1, 2.0
 
 
-def invented(count: int) -> gpd.GeoDataFrame:
-    """Return captures over the box and a little beyond."""
-    pick = np.random.default_rng(11)
+def random_captures(count: int) -> gpd.GeoDataFrame:
+    """Return random captures over the box and its surroundings."""
+    random = np.random.default_rng(11)
     west, south, east, north = BOX
-    x, y = pick.uniform(west - 0.05, east + 0.05, count), pick.uniform(south - 0.05, north + 0.05, count)
-    width, height = pick.uniform(0.15, 0.24, count), pick.uniform(0.13, 0.2, count)
-    lean = pick.choice([-0.03, 0.03], count)
+    x, y = random.uniform(west - 0.05, east + 0.05, count), random.uniform(south - 0.05, north + 0.05, count)
+    width, height = random.uniform(0.15, 0.24, count), random.uniform(0.13, 0.2, count)
+    lean = random.choice([-0.03, 0.03], count)
     corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
     rings = np.stack([np.stack([x + a * width / 2 + b * lean, y + b * height / 2], axis=1) for a, b in corners], axis=1)
     values: dict[str, Any] = {
         "id": [f"capture-{number:05}" for number in range(count)],
         "host": "h",
         "collection": "c",
-        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(pick.uniform(0, 366, count), unit="D"),
-        "price": pick.uniform(800, 1_600, count),
+        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(random.uniform(0, 366, count), unit="D"),
+        "price": random.uniform(800, 1_600, count),
     }
     return gpd.GeoDataFrame(values, geometry=shapely.polygons(rings), crs=4326)
 
 
 def table() -> str:
-    """Measure, and return a table."""
-    rows = ["| captures | way | seconds | price | covered | proven within |", "|---:|---|---:|---:|---:|---:|"]
+    """Run the benchmark, and return a Markdown table."""
+    rows = ["| captures | method | seconds | price | covered | proven within |", "|---:|---|---:|---:|---:|---:|"]
     for count in SIZES:
-        captures, area = invented(count), as_area(BOX)
+        captures, area = random_captures(count), as_area(BOX)
         candidates, _ = find_candidates(captures, area, None)
         costs = candidates.km2 * candidates.frame["price"].to_numpy()
         problem = Problem(area.geometry, candidates.footprints, costs, _SHARE * area.km2)
-        told = [
-            ("scenecart", *_timed(lambda p=problem: _planned(p))),
-            ("greedy, by price for new ground", *_timed(lambda p=problem: (_greedy(p), None))),
-            ("SciPy over points", *_timed(lambda p=problem: (_pointwise(p), None))),
+        results = [
+            ("scenecart", *_timed(lambda p=problem: _by_scenecart(p))),
+            ("greedy, by price for new area", *_timed(lambda p=problem: (_by_greedy(p), None))),
+            ("SciPy over points", *_timed(lambda p=problem: (_by_points(p), None))),
         ]
-        least = min(costs[chosen].sum() for _, _, chosen, _ in told)
-        for way, spent, chosen, gap in told:
+        least = min(costs[chosen].sum() for _, _, chosen, _ in results)
+        for method, spent, chosen, gap in results:
             share = geodesic_km2(union(candidates.footprints[chosen])) / area.km2
             proven = "" if gap is None else f"{gap:.1%}"
-            rows.append(f"| {count:,} | {way} | {spent:.2g} | {costs[chosen].sum() / least:.3f} | {share:.1%} | {proven} |")
-    return "\n".join([*rows, "", _asked()])
+            rows.append(f"| {count:,} | {method} | {spent:.2g} | {costs[chosen].sum() / least:.3f} | {share:.1%} | {proven} |")
+    return "\n".join([*rows, "", _requests()])
 
 
-def _planned(problem: Problem) -> tuple[list[int], float | None]:
+def _by_scenecart(problem: Problem) -> tuple[list[int], float | None]:
     choice = solve_in_subprocess(problem, _SECONDS)
     gap = None if choice.at_least is None else (choice.value - choice.at_least) / choice.value
     return list(choice.chosen or ()), gap
 
 
-def _greedy(problem: Problem) -> list[int]:
+def _by_greedy(problem: Problem) -> list[int]:
     chosen: list[int] = []
     missing, whole = problem.area, geodesic_km2(problem.area)
     while geodesic_km2(missing) > whole - (problem.need or 0.0):
@@ -91,7 +91,7 @@ def _greedy(problem: Problem) -> list[int]:
     return chosen
 
 
-def _pointwise(problem: Problem) -> list[int]:
+def _by_points(problem: Problem) -> list[int]:
     west, south, east, north = problem.area.bounds
     step = _POINTS_KM / 111.2
     x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
@@ -108,8 +108,8 @@ def _pointwise(problem: Problem) -> list[int]:
     return np.flatnonzero(np.round(found.x)).tolist() if found.x is not None else []
 
 
-def _asked() -> str:
-    """Tell how many questions the service's own prices take on the sandbox."""
+def _requests() -> str:
+    """Return how many estimate requests a plan needs on the sandbox."""
     box = (150.9, -34.1, 151.3, -33.7)
     with scenecart.connect("sandbox") as client:
         captures = client.search("aurora", collections=client.hosts["aurora"], bbox=box, datetime="2022-01/2024-12")
@@ -117,15 +117,15 @@ def _asked() -> str:
         plan = client.cover(captures, box, time_limit=_SECONDS)
         spent = time.perf_counter() - began
     return (
-        f"With the service's own prices, on the sandbox: {len(captures)} captures over Sydney, priced in {plan.calls} questions, "
-        f"planned in {spent:.1f} s in all."
+        f"With the service's prices, on the sandbox: {len(captures)} captures over Sydney, {plan.calls} estimate requests, "
+        f"{spent:.1f} s in total."
     )
 
 
-def _timed(way: Callable[[], tuple[list[int], float | None]]) -> tuple[float, list[int], float | None]:
+def _timed(method: Callable[[], tuple[list[int], float | None]]) -> tuple[float, list[int], float | None]:
     spent = []
     for _ in range(_TIMES):
         began = time.perf_counter()
-        chosen, gap = way()
+        chosen, gap = method()
         spent.append(time.perf_counter() - began)
     return statistics.median(spent), chosen, gap
