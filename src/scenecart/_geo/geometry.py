@@ -44,11 +44,10 @@ _MOST_SIMPLIFICATIONS = 16
 _equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
 
-def split_at_antimeridian(geometry: BaseGeometry, argument: str | None = None) -> BaseGeometry:
+def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
 
-    An edge of more than 180 degrees is taken the short way round. ``argument`` names the argument in messages; without it,
-    the geometry is a footprint.
+    An edge of more than 180 degrees is taken the short way round. ``argument`` names the geometry in messages.
 
     Raises
     ------
@@ -60,9 +59,9 @@ def split_at_antimeridian(geometry: BaseGeometry, argument: str | None = None) -
     coordinates = shapely.get_coordinates(geometry)
     west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
     if not math.isfinite(east - west):
-        raise _unsplittable("has a coordinate that is not a finite number.", "area_coordinates_not_finite", argument)
+        raise InvalidArea("has a coordinate that is not a finite number.", argument=argument, code="area_coordinates_not_finite")
     if east - west > 360 + GRID_DEGREES:  # once around
-        raise _unsplittable("is wider than 360 degrees of longitude.", "area_wider_than_world", argument)
+        raise InvalidArea("is wider than 360 degrees of longitude.", argument=argument, code="area_wider_than_world")
     beyond = max(-180 - west, east - 180)
     if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
         return geometry
@@ -71,14 +70,7 @@ def split_at_antimeridian(geometry: BaseGeometry, argument: str | None = None) -
     except (ArithmeticError, AssertionError, AttributeError, LookupError, ValueError, ShapelyError) as error:
         # antimeridian and GEOS raise many kinds of errors
         reason = f": {clean_text(str(error))}" if str(error) else ""
-        raise _unsplittable(f"cannot be split at the antimeridian{reason}.", "area_split_failed", argument) from error
-
-
-def _unsplittable(statement: str, code: str, argument: str | None) -> InvalidArea:
-    """Return the error about an argument, or about a footprint."""
-    if argument is None:
-        return InvalidArea(f"The footprint {statement}", code=code)
-    return InvalidArea(statement, code=code, argument=argument)
+        raise InvalidArea(f"cannot be split at the antimeridian{reason}.", argument=argument, code="area_split_failed") from error
 
 
 def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
