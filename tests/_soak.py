@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 import scenecart
-from scenecart._api.http import Limits
+from scenecart._api.limits import Limits
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

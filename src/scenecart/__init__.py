@@ -15,7 +15,7 @@ from scenecart._version import __version__
 
 if TYPE_CHECKING:
     from scenecart import report, sandbox
-    from scenecart._api.http import Limits
+    from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
     from scenecart._captures.filter import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._captures.frame import assets
@@ -78,7 +78,7 @@ _HOMES = {
     "Client": "client",
     "CoverPlan": "_cover.plan",
     "Estimate": "_cart.estimate",
-    "Limits": "_api.http",
+    "Limits": "_api.limits",
     "Order": "_orders.order",
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",

@@ -7,7 +7,6 @@ retried.
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 import time
 import weakref
@@ -20,8 +19,10 @@ import httpx
 from scenecart._api import operations
 from scenecart._api.auth import USERINFO_PATH, Tokens
 from scenecart._api.credentials import BASE_URL_HINT, Credentials, Secret, is_loopback
+from scenecart._api.limits import Limiter, Limits
+from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
-from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Limiter, Retry, check_settings, parse_retry_after
+from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, parse_retry_after
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
@@ -44,34 +45,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MAX_REDIRECTS = 5
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Timeouts, rate limits and the maximum size of a response.
-
-    Attributes
-    ----------
-    connect, read : float
-        Seconds to wait for a connection, and for the next bytes of a response. Defaults 10 and 120.
-    calls_per_minute, places_per_minute : int
-        Rate limits for all calls, and for placing orders. Defaults 600 and 60, the service's own limits for an organization.
-    answer_bytes : int
-        Maximum size of a response in bytes, uncompressed. Streams and downloads may be larger. Default 512 MiB.
-
-    Examples
-    --------
-    >>> client = connect("sandbox", limits=Limits(read=30, calls_per_minute=120))
-    """
-
-    connect: float = 10.0
-    read: float = 120.0
-    calls_per_minute: int = 600
-    places_per_minute: int = 60
-    answer_bytes: int = 512 * 2**20
-
-    def __post_init__(self) -> None:
-        check_settings(self, counts=("calls_per_minute", "places_per_minute", "answer_bytes"), seconds=("connect", "read"))
 
 
 @dataclass(frozen=True)
@@ -258,7 +231,7 @@ class Session:
         with contextlib.ExitStack() as stack:
             for _ in range(_MAX_REDIRECTS):
                 self._check_download_url(url)
-                stack.enter_context(_hidden_from_logs(url))
+                stack.enter_context(hidden_from_logs(url))
                 # downloads do not count towards the organization's rate limit
                 response = self._transmit(self._signed_request(url, headers), operations.DOWNLOAD.id, counted=False)
                 stack.callback(response.close)
@@ -528,19 +501,6 @@ def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request)
     return failed
 
 
-class _HideSignedUrls(logging.Filter):
-    """A log filter that removes the query from URLs of running downloads: its signature opens the file."""
-
-    active: set[str] = set()  # noqa: RUF012  # shared: there is one filter on one logger
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                str(value).split("?")[0] + "?[signed]" if str(value) in self.active else value for value in record.args
-            )
-        return True
-
-
 def _redirect_target(response: httpx.Response, url: Secret) -> Secret | None:
     """Return the URL that a response redirects to, or None."""
     if not response.is_redirect or not response.headers.get("location"):
@@ -564,18 +524,3 @@ def secret_url(base: str, url: str) -> Secret:
     raise ServiceError(
         "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
     )
-
-
-@contextlib.contextmanager
-def _hidden_from_logs(url: Secret) -> Iterator[None]:
-    logger = logging.getLogger("httpx")
-    if not any(isinstance(installed, _HideSignedUrls) for installed in logger.filters):
-        logger.addFilter(_HideSignedUrls())
-    _HideSignedUrls.active.add(url.reveal())
-    try:
-        yield
-    finally:
-        _HideSignedUrls.active.discard(url.reveal())
-
-
-Limits.__module__ = "scenecart"

@@ -1,38 +1,19 @@
-"""The retry rule, ``Retry-After`` and the rate limit; nothing here uses the network."""
+"""The retry rule, and the ``Retry-After`` header."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from scenecart._util.validate import check_count, check_seconds
-from scenecart.exceptions import ConfigurationError
+from scenecart._api.limits import check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPEND_STATUSES = frozenset({429, 502, 503, 504})
-
-
-def check_settings(settings: object, *, counts: tuple[str, ...], seconds: tuple[str, ...]) -> None:
-    """Refuse invalid numbers now, instead of in the middle of a request.
-
-    Raises
-    ------
-    ConfigurationError
-        If one of ``counts`` is not a whole number of at least 1, or one of ``seconds`` is not a number of at least 0.
-    """
-    for name in (*counts, *seconds):
-        value, argument = getattr(settings, name), f"{type(settings).__name__}.{name}"
-        if name in counts:
-            check_count(value, argument, optional=False, kind=ConfigurationError)
-        else:
-            check_seconds(value, argument, optional=False, kind=ConfigurationError)
 
 
 @dataclass(frozen=True)
@@ -95,31 +76,6 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-
-
-class Limiter:
-    """A limit of calls in any sixty seconds, shared by all threads of a client."""
-
-    def __init__(self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0) -> None:
-        self._calls = calls
-        self._window = window
-        self._clock = clock
-        self._sleep = sleep
-        self._starts: deque[float] = deque()
-        self._lock = threading.Lock()
-
-    def enter(self) -> None:
-        """Wait until one more call is within the limit."""
-        while True:
-            with self._lock:
-                now = self._clock()
-                while self._starts and now - self._starts[0] >= self._window:
-                    self._starts.popleft()
-                if len(self._starts) < self._calls:
-                    self._starts.append(now)
-                    return
-                wait = self._starts[0] + self._window - now
-            self._sleep(wait)
 
 
 Retry.__module__ = "scenecart"
