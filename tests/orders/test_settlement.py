@@ -105,7 +105,7 @@ def test_settle_leaves_other_accounts_alone(
     with warns("placements_unanswered"):
         other = connect(wall=clock)
     assert count_unanswered(other) == (0, 1)
-    with warns("placements_of_other_account"):
+    with warns("placements_of_other_accounts"):
         assert len(other.settle(**options)) == 0
     assert len(keys(service)) == sent
     assert other.placements()["state"].tolist() == ["unknown"]

@@ -120,7 +120,7 @@ def test_purchase_of_another_account_stays_reported(
             press(tracker, "Check the outcome")
             wait_for(lambda: not tracker.is_busy and tracker._unknown_text.value != first)
 
-        with warns("placements_of_other_account"):
+        with warns("placements_of_other_accounts"):
             check()
         assert "1 purchase of another account" in tracker._unknown_text.value
         assert tracker._status.value == ""

@@ -1,1 +1,1 @@
-"""Placing orders, following them, and the journal of placements."""
+"""Placing and following orders, and the placement journal."""

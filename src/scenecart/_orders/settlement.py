@@ -107,7 +107,7 @@ class SettlementService:
         if of_others:
             warn(
                 f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
-                code="placements_of_other_account",
+                code="placements_of_other_accounts",
                 hint="Sign in with that account, then settle.",
             )
         return settled
