@@ -12,7 +12,7 @@ import shapely
 
 from scenecart._captures.properties import CLOUD_COVER, DATETIME, END_DATETIME, GSD, OFF_NADIR, START_DATETIME
 from scenecart._captures.query import warn_of_fraction
-from scenecart._captures.stac_api import DATETIME_HINT
+from scenecart._captures.stac_api import invalid_datetime, reversed_datetime, unbounded_datetime
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._util.validate import is_number, shown_value
@@ -58,7 +58,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
     shares = np.zeros(len(frame))
     shapes = frame.geometry.to_numpy()
-    near = np.flatnonzero(may_touch(shapes, area.geometry))
+    near = np.flatnonzero(may_intersect(shapes, area.geometry))
     parts = each_polygonal(shapely.intersection(_valid_areas(shapes[near]), area.geometry))
     overlaps = ~shapely.is_empty(parts)
     shares[near[overlaps]] = np.minimum(1.0, each_km2(parts[overlaps]) / area.km2)
@@ -150,20 +150,20 @@ def filter(  # noqa: A001  # the verb that analysts look for
     return captures[keep]
 
 
-def may_touch(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
+def may_intersect(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     """Return which footprints may intersect an area, by their bounds.
 
     A footprint wider than 180 degrees may cross the antimeridian, so only its latitudes count.
     """
     west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
     low_x, low_y, high_x, high_y = area.bounds
-    beside = (east < low_x) | (west > high_x)
-    plain = (east - west <= 180) & (west >= -180) & (east <= 180)  # noqa: PLR2004  # degrees
-    return np.asarray(~((north < low_y) | (south > high_y) | (beside & plain)))
+    is_beside = (east < low_x) | (west > high_x)
+    is_narrow = (east - west <= 180) & (west >= -180) & (east <= 180)  # noqa: PLR2004  # degrees
+    return np.asarray(~((north < low_y) | (south > high_y) | (is_beside & is_narrow)))
 
 
 def _valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return footprints as valid areas in ±180; an empty polygon where there is none."""
+    """Return footprints as valid polygons in ±180 degrees; empty ones for missing footprints."""
     areas = shapes.copy()
     others = ~are_plain(areas)
     areas[others] = [_valid_area(shape) for shape in areas[others]]
@@ -271,24 +271,14 @@ def _instants(value: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
         ends = [".." if end is None else end.isoformat() if isinstance(end, dt.date) else end for end in text]
         text = "/".join(ends) if all(isinstance(end, str) for end in ends) else None
     if not isinstance(text, str):
-        raise _invalid_time(value)
+        raise invalid_datetime(value)
     first, slash, last = text.partition("/")
     begin, until = _period(first), _period(last) if slash else _period(first)
     begins, ends_before = (None if begin is None else begin[0]), (None if until is None else until[1])
     if begins is None and ends_before is None:
-        raise InvalidQuery(
-            f"must have a start or an end, got {shown_value(value)}.",
-            code="datetime_unbounded",
-            argument="datetime",
-            hint="To keep all times, omit it.",
-        )
+        raise unbounded_datetime(value)
     if begins is not None and ends_before is not None and begins >= ends_before:
-        raise InvalidQuery(
-            f"must start before it ends, got {first} to {last}.",
-            code="datetime_reversed",
-            argument="datetime",
-            hint="Put the earlier time first.",
-        )
+        raise reversed_datetime(first, last)
     return begins, ends_before
 
 
@@ -302,17 +292,8 @@ def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
             return moment, moment + pd.Timedelta(1, "us")
         period = pd.Period(text)
     except (ValueError, TypeError):
-        raise _invalid_time(text) from None
+        raise invalid_datetime(text) from None
     return period.start_time.tz_localize("UTC"), (period + 1).start_time.tz_localize("UTC")
-
-
-def _invalid_time(value: Any) -> InvalidQuery:
-    return InvalidQuery(
-        f"must be a date, a time or a range, got {shown_value(value)}.",
-        code="datetime_invalid",
-        argument="datetime",
-        hint=DATETIME_HINT,
-    )
 
 
 coverage.__module__ = "scenecart"

@@ -12,7 +12,7 @@ from scenecart.exceptions import InvalidQuery, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DATETIME_HINT = 'For example: "2024-03-05", "2024-01/2024-06" or "2024-01-01/..".'
+_DATETIME_HINT = 'For example: "2024-03-05", "2024-01/2024-06" or "2024-01-01/..".'
 
 
 def as_interval(value: Any) -> str:
@@ -25,28 +25,31 @@ def as_interval(value: Any) -> str:
     try:
         text = ItemSearch(url="http://localhost", datetime=_dates_as_text(value)).get_parameters().get("datetime")
     except Exception as error:
-        raise InvalidQuery(
-            f"must be a date, a time or a range, got {shown_value(value)}.",
-            code="datetime_invalid",
-            argument="datetime",
-            hint=DATETIME_HINT,
-        ) from error
+        raise invalid_datetime(value) from error
     if not isinstance(text, str) or not text.strip("./"):
-        raise InvalidQuery(
-            f"must have a start or an end, got {shown_value(value)}.",
-            code="datetime_unbounded",
-            argument="datetime",
-            hint="To search all times, omit it.",
-        )
+        raise unbounded_datetime(value)
     start, slash, end = text.partition("/")
     if slash and ".." not in {start, end} and start > end:
-        raise InvalidQuery(
-            f"must start before it ends, got {start} to {end}.",
-            code="datetime_reversed",
-            argument="datetime",
-            hint="Put the earlier time first.",
-        )
+        raise reversed_datetime(start, end)
     return text
+
+
+def invalid_datetime(value: Any) -> InvalidQuery:
+    """Return the error for a value that is not a time or a range."""
+    message = f"must be a date, a time or a range, got {shown_value(value)}."
+    return InvalidQuery(message, code="datetime_invalid", argument="datetime", hint=_DATETIME_HINT)
+
+
+def unbounded_datetime(value: Any) -> InvalidQuery:
+    """Return the error for a range that is open at both ends, or empty."""
+    message = f"must have a start or an end, got {shown_value(value)}."
+    return InvalidQuery(message, code="datetime_unbounded", argument="datetime", hint="For all times, omit it.")
+
+
+def reversed_datetime(start: str, end: str) -> InvalidQuery:
+    """Return the error for a range that ends before it starts."""
+    message = f"must start before it ends, got {start} to {end}."
+    return InvalidQuery(message, code="datetime_reversed", argument="datetime", hint="Put the earlier time first.")
 
 
 def _dates_as_text(value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._captures.filter import may_touch, numbers_of
+from scenecart._captures.filter import may_intersect, numbers_of
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._cart.checks import acquisition_times, checked_frame, keys_of, reasons_not_orderable
 from scenecart._geo.geometry import clip_each, each_km2
@@ -79,7 +79,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
         for reason, percent in zip(reasons_not_orderable(frame), cloud.tolist(), strict=True)
     ]
     is_usable = np.array([reason is None for reason in reasons], dtype=bool)
-    is_usable &= may_touch(whole_footprints, area.geometry) & ~is_repeated
+    is_usable &= may_intersect(whole_footprints, area.geometry) & ~is_repeated
     footprints = np.full(len(frame), shapely.Polygon(), dtype=object)
     footprints[is_usable] = clip_each(whole_footprints[is_usable], area.geometry)
     kept = np.flatnonzero(~shapely.is_empty(footprints))
