@@ -218,10 +218,10 @@ def test_items_without_record_are_missing_and_warned(service: ScriptedService, o
 def test_items_record_of_the_item_is_verified(service: ScriptedService, order: scenecart.Order):
     """If the order's record omits an item, the item's record is requested."""
 
-    def asked(request: RecordedRequest) -> Answer:
+    def only_of_items(request: RecordedRequest) -> Answer:
         return answer({"edges": [edge("item")] if request.json["entity_type"] == "item" else []})
 
-    service.put("provenance.get", asked)
+    service.put("provenance.get", only_of_items)
     assert order.items()["provenance"].tolist() == ["verified"]
 
 
@@ -316,7 +316,7 @@ def geotiff(path: Path) -> bytes:
 
 def test_open_returns_the_raster_as_an_array(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """open() returns an array with the bands, grid and CRS of the file, which is downloaded once."""
-    content = geotiff(tmp_path / "made.tif")
+    content = geotiff(tmp_path / "small.tif")
     entry = item(visual={"href": "https://x.example/a.tif", "type": "image/tiff", "file:size": len(content)})
     service.put("orders.list_assets", answer(page(entry)))
     service.put(FILE, Answer(content))
@@ -366,3 +366,12 @@ def test_download_directory_that_is_a_file_is_refused(order: scenecart.Order, tm
     with raises(scenecart.InvalidRequest, "directory_unusable"):
         order.download(tmp_path / "found.parquet", progress=False)
     assert (tmp_path / "found.parquet").read_text(encoding="utf-8") == "mine"
+
+
+def test_download_file_in_place_of_the_item_folder_is_refused(order: scenecart.Order, tmp_path: Path):
+    """If a file has the name of the item's folder, an error says so, and the file stays."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "item").write_text("mine", encoding="utf-8")
+    with raises(scenecart.DownloadError, "file_not_written"):
+        order.download(tmp_path / "out", progress=False)
+    assert (tmp_path / "out" / "item").read_text(encoding="utf-8") == "mine"

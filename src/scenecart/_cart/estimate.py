@@ -248,16 +248,16 @@ class Estimate(Reportable):
 
 
 class PricingService:
-    """Asks one service for prices.
+    """Prices of carts at one service.
 
     Parameters
     ----------
     session
         The connection to the service.
     placer
-        What places the estimates; they are bound to it.
+        The client that places the estimates; None for estimates that cannot be placed.
     now
-        The time in seconds since 1970.
+        Returns the time in seconds since 1970.
     """
 
     def __init__(self, session: Session, placer: PlacingClient | None, now: Callable[[], float]) -> None:
@@ -266,22 +266,22 @@ class PricingService:
         self._now = now
 
     def estimate(self, cart: Cart) -> Estimate:
-        """Return the price of a cart, and the balance beside it.
+        """Return the price of a cart, with the available credits.
 
         Raises
         ------
         UntrustedEstimate
-            If the answer contradicts itself.
+            If the figures contradict each other.
         """
         return self.with_balance(self.price(cart))
 
     def price(self, cart: Cart) -> Estimate:
-        """Return the price of a cart without the balance: one request.
+        """Return the price of a cart without the available credits, in one request.
 
         Raises
         ------
         UntrustedEstimate
-            If the answer contradicts itself.
+            If the figures contradict each other.
         """
         body = schemas.estimate_body(list(cart.orders), split_by_date=cart.split_by_date)
         prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, body), [order.id for order in cart.orders])
@@ -297,7 +297,7 @@ class PricingService:
         )
 
     def with_balance(self, estimate: Estimate) -> Estimate:
-        """Return an estimate with the credits that can be spent; without them where the service does not say."""
+        """Return an estimate with the available credits, if the account may see them."""
         try:
             balance = operations.available_credits(self._session.call(operations.BALANCE, {}))
         except (PermissionDenied, NotFound):

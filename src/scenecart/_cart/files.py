@@ -93,7 +93,9 @@ def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None)
         cart = make_cart(captures, area, split_by_date=metadata.get("split_by_date") is True, client=client)
     except Exception as error:  # geometries fail in many ways on a damaged file
         raise InvalidCart(
-            f"{source.name} is damaged: {clean_text(error, 300)}", code="cart_file_damaged", hint="Ask for the file again."
+            f"{source.name} is damaged: {clean_text(error, 300)}",
+            code="cart_file_damaged",
+            hint="Ask the sender for the file again.",
         ) from error
     # the fingerprint covers what is bought, the digest of the contents every other column
     if cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents:

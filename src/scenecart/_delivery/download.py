@@ -216,11 +216,11 @@ class DeliveryService:
                 )
             count(file.target.stat().st_size)
             return file.target
-        file.target.parent.mkdir(parents=True, exist_ok=True)
         part = file.target.with_name(file.target.name + ".part")
         failures = 0
         while True:
             try:
+                file.target.parent.mkdir(parents=True, exist_ok=True)
                 self._fetch_part(file, part, count, stop)
                 break
             except ConnectionFailed as error:
@@ -244,9 +244,9 @@ class DeliveryService:
         return file.target
 
     def _fetch_part(self, file: PlannedFile, part: Path, count: Callable[[int], None], stop: threading.Event) -> None:
-        have = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
-        etag = _etag_file(part).read_text(encoding="ascii") if have and _etag_file(part).is_file() else ""
-        headers = {"Range": f"bytes={have}-", "If-Range": etag} if etag else {}
+        part_size = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
+        etag = _etag_file(part).read_text(encoding="ascii") if part_size and _etag_file(part).is_file() else ""
+        headers = {"Range": f"bytes={part_size}-", "If-Range": etag} if etag else {}
         for attempt in range(2):
             with self._session.download(self._signed_url(file), headers) as answer:
                 if answer.status in _EXPIRED and attempt == 0:
@@ -258,14 +258,14 @@ class DeliveryService:
                     raise ConnectionFailed(
                         f"The server cannot resume {file.target.name}; it starts again.", code="download_not_resumable"
                     )
-                resumes = answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {have}-")  # noqa: PLR2004  # partial content
+                resumes = answer.status == 206 and answer.headers.get("content-range", "").startswith(f"bytes {part_size}-")  # noqa: PLR2004  # partial content
                 if answer.status != 200 and not resumes:  # noqa: PLR2004  # the body of any other status is not the file
                     raise DownloadError(
                         f"{file.target.name} cannot be downloaded: the server answered {answer.status}.",
                         code="file_not_available",
                         hint="Download again. If this persists, contact the service's support.",
                     )
-                self._write(answer, part, count, stop, keep=have if resumes else 0, most=file.size)
+                self._write(answer, part, count, stop, keep=part_size if resumes else 0, most=file.size)
                 return
 
     def _write(
