@@ -1,4 +1,4 @@
-"""Reports of large carts: how long each format takes, and how large it is."""
+"""Benchmark of reports on large carts: time and file size of each format."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
     from typing import Any
 
 TITLE = "Reports"
-ABOUT = """A cart of 500 captures all over the world, each priced for itself. With pictures, each is a PNG of 256 pixels that is
-at hand: what is measured is reading it, writing it anew and setting the page, not the network."""
+ABOUT = """A cart of 500 captures all over the world, each in a price group of its own. Thumbnails are PNGs of 256 pixels that are
+already in memory: decoding, scaling and layout are measured, not the network."""
 COUNT = 500
 _TIMES = 5
 _FORMATS = ("html", "pdf", "xlsx", "gpkg", "geojson", "parquet", "csv", "md")
 
 
-class _Desk:
-    """Whoever shows pictures: the same one of every capture."""
+class _Client:
+    """A client with the same thumbnail for every capture."""
 
     def __init__(self) -> None:
         stream = io.BytesIO()
         Image.fromarray(np.random.default_rng(7).integers(0, 255, (256, 256, 3), dtype=np.uint8)).save(stream, "PNG")
-        self._picture = stream.getvalue()
+        self._thumbnail = stream.getvalue()
 
     def estimate(self, cart: Any) -> Estimate:
-        """Price nothing: the benchmark brings its prices."""
+        """Not used: the benchmark has its own prices."""
         raise NotImplementedError
 
     def quicklook(self, _: Any) -> bytes:
-        """Return the picture."""
-        return self._picture
+        """Return the thumbnail."""
+        return self._thumbnail
 
 
 def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
-    """Return a price of a new client's cart, so that no picture is at hand from before."""
-    cart = make_cart(many(count).assign(host="h", collection="c"), client=_Desk())
+    """Return the estimate of a cart of a new client, which has no cached thumbnails."""
+    cart = make_cart(many(count).assign(host="h", collection="c"), client=_Client())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
     return Estimate(cart, 50_000 * count, Decimal(500) * count, priced_at, groups)
 
 
 def table() -> str:
-    """Measure, and return a table."""
+    """Run the benchmark, and return its table."""
     priced_at = datetime(2024, 3, 9, 16, tzinfo=UTC)
-    rows = ["| format | pictures | seconds | size | promised |", "|---|---|---:|---:|---:|"]
+    rows = ["| format | thumbnails | seconds | size | promised |", "|---|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
         for suffix in _FORMATS:
-            for pictures in (False, True) if suffix in {"html", "pdf"} else (False,):
+            for thumbnails in (False, True) if suffix in {"html", "pdf"} else (False,):
                 spent, size = [], 0
                 for _ in range(_TIMES):
                     estimate = priced(priced_at)
                     start = time.perf_counter()
-                    path = estimate.to_report(Path(folder) / f"quote.{suffix}", thumbnails=pictures)
+                    path = estimate.to_report(Path(folder) / f"quote.{suffix}", thumbnails=thumbnails)
                     spent.append(time.perf_counter() - start)
                     size = path.stat().st_size
-                told = f"{statistics.median(spent):.2g} | {size / 1e6:.2g} MB"
-                rows.append(f"| `.{suffix}` | {'500' if pictures else ''} | {told} | < 5 s |")
+                result = f"{statistics.median(spent):.2g} | {size / 1e6:.2g} MB"
+                rows.append(f"| `.{suffix}` | {'500' if thumbnails else ''} | {result} | < 5 s |")
     return "\n".join(rows)

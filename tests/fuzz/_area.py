@@ -1,4 +1,4 @@
-"""The reader of areas: whatever is given, one checked geometry on this world, or a refusal that says why."""
+"""Random areas: each input is one valid geometry inside the world, or an InvalidArea."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ _KML = """<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY x SYSTEM "file:///etc/hos
 <Placemark><name>&x;</name><Polygon><outerBoundaryIs><LinearRing><coordinates>0,0 1,0 1,1 0,0</coordinates></LinearRing>
 </outerBoundaryIs></Polygon></Placemark></kml>"""
 _SUFFIXES = (".kml", ".csv", ".gml", ".fgb", ".parquet", ".wkt", "")
-_OTHERS = 16
+_CHECKED_SHARE = 16
 _LEAST_KM2 = 1e-6
 
 
 class Areas(WithFolder):
-    """An input is a word for the form it is given in, a line's end, and the content."""
+    """An input is a word for its form, a newline, and the content."""
 
     def open(self, place: Place) -> None:
-        """Make one file of each vector format, to be changed."""
+        """Write one file of each vector format, to be mutated."""
         self._folder = Path(tempfile.mkdtemp(dir=place.given))
         frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
         frame.to_parquet(self._folder / "seed.parquet")
@@ -63,7 +63,7 @@ class Areas(WithFolder):
         self._files = {suffix: (self._folder / f"seed{suffix}").read_bytes() for suffix in (".parquet", ".fgb")}
 
     def make(self, pick: Random) -> bytes:
-        """Make an area of one form."""
+        """Return an area in one form."""
         kind = pick.choices(("text", "json", "geojson", "wkb", "frame", "file"), (20, 45, 20, 12, 1, 2))[0]
         if kind == "text":
             text = pick.choice(_TEXTS).encode()
@@ -71,8 +71,8 @@ class Areas(WithFolder):
                 text = _mutate.encode(pick, _mutate.document(pick, _geojson(pick)))
             return b"text\n" + (_mutate.data(pick, text, _TEXTS[0].encode()) if pick.randrange(6) else text)
         if kind in {"json", "geojson"}:
-            given = list(pick.choice(_BOXES)) if pick.randrange(4) == 0 and kind == "json" else _geojson(pick)
-            text = _mutate.encode(pick, _mutate.document(pick, given) if pick.randrange(8) else given)
+            document = list(pick.choice(_BOXES)) if pick.randrange(4) == 0 and kind == "json" else _geojson(pick)
+            text = _mutate.encode(pick, _mutate.document(pick, document) if pick.randrange(8) else document)
             return kind.encode() + b"\n" + (_mutate.data(pick, text, text) if pick.randrange(4) == 0 else text)
         if kind == "wkb":
             shape = shapely.from_wkt(pick.choice(_TEXTS[4:7]))
@@ -84,25 +84,25 @@ class Areas(WithFolder):
         return f"file{suffix}\n".encode() + _mutate.data(pick, seed, seed)
 
     def check(self, data: bytes) -> str:
-        """Read it, and look at what comes."""
+        """Read an input, and check the area or the error."""
         head, _, content = data.partition(b"\n")
         kind = head.decode()
         try:
-            given = self._given(kind, content)
+            value = self._value(kind, content)
         except (NotJson, shapely.errors.ShapelyError, ValueError, NotImplementedError):
             return f"{kind[:4]}: no input"
         try:
-            area = as_area(given)
+            area = as_area(value)
         except InvalidArea as error:
-            assert len(str(error)) < 2_000, "a refusal without end"
-            if crc32(data) % _OTHERS == 0:
+            assert len(str(error)) < 2_000, "a message without end"
+            if crc32(data) % _CHECKED_SHARE == 0:
                 with contextlib.suppress(InvalidArea):
-                    assert as_geometry(given).is_valid
+                    assert as_geometry(value).is_valid
             return f"{kind[:4]}: refused"
-        _is_sound(area)
+        _check_area(area)
         return f"{kind[:4]}: read"
 
-    def _given(self, kind: str, content: bytes) -> Any:
+    def _value(self, kind: str, content: bytes) -> Any:
         if kind == "text":
             return content.decode("utf-8", "surrogateescape")
         if kind == "json":
@@ -120,8 +120,8 @@ class Areas(WithFolder):
         return path
 
 
-def _is_sound(area: Area) -> None:
-    """Hold an area against what is promised of every one, and against itself, written and read again."""
+def _check_area(area: Area) -> None:
+    """Check the promises about every area, and that it is the same when written and read again."""
     west, south, east, north = area.bounds
     assert -180 <= min(west, east) <= max(west, east) <= 180
     assert -90 <= south <= north <= 90
@@ -129,14 +129,14 @@ def _is_sound(area: Area) -> None:
     assert not area.geometry.has_z
     assert 0 < area.km2 < 5.2e8
     if area.km2 < _LEAST_KM2:
-        # rounding is larger than what it rounds
+        # rounding errors are larger than the area
         return
-    again = as_area(json.loads(json.dumps(area.to_geojson())))
-    assert math.isclose(again.km2, area.km2, rel_tol=1e-6, abs_tol=1e-9)
+    reread = as_area(json.loads(json.dumps(area.to_geojson())))
+    assert math.isclose(reread.km2, area.km2, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _geojson(pick: Random) -> Any:
-    """Return GeoJSON of any kind, some of it with a coordinate system."""
+    """Return GeoJSON of any kind, sometimes with a CRS."""
     shape: Any = json.loads(json.dumps(pick.choice(_mutate.SHAPES)))
     kind = pick.randrange(4)
     if kind == 0:
