@@ -18,8 +18,8 @@ import httpx
 from scenecart.sandbox import Sandbox
 
 TITLE = "The sandbox"
-ABOUT = """A catalog of a million captures. A search requests a page of 500 and reads it completely. Times include the work of the client, which
-runs on the same machine. The first start generates the captures, later starts read them from the cache."""
+ABOUT = """A catalog of a million captures. A search requests a page of 500 and reads it completely. Times include the work of
+the client, which runs on the same machine. The first start generates the captures, later starts read them from the cache."""
 CAPTURES = 1_000_000
 RUNS = 15
 PAGE = {"host_name": "aurora", "collections": ["aurora-50cm"], "limit": 500}
