@@ -61,10 +61,10 @@ def test_missing_file_is_refused(tmp_path: Path):
 
 
 def test_damaged_captures_file_is_refused(tmp_path: Path):
-    """A file that is not a table of captures is refused, whatever its suffix."""
-    for suffix in (".parquet", ".geojson"):
-        damaged = tmp_path / f"damaged{suffix}"
-        damaged.write_bytes(b"\0")
+    """A damaged file, and a table without geometries, is refused."""
+    for name, content in (("damaged.parquet", b"\0"), ("damaged.geojson", b"\0"), ("table.csv", b"id,gsd\na,0.5\n")):
+        damaged = tmp_path / name
+        damaged.write_bytes(content)
         with raises(InvalidRequest, "captures_unreadable"):
             _io.read_captures(damaged)
 

@@ -145,7 +145,10 @@ def test_reference_has_every_method(kind: type):
     text = "\n".join(path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md"))
     listed = re.search(rf"^\.\. autoclass:: scenecart\.{kind.__name__}\n   :members: (.*)$", text, re.MULTILINE)
     assert listed is not None
-    own = {name for name, value in vars(kind).items() if name[0] != "_" and value.__doc__ and not isinstance(value, str)}
+    members = {
+        name: value for base in kind.__mro__ if base.__module__.startswith("scenecart") for name, value in vars(base).items()
+    }
+    own = {name for name, value in members.items() if name[0] != "_" and value.__doc__ and not isinstance(value, str)}
     assert set(listed[1].split(", ")) == {name for name in own if name in dir(kind)} - internal - _attributes(kind)
 
 

@@ -36,6 +36,7 @@ HINTS: dict[str, str | None] = {
     "estimate_incomplete": "`scenecart estimate` shows which and why. Leave them out of the file.",
     "not_a_cart_file": "Pass a file that --save wrote.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
+    "order_not_delivered": "Add --wait to wait for its delivery.",
     "order_not_finished": "The order continues. Wait again later: `scenecart order {order_id} --wait`.",
     "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",

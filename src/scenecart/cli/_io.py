@@ -71,13 +71,21 @@ def read_captures(path: Path) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
 
     try:
-        return gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
+        captures = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
     except Exception as error:
-        raise InvalidRequest(
-            f"{path.name} is damaged, or is not a captures file.",
-            code="captures_unreadable",
-            hint="Pass a file that `scenecart search -o` wrote.",
-        ) from error
+        raise _unreadable(path) from error
+    # a file such as CSV is read as a table without geometries
+    if not isinstance(captures, gpd.GeoDataFrame):
+        raise _unreadable(path)
+    return captures
+
+
+def _unreadable(path: Path) -> InvalidRequest:
+    return InvalidRequest(
+        f"{path.name} is damaged, or is not a captures file.",
+        code="captures_unreadable",
+        hint="Pass a file that `scenecart search -o` wrote.",
+    )
 
 
 def existing_file(name: str) -> Path:
