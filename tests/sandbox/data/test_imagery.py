@@ -1,4 +1,4 @@
-"""The invented images."""
+"""Generated images of captures."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def test_draw_same_capture_gives_same_image():
     """A capture id always gives the same image; another id or cloud cover gives another."""
-    first, again, other, cloudy = (imagery.draw(*arguments, 32, 48) for arguments in (("a", 0), ("a", 0), ("b", 0), ("a", 80)))
+    first, second, other, cloudy = (imagery.draw(*arguments, 32, 48) for arguments in (("a", 0), ("a", 0), ("b", 0), ("a", 80)))
     assert first.shape == (3, 32, 48)
-    assert np.array_equal(first, again)
+    assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
     assert cloudy.mean() > first.mean()
 

@@ -112,7 +112,7 @@ def test_disconnect_inside_body_is_not_logged(box: Sandbox, caplog: pytest.LogCa
     head = f"POST /v1/op/orders.list HTTP/1.1\r\nHost: {address[0]}\r\nAuthorization: Bearer {box.token()}\r\n"
     connection = socket.create_connection(address, timeout=10)
     connection.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"size"'.encode())
-    # one answer shows that it waits for the rest, the others that it has seen the end
+    # after the first response the server waits for the body; during the others it notices the disconnect
     assert httpx.get(f"{box.url}/openapi.json").status_code == 200
     connection.close()
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Invented images of captures: the same capture id and cloud cover always give the same image."""
+"""Generated images of captures: the same capture id and cloud cover always give the same image."""
 
 from __future__ import annotations
 

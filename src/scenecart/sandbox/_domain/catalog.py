@@ -270,7 +270,7 @@ def _add_property_conditions(query: dict[str, Any] | None, search: Search) -> No
     for name, conditions in (query or {}).items():
         if not isinstance(conditions, dict) or '"' in name or "\0" in name:
             raise Invalid((f"query.{name}", "must be an object of operators and values"))
-        # a real capture is request itself, an invented one its columns
+        # an item from a file is searched in its JSON, a generated one in its columns
         column = f"iif(body IS NULL, {synthetic.PROPERTIES.get(name, 'NULL')}, json_extract(body, ?))"
         if name == "eo:cloud_cover":
             column = "cloud"
