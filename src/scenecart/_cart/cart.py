@@ -17,7 +17,7 @@ from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.filter import numbers_of
 from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
-from scenecart._cart.checks import acquisition_times, checked_frame, error_with_ids, orderable_captures, texts_of
+from scenecart._cart.checks import acquisition_times, checked_frame, joined_ids, orderable_captures, texts_of, with_ids
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
@@ -176,7 +176,8 @@ class Cart(Reportable):
         names = set(given)
         unknown = names.difference(self.ids)
         if unknown:
-            raise error_with_ids("not in the cart", sorted(unknown), code="capture_not_in_cart", hint=None)
+            missing = sorted(unknown)
+            raise with_ids(InvalidCart(f"Captures not in the cart: {joined_ids(missing)}.", code="capture_not_in_cart"), missing)
         return self._with(self._captures[~self._captures["id"].isin(names)])
 
     def replace(self, *, split_by_date: bool) -> Self:

@@ -82,7 +82,10 @@ def orderable_captures(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.Geo
         outside = captures["id"][shapely.is_empty(clip_each(captures.geometry.to_numpy(), area.geometry))]
         if len(outside):
             names = [str(name) for name in outside]
-            raise error_with_ids("outside the area of interest", names, code="captures_outside_area", hint=_LEAVE_OUT)
+            error = InvalidCart(
+                f"Captures outside the area of interest: {joined_ids(names)}.", code="captures_outside_area", hint=_LEAVE_OUT
+            )
+            raise with_ids(error, names)
     is_first: list[bool] = []
     twice: dict[str, None] = {}
     footprints: dict[tuple[str | None, str | None, str], BaseGeometry] = {}
@@ -93,7 +96,12 @@ def orderable_captures(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.Geo
         elif not footprints[key].equals(footprint):
             twice[key[2]] = None
     if twice:
-        raise error_with_ids("in the cart twice with different footprints", list(twice), code="captures_conflict", hint=_LEAVE_OUT)
+        error = InvalidCart(
+            f"Captures in the cart twice with different footprints: {joined_ids(list(twice))}.",
+            code="captures_conflict",
+            hint=_LEAVE_OUT,
+        )
+        raise with_ids(error, list(twice))
     return captures[np.array(is_first)].reset_index(drop=True)
 
 
@@ -121,12 +129,11 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
         reason, count = reasons.most_common(1)[0]
         others = f", and {reasons.total() - count} for other reasons" if len(reasons) > 1 else ""
         error = InvalidCart(
-            f"{reasons.total()} of {len(captures)} captures cannot be ordered: {_joined_ids(ids)} ({reason}{others}).",
+            f"{reasons.total()} of {len(captures)} captures cannot be ordered: {joined_ids(ids)} ({reason}{others}).",
             code="captures_not_orderable",
             hint="Leave them out: captures[captures.orderable].",
         )
-        error.ids = ids
-        raise error
+        raise with_ids(error, ids)
 
 
 def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, Any]]:
@@ -150,15 +157,13 @@ def acquisition_times(captures: gpd.GeoDataFrame) -> pd.Series[Any]:
     return times
 
 
-def error_with_ids(problem: str, ids: Sequence[str], *, code: str, hint: str | None) -> InvalidCart:
-    """Return an error about captures that are named in its ``ids``."""
-    error = InvalidCart(
-        f"{len(ids)} capture{'s are' if len(ids) > 1 else ' is'} {problem}: {_joined_ids(ids)}.", code=code, hint=hint
-    )
+def with_ids(error: InvalidCart, ids: Sequence[str]) -> InvalidCart:
+    """Return an error with the ids of the captures it is about."""
     error.ids = list(ids)
     return error
 
 
-def _joined_ids(ids: Sequence[str]) -> str:
+def joined_ids(ids: Sequence[str]) -> str:
+    """Return ids as a message lists them: the first five, and the number of the others."""
     listed = ", ".join(clean_text(name, 80) for name in ids[:_IDS_IN_MESSAGE])
     return f"{listed} and {len(ids) - _IDS_IN_MESSAGE} more" if len(ids) > _IDS_IN_MESSAGE else listed

@@ -17,7 +17,7 @@ from scenecart._cart.cart import Cart, make_cart
 from scenecart._util.files import arrow_buffer, as_path, write_atomic
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.text import clean_text, missing_file_hint
-from scenecart.exceptions import InvalidCart, InvalidRequest
+from scenecart.exceptions import InvalidCart, InvalidRequest, ScenecartError
 
 if TYPE_CHECKING:
     import os
@@ -88,15 +88,7 @@ def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None)
         raise InvalidCart(
             f"{source.name} was saved by a newer version of scenecart.", code="cart_file_newer", hint="Update scenecart."
         )
-    try:
-        area = None if metadata.get("area") is None else shape(metadata["area"])
-        cart = make_cart(captures, area, split_by_date=metadata.get("split_by_date") is True, client=client)
-    except Exception as error:  # geometries fail in many ways on a damaged file
-        raise InvalidCart(
-            f"{source.name} is damaged: {clean_text(error, 300)}",
-            code="cart_file_damaged",
-            hint="Ask the sender for the file again.",
-        ) from error
+    cart = _cart_from(captures, metadata, source, client)
     # the fingerprint covers what is bought, the digest of the contents every other column
     if cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents:
         raise InvalidCart(
@@ -135,6 +127,17 @@ def check_path(path: str | os.PathLike[str]) -> None:
     _suffix(path)
 
 
+def _cart_from(captures: gpd.GeoDataFrame, metadata: dict[str, Any], source: Path, client: PricingClient | None) -> Cart:
+    try:
+        area = None if metadata.get("area") is None else shape(metadata["area"])
+        return make_cart(captures, area, split_by_date=metadata.get("split_by_date") is True, client=client)
+    except Exception as error:  # geometries fail in many ways on a damaged file
+        reason = clean_text(error.message if isinstance(error, ScenecartError) else error, 300)
+        raise InvalidCart(
+            f"{source.name} is damaged: {reason}", code="cart_file_damaged", hint="Ask the sender for the file again."
+        ) from error
+
+
 def _not_a_cart_file(path: Path) -> InvalidCart:
     return InvalidCart(
         f"{path.name} is not a cart file, or is damaged.", code="not_a_cart_file", hint="Pass a file that cart.save(…) wrote."
@@ -146,8 +149,11 @@ def _suffix(path: str | os.PathLike[str]) -> str:
     suffix = given.lower()
     suffix = ".geojson" if suffix == ".json" else suffix
     if suffix not in _WRITERS:
-        problem = f"Unsupported cart format {clean_text(given, 40)!r}" if given else "The name of the cart file has no suffix"
-        raise InvalidRequest(f"{problem}.", code="cart_format_unsupported", hint="Use .cart.parquet or .cart.geojson.")
+        raise InvalidRequest(
+            f"Unsupported cart format {clean_text(given, 40)!r}.",
+            code="cart_format_unsupported",
+            hint="Use .cart.parquet or .cart.geojson.",
+        )
     return suffix
 
 
