@@ -182,7 +182,7 @@ def test_html_has_no_colour_of_text_or_background():
     ruled = [
         line
         for line in page.splitlines()
-        if re.search(r"\.(scenecart-shown|scenecart-shown td|scenecart-shown table)\b[^{]*{", line)
+        if re.search(r"\.(scenecart-output|scenecart-output td|scenecart-output table)\b[^{]*{", line)
     ]
     assert ruled
     assert not [line for line in ruled if re.search(r"[{;]color:(?!inherit)", line)]

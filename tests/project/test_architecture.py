@@ -18,18 +18,20 @@ RANK = {name: rank for rank, name in enumerate((*house.ORDER, "__main__"))}
 
 # methods that load an optional part when they are called: the core works without it
 DOORS = {
-    ("_cart/cart.py", "report"),
-    ("_cart/estimate.py", "report"),
-    ("_orders/order.py", "report"),
+    ("_util/reportable.py", "report"),
     ("connection.py", "sandbox"),
     ("cli/_demo.py", "sandbox"),
     ("cli/_apps_cmd.py", "sandbox"),
 }
 
 # modules without tests of their own, and where they are tested
-TESTED_WITH: dict[str, str] = {}
+TESTED_WITH: dict[str, str] = {
+    "report/_comparison_html.py": "report/test_comparison.py",
+    "report/_comparison_pdf.py": "report/test_comparison.py",
+    "report/_pdf_parts.py": "report/test_pdf.py",
+}
 # test files about a whole package
-OF_WHOLE_PACKAGES: set[str] = set()
+OF_WHOLE_PACKAGES = {"tests/report/test_report.py", "tests/sandbox/test_layers.py"}
 
 # the one module or package that imports an outside library
 LIBRARIES = {
