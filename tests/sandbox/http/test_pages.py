@@ -34,6 +34,13 @@ def test_start_page_lists_hosts(box: Sandbox):
     assert "<dt>archive</dt>" in page.text
 
 
+def test_page_forbids_framing_and_caching(box: Sandbox):
+    """No other page can embed a page of the sandbox, and no browser stores it."""
+    headers = httpx.get(f"{box.url}/device").headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+
+
 def test_device_page_unknown_code_is_404(box: Sandbox):
     """The form with an unknown code is 404, and shows the code escaped."""
     page = httpx.post(f"{box.url}/device", data={"user_code": "<b>", "principal": "analyst", "decision": "approve"})

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.operations import Service
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     # with no-referrer the browser would send the form with "Origin: null", which the middleware refuses
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
