@@ -33,7 +33,7 @@ def test_map_labels_fit_the_room_reserved_for_them(scripted: ScriptedClient):
 def test_map_of_a_small_view_has_no_coarse_coast(scripted: ScriptedClient):
     """Over a harbour the coarse land outline is not drawn, since it would be wrong; the position is written as text."""
     near = _map.scene_of(contents_of(scripted.cart(feature("first", west=151.2))))
-    assert near.view[2] - near.view[0] < _basemap.NARROWEST
+    assert near.view[2] - near.view[0] < _basemap.MIN_WIDTH
     assert _map.position_text(near) == "10.05°N, 151.25°E"
 
 

@@ -30,9 +30,9 @@ _WKT = re.compile(
     r"^\s*(?:SRID=(?P<srid>\d+);)?\s*(?P<wkt>(?:POINT|LINESTRING|POLYGON|MULTI\w+|GEOMETRYCOLLECTION)\b.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_LONGEST_REASON = 300
-_LONGEST_NAME = 80
-_MOST_LAYERS = 20
+_MAX_REASON = 300
+_MAX_NAME = 80
+_MAX_LAYERS = 20
 # a folder that is read as one file
 _FILE_GEODATABASE = ".gdb"
 _GEOJSON_SUFFIXES = frozenset({".geojson", ".json"})
@@ -108,7 +108,7 @@ def _read_file(path: Path, argument: str, layer: str | None) -> BaseGeometry | N
             code="area_file_missing",
             hint=f"{missing_file_hint(path)} An area can also be WKT, GeoJSON or west, south, east, north.",
         )
-    name = clean_text(path.name, _LONGEST_NAME)
+    name = clean_text(path.name, _MAX_NAME)
     suffix = path.suffix.lower()
     if suffix in _GEOJSON_SUFFIXES or suffix == ".parquet":
         if layer is not None:
@@ -164,7 +164,7 @@ def _chosen_layer(path: Path, name: str, layer: str | None) -> str | None:
 
     found = gpd.list_layers(path)
     layers = [str(one) for one in found["name"][found["geometry_type"].notna()]]
-    shown = ", ".join(shown_value(one) for one in layers[:_MOST_LAYERS])
+    shown = ", ".join(shown_value(one) for one in layers[:_MAX_LAYERS])
     if layer is not None:
         if layer not in layers:
             raise InvalidArea(
@@ -313,7 +313,7 @@ def _not_reprojected(crs: object, argument: str) -> InvalidArea:
 
 def _reason(error: object) -> str:
     """Return what an error or a CRS says, on one line and cut to a sane length."""
-    return clean_text(str(error), _LONGEST_REASON)
+    return clean_text(str(error), _MAX_REASON)
 
 
 def check_layer(layer: str | None) -> None:

@@ -35,12 +35,12 @@ BBOX_HINT = "Pass west, south, east, north in degrees, in this order."
 SWAP_HINT = "Put longitude before latitude (west, south, east, north); they may be swapped."
 REPAIR_HINT = "Repair it, for example with shapely.make_valid, and check the result."
 _EDGE_DEGREES = 0.1
-_LONGEST_SIDE = 170.0
+_MAX_EDGE = 170.0
 # size of the first batch of a union; shapes that it covers are then skipped
 _UNION_BATCH = 256
 _POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (180.0, 90.0, 180.0, 90.0)
-_MOST_SIMPLIFICATIONS = 16
+_MAX_SIMPLIFICATIONS = 16
 _equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
 
 
@@ -79,7 +79,7 @@ def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
         geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
     elif beyond > 0:
         # an edge of half the world is taken as written, not the short way round
-        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _LONGEST_SIDE)
+        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _MAX_EDGE)
         geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
     if not _has_long_step(geometry):
         return geometry
@@ -153,7 +153,7 @@ def simplified(geometry: BaseGeometry, most_vertices: int) -> BaseGeometry:
     west, south, east, north = geometry.bounds
     tolerance = 1e-4 * max(east - west, north - south)
     world = box(-180.0, -90.0, 180.0, 90.0)
-    for _ in range(_MOST_SIMPLIFICATIONS):
+    for _ in range(_MAX_SIMPLIFICATIONS):
         # twice the tolerance, since a buffer's round corners are cut a little short
         around: BaseGeometry = shapely.buffer(shapely.simplify(geometry, tolerance), 2 * tolerance, quad_segs=2)
         around = polygonal(shapely.intersection(shapely.simplify(around, tolerance / 2), world))

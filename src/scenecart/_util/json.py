@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-_LONGEST_REASON = 200
+_MAX_REASON = 200
 
 
 class NotJson(ValueError):
@@ -41,7 +41,7 @@ def loads(data: bytes) -> Any:
                 return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
             except (ValueError, RecursionError):
                 # the parser's message names every level of a deep document
-                raise NotJson(str(error)[:_LONGEST_REASON]) from None
+                raise NotJson(str(error)[:_MAX_REASON]) from None
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_LONGEST_LINE = 64 * 2**20
+_MAX_LINE = 64 * 2**20
 _PIECE = 2**20
 
 
@@ -106,8 +106,8 @@ def batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
         held = len(rest)
         rest += piece
         if end < 0:
-            if len(rest) > _LONGEST_LINE:
-                raise LineTooLong(f"a line is longer than {_LONGEST_LINE >> 20} MiB")
+            if len(rest) > _MAX_LINE:
+                raise LineTooLong(f"a line is longer than {_MAX_LINE >> 20} MiB")
             continue
         complete = bytes(rest[: held + end])
         del rest[: held + end + 1]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_TEXT_LIMIT = 500
+_MAX_TEXT = 500
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -31,7 +31,7 @@ def missing_file_hint(path: Path) -> str:
     return "Check the path." if path.is_absolute() else f"Check the path; it is relative to {Path.cwd()}."
 
 
-def clean_text(value: Any, limit: int = _TEXT_LIMIT) -> str:
+def clean_text(value: Any, limit: int = _MAX_TEXT) -> str:
     """Return text from the service as one line, without control characters and cut to a limit.
 
     Examples

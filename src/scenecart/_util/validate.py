@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from scenecart.exceptions import ScenecartError
 
-_LONGEST_VALUE = 80
+_MAX_VALUE = 80
 
 
 def shown_value(value: Any) -> str:
@@ -24,7 +24,7 @@ def shown_value(value: Any) -> str:
     >>> shown_value("5")
     "'5'"
     """
-    return clean_text(repr(value), _LONGEST_VALUE)
+    return clean_text(repr(value), _MAX_VALUE)
 
 
 def number_hint(value: Any) -> str | None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 # degrees; the outline is accurate to tens of kilometres, so narrower maps would show coasts in the wrong place
-NARROWEST = 8.0
+MIN_WIDTH = 8.0
 _HORIZON = math.pi / 2
-_FINE = 0.004
+_TOLERANCE = 0.004
 _SEAM, _POLE = 179.99, 89.9
 
 
@@ -56,11 +56,11 @@ def globe(longitude: float, latitude: float) -> list[BaseGeometry]:
         flat = shapely.make_valid(shapely.Polygon(rings[0], rings[1:]))
         # a polygon that contains the antipode is the outside of its projected ring
         flat = disc.difference(flat) if part.covers(opposite) else disc.intersection(flat)
-        visible = shapely.make_valid(shapely.simplify(shapely.transform(flat, _orthographic), _FINE))
+        visible = shapely.make_valid(shapely.simplify(shapely.transform(flat, _orthographic), _TOLERANCE))
         found += [
             piece
             for piece in shapely.get_parts(shapely.get_parts(visible))
-            if piece.geom_type == "Polygon" and piece.area > _FINE**2
+            if piece.geom_type == "Polygon" and piece.area > _TOLERANCE**2
         ]
     return found
 
@@ -81,7 +81,7 @@ def graticule(longitude: float, latitude: float) -> list[BaseGeometry]:
         flat = _equidistant(line, longitude, latitude)
         near = np.hypot(flat[:, 0], flat[:, 1]) <= _HORIZON
         visible = [shapely.LineString(_orthographic(flat[start:end])) for start, end in _runs(near) if end - start > 1]
-        found += [shapely.simplify(one, _FINE / 4) for one in visible]
+        found += [shapely.simplify(one, _TOLERANCE / 4) for one in visible]
     return found
 
 

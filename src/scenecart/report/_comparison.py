@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from scenecart.report._model import CaptureLine, Contents
 
-_MOST = 12
-_NONE = "–"
+_MAX_CARTS = 12
+_DASH = "–"
 _KINDS = {"quote": "quote", "order": "order", "cart": "cart, not priced"}
 
 
@@ -147,7 +147,7 @@ class Comparison:
 def format_value(value: Any, style: str) -> str:
     """Return a value of a comparison as text."""
     if value is None:
-        return _NONE
+        return _DASH
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}" if style == "time" else f"{value:%Y-%m-%d}"
     formats = {"money": "{:,.2f}", "count": "{:,}", "one": "{:.1f}"}
@@ -186,9 +186,9 @@ def _named(subjects: Any) -> list[tuple[str, Any]]:
             code="comparison_subjects_invalid",
             hint="Pass [first, second] or {name: first, other_name: second}.",
         )
-    if not 1 < len(named) <= _MOST:
+    if not 1 < len(named) <= _MAX_CARTS:
         raise InvalidRequest(
-            f"must have 2 to {_MOST} carts, got {len(named)}.", argument="subjects", code="comparison_size_invalid"
+            f"must have 2 to {_MAX_CARTS} carts, got {len(named)}.", argument="subjects", code="comparison_size_invalid"
         )
     if len({name for name, _ in named}) < len(named):
         raise InvalidRequest(

@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scenecart._geo.geometry import split_at_antimeridian
 from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, unwrap_longitudes
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, INK, MUTED, TEXT
-from scenecart.report._basemap import NARROWEST, globe, graticule, land_within
+from scenecart.report._basemap import MIN_WIDTH, globe, graticule, land_within
 from scenecart.report._map_labels import place_labels
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from scenecart.report._map_labels import Label
     from scenecart.report._model import Contents
 
-_LAND = "#8b9a7d"
+_LAND_COLOR = "#8b9a7d"
 _POINTS = 72.0
-_TALLEST, _FLATTEST = 0.78, 0.42
+_MAX_RATIO, _MIN_RATIO = 0.78, 0.42
 _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
-_LABELLED = 60
-_LETTERS = 8.0
+_MAX_LABELS = 60
+_FONT_SIZE = 8.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Scene:
         return (north - south) * self.aspect / (east - west)
 
 
-def scene_of(contents: Contents, tallest: float = _TALLEST) -> Scene | None:
+def scene_of(contents: Contents, tallest: float = _MAX_RATIO) -> Scene | None:
     """Return the scene of a report, of at most this ratio of height to width; None if no footprint is known."""
     known = [(full, part) for full, part in zip(contents.footprints, contents.clipped, strict=True) if full is not None]
     if not known:
@@ -86,7 +86,7 @@ def scene_of(contents: Contents, tallest: float = _TALLEST) -> Scene | None:
     west, south, east, north = _view(footprints, clipped, area)
     aspect = degree_aspect(south, north)
     ratio = (north - south) * aspect / (east - west)
-    drawn = min(tallest, max(_FLATTEST, ratio))
+    drawn = min(tallest, max(_MIN_RATIO, ratio))
     west, east = _widened(west, east, max(1.0, ratio / drawn))
     south, north = _widened(south, north, max(1.0, drawn / ratio))
     return Scene(footprints, clipped, area, (west, south, east, north), aspect)
@@ -95,7 +95,7 @@ def scene_of(contents: Contents, tallest: float = _TALLEST) -> Scene | None:
 def flattened(contents: Contents, scene: Scene, width: float, by: float) -> Scene | None:
     """Return the scene in a map that is so many points lower; None if that is too flat."""
     tallest = scene.ratio - by / (width - _LEFT - _EDGE)
-    return scene_of(contents, tallest) if tallest >= _FLATTEST else None
+    return scene_of(contents, tallest) if tallest >= _MIN_RATIO else None
 
 
 def draw_map(scene: Scene, width: float) -> Figure:
@@ -108,16 +108,16 @@ def draw_map(scene: Scene, width: float) -> Figure:
     axes = figure.add_axes((_LEFT / width, _BELOW / height, wide / width, high / height))
     figure.patch.set_visible(False)
     axes.patch.set_visible(False)
-    if east - west >= NARROWEST:
-        _fill(axes, land_within(west, south, east, north), face=_LAND, edge="none", width=0, alpha=0.22)
+    if east - west >= MIN_WIDTH:
+        _fill(axes, land_within(west, south, east, north), face=_LAND_COLOR, edge="none", width=0, alpha=0.22)
     _fill(axes, scene.footprints, face="none", edge=FOOTPRINT, width=0.9)
     _fill(axes, [shapely.union_all(scene.clipped)], face=CLIPPED, edge="none", width=0, alpha=0.18)
-    _fill(axes, scene.clipped, face="none", edge=CLIPPED, width=1.1 if len(scene.clipped) <= _LABELLED else 0.7)
+    _fill(axes, scene.clipped, face="none", edge=CLIPPED, width=1.1 if len(scene.clipped) <= _MAX_LABELS else 0.7)
     if scene.area is not None:
         _fill(axes, [scene.area], face="none", edge=AREA, width=1.8)
     for label in labels_of(scene, wide, high):
         x, y = west + label.x / wide * (east - west), south + label.y / high * (north - south)
-        axes.text(x, y, label.text, ha="center", va="center_baseline", fontsize=_LETTERS, color=TEXT, gid="label")
+        axes.text(x, y, label.text, ha="center", va="center_baseline", fontsize=_FONT_SIZE, color=TEXT, gid="label")
     axes.set_xlim(west, east)
     axes.set_ylim(south, north)
     _style(axes)
@@ -126,12 +126,12 @@ def draw_map(scene: Scene, width: float) -> Figure:
 
 def labels_of(scene: Scene, wide: float, high: float) -> list[Label]:
     """Return the numbers of the captures as labels that do not overlap; none if there are too many captures."""
-    if len(scene.clipped) > _LABELLED:
+    if len(scene.clipped) > _MAX_LABELS:
         return []
     west, south, east, north = scene.view
     points = [(number, shape.representative_point()) for number, shape in enumerate(scene.clipped, 1) if not shape.is_empty]
     spots = [((at.x - west) / (east - west) * wide, (at.y - south) / (north - south) * high, number) for number, at in points]
-    return place_labels(spots, _LETTERS, wide, high)
+    return place_labels(spots, _FONT_SIZE, wide, high)
 
 
 def draw_globe(scene: Scene, width: float) -> Figure:
@@ -143,7 +143,7 @@ def draw_globe(scene: Scene, width: float) -> Figure:
     axes.add_patch(Circle((0, 0), 1, facecolor=FOOTPRINT, edgecolor="none", alpha=0.10))
     lines = [shapely.get_coordinates(line) for line in graticule(*scene.center)]
     axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.4, alpha=0.25))
-    _fill(axes, globe(*scene.center), face=_LAND, edge="none", width=0, alpha=0.55)
+    _fill(axes, globe(*scene.center), face=_LAND_COLOR, edge="none", width=0, alpha=0.55)
     axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=INK, linewidth=0.6, alpha=0.6))
     axes.add_patch(Circle((0, 0), 0.11, facecolor="none", edgecolor=AREA, linewidth=1.3))
     axes.add_patch(Circle((0, 0), 0.028, facecolor=AREA, edgecolor="none"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LONGEST = 14
-_LETTER, _LINE, _GAP = 0.66, 1.15, 2.0
+_MAX_LENGTH = 14
+_CHARACTER_WIDTH, _LINE_HEIGHT, _GAP = 0.66, 1.15, 2.0
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Label:
     def text(self) -> str:
         """The numbers as ranges, or their count if that is too long."""
         ranges = as_ranges(self.numbers)
-        return ranges if len(ranges) <= _LONGEST else f"{len(self.numbers)} captures"
+        return ranges if len(ranges) <= _MAX_LENGTH else f"{len(self.numbers)} captures"
 
     def half(self, size: float) -> tuple[float, float]:
         """Return half the width and half the height, for a font of ``size`` points."""
-        return (len(self.text) * _LETTER * size + _GAP) / 2, (_LINE * size + _GAP) / 2
+        return (len(self.text) * _CHARACTER_WIDTH * size + _GAP) / 2, (_LINE_HEIGHT * size + _GAP) / 2
 
 
 def place_labels(spots: Iterable[tuple[float, float, int]], size: float, width: float, height: float) -> list[Label]:

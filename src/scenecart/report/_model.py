@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from scenecart._api.schemas import PriceGroup
     from scenecart._geo.area import Area
 
-_SIGNED = re.compile(
+_SIGNED_URL = re.compile(
     r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
 )
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
-_LARGEST = 1e12
+_MAX_FIGURE = 1e12
 _MAX_HOSTS = 6
 _NOT_PRICED = ("Not priced", "no estimate was requested")
 _PRICE_UNAVAILABLE = ("Price not available", "the service does not report it")
@@ -132,7 +132,7 @@ class Contents:
     def stamp(self) -> datetime:
         """The time stamp of the file: never the clock's, so equal contents give equal files."""
         acquired = [line.acquired for line in self.lines if line.acquired is not None]
-        return self.time or max(acquired, default=_EPOCH)
+        return self.time or max(acquired, default=_OLDEST_STAMP)
 
     @property
     def subtitle(self) -> str:
@@ -177,7 +177,7 @@ class Contents:
 
 def safe_text(value: Any, limit: int) -> str:
     """Return text from the service as one line, with signed URLs cut before their signature."""
-    return _SIGNED.sub(r"\1…", clean_text(value, limit)).strip()
+    return _SIGNED_URL.sub(r"\1…", clean_text(value, limit)).strip()
 
 
 @singledispatch
@@ -372,4 +372,4 @@ def _utc_time(value: Any) -> datetime | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if is_number(value) and abs(value) < _LARGEST else None
+    return float(value) if is_number(value) and abs(value) < _MAX_FIGURE else None

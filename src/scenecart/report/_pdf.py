@@ -39,7 +39,7 @@ _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
 _MAP = WIDTH - _SIDE - 3 * _PAD
 # points to spare for rounding errors
 _SPARE = 1.0
-_BOX, _SMALL_BOX, _MANY = (44.0, 33.0), (30.0, 22.5), 60
+_BOX, _SMALL_BOX, _MANY_CAPTURES = (44.0, 33.0), (30.0, 22.5), 60
 
 
 def to_pdf(contents: Contents) -> bytes:
@@ -96,7 +96,7 @@ def _prices(contents: Contents) -> list[Any]:
 
 def _captures(contents: Contents) -> Flowable:
     with_thumbnails, with_groups = bool(contents.thumbnails), bool(contents.groups)
-    box = _BOX if len(contents.lines) <= _MANY else _SMALL_BOX
+    box = _BOX if len(contents.lines) <= _MANY_CAPTURES else _SMALL_BOX
     titles = ["No.", "Capture", "Acquired (UTC)", "Cloud", "Off-nadir", "GSD"]
     widths, sides = [22.0, 0.0, 80.0, 36.0, 48.0, 42.0], "rllrrr"
     if with_groups:

@@ -29,7 +29,7 @@ PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
 LINE, PAPER = "#dde3ea", "#f5f7f9"
 _FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
-_LAST_PLAIN = 0xFFFF
+_LAST_BMP = 0xFFFF
 _RTL_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RIGHT_TO_LEFT = re.compile(f"[{_RTL_LETTERS}](?:[{_RTL_LETTERS} ]*[{_RTL_LETTERS}])?")
 
@@ -46,7 +46,7 @@ def register_fonts() -> frozenset[int]:
     for name, bold in ((PLAIN, BOLD), (BOLD, BOLD), (MONO, MONO)):
         pdfmetrics.registerFontFamily(name, normal=name, bold=bold, italic=name, boldItalic=bold)
     # text with characters beyond the BMP could not be copied from the page correctly
-    return frozenset(one for one in characters[0] & characters[1] if one <= _LAST_PLAIN)
+    return frozenset(one for one in characters[0] & characters[1] if one <= _LAST_BMP)
 
 
 def writable(text: str) -> str:

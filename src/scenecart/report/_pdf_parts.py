@@ -35,7 +35,7 @@ _TOP, _BOTTOM = 48.0, 56.0
 _HEIGHT: float = A4[1] - _TOP - _BOTTOM
 _MIN_ROOM_BELOW_HEADING = 110.0
 _GUTTER = 16.0
-_BAD = "#b54f08"
+_WARNING_COLOR = "#b54f08"
 
 
 def _style(
@@ -57,7 +57,7 @@ BODY, RIGHT = _style(7.2, leading=10), _style(7.2, leading=10, right=True)
 LABEL = _style(7.2, color=MUTED, leading=10)
 NAME = _style(7.2, font=BOLD, leading=10, right=True)
 SMALL, SMALL_RIGHT = _style(6.8, color=MUTED, leading=9.6), _style(6.8, color=MUTED, leading=9.6, right=True)
-WARNING = _style(7.2, color=_BAD, leading=10)
+WARNING = _style(7.2, color=_WARNING_COLOR, leading=10)
 AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, color=MUTED, leading=21, right=True)
 
 

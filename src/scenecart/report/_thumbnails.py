@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 SIZE = (144, 108)
 _THREADS = 6
-_MOST = 500
-_SECONDS = 60.0
-_MOST_PIXELS = 40_000_000
+_MAX_THUMBNAILS = 500
+_MAX_SECONDS = 60.0
+_MAX_PIXELS = 40_000_000
 # after so many failures in a row no more are requested
-_MOST_FAILURES = 6
+_MAX_FAILURES = 6
 _MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
 # a thumbnail that could not be fetched; None means that the catalog has none
 _MISSING = b""
 _PAPER = (236, 239, 242)
 # thumbnails of a client are cached, so its next report fetches nothing and has the same ones
-_MOST_CACHED = 4 * _MOST
+_MAX_CACHED = 4 * _MAX_THUMBNAILS
 _CACHE: WeakKeyDictionary[Any, dict[tuple[str, str], bytes | None]] = WeakKeyDictionary()
 
 
@@ -40,8 +40,8 @@ def with_thumbnails(contents: Contents, *, clock: Callable[[], float] = time.mon
     fetcher = _Fetcher(contents.fetch_thumbnail, clock)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scenecart-report")
     try:
-        jobs = [pool.submit(fetcher.fetch, line) for line in contents.lines[:_MOST]]
-        wait(jobs, timeout=_SECONDS)
+        jobs = [pool.submit(fetcher.fetch, line) for line in contents.lines[:_MAX_THUMBNAILS]]
+        wait(jobs, timeout=_MAX_SECONDS)
         found = [job.result() if job.done() else _MISSING for job in jobs]
     finally:
         fetcher.is_stopped.set()
@@ -57,7 +57,7 @@ class _Fetcher:
         self._fetch = fetch
         self._clock = clock
         self._cached = _CACHE.setdefault(getattr(fetch, "__self__", fetch), {})
-        self._deadline = clock() + _SECONDS
+        self._deadline = clock() + _MAX_SECONDS
         self._failures = 0
         self.is_stopped = threading.Event()
 
@@ -72,12 +72,12 @@ class _Fetcher:
             content = self._fetch({"host": line.key[0], "id": line.key[1]})
             self._failures = 0
             thumbnail = None if content is None else small_jpeg(content)
-            if len(self._cached) < _MOST_CACHED:
+            if len(self._cached) < _MAX_CACHED:
                 self._cached[line.key] = thumbnail
             return thumbnail  # noqa: TRY300  # an else block would read worse
         except Exception:  # noqa: BLE001  # no image may prevent the report
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= _MAX_FAILURES:
                 self.is_stopped.set()
             return _MISSING
 
@@ -88,7 +88,7 @@ def small_jpeg(content: bytes) -> bytes | None:
     if kind is None:
         return None
     with Image.open(io.BytesIO(content), formats=[kind]) as picture:
-        if picture.width * picture.height > _MOST_PIXELS:
+        if picture.width * picture.height > _MAX_PIXELS:
             return None
         picture.draft("RGB", SIZE)
         image: Image.Image = picture.convert("RGBA")

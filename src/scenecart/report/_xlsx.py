@@ -34,7 +34,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "two": {"num_format": "0.00", "valign": "top"},
     "time": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"},
 }
-_WIDEST = 64
+_MAX_WIDTH = 64
 _CAPTURE_TITLES = ("Capture", "Host", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m")
 
 
@@ -125,7 +125,7 @@ def _fill(page: Any, formats: dict[str, Any], sheet: Sheet) -> None:
         is_figure = style in {"count", "money", "km2", "one", "two", "text_right"}
         page.write_string(0, place, title, formats["head_right" if is_figure else "head"])
         longest = max([len(title), *(len(_text(row[place])) for row in sheet.rows)])
-        widths.append(min(_WIDEST, longest + 3))
+        widths.append(min(_MAX_WIDTH, longest + 3))
         page.set_column(place, place, widths[-1])
     for number, row in enumerate(sheet.rows, 1):
         for place, value in enumerate(row):
