@@ -1,4 +1,4 @@
-"""Map, filters and table: what a change costs the kernel, and how long until a real browser shows it."""
+"""Time of map, filters and table: in the kernel, and until a real browser displays a change."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TITLE = "Map, filters and table"
-ABOUT = """Captures spread over the world. First the kernel's part, and beside it the mask by pandas that one's own filter begins
-with; then Chromium's on Voila, from setting filters or clicking a row until the page shows it. What is sent is the GeoJSON of a
+ABOUT = """Captures all over the world. First the time in the kernel, and for comparison the same filter as a pandas mask; then the
+time in Chromium on Voila, from setting filters or clicking a row until the page shows it. The size is that of the GeoJSON of a
 view."""
 SIZES = (1_000, 10_000, 100_000)
 MOST = 1_000_000
@@ -38,8 +38,8 @@ import sys; sys.path[:0] = [{root!r}]
 from benchmarks.widgets import many
 import scenecart
 picker = scenecart.widgets.CaptureMap(many({count}), basemap="none")
-picker.map._base.observe(lambda _: setattr(picker._words, "value", "drawn " + str(len(picker.filtered))), "data")
-picker.map._density.observe(lambda _: setattr(picker._words, "value", "drawn " + str(len(picker.filtered))), "data")
+picker.map._layers.footprints.observe(lambda _: setattr(picker._status, "value", "drawn " + str(len(picker.filtered))), "data")
+picker.map._layers.density.observe(lambda _: setattr(picker._status, "value", "drawn " + str(len(picker.filtered))), "data")
 picker
 """
 
@@ -60,13 +60,13 @@ def many(count: int) -> gpd.GeoDataFrame:
 
 
 def table() -> str:
-    """Measure, and return a table."""
-    rows = ["| captures | what | milliseconds | sent |", "|---:|---|---:|---:|"]
+    """Measure, and return a table as Markdown."""
+    rows = ["| captures | operation | milliseconds | sent |", "|---:|---|---:|---:|"]
     for count in (*SIZES, MOST):
         rows += [f"| {count:,} | {what} | {spent:.3g} | {sent} |" for what, spent, sent in _in_kernel(count)]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        rows += ["", "There was no Chromium, so nothing of a browser was measured."]
+        rows += ["", "Chromium is not installed, so nothing was measured in a browser."]
     else:
         for count in SIZES:
             rows += [f"| {count:,} | {what} | {spent:.0f} | |" for what, spent in _in_browser(count, chromium)]
@@ -80,7 +80,7 @@ def table() -> str:
 
 
 def _kept(count: int) -> tuple[float, float]:
-    """Return the MB that a process of its own keeps for a frame, and for the frame with everything of a map on it."""
+    """Return the MB that a process holds for a frame, and for the frame with map, filters and table."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.json"
         file.write_bytes(page(synthetic_features(count)))
@@ -91,7 +91,7 @@ def _kept(count: int) -> tuple[float, float]:
 
 
 def _measure_kept(file: str) -> None:
-    import scenecart.widgets  # noqa: PLC0415  # measured here alone
+    import scenecart.widgets  # noqa: PLC0415  # imported only where it is measured
 
     small = frame_of(page(synthetic_features(10)))
     scenecart.widgets.CaptureMap(small, basemap="none").close()
@@ -106,30 +106,30 @@ def _measure_kept(file: str) -> None:
 
 
 def _held() -> float:
-    """Return the MB this process holds, after what is free was given back."""
+    """Return the MB that this process holds after freeing unused memory."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     return status("VmRSS")
 
 
 def _in_kernel(count: int) -> list[tuple[str, float, str]]:
-    from scenecart.widgets._spatial_index import FootprintIndex  # noqa: PLC0415  # measured here alone
+    from scenecart.widgets._spatial_index import FootprintIndex  # noqa: PLC0415  # imported only where it is measured
     from scenecart.widgets._state import CaptureState  # noqa: PLC0415  # likewise
 
     captures = many(count)
     state = CaptureState(captures)
-    wanted = [
+    filter_sets = [
         {
-            "datetime": ["2024-02-01", f"2024-10-{10 + turn}"],
-            "eo:cloud_cover": [0, 50 + turn],
+            "datetime": ["2024-02-01", f"2024-10-{10 + number}"],
+            "eo:cloud_cover": [0, 50 + number],
             "view:off_nadir": [0, 20],
             "gsd": [0.3, 0.6],
             "price_credits": [100, 1_500],
         }
-        for turn in range(_TIMES)
+        for number in range(_TIMES)
     ]
-    filters = iter(wanted)
-    state.filters = wanted[-1]
+    filters = iter(filter_sets)
+    state.filters = filter_sets[-1]
 
     def mask() -> Any:
         return (
@@ -141,14 +141,14 @@ def _in_kernel(count: int) -> list[tuple[str, float, str]]:
             & captures["price_credits"].between(100, 1_500)
         )
 
-    ground, view = FootprintIndex(captures), (0.0, 40.0, 12.0, 48.0)
-    found = ground.in_view(view, state.keep)
-    features = [one for turn, parts in found for one in ground.features(turn, parts, 0.01)]
+    index, view = FootprintIndex(captures), (0.0, 40.0, 12.0, 48.0)
+    found = index.in_view(view, state.keep)
+    features = [feature for world, parts in found for feature in index.features(world, parts, 0.01)]
     return [
-        ("five filters at once", _median(lambda: setattr(state, "filters", next(filters))), ""),
-        ("the same mask by pandas", _median(mask), ""),
-        ("what is in a view", _median(lambda: ground.in_view(view, state.keep)), f"{len(json.dumps(features)) / 1e3:,.0f} kB"),
-        ("what is under a click", _median(lambda: ground.at(6.0, 44.0, state.keep)), ""),
+        ("five filters together", _median(lambda: setattr(state, "filters", next(filters))), ""),
+        ("the same as a pandas mask", _median(mask), ""),
+        ("footprints of a view", _median(lambda: index.in_view(view, state.keep)), f"{len(json.dumps(features)) / 1e3:,.0f} kB"),
+        ("captures under a click", _median(lambda: index.at(6.0, 44.0, state.keep)), ""),
     ]
 
 
@@ -157,7 +157,7 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
     sys.path.insert(0, str(root / "tests"))
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  # likewise
 
-    from _jupyter import Jupyter, notebook  # noqa: PLC0415  # the tests' own way to a browser
+    from _jupyter import Jupyter, notebook  # noqa: PLC0415  # shared with the tests
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = notebook(Path(folder) / "bench.ipynb", _CELL.format(root=str(root), count=count))
@@ -172,24 +172,24 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
             kernel = voila.kernel()
             kernel.wait("len(picker.map.map.bounds) == 2")
             tables, maps, picks = [], [], []
-            for turn in range(_TIMES):
+            for number in range(_TIMES):
                 began = time.perf_counter()
                 left = kernel.value(
-                    f"[setattr(picker, 'filters', {{'eo:cloud_cover': [0, {30 + turn}]}}), len(picker.filtered)][1]"
+                    f"[setattr(picker, 'filters', {{'eo:cloud_cover': [0, {30 + number}]}}), len(picker.filtered)][1]"
                 )
                 page.wait_for_selector(f'.sc-grid[aria-rowcount="{left}"]')
                 tables.append(1_000 * (time.perf_counter() - began))
                 page.get_by_text(f"drawn {left}", exact=True).wait_for()
                 maps.append(1_000 * (time.perf_counter() - began))
                 began = time.perf_counter()
-                page.locator(".sc-grid .row").nth(turn).click()
-                page.wait_for_selector(f'.sc-grid .row[aria-rowindex="{turn + 1}"][aria-selected="true"]')
+                page.locator(".sc-grid .row").nth(number).click()
+                page.wait_for_selector(f'.sc-grid .row[aria-rowindex="{number + 1}"][aria-selected="true"]')
                 picks.append(1_000 * (time.perf_counter() - began))
             kernel.close()
         browser.close()
     medians = [statistics.median(spent) for spent in (tables, maps, picks)]
-    names = ("a filter until the table shows it", "a filter until the map shows it", "a click until the row is picked")
-    return [("from opening the page to rows that can be clicked", shown), *zip(names, medians, strict=True)]
+    names = ("filter set until the table shows it", "filter set until the map shows it", "row clicked until it is selected")
+    return [("page opened until rows can be clicked", shown), *zip(names, medians, strict=True)]
 
 
 def _median(act: Callable[[], object]) -> float:

@@ -54,7 +54,7 @@ def picker(folder: Path, *, dark: bool) -> str:
         lab.open(page, "picker.ipynb")
         page.wait_for_selector(".sc-grid .row")
         kernel = lab.kernel()
-        kernel.wait("len(picker.map._base.data['features']) == len(picker.filtered)")
+        kernel.wait("len(picker.map._layers.footprints.data['features']) == len(picker.filtered)")
         kernel.close()
         shown = page.locator(".jp-OutputArea-output > .scenecart").first
         page.wait_for_function("document.querySelectorAll('path.leaflet-interactive').length > 40")

@@ -1,4 +1,4 @@
-"""JupyterLab and Voila in processes of their own, a page on them, and the Python side of what is clicked."""
+"""JupyterLab and Voila as subprocesses, pages in them, and their kernels."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def notebook(path: Path, *cells: str) -> Path:
-    """Write a notebook of code cells."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(made, path)
+    """Write a notebook of code cells, and return its path."""
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    document.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(document, path)
     return path
 
 
 class Jupyter:
-    """A server of notebooks: ``"lab"`` over a folder, or ``"voila"`` over one notebook."""
+    """A notebook server: ``"lab"`` for a folder, or ``"voila"`` for one notebook."""
 
     def __init__(self, kind: str, root: Path, folder: Path, *, dark: bool = False, **environ: str) -> None:
         self.kind, self.root, self.folder = kind, root, folder
@@ -89,7 +89,7 @@ class Jupyter:
             time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        # the server leads a session of its own, its kernels included
+        # the server and its kernels are one process group
         for kind in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, kind)
@@ -97,7 +97,7 @@ class Jupyter:
                 self._process.wait(10)
 
     def open(self, page: Page, name: str = "") -> None:
-        """Open a notebook and run all of it; return when every cell is done."""
+        """Open a notebook and run all its cells."""
         if self.kind == "voila":
             page.goto(self.url, wait_until="domcontentloaded")
             page.wait_for_selector(".jupyter-widgets")
@@ -108,7 +108,7 @@ class Jupyter:
         page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
     def kernel(self) -> Kernel:
-        """Return the newest kernel's Python side."""
+        """Return a connection to the newest kernel."""
         deadline = time.monotonic() + 30
         while not (found := sorted(self.folder.rglob("kernel-*.json"), key=lambda path: path.stat().st_mtime)):
             assert time.monotonic() < deadline
@@ -136,7 +136,7 @@ class Jupyter:
 
 
 class Kernel:
-    """A kernel that runs a notebook, asked beside the browser."""
+    """A connection to the kernel of a notebook, beside the browser's."""
 
     def __init__(self, connection: Path) -> None:
         self._client = BlockingKernelClient(connection_file=str(connection))
@@ -145,26 +145,27 @@ class Kernel:
         self._client.wait_for_ready(timeout=60)
 
     def value(self, expression: str) -> Any:
-        """Return what an expression is, as JSON carries it."""
-        asked = self._client.execute(
+        """Return the value of an expression, through JSON."""
+        request = self._client.execute(
             "", user_expressions={"it": f"__import__('json').dumps({expression})"}, store_history=False, silent=True
         )
         deadline = time.monotonic() + 60
         while True:
             reply = self._client.get_shell_msg(timeout=max(0.1, deadline - time.monotonic()))
-            if reply["parent_header"].get("msg_id") == asked:
+            if reply["parent_header"].get("msg_id") == request:
                 break
-        told = reply["content"]["user_expressions"]["it"]
-        assert told["status"] == "ok", told
-        return json.loads(ast.literal_eval(told["data"]["text/plain"]))
+        result = reply["content"]["user_expressions"]["it"]
+        assert result["status"] == "ok", result
+        return json.loads(ast.literal_eval(result["data"]["text/plain"]))
 
-    def wait(self, expression: str, holds: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
-        """Wait until an expression is as it should be, and return it."""
+    def wait(self, expression: str, condition: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
+        """Wait until the value of an expression meets a condition, and return it."""
         deadline = time.monotonic() + seconds
-        while not holds(found := self.value(expression)):
-            assert time.monotonic() < deadline, f"{expression} is {found!r}"
+        while not condition(value := self.value(expression)):
+            assert time.monotonic() < deadline, f"{expression} is {value!r}"
             time.sleep(0.05)
-        return found
+        return value
 
     def close(self) -> None:
+        """Close the connection; the kernel goes on."""
         self._client.stop_channels()

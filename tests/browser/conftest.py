@@ -1,4 +1,4 @@
-"""A real browser, where there is one; where one must be, its absence is a failure."""
+"""A real browser if one is installed; where one is required, its absence is a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _binary() -> str | None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Give Chromium, or skip; with SCENECART_REQUIRE_BROWSER=1 its absence fails."""
+    """Start Chromium, or skip; with SCENECART_REQUIRE_BROWSER=1 its absence fails."""
     binary = _binary()
     if binary is None:
         reason = "no Chromium was found (CHROMIUM, chromium, google-chrome)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from _contrast import poor
+from _contrast import unreadable_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_pages_are_whole_on_every_screen(page: Page, site: Path, fetched: list[s
         page.goto((site / f"{name}.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         assert page.evaluate(CUT_OFF) == [], name
-        assert poor(page.locator("article").first) == [], name
+        assert unreadable_texts(page.locator("article").first) == [], name
     assert wrong == []
     assert fetched == []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import scenecart
-from _contrast import poor
+from _contrast import unreadable_texts
 from _report_data import pdf_pages
 from scenecart.sandbox import Sandbox
 
@@ -57,7 +57,7 @@ def test_the_report_is_whole_on_every_screen(browser: Browser, quote: Path, sche
         assert HOSTILE in page.locator("h1").inner_text()
         assert page.evaluate("window.hurt") is None
         ink, paper = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
-        assert poor(page.locator("body")) == []
+        assert unreadable_texts(page.locator("body")) == []
         assert abs(_lightness(ink) - _lightness(paper)) > 0.6
         assert (_lightness(paper) > 0.5) is (scheme == "light")
     finally:
