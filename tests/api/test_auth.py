@@ -144,7 +144,7 @@ def test_missing_sign_in_endpoint_is_not_a_wrong_password(service: ScriptedServi
     assert "pass word" not in str(caught.value)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 1, "300", 1e12, None, "x", True])
+@pytest.mark.parametrize("seconds", [0, -1, 1, "300", 1e12, None, "x", True, "²", "9" * 5_000], ids=lambda value: repr(value)[:10])
 def test_malformed_lifetime_signs_in_once(service: ScriptedService, seconds: object):
     """A token of any stated lifetime is used; none makes the client sign in for every call."""
     service.put(TOKEN_PATH, answer({"access_token": "t", "expires_in": seconds}))

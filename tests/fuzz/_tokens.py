@@ -12,7 +12,7 @@ from zlib import crc32
 from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import ConfigurationError
-from scenecart._api.auth import _read
+from scenecart._api.auth import _parse_response
 from scenecart._api.credentials import Credentials, ProfileStore, Secret, resolve
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Tokens(WithFolder):
         """Read the input, and check that no secret is visible."""
         kind, _, content = data.partition(b"\n")
         if kind == b"answer":
-            response = _read(content)
+            response = _parse_response(content)
             assert _SECRET not in repr(response)
             assert response.access is None or _is_header_value(response.access)
             assert response.seconds is None or 60 < response.seconds < 1e10

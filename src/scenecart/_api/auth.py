@@ -152,7 +152,7 @@ class Tokens:
         if grant == "client_credentials" and status in NOT_OFFERED and self._credentials.api_key is not None:
             self._access, self._expires_at = self._credentials.api_key, None
             return True
-        answer = _read(body)
+        answer = _parse_response(body)
         # a traceback may show local variables
         del body
         if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
@@ -200,21 +200,22 @@ class _TokenResponse:
     reason: str = ""
 
 
-def _read(body: bytes) -> _TokenResponse:
+def _parse_response(body: bytes) -> _TokenResponse:
+    """Read a response of the token endpoint, with an error or anything else instead of a token too."""
     try:
         answer = loads(body)
     except NotJson:
         answer = None
     if not isinstance(answer, dict):
         return _TokenResponse()
-    reason = _reason(answer)
+    reason = _error_code(answer)
     refresh = answer.get("refresh_token")
     try:
         access = Secret(answer.get("access_token"))
         renewal = Secret(refresh, "refresh token") if isinstance(refresh, str) and refresh.strip() else None
     except ConfigurationError:
         return _TokenResponse(reason=reason)
-    return _TokenResponse(access, renewal, _seconds(answer.get("expires_in")), reason)
+    return _TokenResponse(access, renewal, _lifetime(answer.get("expires_in")), reason)
 
 
 @dataclass(frozen=True)
@@ -236,17 +237,19 @@ _REFUSALS = {
     ),
 }
 _SHORTEST_LIFETIME = 2 * _LEEWAY_SECONDS
+_MAX_DIGITS = 20
 
 
-def _seconds(value: Any) -> float | None:
+def _lifetime(value: Any) -> float | None:
     """Return the seconds of ``expires_in``; None if malformed, or too short to renew the token ahead of time."""
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MAX_DIGITS:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST_LIFETIME < value < 1e10:  # noqa: PLR2004  # three centuries
         return None
     return float(value)
 
 
-def _reason(answer: dict[str, Any]) -> str:
+def _error_code(answer: dict[str, Any]) -> str:
+    """Return the OAuth error code of a response in parentheses, or an empty string."""
     code = answer.get("error")
     return f" ({code})" if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) < 64 else ""  # noqa: PLR2004  # error codes of OAuth are short words
