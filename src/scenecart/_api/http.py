@@ -258,9 +258,9 @@ class Session:
         """Refuse plain http to another computer, and URLs of this computer from a remote service."""
         parts = urlsplit(url.reveal().partition("?")[0])
         host = parts.hostname or ""
-        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-        inward = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
-        if not host or not safe or inward:
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+        is_internal = is_loopback(host) and not is_loopback(urlsplit(self.base_url).hostname or "")
+        if not host or not is_safe or is_internal:
             raise ServiceError(
                 "The service returned an unsafe download URL.", code="download_url_unsafe", operation=operations.DOWNLOAD.id
             )
