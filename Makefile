@@ -54,7 +54,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 crash: $(VENV)/.test
-	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k anything tests/scenarios/test_killed_purchases.py $(ARGS)
+	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k random tests/scenarios/test_killed_purchases.py $(ARGS)
 
 guards: $(VENV)/.test
 	$(BIN)/python tests/guards/run.py $(ARGS)

@@ -1,7 +1,7 @@
-"""Buying in processes that are killed: each run forks a process that buys a pair of captures and dies at a chosen step.
+"""Processes that are killed while they buy a pair of captures: at a chosen step, or after a time.
 
-Run as a script it is the parent of those processes: it has the library loaded and a single thread, reads one job a line and
-answers how the forked process ended. ``Crashes`` drives it, and checks after each death what is left.
+As a script it is the parent of these processes, with the library loaded and a single thread: it reads one job a line, forks a
+process for it, and writes how it ended. ``CrashRunner`` starts it, and checks journal and service after each job.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 FAULTS = ("drop-before", "drop-after", "429; retry_after=1", "500", "502", "503", "cut", "garbage", "empty", "expire-token")
 _SECONDS = 60.0
-_DAY_AND_MORE = 90_000.0
+_MORE_THAN_A_DAY = 90_000.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one process does: buy, or settle, until it is done or dies."""
+    """What one process does: buy or settle, until it is finished or killed."""
 
     home: str
     pair: tuple[int, int]
@@ -45,25 +45,25 @@ class Job:
     kill_at: int | None = None
     kill_after: float | None = None
     faults: tuple[str, ...] = ()
-    ahead: float = 0.0
+    clock_offset: float = 0.0
 
 
 @dataclass
-class Crashes:
-    """Runs jobs against a sandbox, and knows what must hold after each."""
+class CrashRunner:
+    """Runs jobs against a sandbox, and checks what must hold after each."""
 
     box: Sandbox
     captures: gpd.GeoDataFrame
     folder: Path
     runs: int = 0
-    deaths: int = 0
+    kills: int = 0
     _parent: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
-        given = self.folder / "given.pickle"
-        given.write_bytes(pickle.dumps(self.captures))
+        captures_file = self.folder / "captures.pickle"
+        captures_file.write_bytes(pickle.dumps(self.captures))
         who = self.box.principals["analyst"]
-        command = [sys.executable, __file__, self.box.url, self.box.token(), str(who["project"]), str(given)]
+        command = [sys.executable, __file__, self.box.url, self.box.token(), str(who["project"]), str(captures_file)]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._parent = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
@@ -78,26 +78,26 @@ class Crashes:
                 self._parent.stdout.close()
 
     def run(self, job: Job) -> dict[str, Any]:
-        """Run one process to its end, and check what it left."""
+        """Run one process to its end, and check journal and service."""
         if self._parent is None or self._parent.stdin is None or self._parent.stdout is None:
             raise RuntimeError("there is no parent process")
         self._parent.stdin.write(json.dumps(asdict(job)) + "\n")
-        told: dict[str, Any] = json.loads(self._parent.stdout.readline())
+        result: dict[str, Any] = json.loads(self._parent.stdout.readline())
         self.runs += 1
-        self.deaths += told["killed"]
-        assert told["killed"] or "outcome" in told, told
+        self.kills += result["killed"]
+        assert result["killed"] or "outcome" in result, result
         self._check(job)
-        return told
+        return result
 
     def orders(self, pair: tuple[int, int]) -> list[str]:
-        """Return the orders that the service has of a pair."""
+        """Return the ids of the service's orders of a pair."""
         wanted = sorted(str(self.captures["id"].iloc[number]) for number in pair)
         with contextlib.closing(sqlite3.connect(self.box.data / "sandbox.sqlite")) as database:
             rows = database.execute('SELECT id, captures FROM "order" WHERE captures LIKE ?', (f'%"{wanted[0]}"%',)).fetchall()
         return [name for name, captures in rows if sorted(entry["id"] for entry in json.loads(captures)) == wanted]
 
     def placements(self, home: str) -> list[tuple[str, str, str | None]]:
-        """Return key, state and order of everything a home's journal holds."""
+        """Return key, state and order id of every placement in a home's journal."""
         path = Path(home) / "placements.sqlite"
         if not path.exists():
             return []
@@ -106,15 +106,15 @@ class Crashes:
                 return []
             return database.execute("SELECT key, state, order_id FROM placement ORDER BY number").fetchall()
 
-    def finish(self, home: str, pair: tuple[int, int], *, ahead: float = 0.0) -> None:
-        """Let the analyst run all cells again without trouble, and check that there is exactly one order."""
+    def finish(self, home: str, pair: tuple[int, int], *, clock_offset: float = 0.0) -> None:
+        """Buy again without faults, and check that there is exactly one order."""
         for _ in range(5):
-            told = self.run(Job(home, pair, ahead=ahead))
-            if "order" in told:
+            result = self.run(Job(home, pair, clock_offset=clock_offset))
+            if "order" in result:
                 break
             time.sleep(0.2)
         orders = self.orders(pair)
-        assert orders == [told.get("order")], (told, orders)
+        assert orders == [result.get("order")], (result, orders)
         order = orders[0]
         states = self.placements(home)
         assert [name for _, state, name in states if state == "placed"] == [order]
@@ -125,7 +125,7 @@ class Crashes:
         assert len(orders) <= 1, (job, orders)
         states = {key: state for key, state, _ in self.placements(job.home)}
         bought = [key for key in self._keys_of(orders) if key in states]
-        assert len(bought) == len(orders), (job, "an order that no journal knows")
+        assert len(bought) == len(orders), (job, "an order that is in no journal")
         assert {states[key] for key in bought} <= {"sent", "unknown", "placed"}, (job, states)
 
     def _keys_of(self, orders: list[str]) -> list[str]:
@@ -137,57 +137,57 @@ class Crashes:
         return [key for found in rows for (key,) in found]
 
 
-def story(crashes: Crashes, pair: tuple[int, int], pick: random.Random, steps: int, seconds: float) -> None:
-    """Buy one pair in processes that die up to three times, within so many steps or seconds, then once in peace."""
-    home = str(crashes.folder / f"home-{pair[0]}-{pair[1]}")
-    ahead = 0.0
-    for _ in range(pick.randint(1, 3)):
-        by_step = pick.random() < 0.7  # most die at a step, some at any instant
-        crashes.run(
+def run_trial(runner: CrashRunner, pair: tuple[int, int], rng: random.Random, steps: int, seconds: float) -> None:
+    """Buy one pair in up to three processes that are killed within so many steps or seconds, then without faults."""
+    home = str(runner.folder / f"home-{pair[0]}-{pair[1]}")
+    clock_offset = 0.0
+    for _ in range(rng.randint(1, 3)):
+        by_step = rng.random() < 0.7  # otherwise at any instant
+        runner.run(
             Job(
                 home,
                 pair,
-                settle=pick.random() < 0.3,  # most analysts run the cell again
-                kill_at=pick.randint(1, steps) if by_step else None,
-                kill_after=None if by_step else pick.uniform(0.0, seconds),
-                faults=tuple(pick.choices(FAULTS, k=pick.randint(0, 6))),
-                ahead=ahead,
+                settle=rng.random() < 0.3,  # otherwise the cell is run again
+                kill_at=rng.randint(1, steps) if by_step else None,
+                kill_after=None if by_step else rng.uniform(0.0, seconds),
+                faults=tuple(rng.choices(FAULTS, k=rng.randint(0, 6))),
+                clock_offset=clock_offset,
             )
         )
-        ahead = max(ahead, pick.choice([0.0, 0.0, 100.0, _DAY_AND_MORE]))
-    crashes.finish(home, pair, ahead=ahead)
+        clock_offset = max(clock_offset, rng.choice([0.0, 0.0, 100.0, _MORE_THAN_A_DAY]))
+    runner.finish(home, pair, clock_offset=clock_offset)
 
 
 def pair_of(number: int, count: int) -> tuple[int, int]:
-    """Return the pair of this number among all pairs of so many captures."""
+    """Return the pair with this number among all pairs of so many captures."""
     for first in range(count):
         if number < count - first - 1:
             return first, first + 1 + number
         number -= count - first - 1
-    raise ValueError("there are not so many pairs")
+    raise ValueError("number is too high")
 
 
-def reconcile(crashes: Crashes) -> int:
-    """Check the service's books once more, as they stand at the end."""
-    return _ledger_check.reconcile(crashes.box)
+def reconcile(runner: CrashRunner) -> int:
+    """Check the service's accounts, and return the number of orders."""
+    return _ledger_check.reconcile(runner.box)
 
 
 class Steps:
-    """Counts what a process does, and kills it at the step that was chosen."""
+    """Counts the steps of a process, and kills it at a chosen one."""
 
-    def __init__(self, last: int | None) -> None:
+    def __init__(self, kill_at: int | None) -> None:
         self.count = 0
-        self._last = last
+        self._kill_at = kill_at
 
     def __call__(self, *_: object) -> None:
         self.count += 1
-        if self.count == self._last:
+        if self.count == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _transport(step: Steps, faults: list[str]) -> Any:
-    """Return a transport that takes a step at each event of a connection and asks for a fault with each placing."""
-    import httpx  # noqa: PLC0415  # only the forked processes call
+    """Return a transport that counts each event of a connection as a step, and injects a fault into each placing."""
+    import httpx  # noqa: PLC0415  # used by the forked processes only
 
     class Stepping(httpx.BaseTransport):
         def __init__(self) -> None:
@@ -207,7 +207,7 @@ def _transport(step: Steps, faults: list[str]) -> Any:
 
 
 def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFrame) -> dict[str, Any]:
-    import scenecart  # noqa: PLC0415  # loaded by the parent already
+    import scenecart  # noqa: PLC0415  # the parent has loaded it
 
     step = Steps(job.kill_at)
     connect = sqlite3.connect
@@ -217,31 +217,31 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
         database.set_trace_callback(step)
         return database
 
-    sqlite3.connect = counted  # type: ignore[assignment]  # this process ends with the job
+    sqlite3.connect = counted  # type: ignore[assignment]  # for the rest of this process
     client = scenecart.connect(
         base_url=url,
         token=token,
         project=project,
         home=job.home,
         sleep=lambda _: None,
-        wall=lambda: time.time() + job.ahead,
+        wall=lambda: time.time() + job.clock_offset,
         transport=_transport(step, list(job.faults)),
     )
-    told: dict[str, Any] = {"outcome": "settled"}
+    result: dict[str, Any] = {"outcome": "settled"}
     try:
         if job.settle:
             client.settle()
         else:
-            told["order"] = client.cart(captures.iloc[list(job.pair)]).estimate().place().id
-            told["outcome"] = "placed"
+            result["order"] = client.cart(captures.iloc[list(job.pair)]).estimate().place().id
+            result["outcome"] = "placed"
     except scenecart.ScenecartError as error:
-        told["outcome"] = f"{type(error).__name__}: {error}"
+        result["outcome"] = f"{type(error).__name__}: {error}"
     step()
-    return {**told, "steps": step.count}
+    return {**result, "steps": step.count}
 
 
-def _in_a_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
-    """Fork, run a job there, and tell how it ended."""
+def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """Run a job in a forked process, and return how it ended."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -251,8 +251,8 @@ def _in_a_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, A
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.write(write, json.dumps(run(job)).encode())
             status = 0
-        except BaseException as error:  # noqa: BLE001  # whatever it is, the parent must hear of it
-            os.write(write, json.dumps({"broken": f"{type(error).__name__}: {error}"}).encode())
+        except BaseException as error:  # noqa: BLE001  # the parent must hear of any error
+            os.write(write, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         finally:
             os._exit(status)
     os.close(write)
@@ -262,12 +262,12 @@ def _in_a_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, A
     with os.fdopen(read, "rb") as stream:
         answer = stream.read()
     _, status = os.waitpid(child, 0)
-    told: dict[str, Any] = json.loads(answer) if answer else {}
-    return {**told, "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL}
+    result: dict[str, Any] = json.loads(answer) if answer else {}
+    return {**result, "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL}
 
 
-def main(url: str, token: str, project: str, given: str) -> None:
-    """Run a process for each line that comes."""
+def main(url: str, token: str, project: str, captures_file: str) -> None:
+    """Run a job for each line of stdin."""
     import warnings  # noqa: PLC0415  # as below
 
     import httpx  # noqa: PLC0415  # as below
@@ -275,8 +275,8 @@ def main(url: str, token: str, project: str, given: str) -> None:
     import scenecart  # noqa: PLC0415  # loaded once, so that each forked process has it
 
     warnings.simplefilter("ignore")
-    captures = pickle.loads(Path(given).read_bytes())  # noqa: S301  # written by the test a moment ago
-    # both load what they need at their first use; no connection, thread or database is opened here
+    captures = pickle.loads(Path(captures_file).read_bytes())  # noqa: S301  # written by this test
+    # load modules that are imported at first use; opens no connection, thread or database
     _ = scenecart.connect, httpx.HTTPTransport(verify=False).close()
     gc.freeze()
 
@@ -285,9 +285,9 @@ def main(url: str, token: str, project: str, given: str) -> None:
         return _buy(job, url, token, project, captures)
 
     for line in sys.stdin:
-        given_job = json.loads(line)
-        job = Job(**{**given_job, "pair": tuple(given_job["pair"]), "faults": tuple(given_job["faults"])})
-        sys.stdout.write(json.dumps(_in_a_process(job, run)) + "\n")
+        fields = json.loads(line)
+        job = Job(**{**fields, "pair": tuple(fields["pair"]), "faults": tuple(fields["faults"])})
+        sys.stdout.write(json.dumps(_in_process(job, run)) + "\n")
         sys.stdout.flush()
 
 
