@@ -19,7 +19,7 @@ import scenecart
 from benchmarks.money import poll_once, record_placement
 from benchmarks.reports import priced
 from benchmarks.sandbox import EUROPE, HARBOUR, PAGE
-from benchmarks.widgets import many
+from benchmarks.widgets import world_captures
 from scenecart._cart.cart import make_cart
 from scenecart._orders.journal import Journal
 from scenecart.sandbox import Sandbox
@@ -63,12 +63,12 @@ def _tasks() -> Iterator[tuple[str, list[tuple[int, float]]]]:
 
 
 def _fingerprint(count: int) -> float:
-    captures = many(count).assign(host="h", collection="c")
+    captures = world_captures(count).assign(host="h", collection="c")
     return _median(lambda: make_cart(captures).fingerprint)
 
 
 def _coverage(count: int) -> float:
-    captures = many(count)
+    captures = world_captures(count)
     pick = np.random.default_rng(3)
     # all intersect the area, so that each is measured
     shift = pick.uniform(-0.15, 0.15, (2, count))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 import scenecart
-from benchmarks.widgets import many
+from benchmarks.widgets import world_captures
 from scenecart._cart.cart import make_cart
 from scenecart._orders.journal import Intent, Journal
 from scenecart._util.json import dumps
@@ -56,7 +56,7 @@ def _imports() -> list[tuple[str, str, str]]:
 def _fingerprints() -> list[tuple[str, str, str]]:
     rows = []
     for count in (1_000, 10_000, 100_000):
-        captures = many(count).assign(host="h", collection="c")
+        captures = world_captures(count).assign(host="h", collection="c")
         seconds = statistics.median(_seconds(lambda frame=captures: make_cart(frame).fingerprint) for _ in range(5))
         target = "< 0.5 s" if count == 10_000 else ""  # noqa: PLR2004  # the one size with a target
         rows.append((f"create and fingerprint a cart of {count:,} captures", f"{seconds:.3g} s", target))

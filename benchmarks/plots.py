@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"^\| ([\d,]+)(?: synthetic)? \| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
 _HEAD = re.compile(r"^\| ([a-z ]+) \|", re.MULTILINE)
-_OURS = {"scenecart", "five filters at once", "what is in a view", "what is under a click"}
+_OURS = {"scenecart", "five filters at once", "footprints of a view", "captures under a click"}
 _OTHERS = ("#8e6bb0", "#b5893c", "#5b8c5a", "#a65d57", "#6c7a89", "#3f7f93", "#7aa0c4")
 _MARKERS = "os^D"
 

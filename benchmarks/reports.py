@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from benchmarks.widgets import many
+from benchmarks.widgets import world_captures
 from scenecart._api.schemas import PriceGroup
 from scenecart._cart.cart import make_cart
 from scenecart._cart.estimate import Estimate
@@ -49,7 +49,7 @@ class _Client:
 
 def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
     """Return the estimate of a cart of a new client, which has no cached thumbnails."""
-    cart = make_cart(many(count).assign(host="h", collection="c"), client=_Client())
+    cart = make_cart(world_captures(count).assign(host="h", collection="c"), client=_Client())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
     return Estimate(cart, 50_000 * count, Decimal(500) * count, priced_at, groups)
 

@@ -35,26 +35,26 @@ MOST = 1_000_000
 _TIMES = 7
 _CELL = """
 import sys; sys.path[:0] = [{root!r}]
-from benchmarks.widgets import many
+from benchmarks.widgets import world_captures
 import scenecart
-picker = scenecart.widgets.CaptureMap(many({count}), basemap="none")
+picker = scenecart.widgets.CaptureMap(world_captures({count}), basemap="none")
 picker.map._layers.footprints.observe(lambda _: setattr(picker._status, "value", "drawn " + str(len(picker.filtered))), "data")
 picker.map._layers.density.observe(lambda _: setattr(picker._status, "value", "drawn " + str(len(picker.filtered))), "data")
 picker
 """
 
 
-def many(count: int) -> gpd.GeoDataFrame:
+def world_captures(count: int) -> gpd.GeoDataFrame:
     """Return captures all over the world."""
-    pick = np.random.default_rng(7)
-    x, y = pick.uniform(-179, 178, count), pick.uniform(-80, 79, count)
+    random = np.random.default_rng(7)
+    x, y = random.uniform(-179, 178, count), random.uniform(-80, 79, count)
     values: dict[str, Any] = {
         "id": [f"capture-{number:07}" for number in range(count)],
-        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(pick.uniform(0, 366, count), unit="D"),
-        "eo:cloud_cover": pick.uniform(0, 100, count),
-        "view:off_nadir": pick.uniform(0, 30, count),
-        "gsd": pick.uniform(0.3, 0.7, count),
-        "price_credits": pick.uniform(100, 2_000, count),
+        "datetime": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(random.uniform(0, 366, count), unit="D"),
+        "eo:cloud_cover": random.uniform(0, 100, count),
+        "view:off_nadir": random.uniform(0, 30, count),
+        "gsd": random.uniform(0.3, 0.7, count),
+        "price_credits": random.uniform(100, 2_000, count),
     }
     return gpd.GeoDataFrame(values, geometry=shapely.box(x, y, x + 0.2, y + 0.2), crs=4326)
 
@@ -63,23 +63,23 @@ def table() -> str:
     """Measure, and return a table as Markdown."""
     rows = ["| captures | operation | milliseconds | sent |", "|---:|---|---:|---:|"]
     for count in (*SIZES, MOST):
-        rows += [f"| {count:,} | {what} | {spent:.3g} | {sent} |" for what, spent, sent in _in_kernel(count)]
+        rows += [f"| {count:,} | {what} | {times:.3g} | {sent} |" for what, times, sent in _in_kernel(count)]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         rows += ["", "Chromium is not installed, so nothing was measured in a browser."]
     else:
         for count in SIZES:
-            rows += [f"| {count:,} | {what} | {spent:.0f} | |" for what, spent in _in_browser(count, chromium)]
-    kept = [_kept(count) for count in SIZES[1:]]
+            rows += [f"| {count:,} | {what} | {times:.0f} | |" for what, times in _in_browser(count, chromium)]
+    memory = [_memory_of(count) for count in SIZES[1:]]
     rows += ["", "| captures of 21 properties | frame alone | with map, filters and table | promised |", "|---:|---:|---:|---:|"]
     rows += [
         f"| {count:,} | {frame:,.0f} MB | {both:,.0f} MB, {both / frame:.2f}× | {'< 2×' if count == max(SIZES) else ''} |"
-        for count, (frame, both) in zip(SIZES[1:], kept, strict=True)
+        for count, (frame, both) in zip(SIZES[1:], memory, strict=True)
     ]
     return "\n".join(rows)
 
 
-def _kept(count: int) -> tuple[float, float]:
+def _memory_of(count: int) -> tuple[float, float]:
     """Return the MB that a process holds for a frame, and for the frame with map, filters and table."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "page.json"
@@ -90,22 +90,22 @@ def _kept(count: int) -> tuple[float, float]:
     return frame, both
 
 
-def _measure_kept(file: str) -> None:
+def _print_memory(file: str) -> None:
     import scenecart.widgets  # noqa: PLC0415  # imported only where it is measured
 
     small = frame_of(page(synthetic_features(10)))
     scenecart.widgets.CaptureMap(small, basemap="none").close()
-    before = _held()
+    before = _memory_in_use()
     captures = frame_of(Path(file).read_bytes())
-    frame = _held()
+    frame = _memory_in_use()
     picker = scenecart.widgets.CaptureMap(captures, basemap="none")
     picker.filters = {"eo:cloud_cover": [0, 50]}
     picker.selection = tuple(captures.index[:100])
-    print(frame - before, _held() - before)
+    print(frame - before, _memory_in_use() - before)
     picker.close()
 
 
-def _held() -> float:
+def _memory_in_use() -> float:
     """Return the MB that this process holds after freeing unused memory."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
@@ -116,7 +116,7 @@ def _in_kernel(count: int) -> list[tuple[str, float, str]]:
     from scenecart.widgets._spatial_index import FootprintIndex  # noqa: PLC0415  # imported only where it is measured
     from scenecart.widgets._state import CaptureState  # noqa: PLC0415  # likewise
 
-    captures = many(count)
+    captures = world_captures(count)
     state = CaptureState(captures)
     filter_sets = [
         {
@@ -145,7 +145,7 @@ def _in_kernel(count: int) -> list[tuple[str, float, str]]:
     found = index.in_view(view, state.keep)
     features = [feature for world, parts in found for feature in index.features(world, parts, 0.01)]
     return [
-        ("five filters together", _median(lambda: setattr(state, "filters", next(filters))), ""),
+        ("five filters at once", _median(lambda: setattr(state, "filters", next(filters))), ""),
         ("the same as a pandas mask", _median(mask), ""),
         ("footprints of a view", _median(lambda: index.in_view(view, state.keep)), f"{len(json.dumps(features)) / 1e3:,.0f} kB"),
         ("captures under a click", _median(lambda: index.at(6.0, 44.0, state.keep)), ""),
@@ -187,19 +187,19 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
                 picks.append(1_000 * (time.perf_counter() - began))
             kernel.close()
         browser.close()
-    medians = [statistics.median(spent) for spent in (tables, maps, picks)]
+    medians = [statistics.median(times) for times in (tables, maps, picks)]
     names = ("filter set until the table shows it", "filter set until the map shows it", "row clicked until it is selected")
     return [("page opened until rows can be clicked", shown), *zip(names, medians, strict=True)]
 
 
 def _median(act: Callable[[], object]) -> float:
-    spent = []
+    times = []
     for _ in range(_TIMES):
         began = time.perf_counter()
         act()
-        spent.append(1_000 * (time.perf_counter() - began))
-    return statistics.median(spent)
+        times.append(1_000 * (time.perf_counter() - began))
+    return statistics.median(times)
 
 
 if __name__ == "__main__":
-    _measure_kept(sys.argv[1])
+    _print_memory(sys.argv[1])
