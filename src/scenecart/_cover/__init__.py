@@ -1,1 +1,1 @@
-"""Cover planning: which captures to buy for an area."""
+"""Cover plans: the captures to buy for an area."""

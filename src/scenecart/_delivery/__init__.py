@@ -1,1 +1,1 @@
-"""Delivered items and files."""
+"""Downloads of delivered items and files."""

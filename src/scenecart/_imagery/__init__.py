@@ -1,1 +1,1 @@
-"""Pixels: quicklooks and rasters."""
+"""Delivered imagery as arrays."""
