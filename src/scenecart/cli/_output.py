@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 20
 _PIPED_WIDTH = 200
 _NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only this capture", "Price alone"})
-# free text needs at least this many cells to be legible
-_TEXT_CELLS = 20
+# a longer word of free text is broken
+_LONGEST_WORD = 20
 # cells between two columns
 _GAP = 2
 
@@ -275,7 +275,8 @@ def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], available: int)
     left = available - sum(widths) - _GAP * (len(names) - 1)
     if left < 0:
         return None
-    for number, (name, values) in enumerate(columns):
+    # text grows first: of a column of numbers, only the header wraps
+    for number, (name, values) in sorted(enumerate(columns), key=lambda column: column[1][0] in _NUMBERS):
         more = min(left, max(map(cell_len, [name, *values])) - widths[number])
         widths[number] += more
         left -= more
@@ -289,7 +290,7 @@ def _minimum_width(name: str, values: Sequence[str]) -> int:
     word = _longest_word([name, *values])
     if name == "Capture":
         return max(cell_len(name), -(-word // 2))
-    return min(word, _TEXT_CELLS) if name == "Reason" else word
+    return min(word, _LONGEST_WORD) if name == "Reason" else word
 
 
 def _longest_word(texts: Iterable[str]) -> int:
