@@ -30,7 +30,7 @@ from scenecart.exceptions import InvalidArea
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-_PICTURE = (240.0, 160.0)
+_PICTURE, _MARGIN = (240.0, 160.0), 4.0
 _POLYGON_HINT = "Pass a polygon or a bounding box."
 
 
@@ -77,7 +77,8 @@ class Area:
 
     def _repr_html_(self) -> str:
         width, height = _PICTURE
-        rings = [[f"{x:.1f},{y:.1f}" for x, y in ring] for ring in outline_rings(self.geometry, width, height)]
+        outline = outline_rings(self.geometry, width - 2 * _MARGIN, height - 2 * _MARGIN)
+        rings = [[f"{x + _MARGIN:.1f},{y + _MARGIN:.1f}" for x, y in ring] for ring in outline]
         path = " ".join(f"M{' '.join(ring)}Z" for ring in rings)
         return html.render(
             "area.html", km2=self.km2, edges=self._edges(), path=path, color=AREA, width=f"{width:g}", height=f"{height:g}"

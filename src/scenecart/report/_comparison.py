@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MAX_CARTS = 12
 _DASH = "–"
-_KINDS = {"quote": "quote", "order": "order", "cart": "cart, not priced"}
+_KINDS = {"quote": "estimate", "order": "order", "cart": "cart, not priced"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Comparison:
         if self.common_km2 is not None:
             note += (
                 f"The common area of all carts has {html.km2(self.common_km2)} km²; "
-                "how much of it is covered is computed on the WGS84 ellipsoid. "
+                "the share covered is computed on the WGS84 ellipsoid. "
             )
         return f"{note}100 credits are 1 Australian dollar."
 

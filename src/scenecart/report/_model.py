@@ -150,7 +150,7 @@ class Contents:
     @property
     def clipped_label(self) -> str:
         """The label of the clipped footprints in the legend of the map."""
-        return {"cart": "in the cart", "order": "ordered", "quote": "priced"}[self.kind]
+        return "footprint" if self.area is None else "clipped footprint"
 
     @property
     def options(self) -> str:
