@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 
-_SECONDS = 20.0
+_TIMEOUT_SECONDS = 20.0
+# on a busy machine the delivery of many orders takes long
+_WAIT_SECONDS = 60.0
 
 
 class ServiceClient:
@@ -18,7 +20,7 @@ class ServiceClient:
         self.url = url
         self.project = project
         authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self.http = httpx.Client(base_url=url, headers={**authorization, **headers}, timeout=_SECONDS)
+        self.http = httpx.Client(base_url=url, headers={**authorization, **headers}, timeout=_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -53,7 +55,7 @@ class ServiceClient:
 
     def wait(self, order_id: str, status: str) -> dict[str, Any]:
         """Wait until an order has a status, and return it."""
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < deadline:
             order = self.call("orders.get", {"id": order_id}).json()
             if order["status"] == status:

@@ -1,4 +1,4 @@
-"""The embedded sandbox: the whole ordering service on this machine, with a real HTTP server and a real database.
+"""The embedded sandbox: the ordering service on this machine, with an HTTP server and a database.
 
 It shares no code with the library. A field name that is wrong in the library is therefore not also wrong here.
 """

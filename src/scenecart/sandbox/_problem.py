@@ -1,4 +1,4 @@
-"""Errors of the sandbox: problem documents (RFC 7807) for HTTP clients, and SandboxError for Python."""
+"""Errors of the sandbox: problem documents (RFC 7807) and SandboxError."""
 
 from __future__ import annotations
 

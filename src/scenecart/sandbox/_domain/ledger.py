@@ -1,4 +1,4 @@
-"""The double-entry ledger: reservations, charges and refunds in three billing modes, and payment errors."""
+"""The double-entry ledger: reservations, charges and refunds, and payment errors."""
 
 from __future__ import annotations
 
