@@ -156,7 +156,7 @@ def test_build_query_cloud_cover_joins_other_conditions():
 
 
 def test_build_query_large_area_is_simplified():
-    """An area of thousands of vertices is sent as a simpler one around it, and kept exactly beside."""
+    """An area of thousands of vertices is sent as a simpler one around it, and the exact one is kept too."""
     coast = shapely.Point(10, 10).buffer(2, quad_segs=2_000)
     query = build_query("h", SearchCriteria(collections="c", aoi=coast))
     sent = shapely.geometry.shape(query.body["intersects"])

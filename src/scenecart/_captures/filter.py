@@ -141,7 +141,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     if orderable is not None:
         keep &= _column(captures, "orderable", "orderable").to_numpy(dtype=bool) == orderable
     if coverage is not None and aoi is None:
-        raise InvalidQuery("requires an aoi, of which it is the share.", code="aoi_missing", argument="coverage")
+        raise InvalidQuery("requires an aoi: it is a share of that area.", code="aoi_missing", argument="coverage")
     if aoi is not None:
         _check_frame(captures)
         low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_minimum=True)

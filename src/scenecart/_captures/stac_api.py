@@ -82,4 +82,8 @@ def pages(url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None) 
         reason = f"status {status}" if status else type(error).__name__
         raise ServiceError(f"The search of the STAC API at {host} failed ({reason}).", code="stac_search_failed") from error
     except (ClientTypeError, KeyError, TypeError, ValueError, NotImplementedError) as error:
-        raise ServiceError(f"{host} is not a searchable STAC API ({type(error).__name__}).", code="stac_api_invalid") from error
+        raise ServiceError(
+            f"{host} is not a searchable STAC API ({type(error).__name__}).",
+            code="stac_api_invalid",
+            hint="Check that the URL is that of the API's landing page.",
+        ) from error
