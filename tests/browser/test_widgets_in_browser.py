@@ -210,6 +210,8 @@ CLIPPED_RINGS = """() => [...document.querySelectorAll('button.scenecart-button'
     }
     return false;
 }).map(it => it.innerText)"""
+CLIPPED_LABELS = """() => [...document.querySelectorAll('.widget-label')]
+    .filter(it => it.offsetParent && it.scrollWidth > it.clientWidth).map(it => it.innerText)"""
 
 
 @pytest.mark.parametrize("width", [420, 800, 1600])
@@ -229,6 +231,7 @@ def test_no_part_is_clipped(browser: Browser, voila: Jupyter, width: int):
         # a narrow table drops columns before it scrolls sideways
         page.wait_for_function("(it => it.scrollWidth <= it.clientWidth)(document.querySelector('.sc-grid .body'))")
         assert page.evaluate(CLIPPED_RINGS) == []
+        assert page.evaluate(CLIPPED_LABELS) == []
         titles = [title.strip() for title in page.locator(".sc-grid .head button").all_inner_texts()]
         assert titles[0] == "Capture"
         assert {"Acquired (UTC)", "Cloud %"} < set(titles)

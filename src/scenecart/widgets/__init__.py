@@ -1,6 +1,6 @@
-"""Widgets for JupyterLab and Voila: filter, pick, price, order and follow by looking and clicking.
+"""Widgets for JupyterLab and Voila: filter, select, price, order and follow with clicks.
 
-Everything that can be clicked can be done in Python too: each widget is a view of traits.
+Each widget is a view of traits, so everything that can be clicked can also be done in Python.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "FootprintMap",
     "OrderTracker",
     "Workbench",
-]  # loaded when asked for
+]  # loaded on first use
 
 
 def __getattr__(name: str) -> Any:

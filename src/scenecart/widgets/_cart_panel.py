@@ -156,7 +156,7 @@ class CartPanel(Panel):
         self.captures = self.captures[~self.captures["id"].isin(list(ids))].reset_index(drop=True)
 
     def buy(self) -> None:
-        """Do what confirming does: place the order at exactly the displayed price. This spends money."""
+        """Place the order at exactly the displayed price, as "Buy" does. This spends money."""
         estimate = self.estimate
         if estimate is None:
             self._show_error(_no_price("Nothing was ordered."))
@@ -164,7 +164,7 @@ class CartPanel(Panel):
             self._buy(estimate)
 
     def retry(self) -> None:
-        """Do what "Try again" does after a payment error: place the order with the same idempotency key."""
+        """Place the order again with the same idempotency key, as "Try again" does."""
         if self._retry_purchase is not None:
             self._place(self._retry_purchase)
 

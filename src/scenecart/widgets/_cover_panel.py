@@ -39,7 +39,7 @@ class CoverPanel(Panel):
     Parameters
     ----------
     client
-        The connection to ask for prices with.
+        The connection to request prices with.
     picker
         A :class:`CaptureMap` or its state: its filtered captures, its area, its selection.
     cart
@@ -85,7 +85,7 @@ class CoverPanel(Panel):
 
     @synchronized
     def cover(self) -> None:
-        """Do what "Cover this area" does: plan in the background.
+        """Plan a cover in the background, as "Cover this area" does.
 
         Raises
         ------

@@ -9,8 +9,8 @@ from scenecart.exceptions import ScenecartError, ScenecartWarning, message_about
 if TYPE_CHECKING:
     from scenecart._orders.notice import Notice
 
-# What to do about an error or a warning, for who clicks. Where a code is missing, its hint says the same in any place.
-# None: there is nothing to add. Braces are filled from the error's details.
+# Hints that replace the one of an error or a warning in widgets, by its code; None removes it. A code without an entry keeps its
+# hint, which then contains no Python. Braces are filled from the details of the error.
 HINTS: dict[str, str | None] = {
     "already_ordered": "To buy it again, use Python or the command line.",
     "area_empty_part": "Fix the outline and load it again.",
@@ -29,6 +29,7 @@ HINTS: dict[str, str | None] = {
     "collections_missing": "Choose a collection, or type its name.",
     "estimate_incomplete": "Remove them from the cart.",
     "order_not_cancellable": None,
+    "order_not_delivered": "Wait until the order is delivered.",
     "order_not_finished": "The order continues.",
     "order_not_found": "Check the id and your organization.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",

@@ -125,7 +125,7 @@ class FootprintMap(Panel):
 
     @synchronized
     def click(self, longitude: float, latitude: float, how: str = "replace") -> None:
-        """Do what a click on the map does: select the smallest footprint under a point, and list all that overlap there."""
+        """Select the smallest footprint under a point and list all that overlap there, as a click on the map does."""
         rows = self._index.at(longitude, latitude, self.state.keep)
         if len(rows):
             self.state.select(self.state.labels(rows[:1]), how)
@@ -134,7 +134,7 @@ class FootprintMap(Panel):
         self._list_stack(rows)
 
     def draw(self, area: Any, how: str = "replace") -> None:
-        """Do what drawing on the map does: select the footprints that intersect an area, or set the area of interest."""
+        """Select the footprints that intersect an area, or set the area of interest, as drawing on the map does."""
         drawn = as_area(area)
         if self._purpose.value == "area":
             self.state.aoi = drawn
@@ -223,7 +223,7 @@ class FootprintMap(Panel):
         self.map.observe(self._update_view, "bounds")
 
     def _make_controls(self) -> None:
-        self._colour = W.Dropdown(description="Colour by", layout=W.Layout(width="210px"), style={"description_width": "62px"})
+        self._colour = W.Dropdown(description="Colour by", layout=W.Layout(width="220px"), style={"description_width": "initial"})
         self._colour.observe(self._update_view, "value")
         self._purpose = W.ToggleButtons(
             options=[("Select", "select"), ("Draw area", "area")],
@@ -398,7 +398,8 @@ class FootprintMap(Panel):
         self._stack.rows = min(6, len(listed))
         self._stack.observe(self._stack_chosen, "value")
         _style.set_visible(self._stack, visible=True)
-        self._notify(f"{len(rows):,} captures overlap here. Choose one below.")
+        rest = f"The {len(listed)} smallest are listed below." if len(listed) < len(rows) else "Choose one below."
+        self._notify(f"{len(rows):,} captures overlap here. {rest}")
 
     def _stack_chosen(self, change: Any) -> None:
         if change["new"] is not None:

@@ -133,11 +133,11 @@ class OrderTracker(Panel):
             self._runner.start("follow", self._poll_orders, lambda _: self._update(), self._failed)
 
     def cancel(self, order_id: str) -> None:
-        """Do what confirming a cancellation does."""
+        """Cancel an order, as "Cancel the order" does."""
         self._cards[order_id].cancel()
 
     def download(self, order_id: str) -> None:
-        """Do what "Download" does: download the delivered files, verified, in the background."""
+        """Download the delivered files, verified, in the background, as "Download" does."""
         self._cards[order_id].download()
 
     @property

@@ -105,7 +105,7 @@ class Workbench(Panel):
 
     @checked_keywords(also=SearchCriteria)
     def search(self, host: str | None = None, **criteria: Any) -> None:
-        """Do what "Search" does; arguments replace what is entered in the form."""
+        """Search as "Search" does; arguments replace the values of the form."""
         if self.cart.is_placing:
             # a search replaces the cart, and nobody would see how the purchase ends
             raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
