@@ -42,11 +42,13 @@ def test_docstring_examples_run(name: str):
 
 
 def _public() -> dict[str, Any]:
-    """Return every public object with a docstring, by its full name."""
-    found = {}
+    """Return every public object with a docstring, by its shortest name."""
+    found: dict[str, Any] = {}
     for module in (scenecart, scenecart.report, scenecart.sandbox, scenecart.widgets):
-        named = {f"{module.__name__}.{name}": getattr(module, name) for name in module.__all__}
-        found.update({name: value for name, value in named.items() if not isinstance(value, str | ModuleType)})
+        for name in module.__all__:
+            value = getattr(module, name)
+            if not isinstance(value, str | ModuleType) and all(value is not other for other in found.values()):
+                found[f"{module.__name__}.{name}"] = value
     return found
 
 
