@@ -39,7 +39,7 @@ _GEOJSON_SUFFIXES = frozenset({".geojson", ".json"})
 
 
 def read_geometry(value: Any, argument: str, layer: str | None = None) -> BaseGeometry | None:
-    """Read a geometry in degrees from any supported form, unchecked; None where there is none.
+    """Read a geometry in degrees from any supported form, without checks; None if it has no geometry.
 
     Raises
     ------

@@ -149,8 +149,8 @@ def compare_report(
 
     Examples
     --------
-    >>> import tempfile, pathlib
-    >>> client = connect("sandbox")
+    >>> import tempfile, pathlib, scenecart
+    >>> client = scenecart.connect("sandbox")
     >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=4)
     >>> few, many = client.cart(captures.head(2)).estimate(), client.cart(captures).estimate()
     >>> compare_report({"few": few, "many": many}, pathlib.Path(tempfile.mkdtemp()) / "compared.html").name
