@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from scenecart._api import operations, schemas
-from scenecart._api.http import Limits, Session
+from scenecart._api.http import Session
 from scenecart._captures import parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._api.credentials import Credentials
+    from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
     from scenecart._util.progress import ProgressCallback
 
@@ -118,7 +119,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         say: Callable[[str], object] = print,
     ) -> None:
-        self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, wall=wall, sleep=sleep)
+        self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, now=wall, sleep=sleep)
         self._credentials = credentials
         self.project = project if project is not None else credentials.project
         self.hosts: dict[str, list[str]] = {}
@@ -147,7 +148,6 @@ class Client:
         """The service's URL."""
         return self._session.base_url
 
-    @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -447,7 +447,6 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, client=self)
 
-    @checked_keywords()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -536,7 +535,6 @@ class Client:
             )
         return self._pricing.estimate(cart)
 
-    @checked_keywords()
     def place(
         self,
         estimate: Estimate,
@@ -559,7 +557,6 @@ class Client:
         chosen = self.project if project is None else project
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
-    @checked_keywords()
     def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that placing would return without buying; the same as ``estimate.existing_order()``.
 
@@ -591,7 +588,6 @@ class Client:
         """
         return Order(self._orders, self._orders.fetch(order_id))
 
-    @checked_keywords()
     def orders(
         self,
         *,
@@ -673,7 +669,6 @@ class Client:
         """
         return placements_frame(self._journal.placements(self.base_url))
 
-    @checked_keywords()
     def settle(self, *, send: bool = True) -> pd.DataFrame:
         """Find out what became of every placement without an answer; never buys twice.
 
@@ -735,7 +730,6 @@ class Client:
         answer = self._session.call(operations.BALANCE, {})
         return answer if isinstance(answer, dict) else {"balance": answer}
 
-    @checked_keywords()
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call an operation of the service's API by name, and return its decoded answer.
 

@@ -10,7 +10,6 @@ from scenecart._orders.notice import Notice
 from scenecart._orders.polling import poll_until
 from scenecart._orders.tables import parse_time
 from scenecart._util import html
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text
@@ -138,7 +137,6 @@ class Order(Reportable):
         self._record = self._api.fetch(self.id)
         return self
 
-    @checked_keywords()
     def wait(
         self,
         timeout: float | None = None,
@@ -264,7 +262,6 @@ class Order(Reportable):
         """
         return self._api.deliveries.lineage(self.id)
 
-    @checked_keywords()
     def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
         """Download and verify a delivered raster, and open it as an array.
 
@@ -322,7 +319,6 @@ class Order(Reportable):
         """
         return self._api.deliveries.item_collection(self._delivered_id())
 
-    @checked_keywords()
     def download(
         self,
         directory: str | os.PathLike[str],

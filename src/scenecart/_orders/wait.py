@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._orders.order import Order
 from scenecart._orders.polling import poll_until
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import bar
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _MAX_NAMED = 5
 
 
-@checked_keywords()
 def wait_all(
     orders: Iterable[Order],
     timeout: float | None = None,

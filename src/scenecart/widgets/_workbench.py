@@ -66,7 +66,6 @@ class Workbench(Panel):
     >>> bench.close()
     """
 
-    @checked_keywords()
     def __init__(
         self,
         client: Client,
