@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TITLE = "Imports, carts, placing and polling"
-ABOUT = """Each import is timed in a process of its own, and compared with `import httpx`. The time of the journal is what it writes
+ABOUT = """Each import is timed in a separate process, and compared with `import httpx`. The time of the journal is what it writes
 before and after a request, each write on disk before it returns. Orders are polled on the sandbox over real sockets, together and
 with one `orders.get` each."""
 HARBOUR = (151.18, -33.99, 151.24, -33.94)

@@ -1,4 +1,4 @@
-"""``connect()``: credentials, the embedded sandbox, and misspelled keywords."""
+"""``connect()``: credentials, the embedded sandbox and misspelled keywords."""
 
 from __future__ import annotations
 

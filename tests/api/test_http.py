@@ -90,7 +90,7 @@ def test_retries_are_not_nested(tmp_path: Path):
 
 
 def test_purchase_without_key_is_never_sent_twice(service: ScriptedService):
-    """A purchase without an idempotency key is sent once, whatever happens."""
+    """A purchase without an idempotency key is sent once, and never retried."""
     service.put("orders.archive.place", Answer(None))
     with raises(scenecart.ConnectionFailed, "connection_lost"):
         make_session(service).call(PLACE, {})

@@ -39,7 +39,7 @@ STATUSES = {
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_status_has_its_error(service: ScriptedService, status: int):
-    """Each status of the contract is an error of its own, which carries operation, status and problem document."""
+    """Each status of the contract has its own error, with operation, status and problem document."""
     problem = {"type": "about:blank", "title": "T", "status": status, "detail": "what happened"}
     service.put("some.read", answer(problem, status))
     with raises(*STATUSES[status]) as caught:
@@ -81,7 +81,7 @@ def test_404_has_code_and_hint_of_its_operation(operation: operations.Operation)
     ],
 )
 def test_404_of_the_sandbox_has_its_code_and_hint(client: scenecart.Client, call: Callable[[scenecart.Client], object], code: str):
-    """An unknown order, host, project or item of a real service is an error of its own, with a hint."""
+    """An unknown order, host, project or item of a real service has its own error, with a hint."""
     with raises(scenecart.NotFound, code) as caught:
         call(client)
     assert caught.value.hint
@@ -94,7 +94,7 @@ def place_in(client: scenecart.Client, project: str) -> scenecart.Order:
 
 
 def test_409_of_cancelling_has_its_own_code():
-    """An order that cannot be cancelled is an error of its own, and says that nothing was changed."""
+    """An order that cannot be cancelled has its own error, which says that nothing was changed."""
     error = error_of_status(409, Problem(detail="it was delivered"), operations.CANCEL.id, None)
     assert (type(error), error.code) == (scenecart.Conflict, "order_not_cancellable")
     assert "it was delivered" in error.message
@@ -158,7 +158,7 @@ def test_402_is_distinguished_by_kind(
     code: str,
     values: dict[str, Any],
 ):
-    """The kinds of a 402 are errors of their own, with a hint, the key and the service's figures, and without its secret."""
+    """Each kind of a 402 has its own error, with a hint, the key and the service's figures, and without its secret."""
     service.put("orders.archive.place", answer(problem, 402))
     with raises(error, code) as caught:
         make_session(service).call(PLACE, {}, key=KEY)

@@ -273,7 +273,7 @@ class Session:
                 return attempt()
             except ScenecartError as error:
                 lost = isinstance(error, ConnectionFailed)
-                # a refused attempt does not tell the outcome of an earlier one without a response
+                # a refused attempt says nothing about an earlier one without a response
                 is_unknown = is_unknown or error.money_may_have_moved or (lost and key is not None)
                 error.money_may_have_moved = is_unknown
                 if not repeatable or error.given_up or not (lost or error.status in repeatable):
