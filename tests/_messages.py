@@ -33,36 +33,51 @@ class Message:
 
 def read_messages() -> list[Message]:
     """Return every call that makes an error or a warning, or that is given a code."""
-    return sorted(message for path in sorted(SOURCE.rglob("*.py")) if "sandbox" not in path.parts for message in _of_file(path))
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py")) if "sandbox" not in path.parts
+    }
+    shared = {name: text for tree in trees.values() for name, text in _constants(tree).items()}
+    return sorted(message for path, tree in trees.items() for message in _of_module(path, tree, {**shared, **_constants(tree)}))
 
 
-def _of_file(path: Path) -> Iterator[Message]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """Return the texts that a module names at its top."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            text = text_of(node.value, found)
+            if isinstance(node.value, ast.Constant | ast.JoinedStr | ast.BinOp) and text:
+                found[node.targets[0].id] = text
+    return found
+
+
+def _of_module(path: Path, tree: ast.Module, constants: dict[str, str]) -> Iterator[Message]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) == "warnings.warn":
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+        given = {keyword.arg: text_of(keyword.value, constants) for keyword in node.keywords if keyword.arg}
         if "code" not in given and name not in ERRORS | {"warn"}:
             continue
-        words = text_of(node.args[0]) if node.args else ""
-        if "argument" in given:
-            words = f"{text_of(given['argument'])} {words}"
-        code = text_of(given["code"]) if "code" in given else ""
-        hint = text_of(given["hint"]) if "hint" in given else ""
-        yield Message(code, name, words, hint, path.relative_to(SOURCE).as_posix())
+        words = text_of(node.args[0], constants) if node.args else ""
+        if given.get("argument"):
+            words = f"{given['argument']} {words}"
+        yield Message(given.get("code", ""), name, words, given.get("hint", ""), path.relative_to(SOURCE).as_posix())
 
 
-def text_of(node: ast.expr) -> str:
+def text_of(node: ast.expr, constants: dict[str, str]) -> str:
     """Return a text of the source as it reads, with {…} for what is filled in."""
     if isinstance(node, ast.Constant):
-        return str(node.value) if isinstance(node.value, str) else "{…}" if node.value is not None else ""
+        return str(node.value) if isinstance(node.value, str) else "" if node.value is None else "{…}"
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{…}" for part in node.values)
+        return "".join(text_of(part, constants) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return constants.get(node.value.id, "{…}") if isinstance(node.value, ast.Name) else "{…}"
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return text_of(node.left) + text_of(node.right)
+        return text_of(node.left, constants) + text_of(node.right, constants)
     if isinstance(node, ast.IfExp):
-        return " | ".join(part for part in (text_of(node.body), text_of(node.orelse)) if part)
-    return f"{{{ast.unparse(node)}}}" if isinstance(node, ast.Name | ast.Attribute) else "{…}"
+        return " | ".join(part for part in (text_of(node.body, constants), text_of(node.orelse, constants)) if part)
+    return constants.get(node.id, f"{{{node.id}}}") if isinstance(node, ast.Name) else "{…}"
 
 
 def as_text(messages: list[Message]) -> str:
