@@ -1,7 +1,7 @@
-"""Draw the pictures of README.md and of this site anew with `python docs/pictures.py`.
+"""Draw the images of README.md and of this site with `python docs/pictures.py`.
 
-A report is written on the embedded sandbox, laid out by Chromium, and kept as one SVG that follows the reader's theme. The picker
-runs in JupyterLab, light and dark, and what it shows is kept as flat SVG.
+A report from the embedded sandbox is laid out by Chromium and saved as one SVG that follows the theme of the page. The picker
+runs in JupyterLab, light and dark, and is saved as flat SVG.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scenecart.sandbox import Sandbox
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
-from _jupyter import Jupyter, notebook  # noqa: E402  # of the tests, which have it for the same reason
+from _jupyter import Jupyter, notebook  # noqa: E402  # shared with the tests
 
 IMAGES = DOCS / "images"
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
@@ -30,7 +30,7 @@ captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], a
 picker = scenecart.widgets.CaptureMap(captures, aoi={HARBOUR}, client=client)
 picker.filters = {{"eo:cloud_cover": [0, 30]}}
 picker.selection = tuple(picker.filtered.index[:2])
-# lines that can be told one by one
+# vector lines, not one canvas
 picker.map.map.prefer_canvas = False
 picker
 """
