@@ -171,7 +171,6 @@ def _chosen_layer(path: Path, name: str, layer: str | None) -> str | None:
                 f"must be one of the layers of {name} ({shown or 'none has geometry'}), got {shown_value(layer)}.",
                 argument="layer",
                 code="area_layer_missing",
-                hint="Pass the name of one of these layers." if layers else None,
                 details={"layers": layers},
             )
         return layer

@@ -66,8 +66,9 @@ def check_bool(
         Or ``kind``, with the code ``"not_a_bool"``.
     """
     if not isinstance(value, bool):
-        message = _with_sentence(f"must be True or False, got {shown_value(value)}.", after)
-        raise kind(message, code="not_a_bool", argument=argument, hint=hint)
+        raise kind(
+            f"must be True or False, got {shown_value(value)}.{_following(after)}", code="not_a_bool", argument=argument, hint=hint
+        )
 
 
 def check_count(
@@ -114,9 +115,12 @@ def check_count(
         return
     if isinstance(value, int) and not isinstance(value, bool) and value >= least and (most is None or value <= most):
         return
-    wanted = _wanted("a whole number", of, least, most)
-    message = _with_sentence(f"must be {wanted}, got {shown_value(value)}.", after)
-    raise kind(message, code="not_a_count", argument=argument, hint=number_hint(value))
+    raise kind(
+        f"must be {_wanted('a whole number', of, least, most)}, got {shown_value(value)}.{_following(after)}",
+        code="not_a_count",
+        argument=argument,
+        hint=number_hint(value),
+    )
 
 
 def check_number(
@@ -148,8 +152,12 @@ def check_number(
         return
     if is_number(value) and (least is None or value >= least) and (most is None or value <= most):
         return
-    message = _with_sentence(f"must be {_wanted('a number', of, least, most)}, got {shown_value(value)}.", after)
-    raise kind(message, code="not_a_number", argument=argument, hint=number_hint(value))
+    raise kind(
+        f"must be {_wanted('a number', of, least, most)}, got {shown_value(value)}.{_following(after)}",
+        code="not_a_number",
+        argument=argument,
+        hint=number_hint(value),
+    )
 
 
 def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: type[ScenecartError] = InvalidRequest) -> None:
@@ -162,8 +170,12 @@ def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: typ
     """
     if (value is None and optional) or (is_number(value) and value >= 0):
         return
-    message = f"must be a number of seconds (at least 0), got {shown_value(value)}."
-    raise kind(message, code="not_seconds", argument=argument, hint=number_hint(value))
+    raise kind(
+        f"must be a number of seconds (at least 0), got {shown_value(value)}.",
+        code="not_seconds",
+        argument=argument,
+        hint=number_hint(value),
+    )
 
 
 def check_text(
@@ -177,8 +189,12 @@ def check_text(
         Or ``kind``, with the code ``"not_a_string"``.
     """
     if not isinstance(value, str) or not value.strip():
-        message = _with_sentence(f"must be a non-empty string, got {shown_value(value)}.", after)
-        raise kind(message, code="not_a_string", argument=argument, hint=hint)
+        raise kind(
+            f"must be a non-empty string, got {shown_value(value)}.{_following(after)}",
+            code="not_a_string",
+            argument=argument,
+            hint=hint,
+        )
 
 
 def check_choice(value: Any, argument: str, choices: Iterable[str], *, kind: type[ScenecartError] = InvalidRequest) -> None:
@@ -214,5 +230,5 @@ def _wanted(number: str, of: str, least: float | None, most: float | None) -> st
     return " ".join(word for word in (number, f"of {of}" if of else "", limits) if word)
 
 
-def _with_sentence(message: str, after: str) -> str:
-    return f"{message} {after}" if after else message
+def _following(sentence: str) -> str:
+    return f" {sentence}" if sentence else ""
