@@ -1,4 +1,4 @@
-"""What these pages need of Sphinx beyond its own: the notebooks, the command line's help, and outputs without a kernel."""
+"""Sphinx extension of the documentation: notebooks, command line help, and notebook outputs without a kernel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_A_PAGE = {"app.ipynb"}
 
 
 def bring_notebooks(*_: object) -> None:
-    """Copy the notebooks in among the pages, into a folder that git does not see."""
+    """Copy the notebooks into docs/notebooks, which git ignores."""
     here = DOCS / "notebooks"
     here.mkdir(exist_ok=True)
     wanted = {path.name: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb")) if path.name not in _NOT_A_PAGE}
@@ -33,13 +33,13 @@ def bring_notebooks(*_: object) -> None:
             path.unlink()
     for name, content in wanted.items():
         target = here / name
-        # one that is as it was keeps its date, and is not run again
+        # an unchanged notebook keeps its date, so it is not run again
         if not target.is_file() or target.read_bytes() != content:
             target.write_bytes(content)
 
 
 def quiet_kernels(app: Sphinx) -> None:
-    """Give the kernels a profile of their own: nothing of the builder's, and no notices among the errors."""
+    """Give the kernels a separate profile, so that the user's settings and notices do not appear."""
     profile = Path(app.doctreedir) / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": "ERROR"}}', encoding="utf-8")
@@ -47,27 +47,27 @@ def quiet_kernels(app: Sphinx) -> None:
 
 
 def drop_lost_outputs(app: Sphinx, doctree: nodes.document) -> None:
-    """Take out what only a kernel can show, and the empty place that a bar leaves; the picture a widget brought stays."""
+    """Remove outputs that need a kernel, and the empty output of a progress bar; static images of widgets stay."""
     for bundle in [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "mime_bundle"]:
         kinds = {child.get("mime_type"): child.astext() for child in bundle.children}
         html = kinds.get("text/html")
         is_lost = html is None and _WIDGET in kinds
-        if is_lost or (html is not None and not _seen(html)):
+        if is_lost or (html is not None and not _is_visible(html)):
             bundle.parent.remove(bundle)
-    # half a megabyte a page that nothing here reads
+    # half a megabyte a page, which nothing reads
     NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
 
 
-def _seen(html: str) -> bool:
-    """Tell whether there is anything to see in HTML."""
+def _is_visible(html: str) -> bool:
+    """Return whether HTML shows anything."""
     return "<svg" in html or "<img" in html or re.sub(r"<[^>]*>|\s", "", html) != ""
 
 
 class CommandHelp(SphinxDirective):
-    """``{command-help}``: every command of the command line, as ``scenecart COMMAND --help`` says it."""
+    """The directive ``{command-help}``: the output of ``scenecart COMMAND --help`` for each command."""
 
     def run(self) -> list[nodes.Node]:
-        """Write a section for each command."""
+        """Return a section for each command."""
         os.environ.update(COLUMNS="88", NO_COLOR="1")
         parser = make_parser()
         self.env.note_dependency(str(DOCS.parent / "src" / "scenecart" / "cli" / "_parser.py"))
@@ -82,18 +82,18 @@ class CommandHelp(SphinxDirective):
 
 
 def commands(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.ArgumentParser]]:
-    """Return the parsers of the commands, by the words one types."""
-    choices = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices  # noqa: SLF001  # argparse has no other way to ask
+    """Return each command's name and parser."""
+    choices = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices  # noqa: SLF001  # argparse has no public way
     return [(one.prog, one) for one in choices.values()]
 
 
 def show_public_bases(_app: Sphinx, _name: str, _thing: object, _options: object, bases: list[type]) -> None:
-    """Name the nearest public class that another is a kind of."""
+    """Show the nearest public base class in place of a private one."""
     bases[:] = [one.__base__ or one if one.__name__.startswith("_") else one for one in bases]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Join Sphinx."""
+    """Register the extension."""
     app.connect("config-inited", bring_notebooks)
     app.connect("builder-inited", quiet_kernels)
     app.connect("doctree-read", drop_lost_outputs)

@@ -1,4 +1,4 @@
-"""How the documentation is built: `make docs`. The pages need no network, neither to be built nor to be read."""
+"""Sphinx configuration: `make docs`. Building and reading the pages needs no network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ release = version = __version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "_site"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 nitpicky = True
-# what other projects document, whose indexes would have to be fetched
+# names of other projects: their indexes would have to be downloaded
 nitpick_ignore_regex = [(r"py:.*", r"(?!scenecart\b).*")]
 
 autodoc_typehints = "none"
@@ -29,14 +29,14 @@ napoleon_use_rtype = False
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-# `auto` runs what has no outputs, and notebooks are kept without; `make docs` runs them anew each time
+# `auto` runs notebooks without outputs, and the committed ones have none
 nb_execution_mode = "auto"
 nb_execution_raise_on_error = True
-# a test has one of them run, to be quicker
+# the test suite runs one notebook only
 nb_execution_excludepatterns = os.environ.get("SCENECART_DOCS_SKIP", "").split()
 nb_execution_timeout = 120
 nb_execution_show_tb = True
-# a live widget needs a kernel and scripts from elsewhere; the pictures that scenecart draws for that case need neither
+# a live widget needs a kernel and scripts from a network; the static images of widgets need neither
 nb_ipywidgets_js = {}
 nb_mime_priority_overrides = [("html", "text/html", 1), ("html", "application/vnd.jupyter.widget-view+json", None)]
 
@@ -47,7 +47,7 @@ html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
 html_show_sourcelink = False
-# a page at the top has no section of its own to walk through
+# top-level pages have no section to navigate
 html_sidebars = {"*": []}
 html_theme_options = {
     "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": "scenecart", "alt_text": "scenecart"},
