@@ -149,7 +149,6 @@ class ScenecartError(Exception):
     ) -> None:
         self.code = code or type(self).code
         self.argument = argument
-        self._statement = message
         self.message = message if argument is None else f"{argument} {message}"
         super().__init__(self.message)
         self.hint = hint
@@ -187,7 +186,7 @@ def message_about(error: ScenecartError, subject: str) -> str:
     >>> message_about(InvalidRequest("must be a whole number, got 'x'.", argument="max_credits"), "--max-credits")
     "--max-credits must be a whole number, got 'x'."
     """
-    return error.message if error.argument is None else f"{subject} {error._statement}"  # noqa: SLF001  # of this module
+    return error.message if error.argument is None else f"{subject} {error.message.removeprefix(error.argument).lstrip()}"
 
 
 class ConfigurationError(ScenecartError):
