@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 TOKEN = "/realms/public/protocol/openid-connect/token"
+USERINFO = "/realms/public/protocol/openid-connect/userinfo"
 
 
 def grant(box: Sandbox, **fields: Any) -> httpx.Response:
@@ -115,12 +116,31 @@ def test_sign_out_invalidates_refresh_token(box: Sandbox):
 
 
 def test_principals_all_can_sign_in(box: Sandbox, sign_in: Callable[..., ServiceClient]):
-    """The eight documented principals exist; users have passwords, the robot only an API key that reads."""
-    assert set(box.principals) == {"analyst", "broke", "card", "declined", "secure", "enterprise", "robot", "other"}
+    """The documented principals exist; users have passwords, the robot only an API key that reads."""
+    names = {"analyst", "auto", "broke", "card", "declined", "delegate", "enterprise", "other", "robot", "secure"}
+    assert set(box.principals) == names
     for name in box.principals:
         assert sign_in(box, name).call("orders.list").status_code == 200
     assert box.principals["robot"]["username"] is None
     assert sign_in(box, "robot").call("billing.credits.transactions").status_code == 200
+
+
+@pytest.mark.parametrize("sign_in_by", ["key", "token"])
+def test_delegate_places_orders_for_the_analyst(box: Sandbox, sign_in: Callable[..., ServiceClient], sign_in_by: str):
+    """A delegated principal places orders with its key or a token for it, and userinfo names the user it acts for."""
+    delegate = sign_in(box, "delegate")
+    if sign_in_by == "token":
+        key = box.principals["delegate"]["api_key"]
+        token = grant(box, grant_type="client_credentials", client_secret=key).json()["access_token"]
+        delegate.http.headers["Authorization"] = f"Bearer {token}"
+    info = delegate.http.get(USERINFO).json()
+    analyst = sign_in(box).http.get(USERINFO).json()
+    assert (info["geopera_principal_type"], info["geopera_acts_for"]) == ("delegated", analyst["sub"])
+    assert info["organization_id"] == analyst["organization_id"]
+    order = delegate.place("first")
+    assert order.status_code == 202
+    assert sign_in(box).call("orders.get", {"id": order.json()["id"]}).status_code == 200
+    assert sign_in(box, "robot").place("first").status_code == 403
 
 
 def test_grant_deletes_expired_refresh_tokens(box: Sandbox, clock: Clock):

@@ -20,5 +20,5 @@ from scenecart.sandbox._domain.caller import Caller
 )
 def test_has_scope_matches_exactly_or_by_wildcard(held: list[str], may: set[str]):
     """A scope matches itself, `resource:*`, `*:action` and `*`."""
-    caller = Caller("a", "a", "a", "a", "credit", tuple(held), by_key=False)
+    caller = Caller("a", "a", "a", "a", "credit", tuple(held), "user")
     assert {scope for scope in ("orders:read", "orders:write", "items:read") if caller.has_scope(scope)} == may

@@ -240,3 +240,17 @@ def test_ledger_stays_balanced_under_random_use(box: Sandbox, clock: Clock, sign
             names = set(order["captures"])
             clients["analyst"].wait(order["id"], "failed" if "fails" in names else "delivered")
     assert reconcile(box) > 0
+
+
+def test_auto_top_up_charges_the_card_for_what_is_missing(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """With automatic top-up a balance that is too low is filled in whole steps; with a declined card the order is 402."""
+    client = sign_in(box, "auto")
+    box.attach_card("auto", "declined")
+    refused = client.place("first", key="k")
+    assert (refused.status_code, balance(client)[0]) == (402, 10)
+    box.attach_card("auto")
+    order = client.place("first", key="k").json()
+    assert balance(client)[0] + order["totalCredits"] == 10 + 100_000
+    top_ups = client.call("billing.credits.transactions", {"reason": "top-up"}).json()["transactions"]
+    assert [one["amount_credits"] for one in top_ups] == [100_000, 10]
+    assert reconcile(box) == 1

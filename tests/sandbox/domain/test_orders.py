@@ -199,3 +199,30 @@ def test_page_lists_orders_newest_first(box: Sandbox, clock: Clock, sign_in: Cal
     assert client.call("orders.list", {"orderIds": names[:2]}).json()["totalElements"] == 2
     by_get = client.http.get(f"/v1/op/orders.get?id={names[1]}&order_id={names[1]}")
     assert by_get.json()["status"] == "processing"
+
+
+def test_fail_next_order_fails_one_order_and_returns_its_credits(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """A requested failure affects the next order that is placed, not one that cannot be paid, and no order after it."""
+    client, broke = sign_in(box), sign_in(box, "broke")
+    before = balance(client)
+    box.fail_next_order("the archive lost the image")
+    assert broke.place("first").status_code == 402
+    failing, fine = (client.place("first").json() for _ in range(2))
+    assert failing["status"] == "processing"
+    clock.now += 3_600
+    client.wait(fine["id"], "delivered")
+    assert client.wait(failing["id"], "failed")["failureReason"] == "the archive lost the image"
+    assert balance(client)[0] == before[0] - fine["totalCredits"]
+    assert [order["reason"] for order in box.orders()] == ["the archive lost the image", None]
+    assert reconcile(box) == 2
+
+
+def test_same_key_at_three_addresses_makes_three_orders(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """A key is claimed for one path: the operation, its path with slashes, and the resource route each place once."""
+    client = sign_in(box)
+    body = {"projectId": client.project, "captures": client.captures_of("first")}
+    paths = ("/v1/op/orders.archive.place", "/v1/orders/archive/place", "/v2/orders")
+    ids = [client.http.post(path, json=body, headers={"Idempotency-Key": "k"}).json()["id"] for path in paths * 2]
+    assert ids[:3] == ids[3:]
+    assert len(set(ids)) == 3
+    assert [order["key"] for order in box.orders()] == ["k"] * 3

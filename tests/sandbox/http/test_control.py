@@ -46,6 +46,19 @@ def test_payment_controls_over_http(box: Sandbox, sign_in: Callable[..., Service
     assert httpx.post(f"{control}/card", json={"principal": "broke", "card": "golden"}).status_code == 422
 
 
+def test_fail_next_order_over_http(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Another process can let the next order fail; an empty reason is refused."""
+    client = sign_in(box)
+    control = f"{box.url}/_sandbox/fail-next-order"
+    assert [httpx.post(control, json=body).status_code for body in ({}, {"reason": ""}, {"reason": " "})] == [422] * 3
+    assert httpx.post(control, json={"reason": "clouds"}).status_code == 200
+    order = client.place("first").json()["id"]
+    box.advance(3_600)
+    assert client.wait(order, "failed")["failureReason"] == "clouds"
+    with pytest.raises(SandboxError):
+        box.fail_next_order("")
+
+
 @pytest.mark.parametrize("wrong", [-5, 1.5, True, "100", 10**30])
 def test_top_up_invalid_credits_is_refused(box: Sandbox, wrong: Any):
     """Credits that are not a whole number of at least 0 are refused."""

@@ -6,7 +6,9 @@ CREATE TABLE organization (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   billing_mode TEXT NOT NULL CHECK (billing_mode IN ('credit', 'card', 'enterprise')),
-  card TEXT CHECK (card IN ('good', 'declined', 'secure'))
+  card TEXT CHECK (card IN ('good', 'declined', 'secure')),
+  -- credits that are bought with the card whenever the balance is too low
+  auto_top_up INTEGER CHECK (auto_top_up > 0)
 ) STRICT;
 
 CREATE TABLE project (
@@ -23,7 +25,9 @@ CREATE TABLE principal (
   password TEXT,
   api_key TEXT NOT NULL UNIQUE,
   scopes TEXT NOT NULL,
-  key_scopes TEXT NOT NULL
+  key_scopes TEXT NOT NULL,
+  -- the user whom a delegated principal acts for
+  acts_for TEXT REFERENCES principal (name)
 ) STRICT;
 
 -- A sign-in by device flow (RFC 8628) that waits for approval in a browser.
@@ -97,6 +101,9 @@ CREATE TABLE "order" (
   updated REAL NOT NULL,
   no_return REAL NOT NULL,
   due REAL NOT NULL CHECK (due >= no_return),
+  key TEXT,
+  -- why the order will fail when it is due, if that was requested
+  will_fail TEXT,
   reason TEXT CHECK ((status = 'failed') = (reason IS NOT NULL))
 ) STRICT;
 

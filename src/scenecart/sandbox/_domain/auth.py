@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -16,6 +17,7 @@ from scenecart.sandbox._domain.ledger import transfer
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
     from scenecart.sandbox._data.storage import Storage
@@ -24,18 +26,35 @@ KEY_PREFIX = "gpra_"
 _REFRESH_SECONDS = 1_800
 _LISTED_TOKEN_SECONDS = 30 * 24 * 3_600
 _WINDOW_SECONDS = 60
-_READS = ["catalog:read", "orders:read", "items:read", "provenance:read", "billing:read"]
+_READS = ("catalog:read", "orders:read", "items:read", "provenance:read", "billing:read")
 
-# name, organization, billing mode, card of the organization, initial credits, scopes of the user (None: only an API key)
-_PRINCIPALS: list[tuple[str, str, str, str | None, int, list[str] | None]] = [
-    ("analyst", "harbour-watch", "credit", None, 5_000_000, ["*"]),
-    ("broke", "small-change", "credit", None, 10, ["*"]),
-    ("card", "pay-as-you-go", "card", "good", 0, ["*"]),
-    ("declined", "maxed-out", "card", "declined", 0, ["*"]),
-    ("secure", "careful-buyer", "card", "secure", 0, ["*"]),
-    ("enterprise", "big-survey", "enterprise", None, 0, ["*"]),
-    ("other", "elsewhere", "credit", None, 5_000_000, ["*"]),
-    ("robot", "harbour-watch", "credit", None, 0, None),
+
+@dataclass(frozen=True)
+class _Principal:
+    """A principal of a new sandbox, and the organization that it is the first member of."""
+
+    name: str
+    organization: str
+    billing_mode: str = "credit"
+    card: str | None = None
+    credits: int = 0
+    auto_top_up: int | None = None
+    is_user: bool = True
+    key_scopes: tuple[str, ...] = _READS
+    acts_for: str | None = None
+
+
+_PRINCIPALS = [
+    _Principal("analyst", "harbour-watch", credits=5_000_000),
+    _Principal("broke", "small-change", credits=10),
+    _Principal("auto", "self-filling", card="good", credits=10, auto_top_up=100_000),
+    _Principal("card", "pay-as-you-go", "card", "good"),
+    _Principal("declined", "maxed-out", "card", "declined"),
+    _Principal("secure", "careful-buyer", "card", "secure"),
+    _Principal("enterprise", "big-survey", "enterprise"),
+    _Principal("other", "elsewhere", credits=5_000_000),
+    _Principal("robot", "harbour-watch", is_user=False),
+    _Principal("delegate", "harbour-watch", is_user=False, key_scopes=(*_READS, "orders:write"), acts_for="analyst"),
 ]
 
 
@@ -135,7 +154,7 @@ class Authenticator:
             row = self._row("api_key = ?", credential)
             if row is None:
                 raise _unauthorized("unknown API key")
-            return self._caller(row, json.loads(row["key_scopes"]), by_key=True)
+            return self._caller(row, json.loads(row["key_scopes"]), "api_key")
         try:
             claims = jwt.decode(credential, self._secret, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
         except jwt.PyJWTError:
@@ -145,7 +164,7 @@ class Authenticator:
         row = self._row("name = ?", claims.get("principal"))
         if row is None:
             raise _unauthorized("the token is not valid")
-        return self._caller(row, str(claims.get("scope", "")).split(), by_key=claims.get("principal_type") == "api_key")
+        return self._caller(row, str(claims.get("scope", "")).split(), str(claims.get("principal_type")))
 
     def check_rate_limit(self, caller: Caller, kind: str) -> None:
         """Count a call against the organization's limit per minute.
@@ -209,10 +228,11 @@ class Authenticator:
     def _row(self, where: str, value: object) -> Any:
         return self._storage.read.execute(f"SELECT * FROM principal WHERE {where}", (value,)).fetchone()  # noqa: S608  # conditions are literals of this module
 
-    def _caller(self, row: Any, scopes: list[str], *, by_key: bool) -> Caller:
+    def _caller(self, row: Any, scopes: list[str], kind: str) -> Caller:
         mode = self._storage.read.execute("SELECT billing_mode FROM organization WHERE id = ?", (row["organization"],)).fetchone()
         who = row["name"], row["subject"], row["organization"], row["project"]
-        return Caller(*who, mode["billing_mode"], tuple(scopes), by_key)
+        owner = None if row["acts_for"] is None else str(self._row("name = ?", row["acts_for"])["subject"])
+        return Caller(*who, mode["billing_mode"], tuple(scopes), "delegated" if owner else kind, owner)
 
     def _create_principals(self) -> None:
         """Create organizations, projects and principals; ids and secrets are different in every new database."""
@@ -220,32 +240,36 @@ class Authenticator:
         with self._storage.write() as database:
             database.execute("INSERT INTO setting VALUES ('signing-secret', ?)", (secrets.token_hex(32),))
             database.execute("INSERT INTO setting VALUES ('file-secret', ?)", (secrets.token_hex(32),))
-            for name, organization, mode, card, balance, scopes in _PRINCIPALS:
-                if organization not in organizations:
-                    ids = str(uuid.uuid4()), str(uuid.uuid4())
-                    organizations[organization] = ids
-                    database.execute("INSERT INTO organization VALUES (?, ?, ?, ?)", (ids[0], organization, mode, card))
-                    database.execute("INSERT INTO project VALUES (?, ?)", (ids[1], ids[0]))
-                    for kind in ("issued", "available", "reserved", "income"):
-                        database.execute("INSERT INTO account (organization, kind) VALUES (?, ?)", (ids[0], kind))
-                    if balance:
-                        transfer(database, "top-up", ids[0], None, balance, self._clock())
-                username = None if scopes is None else f"{name}@{organization}.example"
-                password = None if scopes is None else secrets.token_urlsafe(12)
-                key = KEY_PREFIX + secrets.token_urlsafe(24)
-                database.execute(
-                    "INSERT INTO principal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        name,
-                        str(uuid.uuid4()),
-                        *organizations[organization],
-                        username,
-                        password,
-                        key,
-                        json.dumps(scopes or _READS),
-                        json.dumps(_READS),
-                    ),
+            for principal in _PRINCIPALS:
+                if principal.organization not in organizations:
+                    organizations[principal.organization] = self._create_organization(database, principal)
+                username = f"{principal.name}@{principal.organization}.example" if principal.is_user else None
+                values = (
+                    principal.name,
+                    str(uuid.uuid4()),
+                    *organizations[principal.organization],
+                    username,
+                    secrets.token_urlsafe(12) if principal.is_user else None,
+                    KEY_PREFIX + secrets.token_urlsafe(24),
+                    json.dumps(["*"] if principal.is_user else principal.key_scopes),
+                    json.dumps(principal.key_scopes),
+                    principal.acts_for,
                 )
+                database.execute("INSERT INTO principal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def _create_organization(self, database: sqlite3.Connection, principal: _Principal) -> tuple[str, str]:
+        """Create an organization with its accounts and one project; return both ids."""
+        organization, project = str(uuid.uuid4()), str(uuid.uuid4())
+        database.execute(
+            "INSERT INTO organization VALUES (?, ?, ?, ?, ?)",
+            (organization, principal.organization, principal.billing_mode, principal.card, principal.auto_top_up),
+        )
+        database.execute("INSERT INTO project VALUES (?, ?)", (project, organization))
+        for kind in ("issued", "available", "reserved", "income"):
+            database.execute("INSERT INTO account (organization, kind) VALUES (?, ?)", (organization, kind))
+        if principal.credits:
+            transfer(database, "top-up", organization, None, principal.credits, self._clock())
+        return organization, project
 
 
 def _unauthorized(detail: str) -> Problem:

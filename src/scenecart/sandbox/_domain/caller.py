@@ -15,7 +15,9 @@ class Caller:
     project: str
     billing_mode: str
     scopes: tuple[str, ...]
-    by_key: bool
+    # user, api_key or delegated
+    kind: str
+    acts_for: str | None = None
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the caller has a scope, exactly or by wildcard."""

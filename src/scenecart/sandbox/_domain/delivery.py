@@ -72,6 +72,11 @@ class Delivery:
         rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],))
         return {"type": "FeatureCollection", "features": [self.to_stac(row) for row in rows]}
 
+    def numbered_ids(self) -> list[tuple[int, str, str]]:
+        """Return number, id and order of every item."""
+        rows = self._storage.read.execute('SELECT number, id, "order" FROM item ORDER BY number')
+        return [(row["number"], row["id"], row["order"]) for row in rows]
+
     def find_item(self, caller: Caller, item_id: str, base_url: str | None = None) -> dict[str, Any]:
         """Return one STAC item, with its URLs rebased to ``base_url`` if it is given."""
         rebased: dict[str, Any] = replace_base(self.to_stac(self._row(caller, item_id)), self._catalog.url, base_url)
@@ -192,6 +197,9 @@ class Delivery:
                     self._fail(order, "the imagery could not be written")
 
     def _deliver(self, order: Any) -> None:
+        if order["will_fail"] is not None:
+            self._fail(order, order["will_fail"])
+            return
         captures = json.loads(order["captures"])
         items = []
         for number, capture in enumerate(captures, 1):

@@ -79,6 +79,7 @@ class Ledger:
             If the bank requires 3-D Secure.
         """
         if caller.billing_mode == "credit":
+            self._top_up_automatically(database, caller, amount)
             self._check_balance(database, caller, amount)
         elif caller.billing_mode == "card" and amount:
             self._check_card(database, caller, amount, fingerprint)
@@ -187,6 +188,17 @@ class Ledger:
             "limit": request.limit,
             "offset": request.offset,
         }
+
+    def _top_up_automatically(self, database: sqlite3.Connection, caller: Caller, amount: int) -> None:
+        """Charge the card for the missing credits, in whole steps, where the organization has agreed to it."""
+        found = database.execute(
+            "SELECT auto_top_up, balance FROM organization o JOIN account a ON a.organization = o.id"
+            " WHERE o.id = ? AND a.kind = 'available' AND o.card = 'good' AND o.auto_top_up IS NOT NULL",
+            (caller.organization,),
+        ).fetchone()
+        if found is not None and amount > found["balance"]:
+            steps = -(-(amount - found["balance"]) // found["auto_top_up"])
+            transfer(database, "top-up", caller.organization, None, steps * found["auto_top_up"], self._clock())
 
     @staticmethod
     def _check_balance(database: sqlite3.Connection, caller: Caller, amount: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.pricing import Quote
     from scenecart.sandbox._http.schemas import ArchivePlace, OrderChange, OrdersList
 
-    # runs inside a write transaction, given the fingerprint of the request; returns the response
-    Transaction = Callable[[sqlite3.Connection, str], Any]
+    # runs inside a write transaction; returns the response
+    Transaction = Callable[[sqlite3.Connection, "RequestKey"], Any]
 
 # seconds for an order, and additional seconds for each capture
 PACES = {"instant": (0.0, 0.0), "demo": (2.0, 0.25), "real": (600.0, 30.0)}
 _CANCELLABLE_SHARE = 0.6
-_CLAIM_SECONDS = 24 * 3_600
+CLAIM_SECONDS = 24 * 3_600.0
 _LONGEST_KEY = 255
 _SORTS = {"createdAt": "created", "updatedAt": "updated", "status": "status", "type": "created", "displayName": "display_name"}
 # names of the states in other clients' convention
@@ -47,6 +48,14 @@ _STATE_ALIASES = {
     "placement_failed": "failed",
     "canceled": "cancelled",
 }
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What identifies a request that spends: a digest of path, key and body, and the idempotency key itself."""
+
+    fingerprint: str
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,44 @@ class Orders:
         self._ledger = ledger
         self._clock = clock
         self.pace = pace
+        self.claim_seconds = CLAIM_SECONDS
+        self._failures: deque[str] = deque()
+
+    def fail_next(self, reason: str) -> None:
+        """Let the next order that is placed fail when it is due, for this reason."""
+        self._failures.append(reason)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the orders of all organizations as they are in the database, oldest first."""
+        return [
+            {
+                "id": row["id"],
+                "state": row["status"],
+                "captures": json.loads(row["captures"]),
+                "credits": row["credits"],
+                "organization": row["organization"],
+                "project": row["project"],
+                "license_type": row["license_type"],
+                "created": row["created"],
+                "key": row["key"],
+                "reason": row["reason"],
+            }
+            for row in self.storage.read.execute('SELECT * FROM "order" ORDER BY rowid')
+        ]
+
+    def row(self, order_id: str) -> Any:
+        """Return the row of an order of any organization, or None."""
+        return self.storage.read.execute('SELECT * FROM "order" WHERE id = ?', (order_id,)).fetchone()
+
+    def number_of(self, order_id: str) -> int | None:
+        """Return the number of an order, from 1 in the order of placement, or None."""
+        found = self.storage.read.execute('SELECT rowid FROM "order" WHERE id = ?', (order_id,)).fetchone()
+        return None if found is None else int(found["rowid"])
+
+    def numbered_ids(self) -> list[tuple[int, str]]:
+        """Return number and id of every order."""
+        rows = self.storage.read.execute('SELECT rowid, id FROM "order" ORDER BY rowid')
+        return [(row["rowid"], row["id"]) for row in rows]
 
     def run_once(  # noqa: PLR0917  # who, where, which key, what, how to do it, and the status of success
         self, caller: Caller, path: str, key: str | None, body: Any, prepare: Callable[[], Transaction], status: int
@@ -94,7 +141,7 @@ class Orders:
                 stored = self._stored_answer(database, claim, digest)
                 if stored is not None:
                     return stored
-                answer = msgspec.json.encode(transaction(database, fingerprint))
+                answer = msgspec.json.encode(transaction(database, RequestKey(fingerprint, key)))
                 if claim is not None:
                     database.execute(
                         "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)", (*claim, digest, status, answer, self._clock())
@@ -112,7 +159,7 @@ class Orders:
         order = PricedOrder(
             project, quote, request.licenseType, bool(request.splitByDate), request.displayName or "", request.tags or []
         )
-        return lambda database, fingerprint: self.document(self.insert(database, caller, order, fingerprint))
+        return lambda database, request_key: self.document(self.insert(database, caller, order, request_key))
 
     def find_project(self, caller: Caller, name: str) -> str:
         """Return the id of a project of the caller's organization; the caller's own id stands for its default project.
@@ -131,7 +178,7 @@ class Orders:
             raise Problem(404, "there is no such project")
         return name
 
-    def insert(self, database: sqlite3.Connection, caller: Caller, order: PricedOrder, fingerprint: str) -> Any:
+    def insert(self, database: sqlite3.Connection, caller: Caller, order: PricedOrder, request_key: RequestKey) -> Any:
         """Insert an order, reserve its credits, and return its row."""
         now = self._clock()
         seconds, each = PACES[self.pace]
@@ -164,10 +211,15 @@ class Orders:
             "updated": now,
             "no_return": now + _CANCELLABLE_SHARE * duration,
             "due": now + duration,
+            "key": request_key.key,
+            "will_fail": self._failures[0] if self._failures else None,
         }
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
         database.execute(f'INSERT INTO "order" ({columns}) VALUES ({marks})', list(values.values()))  # noqa: S608  # fixed names
-        self._ledger.reserve(database, caller, order_id, order.quote.credits, fingerprint)
+        self._ledger.reserve(database, caller, order_id, order.quote.credits, request_key.fingerprint)
+        # only now: an order that cannot be paid leaves the failure to the next one
+        if self._failures:
+            self._failures.popleft()
         return database.execute('SELECT * FROM "order" WHERE id = ?', (order_id,)).fetchone()
 
     def find(self, caller: Caller, name: str) -> Any:
@@ -290,11 +342,11 @@ class Orders:
     def _stored_answer(
         self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str
     ) -> tuple[int, bytes] | None:
-        """Return the stored response of a key, for 24 hours."""
+        """Return the stored response of a key, while the service keeps it."""
         if claim is None:
             return None
         found = database.execute("SELECT * FROM claim WHERE organization = ? AND path = ? AND key = ?", claim).fetchone()
-        if found is None or self._clock() - found["created"] >= _CLAIM_SECONDS:
+        if found is None or self._clock() - found["created"] >= self.claim_seconds:
             return None
         if found["request"] != digest:
             raise Problem(409, "this Idempotency-Key was already used with another body")

@@ -73,6 +73,12 @@ class ChangePrices(Struct):
     factor: Annotated[float, Meta(ge=0.01, le=100)]
 
 
+class FailNextOrder(Struct):
+    """Why the next order fails."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
 class Settings(Struct):
     """The lifetime of tokens, and the rate limits of an organization."""
 
@@ -108,6 +114,7 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
         route("device", Approve, lambda body: approve_device(service, body.user_code, body.principal)),
         route("advance", Advance, lambda body: service.advance(body.seconds)),
         route("prices", ChangePrices, lambda body: change_prices(service, body.factor)),
+        route("fail-next-order", FailNextOrder, lambda body: fail_next_order(service, body.reason)),
         route("settings", Settings, lambda body: _apply_settings(service, body)),
     ]
 
@@ -129,6 +136,13 @@ def change_prices(service: Service, factor: float) -> None:
     if not 0.01 <= factor <= 100:  # noqa: PLR2004  # as in ChangePrices
         raise SandboxError(f"factor must be between 0.01 and 100, got {factor!r}.")
     service.catalog.price_factor = factor
+
+
+def fail_next_order(service: Service, reason: str) -> None:
+    """Let the next order that is placed fail when it is due."""
+    if not isinstance(reason, str) or not reason.strip():
+        raise SandboxError(f"reason must be a non-empty string, got {reason!r:.40}.")
+    service.orders.fail_next(reason)
 
 
 def complete_challenge(service: Service, client_secret: str, *, accept: bool) -> None:

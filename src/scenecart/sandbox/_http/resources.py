@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from scenecart.sandbox._data.times import to_rfc3339
-from scenecart.sandbox._domain.orders import PricedOrder
+from scenecart.sandbox._domain.orders import PricedOrder, RequestKey
 from scenecart.sandbox._domain.pricing import price_captures
 from scenecart.sandbox._http.schemas import ArchivePlace, BatchOrder, parse
 from scenecart.sandbox._problem import Invalid, Problem
@@ -65,11 +65,11 @@ class Resources:
         ]
         errors = [_error(index, quote) for index, quote in quotes if quote.errors]
 
-        def insert(database: sqlite3.Connection, fingerprint: str) -> dict[str, Any]:
-            results = [
-                {"index": index, "id": self._orders.insert(database, caller, order, f"{fingerprint}/{index}")["id"]}
-                for index, order in orders
-            ]
+        def insert(database: sqlite3.Connection, request_key: RequestKey) -> dict[str, Any]:
+            results = []
+            for index, order in orders:
+                one = RequestKey(f"{request_key.fingerprint}/{index}", request_key.key)
+                results.append({"index": index, "id": self._orders.insert(database, caller, order, one)["id"]})
             return {"results": results, "errors": errors}
 
         return insert
@@ -94,7 +94,7 @@ class Resources:
         ]
         return {"content": content, "totalElements": len(content), "totalPages": 1}
 
-    def document(self, row: Any, caller: Caller) -> dict[str, Any]:
+    def document(self, row: Any, organization: str) -> dict[str, Any]:
         """Return an order as JSON, with the field names and states of this convention."""
         captures = json.loads(row["captures"])
         geometries = [capture["geometry"] for capture in captures]
@@ -104,7 +104,7 @@ class Resources:
             "displayName": row["display_name"],
             "status": status,
             "workspaceId": row["project"],
-            "accountId": caller.organization,
+            "accountId": organization,
             "type": "ARCHIVE",
             "dataProductId": row["data_product"],
             "tags": json.loads(row["tags"]),
