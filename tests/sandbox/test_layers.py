@@ -11,7 +11,7 @@ import scenecart.sandbox
 
 PACKAGE = Path(scenecart.sandbox.__file__).parent
 # a module imports only from its own layer and those before it
-LAYERS = ("_problem", "_data", "_domain", "_http", "server", "__init__")
+LAYERS = ("_problem", "_data", "_domain", "_http", "server", "command", "__init__")
 
 
 def modules() -> list[Path]:

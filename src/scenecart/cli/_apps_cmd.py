@@ -33,9 +33,13 @@ def demo(arguments: argparse.Namespace) -> int:
 def sandbox(arguments: argparse.Namespace) -> int:
     """Run the sandbox."""
     try:
-        from scenecart.sandbox import SandboxError, serve  # noqa: PLC0415  # an optional extra
+        from scenecart.sandbox import Sandbox, SandboxError, serve  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise missing_extra("The sandbox needs", error, "sandbox") from error
+    if "help" in arguments.dialect:
+        for name, description in Sandbox.dialects.items():
+            print(f"{name}: {description}")
+        return 0
     try:
         serve(
             port=arguments.port,
@@ -43,6 +47,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
             items=arguments.items,
             pace=arguments.pace,
             **({} if arguments.captures is None else {"captures": arguments.captures}),
+            dialect=arguments.dialect,
             ready_file=arguments.ready_file,
             print_line=lambda line: print(line, flush=True),
         )

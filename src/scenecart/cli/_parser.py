@@ -264,6 +264,7 @@ def _add_programs(commands: Commands) -> None:
         _apps_cmd.sandbox,
         "run the sandbox as a server for other programs",
         "scenecart sandbox --port 8900 --data box --ready-file ready.json",
+        "scenecart sandbox --dialect awaiting,short-keys",
     )
     sandbox.add_argument("--port", type=int, default=8900, help="port to listen on; 0 picks a free one (default: 8900)")
     sandbox.add_argument("--data", metavar="DIR", help="folder for its data (default: a temporary one)")
@@ -271,6 +272,13 @@ def _add_programs(commands: Commands) -> None:
     sandbox.add_argument("--captures", type=int, metavar="N", help="approximate number of synthetic captures (default: 240,000)")
     sandbox.add_argument(
         "--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders are processed (default: demo)"
+    )
+    sandbox.add_argument(
+        "--dialect",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer as other services may, to test a client; repeat it, or use commas; --dialect help lists the names",
     )
     sandbox.add_argument("--ready-file", metavar="FILE", help="write the URL and the sign-ins as JSON when the server is ready")
 

@@ -4,6 +4,7 @@ It shares no code with the library. A field name that is wrong in the library is
 """
 
 from scenecart.sandbox._problem import SandboxError
-from scenecart.sandbox.server import Sandbox, serve
+from scenecart.sandbox.command import serve
+from scenecart.sandbox.server import Sandbox
 
 __all__ = ["Sandbox", "SandboxError", "serve"]

@@ -1,18 +1,14 @@
-"""Starting and stopping the sandbox, in Python (Sandbox) or on the command line (serve)."""
+"""The sandbox in Python: starting, stopping and controlling it."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import json
-import os
-import shlex
-import signal
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from scenecart.sandbox._data import archive
 from scenecart.sandbox._data.storage import Storage, lock_folder
@@ -24,6 +20,7 @@ from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
 from scenecart.sandbox._domain.orders import PACES, Orders
 from scenecart.sandbox._http import control
+from scenecart.sandbox._http.dialects import DIALECTS, choose
 from scenecart.sandbox._http.operations import Service
 from scenecart.sandbox._http.resources import Resources
 from scenecart.sandbox._http.serving import listen, run_server
@@ -31,7 +28,8 @@ from scenecart.sandbox._http.stac import CatalogSource, DeliverySource
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
 SEED = 20_240_101
 _MOST_CAPTURES = 5_000_000
@@ -57,6 +55,9 @@ class Sandbox:
         About how many captures to generate.
     clock
         Function that returns seconds since 1970; None uses the system clock.
+    dialect
+        Other ways to answer, to test a client against services that differ from this one: a name of ``Sandbox.dialects``, several
+        names, or a text with commas. ``"name:way"`` selects one of a dialect's ways.
 
     Raises
     ------
@@ -70,6 +71,9 @@ class Sandbox:
     ['aurora', 'lumen', 'openterra']
     """
 
+    dialects: ClassVar[Mapping[str, str]] = MappingProxyType({dialect.name: dialect.description for dialect in DIALECTS})
+    """The dialects that the sandbox can speak, each with a description."""
+
     def __init__(
         self,
         data: str | os.PathLike[str] | None = None,
@@ -80,6 +84,7 @@ class Sandbox:
         seed: int = SEED,
         captures: int = COUNT,
         clock: Callable[[], float] | None = None,
+        dialect: str | Sequence[str] | None = None,
     ) -> None:
         if not 1 <= captures <= _MOST_CAPTURES:
             raise SandboxError(f"captures must be between 1 and {_MOST_CAPTURES:,}, got {captures:,}.")
@@ -93,6 +98,7 @@ class Sandbox:
         self._pace = pace
         self._seed = seed
         self._captures = captures
+        self._dialects = choose(dialect)
         self._clock = clock or time.time
         self._clock_offset = 0.0
         self._stack: contextlib.ExitStack | None = None
@@ -276,6 +282,44 @@ class Sandbox:
         """
         control.change_prices(self._running(), factor)
 
+    def fail_next_order(self, reason: str) -> None:
+        """Let the next order that is placed fail when it is due, and return its credits; call it again for another order.
+
+        Raises
+        ------
+        SandboxError
+            If the reason is empty.
+
+        Examples
+        --------
+        >>> import scenecart
+        >>> with Sandbox(captures=1_000, pace="instant") as box:
+        ...     client = box.client(home=box.data / "journal")
+        ...     box.fail_next_order("the archive lost the image")
+        ...     captures = client.search("openterra", collections="openterra-10m", limit=1)
+        ...     try:
+        ...         client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        ...     except scenecart.OrderFailed:
+        ...         print(box.orders()[0]["reason"])
+        the archive lost the image
+        """
+        control.fail_next_order(self._running(), reason)
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Return the orders of all organizations as the database has them, oldest first, whatever the dialect says.
+
+        Each is a dict: ``id``, ``state``, ``captures`` (each with ``id``, ``host_name``, ``collection`` and ``geometry``),
+        ``credits``, ``organization``, ``project``, ``license_type``, ``created`` (seconds since 1970), ``key`` (the idempotency
+        key, or None) and ``reason`` (why it failed, or None).
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.orders()
+        []
+        """
+        return self._running().orders.records()
+
     def approve_device(self, user_code: str, name: str | None = "analyst") -> None:
         """Approve a waiting sign-in (device flow, RFC 8628) as one of the principals; None refuses it.
 
@@ -401,6 +445,9 @@ class Sandbox:
         catalog = Catalog(storage, self._url)
         ledger = Ledger(storage, self._url, self._now)
         orders = Orders(storage, catalog, ledger, self._now, self._pace)
+        orders.claim_seconds = min(
+            [orders.claim_seconds, *(each.claim_seconds for each, _ in self._dialects if each.claim_seconds)]
+        )
         delivery = Delivery(storage, catalog, orders, data / "files", self._now)
         return Service(
             url=self._url,
@@ -415,78 +462,5 @@ class Sandbox:
             faults=self.faults,
             advance=self.advance,
             connections={},
+            dialects=self._dialects,
         )
-
-
-def serve(
-    *,
-    port: int = 8900,
-    data: str | os.PathLike[str] | None = None,
-    items: str | os.PathLike[str] | None = None,
-    pace: str = "demo",
-    captures: int = COUNT,
-    ready_file: str | os.PathLike[str] | None = None,
-    print_line: Callable[[str], object] = lambda _: None,
-) -> None:
-    """Run the sandbox until it is interrupted or terminated.
-
-    Parameters
-    ----------
-    port, data, items, pace, captures
-        As for :class:`Sandbox`.
-    ready_file
-        File to write when the sandbox accepts requests: JSON with url, stac_url, hosts and principals, readable only by its
-        owner. It is written atomically.
-    print_line
-        Called with each line of the welcome text: the URL, and the sign-in of the analyst.
-
-    Raises
-    ------
-    SandboxError
-        If an argument is not valid, or the folder, the items, the port or the ready file cannot be used.
-    """
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    # Ctrl+C also works while the catalog is generated, and when a script started this in the background with SIGINT ignored
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    box = Sandbox(data, items=items, port=port, pace=pace, captures=captures)
-    print_line("Preparing the catalog …" if items is None else f"Reading the catalog from {items} …")
-    with box:
-        signal.signal(signal.SIGINT, lambda *_: stopped.set())
-        ready = box.ready()
-        if ready_file is not None:
-            _write_ready_file(Path(ready_file), json.dumps(ready, indent=2))
-        for line in _welcome(ready, ready_file):
-            print_line(line)
-        stopped.wait()
-
-
-def _welcome(ready: dict[str, Any], ready_file: str | os.PathLike[str] | None) -> Iterator[str]:
-    """Yield how to use the sandbox from another terminal; tokens are not printed, programs read them from the ready file."""
-    analyst = ready["principals"]["analyst"]
-    yield f"The sandbox is running at {ready['url']}. Press Ctrl+C to stop it."
-    yield "To use it in another terminal as the analyst, paste:"
-    yield ""
-    variables = {"BASE_URL": ready["url"], **{name.upper(): analyst[name] for name in ("username", "password", "project")}}
-    for name, value in variables.items():
-        yield f"export SCENECART_{name}={shlex.quote(str(value))}"
-    yield ""
-    for host, collections in ready["hosts"].items():
-        yield f"Host {host}: {', '.join(collections)}"
-    others = ", ".join(name for name in ready["principals"] if name != "analyst")
-    yield f"Other principals: {others}"
-    where = (
-        "To get all sign-ins and tokens as JSON, add --ready-file FILE." if ready_file is None else f"All sign-ins: {ready_file}"
-    )
-    yield where
-
-
-def _write_ready_file(path: Path, text: str) -> None:
-    """Write the ready file atomically, readable only by its owner."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise SandboxError(f"The ready file {path} cannot be written: {error.strerror}.") from error

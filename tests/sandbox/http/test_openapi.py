@@ -126,3 +126,25 @@ def test_errors_match_both_documents(box: Sandbox, sign_in: Callable[..., Servic
     for document in documents:
         content = document["paths"][f"/v1/op/{operation}"]["post"]["responses"][str(status)]["content"]
         assert_valid(document, content[media]["schema"], answer.json())
+
+
+def test_document_says_what_each_call_changes_and_returns(box: Sandbox):
+    """Every operation has the members that the official MCP server reads: what it changes, and what it returns."""
+    paths = httpx.get(f"{box.url}/openapi.json").json()["paths"]
+    found = {name: paths[f"/v1/op/{name}"]["post"] for name in OPERATIONS}
+    effects = {name: one["x-side-effect"] for name, one in found.items() if one["x-side-effect"] != "read"}
+    assert effects == {
+        "orders.archive.place": "external_spend",
+        "orders.cancel": "external_spend",
+        "items.asset.download": "share_export",
+    }
+    assert {name for name, one in found.items() if not one["x-raw-response"]} == {
+        "catalog.search",
+        "orders.archive.estimate",
+        "orders.archive.place",
+        "orders.cancel",
+        "provenance.get",
+    }
+    media = {name: one["x-output-media-type"] for name, one in found.items() if "x-output-media-type" in one}
+    assert media == {"catalog.search_stream": "application/x-ndjson"}
+    assert paths["/v2/orders"]["post"]["x-side-effect"] == "external_spend"

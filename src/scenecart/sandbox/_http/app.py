@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from scenecart.sandbox._http import control, pages
+from scenecart.sandbox._http.dialects import DialectMiddleware
 from scenecart.sandbox._http.middleware import REALM, SandboxMiddleware, problem_response
 from scenecart.sandbox._http.openapi import describe
 from scenecart.sandbox._http.operations import OPERATIONS
@@ -63,7 +64,8 @@ def application(service: Service) -> ASGIApp:
         Route("/v1/{path:path}", _operation(service), methods=["GET", "POST"]),
     ]
     handlers: Any = {Problem: _on_problem, HTTPException: _on_http_error, Exception: _on_unexpected_error}
-    return SandboxMiddleware(Starlette(routes=routes, exception_handlers=handlers), service)
+    app: ASGIApp = Starlette(routes=routes, exception_handlers=handlers)
+    return SandboxMiddleware(DialectMiddleware(app, service) if service.dialects else app, service)
 
 
 def _operation(service: Service) -> Endpoint:
@@ -200,9 +202,10 @@ def _sign_in_routes(service: Service) -> list[Route]:
                 "organization_id": caller.organization,
                 "scope": " ".join(caller.scopes),
                 "geopera_principal_id": caller.subject,
-                "geopera_principal_type": "api_key" if caller.by_key else "user",
+                "geopera_principal_type": caller.kind,
                 "geopera_org_id": caller.organization,
                 "geopera_project_id": caller.project,
+                **({} if caller.acts_for is None else {"geopera_acts_for": caller.acts_for}),
             }
         )
 
@@ -317,10 +320,10 @@ def _resource_routes(service: Service) -> list[Route]:
 
     def list_orders(_request: Request, caller: Caller, body: Any) -> Response:
         rows, counts = orders.page(caller, parse(OrdersList, body, from_query=True))
-        return JSONResponse({"content": [resources.document(row, caller) for row in rows], **counts})
+        return JSONResponse({"content": [resources.document(row, caller.organization) for row in rows], **counts})
 
     def get_order(request: Request, caller: Caller, _body: Any) -> Response:
-        return JSONResponse(resources.document(orders.find(caller, str(request.path_params["order"])), caller))
+        return JSONResponse(resources.document(orders.find(caller, str(request.path_params["order"])), caller.organization))
 
     def change(request: Request, caller: Caller, body: Any) -> Response:
         orders.update(caller, str(request.path_params["order"]), parse(OrderChange, body))

@@ -188,6 +188,7 @@ def _operation(name: str) -> dict[str, Any]:
         "operationId": name,
         "summary": operation.summary,
         "x-required-scope": operation.scope,
+        **_extensions(operation.side_effect, is_raw=not operation.is_typed, media=operation.media),
         "security": [{"HTTPBearer": []}, {"APIKey": []}],
         "requestBody": _body(
             {"$ref": f"#/components/schemas/{operation.request_type.__name__}"}, required=_is_body_required(operation.request_type)
@@ -199,6 +200,12 @@ def _operation(name: str) -> dict[str, Any]:
     by_get = {**described, "operationId": f"{name}.get", "parameters": _parameters(operation.request_type)}
     del by_get["requestBody"]
     return {"get": by_get, "post": described}
+
+
+def _extensions(side_effect: str, *, is_raw: bool = False, media: str = "application/json") -> dict[str, Any]:
+    """Return the members that say what a call changes and what it returns, named as in the service's document."""
+    found: dict[str, Any] = {"x-side-effect": side_effect, "x-raw-response": is_raw}
+    return found if media == "application/json" else {**found, "x-output-media-type": media}
 
 
 def _parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
@@ -305,6 +312,7 @@ def _route(name: str, summary: str, scope: str, status: int, response_schema: st
         "operationId": name,
         "summary": summary,
         "x-required-scope": scope,
+        **_extensions("external_spend" if spends else "read" if scope.endswith(":read") else "compute"),
         "security": [{"HTTPBearer": []}, {"APIKey": []}],
         "responses": _responses(status, response_schema, spends=spends),
     }

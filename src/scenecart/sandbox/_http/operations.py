@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.faults import Faults
     from scenecart.sandbox._domain.ledger import Ledger
     from scenecart.sandbox._domain.orders import Orders, Transaction
+    from scenecart.sandbox._http.exchange import Dialect
     from scenecart.sandbox._http.resources import Resources
     from scenecart.sandbox._http.stac import ItemSource
 
@@ -46,6 +47,7 @@ class Service:
     faults: Faults
     advance: Callable[[float], None]
     connections: dict[Any, Any]
+    dialects: tuple[tuple[Dialect, str | None], ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ class Operation:
     spend: Callable[[Service, Caller, Any], Transaction] | None = None
     status: int = 200
     media: str = "application/json"
+    # whether the service's own document describes the fields of the response
+    is_typed: bool = False
+    shares: bool = False
+
+    @property
+    def side_effect(self) -> str:
+        """What a call changes, in the service's words."""
+        if self.spend is not None:
+            return "external_spend"
+        return "share_export" if self.shares else "read"
 
 
 def _search(service: Service, _caller: Caller, request: schemas.CatalogSearch) -> Response:
@@ -109,7 +121,12 @@ def _stac(service: Service, caller: Caller, request: schemas.StacSearch) -> Any:
 
 OPERATIONS: dict[str, Operation] = {
     "catalog.search": Operation(
-        "catalog:read", schemas.CatalogSearch, "Search the captures of a host, page by page.", "FeatureCollection", _search
+        "catalog:read",
+        schemas.CatalogSearch,
+        "Search the captures of a host, page by page.",
+        "FeatureCollection",
+        _search,
+        is_typed=True,
     ),
     "catalog.search_stream": Operation(
         "catalog:read",
@@ -126,9 +143,11 @@ OPERATIONS: dict[str, Operation] = {
         "catalog:read", schemas.Image, "Get the thumbnail of a capture.", "Redirect", _image("thumbnail"), status=307
     ),
     "orders.archive.estimate": Operation(
-        "orders:read", schemas.ArchiveEstimate, "Price captures without ordering them.", "Estimate", _estimate
+        "orders:read", schemas.ArchiveEstimate, "Price captures without ordering them.", "Estimate", _estimate, is_typed=True
     ),
-    "orders.archive.place": Operation("orders:write", schemas.ArchivePlace, "Order captures.", "Order", spend=_place, status=202),
+    "orders.archive.place": Operation(
+        "orders:write", schemas.ArchivePlace, "Order captures.", "Order", spend=_place, status=202, is_typed=True
+    ),
     "orders.get": Operation(
         "orders:read",
         schemas.OrderId,
@@ -143,6 +162,7 @@ OPERATIONS: dict[str, Operation] = {
         "Cancel an order and return its credits.",
         "Cancellation",
         spend=lambda s, c, request: s.orders.prepare_cancellation(c, request.value()),
+        is_typed=True,
     ),
     "orders.list_assets": Operation(
         "items:read",
@@ -164,6 +184,7 @@ OPERATIONS: dict[str, Operation] = {
         "Get a signed URL of a file, valid for 15 minutes.",
         "Signed",
         lambda s, c, request: s.delivery.sign_download(c, request.item_id, request.asset_id),
+        shares=True,
     ),
     "stac.search": Operation("items:read", schemas.StacSearch, "Search the delivered items.", "FeatureCollection", _stac),
     "provenance.get": Operation(
@@ -172,6 +193,7 @@ OPERATIONS: dict[str, Operation] = {
         "Get the provenance of an item, an order or a capture.",
         "Lineage",
         lambda s, c, request: s.delivery.provenance(c, request),
+        is_typed=True,
     ),
     "billing.credits.balance": Operation(
         "billing:read", schemas.NoParameters, "Get the organization's balance.", "Balance", lambda s, c, _: s.ledger.balance(c)
