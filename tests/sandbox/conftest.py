@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,19 @@ def box(clock: Clock, small_items: str) -> Iterator[Sandbox]:
     with Sandbox(items=small_items, pace="real", clock=clock) as running:
         running.rate_limits = None
         yield running
+
+
+@pytest.fixture
+def speak(clock: Clock, small_items: str) -> Iterator[Callable[..., Sandbox]]:
+    """Return a function that starts a sandbox with six captures and the test's clock, in the dialects of these names."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*dialects: str) -> Sandbox:
+            box = stack.enter_context(Sandbox(items=small_items, pace="real", clock=clock, dialect=dialects))
+            box.rate_limits = None
+            return box
+
+        yield start
 
 
 @pytest.fixture

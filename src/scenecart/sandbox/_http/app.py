@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from scenecart.sandbox._http import control, pages
 from scenecart.sandbox._http.dialects import DialectMiddleware
-from scenecart.sandbox._http.middleware import REALM, SandboxMiddleware, problem_response
+from scenecart.sandbox._http.middleware import BODY_SECONDS, LARGEST_BODY, REALM, SandboxMiddleware, problem_response
 from scenecart.sandbox._http.openapi import describe
 from scenecart.sandbox._http.operations import OPERATIONS
 from scenecart.sandbox._http.schemas import OrderChange, OrdersList, parse
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 _LOG = logging.getLogger("scenecart.sandbox")
-_LARGEST_BODY = 32 * 2**20
-_BODY_SECONDS = 60.0
 _EXACT_INTEGERS = 2**53
 _IMAGE_SIZES = {"quicklook": 512, "thumbnail": 256}
 
@@ -131,21 +129,21 @@ def _query(request: Request) -> dict[str, list[str]]:
 async def _content(request: Request) -> bytes:
     parts: list[bytes] = []
     size = 0
-    too_large = Problem(413, f"the body must be at most {_LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
-    if int(request.headers.get("content-length", 0)) > _LARGEST_BODY:
+    too_large = Problem(413, f"the body must be at most {LARGEST_BODY >> 20} MiB", headers={"Connection": "close"})
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
         raise too_large
     try:
-        with anyio.move_on_after(_BODY_SECONDS) as waiting:
+        with anyio.move_on_after(BODY_SECONDS) as waiting:
             async for part in request.stream():
                 size += len(part)
-                if size > _LARGEST_BODY:
+                if size > LARGEST_BODY:
                     raise too_large
                 parts.append(part)
     except ClientDisconnect:
         # nobody reads this response: the client has disconnected
         raise Problem(400, "the body is incomplete") from None
     if waiting.cancelled_caught:
-        raise Problem(408, f"the body did not arrive within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"})
+        raise Problem(408, f"the body did not arrive within {BODY_SECONDS:g} seconds", headers={"Connection": "close"})
     return b"".join(parts)
 
 

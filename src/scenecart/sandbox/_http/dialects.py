@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -19,7 +20,7 @@ from scenecart.sandbox._http.catalog_dialects import NEXT_LINK, STREAM
 from scenecart.sandbox._http.delivery_dialects import NO_PROVENANCE, PAGED_ASSETS
 from scenecart.sandbox._http.exchange import Exchange, Reply, Speaker
 from scenecart.sandbox._http.intermediary_dialects import WRONG_ORDER
-from scenecart.sandbox._http.middleware import REALM
+from scenecart.sandbox._http.middleware import BODY_SECONDS, LARGEST_BODY, REALM
 from scenecart.sandbox._http.operations import OPERATIONS
 from scenecart.sandbox._problem import SandboxError
 
@@ -52,7 +53,6 @@ DIALECTS: tuple[Dialect, ...] = (
     DIRECT_KEYS,
     PROBLEM_ERRORS,
 )
-_LARGEST_BODY = 32 * 2**20
 
 
 def choose(names: str | Sequence[str] | None) -> tuple[tuple[Dialect, str | None], ...]:
@@ -163,12 +163,14 @@ async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
     """Read a body up to the limit; return it, and a function that gives the same messages again."""
     messages: list[Message] = []
     size = 0
-    while True:
-        message = await receive()
-        messages.append(message)
-        size += len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body") or size > _LARGEST_BODY:
-            break
+    # the application refuses a body that is late or too large: it gets the same messages, and waits for the rest
+    with anyio.move_on_after(BODY_SECONDS):
+        while size <= LARGEST_BODY:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body"):
+                break
     content = b"".join(message.get("body", b"") for message in messages)
 
     async def repeat() -> Message:
@@ -178,7 +180,9 @@ async def _read_body(receive: Receive) -> tuple[bytes, Receive]:
 
 
 def _exchange(service: Service, operation: str, scope: Scope, content: bytes) -> Exchange | None:
-    """Return the request as dialects see it, or None if its body is not an object."""
+    """Return the request as dialects see it, or None if its body is too large or not an object."""
+    if len(content) > LARGEST_BODY:
+        return None
     headers = dict(Headers(scope=scope))
     body: Any
     if scope["method"] == "GET":

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.operations import Service
 
 REALM = "/realms/public/protocol/openid-connect"
+LARGEST_BODY = 32 * 2**20
+BODY_SECONDS = 60.0
 # the detail of an injected 429 or 5xx, so that clients can recognise it
 INJECTED = "fault injected by the sandbox"
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -1,0 +1,123 @@
+"""Choosing dialects, speaking several at once, and what they leave alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenecart.sandbox._http.dialects import DIALECTS, choose, operation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _http_client import ServiceClient
+    from conftest import Clock
+    from scenecart.sandbox import Sandbox
+
+
+@pytest.mark.parametrize(
+    "names", ["awaiting,seed-orders", " seed-orders , awaiting,", ["awaiting", "seed-orders"], ("seed-orders,awaiting",)]
+)
+def test_choose_accepts_names_in_any_form_and_order(names: str | list[str]):
+    """Names come as one text or several, with spaces, and always rewrite in the same order."""
+    assert [(dialect.name, way) for dialect, way in choose(names)] == [("seed-orders", None), ("awaiting", None)]
+
+
+@pytest.mark.parametrize("names", [None, "", [], ","])
+def test_choose_nothing_is_no_dialect(names: str | list[str] | None):
+    """Without names there is no dialect."""
+    assert choose(names) == ()
+
+
+def test_choose_reads_the_way_of_a_name():
+    """A way follows the name after a colon."""
+    assert [way for _, way in choose("sse-stream:null,one-based")] == [None, "null"]
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("/v1/op/orders.get", "orders.get"),
+        ("/v1/orders/archive/place", "orders.archive.place"),
+        ("/v1/op/orders.steal", "*"),
+        ("/v2/orders", "*"),
+        ("/realms/public/protocol/openid-connect/token", "token"),
+        ("/realms/public/protocol/openid-connect/auth/device", "*"),
+        ("/files/a/visual.tif", None),
+        ("/_sandbox/advance", None),
+    ],
+)
+def test_operation_of_path(path: str, operation: str | None):
+    """An operation is recognised at both of its paths; the resource routes and other pages are none."""
+    assert operation_of(path) == operation
+
+
+def test_dialects_combine(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+    """Several dialects rewrite one response: ids, states, fields, pages and wrapping."""
+    box = speak("snake-order:data", "bare-orders:integers", "awaiting:partial", "one-based", "cents", "seed-orders", "get-by-post")
+    client = sign_in(box)
+    order = client.place("first", key="k").json()["data"]
+    assert (order["order_id"], order["status"], "captures" in order) == (1, "awaiting_data", False)
+    assert order["groups"][0]["credits"] == str(box.orders()[0]["credits"] - 1)
+    assert client.place("first", key="k").json()["data"] == order
+    clock.now += 3_600
+    for _ in range(600):
+        page = client.call("orders.list", {"page": 1, "orderIds": "1", "status": "partial"}).json()
+        if page["total"]:
+            break
+    assert [entry["status"] for entry in page["data"]] == ["partial"]
+    assert client.http.get("/v1/op/orders.get?id=1&order_id=1").status_code == 400
+    assert len(box.orders()) == 1
+
+
+def test_all_dialects_together_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
+    """With every dialect at once the service still takes an order once per key, delivers it, and never answers 5xx by mistake."""
+    box = speak(*[dialect.name for dialect in DIALECTS])
+    client = sign_in(box)
+    answers = [client.place(name, key=name) for name in ("first", "far", "third") * 2]
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    clock.now += 3_000
+    for operation, body in (
+        ("orders.list", {"page": 1}),
+        ("orders.get", {"order_id": box.orders()[0]["id"]}),
+        ("orders.cancel", {"order_id": box.orders()[1]["id"]}),
+        ("orders.list_assets", {"order_id": box.orders()[0]["id"]}),
+        ("orders.archive.estimate", {"captures": client.captures_of("first")}),
+        ("billing.credits.balance", {}),
+        ("stac.search", {}),
+    ):
+        for _ in range(7):
+            assert client.call(operation, body).status_code in {200, 204, 409}
+    assert [order["key"] for order in box.orders()] == ["first", "far", "third"]
+
+
+@pytest.mark.parametrize("dialect", [dialect.name for dialect in DIALECTS])
+def test_dialect_keeps_errors_of_the_service(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], dialect: str):
+    """A missing token, an unknown order and an unreadable body have the usual status in every dialect."""
+    box = speak(dialect)
+    client = sign_in(box)
+    for operation in ("orders.get", "orders.list", "orders.archive.place", "orders.cancel", "orders.list_assets", "catalog.search"):
+        assert sign_in(box, None).call(operation, {"id": "x"}).status_code == 401
+        for content in (b"{", b"[]", b'{"a": NaN}'):
+            assert client.http.post(f"/v1/op/{operation}", content=content).status_code == 400
+    for operation in ("orders.get", "orders.cancel", "orders.list_assets"):
+        assert client.call(operation, {"order_id": "12"}).status_code == 404
+    assert client.call("orders.steal").status_code == 404
+    assert client.http.post("/v1/op/orders.list", content=b" " * (33 * 2**20)).status_code == 413
+
+
+def test_faults_apply_to_rewritten_responses(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """A fault affects what leaves, and the dialect continues after it."""
+    box = speak("snake-order:data")
+    client = sign_in(box)
+    box.faults.add("503")
+    assert client.call("orders.list").status_code == 503
+    assert set(client.call("orders.list").json()) == {"data", "total_elements", "total_pages"}
+
+
+def test_without_dialect_nothing_is_rewritten(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Without a dialect an order has its captures, and a list its number of pages."""
+    client = sign_in(box)
+    assert client.place("first").json()["captures"] == ["first"]
+    assert set(client.call("orders.list").json()) == {"content", "totalElements", "totalPages"}
