@@ -20,7 +20,7 @@ from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
 from scenecart.sandbox._domain.orders import PACES, Orders
 from scenecart.sandbox._http import control
-from scenecart.sandbox._http.dialects import DIALECTS, choose
+from scenecart.sandbox._http.dialects import DESCRIPTIONS, choose
 from scenecart.sandbox._http.operations import Service
 from scenecart.sandbox._http.resources import Resources
 from scenecart.sandbox._http.serving import listen, run_server
@@ -71,7 +71,7 @@ class Sandbox:
     ['aurora', 'lumen', 'openterra']
     """
 
-    dialects: ClassVar[Mapping[str, str]] = MappingProxyType({dialect.name: dialect.description for dialect in DIALECTS})
+    dialects: ClassVar[Mapping[str, str]] = MappingProxyType(DESCRIPTIONS)
     """The dialects that the sandbox can speak, each with a description."""
 
     def __init__(

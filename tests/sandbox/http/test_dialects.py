@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scenecart.sandbox import Sandbox
 from scenecart.sandbox._http.dialects import DIALECTS, choose, operation_of
 
 if TYPE_CHECKING:
@@ -13,7 +16,6 @@ if TYPE_CHECKING:
 
     from _http_client import ServiceClient
     from conftest import Clock
-    from scenecart.sandbox import Sandbox
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,12 @@ def test_without_dialect_nothing_is_rewritten(box: Sandbox, sign_in: Callable[..
     client = sign_in(box)
     assert client.place("first").json()["captures"] == ["first"]
     assert set(client.call("orders.list").json()) == {"content", "totalElements", "totalPages"}
+
+
+def test_documentation_lists_every_dialect_with_its_ways():
+    """The table of the documentation has the dialects that exist, each with its ways."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ") for row in page[page.index("## Dialects") :].splitlines() if row.startswith("| `")]
+    table = {row[0].strip("| `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
+    assert table == {dialect.name: dialect.ways for dialect in DIALECTS}
+    assert list(table) == list(Sandbox.dialects)

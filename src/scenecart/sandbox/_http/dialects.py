@@ -53,6 +53,7 @@ DIALECTS: tuple[Dialect, ...] = (
     DIRECT_KEYS,
     PROBLEM_ERRORS,
 )
+DESCRIPTIONS = {dialect.name: dialect.description for dialect in sorted(DIALECTS, key=lambda dialect: dialect.name)}
 
 
 def choose(names: str | Sequence[str] | None) -> tuple[tuple[Dialect, str | None], ...]:
