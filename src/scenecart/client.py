@@ -82,13 +82,13 @@ class Client:
     price_seconds
         How old an estimate may be, in seconds, before placing requests its price again. Default 0: always.
     clock
-        A monotonic clock, in seconds.
+        A function that returns a monotonic time, in seconds.
     wall
-        The time in seconds since 1970.
+        A function that returns the time in seconds since 1970 (UTC).
     sleep
-        How to wait, in seconds.
+        A function that waits for a number of seconds.
     say
-        Called with a line of text about what placing or cancelling did. Default: ``print``.
+        A function that is called with a line of text about what placing or cancelling did. Default: ``print``.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class Client:
         bbox
             ``(west, south, east, north)`` in degrees; ``west > east`` crosses the antimeridian.
         intersects
-            A geometry of any type, in the same forms as ``aoi``. Pass at most one of aoi, bbox and intersects.
+            A geometry of any type, in the same formats as ``aoi``. Pass at most one of aoi, bbox and intersects.
         collections, ids
             Names of collections and ids of captures, one or several. At least one of the two is required.
         datetime
@@ -189,10 +189,10 @@ class Client:
         max_cloud_cover
             Highest ``eo:cloud_cover``, in per cent.
         limit
-            Most captures to return; None returns all.
+            Maximum number of captures to return; None returns all.
         page_size
-            Captures per request, 1 to 500. Default: as many as needed; a result of several pages comes from the service's
-            stream.
+            Captures per request, 1 to 500. Default: one request if ``limit`` is at most 500; otherwise the service streams
+            the result.
         progress
             True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever captures arrive.
         return_on_interrupt
@@ -202,8 +202,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             One row per capture, EPSG:4326, times in UTC. Every property is a column, as in stac-geoparquet, plus ``host``,
-            ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. Of an empty result,
-            ``.attrs["query"]`` describes the query.
+            ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. If the result is empty,
+            ``.attrs["query"]`` describes what was searched.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Client:
         NotFound
             If the host does not exist.
         ScenecartError
-            If the search fails; the error's ``captures`` holds what had arrived.
+            If the search fails; the error's ``captures`` contains the captures received before.
 
         Examples
         --------
@@ -246,21 +246,22 @@ class Client:
         host
             The catalog host.
         batch_size
-            Most captures in one frame.
+            Maximum number of captures in one frame.
         **criteria
             As for :meth:`search`, without ``progress`` and ``return_on_interrupt``.
 
         Raises
         ------
         InvalidQuery, InvalidArea
-            If an argument is invalid: at once, not with the first frame.
+            If an argument is invalid. Raised by the call itself, before the first frame.
         ScenecartError
-            If the search fails, instead of the next frame.
+            If the search fails. Raised while iterating.
 
         Yields
         ------
         geopandas.GeoDataFrame
-            As from :meth:`search`, each with an index from 0. The first frames are smaller, to arrive early.
+            As from :meth:`search`. Every frame's index starts at 0. The first frames may be smaller, so that you see them
+            sooner.
 
         Examples
         --------
@@ -313,7 +314,7 @@ class Client:
         MissingExtra
             If stac-geoparquet is not installed.
         ScenecartError
-            If the search fails; what had arrived is in the directory.
+            If the search fails; the captures received before are in the directory.
 
         Examples
         --------
@@ -342,8 +343,8 @@ class Client:
     ) -> gpd.GeoDataFrame:
         """Search many areas at once, and return one frame of all captures.
 
-        All requests are sent by this process, under one rate limit, and the sign-in never leaves it. An executor only
-        builds frames from answers, so that the machines of a cluster need no account.
+        Only this process contacts the service, under one rate limit. Workers of an executor only convert responses to
+        frames, so they need no credentials.
 
         Parameters
         ----------
@@ -354,7 +355,7 @@ class Client:
         executor
             Any ``concurrent.futures.Executor`` that builds the frames, such as that of a Dask cluster. None uses threads.
         at_once
-            Most concurrent requests, 1 to 64.
+            Maximum number of concurrent requests, 1 to 64.
         progress
             True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever an area is done.
         **criteria
@@ -363,10 +364,10 @@ class Client:
         Returns
         -------
         geopandas.GeoDataFrame
-            As from :meth:`search`, with the columns ``area`` (the area's name) and ``duplicate`` (True where an earlier row
-            is the same capture, found for another area). A catalog's own ``area`` or ``duplicate`` becomes
-            ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` maps each area that failed to its error,
-            with a warning; what had arrived of it is kept.
+            As from :meth:`search`, with the columns ``area`` (the area's name) and ``duplicate`` (True if an earlier row is
+            the same capture, found for another area). If the catalog has a property ``area`` or ``duplicate``, its column is
+            named ``properties:area`` or ``properties:duplicate``. ``.attrs["errors"]`` is a dict of area name to error, as
+            text; a warning is issued if an area failed. Without an executor, captures received before the error are kept.
 
         Raises
         ------
@@ -399,12 +400,12 @@ class Client:
         Returns
         -------
         bytes or None
-            PNG or JPEG; None where the catalog has none, or it is larger than 4 MB.
+            PNG or JPEG. None if there is no image or the image is larger than 4 MB.
 
         Raises
         ------
         InvalidRequest
-            If this is not such a row.
+            If ``capture`` is not a row with ``host`` and ``id``.
         ScenecartError
             If the service fails.
 
@@ -428,14 +429,15 @@ class Client:
         captures
             Rows of a search result.
         aoi
-            The area to clip the captures to, in any form that ``search`` takes; None buys full footprints.
+            The area to clip the captures to, in any format that ``search`` accepts; None buys full footprints.
         split_by_date
             Price each acquisition date separately.
 
         Raises
         ------
         InvalidCart
-            If it is empty, or a capture cannot be ordered or is outside the area; the error's ``ids`` name them.
+            If the captures are empty, if one of them cannot be ordered or is outside the area, or if an option is invalid.
+            The error's ``ids`` are these captures.
         InvalidArea
             If the area is invalid.
 
@@ -462,33 +464,35 @@ class Client:
     ) -> CoverPlan:
         """Choose captures that together cover an area at the lowest cost. Nothing is bought.
 
-        A mixed-integer program over the overlaps of the footprints finds the optimum, if there is time enough. Otherwise
-        the plan is the best one found, with the most that it can be above the optimum.
+        A mixed-integer program over the overlaps of the footprints finds the cheapest plan if ``time_limit`` allows.
+        Otherwise it returns the best plan found, and says how far it can be from the best possible plan.
 
         Parameters
         ----------
         captures
             Rows of a search result, of one host or several.
         aoi
-            The area to cover, in any form that ``search`` takes.
+            The area to cover, in any format that ``search`` accepts.
         objective
-            What to minimise: ``"cost"`` (default, credits), ``"fewest"`` (captures), ``"newest"`` (km² times days of age) or
-            ``"clearest"`` (clouded km²; a capture without cloud cover counts as overcast). Between equal plans, the cheaper
-            one is chosen.
+            What the plan should be best at. Of equally good plans, the cheapest is chosen.
+            ``"cost"`` (default): fewest credits. ``"fewest"``: fewest captures. ``"newest"``: smallest sum of km² × age in
+            days, counted from the newest capture. ``"clearest"``: smallest cloudy area in km² (missing cloud cover counts as
+            100 %).
         max_cloud_cover
-            Highest ``eo:cloud_cover``, in per cent; captures without one are left out then.
+            Highest ``eo:cloud_cover``, in per cent. If it is set, captures without cloud cover are left out.
         min_coverage
-            Share of the area to cover, above 0 and up to 1, by default 0.98. Where all captures together cover less, it is the
-            share of what they can cover.
+            Share of the area to cover, above 0 and up to 1, by default 0.98. If all captures together cover less than this,
+            the target is this share of the area that they can cover.
         budget
-            Most credits to spend; where they do not buy ``min_coverage``, the plan covers as much as they buy.
+            Maximum number of credits to spend. If the budget is too small for ``min_coverage``, the plan covers as much as
+            possible within it.
         max_captures
-            Most captures to choose.
+            Maximum number of captures to choose.
         prices
-            ``"service"`` (default) requests the individual price of each capture, many per request, and the price of the
-            chosen ones together. ``"area"`` requests none, and takes km² as the price.
+            ``"service"`` (default): asks the service for the price of each capture and of the chosen set. ``"area"``: asks
+            for no prices; each capture costs its km².
         time_limit
-            Most seconds to search for the optimum. Default 10.
+            Maximum time to search for the best plan, in seconds. Default 10.
 
         Returns
         -------
@@ -558,7 +562,9 @@ class Client:
         return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
 
     def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
-        """Return the order that placing would return without buying; the same as ``estimate.existing_order()``.
+        """Return the order that already exists for this cart, or None if ``place()`` would buy a new one.
+
+        This buys nothing; it is the same as ``estimate.existing_order()``.
 
         Examples
         --------
@@ -617,13 +623,13 @@ class Client:
         order_type
             Only orders of this type, such as ``"archive"``.
         limit
-            Most orders to return; None returns all.
+            Maximum number of orders to return; None returns all.
 
         Returns
         -------
         pandas.DataFrame
             Columns ``status``, ``captures`` (the number), ``total_credits`` (int), ``total_aud`` (decimal), ``billing_mode``,
-            ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame`` (EPSG:4326) where
+            ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame`` (EPSG:4326) if
             the service or this machine's journal knows the geometry of an order.
 
         Examples
@@ -670,21 +676,21 @@ class Client:
         return placements_frame(self._journal.placements(self.base_url))
 
     def settle(self, *, send: bool = True) -> pd.DataFrame:
-        """Find out what became of every placement without an answer; never buys twice.
+        """Resolve every purchase that got no answer.
 
-        A request that was lost on its way is sent again, with its own key, and only while it costs what was agreed to: this
-        completes the purchase. A request that had arrived returns its order. Placements of other accounts are left alone,
-        with a warning.
+        By default this may complete a purchase and spend money, but never twice; ``send=False`` only looks. If the request
+        never arrived, it is sent again with the same key, but only if the price is still the same; this buys the captures.
+        If it did arrive, its order is found. Purchases of other accounts are skipped, with a warning.
 
         Parameters
         ----------
         send
-            False sends nothing again: only the list of orders is read, and a placement without an order stays unknown.
+            False only reads the list of orders; a purchase without an order there stays unknown.
 
         Returns
         -------
         pandas.DataFrame
-            The placements in their present states; columns as in :meth:`placements`. ``detail`` says how each was settled.
+            The placements in their current states; columns as in :meth:`placements`. ``detail`` says how each was settled.
 
         Examples
         --------
@@ -696,7 +702,7 @@ class Client:
         return placements_frame(self._settlement.settle(send=send))
 
     def whoami(self) -> dict[str, Any]:
-        """Return what the service says about the signed-in account; empty where it says nothing.
+        """Return the service's information about the signed-in account; empty if it has none.
 
         Keys are those of OpenID Connect, such as ``sub``, ``preferred_username`` and ``scope`` (separated by spaces), and
         the service's own, such as ``organization_id``.

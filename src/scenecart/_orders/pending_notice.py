@@ -20,20 +20,20 @@ _MAX_OWNERS = 3
 
 
 def warn_of_pending_placements(settlement: SettlementService, notify: Callable[[str], object]) -> None:
-    """Warn once about placements that an earlier session left unfinished; an unusable journal stops no search.
+    """Warn once about placements that an earlier session left unfinished; an unusable journal does not stop a search.
 
     Parameters
     ----------
     settlement
-        What knows the pending placements.
+        Returns the unfinished placements.
     notify
-        Called with the notice where Python turns warnings into errors.
+        Called with the notice if Python turns warnings into errors.
     """
     for notice in _pending_notices(settlement):
         try:
             warn(notice.message, code=notice.code, hint=notice.hint)
         except ScenecartWarning:
-            # settle() must stay within reach
+            # an error would prevent connecting, and so calling settle()
             notify(notice)
 
 
@@ -52,7 +52,8 @@ def _pending_notices(settlement: SettlementService) -> list[Notice]:
                 f"{pluralize(count, 'placement')} {'has' if count == 1 else 'have'} an unknown outcome ({_owners(unanswered)}): "
                 f"{'it' if count == 1 else 'they'} may have been ordered.",
                 code="placements_unanswered",
-                hint="client.settle() finds out for this account, and never buys twice; client.settle(send=False) only looks.",
+                hint="client.settle() resolves those of this account; it may complete a purchase, but never buys twice. "
+                "client.settle(send=False) only looks.",
             )
         )
     if unpaid:

@@ -36,7 +36,7 @@ def place(arguments: argparse.Namespace) -> int:
         _output.estimate_table(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
-        # without a question where placing will fail: its error says why
+        # no question if placing will fail: its error says why
         can_be_bought = estimate.is_complete and project is not None and is_within
         needs_answer = can_be_bought and not arguments.yes and not _is_bought(estimate, arguments)
         if needs_answer and not _is_confirmed(estimate, str(project), arguments):
@@ -129,7 +129,7 @@ def placements(arguments: argparse.Namespace) -> int:
 
 
 def settle(arguments: argparse.Namespace) -> int:
-    """Complete placements with an unknown outcome."""
+    """Resolve every purchase that got no answer."""
     with _io.connect(arguments) as client, _output.only_json(arguments):
         settled = client.settle(send=not arguments.look)
     is_open = settled["state"].isin(UNANSWERED).any()

@@ -214,7 +214,7 @@ def _add_orders(commands: Commands) -> None:
     _add_waiting(download)
 
     cancel = _command(
-        commands, "cancel", _orders_cmd.cancel, "cancel an order, where that is still possible", "scenecart cancel ORDER"
+        commands, "cancel", _orders_cmd.cancel, "cancel an order, if that is still possible", "scenecart cancel ORDER"
     )
     cancel.add_argument("id", metavar="ORDER", help="order id")
     _command(
@@ -228,10 +228,11 @@ def _add_orders(commands: Commands) -> None:
         commands,
         "settle",
         _orders_cmd.settle,
-        "complete placements whose outcome is unknown; buys nothing twice",
+        "resolve every purchase that got no answer; never buys twice",
         "scenecart settle --look",
         "scenecart settle",
-        note="A request that never reached the service is sent again, with the same key and at the confirmed price.\n"
+        note="This may complete a purchase and spend money, but never twice: a request that never arrived is sent again\n"
+        "with the same key, but only if the price is still the same.\n"
         "With --look, nothing is sent: the list of orders shows which requests arrived.\n"
         "The exit code is 1 if an outcome is still unknown.",
     )
