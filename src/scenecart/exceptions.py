@@ -2,8 +2,8 @@
 
 ScenecartError
 ├── ConfigurationError        the connection settings are missing or cannot be used
-│   └── MissingExtra          a package of an extra is not installed
-├── InvalidRequest            an argument or request is invalid: found before sending, or answered by the service (422)
+│   └── MissingExtra          an optional package is not installed
+├── InvalidRequest            an argument or request is invalid: detected before sending, or rejected by the service (422)
 │   ├── InvalidArea           the area of interest cannot be used
 │   ├── InvalidQuery          the search is incomplete or contradicts itself
 │   ├── InvalidCart           the cart cannot be ordered
@@ -24,10 +24,10 @@ ScenecartError
 │   └── UntrustedEstimate     the figures of an estimate contradict each other
 ├── ConnectionFailed          no response, or the connection was lost
 │   └── RequestTimeout
-├── PlacementError            nothing was ordered, or the outcome is unknown
+├── PlacementError            the order was not placed; only in PlacementUnknown may it exist all the same
 │   ├── EstimateIncomplete    part of the cart has no price
 │   ├── OverLimit             the price exceeds the limit
-│   ├── PriceChanged          the price differs from the one displayed
+│   ├── PriceChanged          the price has changed since the estimate
 │   └── PlacementUnknown      the request was sent, but no usable response arrived
 ├── OrderFailed               the order ended without delivery
 │   └── OrderCancelled
@@ -170,7 +170,7 @@ class ScenecartError(Exception):
 
 
 def reword(error: ScenecartError, message: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
-    """Replace the message, code or hint of an error where the caller knows more about the request."""
+    """Replace the message, code or hint of an error if the caller knows more about the request."""
     error.message = message or error.message
     error.argument = error.argument if message is None else None
     error.code = code or error.code
@@ -194,7 +194,7 @@ class ConfigurationError(ScenecartError):
 
 
 class MissingExtra(ConfigurationError, ImportError):
-    """A package of an extra is not installed."""
+    """An optional package is not installed."""
 
 
 def not_captures(given: object) -> InvalidQuery:
@@ -208,7 +208,7 @@ def not_captures(given: object) -> InvalidQuery:
 
 
 def missing_extra(feature: str, error: ModuleNotFoundError, extra: str) -> MissingExtra:
-    """Return the error for a package of an extra that is not installed; ``feature`` begins the message.
+    """Return the error for an optional package that is not installed; ``feature`` begins the message.
 
     Examples
     --------
@@ -225,12 +225,12 @@ def missing_extra(feature: str, error: ModuleNotFoundError, extra: str) -> Missi
 
 
 class InvalidRequest(ScenecartError, ValueError):
-    """An argument or request is invalid: found before anything was sent, or answered by the service (422).
+    """An argument or request is invalid: detected before sending, or rejected by the service (422).
 
     Attributes
     ----------
     fields : list of (str, str)
-        Invalid fields, each with its problem, where the service names them.
+        Invalid fields, each with its problem, if the service names them.
     """
 
     fields: Sequence[tuple[str, str]] = ()
@@ -360,7 +360,7 @@ class PermissionDenied(ScenecartError):
 
 
 class NotFound(ScenecartError):
-    """It does not exist, or belongs to another organization (404)."""
+    """The requested object does not exist, or belongs to another organization (404)."""
 
 
 class Conflict(ScenecartError):
@@ -368,7 +368,7 @@ class Conflict(ScenecartError):
 
 
 class Gone(ScenecartError):
-    """It existed, but is no longer available (410)."""
+    """The requested object does not exist any more (410)."""
 
 
 class RateLimited(ScenecartError):
@@ -408,7 +408,7 @@ class RequestTimeout(ConnectionFailed, TimeoutError):
 
 
 class PlacementError(ScenecartError):
-    """Nothing was ordered, or the outcome is unknown."""
+    """The order was not placed. Only in :class:`PlacementUnknown` may it exist all the same."""
 
 
 class EstimateIncomplete(PlacementError):
@@ -416,12 +416,12 @@ class EstimateIncomplete(PlacementError):
 
 
 class PriceChanged(PlacementError):
-    """The price differs from the one displayed; nothing was ordered.
+    """The price has changed since the estimate; nothing was ordered.
 
     Attributes
     ----------
     old_credits, new_credits : int
-        The price that was displayed, and the current one.
+        The price of the estimate, and the current one.
     old_aud, new_aud : decimal.Decimal
         The same in Australian dollars.
     groups : pandas.DataFrame

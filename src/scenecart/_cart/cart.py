@@ -137,7 +137,8 @@ class Cart(Reportable):
         Raises
         ------
         InvalidCart
-            If a capture cannot be ordered, is outside the area, or is in the cart with another footprint.
+            If the captures are empty, or if one of them cannot be ordered, is outside the area, or is already in the cart
+            with another footprint.
 
         Examples
         --------
@@ -329,7 +330,7 @@ def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, cl
     Raises
     ------
     InvalidCart
-        If there are no captures, one cannot be ordered or is outside the area, or an option is invalid.
+        If the captures are empty, if one of them cannot be ordered or is outside the area, or if an option is invalid.
     InvalidArea
         If the area is invalid.
     """

@@ -33,7 +33,7 @@ def checked_frame(captures: Any) -> gpd.GeoDataFrame:
     Raises
     ------
     InvalidCart
-        If this is not a GeoDataFrame of captures, or it is empty.
+        If ``captures`` is not a GeoDataFrame of captures, or is empty.
     """
     if isinstance(captures, pd.Series) and "id" in captures.index and "geometry" in captures.index:
         raise InvalidCart(
@@ -68,12 +68,13 @@ def checked_frame(captures: Any) -> gpd.GeoDataFrame:
 
 
 def orderable_captures(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.GeoDataFrame:
-    """Return the captures without repetitions.
+    """Check that captures can be ordered, and return them without duplicates.
 
     Raises
     ------
     InvalidCart
-        If there are none, or one cannot be ordered or does not touch the area.
+        If the captures are empty, if one of them cannot be ordered or is outside the area, or if two have the same id but
+        different footprints.
     """
     if len(captures) == 0:
         raise InvalidCart("The cart would be empty.", code="cart_would_be_empty", hint="Keep at least one capture.")
@@ -106,7 +107,7 @@ def orderable_captures(captures: gpd.GeoDataFrame, area: Area | None) -> gpd.Geo
 
 
 def reasons_not_orderable(captures: gpd.GeoDataFrame) -> list[str | None]:
-    """Return for each capture why it cannot be ordered, from the search or its id and footprint; None where it can."""
+    """Return for each capture why it cannot be ordered, from the search or its id and footprint; None if it can."""
     from_search = captures["not_orderable_reason"] if "not_orderable_reason" in captures.columns else [None] * len(captures)
     from_footprint = reasons_unusable(captures.geometry.to_numpy())
     return [_reason_not_orderable(*row) for row in zip(captures["id"], from_footprint, from_search, strict=True)]
@@ -142,14 +143,14 @@ def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, An
 
 
 def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
-    """Return the strings of a column; None where the value is not a string or there is no such column."""
+    """Return the strings of a column; None if the value is not a string or the column does not exist."""
     if column not in captures.columns:
         return [None] * len(captures)
     return [value if isinstance(value, str) else None for value in captures[column]]
 
 
 def acquisition_times(captures: gpd.GeoDataFrame) -> pd.Series[Any]:
-    """Return when each capture was taken, or began to be, in UTC; NaT where it is unknown."""
+    """Return when each capture was taken, or the start of its time range, in UTC; NaT if unknown."""
     times: pd.Series[Any] = pd.Series(pd.NaT, index=captures.index, dtype="datetime64[us, UTC]")
     for name in (DATETIME, START_DATETIME):
         if name in captures.columns:

@@ -1,4 +1,4 @@
-"""Estimates: the service's price for a cart, the only thing that can be placed."""
+"""Estimates: prices of carts, from the service. Only an estimate can be placed, not a cart."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PlacingClient(Protocol):
         ...
 
     def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str) -> Order | None:
-        """Return the order that placing would return without buying."""
+        """Return the order that already exists for a cart, or None if placing would buy a new one."""
         ...
 
 
@@ -58,7 +58,7 @@ class Estimate(Reportable):
     priced_at : datetime.datetime
         The time of the service's answer, UTC.
     balance_credits : int or None
-        Credits available to spend; None where the service does not return a balance, or payment is by card or invoice.
+        Credits available to spend; None if the service does not return a balance, or payment is by card or invoice.
     service : str
         Base URL of the service.
 
@@ -116,7 +116,7 @@ class Estimate(Reportable):
         return not self.refused
 
     def priced_cart(self) -> Cart:
-        """Return the cart without the captures that have no price; estimate it again to place it.
+        """Return a cart of only the captures that have a price. To buy it, call ``estimate()`` on it first.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Estimate(Reportable):
         again
             True buys once more, even if there is an order already.
         max_credits
-            The most credits to spend; None sets no limit.
+            Maximum number of credits to spend; None sets no limit.
 
         Returns
         -------
@@ -169,7 +169,7 @@ class Estimate(Reportable):
         Raises
         ------
         EstimateIncomplete
-            If part of the cart has no price; ``priced_cart()`` returns the rest.
+            If part of the cart has no price; ``priced_cart()`` returns a cart of the rest.
         PriceChanged
             If the price has changed since the estimate. Nothing was charged.
         OverLimit
@@ -193,7 +193,7 @@ class Estimate(Reportable):
         return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
 
     def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
-        """Return the order that :meth:`place` would return without buying, or None if it would buy.
+        """Return the order that already exists for this cart, or None if :meth:`place` would buy a new one. This buys nothing.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class PricingService:
     placer
         The client that places the estimates; None for estimates that cannot be placed.
     now
-        Returns the time in seconds since 1970.
+        A function that returns the time in seconds since 1970 (UTC).
     """
 
     def __init__(self, session: Session, placer: PlacingClient | None, now: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""Order: the handle of one order, to follow, cancel and download it."""
+"""Order: one order at the service, to refresh, wait for, cancel and download."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ _PAID_BY = {"card": "by card", "enterprise": "by invoice"}
 
 
 class Order(Reportable):
-    """One order: shows its last known state, and can request a newer one.
+    """One order, with its last known state. ``refresh()`` requests the current state.
 
     ``estimate.place()`` and ``client.order(order_id)`` return one.
 
     Attributes
     ----------
     note : str or None
-        A remark on the order, such as that it existed before or what cancelling it returned.
+        A message about the order, for example that it already existed, or how many credits were returned when it was
+        cancelled.
     cart : Cart or None
-        What was placed, where it was placed in this session.
+        The cart that was placed, if it was placed in this session.
 
     Examples
     --------
@@ -95,7 +96,7 @@ class Order(Reportable):
 
     @property
     def billing_mode(self) -> str | None:
-        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None where the service does not say."""
+        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None if the service does not say."""
         return self._record.billing_mode
 
     @property
@@ -105,17 +106,17 @@ class Order(Reportable):
 
     @property
     def price_groups(self) -> tuple[PriceGroup, ...]:
-        """The groups of captures that are priced together, where the service lists them."""
+        """The groups of captures that are priced together, if the service lists them."""
         return self._record.groups
 
     @property
     def captures(self) -> list[str]:
-        """The ids of the ordered captures, where the service lists them."""
+        """The ids of the ordered captures, if the service lists them."""
         return list(self._record.captures)
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, where the service says."""
+        """Why it failed, if the service says."""
         return self._record.reason
 
     @property
@@ -124,7 +125,7 @@ class Order(Reportable):
         return parse_time(self._record.created)
 
     def refresh(self) -> Order:
-        """Request the present state; returns the order itself.
+        """Request the current state, and return the order itself.
 
         Examples
         --------
@@ -145,14 +146,14 @@ class Order(Reportable):
         *,
         progress: bool = True,
     ) -> Order:
-        """Wait until the order is delivered. Interrupting it, or a timeout, does not affect the order.
+        """Wait until the order is delivered. You can interrupt the wait; the order continues.
 
         Parameters
         ----------
         timeout
-            Most seconds to wait; None waits without limit.
+            Maximum time to wait, in seconds; None waits without limit.
         poll
-            Seconds between two requests. Default: from a quarter of a second, growing to 15.
+            Seconds between two requests. Default: 0.25 s at first, then longer, up to 15 s.
         callback
             Called with the order after each request.
         progress
@@ -161,9 +162,9 @@ class Order(Reportable):
         Raises
         ------
         OrderFailed
-            If it failed; the message says why. ``OrderCancelled`` if it was cancelled.
+            If the order failed; the message says why. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
-            If ``timeout`` is over first.
+            If the order is not finished after ``timeout``. It continues.
 
         Returns
         -------
@@ -194,12 +195,12 @@ class Order(Reportable):
         return self
 
     def cancel(self) -> Order:
-        """Cancel the order, and print what was returned. A cancelled order stays as it is.
+        """Cancel the order and print how many credits are returned. Does nothing if it is already cancelled.
 
         Raises
         ------
         Conflict
-            If it is too late; the order continues.
+            If it is too late to cancel. The order is then still processed.
 
         Examples
         --------
@@ -226,7 +227,7 @@ class Order(Reportable):
         """Return the delivered items: one row per item, columns as in a search, EPSG:4326.
 
         The column ``provenance`` says whether the service's record links the item to this order: ``"verified"``,
-        ``"missing"`` (with a warning), or ``"unknown"`` where the account may not read the record.
+        ``"missing"`` (with a warning), or ``"unknown"`` if the account may not read the record.
 
         Raises
         ------
@@ -250,7 +251,14 @@ class Order(Reportable):
         Returns
         -------
         pandas.DataFrame
-            One row per relation: ``entity``, ``entity_id``, ``relation``, ``source``, ``source_id``, ``depth``.
+            One row per relation:
+
+            - ``entity``: the type of the object, such as ``"item"`` or ``"order"``;
+            - ``entity_id``: its id;
+            - ``relation``: how it came from its source, as the service names it;
+            - ``source``: the type of the object it came from, such as ``"order"`` or ``"capture"``;
+            - ``source_id``: the id of that object;
+            - ``depth``: how many relations away from this order, from 1, if the service reports it.
 
         Examples
         --------
@@ -270,9 +278,9 @@ class Order(Reportable):
         asset
             The key of the asset, such as ``"visual"``.
         item
-            The id of the item; needed where several items have this asset.
+            The id of the item; required if several items have this asset.
         directory
-            Where the file is kept. Default: a folder in the client's home directory.
+            The directory to keep the file in. Default: a folder in the client's home directory.
 
         Returns
         -------
@@ -336,8 +344,7 @@ class Order(Reportable):
         assets
             Keys of assets, one or several; None downloads all.
         progress
-            True shows a progress bar. A callable is called with the downloaded share, from 0 to 1, in the threads that
-            download.
+            True shows a progress bar. A function is called with the fraction downloaded (0 to 1), from worker threads.
         workers
             How many files to download at once.
 
@@ -366,7 +373,7 @@ class Order(Reportable):
         return self._api.deliveries.download(order_id, directory, assets=assets, progress=progress, workers=workers)
 
     def _delivered_id(self) -> str:
-        """Return the id of a delivered order, after a refresh if needed; raise where it is not delivered."""
+        """Return the id of a delivered order, after a refresh if needed; raise if it is not delivered."""
         if self.status != "delivered":
             self.refresh()
         if self.status == "delivered":
@@ -407,11 +414,11 @@ class Order(Reportable):
 
     @property
     def _paid_by(self) -> str | None:
-        """How it is paid, where that is not from the balance of credits."""
+        """How it is paid, if not from the balance of credits."""
         return _PAID_BY.get(self.billing_mode or "")
 
     def _update(self, record: schemas.OrderRecord) -> None:
-        """Take over a newer state from a list of orders."""
+        """Set a newer state, read from a list of orders."""
         self._record = record
 
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:

@@ -41,7 +41,7 @@ def pauses(poll: float | None) -> Iterator[float]:
 
 
 def poll_until(timing: Timing, is_done: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
-    """Call ``is_done`` until it returns True or the time is over, and return its last answer; a failed call is repeated.
+    """Call ``is_done`` until it returns True or the time is over, and return its last result; a failed call is repeated.
 
     Raises
     ------

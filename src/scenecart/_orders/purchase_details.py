@@ -1,4 +1,4 @@
-"""What an order bought: its cart, from this session, the journal or the service, with what the catalog says."""
+"""The cart an order was placed with, read from this session, the journal or the service, with catalog properties."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PurchaseDetails:
     Attributes
     ----------
     cart : Cart or None
-        What was placed; None where neither this session, nor the journal, nor the service knows.
+        The cart that was placed; None if neither this session, nor the journal, nor the service has it.
     is_original : bool
         Whether the cart is the one that was placed, with its area and full footprints. Otherwise its footprints are
         the clipped geometries that were bought.
@@ -66,14 +66,14 @@ class PurchaseDetails:
 
 
 class PurchaseReader:
-    """Reads what orders bought.
+    """Reads the carts that orders were placed with.
 
     Parameters
     ----------
     journal
         The record of placements from this machine.
     catalog
-        Where the properties of captures are looked up.
+        The client that looks up properties of captures.
     """
 
     def __init__(self, journal: Journal, catalog: Catalog) -> None:
@@ -81,14 +81,14 @@ class PurchaseReader:
         self._catalog = catalog
 
     def read(self, record: schemas.OrderRecord, cart: Cart | None) -> PurchaseDetails:
-        """Return what is known of an order; the catalog's columns stay empty where it cannot be read.
+        """Return what is known of an order; the catalog's columns stay empty if it cannot be read.
 
         Parameters
         ----------
         record
             The order.
         cart
-            What was placed, where it was placed in this session.
+            The cart that was placed, if it was placed in this session.
         """
         service = self._catalog.base_url
         placement = self._journal.by_order(record.id, service)
@@ -115,7 +115,7 @@ class PurchaseReader:
         )
 
     def _cart_of(self, captures: list[schemas.CaptureOrder | None], *, split_by_date: bool) -> Cart | None:
-        """Return a cart of the geometries that were bought, or None where one of them is unusable."""
+        """Return a cart of the geometries that were bought, or None if one of them is unusable."""
         usable = [capture for capture in captures if capture is not None]
         if not usable or len(usable) != len(captures):
             return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeometry]) -> pd.DataFrame:
-    """Return orders as a table indexed by id; a GeoDataFrame where at least one footprint is known."""
+    """Return orders as a table indexed by id; a GeoDataFrame if at least one footprint is known."""
     columns = [
         "status",
         "captures",
@@ -94,7 +94,7 @@ def placements_frame(placements: list[Placement]) -> pd.DataFrame:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Return an ISO 8601 time of the service, in UTC where it names no zone; None where it cannot be read.
+    """Return an ISO 8601 time of the service, in UTC if it names no zone; None if it cannot be read.
 
     Examples
     --------

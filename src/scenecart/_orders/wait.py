@@ -1,4 +1,4 @@
-"""Waiting for many orders at once: one request a round."""
+"""Waiting for many orders at once, with one request for all of them at a time."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ def wait_all(
     *,
     progress: bool = True,
 ) -> list[Order]:
-    """Wait until many orders are delivered, with one request a round for all of them.
+    """Wait until many orders are delivered, with one request for all of them at a time.
+
+    You can interrupt the wait; the orders continue.
 
     Parameters
     ----------
     orders
         Orders of one client.
     timeout
-        Most seconds to wait; None waits without limit.
+        Maximum time to wait, in seconds; None waits without limit.
     poll
-        Seconds between two requests. Default: from a quarter of a second, growing to 15.
+        Seconds between two requests. Default: 0.25 s at first, then longer, up to 15 s.
     callback
         Called with all orders after each request.
     progress
@@ -51,11 +53,11 @@ def wait_all(
     Raises
     ------
     InvalidRequest
-        If these are not orders, or orders of several clients.
+        If ``orders`` contains anything but orders, or orders of several clients.
     OrderFailed
-        When all are finished and some were not delivered. The message names them; ``order_id`` is the first.
+        If some orders were not delivered; raised when all are finished. The message names them; ``order_id`` is the first.
     WaitTimeout
-        If ``timeout`` is over first.
+        If some orders are not finished after ``timeout``. They continue.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def wait_all(
 
 
 def refresh_orders(orders: Iterable[Order]) -> None:
-    """Update the unfinished ones of one client's orders, with one request for all of them."""
+    """Refresh those orders of one client that are not finished, with one request for all of them."""
     unfinished = [order for order in orders if not order.is_finished]
     if unfinished:
         _refresh(_api_of(unfinished), unfinished)
@@ -109,7 +111,7 @@ def check_orders(orders: Iterable[Any]) -> list[Order]:
     Raises
     ------
     InvalidRequest
-        If something else is among them.
+        If one of them is not an order.
     """
     given: list[Any] = [orders] if isinstance(orders, str) else list(orders)
     for one in given:
