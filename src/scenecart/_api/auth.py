@@ -1,6 +1,7 @@
 """Sign-in: bearer tokens, obtained and renewed for all threads of a client.
 
-A token is renewed shortly before it expires, and once more if the service refuses it. Of many threads, one renews.
+A token is renewed shortly before it expires, and once more if the service refuses it. If several threads need a new token,
+only one requests it.
 """
 
 from __future__ import annotations

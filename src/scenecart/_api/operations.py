@@ -1,6 +1,6 @@
 """Operations of the service, and the fields of their requests and responses.
 
-Fields of prices and orders are in ``schemas``. Fields that a standard defines are in the modules that read them. The names come
+Fields of prices and orders are in ``schemas``. STAC and GeoJSON field names are in the modules that read them. The names come
 from version 2.1.0 of the service's ordering API.
 """
 

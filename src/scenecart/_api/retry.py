@@ -1,4 +1,4 @@
-"""The retry rule, and the ``Retry-After`` header."""
+"""How long to wait between attempts, and the ``Retry-After`` header; ``http`` decides what is repeated."""
 
 from __future__ import annotations
 

@@ -128,10 +128,10 @@ class Reader:
             self._learn_names((known, foreign))
 
     def _split_large_page(self, data: bytes, operation: str) -> Page | None:
-        """Split a large page between features, without decoding it first; None where that is not possible.
+        """Split a large page between features, without decoding it first; None if that is not possible.
 
         A piece ends before the text that the first feature starts with. Quotes in strings are escaped, so no string contains
-        that text; where it occurs deeper inside a feature, the piece is not valid JSON and is not used.
+        that text; if it occurs deeper inside a feature, the piece is not valid JSON and is not used.
         """
         match = _FIRST_FEATURE.search(data, 0, _PROBED_BYTES)
         if match is None or self._page is None:
@@ -193,7 +193,7 @@ class Reader:
             yield features, len(entries_read) - len(features)
 
     def _learn_names(self, names: tuple[Mapping[str, bool], Mapping[str, Any]]) -> None:
-        """Add names, and make decoders for all names so far; where that is impossible, features are decoded generically."""
+        """Add names, and make decoders for all names so far; if that is impossible, features are decoded generically."""
         properties, foreign = names
         self._names = {**properties, **self._names}
         self._foreign.update(dict.fromkeys(foreign))
@@ -204,7 +204,7 @@ class Reader:
 def _decoders(
     properties: tuple[tuple[str, bool], ...], foreign: tuple[str, ...]
 ) -> tuple[msgspec.json.Decoder[Any] | None, msgspec.json.Decoder[Any] | None]:
-    """Return decoders of pages and of lists of features with these names, or None where a name cannot be a slot."""
+    """Return decoders of pages and of lists of features with these names, or None if a name cannot be a slot."""
     if not 0 < len(properties) + len(foreign) <= _MAX_NAMES:
         return None, None
     names = tuple(name for name, _ in properties)

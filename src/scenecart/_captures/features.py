@@ -25,7 +25,7 @@ class Geometry(msgspec.Struct, gc=False):
 
 
 class Feature(msgspec.Struct, gc=False):
-    """One capture of a catalog; ``geometry`` is a :class:`Geometry`, or raw JSON where it is malformed."""
+    """One capture of a catalog; ``geometry`` is a :class:`Geometry`, or raw JSON if it is malformed."""
 
     id: Any = None
     collection: Any = None
@@ -92,7 +92,7 @@ def _decode_leniently(text: bytes) -> Any:
 
 
 def foreign_of(features: Sequence[Feature]) -> list[dict[str, Any]] | None:
-    """Return the foreign members of each feature, or None where no feature has any."""
+    """Return the foreign members of each feature, or None if no feature has any."""
     if not any(issubclass(kind, ForeignFeature) or getattr(kind, "foreign_names", ()) for kind in set(map(type, features))):
         return None
     found = [_foreign(feature) for feature in features]
@@ -117,7 +117,7 @@ def _names_of(kind: type[Slots]) -> tuple[str, ...]:
 
 
 def properties_of(properties: Any) -> dict[str, Any]:
-    """Return the properties of a feature as a dict; empty where they are malformed."""
+    """Return the properties of a feature as a dict; empty if they are malformed."""
     if isinstance(properties, Slots):
         names, values = _names_of(type(properties)), msgspec.structs.astuple(properties)
         return {

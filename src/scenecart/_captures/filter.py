@@ -1,4 +1,4 @@
-"""Filters on captures, and the share of an area that each covers."""
+"""Filters on captures, and how much of an area each capture covers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     captures
         Rows of a search result, in any CRS; without a CRS, they are read as EPSG:4326.
     aoi
-        The area, in any form ``search`` takes.
+        The area, in any format that ``search`` accepts.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     coverage
         Share from 0 to 1 of ``aoi``, which is required with it.
     aoi
-        The area, in any form ``search`` takes; without ``coverage``, captures that intersect it are kept.
+        The area, in any format that ``search`` accepts; without ``coverage``, captures that intersect it are kept.
     orderable
         True keeps the captures that can be ordered, False the others.
 
@@ -249,7 +249,7 @@ def _price_column(captures: gpd.GeoDataFrame) -> str:
 
 
 def _in_time(captures: gpd.GeoDataFrame, interval: Any) -> np.ndarray[Any, Any]:
-    """Return which captures were taken in an interval; one with a time range matches where the two overlap."""
+    """Return which captures were taken in an interval; one with a time range matches if the two overlap."""
     begin, end = _instants(interval)
     times = _column(captures, DATETIME, DATETIME)
     first = captures[START_DATETIME].fillna(times) if START_DATETIME in captures.columns else times

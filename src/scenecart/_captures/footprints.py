@@ -40,7 +40,7 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
     Returns
     -------
     geometries, bounds, reasons
-        The geometries, None where missing; their bounds, (n, 4) in degrees, NaN where missing; and for each row with an
+        The geometries, None if missing; their bounds, (n, 4) in degrees, NaN if missing; and for each row with an
         unusable footprint the reason.
     """
     geometry = np.full(len(features), None, dtype=object)
@@ -71,7 +71,7 @@ def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool
 
 
 def differing_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:
-    """Return each published bbox that differs from the bounds of its geometry, as JSON; None where all agree."""
+    """Return each published bbox that differs from the bounds of its geometry, as JSON; None if all agree."""
     given = [row for row, text in enumerate(texts) if text != b"null"]
     differs = np.zeros(len(texts), dtype=bool)
     differs[given] = True

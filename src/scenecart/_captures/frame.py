@@ -40,7 +40,7 @@ _BATCH_SIZE = 1_000
 _ROW_HINT = "Pass one row of client.search(…), such as captures.iloc[0]."
 _UTC = pa.timestamp("us", "UTC")
 Piece: TypeAlias = "pa.Array | list[Any]"
-"""Some rows of a column: an Arrow array, or plain values where no array can hold them without loss."""
+"""Some rows of a column: an Arrow array, or plain values if no array can hold them without loss."""
 
 
 class FrameBuilder:
@@ -276,7 +276,7 @@ def property_of(column: str) -> str:
 
 
 def _array_or_values(values: list[Any]) -> Piece:
-    """Return values as an Arrow array of one plain type, or unchanged where no such array holds them without loss."""
+    """Return values as an Arrow array of one plain type, or unchanged if no such array holds them without loss."""
     if type(next((value for value in values if value is not None), None)) in {list, dict}:
         return values
     try:

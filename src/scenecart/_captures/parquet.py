@@ -153,7 +153,7 @@ class Writer:
 def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
     """Yield the rows of each file.
 
-    Rows with a ``proj:geometry`` or a 3D bbox get files of their own: some readers fail where only a part of the rows has one.
+    Rows with a ``proj:geometry`` or a 3D bbox get files of their own: some readers fail if only a part of the rows has one.
     """
     neither = np.zeros(len(frame), dtype=int)
     second, boxes = frame.get(PROJ_GEOMETRY), frame.get("bbox:as_given")
@@ -197,7 +197,7 @@ def _without_shadowed_members(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_uniform_types(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return items with one type in each column: where a catalog mixes types, all values become JSON text."""
+    """Return items with one type in each column: if a catalog mixes types, all values become JSON text."""
     names = dict.fromkeys(name for item in items for name in item["properties"])
     mixed = {name for name in names if not _fits([item["properties"].get(name) for item in items])}
     for item in items:
@@ -284,7 +284,7 @@ def _json_value(value: Any) -> Any:
 
 
 def _published_bbox(text: Any) -> list[float] | None:
-    """Return the bbox of the catalog, where it is valid: in 3D, or a little wider than the footprint."""
+    """Return the bbox of the catalog, if it is valid: in 3D, or a little wider than the footprint."""
     box = _document(text, [])
     are_numbers = all(isinstance(edge, int | float) and not isinstance(edge, bool) for edge in box)
     return box if are_numbers and len(box) in {_BBOX_2D, _BBOX_3D} else None

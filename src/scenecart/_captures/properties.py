@@ -18,7 +18,7 @@ PROJ_GEOMETRY = "proj:geometry"
 """Footprint in the CRS of the data, of the Projection extension."""
 
 DATETIME, START_DATETIME, END_DATETIME = "datetime", "start_datetime", "end_datetime"
-"""Time of acquisition, or its range where it took a while."""
+"""Time of acquisition, or its range if it took a while."""
 
 TIMES = frozenset({DATETIME, START_DATETIME, END_DATETIME, "created", "updated", "published", "expires"})
 """Properties that hold a time."""

@@ -53,11 +53,11 @@ class Query:
     host, body
         The catalog host, and the request body.
     limit
-        How many captures to return at most; None returns all.
+        Maximum number of captures to return; None returns all.
     page_size
-        How many captures to request at a time; None leaves it to the reader, which prefers a stream.
+        How many captures to request at a time; None prefers the service's stream.
     exact_geometry
-        The search geometry, where the request body contains a simplified one around it.
+        The search geometry, if the request body contains a simplified one around it.
     """
 
     host: str
@@ -124,7 +124,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None]:
-    """Return the request body, and the exact geometry where the body contains a simplified one."""
+    """Return the request body, and the exact geometry if the body contains a simplified one."""
     names = {"collections": _names(criteria.collections, "collections"), "ids": _names(criteria.ids, "ids")}
     body: dict[str, Any] = {argument: values for argument, values in names.items() if values}
     area, exact_geometry = _search_area(criteria)

@@ -182,7 +182,7 @@ def search_stac(
 
 
 def _page_size(query: Query) -> dict[str, int]:
-    """Return how many items to request at a time, or nothing where the API decides."""
+    """Return how many items to request at a time, or nothing if the API decides."""
     size = query.page_size or (min(query.limit, operations.PAGE_LIMIT) if query.limit else None)
     return {} if size is None else {"limit": size}
 
@@ -249,7 +249,7 @@ def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> 
 def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
     """Yield the results of a query by stream or by pages.
 
-    A result that fits one page is requested as a page. A larger one is read from the stream, or page by page where the
+    A result that fits one page is requested as a page. A larger one is read from the stream, or page by page if the
     service has no stream.
     """
     fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
@@ -443,7 +443,7 @@ def _read_line(line: bytes, features: list[Feature]) -> int:
 
 
 def _error_of_problem(document: Mapping[str, Any]) -> ScenecartError:
-    """Return the error for a problem document within a stream: by its status, where that is an error status."""
+    """Return the error for a problem document within a stream: by its status, if that is an error status."""
     problem = operations.parse_problem(document)
     status = operations.whole_number(document["status"])
     if status is None or not _MIN_ERROR_STATUS <= status <= _MAX_ERROR_STATUS:

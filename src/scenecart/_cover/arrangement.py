@@ -1,4 +1,4 @@
-"""Pieces of an area cut by footprints, and the share of each piece that each footprint covers."""
+"""The area cut into pieces along footprint edges, and the share of each piece that each footprint covers."""
 
 from __future__ import annotations
 

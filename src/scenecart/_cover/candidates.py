@@ -51,12 +51,12 @@ class Candidates:
 
     @property
     def times(self) -> pd.Series[Any]:
-        """Acquisition times, UTC; NaT where unknown."""
+        """Acquisition times, UTC; NaT if unknown."""
         return acquisition_times(self.frame)
 
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
-        """Cloud cover in per cent; NaN where unknown."""
+        """Cloud cover in per cent; NaN if unknown."""
         return numbers_of(self.frame, CLOUD_COVER)
 
 

@@ -167,7 +167,7 @@ class CoverPlan:
             )
             requested, of_reachable = self.min_coverage * self.reachable, f" for {_percent(self.min_coverage)} of that"
         if self.coverage < requested - _TOLERANCE:
-            most = "the most possible (proven)" if self.gap == 0.0 else "the most that was found"
+            most = "the highest possible coverage (proven)" if self.gap == 0.0 else "the highest coverage found"
             return f"{limited}The budget or the number of captures is too low for this coverage; this is {most}."
         if self.gap == 0.0:
             return f"{limited}{best} possible{of_reachable} (proven)."

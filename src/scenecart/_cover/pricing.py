@@ -30,8 +30,8 @@ class Prices:
 
     Attributes
     ----------
-    costs : the costs that a plan minimizes: credits, or km² where no prices are requested
-    individual : the service's credits for each candidate alone; NaN where it was not requested
+    costs : the costs that a plan minimizes: credits, or km² if no prices are requested
+    individual : the service's credits for each candidate alone; NaN if it was not requested
     refused : candidates without a price, with the service's reason
     calls : number of estimate requests
     """

@@ -1,4 +1,4 @@
-"""Areas of interest: one checked geometry in degrees (EPSG:4326) from any supported form."""
+"""Areas of interest: one checked geometry in degrees (EPSG:4326), read from any supported format."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _POLYGON_HINT = "Pass a polygon or a bounding box."
 
 @dataclass(frozen=True)
 class Area:
-    """A checked area of interest; :func:`read_area` reads one from any supported form.
+    """A checked area of interest; :func:`read_area` reads one from any supported format.
 
     Attributes
     ----------
     geometry : shapely geometry
-        Valid, two-dimensional, EPSG:4326 (longitude, latitude), split at the antimeridian where it crosses it (RFC 7946,
-        section 3.1.9).
+        Valid, two-dimensional, EPSG:4326 (longitude, latitude), cut into parts at the antimeridian if it crosses 180°
+        (RFC 7946, 3.1.9).
 
     Examples
     --------
@@ -90,7 +90,7 @@ class Area:
 
 
 def read_area(source: Any, *, layer: str | None = None) -> Area:
-    """Read an area of interest in any form that ``aoi=`` takes, to see its size and outline before a search.
+    """Read an area of interest in any format that the ``aoi`` parameter accepts, to see its size and outline before a search.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def read_area(source: Any, *, layer: str | None = None) -> Area:
     Returns
     -------
     Area
-        The checked area, EPSG:4326; every ``aoi=`` takes it.
+        The checked area, EPSG:4326; it can be passed as ``aoi`` to every function.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def read_area(source: Any, *, layer: str | None = None) -> Area:
 
 
 def as_area(value: Any, *, argument: str = "aoi", layer: str | None = None) -> Area:
-    """Read and check a polygon in any supported form.
+    """Read and check a polygon in any supported format.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def as_area(value: Any, *, argument: str = "aoi", layer: str | None = None) -> A
 # coordinates that are NaN or overflow are refused by a check of their own
 @np.errstate(over="ignore", invalid="ignore")
 def as_geometry(value: Any, *, argument: str = "intersects", layer: str | None = None) -> BaseGeometry:
-    """Read and check a geometry of any type, in the forms that :func:`as_area` takes.
+    """Read and check a geometry of any type, in the formats that :func:`as_area` accepts.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Geometry operations in degrees (EPSG:4326): antimeridian split, clip, union, validity and km².
+"""Geometry operations in degrees (EPSG:4326): antimeridian split, clip, union, km², and why a footprint cannot be used.
 
 Geometries that cross the antimeridian are kept as RFC 7946 prescribes: in parts on either side of it.
 """
@@ -45,7 +45,7 @@ _equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=
 
 
 def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
-    """Return the geometry with longitudes in ±180, split into parts where it crosses the antimeridian.
+    """Return the geometry with longitudes in ±180, split into parts if it crosses the antimeridian.
 
     An edge of more than 180 degrees is taken the short way round. ``argument`` names the geometry in messages.
 
@@ -195,7 +195,7 @@ def split_each(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def clip_each(footprints: np.ndarray[Any, Any], area: BaseGeometry) -> np.ndarray[Any, Any]:
-    """Return the part of each footprint inside an area; an empty polygon where they do not overlap."""
+    """Return the part of each footprint inside an area; an empty polygon if they do not overlap."""
     return each_polygonal(shapely.intersection(split_each(footprints), area))
 
 

@@ -1,4 +1,4 @@
-"""Geometry in flat pictures: unwrapped longitudes, aspect of degrees, outlines fitted into a box."""
+"""Geometry for plots: longitudes beyond 180, the ratio of degrees east to north, outlines scaled to a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checked keywords for functions that hand on ``**keywords``."""
+"""Rejects unknown keywords in functions that pass on ``**keywords``."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def checked_keywords(
     Parameters
     ----------
     also
-        The function to which ``**keywords`` are handed on; its keywords are known as well.
+        The function to which ``**keywords`` are passed on; its keywords are known as well.
     without
         Keywords of ``also`` that are not allowed.
     elsewhere
-        Hints for keywords that belong to something else, by name.
+        Hints for keywords that belong to another function, by name.
 
     Examples
     --------

@@ -28,7 +28,7 @@ def shown_value(value: Any) -> str:
 
 
 def number_hint(value: Any) -> str | None:
-    """Return how to write a number, where a string was given for one."""
+    """Return how to write a number, if a string was given for one."""
     return "Write the number without quotes." if isinstance(value, str) else None
 
 

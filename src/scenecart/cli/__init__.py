@@ -1,4 +1,4 @@
-"""The command line: a light entry point that an interruption ends without a traceback."""
+"""The command line's entry point: it starts quickly, and Ctrl+C stops it without a traceback."""
 
 from __future__ import annotations
 

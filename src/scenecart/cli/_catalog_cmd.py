@@ -166,7 +166,7 @@ def login_status(arguments: argparse.Namespace) -> int:
 
 
 def _can_place(scopes: list[str]) -> bool | None:
-    """Return whether an account has the scope for placing, or None where its scopes are unknown."""
+    """Return whether an account has the scope for placing, or None if its scopes are unknown."""
     return bool({"orders:write", "orders:*", "*:write", "*"} & set(scopes)) if scopes else None
 
 

@@ -130,7 +130,7 @@ def _not_printed_lines(error: CannotPrint, progress: Progress) -> list[str]:
 
 
 def _print_error(lines: Sequence[str]) -> None:
-    # the command continues where standard error cannot be written either
+    # the command continues if standard error cannot be written either
     with contextlib.suppress(CannotPrint):
         for number, line in enumerate(lines):
             print(f"{'  ' if number else 'scenecart: '}{clean_text(line, 1000)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Output of commands: tables for people, JSON for programs, and streams that report a failed write."""
+"""Output of commands: tables for people, JSON for programs, and output streams that raise an error if writing fails."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _GAP = 2
 
 @contextlib.contextmanager
 def only_json(arguments: argparse.Namespace) -> Iterator[None]:
-    """Send messages to standard error where standard output is JSON."""
+    """Send messages to standard error if standard output is JSON."""
     with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         yield
 
@@ -242,7 +242,7 @@ def _rows(
 ) -> None:
     """Print a table, or in a narrow terminal one line per value: no amount is ever cut off.
 
-    The column ``optional`` is dropped where the table fits only without it.
+    The column ``optional`` is dropped if the table fits only without it.
     """
     cells = [[clean_text(value, 200) for value in row] for row in rows]
     console = _console()
@@ -269,7 +269,7 @@ def _without(row: Sequence[str], index: int) -> list[str]:
 
 
 def _widths(names: Sequence[str], rows: Sequence[Sequence[str]], available: int) -> list[int] | None:
-    """Return the width of each column, or None where the table does not fit."""
+    """Return the width of each column, or None if the table does not fit."""
     columns = [(name, [row[number] for row in rows]) for number, name in enumerate(names)]
     widths = [_minimum_width(name, values) for name, values in columns]
     left = available - sum(widths) - _GAP * (len(names) - 1)
@@ -350,7 +350,7 @@ class CannotPrint(Exception):
 
 
 class GuardedStream:
-    """A text stream that raises :class:`CannotPrint` where a write fails."""
+    """A text stream that raises :class:`CannotPrint` if a write fails."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

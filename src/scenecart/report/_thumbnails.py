@@ -1,4 +1,4 @@
-"""Thumbnails for reports: limited in number, size and time, and never a reason to fail."""
+"""Thumbnails for reports: limited in number, size and time; a missing thumbnail never stops a report."""
 
 from __future__ import annotations
 

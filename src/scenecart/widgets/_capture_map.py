@@ -36,7 +36,7 @@ class CaptureMap(Panel):
     captures
         A search result, or the state of another widget, which the two then share.
     aoi
-        Area of interest, in any form ``search`` takes.
+        Area of interest, in any format that ``search`` accepts.
     client
         Fetches quicklooks; None shows no quicklooks.
     basemap

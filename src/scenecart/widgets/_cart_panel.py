@@ -46,7 +46,7 @@ class CartPanel(Panel):
     captures
         The captures in the cart at first: rows of a search result, or None.
     aoi
-        The area the captures are clipped to, in any form ``search`` takes; None buys whole footprints.
+        The area the captures are clipped to, in any format that ``search`` accepts; None buys whole footprints.
     picker
         A :class:`CaptureMap` or its state: its selection can be added to the cart, and its area is the cart's.
     project

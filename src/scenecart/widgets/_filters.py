@@ -29,7 +29,7 @@ class CaptureFilters(Panel):
     captures
         A search result, or the state of another widget, which the two then share.
     aoi
-        Area of interest, in any form ``search`` takes; with it captures can be filtered by how much of it they cover.
+        Area of interest, in any format that ``search`` accepts. Captures can then be filtered by how much of it they cover.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ def _make_input(facet: Facet) -> W.Widget:
 
 
 def _moved_end(facet: Facet, new: float, before: float) -> float:
-    """Return the new end of a range, or the old one where a browser only rounded it to the nearest step."""
+    """Return the new end of a range, or the old one if a browser only rounded it to the nearest step."""
     if facet.kind == "dates":
         return new
     # sums of a browser's steps end in 0.30000000000000004

@@ -1,4 +1,4 @@
-"""Messages and hints in widgets: labels of fields for arguments, and what to click, looked up by code."""
+"""Messages in widgets: field labels instead of argument names, and a hint for each error code."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FIELDS = {
 
 
 def message_of(problem: ScenecartError | ScenecartWarning | Notice) -> str:
-    """Return the message of an error, a warning or a notice, about the field where it is about an argument.
+    """Return the message of an error, a warning or a notice, about the field if it is about an argument.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Runner:
     """Runs jobs in threads, one at a time for each name: a newer job of a name discards the older one's result.
 
     A job's result is passed to ``done`` and its error to ``failed``, under the lock of all widgets and never after ``close``. Both
-    run in the job's thread, so that they also run where there is no event loop: they set traits, which is safe from any thread.
+    run in the job's thread, so that they also run without an event loop: they set traits, which is safe from any thread.
 
     A page that is still loading its widgets, as Voila's does after the cells ran, loses changes: ``resend`` is called shortly
     after each job of the first minute, to send the displayed state again.

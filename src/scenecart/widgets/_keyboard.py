@@ -43,5 +43,5 @@ class Keyboard(anywidget.AnyWidget):
     drawing = t.Bool(False).tag(sync=True)  # noqa: FBT003  # likewise
 
     def copy(self, text: str) -> None:
-        """Put a text on the clipboard, where the browser allows it."""
+        """Put a text on the clipboard, if the browser allows it."""
         self.send({"copy": text})

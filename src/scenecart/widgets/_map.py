@@ -1,4 +1,4 @@
-"""The map of footprints, where captures are selected and the area of interest is drawn."""
+"""The map of footprints, as shapes or as density; captures are selected and the area is drawn on it."""
 
 from __future__ import annotations
 
@@ -65,16 +65,16 @@ class _View:
 class FootprintMap(Panel):
     """Footprints on a map: coloured by a column, selected by clicking or drawing, linked with a table.
 
-    A click selects the footprint under it and, where several overlap, lists all of them; with Shift or Ctrl it adds or removes
+    A click selects the footprint under it and, if several overlap, lists all of them; with Shift or Ctrl it adds or removes
     one. A rectangle or polygon selects the footprints that it intersects, or becomes the area of interest. Up to 2,000 footprints
-    of the view are drawn; where there are more, their density is shown.
+    of the view are drawn; if there are more, their density is shown.
 
     Parameters
     ----------
     captures
         A search result, or the state of another widget, which the two then share.
     aoi
-        Area of interest, in any form ``search`` takes.
+        Area of interest, in any format that ``search`` accepts.
     basemap
         A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
         alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
@@ -177,7 +177,7 @@ class FootprintMap(Panel):
         return _static_html.captures_html(self.state)
 
     def copy(self, text: str) -> None:
-        """Put a text on the clipboard, where the browser allows it."""
+        """Put a text on the clipboard, if the browser allows it."""
         self._keyboard.copy(text)
 
     def release(self) -> None:
@@ -383,7 +383,7 @@ class FootprintMap(Panel):
         self._notify(f"Area of interest: {clean_text(upload['name'], 80)}, {self.state.aoi.km2:,.1f} km²", kind="success")
 
     def _list_stack(self, rows: np.ndarray[Any, Any]) -> None:
-        """List the captures under a click, where there are several."""
+        """List the captures under a click, if there are several."""
         if len(rows) < 2:  # noqa: PLR2004  # one is no stack
             _style.set_visible(self._stack, visible=False)
             return

@@ -75,7 +75,7 @@ def area_outline(geometry: Any) -> dict[str, Any]:
 
 
 def draw_control(colour: str, *, editable: bool = False) -> leaflet.DrawControl:
-    """Return the tool that draws rectangles and polygons, and edits them where it may."""
+    """Return the tool that draws rectangles and polygons, and edits them if it may."""
     shapes = {"shapeOptions": {"color": colour, "weight": 2, "fillOpacity": 0.1}}
     none: dict[str, Any] = {}
     return leaflet.DrawControl(

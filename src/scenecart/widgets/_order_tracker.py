@@ -45,7 +45,7 @@ class OrderTracker(Panel):
     basemap
         For the maps of delivered items; see :class:`FootprintMap`.
     poll
-        Seconds between two requests. Default: from a quarter of a second, growing to 15.
+        Seconds between two requests. Default: 0.25 s at first, then longer, up to 15 s.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class OrderTracker(Panel):
 
     @synchronized
     def refresh(self) -> None:
-        """Load open orders and purchases with an unknown outcome again, where a client was given."""
+        """Load open orders and unanswered purchases again, if a client was passed."""
         client = self._client
         if client is not None and not self._runner.is_busy("open"):
             self._runner.start(
@@ -168,7 +168,7 @@ class OrderTracker(Panel):
 
     @synchronized
     def _check_outcome(self, client: Client) -> None:
-        """Search the orders for purchases with an unknown outcome; nothing is bought."""
+        """Search the orders for unanswered purchases; this buys nothing."""
         self._check_button.disabled = True
         self._status.value = _style.message("Checking the outcome…", kind="busy")
 
@@ -228,7 +228,7 @@ class _Found:
     Attributes
     ----------
     unknown, others : int
-        Purchases with an unknown outcome: of this account, and of others.
+        Unanswered purchases: of this account, and of others.
     bought, open : sequence of Order
         Orders of purchases that went through, and open orders.
     reasons : tuple of str
@@ -243,7 +243,7 @@ class _Found:
 
 
 def _count_unknown(client: Client) -> tuple[int, int]:
-    """Count purchases that were sent and got no answer: of this account, and of others."""
+    """Count unanswered purchases: of this account, and of others."""
     try:
         return count_unanswered(client)
     except JournalError:

@@ -47,7 +47,7 @@ class FootprintIndex:
 
     @property
     def bounds(self) -> tuple[float, float, float, float] | None:
-        """West, south, east and north of everything; east is beyond 180 where it crosses the antimeridian."""
+        """West, south, east and north of everything; east is beyond 180 if it crosses the antimeridian."""
         return self.bounds_of(None)
 
     def bounds_of(self, positions: np.ndarray[Any, Any] | None) -> tuple[float, float, float, float] | None:

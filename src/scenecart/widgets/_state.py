@@ -73,7 +73,7 @@ class CaptureState(t.HasTraits):
     captures : geopandas.GeoDataFrame
         EPSG:4326; index labels identify rows.
     aoi : Area or None
-        The area of interest; can be set in any form ``search`` takes.
+        The area of interest; can be set in any format that ``search`` accepts.
     filters : dict
         A range or values by facet name: ``[low, high]``, ``["2024-01-01", "2024-06-30"]``, or a list of choices. It can be saved
         as JSON and set again; facets that are not named are not filtered.
@@ -175,7 +175,7 @@ class CaptureState(t.HasTraits):
 
     @synchronized
     def code(self, name: str = "captures") -> str:
-        """Return Python code for the selection, or for the captures that match the filters where nothing is selected."""
+        """Return Python code for the selection, or for the captures that match the filters if nothing is selected."""
         if self.selection:
             ids = ", ".join(repr(str(value)) for value in self.selected["id"]) if "id" in self.captures.columns else ""
             if ids:

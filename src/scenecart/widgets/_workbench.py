@@ -39,7 +39,7 @@ class Workbench(Panel):
     hosts
         Catalog hosts to offer, with their collections; others can be typed. Default: the hosts that the client knows.
     aoi
-        Area of interest at first, in any form ``search`` takes.
+        Area of interest at the start, in any format that ``search`` accepts.
     basemap
         See :class:`FootprintMap`.
     directory
@@ -188,7 +188,7 @@ class Workbench(Panel):
         )
 
     def _tab_changed(self, change: Any) -> None:
-        """Refresh the orders, and purchases with an unknown outcome, whenever their tab is opened."""
+        """Refresh the orders and the unanswered purchases whenever their tab is opened."""
         if change["new"] == self._tabs.children.index(self.tracker):
             self.tracker.refresh()
 
