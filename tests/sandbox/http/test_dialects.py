@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from _ledger_check import reconcile
 from scenecart.sandbox import Sandbox
 from scenecart.sandbox._http.dialects import DIALECTS, choose, operation_of
 
@@ -132,3 +137,35 @@ def test_documentation_lists_every_dialect_with_its_ways():
     table = {row[0].strip("| `"): tuple(re.findall(r"`([^`]+)`", row[2])) for row in rows}
     assert table == {dialect.name: dialect.ways for dialect in DIALECTS}
     assert list(table) == list(Sandbox.dialects)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_dialects_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, seed: int):
+    """In any combination a key buys once, the ledger is balanced, and only the named failures are answered."""
+    pick = random.Random(seed)  # noqa: S311  # a combination, not a secret
+    chosen = pick.sample(DIALECTS, pick.randint(2, 7))
+    ways = [pick.choice(["", *dialect.ways]) for dialect in chosen]
+    names = [f"{dialect.name}:{way}" if way else dialect.name for dialect, way in zip(chosen, ways, strict=True)]
+    box = speak(*names)
+    client = sign_in(box)
+    for name in ("first", "far", "third") * 2:
+        assert client.place(name, key=name).status_code in {200, 202}
+    truth = box.orders()
+    assert [order["key"] for order in truth] == ["first", "far", "third"]
+    with contextlib.suppress(httpx.TransportError):
+        assert client.call("orders.cancel", {"order_id": truth[0]["id"]}).status_code in {200, 204}
+    clock.now += 3_600
+    for _ in range(2_000):
+        if [order["state"] for order in box.orders()] == ["cancelled", "delivered", "delivered"]:
+            break
+        time.sleep(0.01)
+    for operation, allowed in (
+        ("orders.list", {200}),
+        ("orders.get", {200}),
+        ("orders.list_assets", {200}),
+        ("provenance.get", {200, 405, 422, 500}),
+    ):
+        body = {"order_id": truth[1]["id"], "entity_type": "order", "entity_id": truth[1]["id"], "page": 1}
+        for _ in range(4):
+            assert client.call(operation, body).status_code in allowed, (names, operation)
+    assert reconcile(box) == 3
