@@ -41,7 +41,7 @@ HINTS: dict[str, str | None] = {
     "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
     "placement_unknown": "Run the same command again, or `scenecart settle`: key {idempotency_key} buys only once.",
-    "placements_unanswered": "`scenecart settle` resolves them; it may complete a purchase, but never buys twice. `scenecart settle --look` only looks.",
+    "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only looks.",
     "placements_unpaid": "Solve the payment problem, then place the same cart again. `scenecart placements` lists them.",
     "price_changed": "Run the command again to see and accept the new price.",
     "profile_not_found": "Sign in with `geopera login`, or try --profile sandbox.",
