@@ -1,4 +1,4 @@
-"""The sandbox as a command: it runs until it is stopped, and tells other programs how to sign in."""
+"""The sandbox as a command, with the sign-ins that other programs need."""
 
 from __future__ import annotations
 

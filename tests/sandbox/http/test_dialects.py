@@ -106,7 +106,7 @@ def test_dialect_keeps_errors_of_the_service(speak: Callable[..., Sandbox], sign
     client = sign_in(box)
     for operation in ("orders.get", "orders.list", "orders.archive.place", "orders.cancel", "orders.list_assets", "catalog.search"):
         assert sign_in(box, None).call(operation, {"id": "x"}).status_code == 401
-        for content in (b"{", b"[]", b'{"a": NaN}'):
+        for content in (b"{", b"[]", b'{"a": NaN}', b'{"order_id": "\\ud800"}'):
             assert client.http.post(f"/v1/op/{operation}", content=content).status_code == 400
     for operation in ("orders.get", "orders.cancel", "orders.list_assets"):
         assert client.call(operation, {"order_id": "12"}).status_code == 404

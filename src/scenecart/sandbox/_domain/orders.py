@@ -15,7 +15,7 @@ from scenecart.sandbox._data.geometry import to_geojson
 from scenecart.sandbox._data.times import to_rfc3339
 from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD, ChallengeRequired
 from scenecart.sandbox._domain.pricing import price_captures
-from scenecart.sandbox._problem import Invalid, Problem
+from scenecart.sandbox._problem import Invalid, Problem, SandboxError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,6 +36,7 @@ PACES = {"instant": (0.0, 0.0), "demo": (2.0, 0.25), "real": (600.0, 30.0)}
 _CANCELLABLE_SHARE = 0.6
 CLAIM_SECONDS = 24 * 3_600.0
 _LONGEST_KEY = 255
+_MOST_FAILURES = 10_000
 _SORTS = {"createdAt": "created", "updatedAt": "updated", "status": "status", "type": "created", "displayName": "display_name"}
 # names of the states in other clients' convention
 _STATE_ALIASES = {
@@ -84,7 +85,15 @@ class Orders:
         self._failures: deque[str] = deque()
 
     def fail_next(self, reason: str) -> None:
-        """Let the next order that is placed fail when it is due, for this reason."""
+        """Let the next order that is placed fail when it is due, for this reason.
+
+        Raises
+        ------
+        SandboxError
+            If 10,000 failures wait for an order.
+        """
+        if len(self._failures) >= _MOST_FAILURES:
+            raise SandboxError(f"{_MOST_FAILURES:,} failures wait for an order. Place orders first.")
         self._failures.append(reason)
 
     def records(self) -> list[dict[str, Any]]:

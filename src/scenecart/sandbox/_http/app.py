@@ -15,6 +15,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -62,8 +63,8 @@ def application(service: Service) -> ASGIApp:
         Route("/v1/{path:path}", _operation(service), methods=["GET", "POST"]),
     ]
     handlers: Any = {Problem: _on_problem, HTTPException: _on_http_error, Exception: _on_unexpected_error}
-    app: ASGIApp = Starlette(routes=routes, exception_handlers=handlers)
-    return SandboxMiddleware(DialectMiddleware(app, service) if service.dialects else app, service)
+    dialects = [Middleware(DialectMiddleware, service=service)] if service.dialects else []
+    return SandboxMiddleware(Starlette(routes=routes, middleware=dialects, exception_handlers=handlers), service)
 
 
 def _operation(service: Service) -> Endpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 import anyio
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -194,8 +196,9 @@ def _exchange(service: Service, operation: str, scope: Scope, content: bytes) ->
         body = dict(parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True))
     else:
         try:
-            body = json.loads(content) if content.strip() else {}
-        except (ValueError, RecursionError):
+            # as the application reads it: no NaN, no lone surrogates
+            body = msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8)) if content.strip() else {}
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return None
     return Exchange(service, operation, scope["method"], body, headers) if isinstance(body, dict) else None
 
