@@ -50,7 +50,7 @@ def test_call_sends_the_body_and_the_key(service: ScriptedService, connect: Any)
     assert (request.json, request.headers["idempotency-key"]) == ({"id": "o-1"}, "k-1")
 
 
-def test_estimate_something_else_is_refused(service: ScriptedService, connect: Any):
+def test_estimate_not_a_cart_is_refused(service: ScriptedService, connect: Any):
     """Only a cart can be estimated."""
     with raises(scenecart.InvalidCart, "not_a_cart"):
         connect().estimate(captures())

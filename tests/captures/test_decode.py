@@ -123,7 +123,7 @@ def test_decode_invalid_utf8_is_refused(where: str):
         (b'{"features": []} x', "response_not_json"),
     ],
 )
-def test_read_page_other_response_is_refused(body: bytes, code: str):
+def test_read_page_response_not_geojson_is_refused(body: bytes, code: str):
     """What is not exactly one feature collection is an error by kind, with a hint, never an empty result."""
     with raises(ServiceError, code) as caught:
         decode.read_page(body, "a search")
@@ -131,7 +131,7 @@ def test_read_page_other_response_is_refused(body: bytes, code: str):
     assert caught.value.hint
 
 
-def test_read_page_skips_other_entries_next_to_lone_surrogates():
+def test_read_page_lone_surrogate_keeps_all_features():
     """A lone surrogate somewhere in a page changes nothing about which entries are captures."""
     page = {"type": "FeatureCollection", "features": [feature(1, {"title": "\ud800"}, SQUARE), {"type": "Other"}]}
     page["features"] += [{"type": "Feature", "properties": 5}, feature(2, {}, SQUARE)]

@@ -45,7 +45,7 @@ def test_decode_each_equal_texts_share_one_value():
     assert decode_each([msgspec.Raw(b'"\\ud800"'), msgspec.Raw(b"NaN")]) == ["\ud800", "NaN"]
 
 
-def test_foreign_of_returns_members_outside_the_standards():
+def test_foreign_of_returns_members_unknown_to_geojson_and_stac():
     """Members that neither GeoJSON nor STAC define are returned for each feature; None where there are none."""
     assert foreign_of(read(feature("a"))) is None
     assert foreign_of(read({**feature("a"), "more": 1, "null": None}, feature("b"))) == [{"more": 1}, {}]

@@ -168,7 +168,7 @@ def test_coverage_of_nested_collections_counts_their_polygons():
         (gpd.GeoDataFrame({"id": ["a"]}), "geometry_column_missing"),
     ],
 )
-def test_coverage_other_value_is_refused(value: Any, code: str):
+def test_coverage_not_a_geodataframe_with_footprints_is_refused(value: Any, code: str):
     """Anything but a GeoDataFrame with footprints is refused, by coverage() and by a filter on an area."""
     with raises(InvalidQuery, code):
         scenecart.coverage(value, (0, 0, 2, 1))
@@ -177,7 +177,7 @@ def test_coverage_other_value_is_refused(value: Any, code: str):
 
 
 @pytest.mark.parametrize("value", [None, "found.parquet", [1]])
-def test_filter_other_value_is_refused(value: Any):
+def test_filter_not_a_geodataframe_is_refused(value: Any):
     """Anything but a frame is refused by a filter on properties too."""
     with raises(InvalidQuery, "captures_invalid"):
         scenecart.filter(value, cloud_cover=10)

@@ -62,7 +62,7 @@ def test_intersect_each_keeps_intersecting_and_unreadable_features():
     assert intersect_each(features, shapely.box(-180, 0, -179.8, 1)) == [False, True, True]
 
 
-def test_differing_boxes_returns_only_boxes_unlike_the_bounds():
+def test_differing_boxes_returns_each_bbox_unequal_to_bounds():
     """A bbox equal to the bounds of its geometry is dropped; any other is returned as JSON text."""
     _, bounds, _ = read_geometries(features_of(*[{"type": "Polygon", "coordinates": [SQUARE]}] * 3))
     assert differing_boxes([b"[0,0,1,1]", b"null", b"[0.0, 0, 1, 1.0]"], bounds) is None

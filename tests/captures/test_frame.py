@@ -231,7 +231,7 @@ def test_frame_footprint_that_cannot_be_split_is_not_orderable():
         ({"id": "a"}, ("id", "host"), "capture_column_missing"),
     ],
 )
-def test_checked_row_other_value_is_refused(row: Any, columns: tuple[str, ...], code: str):
+def test_checked_row_not_a_row_with_columns_is_refused(row: Any, columns: tuple[str, ...], code: str):
     """Anything but one row with the columns is refused with a hint."""
     with raises(InvalidRequest, code) as caught:
         checked_row(row, *columns)

@@ -114,15 +114,22 @@ def test_search_repeated_page_ends_with_warning(service: ScriptedService, client
     assert len(service.requests(SEARCH)) == 2
 
 
-def test_search_failed_page_is_requested_again(service: ScriptedService, client: scenecart.Client):
-    """Page two is requested again after a 503; page one is not."""
+@pytest.mark.parametrize("limits", [{"limit": None}, {"limit": 3, "page_size": 1}], ids=["no stream", "page size"])
+def test_search_failed_page_is_requested_again(service: ScriptedService, client: scenecart.Client, limits: dict[str, Any]):
+    """A page that fails once is requested again, and the pages before it are not."""
     service.put(STREAM, answer({}, 405))
-    service.put(SEARCH, answer(page(feature("1"), next="t")), answer({}, 503), answer(page(feature("2"))))
-    assert find(client, limit=None)["id"].tolist() == ["1", "2"]
-    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "t", "t"]
+    service.put(
+        SEARCH,
+        answer(page(feature("a"), next="2")),
+        answer(page(feature("b"), next="3")),
+        answer({"title": "Busy", "status": 503}, 503),
+        answer(page(feature("c"))),
+    )
+    assert find(client, **limits)["id"].tolist() == ["a", "b", "c"]
+    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "2", "3", "3"]
 
 
-def test_search_lost_page_error_contains_captures(service: ScriptedService, client: scenecart.Client):
+def test_search_failed_page_error_contains_captures(service: ScriptedService, client: scenecart.Client):
     """When a later page cannot be fetched, the error contains the captures that had arrived, and a note counts them."""
     service.put(STREAM, answer({}, 405))
     service.put(SEARCH, answer(page(feature("1"), next="t")), answer({}, 500))
@@ -159,7 +166,7 @@ def test_search_stream_unicode_line_separators_do_not_split(service: ScriptedSer
     assert find(client, limit=None)["title"].tolist() == [title]
 
 
-def test_search_other_entries_are_skipped_with_warning(service: ScriptedService, client: scenecart.Client):
+def test_search_entries_not_features_are_skipped_with_warning(service: ScriptedService, client: scenecart.Client):
     """Entries that are not captures are skipped, with one warning that counts them."""
     service.put(STREAM, ndjson(feature("a"), None, 5, "x", {"type": "Progress"}, feature("b")))
     with warns("entries_skipped") as caught:
@@ -219,7 +226,7 @@ def test_search_problem_in_stream_raises_error_of_its_status(
     assert "very-private" not in repr(vars(caught.value))
 
 
-OTHER_RESPONSES = {
+INVALID_RESPONSES = {
     "HTML": Answer(b"<html>", 200, {"Content-Type": "text/html"}),
     "nothing": Answer(b""),
     "cut": Answer(b'{"type": "FeatureCollection", "features": [{"ty'),
@@ -230,10 +237,10 @@ OTHER_RESPONSES = {
 }
 
 
-@pytest.mark.parametrize("case", OTHER_RESPONSES)
-def test_search_other_response_is_never_an_empty_result(service: ScriptedService, client: scenecart.Client, case: str):
+@pytest.mark.parametrize("case", INVALID_RESPONSES)
+def test_search_response_not_geojson_raises(service: ScriptedService, client: scenecart.Client, case: str):
     """A response that is not a feature collection is an error, not an empty result."""
-    service.put(SEARCH, OTHER_RESPONSES[case])
+    service.put(SEARCH, INVALID_RESPONSES[case])
     with pytest.raises(scenecart.ServiceError):
         find(client)
 
@@ -372,16 +379,3 @@ def test_search_large_area_is_applied_exactly(service: ScriptedService, client: 
     assert sent.covers(area)
     assert sent.area < area.area * 1.1
     assert found["id"].tolist() == ["inside"]
-
-
-def test_search_third_page_is_requested_again(service: ScriptedService, client: scenecart.Client):
-    """A page that fails once is requested again, and the pages before it are not."""
-    service.put(
-        SEARCH,
-        answer(page(feature("a"), next="2")),
-        answer(page(feature("b"), next="3")),
-        answer({"title": "Busy", "status": 503}, 503),
-        answer(page(feature("c"))),
-    )
-    assert find(client, limit=3, page_size=1)["id"].tolist() == ["a", "b", "c"]
-    assert [request.json.get("next") for request in service.requests(SEARCH)] == [None, "2", "3", "3"]

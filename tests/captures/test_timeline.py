@@ -101,7 +101,7 @@ def test_timeline_ink_contrast_is_best_for_light_and_dark():
 
 
 @pytest.mark.parametrize("value", [None, "captures.parquet", 5])
-def test_timeline_other_value_is_refused(value: object):
+def test_timeline_not_a_geodataframe_is_refused(value: object):
     """Anything but a frame of captures is refused."""
     with raises(InvalidQuery, "captures_invalid"):
         scenecart.timeline(value)

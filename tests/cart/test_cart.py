@@ -76,7 +76,7 @@ def test_remove_ids_that_are_not_strings_are_refused(ids: Any):
 
 
 @pytest.mark.parametrize("value", ["no", 0, None])
-def test_split_by_date_other_than_bool_is_refused(value: Any):
+def test_split_by_date_not_a_bool_is_refused(value: Any):
     """A word for an option is refused instead of being read as True."""
     for change in (lambda: make_cart(captures(), split_by_date=value), lambda: make_cart(captures()).replace(split_by_date=value)):
         with raises(scenecart.InvalidCart, "not_a_bool") as caught:

@@ -27,7 +27,7 @@ def test_checked_frame_empty_is_refused():
 
 
 @pytest.mark.parametrize("value", [None, 5, [], {}, "captures.parquet"])
-def test_checked_frame_other_type_is_refused(value: object):
+def test_checked_frame_not_a_geodataframe_is_refused(value: object):
     """Anything but a GeoDataFrame is refused, and the error names the argument."""
     with raises(scenecart.InvalidCart, "captures_not_a_frame") as caught:
         checked_frame(value)

@@ -86,7 +86,7 @@ def test_html_names_captures_without_a_price(service: ScriptedService, connect: 
     assert "retired product" in page
 
 
-def test_estimate_of_other_type_is_refused(service: ScriptedService, connect: Any):
+def test_estimate_and_place_wrong_argument_type_is_refused(service: ScriptedService, connect: Any):
     """Only a cart is priced and only an estimate is placed; nothing is sent for anything else."""
     client = connect()
     cart = client.cart(captures())

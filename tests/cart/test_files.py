@@ -172,7 +172,7 @@ def test_load_keeps_unusual_values(tmp_path: Path, suffix: str):
     "content", [b"", b"{", b"[]", b"PAR1", b'{"features": 5}', b'{"type": "FeatureCollection", "features": []}', b"\xff" * 99]
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_load_other_file_is_refused_by_name(tmp_path: Path, suffix: str, content: bytes):
+def test_load_file_not_a_cart_is_refused_by_name(tmp_path: Path, suffix: str, content: bytes):
     """A file that is not a cart is refused, and the error names the file."""
     path = tmp_path / f"other{suffix}"
     path.write_bytes(content)
@@ -182,7 +182,7 @@ def test_load_other_file_is_refused_by_name(tmp_path: Path, suffix: str, content
 
 
 @pytest.mark.parametrize("path", [5, None, b"x.cart.parquet", "~nobody-of-this-name/x.cart.parquet", "a\0b.cart.geojson"])
-def test_path_of_other_type_is_refused(cart: scenecart.Cart, path: Any):
+def test_cart_path_not_a_path_is_refused(cart: scenecart.Cart, path: Any):
     """A cart and a report are neither read from nor written to a value that is not a path."""
     uses: list[Callable[[Any], object]] = [
         scenecart.load_cart,
@@ -214,7 +214,7 @@ def test_save_failure_leaves_nothing_behind(cart: scenecart.Cart, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["harbour.xlsx", "harbour"])
-def test_save_other_suffix_is_refused(cart: scenecart.Cart, tmp_path: Path, name: str):
+def test_save_unsupported_suffix_is_refused(cart: scenecart.Cart, tmp_path: Path, name: str):
     """A format that cannot hold a cart is refused before anything is written."""
     for use in (cart.save, check_path):
         with raises(scenecart.InvalidRequest, "cart_format_unsupported"):

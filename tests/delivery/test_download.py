@@ -346,13 +346,13 @@ def test_open_ambiguous_or_unknown_asset_is_refused(service: ScriptedService, or
     assert "visual" in caught.value.message
 
 
-def test_open_other_file_is_refused(order: scenecart.Order):
+def test_open_file_not_a_raster_is_refused(order: scenecart.Order):
     """A delivered file that is not a raster is an error of scenecart, not of a library below it."""
     with raises(scenecart.DownloadError, "file_not_raster"):
         order.open("visual")
 
 
-def test_download_directory_of_other_type_is_refused(order: scenecart.Order):
+def test_download_directory_not_a_path_is_refused(order: scenecart.Order):
     """A directory that is not a path is refused, and the error names the argument."""
     for value in (None, 5):
         with raises(scenecart.InvalidRequest, "path_invalid") as caught:

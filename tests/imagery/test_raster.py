@@ -35,7 +35,7 @@ def test_open_raster_keeps_bands_grid_and_crs(geotiff: Path):
         assert int(array.sum()) == sum(range(1_200))
 
 
-def test_open_raster_other_file_is_refused(tmp_path: Path):
+def test_open_raster_file_not_a_raster_is_refused(tmp_path: Path):
     """A file that is not a raster is an error that names it."""
     path = tmp_path / "notes.tif"
     path.write_text("not a raster")

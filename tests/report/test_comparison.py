@@ -130,7 +130,7 @@ def test_comparison_escapes_names_and_titles(three: dict[str, Any], tmp_path: Pa
      (None, "a.html", "comparison_subjects_invalid"), (["one", "two"], "a.gpkg", "report_format_unknown"),
      (["one", "two"], "a", "report_format_unknown")],
 )  # fmt: skip
-def test_comparison_of_something_else_is_refused(tmp_path: Path, subjects: Any, path: str, code: str):
+def test_comparison_invalid_subjects_or_format_is_refused(tmp_path: Path, subjects: Any, path: str, code: str):
     """Too few subjects, other objects or another format are refused, and nothing is written."""
     with raises(scenecart.InvalidRequest, code):
         scenecart.compare_report(subjects, tmp_path / path)

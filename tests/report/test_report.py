@@ -190,7 +190,7 @@ def test_report_replaces_an_older_file(scripted: ScriptedClient, tmp_path: Path)
 
 
 @pytest.mark.parametrize("subject", [None, "cart", 3, {"id": 1}])
-def test_report_on_something_else_is_refused(tmp_path: Path, subject: Any):
+def test_report_subject_not_cart_estimate_or_order_is_refused(tmp_path: Path, subject: Any):
     """Anything but an estimate, an order or a cart is refused."""
     with raises(scenecart.InvalidRequest, "report_subject_invalid"):
         report.write(subject, tmp_path / "a.html")

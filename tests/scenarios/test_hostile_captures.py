@@ -358,7 +358,7 @@ def test_estimate_ignores_prices_of_the_catalog(
     assert set(sent) == {"id", "geometry", "host_name", "collection"}
 
 
-def test_search_other_entries_are_counted_and_skipped(find: Callable[..., gpd.GeoDataFrame]):
+def test_search_entries_not_features_are_counted_and_skipped(find: Callable[..., gpd.GeoDataFrame]):
     """Null, a number, a string, an empty object and a list among the captures are skipped, with a warning that counts them."""
     with warns("entries_skipped") as caught:
         captures = find(feature("a"), None, 5, "x", {}, [], feature("b"))

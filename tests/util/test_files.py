@@ -20,7 +20,7 @@ def test_path_has_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.parametrize("value", [5, None, "a\0b", "~nobody-of-this-name/a"])
-def test_path_of_another_kind_is_refused(value: Any):
+def test_as_path_not_a_path_is_refused(value: Any):
     """What is no path is refused as the argument it is."""
     with raises(scenecart.InvalidRequest, "path_invalid") as caught:
         as_path(value, "directory")

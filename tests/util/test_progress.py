@@ -58,7 +58,7 @@ def test_progress_true_shows_a_bar(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("progress", [1, "yes", []])
-def test_progress_of_another_kind_is_refused(progress: Any):
+def test_progress_neither_bool_nor_callable_is_refused(progress: Any):
     """What can neither be called nor is True or False is refused."""
     with raises(scenecart.InvalidQuery, "progress_invalid") as caught, progress_callback(progress, "Searching"):
         pass

@@ -59,7 +59,9 @@ def test_check_allows_values_of_its_kind(check: Callable[..., None], options: di
         (check_choice, {"choices": ["month", "year"]}, "not_a_choice", ["day", None, 5, ["month"]]),
     ],
 )
-def test_check_refuses_other_values(check: Callable[..., None], options: dict[str, Any], code: str, refused: list[Any]):
+def test_check_wrong_type_or_out_of_range_is_refused(
+    check: Callable[..., None], options: dict[str, Any], code: str, refused: list[Any]
+):
     """A value of another kind or outside the range is refused with the code, the argument and the value."""
     for value in refused:
         with raises(scenecart.InvalidRequest, code) as caught:

@@ -26,12 +26,12 @@ def parquet() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"), [("area.geojson", FRAME.to_json().encode()), ("AREA.PARQUET", parquet())], ids=["geojson", "parquet"]
 )
-def test_uploaded_file_is_read_as_an_area(name: str, content: bytes):
+def test_read_area_file_returns_the_area(name: str, content: bytes):
     """GeoJSON and GeoParquet become an area."""
     assert read_area_file(name, content).geometry.equals(shapely.box(*HARBOUR))
 
 
-def test_uploaded_file_without_an_area_is_refused():
+def test_read_area_file_not_geodata_is_refused():
     """A file that is no geodata is refused, and its name in the message is escaped text."""
     with raises(scenecart.InvalidArea, "area_upload_unreadable") as caught:
         read_area_file("notes.txt", b"no")
@@ -41,17 +41,17 @@ def test_uploaded_file_without_an_area_is_refused():
 @pytest.mark.parametrize(
     "text", ["(151.18, -33.99, 151.24, -33.94)", "[151.18,-33.99,151.24,-33.94]", "151.18 -33.99 151.24 -33.94"]
 )
-def test_typed_box_is_read_with_or_without_brackets(text: str):
+def test_read_area_text_bbox_with_or_without_brackets_is_read(text: str):
     """Four numbers are a box, with or without brackets and commas."""
     assert read_area_text(text) == HARBOUR
 
 
-def test_typed_wkt_is_read():
+def test_read_area_text_wkt_is_read():
     """WKT becomes its geometry."""
     assert read_area_text(shapely.box(*HARBOUR).wkt).equals(shapely.box(*HARBOUR))
 
 
-def test_empty_text_is_refused():
+def test_read_area_text_empty_is_refused():
     """Empty text is a missing area."""
     with raises(scenecart.InvalidArea, "area_missing"):
         read_area_text("  ")

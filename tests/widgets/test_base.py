@@ -28,7 +28,7 @@ _IN_FRONT_ENDS = {"@jupyter-widgets/base", "@jupyter-widgets/controls"}
 _INSTALLED = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
 
 
-def test_every_front_end_can_load_the_widgets(captures: gpd.GeoDataFrame, client: scenecart.Client, display: Callable[[Any], Any]):
+def test_panel_code_loads_in_every_front_end(captures: gpd.GeoDataFrame, client: scenecart.Client, display: Callable[[Any], Any]):
     """The code of each widget is part of the front end, or installed where VS Code and Voila look for it."""
     before = set(living._instances)
     bench = display(Workbench(client, aoi=HARBOUR))
@@ -47,7 +47,7 @@ def test_every_front_end_can_load_the_widgets(captures: gpd.GeoDataFrame, client
         )
 
 
-def test_page_that_lost_a_change_receives_it_again(
+def test_panel_change_while_page_loads_is_sent_again(
     captures: gpd.GeoDataFrame, client: scenecart.Client, display: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
 ):
     """A price that arrives while a page is still loading its widgets is sent again; typed text is not sent back."""
@@ -75,7 +75,7 @@ def test_page_that_lost_a_change_receives_it_again(
     assert all(sent[name] == [] for name in inputs)
 
 
-def test_closed_panel_observes_nothing(display: Callable[[Any], Any]):
+def test_panel_closed_observes_no_traits(display: Callable[[Any], Any]):
     """A closed panel is no longer called by a trait that it watched."""
     source, calls = CaptureState(no_captures()), []
     panel = display(Panel(W.HTML("text")))
@@ -86,7 +86,7 @@ def test_closed_panel_observes_nothing(display: Callable[[Any], Any]):
     assert [change["new"] for change in calls] == [11]
 
 
-def test_client_of_another_type_is_refused(client: scenecart.Client):
+def test_checked_client_wrong_type_is_refused(client: scenecart.Client):
     """Only a client is accepted as client."""
     assert checked_client(client) is client
     with raises(scenecart.InvalidRequest, "client_invalid"):

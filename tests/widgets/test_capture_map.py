@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
-def test_filter_and_selection_are_shared_by_all_parts(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_capture_map_filter_and_selection_change_all_parts(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A filter set in any part changes all of them, and so does a selection."""
     picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
     picker.filters = {"eo:cloud_cover": [0, 10]}
@@ -38,7 +38,7 @@ def test_filter_and_selection_are_shared_by_all_parts(captures: gpd.GeoDataFrame
     assert len(picker.selection) == 1
 
 
-def test_captures_without_footprints_are_in_the_table_only(display: Callable[[Any], Any]):
+def test_capture_map_missing_footprint_is_in_the_table_only(display: Callable[[Any], Any]):
     """A capture without a footprint is in the table and not on the map; an empty result is an empty map."""
     captures = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[None, shapely.Polygon()], crs=4326)
     picker = display(CaptureMap(captures, basemap="none"))
@@ -48,7 +48,7 @@ def test_captures_without_footprints_are_in_the_table_only(display: Callable[[An
     assert len(empty.filtered) == 0
 
 
-def test_from_search_shows_captures_as_the_search_returns_them(
+def test_from_search_shows_the_captures_of_the_search(
     client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """A search's captures are added while it runs, and in the end are those of the search itself."""
@@ -67,7 +67,7 @@ def test_from_search_shows_captures_as_the_search_returns_them(
     assert "378 captures" in picker._status.value
 
 
-def test_stop_keeps_the_captures_found_so_far(client: scenecart.Client, sandbox: Sandbox, display: Callable[[Any], Any]):
+def test_from_search_stopped_keeps_the_captures_found(client: scenecart.Client, sandbox: Sandbox, display: Callable[[Any], Any]):
     """A stopped search is over at once, and adds no captures afterwards."""
     sandbox.faults.add("stall", operation="catalog.search_stream", seconds=1)
     picker = display(CaptureMap.from_search(client, "aurora", collections="aurora-50cm", datetime="2024-03", basemap="none"))
@@ -77,7 +77,7 @@ def test_stop_keeps_the_captures_found_so_far(client: scenecart.Client, sandbox:
     sandbox.faults.clear()
 
 
-def test_failed_search_shows_the_error(client: scenecart.Client, sandbox: Sandbox, display: Callable[[Any], Any]):
+def test_from_search_failed_search_shows_the_error(client: scenecart.Client, sandbox: Sandbox, display: Callable[[Any], Any]):
     """A search that fails shows its error in the widget; an invalid one raises at once."""
     sandbox.faults.add("500", 50, "catalog.search_stream")
     picker = display(CaptureMap.from_search(client, "aurora", collections="aurora-50cm", datetime="2024-03", basemap="none"))
@@ -88,13 +88,13 @@ def test_failed_search_shows_the_error(client: scenecart.Client, sandbox: Sandbo
         CaptureMap.from_search(client, "aurora")
 
 
-def test_from_search_without_a_client_is_refused():
+def test_from_search_wrong_client_type_is_refused():
     """Anything but a client is refused before a widget is made."""
     with raises(scenecart.InvalidRequest, "client_invalid"):
         CaptureMap.from_search(None, "aurora")
 
 
-def test_text_from_a_catalog_is_escaped(display: Callable[[Any], Any]):
+def test_widgets_text_from_catalog_is_escaped(display: Callable[[Any], Any]):
     """Markup in ids, collections and reasons is text in every widget, in the notebook or exported."""
     captures = gpd.GeoDataFrame(
         {

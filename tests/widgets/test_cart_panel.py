@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 
-def test_settled_cart_is_priced_once(
+def test_cart_panel_rapid_changes_request_one_price(
     client: scenecart.Client, pair: gpd.GeoDataFrame, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """A cart that changes quickly requests one price when it has settled, and none that is known already."""
@@ -50,7 +50,7 @@ def test_settled_cart_is_priced_once(
     assert f"{first.total_credits:,}" in panel._price.value
 
 
-def test_click_checks_the_captures_once(
+def test_cart_panel_added_selection_is_checked_once(
     client: scenecart.Client,
     pair: gpd.GeoDataFrame,
     captures: gpd.GeoDataFrame,
@@ -76,7 +76,9 @@ def test_click_checks_the_captures_once(
     assert panel.captures["id"].tolist() == pair["id"].tolist()
 
 
-def test_question_names_licence_and_project(client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_cart_panel_question_names_licence_and_project(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
     """The question names licence and project, with defaults for empty fields, and a changed field withdraws it."""
     panel = display(CartPanel(client, pair, HARBOUR))
     wait_for_estimate(panel)
@@ -95,7 +97,9 @@ def test_question_names_licence_and_project(client: scenecart.Client, pair: gpd.
     assert "elsewhere" in panel._question.value
 
 
-def test_purchase_takes_two_steps(client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path):
+def test_cart_panel_purchase_takes_two_steps(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+):
     """The exact total is shown and confirmed, a changed cart withdraws the question, and buying twice gives one order."""
     panel = display(CartPanel(client, pair, HARBOUR))
     assert not enabled_buttons(panel, "Buy for")
@@ -125,7 +129,7 @@ def test_purchase_takes_two_steps(client: scenecart.Client, pair: gpd.GeoDataFra
     assert client.placements()["state"].tolist() == ["placed"]
 
 
-def test_purchase_is_at_the_price_in_the_question(
+def test_cart_panel_price_unlike_the_question_is_not_bought(
     client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """A price that arrives while the button is pressed is not bought, since the question named another."""
@@ -141,7 +145,7 @@ def test_purchase_is_at_the_price_in_the_question(
     assert panel.order.total_credits == offered.total_credits < higher.total_credits
 
 
-def test_purchase_without_a_price_is_refused(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
+def test_cart_panel_without_price_buys_and_saves_nothing(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
     """Without a price nothing is bought and no report is saved; the panel says so."""
     panel = display(CartPanel(client))
     panel.buy()
@@ -154,7 +158,7 @@ def test_purchase_without_a_price_is_refused(client: scenecart.Client, display: 
         _ = panel.cart
 
 
-def test_report_is_saved_to_the_named_file(
+def test_cart_panel_report_is_saved_to_the_named_file(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """The report is saved in the background, and the panel names its file."""
@@ -168,7 +172,7 @@ def test_report_is_saved_to_the_named_file(
 
 
 @pytest.mark.parametrize("account", ["broke", "declined", "secure"])
-def test_payment_error_can_be_solved_and_retried(
+def test_cart_panel_payment_error_is_retried_with_the_same_key(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path, account: str
 ):
     """A payment error is displayed with what to do, and a retry afterwards uses the same idempotency key."""
@@ -194,7 +198,7 @@ def test_payment_error_can_be_solved_and_retried(
         assert client.placements()["state"].tolist() == ["placed"]
 
 
-def test_changed_price_is_displayed_before_buying(
+def test_cart_panel_changed_price_is_displayed_and_not_bought(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """If the price changed, nothing is bought and the new one is displayed; buying takes the two steps again."""
@@ -214,7 +218,7 @@ def test_changed_price_is_displayed_before_buying(
             sandbox.change_prices(1)
 
 
-def test_captures_without_a_price_are_removed_by_one_click(
+def test_cart_panel_captures_without_price_are_removed_by_one_click(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """Captures that cannot be priced are listed with the reason, and one click removes them."""
@@ -229,7 +233,7 @@ def test_captures_without_a_price_are_removed_by_one_click(
     assert panel.captures["id"].tolist() == [changed["id"].iloc[1]]
 
 
-def test_failed_estimate_is_displayed(
+def test_cart_panel_failed_estimate_shows_the_error(
     client: scenecart.Client, sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """If the price cannot be requested, the error is displayed, and the captures stay in the cart."""
@@ -241,7 +245,7 @@ def test_failed_estimate_is_displayed(
     sandbox.faults.clear()
 
 
-def test_captures_added_in_another_crs_are_converted(
+def test_cart_panel_captures_in_web_mercator_are_converted(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """Captures in another CRS are converted to EPSG:4326, and an empty frame adds nothing."""
@@ -253,7 +257,7 @@ def test_captures_added_in_another_crs_are_converted(
     assert panel.captures.geometry.iloc[1].equals_exact(pair.geometry.iloc[1], 1e-6)
 
 
-def test_invalid_arguments_are_refused(client: scenecart.Client, pair: gpd.GeoDataFrame):
+def test_cart_panel_wrong_argument_types_are_refused(client: scenecart.Client, pair: gpd.GeoDataFrame):
     """No client, no captures, no map: each is refused before anything is displayed."""
     with raises(scenecart.InvalidRequest, "client_invalid"):
         CartPanel(None)

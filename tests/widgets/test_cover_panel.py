@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-def test_cover_selects_captures_and_adds_them_to_the_cart(
+def test_cover_panel_plan_selects_captures_and_fills_the_cart(
     client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """A click plans with the captures that match the filters and selects them; another adds them at the displayed price."""
@@ -40,7 +40,9 @@ def test_cover_selects_captures_and_adds_them_to_the_cart(
     assert len(client.orders()) == orders_before
 
 
-def test_impossible_cover_shows_the_reason(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_cover_panel_impossible_plan_shows_the_reason(
+    client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
     """No area, no capture and too small a budget are errors in the panel; another area discards the old plan."""
     picker = display(CaptureMap(captures, basemap="none"))
     panel = display(CoverPanel(client, picker))
@@ -69,13 +71,13 @@ def test_impossible_cover_shows_the_reason(client: scenecart.Client, captures: g
 
 
 @pytest.mark.parametrize("text", ["plenty", "0", "-5", "1.5", "²", "9" * 16])
-def test_budget_must_be_a_number_of_credits(text: str):
+def test_cover_panel_budget_not_a_whole_number_is_refused(text: str):
     """Only a positive whole number is a budget."""
     with raises(scenecart.InvalidRequest, "budget_invalid"):
         _read_budget(text)
 
 
-def test_picker_of_another_type_is_refused(client: scenecart.Client):
+def test_cover_panel_picker_not_a_capture_map_is_refused(client: scenecart.Client):
     """A cover panel needs a capture map."""
     with raises(scenecart.InvalidRequest, "picker_invalid"):
         CoverPanel(client, None)

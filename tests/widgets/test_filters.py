@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-def test_slider_moved_sets_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_filters_moved_slider_sets_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """The range of a slider is the filter, and its full range is no filter."""
     panel = display(CaptureFilters(captures))
     slider = panel._controls["eo:cloud_cover"]._input
@@ -31,7 +31,7 @@ def test_slider_moved_sets_the_filter(captures: gpd.GeoDataFrame, display: Calla
     assert set(panel.filtered["collection"]) == {"aurora-30cm"}
 
 
-def test_reset_removes_all_filters(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_filters_reset_removes_all_filters(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """Reset removes every filter, and each slider shows its full range again."""
     panel = display(CaptureFilters(captures))
     panel.filters = {"eo:cloud_cover": [0, 10], "gsd": [0.3, 0.4]}
@@ -41,7 +41,7 @@ def test_reset_removes_all_filters(captures: gpd.GeoDataFrame, display: Callable
     assert slider.value == (slider.min, slider.max)
 
 
-def test_browser_that_rounds_a_range_changes_no_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_filters_range_rounded_by_browser_keeps_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A filter between a slider's steps stays as Python set it, though a browser sends back the nearest step; a move counts."""
     panel = display(CaptureFilters(captures))
     slider = panel._controls["view:off_nadir"]._input

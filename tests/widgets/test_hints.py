@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_message_about_an_argument_names_its_field():
+def test_message_of_argument_begins_with_its_field_label():
     """A message about an argument begins with the label of its field."""
     error = scenecart.InvalidQuery("must be a list.", argument="collections")
     assert message_of(error) == f"{FIELDS['collections']} must be a list."
@@ -23,7 +23,7 @@ def test_message_about_an_argument_names_its_field():
     assert message_of(scenecart.NotFound("There is no such host.")) == "There is no such host."
 
 
-def test_hint_is_looked_up_by_code(monkeypatch: pytest.MonkeyPatch):
+def test_hint_of_returns_the_hint_for_the_code(monkeypatch: pytest.MonkeyPatch):
     """A hint for the code replaces the one for Python, with the values of the error; None removes it."""
     monkeypatch.setitem(HINTS, "some_code", "Look at order {order_id}.")
     monkeypatch.setitem(HINTS, "other_code", None)

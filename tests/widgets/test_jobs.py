@@ -23,7 +23,7 @@ def runner() -> Iterator[Runner]:
     running.close()
 
 
-def test_debounce_runs_only_the_newest_request(runner: Runner):
+def test_runner_debounce_runs_only_the_newest_request(runner: Runner):
     """The newest request runs, even if the timer of an older one fires while the newer one is made."""
     results: list[Any] = []
     with LOCK:
@@ -35,7 +35,7 @@ def test_debounce_runs_only_the_newest_request(runner: Runner):
     assert not runner.is_busy("price")
 
 
-def test_newer_job_discards_the_older_result(runner: Runner):
+def test_runner_newer_job_discards_the_older_result(runner: Runner):
     """A newer job of a name cancels the older one, whose result is discarded."""
     results: list[Any] = []
     release = threading.Event()
@@ -49,7 +49,7 @@ def test_newer_job_discards_the_older_result(runner: Runner):
     assert results == ["new", "last"]
 
 
-def test_error_of_a_job_or_of_its_callback_is_passed_on(runner: Runner):
+def test_runner_error_of_job_or_callback_reaches_failed(runner: Runner):
     """What a job raises, and what its callback raises, reaches ``failed``."""
     errors: list[Exception] = []
 
@@ -62,7 +62,7 @@ def test_error_of_a_job_or_of_its_callback_is_passed_on(runner: Runner):
     assert [str(error) for error in errors] == ["broken", "broken"]
 
 
-def test_closed_runner_calls_nothing():
+def test_runner_closed_calls_nothing():
     """After closing, no job starts, and the result of a running one is discarded."""
     runner, results = Runner(), []
     release = threading.Event()

@@ -21,7 +21,7 @@ def keyboard() -> Iterator[Keyboard]:
     close_all(widget)
 
 
-def test_copy_sends_the_text_to_the_browser(keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch):
+def test_keyboard_copied_text_is_sent_to_the_browser(keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch):
     """A text to copy is sent to the browser, which holds the clipboard; it is no part of the saved state."""
     sent: list[object] = []
     monkeypatch.setattr(keyboard, "send", sent.append)
@@ -30,7 +30,7 @@ def test_copy_sends_the_text_to_the_browser(keyboard: Keyboard, monkeypatch: pyt
     assert "captures" not in keyboard.get_state().values()
 
 
-def test_keys_come_from_the_browser(keyboard: Keyboard):
+def test_keyboard_held_keys_come_from_the_browser(keyboard: Keyboard):
     """The browser sets which keys are held."""
     keyboard.set_state({"shift": True, "drawing": True})
     assert (keyboard.shift, keyboard.ctrl, keyboard.drawing) == (True, False, True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import scenecart
 
 
-def test_click_selects_smallest_footprint_and_lists_all(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_click_selects_smallest_footprint_and_lists_all(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A click selects the smallest footprint under it and lists all of them; a click beside all footprints selects none."""
     here = shapely.Point(151.2, -33.96)
     under = captures[captures.intersects(here)]
@@ -42,7 +42,7 @@ def test_click_selects_smallest_footprint_and_lists_all(captures: gpd.GeoDataFra
     assert not is_visible(footprints._stack)
 
 
-def test_area_and_selection_are_above_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_area_and_selection_are_above_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """The area and the selection are above footprints and let clicks through, and the land is below tiles."""
     footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
     panes = footprints.map.panes
@@ -54,14 +54,14 @@ def test_area_and_selection_are_above_footprints(captures: gpd.GeoDataFrame, dis
     assert panes[land.style["pane"]]["zIndex"] < 200
 
 
-def test_tiles_have_one_attribution(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_tiles_have_one_attribution(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A map with tiles has one attribution, and a map without has none."""
     for basemap, count in (("OpenStreetMap.Mapnik", 1), ("none", 0)):
         footprints = display(FootprintMap(captures, basemap=basemap))
         assert sum(isinstance(control, ipyleaflet.AttributionControl) for control in footprints.map.controls) == count
 
 
-def test_drawing_selects_or_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_drawn_shape_selects_or_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A drawn shape selects the footprints it intersects, or becomes the area of interest, as the switch says."""
     footprints = display(FootprintMap(captures, basemap="none"))
     lasso = shapely.Polygon([(151.1, -34.1), (151.4, -34.0), (151.2, -33.8)])
@@ -74,7 +74,7 @@ def test_drawing_selects_or_sets_the_area(captures: gpd.GeoDataFrame, display: C
     assert footprints._purpose.value == "select"
 
 
-def test_invalid_drawn_area_is_removed_from_the_map(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_invalid_drawn_area_is_removed(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A drawn area that crosses itself is refused and removed from the map; the next valid one replaces the error."""
     footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
     before = footprints.state.aoi
@@ -95,7 +95,7 @@ def test_invalid_drawn_area_is_removed_from_the_map(captures: gpd.GeoDataFrame, 
     assert f"{footprints.state.aoi.km2:,.1f} km²" in footprints._status.value
 
 
-def test_drawn_area_can_be_edited_and_deleted(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_drawn_area_is_edited_and_deleted(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """The drawing tool holds the current area; an edit changes the area, and a deletion removes it."""
     footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
     footprints._purpose.value = "area"
@@ -112,7 +112,7 @@ def test_drawn_area_can_be_edited_and_deleted(captures: gpd.GeoDataFrame, displa
     assert ERROR in footprints._status.value
 
 
-def test_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """An uploaded file becomes the area of interest, and an unreadable one is an error in the widget."""
     footprints = display(FootprintMap(captures, basemap="none"))
     area = gpd.GeoDataFrame(geometry=[shapely.box(*HARBOUR)], crs=4326)
@@ -131,7 +131,7 @@ def test_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callab
     assert "<b>" not in footprints._status.value
 
 
-def test_browser_receives_at_most_a_view(display: Callable[[Any], Any]):
+def test_map_sends_only_the_footprints_in_view(display: Callable[[Any], Any]):
     """Of very many captures a density is sent; zoomed in, only the footprints of the view, less than a megabyte."""
     captures = world_captures(100_000)
     footprints = display(FootprintMap(captures, basemap="none"))
@@ -151,7 +151,7 @@ def test_browser_receives_at_most_a_view(display: Callable[[Any], Any]):
     assert len(layers.selected.data["features"]) <= 500
 
 
-def test_selection_does_not_resend_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_selection_does_not_resend_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A selection changes its own layer only."""
     footprints = display(FootprintMap(captures, basemap="none"))
     wait_for(lambda: sent_rows(footprints) and not footprints._runner.is_busy(f"view-{id(footprints)}"))
@@ -163,7 +163,7 @@ def test_selection_does_not_resend_footprints(captures: gpd.GeoDataFrame, displa
 
 
 @pytest.mark.usefixtures("switching_threads")
-def test_selection_on_the_map_is_the_newest(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_redrawn_during_click_shows_the_newest_selection(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """A map that is redrawn at the moment of a click shows the selection of that click."""
     picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
     wait_for(lambda: not picker.map._runner.is_busy(f"view-{id(picker.map)}"))
@@ -177,7 +177,7 @@ def test_selection_on_the_map_is_the_newest(captures: gpd.GeoDataFrame, display:
         assert len(picker.map._layers.selected.data["features"]) == attempt % 2
 
 
-def test_captures_replaced_by_fewer_keep_the_selection_that_remains(display: Callable[[Any], Any]):
+def test_map_fewer_captures_keep_the_remaining_selection(display: Callable[[Any], Any]):
     """Fewer captures replace a selection's rows without an error; the selected rows that remain stay selected."""
     captures = world_captures(100)
     footprints = display(FootprintMap(captures, basemap="none"))
@@ -187,7 +187,7 @@ def test_captures_replaced_by_fewer_keep_the_selection_that_remains(display: Cal
     wait_for(lambda: len(footprints._layers.selected.data["features"]) == 1)
 
 
-def test_quicklooks_are_laid_over_the_map(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_map_quicklooks_are_added_and_removed(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """Quicklooks of the selection are laid over the map as images that load nothing, and removed again."""
     picker = display(CaptureMap(captures, client=client, basemap="none"))
     picker.selection = tuple(captures.index[:2])

@@ -16,7 +16,7 @@ def colours(column: str, values: list[object]) -> tuple[list[str], str]:
     return colours_by(column, frame, CaptureState(frame))
 
 
-def test_numbers_span_the_colour_scale():
+def test_colours_by_number_span_the_colour_scale():
     """The lowest and the highest number have the ends of the scale, and a missing number is grey."""
     found, legend = colours("gsd", [0.3, 0.5, None])
     assert found == [_style.COLOUR_SCALE[0], _style.COLOUR_SCALE[-1], _style.NO_VALUE]
@@ -24,21 +24,21 @@ def test_numbers_span_the_colour_scale():
     assert "0.5" in legend
 
 
-def test_categories_have_different_colours():
+def test_colours_by_category_are_different():
     """Each collection has its colour, and the legend names it."""
     found, legend = colours("collection", ["a", "b", "a"])
     assert found[0] == found[2] != found[1]
     assert all(colour in legend for colour in found)
 
 
-def test_column_without_values_has_no_legend():
+def test_colours_by_column_without_values_have_no_legend():
     """A column without any number is grey, and one that does not exist has the plain colour; neither has a legend."""
     assert colours("gsd", [None, None]) == ([_style.NO_VALUE] * 2, "")
     frame = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
     assert colours_by("gsd", frame, CaptureState(frame)) == ([_style.PLAIN], "")
 
 
-def test_density_is_darker_with_more_captures():
+def test_density_layer_is_darker_with_more_captures():
     """A cell with more captures is darker, and the legend has the highest count."""
     cells = [((0.0, 0.0, 1.0, 1.0), 1), ((1.0, 0.0, 2.0, 1.0), 1_234)]
     low, high = (feature["properties"]["style"]["fillOpacity"] for feature in density_layer(cells)["features"])

@@ -10,13 +10,13 @@ from _expect import raises
 from scenecart.widgets._map_layers import area_outline, base_tiles, fit_view
 
 
-def test_unknown_basemap_is_refused():
+def test_base_tiles_unknown_basemap_is_refused():
     """A basemap that no provider has is refused."""
     with raises(scenecart.InvalidRequest, "basemap_unknown"):
         base_tiles("Nowhere.Atlas")
 
 
-def test_basemap_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch):
+def test_base_tiles_basemap_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     """Without a basemap the environment decides, and "none" means no tiles."""
     monkeypatch.setenv("SCENECART_BASEMAP", "none")
     assert base_tiles(None) is None
@@ -26,7 +26,7 @@ def test_basemap_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     tiles.close()
 
 
-def test_fitted_view_contains_its_bounds():
+def test_fit_view_contains_the_bounds():
     """A fitted view has its bounds in the middle, at most zoom levels 1 to 16."""
     (latitude, longitude), zoom = fit_view((151.0, -34.0, 151.2, -33.8), 800, 420)
     assert longitude == pytest.approx(151.1)
@@ -35,7 +35,7 @@ def test_fitted_view_contains_its_bounds():
     assert fit_view((10.0, 10.0, 10.0, 10.0), 800, 420)[1] == 16
 
 
-def test_outline_of_no_area_is_empty():
+def test_area_outline_without_area_is_empty():
     """Without an area there is no outline; with one a light and a dashed line."""
     assert area_outline(None)["features"] == []
     styles = [feature["properties"]["style"] for feature in area_outline(shapely.box(0, 0, 1, 1))["features"]]

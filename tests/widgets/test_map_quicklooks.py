@@ -37,7 +37,7 @@ def test_hover_card_adds_the_quicklook(runner: Runner):
     close_all(card)
 
 
-def test_hover_card_shows_no_quicklook_of_another_capture(runner: Runner):
+def test_hover_card_quicklook_of_the_previous_capture_is_dropped(runner: Runner):
     """The quicklook of a capture that the pointer has left is not shown with the next one."""
     card = HoverCard(None, runner)
     card.display(0, FIRST)

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
         ("failed", True, [("placed", "done"), ("processing", "done"), ("failed", "lost")]),
     ],
 )
-def test_steps_show_the_state_of_the_order(status: str, is_finished: bool, steps: list[tuple[str, str]]):  # noqa: FBT001  # a parameter of the test
+def test_order_card_steps_show_the_state_of_the_order(status: str, is_finished: bool, steps: list[tuple[str, str]]):  # noqa: FBT001  # a parameter of the test
     """Each state has its steps; one that the library does not know is shown as the service names it."""
     assert _steps(SimpleNamespace(status=status, is_finished=is_finished)) == steps  # type: ignore[arg-type]  # all that is read of it
 
 
-def test_delivered_order_downloads_and_shows_its_items(
+def test_order_card_delivered_order_shows_files_and_items(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """A delivered order offers its files and its items on a map, and a second click hides the map."""
@@ -56,7 +56,9 @@ def test_delivered_order_downloads_and_shows_its_items(
     assert card._map_box.children == ()
 
 
-def test_cancellation_can_be_declined(client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_order_card_declined_cancellation_keeps_the_order(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
     """Cancelling asks first, and keeps the order if it is declined."""
     order = client.cart(pair.tail(1), HARBOUR).estimate().place()
     tracker = display(OrderTracker(order, basemap="none"))

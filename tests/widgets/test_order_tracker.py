@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ONE_ATTEMPT = scenecart.Retry(attempts=1)
 
 
-def test_tracker_follows_orders_to_their_end(
+def test_order_tracker_follows_orders_to_their_end(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """A tracker follows several orders until all are finished, and downloads one in the background."""
@@ -39,13 +39,13 @@ def test_tracker_follows_orders_to_their_end(
 
 
 @pytest.mark.parametrize("value", [5, None, "o-1", ["o-1"]])
-def test_tracker_of_anything_but_orders_is_refused(value: Any):
+def test_order_tracker_neither_orders_nor_client_is_refused(value: Any):
     """Anything but orders or a client is refused before a widget is made."""
     with raises(scenecart.InvalidRequest, "not_an_order"):
         OrderTracker(value)
 
 
-def test_open_orders_are_shown_after_a_restart(
+def test_order_tracker_restart_shows_open_orders(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """A new kernel shows every open order again, and one of them is cancelled in two steps."""
@@ -67,7 +67,7 @@ def test_open_orders_are_shown_after_a_restart(
 
 
 @pytest.mark.parametrize("fault", ["drop-before", "drop-after"])
-def test_purchase_without_an_answer_can_be_checked(
+def test_order_tracker_unanswered_purchase_can_be_checked(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path, fault: str
 ):
     """A purchase without an answer is reported, also after a restart, and a button finds its order without buying."""
@@ -95,7 +95,7 @@ def test_purchase_without_an_answer_can_be_checked(
             wait_for(lambda: bought in tracker._status.value)
 
 
-def test_purchase_of_another_account_stays_reported(
+def test_order_tracker_purchase_of_second_account_stays_reported(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """A purchase of another account stays reported after a check, and offers no button while it is the only one."""
@@ -126,7 +126,9 @@ def test_purchase_of_another_account_stays_reported(
         assert tracker._status.value == ""
 
 
-def test_failed_check_shows_the_reason(sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path):
+def test_order_tracker_failed_check_shows_the_reason(
+    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+):
     """If the orders cannot be listed, the outcome stays unknown with that reason; a later check finds the order."""
     with sandbox.client("other", home=tmp_path, retry=ONE_ATTEMPT) as client:
         estimate = client.cart(pair, HARBOUR).estimate()

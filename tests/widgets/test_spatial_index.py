@@ -11,7 +11,7 @@ from scenecart.widgets._spatial_index import FootprintIndex
 
 
 @pytest.mark.parametrize("view", [(170.0, -20.0, 190.0, -10.0), (-190.0, -20.0, -170.0, -10.0)])
-def test_antimeridian_is_no_edge(view: tuple[float, float, float, float]):
+def test_footprint_across_antimeridian_is_one_shape(view: tuple[float, float, float, float]):
     """Footprints across the antimeridian are drawn in one piece, from whichever side the map comes, and found by a click."""
     split = shapely.MultiPolygon([shapely.box(179, -15, 180, -14), shapely.box(-180, -15, -179, -14)])
     captures = gpd.GeoDataFrame({"id": ["over", "east"]}, geometry=[split, shapely.box(-178, -15, -177, -14)], crs=4326)
@@ -25,7 +25,7 @@ def test_antimeridian_is_no_edge(view: tuple[float, float, float, float]):
     assert index.at(180.5, -14.5, keep).tolist() == index.at(-179.5, -14.5, keep).tolist() == [0]
 
 
-def test_missing_footprint_is_in_no_view():
+def test_footprint_index_missing_footprint_is_in_no_view():
     """A capture without a footprint has no bounds, and is in no view and under no click."""
     captures = gpd.GeoDataFrame({"id": ["a", "b"]}, geometry=[None, shapely.Polygon()], crs=4326)
     index, keep = FootprintIndex(captures), np.ones(2, dtype=bool)
@@ -34,7 +34,7 @@ def test_missing_footprint_is_in_no_view():
     assert index.at(0, 0, keep).tolist() == index.intersecting(shapely.box(-1, -1, 1, 1), keep).tolist() == []
 
 
-def test_intersecting_returns_kept_rows_in_order():
+def test_footprint_index_intersecting_returns_kept_rows_in_order():
     """An area finds the kept rows that it intersects, in the order of the captures."""
     boxes = [shapely.box(3, 0, 4, 1), shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1), shapely.box(9, 9, 10, 10)]
     captures = gpd.GeoDataFrame({"id": list("abcd")}, geometry=boxes, crs=4326)
@@ -42,7 +42,7 @@ def test_intersecting_returns_kept_rows_in_order():
     assert FootprintIndex(captures).intersecting(shapely.box(0.5, 0.5, 3.5, 0.6), keep).tolist() == [0, 1]
 
 
-def test_density_counts_every_footprint_once():
+def test_footprint_index_density_counts_every_footprint_once():
     """The cells of a density add up to the footprints of the view."""
     boxes = shapely.box(np.arange(100) / 10, 0, np.arange(100) / 10 + 0.1, 0.1)
     captures = gpd.GeoDataFrame({"id": range(100)}, geometry=boxes, crs=4326)

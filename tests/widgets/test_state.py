@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_facets_come_from_the_columns(captures: gpd.GeoDataFrame):
+def test_state_facets_come_from_the_columns(captures: gpd.GeoDataFrame):
     """There is a filter for each known property of the captures, and for the area only if there is one."""
     names = [facet.name for facet in CaptureState(captures).facets]
     assert names[:5] == ["datetime", "eo:cloud_cover", "view:off_nadir", "gsd", "view:sun_elevation"]
@@ -45,7 +45,7 @@ FILTERS: list[tuple[dict[str, Any], Callable[[gpd.GeoDataFrame], Any]]] = [
 
 
 @pytest.mark.parametrize(("filters", "expected"), FILTERS)
-def test_filtered_captures_are_those_of_pandas(captures: gpd.GeoDataFrame, filters: dict[str, Any], expected: Any):
+def test_state_filtered_equals_the_rows_of_pandas(captures: gpd.GeoDataFrame, filters: dict[str, Any], expected: Any):
     """Filters keep the rows that pandas keeps, and the copied code returns the same rows."""
     state = CaptureState(captures, HARBOUR)
     state.filters = filters
@@ -56,7 +56,7 @@ def test_filtered_captures_are_those_of_pandas(captures: gpd.GeoDataFrame, filte
     assert names["chosen"].index.equals(state.filtered.index)
 
 
-def test_filters_saved_as_json_filter_the_same(captures: gpd.GeoDataFrame):
+def test_state_filters_read_from_json_filter_the_same(captures: gpd.GeoDataFrame):
     """Filters are plain values that JSON keeps; set again, they filter the same."""
     state, other = CaptureState(captures), CaptureState(captures)
     state.filters = {"eo:cloud_cover": [0, 10], "datetime": ["2024-01-01", "2024-06-30"], "platform": ["aurora-1"]}
@@ -75,7 +75,7 @@ def test_filters_saved_as_json_filter_the_same(captures: gpd.GeoDataFrame):
         ({"collection": ["none"]}, "filter_value_unknown"),
     ],
 )
-def test_invalid_filter_is_refused(captures: gpd.GeoDataFrame, filters: dict[str, Any], code: str):
+def test_state_invalid_filter_is_refused(captures: gpd.GeoDataFrame, filters: dict[str, Any], code: str):
     """An invalid filter is an error, and the former filters stay."""
     state = CaptureState(captures)
     state.filters = {"gsd": [0.3, 0.4]}
@@ -84,7 +84,7 @@ def test_invalid_filter_is_refused(captures: gpd.GeoDataFrame, filters: dict[str
     assert state.filters == {"gsd": [0.3, 0.4]}
 
 
-def test_missing_value_matches_no_range():
+def test_state_missing_value_matches_no_range():
     """A capture without a value does not match a range, and matches again without the filter."""
     frame = gpd.GeoDataFrame({"gsd": [0.3, None, 0.5]}, geometry=[shapely.box(0, 0, 1, 1)] * 3, crs=4326)
     state = CaptureState(frame)
@@ -94,7 +94,7 @@ def test_missing_value_matches_no_range():
     assert len(state.filtered) == 3
 
 
-def test_select_replaces_adds_removes_and_toggles(captures: gpd.GeoDataFrame):
+def test_state_select_replaces_adds_removes_and_toggles(captures: gpd.GeoDataFrame):
     """Rows are replaced, added, removed, toggled and inverted, in the order they were selected."""
     state = CaptureState(captures)
     state.select([3, 1])
@@ -113,7 +113,7 @@ def test_select_replaces_adds_removes_and_toggles(captures: gpd.GeoDataFrame):
         state.select([1], "flip")
 
 
-def test_added_captures_keep_selection_and_filters(captures: gpd.GeoDataFrame):
+def test_state_added_captures_keep_selection_and_filters(captures: gpd.GeoDataFrame):
     """Captures that arrive later change neither the selection nor the filters."""
     state = CaptureState(captures.iloc[:100].reset_index(drop=True))
     state.selection = (4, 7)
@@ -123,7 +123,7 @@ def test_added_captures_keep_selection_and_filters(captures: gpd.GeoDataFrame):
     assert len(state.filtered) == (captures["eo:cloud_cover"] <= 10).sum()
 
 
-def test_rows_keep_their_labels_if_unique():
+def test_state_unique_index_labels_are_kept():
     """Rows are identified by their index labels; a result with repeated labels gets new numbers."""
     frame = gpd.GeoDataFrame({"id": list("abc")}, geometry=[shapely.box(0, 0, 1, 1)] * 3, crs=4326, index=["x", "y", "z"])
     state = CaptureState(frame)
@@ -132,7 +132,7 @@ def test_rows_keep_their_labels_if_unique():
     assert CaptureState(pd.concat([frame, frame])).captures.index.tolist() == list(range(6))
 
 
-def test_captures_must_be_a_geodataframe(captures: gpd.GeoDataFrame):
+def test_state_captures_not_a_geodataframe_is_refused(captures: gpd.GeoDataFrame):
     """Anything but a GeoDataFrame is refused; another CRS is converted to EPSG:4326."""
     with raises(scenecart.InvalidQuery, "captures_invalid"):
         CaptureState(pd.DataFrame({"a": [1]}))
@@ -140,7 +140,7 @@ def test_captures_must_be_a_geodataframe(captures: gpd.GeoDataFrame):
     assert np.allclose(state.captures.total_bounds, captures.total_bounds)
 
 
-def test_state_of_another_object_is_refused(captures: gpd.GeoDataFrame):
+def test_state_of_picker_not_a_capture_map_is_refused(captures: gpd.GeoDataFrame):
     """Only a capture map or its state is accepted as picker."""
     state = CaptureState(captures)
     assert state_of(state) is state
@@ -150,7 +150,7 @@ def test_state_of_another_object_is_refused(captures: gpd.GeoDataFrame):
 
 
 @pytest.mark.usefixtures("switching_threads")
-def test_captures_added_in_a_thread_match_filters_set_in_another(captures: gpd.GeoDataFrame):
+def test_state_captures_added_in_a_thread_match_the_filters(captures: gpd.GeoDataFrame):
     """While a search adds captures, filters set and frames read in another thread are consistent."""
     state = CaptureState(captures.iloc[:1])
     errors: list[BaseException] = []

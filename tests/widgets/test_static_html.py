@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import scenecart
 
 
-def test_exported_map_is_a_picture_and_a_table(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+def test_static_html_of_map_is_a_picture_and_a_table(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
     """Without live widgets, a map is a picture of footprints and a table, small and without scripts."""
     picker = display(CaptureMap(captures, basemap="none"))
     picker.selection = (3, 4)
@@ -25,7 +25,7 @@ def test_exported_map_is_a_picture_and_a_table(captures: gpd.GeoDataFrame, displ
     assert len(html) < 200_000
 
 
-def test_exported_panel_shows_captures_or_its_name(
+def test_static_html_of_panel_shows_captures_or_its_name(
     captures: gpd.GeoDataFrame, client: scenecart.Client, display: Callable[[Any], Any]
 ):
     """Without live widgets, each panel shows captures, or its name."""

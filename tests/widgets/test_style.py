@@ -21,7 +21,7 @@ def test_error_message_has_message_and_hint():
     assert "Check it." in html
 
 
-def test_unexpected_error_is_displayed_and_logged(caplog: pytest.LogCaptureFixture):
+def test_error_message_unexpected_error_is_displayed_and_logged(caplog: pytest.LogCaptureFixture):
     """An error that is not scenecart's own is displayed with its type, and logged with its traceback."""
     with caplog.at_level(logging.ERROR, "scenecart.widgets"):
         html = _style.error_message(ValueError("broken"))
@@ -29,7 +29,7 @@ def test_unexpected_error_is_displayed_and_logged(caplog: pytest.LogCaptureFixtu
     assert caplog.records[0].exc_info is not None
 
 
-def test_colour_of_a_share_stays_on_the_scale():
+def test_colour_of_share_stays_on_the_scale():
     """Shares beyond 0 and 1 have the colours of the ends."""
     assert _style.colour_of(-1) == _style.colour_of(0) == _style.COLOUR_SCALE[0]
     assert _style.colour_of(2) == _style.colour_of(1) == _style.COLOUR_SCALE[-1]

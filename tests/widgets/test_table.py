@@ -39,7 +39,7 @@ def test_table_sorts_searches_and_sends_a_window(display: Callable[[Any], Any]):
     assert table.state.selection == ()
 
 
-def test_selection_sends_no_rows_again(display: Callable[[Any], Any]):
+def test_table_selection_sends_no_rows_again(display: Callable[[Any], Any]):
     """A click sends the numbers of the selected rows of the window, and not the rows; a new window sends both."""
     table = display(CaptureTable(world_captures(1_000)))
     sent: list[Any] = []
@@ -52,7 +52,7 @@ def test_selection_sends_no_rows_again(display: Callable[[Any], Any]):
     assert (table._grid.view["start"], table._grid.selected) == (4, [5])
 
 
-def test_selection_outside_the_window_is_revealed(display: Callable[[Any], Any]):
+def test_table_selection_outside_the_window_is_revealed(display: Callable[[Any], Any]):
     """A row that another panel selects beyond the window is scrolled into view."""
     table = display(CaptureTable(world_captures(1_000)))
     table.state.selection = (700,)
@@ -60,7 +60,7 @@ def test_selection_outside_the_window_is_revealed(display: Callable[[Any], Any])
     assert table._grid.selected == []
 
 
-def test_captures_replaced_by_fewer_keep_the_selection_that_remains(display: Callable[[Any], Any]):
+def test_table_fewer_captures_keep_the_remaining_selection(display: Callable[[Any], Any]):
     """Fewer captures replace a selection's rows without an error; the selected rows that remain stay selected."""
     captures = world_captures(100)
     table = display(CaptureTable(captures))
@@ -69,7 +69,7 @@ def test_captures_replaced_by_fewer_keep_the_selection_that_remains(display: Cal
     assert (table.state.selection, table._grid.selected, table._grid.count) == ((5,), [5], 10)
 
 
-def test_empty_table_has_a_text_for_each_reason(display: Callable[[Any], Any]):
+def test_table_empty_has_a_text_for_each_reason(display: Callable[[Any], Any]):
     """No captures, no matching filter and no search result have different texts."""
     table = display(CaptureTable(world_captures(3)))
     texts = []
@@ -85,7 +85,7 @@ def test_empty_table_has_a_text_for_each_reason(display: Callable[[Any], Any]):
     assert all(texts)
 
 
-def test_missing_values_are_empty_cells_and_times_are_utc(display: Callable[[Any], Any]):
+def test_table_missing_values_are_empty_and_times_are_utc(display: Callable[[Any], Any]):
     """Missing values are empty cells, and times are UTC."""
     captures = gpd.GeoDataFrame(
         {"id": ["a", None], "datetime": pd.to_datetime(["2024-01-02T03:04:05+02:00", None], utc=True), "gsd": [0.5, None]},

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 
-def test_buttons_lead_from_an_area_to_a_delivered_order(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
+def test_workbench_buttons_lead_from_area_to_delivered_order(
+    client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path
+):
     """The workbench goes from an area to a delivered order by its buttons alone."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
     bench._from.value = bench._from.value.replace(year=2024, month=1, day=1)
@@ -40,7 +42,7 @@ def test_buttons_lead_from_an_area_to_a_delivered_order(client: scenecart.Client
     assert bench.tracker.orders[0].status == "delivered"
 
 
-def test_search_is_refused_while_an_order_is_placed(
+def test_workbench_search_while_placing_is_refused(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """While an order is placed no search replaces its cart: its result is displayed, and the tracker follows it."""
@@ -57,7 +59,7 @@ def test_search_is_refused_while_an_order_is_placed(
         wait_for(lambda: order.id in {followed.id for followed in bench.tracker.orders})
 
 
-def test_orders_tab_reports_a_purchase_lost_meanwhile(
+def test_workbench_orders_tab_reports_unanswered_purchase(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """An open workbench reports a purchase that got no answer meanwhile when its orders are opened."""
@@ -74,7 +76,7 @@ def test_orders_tab_reports_a_purchase_lost_meanwhile(
         wait_for(lambda: tracker.orders and tracker.orders[0].id in tracker._status.value)
 
 
-def test_search_without_a_host_is_refused(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
+def test_workbench_search_without_host_is_refused(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
     """A search without a host is an error in the form."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
     bench._host.value = " "
@@ -85,7 +87,7 @@ def test_search_without_a_host_is_refused(client: scenecart.Client, display: Cal
 
 
 @pytest.mark.parametrize("area", ["", "somewhere.geojson", "1,2,3"])
-def test_search_with_an_invalid_area_is_refused(client: scenecart.Client, display: Callable[[Any], Any], area: str):
+def test_workbench_search_invalid_area_is_refused(client: scenecart.Client, display: Callable[[Any], Any], area: str):
     """An area that is missing or cannot be read is an error in the form, and nothing is searched."""
     bench = display(Workbench(client, basemap="none"))
     bench._area_text.value = area
@@ -94,7 +96,7 @@ def test_search_with_an_invalid_area_is_refused(client: scenecart.Client, displa
     assert bench.picker is None
 
 
-def test_search_on_an_unknown_host_shows_the_error(client: scenecart.Client, display: Callable[[Any], Any]):
+def test_workbench_search_unknown_host_shows_the_error(client: scenecart.Client, display: Callable[[Any], Any]):
     """The service's error about a host is displayed with its captures."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none"))
     bench._host.value = "nowhere"
@@ -104,7 +106,7 @@ def test_search_on_an_unknown_host_shows_the_error(client: scenecart.Client, dis
     assert "nowhere" in bench.picker._status.value
 
 
-def test_search_is_reported_at_once(client: scenecart.Client, display: Callable[[Any], Any]):
+def test_workbench_search_is_reported_at_once(client: scenecart.Client, display: Callable[[Any], Any]):
     """The form reports the search before the map is made, and no longer once captures are displayed or it failed."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none"))
     reported: list[tuple[str, bool]] = []
@@ -127,7 +129,7 @@ def test_workbench_without_known_hosts_shows_an_example(client: scenecart.Client
     assert ERROR in bench._status.value
 
 
-def test_client_of_another_type_is_refused():
+def test_workbench_wrong_client_type_is_refused():
     """A workbench needs a client."""
     with raises(scenecart.InvalidRequest, "client_invalid"):
         Workbench(None)
