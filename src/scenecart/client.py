@@ -661,7 +661,7 @@ class Client:
         """Return the placements at this service from this machine's journal, oldest first.
 
         The column ``state`` is ``"placed"``, ``"unpaid"`` (the next attempt uses the same key), ``"refused"``, ``"unknown"``
-        or ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). The other columns are ``order_id``,
+        or ``"sent"`` (``settle()`` resolves it), or ``"intended"`` (about to be sent). The other columns are ``order_id``,
         ``project``, ``captures`` (the number), ``total_credits`` (int), ``total_aud``, ``key``, ``created`` (UTC) and ``detail``.
 
         Examples
@@ -680,12 +680,13 @@ class Client:
 
         By default this may complete a purchase and spend money, but never twice; ``send=False`` only looks. If the request
         never arrived, it is sent again with the same key, but only if the price is still the same; this buys the captures.
-        If it did arrive, its order is found. Purchases of other accounts are skipped, with a warning.
+        If it did arrive, its order is found. After 23 hours the key may have expired, and nothing is sent: a purchase
+        without an order then counts as refused. Purchases of other accounts are skipped, with a warning.
 
         Parameters
         ----------
         send
-            False only reads the list of orders; a purchase without an order there stays unknown.
+            False sends nothing and only reads the list of orders.
 
         Returns
         -------
