@@ -40,7 +40,9 @@ class Answer:
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> Answer:
-    """Return a JSON response; headers are keywords with underscores for hyphens."""
+    """Return a JSON response; headers are keywords with underscores for hyphens. A problem states its status."""
+    if status >= 400 and isinstance(document, dict) and {"title", "detail"} & set(document):
+        document = {"status": status, **document}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(json.dumps(document).encode(), status, {"Content-Type": "application/json", **named})
 

@@ -18,7 +18,7 @@ from scenecart._api.credentials import Credentials, Secret
 @pytest.mark.parametrize("name", [PLACE, "Orders.Archive.PLACE"])
 def test_call_placing_operation_is_refused(service: ScriptedService, connect: Any, name: str):
     """call() cannot place, in any spelling: only an estimate can be placed."""
-    with raises(scenecart.ConfigurationError, "placing_by_call"):
+    with raises(scenecart.ConfigurationError, "spending_by_call"):
         connect().call(name, {"captures": []})
     assert service.received == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import time
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
+import numpy as np
 import platformdirs
 
 from scenecart._api import operations, schemas
 from scenecart._api.http import Session
+from scenecart._api.order_states import unknown_state_hint
 from scenecart._captures import parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
@@ -628,9 +629,11 @@ class Client:
         Returns
         -------
         pandas.DataFrame
-            Columns ``status``, ``captures`` (the number), ``total_credits`` (int), ``total_aud`` (decimal), ``billing_mode``,
-            ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame`` (EPSG:4326) if
-            the service or this machine's journal knows the geometry of an order.
+            Columns ``status``, ``captures`` (the number; missing if unknown), ``total_credits`` (int), ``total_aud``
+            (decimal), ``billing_mode``, ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame``
+            (EPSG:4326) if the service or this machine's journal knows the geometry of an order.
+            A list that is shorter than the service says comes with a warning, ``orders_incomplete``; orders of this machine
+            that the service's list left out are added, with the warning ``orders_left_out``.
 
         Examples
         --------
@@ -641,11 +644,10 @@ class Client:
         [1]
         """
         check_count(limit, "limit", kind=InvalidQuery)
-        hint = schemas.unknown_state_hint(status) if isinstance(status, str) else None
+        hint = unknown_state_hint(status) if isinstance(status, str) else None
         if hint is not None:
             warn(f"{shown_value(status)} is not a known order status. It is sent anyway.", code="order_status_unknown", hint=hint)
         filters = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
-        records = [] if schemas.matches_nothing(filters) else list(itertools.islice(self._orders.each(filters), limit))
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
         except JournalError as error:
@@ -655,14 +657,17 @@ class Client:
                 hint=error.hint,
             )
             placed = []
+        own = [placement.order_id for placement in placed if placement.order_id is not None]
+        records = [] if schemas.matches_nothing(filters) else self._orders.table(filters, limit, own)
         return orders_frame(records, footprints_of(records, placed))
 
     def placements(self) -> pd.DataFrame:
         """Return the placements at this service from this machine's journal, oldest first.
 
         The column ``state`` is ``"placed"``, ``"unpaid"`` (the next attempt uses the same key), ``"refused"``, ``"unknown"``
-        or ``"sent"`` (``settle()`` resolves it), or ``"intended"`` (about to be sent). The other columns are ``order_id``,
-        ``project``, ``captures`` (the number), ``total_credits`` (int), ``total_aud``, ``key``, ``created`` (UTC) and ``detail``.
+        or ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). The other columns are ``number`` (for
+        :meth:`resolve`), ``order_id``, ``project``, ``captures`` (how many), ``total_credits`` (int), ``total_aud``, ``key``,
+        ``created`` (UTC) and ``detail``.
 
         Examples
         --------
@@ -702,6 +707,52 @@ class Client:
         check_bool(send, "send", after="Nothing was sent.")
         return placements_frame(self._settlement.settle(send=send))
 
+    def resolve(
+        self, number: int | np.integer[Any], *, order: str | None = None, nothing: bool = False, why: str | None = None
+    ) -> pd.DataFrame:
+        """End a placement whose outcome :meth:`settle` cannot find out, by what the service's console or support said.
+
+        The journal keeps your words with your user name and the time.
+
+        Parameters
+        ----------
+        number
+            The placement's ``number`` in :meth:`placements`.
+        order
+            The id of the order that it became.
+        nothing
+            True if it became no order. If the list of orders shows its order nevertheless, it is recorded as placed, with a
+            warning. Placing the same captures afterwards is a new purchase.
+        why
+            The reason, such as ``"support ticket 4711"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The placement in its new state; columns as in :meth:`placements`.
+
+        Raises
+        ------
+        InvalidRequest
+            If there is no such placement, its outcome is known, or the order has other captures or is another placement's.
+        PlacementError
+            If it was sent within the last 15 minutes (``placement_recent``): ``settle()`` can still find out.
+        NotFound
+            If there is no such order.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> try:
+        ...     client.resolve(7, nothing=True, why="support ticket 4711")
+        ... except InvalidRequest as error:
+        ...     print(error)
+        There is no placement 7 at this service. client.placements() lists them.
+        """
+        if isinstance(number, np.integer):
+            number = int(number)
+        return placements_frame([self._settlement.resolve(number, order=order, nothing=nothing, why=why)])
+
     def whoami(self) -> dict[str, Any]:
         """Return the service's information about the signed-in account; empty if it has none.
 
@@ -740,7 +791,7 @@ class Client:
     def call(self, operation: str, body: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Any:
         """Call an operation of the service's API by name, and return its decoded answer.
 
-        It cannot place orders: only an estimate can be placed.
+        It refuses every operation that may spend money, such as placing and cancelling orders, top-ups and processing.
 
         Parameters
         ----------
@@ -754,7 +805,7 @@ class Client:
         Raises
         ------
         ConfigurationError
-            If the operation places orders.
+            If the operation may spend money; nothing was sent.
         ScenecartError
             The error of the answer's status.
 
@@ -764,18 +815,19 @@ class Client:
         >>> client.call("billing.credits.transactions", {"limit": 1})["limit"]
         1
         """
-        # a URL may normalise %2E and /../, and lead to the operation that places orders
+        # a URL may normalise %2E and /../, and lead to an operation that spends
         if not isinstance(operation, str) or not _OPERATION.fullmatch(operation):
             raise InvalidRequest(
                 f"must be the name of an operation, such as 'catalog.search', got {shown_value(operation)}. Nothing was sent.",
                 argument="operation",
                 code="not_an_operation",
             )
-        if operation.lower().endswith(".place"):
+        if operations.spends(operation):
             raise ConfigurationError(
-                "call() cannot place orders: only an estimate can be placed. Nothing was sent.",
-                code="placing_by_call",
-                hint="Use client.cart(captures).estimate().place(project=…).",
+                f"call() cannot spend money, and {operation} may. Nothing was sent.",
+                code="spending_by_call",
+                hint="Use client.cart(captures).estimate().place() to order, order.cancel() to cancel, and the service's console "
+                "for billing and processing.",
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 

@@ -126,10 +126,43 @@ def test_second_401_is_an_error(service: ScriptedService):
 def test_failed_sign_in_is_one_short_error_without_secret(service: ScriptedService, reply: Answer, code: str):
     """For each response of the token endpoint there is one short error, which contains no secret."""
     service.put(TOKEN_PATH, reply)
+    service.put("some.read", answer({"detail": "unknown token gpra_key"}, 401))
     with raises(scenecart.AuthenticationError, code) as caught:
         make_session(service, api_key=Secret("gpra_key")).call(READ)
     assert "gpra_key" not in str(caught.value)
     assert len(str(caught.value)) < 300
+    assert len(service.requests("some.read")) == (code == "api_key_refused")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422])
+def test_api_key_that_cannot_be_exchanged_is_the_bearer_token(service: ScriptedService, status: int):
+    """If the service refuses the exchange, the key itself is the token, as official clients send it; it is exchanged once."""
+    service.put(TOKEN_PATH, answer({"error": "unauthorized_client"}, status))
+    service.put("some.read", answer({}))
+    session = make_session(service, api_key=Secret("gpra_key"))
+    session.call(READ)
+    session.call(READ)
+    assert bearers(service) == ["Bearer gpra_key"] * 2
+    assert len(grants(service)) == 1
+
+
+def test_api_key_that_is_refused_as_token_too_is_exchanged_again(service: ScriptedService):
+    """A key that is refused in both ways is the error of the exchange; the next call tries both again."""
+    service.put(TOKEN_PATH, answer({"error": "invalid_client"}, 401), *tokens("short-lived"))
+    service.put("some.read", answer({}, 401), answer({"fine": True}))
+    session = make_session(service, api_key=Secret("gpra_key"))
+    with raises(scenecart.AuthenticationError, "api_key_refused") as caught:
+        session.call(READ)
+    assert "invalid_client" in caught.value.message
+    assert session.call(READ) == {"fine": True}
+    assert bearers(service) == ["Bearer gpra_key", "Bearer short-lived"]
+
+
+def test_refused_password_is_not_sent_as_token(service: ScriptedService):
+    """Only an API key may be a token itself."""
+    service.put(TOKEN_PATH, answer({"error": "invalid_grant"}, 401))
+    with raises(scenecart.AuthenticationError, "password_refused"):
+        make_session(service, username="ann", password=Secret("pass word", "password")).call(READ)
     assert service.requests("some.read") == []
 
 

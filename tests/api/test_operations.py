@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 import scenecart
 from _expect import raises
 from scenecart._api import operations
-from scenecart._api.operations import PaymentKind, Problem
 
 
 def test_unknown_operation_is_unsafe():
@@ -20,54 +18,41 @@ def test_unknown_operation_is_unsafe():
     assert operations.GET_ORDER.path == "/v1/op/orders.get"
 
 
+@pytest.mark.parametrize(
+    ("name", "spends"),
+    [
+        ("orders.archive.place", True),
+        ("Orders.Archive.PLACE", True),
+        ("orders.some_new_kind.place", True),
+        ("orders.place", True),
+        ("orders.cancel", True),
+        ("orders.tasking.quotation_decide", True),
+        ("billing.topup", True),
+        ("billing.set_auto_topup", True),
+        ("billing.approvals.approve", True),
+        ("processing.create_and_dispatch", True),
+        ("processing.execute", True),
+        ("subscriptions.create", True),
+        ("organizations.commitments.accept", True),
+        ("organizations.commitments.list", False),
+        ("organizations.commitments.statement", False),
+        ("billing.credits.balance", False),
+        ("billing.auto_topup.get", False),
+        ("orders.archive.estimate", False),
+        ("processing.catalog.estimate", False),
+        ("orders.update", False),
+        ("orders.get", False),
+    ],
+)
+def test_operation_that_may_spend_is_known(name: str, *, spends: bool):
+    """Operations that charge, reserve credits or change a contract are known, in any spelling; reads are not among them."""
+    assert operations.spends(name) is spends
+
+
 def test_operations_that_spend_are_unsafe():
     """Placing and cancelling are never retried without a key."""
     assert not operations.PLACE.safe
     assert not operations.CANCEL.safe
-
-
-@pytest.mark.parametrize(
-    ("document", "text"),
-    [
-        (None, ""),
-        ([1], ""),
-        ({}, ""),
-        ({"title": "T"}, "T"),
-        ({"title": "T", "detail": "d"}, "d"),
-        ({"error": "invalid_grant", "error_description": "wrong"}, "wrong"),
-        ({"detail": {"msg": "nested"}}, "nested"),
-        ({"detail": [{"loc": ["body", "a", 0], "msg": "bad"}, "text", None]}, "a.0: bad; text; "),
-        ({"detail": "two\nlines"}, "two lines"),
-    ],
-)
-def test_problem_is_read_in_each_format(document: Any, text: str):
-    """An error document is read in each format of the service, and anything else is an empty one."""
-    assert operations.parse_problem(document).text == text
-
-
-def test_problem_document_hides_the_secret_of_a_payment():
-    """The document for users has all fields but the client secret."""
-    problem = operations.parse_problem({"title": "T", "client_secret": "pi_secret", "required_credits": 5})
-    assert problem.shown() == {"type": "", "title": "T", "detail": "T", "required_credits": 5}
-    assert "pi_secret" not in repr(operations.payment_problem(problem))
-
-
-@pytest.mark.parametrize(
-    ("problem", "kind"),
-    [
-        (Problem(extra={"client_secret": "s"}), PaymentKind.CONFIRMATION),
-        (Problem(extra={"balance_credits": 1}), PaymentKind.CREDITS),
-        (Problem(detail="Insufficient credits"), PaymentKind.CREDITS),
-        (Problem(detail="insufficient funds", extra={"decline_code": "insufficient_funds"}), PaymentKind.DECLINED),
-        (Problem(type="https://x/card_declined"), PaymentKind.DECLINED),
-        (Problem(type="https://x/payment_method-required"), PaymentKind.NO_CARD),
-        (Problem(detail="no card"), PaymentKind.NO_CARD),
-        (Problem(detail="Payment Required"), PaymentKind.OTHER),
-    ],
-)
-def test_payment_kind_is_read_from_fields_then_text(problem: Problem, kind: PaymentKind):
-    """The fields of a 402 decide its kind; without them, its type and text do."""
-    assert operations.payment_problem(problem).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -96,26 +81,6 @@ def test_whole_number_accepts_integers_only(value: object, number: int | None):
 def test_dollars_have_two_places(value: object, amount: Decimal | None):
     """An amount of money has two decimal places; anything else is None."""
     assert operations.dollars(value) == amount
-
-
-@pytest.mark.parametrize(
-    ("document", "token"),
-    [
-        ({"next": "t"}, "t"),
-        ({"next": 2}, "2"),
-        ({"next": None}, None),
-        ({"next": True}, None),
-        ({"next": ""}, None),
-        ({"links": [{"rel": "self"}, {"rel": "next", "body": {"token": "t"}}]}, "t"),
-        ({"links": [{"rel": "next", "href": "https://other.example/search?next=t&x=1"}]}, "t"),
-        ({"links": [{"rel": "next", "href": "https://other.example/search?token=t"}]}, "t"),
-        ({"links": [{"rel": "next", "href": 5}, None]}, None),
-        ({}, None),
-    ],
-)
-def test_next_token_is_found_in_each_field(document: dict[str, Any], token: str | None):
-    """The token of the next page is read from each field of the service; of a link, only its token is used."""
-    assert operations.next_token(document) == token
 
 
 @pytest.mark.parametrize(
@@ -161,15 +126,17 @@ def test_available_credits_are_none_where_a_card_pays(document: object, credits_
 
 
 @pytest.mark.parametrize(
-    ("userinfo", "account"),
+    ("userinfo", "account", "subject"),
     [
-        ({"organization_id": "o", "sub": "u"}, "o"),
-        ({"organization": {"id": "o"}}, "o"),
-        ({"sub": "u"}, "u"),
-        ({"organization_id": 5}, ""),
-        (None, ""),
+        ({"organization_id": "o", "sub": "u"}, "o", "u"),
+        ({"organization": {"id": "o"}}, "o", ""),
+        ({"geopera_org_id": "o", "sub": "u"}, "o", "u"),
+        ({"orgId": "o", "userId": "u"}, "o", "u"),
+        ({"sub": "u"}, "u", "u"),
+        ({"organization_id": 5}, "", ""),
+        (None, "", ""),
     ],
 )
-def test_account_is_the_organization_or_the_user(userinfo: object, account: str):
-    """The account that pays is the organization, else the user; an empty string if unknown."""
-    assert operations.account_of(userinfo) == account
+def test_identity_is_the_organization_or_the_user(userinfo: object, account: str, subject: str):
+    """The account that pays is the organization in any spelling, else the user; empty strings for what is not stated."""
+    assert operations.identity_of(userinfo) == operations.Identity(account, subject)

@@ -11,7 +11,8 @@ from _expect import raises
 from _scripted_service import ScriptedService, answer
 from _sessions import KEY, READ, make_session
 from scenecart._api import operations
-from scenecart._api.operations import LIST_ORDERS, PLACE, Problem
+from scenecart._api.error_documents import Problem
+from scenecart._api.operations import LIST_ORDERS, PLACE
 from scenecart._api.problems import error_of_status
 
 if TYPE_CHECKING:

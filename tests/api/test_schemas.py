@@ -67,8 +67,9 @@ INCONSISTENT = {
     "a negative price": estimate((["a"], -1, 1)),
     "a fraction of a credit": estimate((["a"], 1.5, 1)),
     "a total that is not a number": estimate((["a"], 1, 1), total=("1", 1)),
-    "credits that do not add up": estimate((["a"], 1, 1), total=(2, 1)),
-    "dollars that do not add up": estimate((["a"], 1, 1), total=(1, 2)),
+    "credits that do not add up": estimate((["a"], 1, 1), total=(3, 1)),
+    "dollars that do not add up": estimate((["a"], 1, 1), total=(1, 1.02)),
+    "an error about no capture": estimate((["a"], 1, 1), errors=[{"message": "sold"}]),
     "a missing capture": estimate((["b"], 1, 1)),
     "a capture twice": estimate((["a", "a"], 1, 1)),
     "another capture": estimate((["a", "b"], 1, 1)),
@@ -83,34 +84,57 @@ def test_inconsistent_estimate_is_refused(case: str):
         schemas.parse_estimate(INCONSISTENT[case], ["a"])
 
 
+ROUNDED = estimate((["a"], 3333, 33.33), (["b"], 3333, 33.33), (["c"], 3333, 33.33), total=(10_000, 100))
+
+
+def test_rounded_groups_are_accepted_and_said():
+    """Groups that were rounded to cents may differ from the total by a cent each: the total is the price."""
+    prices = schemas.parse_estimate(ROUNDED, ["a", "b", "c"])
+    assert (prices.total_credits, prices.total_aud, prices.is_rounded) == (10_000, Decimal(100), True)
+    assert not schemas.parse_estimate(estimate((["a"], 1, 1)), ["a"]).is_rounded
+    with raises(scenecart.UntrustedEstimate, "estimate_inconsistent"):
+        schemas.parse_estimate({**ROUNDED, "total_credits": 10_003}, ["a", "b", "c"])
+
+
 @pytest.mark.parametrize(
-    ("value", "state"),
+    "entry",
     [
-        ("Being-Placed", "processing"),
-        ("FULFILLED", "delivered"),
-        ("canceled", "cancelled"),
-        ("on hold", "on hold"),
-        (None, "unknown"),
-        (5, "5"),
+        {"id": "b", "detail": "sold"},
+        {"capture_id": "b", "reason": "sold"},
+        {"captureId": "b", "message": "sold"},
+        {"capture": {"id": "b"}, "error": "sold"},
+        {"capture": "b", "detail": {"message": "sold"}},
+        {"index": 1, "msg": "sold"},
+        {"message": "sold"},
     ],
+    ids=str,
 )
-def test_order_state_is_read_in_each_spelling(value: object, state: str):
-    """States have one spelling; an unknown state is returned as is."""
-    assert schemas.order_state(value) == state
+def test_estimate_error_keeps_its_reason(entry: dict[str, Any]):
+    """The reason for a capture without a price is kept, whatever the field of its id is called."""
+    prices = schemas.parse_estimate(estimate((["a"], 1, 1), errors=[entry]), ["a", "b"])
+    assert prices.errors == (("b", "sold"),)
 
 
-def test_unknown_status_is_refused_with_the_nearest():
-    """An unknown status is an error about the argument, whose hint names the nearest; None and other spellings are accepted."""
-    with raises(scenecart.InvalidQuery, "status_unknown") as caught:
-        schemas.check_state("deliverd")
-    assert caught.value.argument == "status"
-    assert "'delivered'" in str(caught.value.hint)
-    assert "'xyz'" not in str(schemas.unknown_state_hint("xyz"))
-    schemas.check_state(None)
-    schemas.check_state("Fulfilled")
+def test_estimate_in_camel_case_is_read():
+    """Names in camelCase, and a wrapper, are the same estimate."""
+    group = {"captures": ["a"], "aoiKm2": 1.5, "credits": 5, "aud": 0.05}
+    prices = schemas.parse_estimate({"data": {"groups": [group], "totalCredits": 5, "totalAud": 0.05}}, ["a"])
+    assert (prices.total_credits, prices.groups[0].aoi_km2) == (5, 1.5)
 
 
-@pytest.mark.parametrize("document", [{"id": "o"}, {"orderId": "o"}, {"order_id": "o"}, {"order": {"id": "o"}}], ids=str)
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"id": "o"},
+        {"orderId": "o"},
+        {"order_id": "o"},
+        {"order": {"id": "o"}},
+        {"data": {"order_id": "o"}},
+        {"results": [{"order_id": "o"}]},
+        {"data": {"order": {"id": "o"}}},
+    ],
+    ids=str,
+)
 def test_order_is_read_with_any_spelling_of_its_id(document: dict[str, Any]):
     """The id of an order is read from each field of the service."""
     record = schemas.parse_order(document)
@@ -118,7 +142,7 @@ def test_order_is_read_with_any_spelling_of_its_id(document: dict[str, Any]):
     assert (record.id, record.state) == ("o", "unknown")
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"id": 5}, {"id": " "}, {"id": "\ud800"}], ids=ascii)
+@pytest.mark.parametrize("document", [None, [], {}, {"id": True}, {"id": 5.5}, {"id": " "}, {"id": "\ud800"}], ids=ascii)
 def test_order_without_usable_id_is_none(document: object):
     """A document without an order id that can be sent again is not an order."""
     assert schemas.parse_order(document) is None
@@ -133,11 +157,12 @@ def test_order_with_malformed_groups_has_none():
 
 @pytest.mark.parametrize("field", ["content", "orders", "items", "data", None])
 def test_order_page_is_read_in_each_format(field: str | None):
-    """A page of orders is a list, bare or in one of the service's fields; entries that are not orders are skipped."""
-    entries = [{"id": "o"}, 5]
-    records, pages = schemas.order_page(entries if field is None else {field: entries, "totalPages": 3})
-    assert [record.id for record in records] == ["o"]
-    assert pages == (None if field is None else 3)
+    """A page of orders is a list, bare or in one of the service's fields; entries that are not orders are counted."""
+    entries = [{"id": 7}, 5]
+    page = schemas.order_page(entries if field is None else {field: entries, "totalPages": 3, "total": "9"})
+    assert [record.id for record in page.orders] == ["7"]
+    assert page.unreadable == 1
+    assert (page.pages, page.total) == ((None, None) if field is None else (3, 9))
 
 
 @pytest.mark.parametrize("document", [None, {}, {"orders": 5}, "x"])
@@ -171,10 +196,45 @@ def test_order_filter_that_is_no_string_is_refused(argument: str):
     [
         ({"refundedCredits": 5}, ("refunded", 5)),
         ({"releasedCredits": 0}, ("released", 0)),
-        ({"refundedCredits": "5"}, None),
+        ({"refundedCredits": "5"}, ("refunded", 5)),
+        ({"refunded_credits": "5.5"}, None),
         (None, None),
     ],
 )
 def test_returned_credits_are_refunded_or_released(document: object, expected: tuple[str, int] | None):
     """The credits that cancelling returns are those refunded, or those released from a reservation."""
     assert schemas.returned_credits(document) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "captures"),
+    [
+        ({"captures": ["a", "b"]}, ("a", "b")),
+        ({"captures": [{"captureId": "a"}, {"id": 5}]}, ("a", "5")),
+        ({"groups": [{"captures": ["a"]}, {"captures": ["b"]}]}, ("a", "b")),
+        ({"captures": [], "groups": [{"captures": [{"capture_id": "a"}]}]}, ("a",)),
+        ({"captureId": "a"}, ("a",)),
+        ({"orderDetails": {"imageId": "a"}}, ("a",)),
+        ({"order_details": {"captures": ["a", "b"]}}, ("a", "b")),
+        ({"orderDetails": {"imageId": None}}, ()),
+        ({"captures": ["a", {"odd": 1}]}, ()),
+        ({"groups": [{"captures": ["a"]}, {}]}, ()),
+        ({"captures": 2}, ()),
+        ({}, ()),
+    ],
+)
+def test_captures_of_an_order_are_found_or_unknown(fields: dict[str, Any], captures: tuple[str, ...]):
+    """The captures of an order are read from wherever it names all of them; otherwise they are unknown."""
+    record = schemas.parse_order({"id": "o", **fields})
+    assert record is not None
+    assert record.captures == captures
+
+
+def test_order_in_snake_case_with_text_amounts_is_read():
+    """Other names and amounts as text are the same order."""
+    document = {"order_id": 12, "total_credits": "300", "total_aud": "3.00", "project_id": 5, "license_type": "standard"}
+    record = schemas.parse_order({"results": [document]})
+    assert record is not None
+    assert (record.id, record.total_credits, record.total_aud, record.project) == ("12", 300, Decimal("3.00"), "5")
+    assert record.license_type == "standard"
+    assert record.raw == document

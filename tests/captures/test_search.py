@@ -246,14 +246,19 @@ def test_search_response_not_geojson_raises(service: ScriptedService, client: sc
 
 
 @pytest.mark.parametrize("kind", [{}, {"Content-Type": "text/html"}], ids=["no type", "HTML"])
-def test_search_empty_stream_needs_its_content_type(service: ScriptedService, client: scenecart.Client, kind: dict[str, str]):
-    """An empty body, as a proxy may send it, is an error; an empty body of the type of a stream is an empty result."""
+def test_search_empty_stream_is_confirmed_by_pages(service: ScriptedService, client: scenecart.Client, kind: dict[str, str]):
+    """An empty stream, of any type, is an error unless the pages show that there is no imagery."""
     service.put(STREAM, Answer(b"", 200, kind))
     with raises(scenecart.ServiceError, "response_empty"):
         find(client, limit=None)
     with raises(scenecart.ServiceError, "response_empty"):
         list(client.search_stream("h", collections=["c"]))
     service.put(STREAM, Answer(b"", 200, {"Content-Type": "application/x-ndjson"}))
+    with raises(scenecart.ServiceError, "stream_empty"):
+        find(client, limit=None)
+    service.put(SEARCH, answer(page()))
+    assert len(find(client, limit=None)) == 0
+    service.put(STREAM, Answer(b"", 200, kind))
     assert len(find(client, limit=None)) == 0
 
 

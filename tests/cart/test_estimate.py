@@ -11,7 +11,7 @@ import pytest
 import scenecart
 from _expect import raises
 from _purchases import ESTIMATE, captures, priced
-from _scripted_service import ScriptedService, answer
+from _scripted_service import Answer, ScriptedService, answer
 
 
 def test_estimate_has_the_service_price(service: ScriptedService, connect: Any):
@@ -43,7 +43,7 @@ CONTRADICTIONS = {
     "text": lambda e: e.update(total_credits="300"),
     "negative": lambda e: e.update(total_credits=-1),
     "null": lambda e: e.update(total_credits=None),
-    "groups do not add up": lambda e: e.update(total_credits=301),
+    "groups do not add up": lambda e: e.update(total_credits=302),
     "dollars do not add up": lambda e: e.update(total_aud=4),
     "negative group": lambda e: e["groups"].append({"captures": ["a"], "credits": -5, "aud": 0}),
     "a capture is missing": lambda e: e["groups"][0].update(captures=["a"]),
@@ -95,3 +95,38 @@ def test_estimate_and_place_wrong_argument_type_is_refused(service: ScriptedServ
     with raises(scenecart.InvalidRequest, "not_an_estimate"):
         client.place(cart)
     assert service.requests(ESTIMATE) == []
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        answer({"detail": "down"}, 500),
+        answer({"detail": "gone"}, 410),
+        answer({"detail": "no"}, 403),
+        Answer(b"<html></html>"),
+        Answer(None),
+    ],
+    ids=["500", "410", "403", "page", "dropped"],
+)
+def test_estimate_without_a_readable_balance_has_its_price(service: ScriptedService, connect: Any, unreadable: Answer):
+    """A price does not depend on the balance: where it cannot be read, the estimate shows none."""
+    service.put("billing.credits.balance", unreadable)
+    estimate = connect().cart(captures()).estimate()
+    assert (estimate.total_credits, estimate.balance_credits) == (300, None)
+
+
+def test_rounded_groups_have_a_note(service: ScriptedService, connect: Any):
+    """Groups that were rounded are said, in a note and on the page; the total is the price."""
+    document = {**priced((["a"], 3_333), (["b"], 3_333)), "total_credits": 6_667, "total_aud": 66.67, "surprise": 1}
+    service.put(ESTIMATE, answer(document))
+    estimate = connect().cart(captures()).estimate()
+    assert estimate.total_credits == 6_667
+    assert estimate.note is not None
+    assert "6,666" in estimate.note
+    assert estimate.note in estimate._repr_html_()
+    assert estimate.raw["surprise"] == 1
+
+
+def test_exact_groups_have_no_note(connect: Any):
+    """An estimate that adds up has no note."""
+    assert connect().cart(captures()).estimate().note is None

@@ -47,7 +47,7 @@ PYTHON_ONLY = {
     "not_an_estimate",
     "not_an_order",
     "orders_not_finished",
-    "placing_by_call",
+    "spending_by_call",
 }
 
 

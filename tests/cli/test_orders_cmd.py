@@ -138,6 +138,23 @@ def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path
     assert run("settle", box=box, cwd=tmp_path, **home).stdout == "Nothing to settle.\n"
 
 
+def test_resolve_records_what_a_person_says(box: Sandbox, tmp_path: Path):
+    """`resolve` ends a placement that nothing else settles; the reason is kept, and resolving it again is refused."""
+    journal = Journal(tmp_path / "placements.sqlite", now=lambda: time.time() - 3600)
+    body = json.dumps({"captures": [{"id": "a"}]}).encode()
+    intent = Intent(box.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=body)
+    journal.mark(journal.mark_sent(journal.claim(intent), 5, "0.05"), "unknown")
+    variables = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
+    resolved = run("resolve", "1", "--nothing", "--why", "ticket 4711", "--json", box=box, **variables)
+    assert resolved.returncode == 0, resolved.stderr
+    (found,) = json.loads(resolved.stdout)
+    assert (found["number"], found["state"], found["detail"][-11:]) == (1, "refused", "ticket 4711")
+    again = run("resolve", "1", "--nothing", box=box, **variables)
+    assert again.returncode == 2
+    assert "refused" in again.stderr
+    assert run("resolve", "1", box=box, **variables).returncode == 2
+
+
 def test_placements_display_the_reason(box: Sandbox, tmp_path: Path):
     """The reason in the journal is displayed as it was written, and a missing one is null in JSON."""
     journal = Journal(tmp_path / "placements.sqlite", now=time.time)

@@ -11,8 +11,9 @@ from fuzz import _mutate
 from fuzz._engine import Bare
 from fuzz._features import assert_same, feature, is_capture, reference
 from scenecart import PermissionDenied, ServiceError
+from scenecart._api import paging
 from scenecart._captures.features import geometry_text, properties_of
-from scenecart._captures.search import _InvalidLine, _read_stream
+from scenecart._captures.stream import _WRAPPERS, InvalidLine, read_stream
 from scenecart._util.json import batches
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def _read(chunks: list[bytes]) -> tuple[list[Feature], int, Exception | None]:
     features: list[Feature] = []
     skipped = 0
     try:
-        for some, batch_skipped in _read_stream(iter(chunks), "h"):
+        for some, batch_skipped in read_stream(iter(chunks), "h"):
             features += some
             skipped += batch_skipped
-    except (ServiceError, PermissionDenied, _InvalidLine) as error:
+    except (ServiceError, PermissionDenied, InvalidLine) as error:
         return features, skipped, error
     return features, skipped, None
 
@@ -98,6 +99,8 @@ def _entries(lines: list[bytes], *, stopped: bool) -> list[Any] | None:
     found: list[Any] = []
     for line in lines:
         document = reference(line)
+        if _is_other_form(document):
+            return None
         if document is _MISSING:
             # decoded leniently, or where the stream ended
             return found if stopped and line.isascii() else None
@@ -115,3 +118,15 @@ def _entries(lines: list[bytes], *, stopped: bool) -> list[Any] | None:
         else:
             found.append(document if is_capture(document, typed=True) else None)
     return None if stopped else found
+
+
+def _is_other_form(document: Any) -> bool:
+    """Return whether a line is an array, an error, a wrapped feature or one page of several, which other tests cover."""
+    if isinstance(document, list):
+        return True
+    if not isinstance(document, dict) or is_capture(document, typed=True):
+        return False
+    others = {*paging.MEMBERS, *_WRAPPERS, "error", "errors"}
+    is_collection = document.get("type") == "FeatureCollection"
+    names = document.keys() & (set(paging.MEMBERS) if is_collection else others)
+    return bool(names) or "error" in {str(document.get(name)).lower() for name in ("type", "event", "kind", "level")}

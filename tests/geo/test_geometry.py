@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -13,6 +15,7 @@ from _expect import raises
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import (
     around_world_bounds,
+    canonical,
     clip_each,
     geodesic_km2,
     geojson,
@@ -116,3 +119,54 @@ def test_simplified_geometry_covers_the_original():
 def test_geojson_rings_follow_rfc_7946():
     """Outer rings are counter-clockwise."""
     assert shapely.is_ccw(shapely.geometry.shape(geojson(shapely.box(0, 0, 1, 1, ccw=False))).exterior)
+
+
+def _canonical_wkt(geometry: Any) -> str:
+    (found,) = canonical(np.array([geometry], dtype=object))
+    return str(shapely.to_wkt(found, rounding_precision=7))
+
+
+SQUARE = shapely.box(0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        shapely.MultiPolygon([SQUARE]),
+        SQUARE.reverse(),
+        shapely.force_3d(SQUARE, 7.0),
+        shapely.Polygon([(1, 0), (1, 1), (0, 1), (0, 0)]),
+        shapely.Polygon([(0, 0), (0.3, 0), (1, 0), (1, 0), (1, 1), (0, 1)]),
+        shapely.Polygon([(0, 0), (1, 4e-8), (1, 1), (0, 1)]),
+        shapely.Polygon([(0, 0), (0.5, 9e-8), (1, 0), (1, 1), (0, 1)]),
+        shapely.MultiPolygon([shapely.box(0, 0, 0.5, 1), shapely.box(0.5, 0, 1, 1)]),
+    ],
+    ids=["multi-part", "reversed", "3D", "other start", "extra points", "below a centimetre", "nearly on the line", "two halves"],
+)
+def test_canonical_outline_written_otherwise_is_the_same(same: Any):
+    """The same outline has one form, whatever its type, start, direction, height and redundant points."""
+    assert _canonical_wkt(same) == _canonical_wkt(SQUARE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        shapely.box(0, 0, 1, 1.000001),
+        shapely.Polygon([(0, 0), (0.5, 1e-6), (1, 0), (1, 1), (0, 1)]),
+        shapely.Polygon([(0, 0), (1, 0), (1, 1), (0, 1)], [[(0.2, 0.2), (0.2, 0.4), (0.4, 0.4)]]),
+    ],
+    ids=["ten centimetres longer", "a corner of ten centimetres", "a hole"],
+)
+def test_canonical_other_outline_differs(other: Any):
+    """An outline that differs by more than a centimetre stays another outline."""
+    assert _canonical_wkt(other) != _canonical_wkt(SQUARE)
+
+
+def test_canonical_twice_is_the_same():
+    """The canonical form of a canonical form is itself, valid, and of the same area to a centimetre."""
+    drawn = shapely.Point(10, 50).buffer(0.01, quad_segs=200)
+    (once,) = canonical(np.array([drawn], dtype=object))
+    (twice,) = canonical(np.array([once], dtype=object))
+    assert shapely.is_valid(once)
+    assert once.equals_exact(twice)
+    assert once.symmetric_difference(drawn).area < 1e-8

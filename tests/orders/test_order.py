@@ -8,8 +8,8 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _purchases import GET, ORDER, PLACE, PLACED, captures
-from _scripted_service import ScriptedService, answer
+from _purchases import GET, LOST, ORDER, PLACE, PLACED, captures
+from _scripted_service import Answer, ScriptedService, answer
 from scenecart._orders.order import purchase_details_of
 
 
@@ -92,10 +92,13 @@ def test_cancel_uses_one_key(service: ScriptedService, connect: Any):
 @pytest.mark.parametrize(
     ("reply", "phrase"),
     [
-        ({"status": "cancelled", "refundedCredits": 300}, "300 credits were returned"),
-        ({"status": "cancelled", "releasedCredits": 300}, "300 credits were released"),
-        ({"status": "cancelled"}, "none of its 300 credits are charged"),
-        ([], "none of its 300 credits are charged"),
+        ({"status": "cancelled", "refundedCredits": 300}, "; 300 credits were returned"),
+        ({"status": "cancelled", "releasedCredits": 300}, "; 300 credits were released"),
+        ({"refundedCredits": "150", "message": "a fee is kept"}, "; 150 of its 300 credits were returned"),
+        ({"refunded_credits": 150, "message": "a fee is kept"}, "a fee is kept"),
+        ({"status": "cancelled"}, "does not say what was returned"),
+        ({"orderId": "o-2", "refundedCredits": 300}, "does not say what was returned"),
+        ([], "does not say what was returned"),
     ],
 )
 def test_cancel_notice_has_the_returned_credits(
@@ -110,6 +113,89 @@ def test_cancel_notice_has_the_returned_credits(
     assert phrase in order.note.message
     assert capsys.readouterr().out == f"{order.note}\n"
     assert phrase in order._repr_html_()
+
+
+@pytest.mark.parametrize("reply", [Answer(b"", 204), Answer(b"done", 200), answer({"detail": "already cancelled"}, 409), LOST])
+def test_cancel_without_an_answer_reports_the_state(service: ScriptedService, connect: Any, reply: Answer):
+    """No content, a lost answer, and a refusal of the second attempt after it: the order itself says that it was cancelled."""
+    service.put("orders.cancel", reply)
+    service.put(GET, answer(ORDER), answer(ORDER), answer({**ORDER, "status": "refunded"}))
+    order = connect(retry=scenecart.Retry(attempts=1)).order("o-1").cancel()
+    assert (order.status, order.phase) == ("refunded", "ended")
+    assert order.note is not None
+    assert (order.note.code, "does not say what was returned" in order.note.message) == ("cancel_result", True)
+
+
+def test_cancel_lost_answer_of_an_open_order_raises(service: ScriptedService, connect: Any):
+    """Without an answer, an order that is still open is not called cancelled."""
+    service.put("orders.cancel", LOST)
+    order = connect(retry=scenecart.Retry(attempts=1)).order("o-1")
+    with raises(scenecart.ConnectionFailed, "connection_lost"):
+        order.cancel()
+    assert order.note is None
+
+
+def test_cancel_has_a_new_key_after_a_change(service: ScriptedService, connect: Any):
+    """A refusal that the service remembers for a key does not answer for a later state of the order."""
+    service.put("orders.cancel", answer({"detail": "not now"}, 409))
+    order = connect().order("o-1")
+    for change in ({}, {}, {"updatedAt": "2024-05-06T07:08:09Z"}, {"status": "on hold"}):
+        service.put(GET, answer({**ORDER, **change}))
+        with raises(scenecart.Conflict, "order_not_cancellable"):
+            order.cancel()
+    keys = [request.headers["idempotency-key"] for request in service.requests("orders.cancel")]
+    assert [len(set(keys[:2])), len(set(keys))] == [1, 3]
+
+
+@pytest.mark.parametrize("state", ["completed", "SUCCEEDED", "partial"])
+def test_wait_ends_with_every_word_for_delivered(service: ScriptedService, connect: Any, state: str):
+    """The end of an order is seen, whatever the service calls it; its own word stays the status."""
+    service.put(GET, answer(ORDER), answer({**ORDER, "status": state}))
+    order = connect().order("o-1").wait(progress=False)
+    assert (order.status, order.phase, order.is_delivered) == (state, "delivered", True)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "code"),
+    [
+        ("expired", scenecart.OrderFailed, "order_failed"),
+        ("REJECTED", scenecart.OrderFailed, "order_failed"),
+        ("refunded", scenecart.OrderCancelled, "order_cancelled"),
+    ],
+)
+def test_wait_ends_with_every_word_for_ended(
+    service: ScriptedService, connect: Any, state: str, error: type[scenecart.OrderFailed], code: str
+):
+    """An order that ended without delivery raises with the service's word for it."""
+    service.put(GET, answer({**ORDER, "status": state}))
+    with raises(error, code) as caught:
+        connect().order("o-1").wait(progress=False)
+    assert state in caught.value.message
+
+
+def test_wait_mentions_an_unknown_state_once(service: ScriptedService, connect: Any):
+    """An unknown state is mentioned once; files that are listed prove the delivery."""
+    said: list[Any] = []
+    service.put(GET, answer({**ORDER, "status": "on the moon"}))
+    nothing, something = answer({"features": []}), answer({"features": [{"id": "i"}]})
+    service.put("orders.list_assets", nothing, nothing, answer({"detail": "no"}, 404), something)
+    order = connect(say=said.append).order("o-1")
+    assert (order.status, order.phase, order.is_finished) == ("on the moon", "unknown", False)
+    order.wait(progress=False)
+    assert (order.status, order.phase, order.is_delivered) == ("on the moon", "delivered", True)
+    assert [notice.code for notice in said] == ["order_state_unknown"]
+    assert "on the moon" in said[0].message
+
+
+def test_order_has_every_field_of_the_service(service: ScriptedService, connect: Any):
+    """What the service says beyond the known fields is in raw."""
+    more = {"order_type": "archive", "currency": "AUD", "licenseType": "standard", "sub_status": "queued at the provider"}
+    service.put(GET, answer({"data": {**ORDER, **more, "updated_at": "2024-05-06T07:08:09Z", "surprise": [1]}}))
+    order = connect().order("o-1")
+    assert (order.order_type, order.currency, order.license_type) == ("archive", "AUD", "standard")
+    assert order.sub_status == "queued at the provider"
+    assert str(order.updated) == "2024-05-06 07:08:09+00:00"
+    assert order.raw["surprise"] == [1]
 
 
 def test_cancel_too_late_leaves_the_order(service: ScriptedService, connect: Any):

@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from _expect import raises, warns
-from _purchases import LOST, PLACE, PLACED, captures
+from _purchases import ESTIMATE, LOST, PLACE, PLACED, captures, priced
 from _scripted_service import ScriptedService, answer
 from scenecart._api.auth import USERINFO_PATH
 
@@ -22,7 +22,8 @@ def test_connect_warns_of_unfinished_placements_with_owners(service: ScriptedSer
         lost.place(project="harbour")
     service.put(USERINFO_PATH, answer({"sub": "u-1", "organization_id": "o-9"}))
     with warns("placements_unanswered") as caught:
-        other = connect().cart(captures()).estimate()
+        service.put(ESTIMATE, answer(priced((["a"], 300))))
+        other = connect().cart(captures("a")).estimate()
     assert "1 placement" in str(caught[0].message)
     assert "(project harbour)" in str(caught[0].message)
     with raises(scenecart.PlacementUnknown, "placement_unknown"):

@@ -48,6 +48,7 @@ def test_place_sends_the_estimate_with_a_key(service: ScriptedService, connect: 
 
 def test_place_sends_one_price_request_and_one_order(service: ScriptedService, connect: Any):
     """Placing asks who pays, requests the price once, and places; the balance is not read."""
+    service.put(USERINFO_PATH, answer({"organization_id": "org"}))
     service.put(PLACE, PLACED)
     estimate = connect().cart(captures()).estimate()
     service.received.clear()
@@ -138,10 +139,10 @@ def test_existing_order_reads_without_placing(service: ScriptedService, connect:
 @pytest.mark.parametrize("content", [Answer(b"<html>Please sign in.</html>"), Answer(b"")], ids=["HTML", "empty"])
 def test_place_unreadable_account_places_nothing(service: ScriptedService, connect: Any, content: Answer):
     """Where a proxy replaces the answer that names the account, nothing is placed: another kernel would not match it."""
-    service.put(USERINFO_PATH, content, answer({"organization_id": "org"}))
+    service.put(USERINFO_PATH, content, content, content, answer({"organization_id": "org"}))
     service.put(PLACE, PLACED)
     first = connect()
-    with pytest.raises(scenecart.ServiceError):
+    with raises(scenecart.PlacementError, "payer_unknown"):
         first.cart(captures()).estimate().place()
     assert len(first.placements()) == 0
     assert first.cart(captures()).estimate().place().id == "o-1"
@@ -448,6 +449,7 @@ def test_place_interrupted_is_unknown(service: ScriptedService, connect: Any):
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
+    service.put(USERINFO_PATH, answer({"organization_id": "org"}))
     service.put(PLACE, answer({"detail": "busy"}, 503), PLACED)
     client = connect(sleep=interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:

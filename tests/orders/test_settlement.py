@@ -95,6 +95,7 @@ def test_settle_leaves_other_accounts_alone(
     service: ScriptedService, connect: Any, clock: Clock, hours: int, options: dict[str, Any]
 ):
     """A placement of another account is neither sent nor closed, because its orders are not visible: it keeps its key."""
+    service.put(USERINFO_PATH, answer({"organization_id": "org"}))
     service.put(PLACE, LOST)
     with raises(scenecart.PlacementUnknown, "placement_unknown"):
         connect(wall=clock).cart(captures()).estimate().place()
@@ -147,3 +148,79 @@ def test_count_unanswered_ends_with_settling(service: ScriptedService, client_af
     assert count_unanswered(client_after_loss) == (1, 0)
     client_after_loss.settle()
     assert count_unanswered(client_after_loss) == (0, 0)
+
+
+def test_resolve_order_records_it_with_the_reason(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
+    """A person names the order of an old placement; the journal keeps the order, the reason and the time."""
+    clock.now += HOUR
+    service.put(GET, answer(ORDER))
+    number = client_after_loss.placements()["number"][0]
+    resolved = client_after_loss.resolve(number, order="o-1", why="ticket 4711")
+    assert resolved[["number", "state", "order_id"]].to_numpy().tolist() == [[number, "placed", "o-1"]]
+    assert resolved["detail"][0].startswith("resolved by ")
+    assert resolved["detail"][0].endswith("ticket 4711")
+    assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
+    assert keys(service) == []
+
+
+def test_resolve_nothing_without_a_list_of_orders_frees_the_cart(
+    service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock
+):
+    """Where the service lists no orders, a person's word that nothing was ordered lets the cart be placed with a new key."""
+    clock.now += HOUR
+    service.put(LIST, answer([]))
+    (key,) = client_after_loss.placements()["key"]
+    assert client_after_loss.resolve(1, nothing=True)["state"].tolist() == ["refused"]
+    service.put(PLACE, PLACED)
+    assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
+    assert len(keys(service)) == 1
+    assert keys(service) != [key]
+
+
+def test_resolve_nothing_of_a_listed_order_records_the_order(
+    service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock
+):
+    """A person who says that nothing was ordered is corrected by the list of orders."""
+    clock.now += HOUR
+    service.put(LIST, answer([ORDER]))
+    with warns("placement_found"):
+        assert client_after_loss.resolve(1, nothing=True)["order_id"].tolist() == ["o-1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        ({"number": 2, "nothing": True}, (scenecart.InvalidRequest, "placement_not_found")),
+        ({"number": None, "nothing": True}, (scenecart.InvalidRequest, "not_a_count")),
+        ({"number": "1", "nothing": True}, (scenecart.InvalidRequest, "not_a_count")),
+        ({"number": 1}, (scenecart.InvalidRequest, "resolution_ambiguous")),
+        ({"number": 1, "order": "o-1", "nothing": True}, (scenecart.InvalidRequest, "resolution_ambiguous")),
+        ({"number": 1, "nothing": "yes"}, (scenecart.InvalidRequest, "not_a_bool")),
+        ({"number": 1, "nothing": True, "why": 7}, (scenecart.InvalidRequest, "not_a_string")),
+        ({"number": 1, "order": " "}, (scenecart.InvalidRequest, "not_a_string")),
+        ({"number": 1, "order": "o-9"}, (scenecart.NotFound, "order_not_found")),
+        ({"number": 1, "order": "o-2"}, (scenecart.InvalidRequest, "order_does_not_fit")),
+    ],
+)
+def test_resolve_of_a_bad_argument_changes_nothing(
+    service: ScriptedService,
+    client_after_loss: scenecart.Client,
+    clock: Clock,
+    arguments: dict[str, Any],
+    refusal: tuple[type[scenecart.ScenecartError], str],
+):
+    """Resolving wrongly is refused with a code, and the placement stays unknown."""
+    clock.now += HOUR
+    if arguments.get("order") == "o-2":
+        service.put(GET, answer(ORDER | {"id": "o-2", "captures": ["other"]}))
+    else:
+        service.put(GET, answer({"title": "not found"}, 404))
+    with raises(*refusal):
+        client_after_loss.resolve(**arguments)
+    assert client_after_loss.placements()["state"].tolist() == ["unknown"]
+
+
+def test_resolve_of_a_recent_placement_is_refused(client_after_loss: scenecart.Client):
+    """Within 15 minutes the request can still be answered, so nobody's word counts."""
+    with raises(scenecart.PlacementError, "placement_recent"):
+        client_after_loss.resolve(1, nothing=True)

@@ -27,6 +27,27 @@ def test_orders_frame_has_known_footprints(service: ScriptedService, connect: An
     assert orders.loc["elsewhere", "geometry"] is None
 
 
+@pytest.mark.parametrize(
+    "geometry",
+    [{}, {"type": "Polygon"}, {"type": "Polygon", "coordinates": [[["x"]]]}, {"type": "Nothing", "coordinates": []}],
+    ids=str,
+)
+def test_orders_frame_leaves_out_malformed_footprints(service: ScriptedService, connect: Any, geometry: dict[str, Any]):
+    """A malformed geometry of the service costs the footprint, not the table."""
+    service.put(LIST, answer([{**ORDER, "captures": [{"id": "a", "geometry": geometry}]}]))
+    assert connect().orders().index.tolist() == ["o-1"]
+
+
+def test_orders_frame_unknown_number_of_captures_is_missing(service: ScriptedService, connect: Any):
+    """The number of captures is missing, not 0, where the service does not name them."""
+    nameless = {name: value for name, value in ORDER.items() if name != "captures"}
+    service.put(LIST, answer([ORDER, {**nameless, "id": "o-2"}, {**nameless, "id": 3, "groups": [{"captures": ["a"]}]}]))
+    numbers = connect().orders()["captures"]
+    assert numbers.index.tolist() == ["o-1", "o-2", "3"]
+    assert numbers.dropna().tolist() == [2, 1]
+    assert str(numbers.dtype) == "Int64"
+
+
 @pytest.mark.parametrize("created", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00"])
 def test_orders_frame_holds_any_year(service: ScriptedService, connect: Any, created: str):
     """A time beyond the range of nanoseconds is kept."""

@@ -19,9 +19,9 @@ def orders_in(*states: str) -> list[dict[str, Any]]:
     return [{**ORDER, "id": f"o-{number}", "status": state} for number, state in enumerate(states)]
 
 
-def by_id(request: RecordedRequest) -> Answer:
-    """Answer orders.get with a processing order of the requested id."""
-    return answer({**ORDER, "id": parse_qs(urlsplit(request.path).query)["id"][0]})
+def by_id(request: RecordedRequest, state: str = "processing") -> Answer:
+    """Answer orders.get with an order of the requested id."""
+    return answer({**ORDER, "id": parse_qs(urlsplit(request.path).query)["id"][0], "status": state})
 
 
 def test_wait_all_sends_one_request_a_round(service: ScriptedService, connect: Any):
@@ -39,6 +39,32 @@ def test_wait_all_sends_one_request_a_round(service: ScriptedService, connect: A
     assert rounds == [1, 3]
     assert [request.json["orderIds"] for request in service.requests(LIST)] == [["o-0", "o-1", "o-2"], ["o-0", "o-2"]]
     assert service.requests(GET) == []
+
+
+def test_wait_all_ends_where_the_list_refuses_ids(service: ScriptedService, connect: Any):
+    """Where the list refuses several ids, each order is requested by its id, and the end is seen in any words."""
+    service.put(LIST, answer({"detail": [{"loc": ["body", "orderIds"], "msg": "not a text"}]}, 422))
+    service.put(GET, by_id)
+    client = connect()
+    orders = [client.order(f"o-{number}") for number in range(2)]
+    words = iter(["in_progress", "in_progress", "completed", "partial"])
+    service.put(GET, lambda request: by_id(request, next(words)))
+    scenecart.wait_all(orders, progress=False)
+    assert [order.status for order in orders] == ["completed", "partial"]
+
+
+def test_wait_all_mentions_an_unknown_state_once(service: ScriptedService, connect: Any):
+    """An unknown state is mentioned once for each order; listed files prove the delivery."""
+    said: list[Any] = []
+    service.put(GET, by_id)
+    client = connect(say=said.append)
+    orders = [client.order(f"o-{number}") for number in range(2)]
+    service.put(LIST, answer(orders_in("on the moon", "on the moon")))
+    nothing, something = answer({"features": []}), answer({"features": [{"id": "i"}]})
+    service.put("orders.list_assets", nothing, nothing, nothing, something)
+    scenecart.wait_all(orders, progress=False)
+    assert [notice.code for notice in said] == ["order_state_unknown"] * 2
+    assert all(order.is_delivered for order in orders)
 
 
 def test_wait_all_requests_unlisted_orders_one_by_one(service: ScriptedService, connect: Any):

@@ -146,7 +146,7 @@ LINE = ITEM.encode() + b"\n"
 # the stream, the ids of its captures, and the number of skipped entries or the code of the error
 LINES: dict[str, tuple[bytes, list[str], int | str]] = {
     "CRLF and blank lines": (b"\r\n" + LINE.replace(b"\n", b"\r\n") + b"\r\n" + LINE.replace(b'"a"', b'"b"'), ["a", "b"], 0),
-    "an array": (LINE + b"[1, 2]\n" + LINE.replace(b'"a"', b'"b"'), ["a", "b"], 1),
+    "an array": (LINE + b"[1, 2]\n" + LINE.replace(b'"a"', b'"b"'), ["a", "b"], 2),
     "unknown types": (LINE + b'{"type":"Progress"}\n{}\n"x"\n5\nnull\n', ["a"], 5),
     "a collection": (b'{"type":"FeatureCollection","features":[' + ITEM.encode() + b", 5]}\n", ["a"], 1),
     "a cut letter": (LINE + LINE.replace(b'"a"', '"é'.encode())[: LINE.index(b'"a"') + 2], ["a"], "stream_line_not_json"),
@@ -219,10 +219,15 @@ def test_message_about_a_deeply_nested_error_is_short(service: ScriptedService, 
 
 @pytest.mark.parametrize("case", NEXT)
 def test_malformed_next_page_ends_the_search(service: ScriptedService, client: scenecart.Client, case: str):
-    """Only a token leads to a next page; a page that leads to itself ends the search with a warning."""
+    """Only a token leads to a next page; another announcement is an error, and a page that leads to itself a warning."""
     service.put(STREAM, answer({}, 404))
     service.put(SEARCH, answer(page(feature("a"), **NEXT[case])))
     is_loop = case == "itself"
+    if case in {"an object", "true", "malformed links"}:
+        with raises(scenecart.ServiceError, "next_page_unreadable") as caught:
+            search(client, limit=None)
+        assert caught.value.captures["id"].tolist() == ["a"]
+        return
     with warns("page_repeated") if is_loop else contextlib.nullcontext():
         assert search(client, limit=None)["id"].tolist() == ["a"]
     assert len(service.requests(SEARCH)) == (2 if is_loop else 1)
@@ -268,7 +273,7 @@ def test_unsafe_url_is_never_fetched(service: ScriptedService, connect: Any, tmp
     """Only https, and http to a service on this computer, is fetched: as the URL of a file, a redirect or an image."""
     client = connect()
     service.put(GET, answer({**ORDER, "status": "delivered"}))
-    service.put("orders.list_assets", answer(page({**feature("a"), "assets": {"v": {"href": url}}})))
+    service.put("orders.list_assets", answer(page({**feature("a"), "assets": {"v": {"href": url}}}, feature("b"))))
     service.put(SIGN, answer({"url": url}))
     order = client.order("o-1")
     service.received.clear()

@@ -23,6 +23,8 @@ USERINFO_PATH = "/realms/public/protocol/openid-connect/userinfo"
 _CLIENT_ID = "geopera"
 _CLI_CLIENT_ID = "geopera-cli"
 _LEEWAY_SECONDS = 30.0
+# the answers to the exchange of an API key with which a service may say that keys are sent as they are
+_REFUSED_EXCHANGE = frozenset({400, 401, 403, 422})
 # a shorter secret may also be part of an ordinary word
 _SHORTEST_SCRUBBED = 6
 
@@ -31,7 +33,8 @@ class Tokens:
     """The bearer token of each request.
 
     A static token is used until the service refuses it. An API key is exchanged for a short-lived token: only the token endpoint
-    sees the key. If the service offers no exchange, the key itself is the bearer token.
+    sees the key. If the service offers or accepts no exchange, the key itself is the bearer token; a service that refuses it there
+    too has refused the key.
     """
 
     def __init__(
@@ -47,6 +50,11 @@ class Tokens:
         self._access = credentials.token
         self._refresh = credentials.refresh_token
         self._expires_at = credentials.expires_at
+        self._refused_exchange: AuthenticationError | None = None
+
+    def after_fork(self) -> None:
+        """Replace the lock in a forked process."""
+        self._lock = threading.Lock()
 
     def bearer(self) -> Secret:
         """Return a token that is not about to expire.
@@ -68,10 +76,19 @@ class Tokens:
         """Return a new token in place of a refused one, or None if there is no way to get one.
 
         Of many threads whose token was refused, one renews it for all.
+
+        Raises
+        ------
+        AuthenticationError
+            If the service refuses the sign-in, or refuses an API key both in the exchange and as a token.
         """
         with self._lock:
             if self._access is not None and self._access != refused:
                 return self._access
+            if self._refused_exchange is not None:
+                # the next call tries the exchange again
+                error, self._refused_exchange, self._access = self._refused_exchange, None, None
+                raise error
             if not self._can_renew:
                 return None
             self._renew()
@@ -150,12 +167,13 @@ class Tokens:
     def _grant(self, fields: Mapping[str, str | Secret], *, fatal: bool = True) -> bool:
         status, body = self._post_form(TOKEN_PATH, fields)
         grant = str(fields["grant_type"])
-        if grant == "client_credentials" and status in NOT_OFFERED and self._credentials.api_key is not None:
-            self._access, self._expires_at = self._credentials.api_key, None
-            return True
         answer = _parse_response(body)
         # a traceback may show local variables
         del body
+        if grant == "client_credentials" and status in NOT_OFFERED | _REFUSED_EXCHANGE:
+            self._access, self._expires_at = self._credentials.api_key, None
+            self._refused_exchange = None if status in NOT_OFFERED else _refusal(grant, status, answer.reason)
+            return True
         if not 200 <= status < 300:  # noqa: PLR2004  # the success class of HTTP
             if not fatal:
                 return False
@@ -167,14 +185,7 @@ class Tokens:
                     operation="sign-in",
                     status=status,
                 )
-            refusal = _REFUSALS[grant]
-            raise AuthenticationError(
-                f"{refusal.message}{answer.reason}.",
-                code=refusal.code,
-                hint=refusal.hint,
-                operation="sign-in",
-                status=status,
-            )
+            raise _refusal(grant, status, answer.reason)
         if answer.access is None:
             raise AuthenticationError(
                 "The sign-in response contains no valid token.",
@@ -183,12 +194,20 @@ class Tokens:
                 operation="sign-in",
                 status=status,
             )
+        self._refused_exchange = None
         self._access = answer.access
         self._refresh = answer.refresh or self._refresh
         self._expires_at = None if answer.seconds is None else self._now() + answer.seconds
         if self._credentials.store is not None:
             self._credentials.store.save(self._access, self._refresh, self._expires_at)
         return True
+
+
+def _refusal(grant: str, status: int, reason: str) -> AuthenticationError:
+    refusal = _REFUSALS[grant]
+    return AuthenticationError(
+        f"{refusal.message}{reason}.", code=refusal.code, hint=refusal.hint, operation="sign-in", status=status
+    )
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ retried.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -19,6 +20,7 @@ import httpx
 from scenecart._api import operations
 from scenecart._api.auth import USERINFO_PATH, Tokens
 from scenecart._api.credentials import BASE_URL_HINT, Credentials, Secret, is_loopback
+from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
@@ -57,6 +59,34 @@ class _Response:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """The response to one request, whatever its status: the evidence that an order's outcome is judged by.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    media_type : str
+        The media type, as stated.
+    headers : Mapping of str to str
+        Headers, names in lower case.
+    document : Any
+        The JSON document; None if the body is not JSON.
+    error : ScenecartError or None
+        The error that the status stands for; None for 2xx.
+    token : Secret
+        The token that was sent.
+    """
+
+    status: int
+    media_type: str
+    headers: Mapping[str, str]
+    document: Any = field(repr=False)
+    error: ScenecartError | None
+    token: Secret = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Download:
     """An open download: status, headers in lower case, and the bytes as they arrive."""
 
@@ -66,7 +96,7 @@ class Download:
 
 
 class Session:
-    """The HTTP session of a client with one service; thread-safe."""
+    """The HTTP session of a client with one service; thread-safe, and usable after a fork."""
 
     def __init__(  # each part can be replaced in tests
         self,
@@ -91,26 +121,48 @@ class Session:
         limits = limits or Limits()
         self.base_url = credentials.base_url
         self.retry = retry or Retry()
-        self._sleep = sleep
-        self._uniform = uniform
+        self.sleep = sleep
+        self.uniform = uniform
         self._max_bytes = limits.answer_bytes
         self._is_default_url = credentials.is_default_url
         _check_host(self.base_url)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
-        self._http = httpx.Client(
-            transport=transport,
-            timeout=httpx.Timeout(limits.read, connect=limits.connect),
-            headers={"User-Agent": f"scenecart/{__version__}"},
-            follow_redirects=False,
-            trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
-        )
+        self._transport = transport
+        self._timeout = httpx.Timeout(limits.read, connect=limits.connect)
         self._tokens = Tokens(credentials, self._post_form, now)
-        self._finalizer = weakref.finalize(self, self._http.close)
+        self._clients: dict[int, httpx.Client] = {}
+        self._is_closed = False
+        self._finalizer = weakref.finalize(self, _close_own, self._clients)
+        _SESSIONS.add(self)
 
     def close(self) -> None:
         """Close the connections."""
+        self._is_closed = True
         self._finalizer()
+
+    @property
+    def _http(self) -> httpx.Client:
+        """The HTTP client of this process: connections that were inherited over a fork would mix up responses."""
+        client = self._clients.get(os.getpid())
+        if client is None:
+            client = httpx.Client(
+                transport=self._transport,
+                timeout=self._timeout,
+                headers={"User-Agent": f"scenecart/{__version__}"},
+                follow_redirects=False,
+                trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
+            )
+            if self._is_closed:
+                client.close()
+            client = self._clients.setdefault(os.getpid(), client)
+        return client
+
+    def after_fork(self) -> None:
+        """Replace locks in a forked process, where the threads that hold them do not exist."""
+        self._tokens.after_fork()
+        self._limiter.after_fork()
+        self._place_limiter.after_fork()
 
     def call(
         self,
@@ -140,6 +192,40 @@ class Session:
         """
         response = self._with_retries(operation, key, lambda: self._respond(operation, body, key, content, query=query))
         return _decoded(response, operation.id, key)
+
+    def sign_in(self) -> None:
+        """Get a token now, so that a failing sign-in is not mistaken for a failing request."""
+        self._tokens.bearer()
+
+    def renew_sign_in(self, refused: Reply) -> bool:
+        """Replace the token of a refused request; return whether there is another one."""
+        return self._tokens.renew(refused.token) is not None
+
+    def send_once(self, operation: operations.Operation, content: bytes, key: str) -> Reply:
+        """Send a purchase exactly once: no retry, and no second request with a new token.
+
+        Raises
+        ------
+        ConnectionFailed
+            If no complete response arrived; ``was_sent`` is False if no connection was made.
+        ServiceError
+            If the response cannot be read.
+        """
+        self._place_limiter.enter()
+        headers = {operations.IDEMPOTENCY_HEADER: key, "Content-Type": "application/json"}
+        token = self._tokens.bearer()
+        request = self._request("POST", operation.path, token, headers=headers, content=content)
+        response = self._transmit(request, operation.id)
+        body = self._body(response, operation.id)
+        error = None if response.is_success else self._error(response, body, operation.id, key)
+        try:
+            document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode()) if error else loads(body)
+        except NotJson:
+            document = None
+        lower = {name.lower(): value for name, value in response.headers.items()}
+        # a traceback may show local variables, and the body of a 402 contains a secret
+        body = b""
+        return Reply(response.status_code, _media_type(response), lower, document, error, token)
 
     def page(self, operation: operations.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         """Call an operation, and decode its response with a function.
@@ -252,7 +338,7 @@ class Session:
 
     def pause(self, failures: int) -> None:
         """Wait before an interrupted transfer is retried."""
-        self._sleep(self.retry.wait(failures, 0.0, None, self._uniform) or 0.0)
+        self.sleep(self.retry.wait(failures, 0.0, None, self.uniform) or 0.0)
 
     def _check_download_url(self, url: Secret) -> None:
         """Refuse plain http to another computer, and URLs of this computer from a remote service."""
@@ -281,12 +367,12 @@ class Session:
                     raise
                 failures += 1
                 retry_after = error.retry_after if isinstance(error, RateLimited) else None
-                wait = self.retry.wait(failures, waited, retry_after, self._uniform)
+                wait = self.retry.wait(failures, waited, retry_after, self.uniform)
                 if wait is None:
                     error.given_up = True
                     self._mention_default_url(error)
                     raise
-            self._sleep(wait)
+            self.sleep(wait)
             waited += wait
 
     def _mention_default_url(self, error: ScenecartError) -> None:
@@ -430,7 +516,7 @@ class Session:
             document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode())
         except NotJson:
             document = None
-        problem = operations.parse_problem(document)
+        problem = parse_problem(document)
         retry_after = parse_retry_after(response.headers.get("retry-after"))
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
@@ -470,6 +556,45 @@ def _unreadable(message: str, response: _Response, name: str, *, code: str) -> S
         operation=name,
         status=response.status,
     )
+
+
+class Retries:
+    """The retries of one request that is sent by hand, by the rule of its session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._failures = 0
+        self._waited = 0.0
+
+    def pause(self, error: ScenecartError | None) -> bool:
+        """Wait before the next attempt, or return False if a limit is reached."""
+        self._failures += 1
+        retry_after = error.retry_after if isinstance(error, RateLimited) else None
+        wait = self._session.retry.wait(self._failures, self._waited, retry_after, self._session.uniform)
+        if wait is None:
+            return False
+        self._waited += wait
+        self._session.sleep(wait)
+        return True
+
+
+_SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for session in list(_SESSIONS):
+        session.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _close_own(clients: dict[int, httpx.Client]) -> None:
+    """Close the HTTP client of this process; those of a parent process stay open for it."""
+    client = clients.get(os.getpid())
+    if client is not None:
+        client.close()
 
 
 def _check_host(base_url: str) -> None:

@@ -53,6 +53,10 @@ class Limiter:
         self._starts: deque[float] = deque()
         self._lock = threading.Lock()
 
+    def after_fork(self) -> None:
+        """Replace the lock in a forked process."""
+        self._lock = threading.Lock()
+
     def enter(self) -> None:
         """Wait until one more call is within the limit."""
         while True:

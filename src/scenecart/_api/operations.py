@@ -7,11 +7,9 @@ from version 2.1.0 of the service's ordering API.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from enum import Enum
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ServiceError
@@ -19,7 +17,8 @@ from scenecart.exceptions import ServiceError
 PAGE_LIMIT = 500
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 # the statuses of an operation that a service does not offer
-NOT_OFFERED = frozenset({404, 405, 501})
+NOT_FOUND = 404
+NOT_OFFERED = frozenset({NOT_FOUND, 405, 501})
 
 
 @dataclass(frozen=True)
@@ -68,129 +67,49 @@ def operation(name: str) -> Operation:
     return _KNOWN.get(name) or Operation(name)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """An error document of the service: RFC 7807, or a list of invalid fields."""
-
-    type: str = ""
-    title: str = ""
-    detail: str = ""
-    fields: tuple[tuple[str, str], ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The most specific explanation: the fields, else the detail, else the title."""
-        if self.fields:
-            return clean_text("; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5]))
-        return self.detail or self.title
-
-    def shown(self) -> dict[str, Any]:
-        """Return the document without its secret, the ``client_secret`` that opens a payment."""
-        rest = {name: value for name, value in self.extra.items() if name != "client_secret"}
-        return {"type": self.type, "title": self.title, "detail": self.text, **rest}
-
-
-def parse_problem(document: Any) -> Problem:
-    """Read an error document in any of the service's formats; never fails."""
-    if not isinstance(document, Mapping):
-        return Problem()
-    detail = document.get("detail")
-    fields: list[tuple[str, str]] = []
-    if isinstance(detail, list):
-        fields = [_problem_field(entry) for entry in detail[:50]]
-        detail = ""
-    elif isinstance(detail, Mapping):
-        detail = detail.get("message") or detail.get("detail") or detail.get("msg")
-    known = {"type", "title", "status", "detail", "instance"}
-    return Problem(
-        type=clean_text(document.get("type")),
-        title=clean_text(document.get("title") or document.get("error")),
-        detail=clean_text(detail or document.get("error_description") or document.get("message")),
-        fields=tuple(fields),
-        extra={str(key): value for key, value in document.items() if key not in known},
-    )
+# Operations that spend credits or charge a card, and why call() refuses them. From version 2.1.0 of the service's ordering API,
+# where they are described as placing, reserving credits, charging or dispatching paid work.
+_SPENDING = frozenset(
+    {
+        "billing.approvals.approve",
+        "billing.run_monthly_cron",
+        "billing.run_monthly_for_org",
+        "billing.set_auto_topup",
+        "billing.topup",
+        "clip.create_from_area",
+        "clip.create_from_item",
+        "orders.archive.place",
+        "orders.cancel",
+        "orders.place",
+        "orders.tasking.feasibility_decide",
+        "orders.tasking.place",
+        "orders.tasking.quotation_decide",
+        "processing.create",
+        "processing.create_and_dispatch",
+        "processing.dispatch",
+        "processing.execute",
+    }
+)
+# an operation that is not in the table spends if its last word says so, or if it changes a contract
+_SPENDING_VERBS = frozenset(
+    {"place", "purchase", "buy", "order", "checkout", "charge", "pay", "topup", "top_up", "reorder", "renew"}
+)
+_CONTRACTS = frozenset({"subscriptions", "commitments"})
+_READING_VERBS = frozenset({"get", "list", "statement", "estimate", "preview"})
 
 
-def _problem_field(entry: Any) -> tuple[str, str]:
-    if not isinstance(entry, Mapping):
-        return "", clean_text(entry)
-    location = entry.get("loc")
-    parts = [str(part) for part in location if part != "body"] if isinstance(location, list) else []
-    return clean_text(".".join(parts)), clean_text(entry.get("msg"))
+def spends(name: str) -> bool:
+    """Return whether an operation may spend money, in any spelling of its name.
 
-
-class PaymentKind(Enum):
-    """The reasons why the service cannot charge."""
-
-    CONFIRMATION = "3-D Secure"
-    CREDITS = "too few credits"
-    DECLINED = "card declined"
-    NO_CARD = "no card"
-    OTHER = "other"
-
-
-@dataclass(frozen=True)
-class PaymentProblem:
-    """The fields of a 402 response.
-
-    Attributes
-    ----------
-    kind
-        Why the service cannot charge.
-    required_credits, balance_credits
-        The price and the balance.
-    decline_code
-        The bank's reason.
-    client_secret
-        The secret that opens the payment.
-    challenge_url
-        The page that confirms the payment, unchecked.
+    Examples
+    --------
+    >>> spends("orders.archive.place"), spends("billing.topup"), spends("billing.credits.balance")
+    (True, True, False)
     """
-
-    kind: PaymentKind
-    required_credits: int | None
-    balance_credits: int | None
-    decline_code: str | None
-    client_secret: str = field(repr=False)
-    challenge_url: Any = field(repr=False)
-
-
-def payment_problem(problem: Problem) -> PaymentProblem:
-    """Read the fields of a 402 response."""
-    extra = problem.extra
-    secret = extra.get("client_secret")
-    return PaymentProblem(
-        kind=_payment_kind(problem),
-        required_credits=whole_number(extra.get("required_credits")),
-        balance_credits=whole_number(extra.get("balance_credits")),
-        decline_code=clean_text(extra.get("decline_code"), 80) or None,
-        client_secret=secret if isinstance(secret, str) else "",
-        challenge_url=extra.get("challenge_url"),
-    )
-
-
-def _payment_kind(problem: Problem) -> PaymentKind:
-    if isinstance(problem.extra.get("client_secret"), str):
-        return PaymentKind.CONFIRMATION
-    text = f"{problem.type} {problem.title} {problem.detail}".lower().replace("_", "-")
-    if "required_credits" in problem.extra or "balance_credits" in problem.extra:
-        return PaymentKind.CREDITS
-    # a bank may decline for insufficient funds
-    if "decline_code" in problem.extra:
-        return PaymentKind.DECLINED
-    if "insufficient" in text:
-        return PaymentKind.CREDITS
-    if "declin" in text:
-        return PaymentKind.DECLINED
-    if "payment-method" in text or "payment method" in text or "no card" in text or "no-card" in text:
-        return PaymentKind.NO_CARD
-    return PaymentKind.OTHER
-
-
-def missing_scope(problem: Problem) -> Any:
-    """Return the missing scope that a 403 response names, unchecked, or None."""
-    return problem.extra.get("required_scope") or problem.extra.get("missing_scope")
+    lower = name.lower()
+    *parents, verb = lower.split(".")
+    changes_contract = not _CONTRACTS.isdisjoint(parents) and verb not in _READING_VERBS
+    return lower in _SPENDING or verb in _SPENDING_VERBS or changes_contract
 
 
 def whole_number(value: Any) -> int | None:
@@ -230,36 +149,9 @@ def image_reference(host: str, capture: str) -> dict[str, Any]:
     return {"host_name": host, "image_id": capture}
 
 
-def next_token(document: Mapping[str, Any]) -> str | None:
-    """Return the token of the next page, in any of the fields the service uses; None on the last page."""
-    token = document.get("next")
-    if _is_token(token):
-        return str(token)
-    links = document.get("links")
-    for link in links if isinstance(links, list) else []:
-        if not isinstance(link, Mapping) or link.get("rel") != "next":
-            continue
-        body = link.get("body")
-        if isinstance(body, Mapping):
-            for name in ("next", "token"):
-                if _is_token(body.get(name)):
-                    return str(body[name])
-        href = link.get("href")
-        if isinstance(href, str):
-            query = parse_qs(urlsplit(href).query)
-            for name in ("next", "token"):
-                if query.get(name):
-                    return query[name][0]
-    return None
-
-
-def _is_token(value: Any) -> bool:
-    return (isinstance(value, str) and value != "") or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def assets_body(order_id: str) -> dict[str, Any]:
-    """Build the request for the files that an order delivered."""
-    return {"order_id": order_id}
+def assets_body(order_id: str, token: str | None = None) -> dict[str, Any]:
+    """Build the request for the files that an order delivered: the first page, or the page of a token."""
+    return {"order_id": order_id, **({} if token is None else {"next": token})}
 
 
 def asset_reference(item_id: str, asset_id: str) -> dict[str, Any]:
@@ -305,10 +197,10 @@ def parse_lineage(document: Any) -> list[Edge]:
         )
     return [
         Edge(
-            entity=clean_text(edge.get("src_type"), 80),
+            entity=clean_text(edge.get("src_type"), 80).lower(),
             entity_id=str(edge.get("src_id")),
             relation=clean_text(edge.get("relation"), 80),
-            source=clean_text(edge.get("dst_type"), 80),
+            source=clean_text(edge.get("dst_type"), 80).lower(),
             source_id=str(edge.get("dst_id")),
             depth=whole_number(edge.get("depth")),
         )
@@ -330,13 +222,47 @@ def available_credits(document: Any) -> int | None:
     return next((whole_number(document[name]) for name in names if whole_number(document.get(name)) is not None), None)
 
 
-def account_of(userinfo: Any) -> str:
-    """Return the id of the account that pays, or an empty string if unknown."""
-    if isinstance(userinfo, Mapping):
-        for name in ("organization_id", "organizationId", "org_id", "organization", "sub"):
-            value = userinfo.get(name)
+@dataclass(frozen=True)
+class Identity:
+    """Who is signed in, as far as the service states it.
+
+    Attributes
+    ----------
+    account : str
+        The organization that pays, or the subject where no organization is stated.
+    subject : str
+        The user or key that is signed in.
+    """
+
+    account: str
+    subject: str
+
+
+def identity_of(userinfo: Any) -> Identity:
+    """Return who is signed in; empty names for what the service does not state."""
+    organization = _first_text(userinfo, _ORGANIZATION_FIELDS)
+    subject = _first_text(userinfo, _SUBJECT_FIELDS)
+    return Identity(organization or subject, subject)
+
+
+_ORGANIZATION_FIELDS = (
+    "organization_id",
+    "organizationId",
+    "org_id",
+    "orgId",
+    "geopera_org_id",
+    "geoperaOrgId",
+    "organization",
+)
+_SUBJECT_FIELDS = ("sub", "subject", "user_id", "userId")
+
+
+def _first_text(document: Any, names: tuple[str, ...]) -> str:
+    if isinstance(document, Mapping):
+        for name in names:
+            value = document.get(name)
             if isinstance(value, Mapping):
                 value = value.get("id")
-            if isinstance(value, str) and value:
+            if isinstance(value, str) and value.strip():
                 return value
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from scenecart._api.credentials import Secret
+from scenecart._api.error_documents import PaymentKind, missing_scope, payment_problem
 from scenecart._api.operations import (
     BALANCE,
     CANCEL,
@@ -22,9 +24,6 @@ from scenecart._api.operations import (
     SEARCH,
     SEARCH_STREAM,
     THUMBNAIL,
-    PaymentKind,
-    missing_scope,
-    payment_problem,
 )
 from scenecart._util.text import clean_text
 from scenecart.exceptions import (
@@ -32,6 +31,7 @@ from scenecart.exceptions import (
     AuthenticationRequired,
     BadRequest,
     CardDeclined,
+    ConfigurationError,
     Conflict,
     Gone,
     InsufficientCredits,
@@ -47,7 +47,7 @@ from scenecart.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from scenecart._api.operations import Problem
+    from scenecart._api.error_documents import Problem
 
 E = TypeVar("E", bound=ScenecartError)
 
@@ -207,6 +207,13 @@ def _looks_like_scope(word: str) -> bool:
     return bool(colon) and resource.replace("_", "").isalpha() and action.isalpha()
 
 
+def _secret(text: str) -> Secret | None:
+    """Return the secret of a payment, or None where there is none that could be used."""
+    with contextlib.suppress(ConfigurationError):
+        return Secret(text, "client secret")
+    return None
+
+
 _RETRY_HINT = "Then try again. You will not be charged twice."
 
 
@@ -220,7 +227,7 @@ def _payment_error(problem: Problem) -> PaymentRequired:
             code="payment_authentication_required",
             hint=f"Confirm the payment with your bank{where}. {_RETRY_HINT}",
         )
-        required.client_secret = Secret(payment.client_secret, "client secret")
+        required.client_secret = _secret(payment.client_secret)
         required.challenge_url = url
         return required
     if payment.kind is PaymentKind.CREDITS:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
+from scenecart._api.fields import credits_of, first, id_text, named, text_of, unwrapped
 from scenecart._api.operations import ESTIMATE, LIST_ORDERS, dollars, whole_number
+from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_cancelled, order_state, phase_of
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import shown_value
-from scenecart.exceptions import InvalidQuery, InvalidRequest, ServiceError, UntrustedEstimate
+from scenecart.exceptions import InvalidRequest, ServiceError, UntrustedEstimate
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,22 @@ class PriceGroup:
 
 @dataclass(frozen=True)
 class PriceList:
-    """The service's price for a cart, checked for consistency."""
+    """The service's price for a cart, checked for consistency.
+
+    Attributes
+    ----------
+    is_rounded : bool
+        Whether the groups differ from the total, each by at most a cent.
+    raw : Mapping
+        The response.
+    """
 
     groups: tuple[PriceGroup, ...]
     errors: tuple[tuple[str, str], ...]
     total_credits: int
     total_aud: Decimal
+    is_rounded: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse_estimate(document: Any, requested: list[str]) -> PriceList:
@@ -107,22 +118,27 @@ def parse_estimate(document: Any, requested: list[str]) -> PriceList:
         If an amount is not a non-negative number, totals do not add up, a requested capture is neither priced nor refused, or
         another capture is priced.
     """
-    if not isinstance(document, Mapping) or not isinstance(document.get("groups"), list):
+    document = unwrapped(document, "groups")
+    fields = named(document)
+    if not isinstance(fields.get("groups"), list):
         raise _inconsistent("it has no groups")
-    errors = document.get("errors") or []
+    errors = fields.get("errors") or []
     if not isinstance(errors, list):
         raise _inconsistent("its errors are not a list")
-    groups = tuple(_parse_group(group) for group in document["groups"])
-    refused = tuple(_parse_capture_error(entry) for entry in errors)
-    total_credits, total_aud = whole_number(document.get("total_credits")), dollars(document.get("total_aud"))
-    if total_credits is None or total_aud is None:
+    groups = tuple(_parse_group(group) for group in fields["groups"])
+    total_credits, total_aud = whole_number(fields.get("totalcredits")), dollars(fields.get("totalaud"))
+    if total_credits is None or total_credits < 0 or total_aud is None or total_aud < 0:
         raise _inconsistent("its totals are not valid amounts")
-    if sum(group.credits for group in groups) != total_credits:
+    surplus_credits = sum(group.credits for group in groups) - total_credits
+    surplus_aud = sum((group.aud for group in groups), Decimal(0)) - total_aud
+    # a service may round each group: a cent a group is rounding, more is a contradiction
+    if abs(surplus_credits) > len(groups):
         raise _inconsistent("its groups do not add up to the total credits")
-    if sum((group.aud for group in groups), Decimal(0)) != total_aud:
+    if abs(surplus_aud) > len(groups) * _CENT:
         raise _inconsistent("its groups do not add up to the total dollars")
+    refused = _refused_captures(errors, requested, {name for group in groups for name in group.ids})
     _check_every_capture(groups, refused, requested)
-    return PriceList(groups, refused, total_credits, total_aud)
+    return PriceList(groups, refused, total_credits, total_aud, bool(surplus_credits or surplus_aud), document)
 
 
 def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[str, str], ...], requested: list[str]) -> None:
@@ -140,26 +156,59 @@ def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[st
 def _parse_group(group: Any) -> PriceGroup:
     if not isinstance(group, Mapping):
         raise _inconsistent("a group is not an object")
-    ids = group.get("captures")
-    price, aud = whole_number(group.get("credits")), dollars(group.get("aud"))
+    fields = named(group)
+    ids = fields.get("captures")
+    price, aud = whole_number(fields.get("credits")), dollars(fields.get("aud"))
     if not isinstance(ids, list) or not ids:
         raise _inconsistent("a group has no captures")
     if price is None or price < 0 or aud is None or aud < 0:
         raise _inconsistent("the price of a group is not a valid amount")
-    area = group.get("aoi_km2")
+    area = fields.get("aoikm2")
     is_area = isinstance(area, int | float) and not isinstance(area, bool)
     return PriceGroup(_capture_ids(ids), float(area) if is_area else None, price, aud)  # type: ignore[arg-type]  # is_area says so
 
 
+def _capture_id(entry: Any) -> str | None:
+    """Return the id of a capture, whatever its field is called."""
+    if isinstance(entry, Mapping):
+        fields = named(entry)
+        return next((name for name in map(_capture_id, map(fields.get, _CAPTURE_ID_FIELDS)) if name is not None), None)
+    return id_text(entry)
+
+
 def _capture_ids(entries: list[Any]) -> tuple[str, ...]:
-    return tuple(str(entry.get("id")) if isinstance(entry, Mapping) else str(entry) for entry in entries)
+    return tuple("None" if name is None else name for name in map(_capture_id, entries))
 
 
-def _parse_capture_error(entry: Any) -> tuple[str, str]:
-    if not isinstance(entry, Mapping):
-        raise _inconsistent("an error is not an object")
-    reason = entry.get("detail") or entry.get("message") or entry.get("reason") or entry.get("error")
-    return str(entry.get("id") or entry.get("capture") or ""), clean_text(reason) or "no reason given"
+def _refused_captures(errors: list[Any], requested: list[str], priced: set[str]) -> tuple[tuple[str, str], ...]:
+    """Return the captures without a price, each with the service's reason."""
+    refused: list[tuple[str | None, str]] = []
+    for entry in errors:
+        if not isinstance(entry, Mapping):
+            raise _inconsistent("an error is not an object")
+        fields = named(entry)
+        name, index = _capture_id(entry), whole_number(fields.get("index"))
+        if name is None and index is not None and 0 <= index < len(requested):
+            name = requested[index]
+        refused.append((name, _reason(fields) or "no reason given"))
+    nameless = [reason for name, reason in refused if name is None]
+    rest = [name for name in requested if name not in priced and name not in {known for known, _ in refused}]
+    if len(nameless) == len(rest) == 1:
+        return tuple((rest[0] if name is None else name, reason) for name, reason in refused)
+    if nameless:
+        raise _inconsistent(f"{pluralize(len(nameless), 'error')} without a capture ({clean_text(nameless[0], 200)})")
+    return tuple((name, reason) for name, reason in refused if name is not None)
+
+
+def _reason(fields: Mapping[str, Any]) -> str | None:
+    """Return the text of a reason, also from inside an object or a list."""
+    for name in ("detail", "message", "reason", "error", "msg", "details", "title"):
+        value = fields.get(name)
+        value = value[0] if isinstance(value, list) and value else value
+        text = _reason(named(value)) if isinstance(value, Mapping) else text_of(value)
+        if text:
+            return text
+    return None
 
 
 def _inconsistent(reason: str) -> UntrustedEstimate:
@@ -171,71 +220,27 @@ def _inconsistent(reason: str) -> UntrustedEstimate:
     )
 
 
-_STATES = {
-    "processing": "processing",
-    "created": "processing",
-    "being_placed": "processing",
-    "placed": "processing",
-    "being_fulfilled": "processing",
-    "delivered": "delivered",
-    "fulfilled": "delivered",
-    "failed": "failed",
-    "placement_failed": "failed",
-    "failed_permanently": "failed",
-    "canceled": "cancelled",
-    "cancelled": "cancelled",
-}
-_KNOWN_STATES = tuple(dict.fromkeys(_STATES.values()))
-TERMINAL = frozenset({"delivered", "failed", "cancelled"})
-
-
-def order_state(value: Any) -> str:
-    """Return a state in this library's spelling; an unknown state is returned as is."""
-    text = clean_text(value, 80).strip()
-    return _STATES.get(_normalized(text), text or "unknown")
-
-
-def check_state(value: str | None) -> None:
-    """Refuse an unknown order state; None stands for any state.
-
-    Raises
-    ------
-    InvalidQuery
-        If it is not a state in any of the service's spellings. The hint names the nearest.
-
-    Examples
-    --------
-    >>> from scenecart._api.schemas import check_state
-    >>> check_state("deliverd")
-    Traceback (most recent call last):
-    scenecart.InvalidQuery: status must be a known order status, got 'deliverd'.
-    Did you mean 'delivered'?
-    """
-    hint = None if value is None else unknown_state_hint(str(value))
-    if hint is not None:
-        raise InvalidQuery(
-            f"must be a known order status, got {shown_value(value)}.", code="status_unknown", argument="status", hint=hint
-        )
-
-
-def _normalized(state: str) -> str:
-    return state.lower().replace("-", "_").replace(" ", "_")
-
-
-def unknown_state_hint(value: str) -> str | None:
-    """Return the nearest or all known states as a hint; None if the state is known."""
-    if order_state(value) in _KNOWN_STATES:
-        return None
-    near = get_close_matches(_normalized(value), [*_KNOWN_STATES, *_STATES], n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(_KNOWN_STATES[:-1])} or {_KNOWN_STATES[-1]}."
+_CENT = Decimal("0.01")
+_CAPTURE_ID_FIELDS = ("id", "captureid", "capture", "imageid", "sceneid")
 
 
 @dataclass(frozen=True)
 class OrderRecord:
-    """An order as the service describes it."""
+    """An order as the service describes it.
+
+    Attributes
+    ----------
+    captures : tuple of str
+        The ids of its captures; empty where the service does not name them.
+    has_assets : bool
+        Whether the service listed delivered files of it, which proves the delivery where its state is unknown.
+    raw : Mapping
+        The order's document.
+    """
 
     id: str
     state: str
+    sub_status: str | None = None
     order_type: str | None = None
     billing_mode: str | None = None
     currency: str | None = None
@@ -249,38 +254,78 @@ class OrderRecord:
     reason: str | None = None
     captures: tuple[str, ...] = ()
     groups: tuple[PriceGroup, ...] = ()
+    has_assets: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def phase(self) -> str:
+        """``"open"``, ``"delivered"``, ``"ended"`` without delivery, or ``"unknown"``."""
+        phase = phase_of(self.state)
+        return DELIVERED if phase == UNKNOWN and self.has_assets else phase
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it ended because somebody cancelled or refunded it."""
+        return is_cancelled(self.state)
+
+    def matches(self, state: str) -> bool:
+        """Return whether it is in a state, whatever the service calls it."""
+        wanted = phase_of(state)
+        return self.phase == wanted and (wanted != ENDED or self.is_cancelled == is_cancelled(state))
+
+    def with_assets(self) -> OrderRecord:
+        """Return the same order, with the proof that something was delivered."""
+        return replace(self, has_assets=True)
 
 
 def parse_order(document: Any) -> OrderRecord | None:
-    """Read an order; None if the document has no order id."""
-    if not isinstance(document, Mapping):
+    """Read an order, in any spelling and any wrapper; None if the document has no order id."""
+    document = unwrapped(document, "id", "orderid")
+    fields = named(document)
+    name = id_text(fields.get("id")) or id_text(fields.get("orderid"))
+    if name is None or not _is_unicode(name):
         return None
-    if not ("id" in document or "orderId" in document) and isinstance(document.get("order"), Mapping):
-        document = document["order"]
-    name = document.get("id") or document.get("orderId") or document.get("order_id")
-    if not isinstance(name, str) or not name.strip() or not _is_unicode(name):
-        return None
-    groups = document.get("groups")
-    captures = document.get("captures")
     return OrderRecord(
         id=name,
-        state=order_state(document.get("status") or document.get("state")),
-        order_type=_text(document.get("orderType") or document.get("type")),
-        billing_mode=_text(document.get("billingMode")),
-        currency=_text(document.get("currency")),
-        total_credits=whole_number(document.get("totalCredits")),
-        total_aud=dollars(document.get("totalAud")),
-        project=_text(document.get("projectId") or document.get("workspaceId")),
-        license_type=_text(document.get("licenseType")),
-        name=_text(document.get("displayName")),
-        created=_text(document.get("createdAt")),
-        updated=_text(document.get("updatedAt")),
-        reason=_text(document.get("failureReason") or document.get("reason") or document.get("statusReason")),
-        captures=_capture_ids(captures if isinstance(captures, list) else []),
-        groups=_groups_if_valid(groups),
+        state=order_state(first(fields, "status", "state")),
+        sub_status=text_of(first(fields, "substatus", "statusdetail", "statusdetails", "statusmessage")),
+        order_type=text_of(first(fields, "ordertype", "type")),
+        billing_mode=text_of(fields.get("billingmode")),
+        currency=text_of(fields.get("currency")),
+        total_credits=credits_of(first(fields, "totalcredits", "credits")),
+        total_aud=dollars(first(fields, "totalaud", "aud")),
+        project=id_text(first(fields, "projectid", "workspaceid")),
+        license_type=text_of(fields.get("licensetype")),
+        name=text_of(fields.get("displayname")),
+        created=text_of(first(fields, "createdat", "created")),
+        updated=text_of(first(fields, "updatedat", "updated")),
+        reason=text_of(first(fields, "failurereason", "reason", "statusreason")),
+        captures=_order_captures(fields),
+        groups=_groups_if_valid(fields.get("groups")),
         raw=document,
     )
+
+
+def _order_captures(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of an order's captures from wherever it names all of them; empty if it does not."""
+    details = named(fields.get("orderdetails"))
+    groups = fields.get("groups")
+    in_groups = [named(group).get("captures") for group in groups] if isinstance(groups, list) else []
+    is_complete = all(isinstance(part, list) for part in in_groups)
+    grouped = [entry for part in in_groups if isinstance(part, list) for entry in part] if is_complete else []
+    one = first(fields, "captureid") or first(details, "captureid", "imageid")
+    for entries in (
+        first(fields, "captures", "captureids"),
+        grouped,
+        first(details, "captures", "captureids", "imageids"),
+        [one] if one is not None else None,
+    ):
+        if isinstance(entries, list) and entries:
+            ids = [_capture_id(entry) for entry in entries]
+            # a list that is only partly understood proves nothing
+            if None not in ids:
+                return tuple(name for name in ids if name is not None)
+    return ()
 
 
 def _is_unicode(text: str) -> bool:
@@ -297,31 +342,61 @@ def _groups_if_valid(groups: Any) -> tuple[PriceGroup, ...]:
         return ()
 
 
-def _text(value: Any) -> str | None:
-    return clean_text(value) or None
+@dataclass(frozen=True)
+class OrderPage:
+    """One page of orders.
+
+    Attributes
+    ----------
+    orders : list of OrderRecord
+        The orders that can be read.
+    unreadable : int
+        How many entries cannot be read.
+    pages, total : int or None
+        The number of pages and of orders, where the service states it.
+    is_total_certain : bool
+        Whether ``total`` cannot be the number of entries of this page.
+    """
+
+    orders: list[OrderRecord]
+    unreadable: int = 0
+    pages: int | None = None
+    total: int | None = None
+    is_total_certain: bool = False
 
 
-def order_page(document: Any) -> tuple[list[OrderRecord], int | None]:
-    """Read one page of orders in any of its formats, and the number of pages if given.
+def order_page(document: Any) -> OrderPage:
+    """Read one page of orders in any of its formats.
 
     Raises
     ------
     ServiceError
         If the response is not a list of orders.
     """
-    pages: int | None = None
     entries: Any = document
-    if isinstance(document, Mapping):
-        pages = whole_number(document.get("totalPages"))
-        entries = next(
-            (document[name] for name in ("content", "orders", "items", "data") if isinstance(document.get(name), list)),
-            None,
-        )
+    fields = outer = named(document)
+    if fields:
+        entries = _page_entries(fields)
+        if isinstance(entries, Mapping):
+            fields = named(entries)
+            entries = _page_entries(fields)
     if not isinstance(entries, list):
         raise ServiceError(
             "The service returned an unreadable list of orders.", code="order_list_unreadable", operation=LIST_ORDERS.id
         )
-    return [order for order in map(parse_order, entries) if order is not None], pages
+    orders = [order for order in map(parse_order, entries) if order is not None]
+    counts = {**outer, **fields}
+    total = credits_of(first(counts, "totalelements", *_TOTALS))
+    is_certain = total is not None and (total > len(entries) or (total == len(entries) and "totalelements" in counts))
+    return OrderPage(orders, len(entries) - len(orders), credits_of(counts.get("totalpages")), total, is_certain)
+
+
+_TOTALS = ("total", "totalcount", "numbermatched", "totalresults")
+
+
+def _page_entries(fields: Mapping[str, Any]) -> Any:
+    names = ("content", "orders", "items", "data", "results")
+    return next((fields[name] for name in names if isinstance(fields.get(name), list | Mapping)), None)
 
 
 def order_filters(
@@ -355,12 +430,13 @@ def order_filters(
     }
 
 
-_FILTER_FIELDS = {"project": "workspaceId", "name": "displayName", "ids": "orderIds", "order_type": "type"}
+STATUS_FILTER, PROJECT_FILTER, IDS_FILTER, TAGS_FILTER = "status", "workspaceId", "orderIds", "tags"
+_FILTER_FIELDS = {"project": PROJECT_FILTER, "name": "displayName", "ids": IDS_FILTER, "order_type": "type"}
 
 
 def matches_nothing(filters: Mapping[str, Any]) -> bool:
     """Return whether the filters select no order: the service takes an empty list of ids for all orders."""
-    return filters.get("orderIds") == []
+    return filters.get(IDS_FILTER) == []
 
 
 def orders_body(filters: Mapping[str, Any], size: int, page: int = 0) -> dict[str, Any]:
@@ -375,9 +451,29 @@ def order_reference(order_id: str) -> dict[str, Any]:
 
 def returned_credits(document: Any) -> tuple[str, int] | None:
     """Return the credits that cancelling returned: ``("refunded" or "released", credits)``, or None if unknown."""
-    if isinstance(document, Mapping):
-        for kind in ("refunded", "released"):
-            amount = whole_number(document.get(f"{kind}Credits"))
-            if amount is not None:
-                return kind, amount
+    fields = named(document)
+    for kind in ("refunded", "released"):
+        amount = credits_of(fields.get(f"{kind}credits"))
+        if amount is not None:
+            return kind, amount
     return None
+
+
+def is_about(document: Any, order_id: str) -> bool:
+    """Return whether a response is about an order, or does not say about which."""
+    fields = named(document)
+    stated = [id_text(fields.get(name)) for name in ("orderid", "id")]
+    return not any(stated) or order_id in stated
+
+
+def remark(document: Any) -> str | None:
+    """Return what a response says in words."""
+    return text_of(first(named(document), "message", "detail", "note"))
+
+
+def lists_assets(document: Any) -> bool:
+    """Return whether a response lists at least one delivered item or file."""
+    if isinstance(document, Mapping):
+        fields = named(document)
+        document = first(fields, "features", "items", "assets", "data", "results", "content")
+    return bool(document) if isinstance(document, list | Mapping) else False

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from scenecart._api import paging
 from scenecart._captures.features import MEMBERS, NULL, UNREADABLE, Feature, ForeignFeature, Geometry, Slots
 from scenecart._util.json import NotJson, collector_paused, loads
 from scenecart.exceptions import ServiceError
@@ -32,12 +33,9 @@ class _GenericFeature(Feature, gc=False, forbid_unknown_fields=True):
     type: Any = None
 
 
-class _Envelope(msgspec.Struct, gc=False):
-    """A feature collection with its features as raw JSON."""
-
-    features: list[msgspec.Raw]
-    next: Any = None
-    links: Any = None
+_PAGING = [(name, Any, None) for name in paging.MEMBERS]
+_Envelope = msgspec.defstruct("_Envelope", [("features", list[msgspec.Raw]), *_PAGING], gc=False)
+"""A feature collection with its features as raw JSON."""
 
 
 Batch = tuple[list[Feature], int]
@@ -48,7 +46,7 @@ _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 class Page:
-    """One page of results; ``paging`` contains its ``next`` and ``links``."""
+    """One page of results; ``paging`` contains its members that may announce more."""
 
     def __init__(self, parts: Iterable[Batch], paging: Mapping[str, Any]) -> None:
         self._parts = parts
@@ -95,7 +93,7 @@ class Reader:
                 else:
                     if not page.features:
                         _check_empty_collection(data, operation)
-                    return Page([(page.features, 0)], {"next": page.next, "links": page.links})
+                    return Page([(page.features, 0)], _paging_of(page))
         if len(data) >= _LARGE_PAGE_BYTES:
             return self._split_large_page(data, operation) or self._read_generic_page(data, operation)
         generic = self._read_generic_page(data, operation)
@@ -143,11 +141,8 @@ class Reader:
             tail = self._page.decode(b'{"features":[' + data[last:])
         except UNREADABLE:
             return None
-        paging = {
-            "next": head.next if tail.next is None else tail.next,
-            "links": head.links if tail.links is None else tail.links,
-        }
-        return Page(self._decode_pieces(data, mark, (first, last), tail.features, operation), paging)
+        at_end = {name: value for name, value in _paging_of(tail).items() if value is not None}
+        return Page(self._decode_pieces(data, mark, (first, last), tail.features, operation), {**_paging_of(head), **at_end})
 
     def _decode_pieces(
         self, data: bytes, mark: bytes, span: tuple[int, int], tail: list[Feature], operation: str
@@ -173,12 +168,12 @@ class Reader:
     def _read_generic_page(self, data: bytes, operation: str) -> Page:
         with collector_paused():
             try:
-                envelope = _envelope_decoder.decode(data)
+                envelope: Any = _envelope_decoder.decode(data)
             except UNREADABLE:
                 return _read_page_leniently(data, operation)
         if not envelope.features:
             _check_empty_collection(data, operation)
-        return Page(self._decode_entries(envelope.features, operation), {"next": envelope.next, "links": envelope.links})
+        return Page(self._decode_entries(envelope.features, operation), _paging_of(envelope))
 
     def _decode_entries(self, entries: list[msgspec.Raw], operation: str) -> Iterator[Batch]:
         for start in range(0, len(entries), _BATCH_SIZE):
@@ -241,7 +236,7 @@ def _decoders(
         )
         page = msgspec.defstruct(
             "LearnedPage",
-            [("features", list[feature]), ("next", Any, None), ("links", Any, None)],  # type: ignore[valid-type]  # created at run time
+            [("features", list[feature]), *_PAGING],  # type: ignore[valid-type]  # created at run time
             gc=False,
         )
         return msgspec.json.Decoder(page), msgspec.json.Decoder(list[feature])  # type: ignore[valid-type]  # as above
@@ -283,6 +278,11 @@ def read_page(data: bytes, operation: str) -> tuple[list[Feature], int, Mapping[
     """
     page = Reader().page(data, operation)
     return *page.features(), page.paging
+
+
+def _paging_of(page: Any) -> dict[str, Any]:
+    """Return the members of a decoded page that may announce more results."""
+    return {name: getattr(page, name) for name in paging.MEMBERS}
 
 
 def _is_utf8(data: bytes | msgspec.Raw) -> bool:

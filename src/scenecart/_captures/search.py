@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from scenecart._api import operations
-from scenecart._api.problems import error_of_status
-from scenecart._captures.decode import Batch, Page, Reader, read_feature, read_page
+from scenecart._api.paging import check_count, next_token
+from scenecart._captures.decode import Batch, Page, Reader
 from scenecart._captures.footprints import intersect_each
 from scenecart._captures.frame import FrameBuilder, to_frame
 from scenecart._captures.query import Query, SearchCriteria, build_stac_query
 from scenecart._captures.stac_api import pages
-from scenecart._util.json import LineTooLong, NotJson, batches, encode, loads
+from scenecart._captures.stream import (
+    UNREADABLE_CODES,
+    InvalidLine,
+    check_stream,
+    empty_stream,
+    raise_invalid_lines,
+    read_stream,
+)
+from scenecart._util.json import encode
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
-from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, ServiceError, warn
+from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
     import geopandas as gpd
 
     from scenecart._api.http import Session
     from scenecart._captures.features import Feature
     from scenecart._util.progress import ProgressCallback
 
-_BATCH, _FIRST_BATCH, _LINES = 2_000, 100, 1_000
+_BATCH, _FIRST_BATCH = 2_000, 100
 _MAX_ATTEMPTS = 4
-_MIN_ERROR_STATUS, _MAX_ERROR_STATUS = 400, 599
 _MAX_PAGES_WITHOUT_NEW = 100
 T = TypeVar("T")
 
@@ -206,7 +214,9 @@ def _fetch_stream(session: Session, query: Query) -> list[bytes]:
     while True:
         try:
             with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
-                return list(chunks)
+                received = list(chunks)
+                check_stream(received, query.host)
+                return received
         except ConnectionFailed as error:
             failures += 1
             if failures == _MAX_ATTEMPTS or error.given_up:
@@ -229,7 +239,7 @@ def _fetch_pages(session: Session, query: Query) -> list[bytes]:
 def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
     """Build the frame from the response of :func:`fetch`; needs no connection, to run in another process."""
     if kind == "lines":
-        found = _raise_invalid_lines(_read_stream(iter(parts), query.host), query.host)
+        found = raise_invalid_lines(read_stream(parts, query.host), query.host)
     else:
         reader = Reader()
         found = _drop_repeated((batch for data in parts for batch in reader.page(data, operations.SEARCH.id).batches()), set())
@@ -238,30 +248,41 @@ def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataF
 
 def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[list[Feature]]:
     """Yield the features of a query while they arrive."""
-    found = _stream_or_pages(
-        query,
-        lambda: _resumable_stream(session, query, reporter),
-        lambda: (batch for _, page_batches in _pages(session, query) for batch in page_batches),
-    )
-    return _apply_query(found, query)
+    delivered = _Delivered()
+
+    def by_pages() -> Iterator[Batch]:
+        # after a stream that broke off
+        repeated = delivered.count()
+        for _, page_batches in _pages(session, query):
+            for features, skipped in page_batches:
+                yield (_drop_delivered(features, repeated) if repeated else features), skipped
+
+    return _apply_query(_stream_or_pages(query, lambda: _resumable_stream(session, query, reporter, delivered), by_pages), query)
 
 
 def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
     """Yield the results of a query by stream or by pages.
 
     A result that fits one page is requested as a page. A larger one is read from the stream, or page by page if the
-    service has no stream.
+    service has no stream, or none that can be read. If the pages fail too, the error is that of the stream.
     """
     fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
+    unreadable: ScenecartError | None = None
     if query.page_size is None and not fits_one_page:
         try:
             yield from by_stream()
         except ScenecartError as error:
-            if error.status not in operations.NOT_OFFERED:
+            if error.status not in operations.NOT_OFFERED and error.code not in UNREADABLE_CODES:
                 raise
+            unreadable = error if error.code in UNREADABLE_CODES else None
         else:
             return
-    yield from by_pages()
+    try:
+        yield from by_pages()
+    except ScenecartError:
+        if unreadable is None:
+            raise
+        raise unreadable from None
 
 
 def _apply_query(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
@@ -300,13 +321,25 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
     """Request page after page, and yield each with those of its captures that no earlier page had.
 
     A repeated token ends the search, and so do many pages in a row without a new capture.
+
+    Raises
+    ------
+    ServiceError
+        If more is announced than can be requested.
     """
     size = query.page_size or min(query.limit or operations.PAGE_LIMIT, operations.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
     seen: set[tuple[Any, str]] = set()
     pages_without_new = 0
+    count = 0
     reader = Reader()
+
+    def counted(found: Iterable[Batch]) -> Iterator[Batch]:
+        nonlocal count
+        for features, skipped in found:
+            count += len(features) + skipped
+            yield features, skipped
 
     def read(data: bytes) -> tuple[bytes, Page]:
         return data, reader.page(data, operations.SEARCH.id)
@@ -314,10 +347,11 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
     while True:
         data, page = session.page(operations.SEARCH, operations.page_body(query.body, size, token), read)
         seen_before = len(seen)
-        yield data, _drop_repeated(page.batches(), seen)
+        yield data, _drop_repeated(counted(page.batches()), seen)
         pages_without_new = pages_without_new + 1 if len(seen) == seen_before else 0
-        token = operations.next_token(page.paging)
+        token = next_token(page.paging, operations.SEARCH.id)
         if token is None:
+            check_count(page.paging, count, operations.SEARCH.id)
             return
         if token in tokens or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
             warn(
@@ -328,26 +362,53 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
         tokens.add(token)
 
 
-def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[Batch]:
-    """Read the stream to its end; when it breaks, start it again and drop what was delivered before."""
-    # encoded to save memory: a stream may hold a million keys
-    delivered: list[bytes] = []
+class _Delivered:
+    """The keys of the captures that a stream delivered, encoded to save memory: a stream may hold a million."""
+
+    def __init__(self) -> None:
+        self._keys: list[bytes] = []
+
+    def add(self, features: Sequence[Feature]) -> None:
+        """Remember features that were delivered."""
+        self._keys.append(msgspec.json.encode([_key(feature) or ("", "") for feature in features]))
+
+    def count(self) -> Counter[tuple[Any, Any]]:
+        """Return how often each key was delivered."""
+        return Counter(key for keys in self._keys for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
+
+
+def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter, delivered: _Delivered) -> Iterator[Batch]:
+    """Read the stream to its end; when it breaks, start it again and drop what was delivered before.
+
+    Raises
+    ------
+    ServiceError
+        If it cannot be read, or has no features: an empty body does not prove that there is no imagery.
+    """
+    is_empty, withheld = True, 0
     for attempt in range(1, _MAX_ATTEMPTS + 1):
-        repeated = Counter(key for keys in delivered for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
+        repeated = delivered.count()
         try:
             with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
-                for features, skipped in _read_stream(chunks, query.host):
+                for features, skipped in read_stream(chunks, query.host):
+                    is_empty, withheld = is_empty and not features, withheld + skipped
+                    if is_empty:
+                        # perhaps nothing of this stream is understood, and the pages are read instead
+                        continue
                     fresh = _drop_delivered(features, repeated) if repeated else features
-                    delivered.append(msgspec.json.encode([_key(feature) or ("", "") for feature in fresh]))
-                    yield fresh, skipped
-        except (ConnectionFailed, _InvalidLine) as error:
+                    delivered.add(fresh)
+                    yield fresh, withheld
+                    withheld = 0
+        except (ConnectionFailed, InvalidLine) as error:
             if attempt == _MAX_ATTEMPTS or (isinstance(error, ConnectionFailed) and error.given_up):
-                if isinstance(error, _InvalidLine):
+                if isinstance(error, InvalidLine):
                     raise error.as_service_error(query.host) from None
                 raise
             session.pause(attempt)
             reporter.emit("restarted")
         else:
+            if is_empty:
+                raise empty_stream(query.host)
             return
 
 
@@ -367,92 +428,6 @@ def _key(feature: Feature) -> tuple[Any, str] | None:
     if not isinstance(feature.id, str) or not isinstance(feature.collection, str | None):
         return None
     return feature.collection, feature.id
-
-
-class _InvalidLine(ValueError):
-    """A line of a stream is not JSON: the stream was truncated, or is not a stream of captures."""
-
-    def as_service_error(self, host: str) -> ServiceError:
-        return ServiceError(
-            f"The result stream of {host!r} is truncated or damaged: a line is not JSON ({self}).",
-            code="stream_line_not_json",
-            operation=operations.SEARCH_STREAM.id,
-        )
-
-
-def _raise_invalid_lines(found: Iterator[Batch], host: str) -> Iterator[Batch]:
-    try:
-        yield from found
-    except _InvalidLine as error:
-        raise error.as_service_error(host) from None
-
-
-def _read_stream(chunks: Iterator[bytes], host: str) -> Iterator[Batch]:
-    reader = Reader()
-    try:
-        for lines in (many[start : start + _LINES] for many in batches(chunks) for start in range(0, len(many), _LINES)):
-            features = reader.lines(lines)
-            if features is not None:
-                yield features, 0
-                continue
-            yield from _read_line_by_line(lines, reader)
-    except LineTooLong as error:
-        raise ServiceError(
-            f"The result stream of {host!r} cannot be read: {error}.",
-            code="stream_line_too_long",
-            operation=operations.SEARCH_STREAM.id,
-        ) from None
-
-
-def _read_line_by_line(lines: Sequence[bytes], reader: Reader) -> Iterator[Batch]:
-    """Read each line separately; the features before an invalid line are yielded before its error."""
-    features: list[Feature] = []
-    skipped = 0
-    failure: Exception | None = None
-    for line in lines:
-        try:
-            skipped += _read_line(line, features)
-        except (ScenecartError, _InvalidLine) as error:
-            failure = error
-            break
-    reader.learn_from(features)
-    yield features, skipped
-    if failure is not None:
-        raise failure
-
-
-def _read_line(line: bytes, features: list[Feature]) -> int:
-    """Append the features of a line; return how many of its entries are not features."""
-    try:
-        feature = read_feature(line, typed=True)
-        if feature is not None:
-            features.append(feature)
-            return 0
-        document = loads(line)
-    except NotJson as error:
-        raise _InvalidLine(str(error)) from None
-    if not isinstance(document, Mapping):
-        return 1
-    if document.get("type") == "FeatureCollection":
-        inner, skipped, _ = read_page(line, operations.SEARCH_STREAM.id)
-        features.extend(inner)
-        return skipped
-    if "status" in document and ("title" in document or "detail" in document):
-        raise _error_of_problem(document)
-    return 1
-
-
-def _error_of_problem(document: Mapping[str, Any]) -> ScenecartError:
-    """Return the error for a problem document within a stream: by its status, if that is an error status."""
-    problem = operations.parse_problem(document)
-    status = operations.whole_number(document["status"])
-    if status is None or not _MIN_ERROR_STATUS <= status <= _MAX_ERROR_STATUS:
-        error: ScenecartError = ServiceError(f"The service aborted the result stream: {problem.text}", code="stream_aborted")
-    else:
-        error = error_of_status(status, problem, operations.SEARCH_STREAM.id, None)
-    error.operation = operations.SEARCH_STREAM.id
-    error.problem = {**problem.shown(), "status": status}
-    return error
 
 
 search_stac.__module__ = "scenecart"

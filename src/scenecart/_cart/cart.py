@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
+from shapely.geometry import shape
 
 from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.filter import numbers_of
@@ -19,7 +19,7 @@ from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._cart.checks import acquisition_times, checked_frame, joined_ids, orderable_captures, texts_of, with_ids
 from scenecart._geo.area import Area, as_area
-from scenecart._geo.geometry import clip_each, each_km2, geodesic_km2, geojsons, split_each, union
+from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
 from scenecart._util.json import collector_paused, dumps
 from scenecart._util.reportable import Reportable
@@ -29,7 +29,7 @@ from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from scenecart._cart.estimate import Estimate
@@ -93,19 +93,18 @@ class Cart(Reportable):
         with collector_paused():
             rows = zip(
                 self._captures["id"],
-                geojsons(_canonical(self._clipped)),
+                geojsons(canonical(self._clipped)),
                 texts_of(self._captures, "host"),
                 texts_of(self._captures, "collection"),
                 strict=True,
             )
             orders = [CaptureOrder(*row) for row in rows]
-        return tuple(sorted(orders, key=lambda order: (order.host or "", order.collection or "", order.id)))
+        return tuple(sorted(orders, key=_sort_key))
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 digest of the contents: the same captures, area and options have the same fingerprint."""
-        with collector_paused():
-            return hashlib.sha256(dumps(estimate_body(list(self.orders), split_by_date=self.split_by_date))).hexdigest()
+        return _digest(self.orders, split_by_date=self.split_by_date)
 
     @cached_property
     def km2(self) -> float:
@@ -344,10 +343,20 @@ def _checked_split(value: Any) -> bool:
     return bool(plain)
 
 
-def _canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Normalize geometries so that equal ones are identical: 2D, rounded to 1e-9 degrees, with sorted parts and rings."""
-    rounded = shapely.transform(geometries, lambda xy: np.round(xy, 9) + 0.0, include_z=False)
-    return np.asarray(shapely.normalize(rounded))
+def fingerprint_of(captures: Sequence[CaptureOrder], *, split_by_date: bool) -> str:
+    """Return the fingerprint of captures as they were sent to be bought, however their geometries are written."""
+    shapes = np.array([shape(dict(capture.geometry)) for capture in captures], dtype=object)
+    same = [replace(capture, geometry=geometry) for capture, geometry in zip(captures, geojsons(canonical(shapes)), strict=True)]
+    return _digest(sorted(same, key=_sort_key), split_by_date=split_by_date)
+
+
+def _digest(captures: Iterable[CaptureOrder], *, split_by_date: bool) -> str:
+    with collector_paused():
+        return hashlib.sha256(dumps(estimate_body(list(captures), split_by_date=split_by_date))).hexdigest()
+
+
+def _sort_key(capture: CaptureOrder) -> tuple[str, str, str]:
+    return capture.host or "", capture.collection or "", capture.id
 
 
 Cart.__module__ = "scenecart"

@@ -14,6 +14,7 @@ from scenecart._captures.frame import CRS
 from scenecart._captures.properties import DATETIME, START_DATETIME
 from scenecart._geo.geometry import clip_each, reasons_unusable
 from scenecart._util.text import clean_text
+from scenecart._util.validate import is_unicode
 from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def reasons_not_orderable(captures: gpd.GeoDataFrame) -> list[str | None]:
 def _reason_not_orderable(name: Any, from_footprint: str | None, from_search: Any) -> str | None:
     if isinstance(from_search, str):
         return from_search
-    return from_footprint if isinstance(name, str) and name.strip() else "it has no usable id"
+    return from_footprint if isinstance(name, str) and name.strip() and is_unicode(name) else "it has no usable id"
 
 
 def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:

@@ -16,7 +16,7 @@ from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import InvalidCart, NotFound, PermissionDenied
+from scenecart.exceptions import InvalidCart, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,8 @@ class Estimate(Reportable):
         Credits available to spend; None if the service does not return a balance, or payment is by card or invoice.
     service : str
         Base URL of the service.
+    raw : dict
+        The service's response, with every field.
 
     Examples
     --------
@@ -79,6 +81,8 @@ class Estimate(Reportable):
     refused: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     balance_credits: int | None = field(default=None, repr=False)
     service: str = field(default="", repr=False)
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+    is_rounded: bool = field(default=False, repr=False)
     _client: PlacingClient | None = field(default=None, repr=False)
 
     @property
@@ -104,6 +108,14 @@ class Estimate(Reportable):
         columns = ["captures", "aoi_km2", "credits", "aud", "geometry"]
         index = pd.RangeIndex(1, len(rows) + 1, name="group")
         return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=CRS, index=index)
+
+    @property
+    def note(self) -> str | None:
+        """A remark on the price: that its groups are rounded, and do not add up to it exactly. The total is what is paid."""
+        if not self.is_rounded:
+            return None
+        groups = f"{sum(group.credits for group in self.price_groups):,} credits"
+        return f"The groups are rounded and add up to {groups}; the total of {self.total_credits:,} credits is the price."
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -230,6 +242,7 @@ class Estimate(Reportable):
             priced_at=f"{self.priced_at:%Y-%m-%d %H:%M} UTC",
             total_credits=self.total_credits,
             total_aud=self.total_aud,
+            note=self.note,
             balance=self.balance_credits,
             groups=[
                 {
@@ -293,14 +306,16 @@ class PricingService:
             price_groups=prices.groups,
             refused=prices.errors,
             service=self._session.base_url,
+            raw=dict(prices.raw),
+            is_rounded=prices.is_rounded,
             _client=self._placer,
         )
 
     def with_balance(self, estimate: Estimate) -> Estimate:
-        """Return an estimate with the available credits, if the account may see them."""
+        """Return an estimate with the available credits, if they can be read: a price does not depend on them."""
         try:
             balance = operations.available_credits(self._session.call(operations.BALANCE, {}))
-        except (PermissionDenied, NotFound):
+        except ScenecartError:
             return estimate
         return replace(estimate, balance_credits=balance)
 

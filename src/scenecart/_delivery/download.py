@@ -9,8 +9,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
@@ -19,9 +18,12 @@ from scenecart._api.http import secret_url
 from scenecart._api.retry import READ_STATUSES
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
+from scenecart._delivery.items import fetch_items
 from scenecart._delivery.paths import PlannedFile, plan_files, safe_name
+from scenecart._delivery.provenance import fetch_edges, provenance_of
 from scenecart._imagery.raster import open_raster
 from scenecart._util.files import as_path
+from scenecart._util.json import dumps
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import shown_value
@@ -29,10 +31,7 @@ from scenecart.exceptions import (
     ConnectionFailed,
     DownloadError,
     InvalidRequest,
-    NotFound,
-    PermissionDenied,
     ServiceError,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from scenecart._api.http import Download, Session
 
 _ATTEMPTS = 4
-_MAX_ITEM_LOOKUPS = 50
 _EXPIRED = frozenset({401, 403, 410})
 
 
@@ -66,26 +64,22 @@ class DeliveryService:
         self._session = session
         self._cache = cache
 
-    def items(self, order_id: str) -> gpd.GeoDataFrame:
-        """Return the items of a delivered order; see ``Order.items``."""
-        features, _, _ = self._session.page(
-            operations.LIST_ASSETS,
-            operations.assets_body(order_id),
-            partial(decode.read_page, operation=operations.LIST_ASSETS.id),
-        )
+    def items(self, order_id: str, captures: int = 0) -> gpd.GeoDataFrame:
+        """Return the items of a delivered order; see ``Order.items``. ``captures`` is how many were ordered, 0 if unknown."""
+        document = fetch_items(self._session, order_id, captures)
+        features, _, _ = decode.read_page(dumps(document), operations.LIST_ASSETS.id)
         frame = to_frame(features).drop(columns=["host", "orderable", "not_orderable_reason"])
-        return frame.assign(provenance=self._provenance(order_id, frame["id"].tolist()))
+        return frame.assign(provenance=provenance_of(self._session, order_id, [str(name) for name in frame["id"]]))
 
     def lineage(self, order_id: str) -> pd.DataFrame:
         """Return the recorded relations of captures, order and items; see ``Order.lineage``."""
-        return pd.DataFrame(
-            [asdict(edge) for edge in self._edges("order", order_id)], columns=[one.name for one in fields(operations.Edge)]
-        )
+        edges = fetch_edges(self._session, "order", order_id)
+        return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(operations.Edge)])
 
     def open(self, order_id: str, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
         """Download one file of a delivered order and open it; see ``Order.open``."""
         folder = self._cache / safe_name(order_id) if directory is None else as_path(directory, "directory")
-        with_asset = plan_files(self._document(order_id), folder, [asset])
+        with_asset = plan_files(fetch_items(self._session, order_id), folder, [asset])
         matching = [file for file in with_asset if item in {None, file.item_id}]
         if len(matching) == 1:
             return open_raster(self._fetch_all(matching, 1, lambda _: None)[0])
@@ -106,43 +100,12 @@ class DeliveryService:
             details=details,
         )
 
-    def _provenance(self, order_id: str, item_ids: list[Any]) -> list[str]:
-        """Return for each item whether the service's record leads from it back to the order."""
-        try:
-            recorded = self._recorded_items(order_id, "order", order_id)
-            for name in [name for name in item_ids if name not in recorded][:_MAX_ITEM_LOOKUPS]:
-                recorded |= self._recorded_items(order_id, "item", str(name))
-        except PermissionDenied:
-            return ["unknown"] * len(item_ids)
-        provenance = ["verified" if name in recorded else "missing" for name in item_ids]
-        if "missing" in provenance:
-            warn(
-                f"{provenance.count('missing')} of {len(provenance)} delivered items have no record that links them to order "
-                f"{order_id}; see the column 'provenance'.",
-                code="provenance_missing",
-                hint="Ask the service's support before you use these items.",
-            )
-        return provenance
-
-    def _recorded_items(self, order_id: str, kind: str, name: str) -> set[str]:
-        try:
-            edges = self._edges(kind, name)
-        except NotFound:
-            return set()
-        from_item = {edge.entity_id for edge in edges if (edge.entity, edge.source, edge.source_id) == ("item", "order", order_id)}
-        # the same relation, recorded from the order's side
-        from_order = {edge.source_id for edge in edges if (edge.source, edge.entity, edge.entity_id) == ("item", "order", order_id)}
-        return from_item | from_order
-
-    def _edges(self, kind: str, name: str) -> list[operations.Edge]:
-        return operations.parse_lineage(self._session.call(operations.PROVENANCE, operations.lineage_body(kind, name)))
-
-    def item_collection(self, order_id: str) -> pystac.ItemCollection:
+    def item_collection(self, order_id: str, captures: int = 0) -> pystac.ItemCollection:
         """Return the items of a delivered order as a pystac collection."""
         import pystac  # noqa: PLC0415  # slow to import, and most orders are read as frames
 
         try:
-            return pystac.ItemCollection.from_dict(self._document(order_id))
+            return pystac.ItemCollection.from_dict(fetch_items(self._session, order_id, captures))
         except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
             raise ServiceError(
                 f"The items of order {order_id} are not valid STAC ({error}).",
@@ -158,10 +121,11 @@ class DeliveryService:
         assets: str | Iterable[str] | None,
         progress: bool | Callable[[float], object],
         workers: int,
+        captures: int = 0,
     ) -> list[Path]:
         """Download the files of a delivered order; see ``Order.download``."""
         folder = as_path(directory, "directory")
-        files = plan_files(self._document(order_id), folder, _asset_keys(assets))
+        files = plan_files(fetch_items(self._session, order_id, captures), folder, _asset_keys(assets))
         has_sizes = all(file.size is not None for file in files)
         total = float(sum(file.size or 0 for file in files)) if has_sizes else None
         try:
@@ -300,16 +264,6 @@ class DeliveryService:
                 operation=operations.DOWNLOAD.id,
             )
         return secret_url(self._session.base_url + "/", url)
-
-    def _document(self, order_id: str) -> dict[str, Any]:
-        document = self._session.call(operations.LIST_ASSETS, operations.assets_body(order_id))
-        if not isinstance(document, dict) or not isinstance(document.get("features"), list):
-            raise ServiceError(
-                f"The service returned an invalid list of items for order {order_id}.",
-                code="items_invalid",
-                operation=operations.LIST_ASSETS.id,
-            )
-        return document
 
 
 def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DEGREES = CRS.from_epsg(4326)
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 GRID_DEGREES = 1e-9
+_UNITS = 1e7
 MAX_LON = 540.0
 COORDINATE_LIMITS = (MAX_LON, 90.0, MAX_LON, 90.0)
 BBOX_HINT = "Pass west, south, east, north in degrees, in this order."
@@ -264,3 +265,23 @@ def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     """Return many geometries as GeoJSON, as :func:`geojson` does."""
     documents: list[dict[str, Any]] = loads(f"[{','.join(shapely.to_geojson(shapely.orient_polygons(geometries)))}]".encode())
     return documents
+
+
+def canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return polygons in one form, so that the same outline is the same geometry however it was written.
+
+    2D and rounded to 1e-7 degrees (a centimetre); touching parts united, a single part as a polygon; no repeated corners, and none
+    within that distance of the line between its neighbours; rings and parts in a fixed order.
+    """
+    types, counts = shapely.get_type_id(geometries), shapely.get_num_geometries(geometries)
+    merged = geometries.copy()
+    for place in np.flatnonzero((types == shapely.GeometryType.MULTIPOLYGON) & (counts > 1)):
+        merged[place] = shapely.union_all(shapely.get_parts(geometries[place]))
+    single = (shapely.get_type_id(merged) == shapely.GeometryType.MULTIPOLYGON) & (shapely.get_num_geometries(merged) == 1)
+    merged[single] = shapely.get_geometry(merged[single], 0)
+    # whole numbers, so that distances are exact
+    units = shapely.normalize(shapely.transform(merged, lambda xy: np.round(xy * _UNITS) + 0.0, include_z=False))
+    plain = shapely.simplify(units, 1.0, preserve_topology=False)
+    is_usable = ~shapely.is_empty(plain) & shapely.is_valid(plain) & (shapely.get_type_id(plain) == shapely.get_type_id(units))
+    chosen = shapely.normalize(np.where(is_usable, plain, units))
+    return np.asarray(shapely.transform(chosen, lambda xy: np.round(xy / _UNITS, 7) + 0.0))

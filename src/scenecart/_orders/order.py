@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
+from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, phase_of
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.notice import Notice
 from scenecart._orders.polling import poll_until
@@ -14,15 +15,19 @@ from scenecart._util.progress import bar
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text
 from scenecart.exceptions import (
+    Conflict,
+    ConnectionFailed,
     DownloadError,
     OrderCancelled,
     OrderFailed,
+    ScenecartError,
+    ServiceError,
     WaitTimeout,
 )
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -68,6 +73,7 @@ class Order(Reportable):
         self._record = record
         self.note: Notice | None = None
         self.cart: Cart | None = None
+        self._mentioned: str | None = None
 
     @property
     def id(self) -> str:
@@ -80,9 +86,27 @@ class Order(Reportable):
         return self._record.state
 
     @property
+    def sub_status(self) -> str | None:
+        """More about the state, where the service says more."""
+        return self._record.sub_status
+
+    @property
+    def phase(self) -> str:
+        """What the state means: ``"open"``, ``"delivered"``, ``"ended"`` (without delivery), or ``"unknown"``.
+
+        A state that is not known counts as delivered once the service lists files of the order.
+        """
+        return self._record.phase
+
+    @property
     def is_finished(self) -> bool:
-        """Whether it is delivered, failed or cancelled. An unknown state does not count as finished."""
-        return self._record.state in schemas.TERMINAL
+        """Whether it is delivered, or has ended without delivery. An unknown state does not count as finished."""
+        return self._record.phase in {DELIVERED, ENDED}
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its imagery can be downloaded."""
+        return self._record.phase == DELIVERED
 
     @property
     def total_credits(self) -> int | None:
@@ -93,6 +117,21 @@ class Order(Reportable):
     def total_aud(self) -> Decimal | None:
         """The price in Australian dollars."""
         return self._record.total_aud
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of the price, such as ``"AUD"``, if the service names it."""
+        return self._record.currency
+
+    @property
+    def order_type(self) -> str | None:
+        """The type of the order, such as ``"archive"``, if the service names it."""
+        return self._record.order_type
+
+    @property
+    def license_type(self) -> str | None:
+        """The licence that was bought, if the service names it."""
+        return self._record.license_type
 
     @property
     def billing_mode(self) -> str | None:
@@ -123,6 +162,16 @@ class Order(Reportable):
     def created(self) -> datetime | None:
         """When it was placed, UTC."""
         return parse_time(self._record.created)
+
+    @property
+    def updated(self) -> datetime | None:
+        """When it last changed, UTC, if the service says."""
+        return parse_time(self._record.updated)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The order as the service sent it, with every field."""
+        return dict(self._record.raw)
 
     def refresh(self) -> Order:
         """Request the current state, and return the order itself.
@@ -159,10 +208,12 @@ class Order(Reportable):
         progress
             Show a progress bar.
 
+        A state that is not known is mentioned once, and waiting goes on until files of the order are listed.
+
         Raises
         ------
         OrderFailed
-            If the order failed; the message says why. ``OrderCancelled`` if it was cancelled.
+            If it ended without delivery; the message says why. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
             If the order is not finished after ``timeout``. It continues.
 
@@ -195,7 +246,9 @@ class Order(Reportable):
         return self
 
     def cancel(self) -> Order:
-        """Cancel the order and print how many credits are returned. Does nothing if it is already cancelled.
+        """Cancel the order, and print what is known about the money. Does nothing if it is already cancelled.
+
+        If no usable answer arrives, the order is looked at, and its state is reported.
 
         Raises
         ------
@@ -212,22 +265,35 @@ class Order(Reportable):
         'cancelled'
         """
         self.refresh()
-        if self.status != "cancelled":
-            answer = self._api.cancel(self.id)
+        if self._record.is_cancelled:
+            return self
+        answer = None
+        try:
+            answer = self._api.cancel(self._record)
+        except (Conflict, ConnectionFailed, ServiceError) as error:
+            # a second attempt is refused after the answer to the first was lost
+            self._refresh_after(error)
+        else:
             self.refresh()
-            self.note = Notice(
-                f"Order {self.id} is {self.status}{_returned(answer, self._record)}.",
-                code="cancel_result",
-                details={"order_id": self.id},
-            )
-            self._api.notify(self.note)
+        self.note = _cancel_notice(self._record, answer)
+        self._api.notify(self.note)
         return self
+
+    def _refresh_after(self, error: ScenecartError) -> None:
+        """Request the state after a cancellation without an answer; raise its error if the order was not cancelled."""
+        try:
+            self.refresh()
+        except ScenecartError:
+            raise error from None
+        if self.phase != ENDED:
+            raise error
 
     def items(self) -> gpd.GeoDataFrame:
         """Return the delivered items: one row per item, columns as in a search, EPSG:4326.
 
         The column ``provenance`` says whether the service's record links the item to this order: ``"verified"``,
-        ``"missing"`` (with a warning), or ``"unknown"`` if the account may not read the record.
+        ``"missing"`` (with a warning), or ``"unknown"`` if no record can be read. A warning says if fewer items than
+        captures have arrived.
 
         Raises
         ------
@@ -243,7 +309,7 @@ class Order(Reportable):
         >>> items["provenance"].tolist(), items.crs.to_epsg()
         (['verified'], 4326)
         """
-        return self._api.deliveries.items(self._delivered_id())
+        return self._api.deliveries.items(self._delivered_id(), len(self.captures))
 
     def lineage(self) -> pd.DataFrame:
         """Return the recorded relations between the captures, this order and its items.
@@ -325,7 +391,7 @@ class Order(Reportable):
         >>> [sorted(item.assets) for item in order.item_collection()]
         [['thumbnail', 'visual']]
         """
-        return self._api.deliveries.item_collection(self._delivered_id())
+        return self._api.deliveries.item_collection(self._delivered_id(), len(self.captures))
 
     def download(
         self,
@@ -370,13 +436,15 @@ class Order(Reportable):
         ['visual.tif']
         """
         order_id = self._delivered_id()
-        return self._api.deliveries.download(order_id, directory, assets=assets, progress=progress, workers=workers)
+        return self._api.deliveries.download(
+            order_id, directory, assets=assets, progress=progress, workers=workers, captures=len(self.captures)
+        )
 
     def _delivered_id(self) -> str:
         """Return the id of a delivered order, after a refresh if needed; raise if it is not delivered."""
-        if self.status != "delivered":
+        if not self.is_delivered:
             self.refresh()
-        if self.status == "delivered":
+        if self.is_delivered:
             return self.id
         state = clean_text(self.status, 40)
         details = {"order_id": self.id}
@@ -402,7 +470,7 @@ class Order(Reportable):
             "order.html",
             id=clean_text(self.id, 80),
             status=clean_text(self.status, 40),
-            kind=self.status if self.status in schemas.TERMINAL else "processing",
+            kind=self._kind,
             captures=len(self.captures),
             total_credits=self.total_credits,
             total_aud=self.total_aud,
@@ -411,6 +479,13 @@ class Order(Reportable):
             note=self.note,
             reason=self.reason,
         )
+
+    @property
+    def _kind(self) -> str:
+        """What the state is displayed as."""
+        if self._record.is_cancelled:
+            return "cancelled"
+        return {DELIVERED: "delivered", ENDED: "failed"}.get(self.phase, "processing")
 
     @property
     def _paid_by(self) -> str | None:
@@ -424,6 +499,7 @@ class Order(Reportable):
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
         def look() -> bool:
             self.refresh()
+            self._mention_unknown_state()
             if callback is not None:
                 callback(self)
             return self.is_finished
@@ -436,16 +512,42 @@ class Order(Reportable):
                 details={"order_id": self.id},
             )
 
-    def _raise_if_not_delivered(self) -> None:
-        if self.status == "delivered":
+    def _mention_unknown_state(self) -> None:
+        """Notify once of a state that is not known."""
+        if phase_of(self.status) != UNKNOWN or self._mentioned == self.status:
             return
-        is_cancelled = self.status == "cancelled"
-        kind = OrderCancelled if is_cancelled else OrderFailed
+        self._mentioned = self.status
+        state = clean_text(self.status, 40)
+        if self.is_delivered:
+            rest, hint = "Files of it are listed, so it counts as delivered.", None
+        else:
+            rest, hint = (
+                "Waiting goes on until files of it are listed.",
+                "To stop waiting, interrupt it: the order is not affected.",
+            )
+        details = {"order_id": self.id}
+        self._api.notify(
+            Notice(
+                f"Order {self.id} is in an unknown state: {state}. {rest}", code="order_state_unknown", hint=hint, details=details
+            )
+        )
+
+    def _raise_if_not_delivered(self) -> None:
+        if self.is_delivered:
+            return
+        is_cancelled = self._record.is_cancelled
         reason = f": {self.reason}" if self.reason else ""
+        if self.status in {"failed", "cancelled"}:
+            ended = "was cancelled" if is_cancelled else "failed"
+            hint = "The credits reserved for it, or the hold on your card, are released."
+        else:
+            ended = f"ended without delivery ({clean_text(self.status, 40)})"
+            hint = "Check your balance or your card: this state does not say what was returned."
+        kind = OrderCancelled if is_cancelled else OrderFailed
         error = kind(
-            f"Order {self.id} {'was cancelled' if is_cancelled else 'failed'}{reason}.",
+            f"Order {self.id} {ended}{reason}.",
             code="order_cancelled" if is_cancelled else "order_failed",
-            hint="The credits reserved for it, or the hold on your card, are released.",
+            hint=hint,
             details={"order_id": self.id},
         )
         error.order_id, error.reason = self.id, self.reason
@@ -457,15 +559,24 @@ def purchase_details_of(order: Order) -> PurchaseDetails:
     return order._api.purchases.read(order._record, order.cart)  # noqa: SLF001  # the handle's own module
 
 
-def _returned(answer: Mapping[str, Any], record: schemas.OrderRecord) -> str:
-    """Return the phrase about what a cancelled order returns, as far as the service says."""
+def _cancel_notice(record: schemas.OrderRecord, answer: Any) -> Notice:
+    """Return what is known after a cancellation: the state, and what happens to the money as far as the service says."""
+    state, price = clean_text(record.state, 40), record.total_credits
     returned = schemas.returned_credits(answer)
+    remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None
+    said = f" The service says: {remark.rstrip('.')}." if remark else ""
+    hint = None
     if returned is not None:
         kind, amount = returned
-        return f"; {amount:,} credits were {'returned' if kind == 'refunded' else kind}"
-    if record.state == "cancelled" and record.total_credits is not None:
-        return f"; none of its {record.total_credits:,} credits are charged"
-    return ""
+        of_price = f" of its {price:,}" if price is not None and amount < price else ""
+        money = f"; {amount:,}{of_price} credits were {'returned' if kind == 'refunded' else kind}."
+    elif record.phase == ENDED:
+        money = ". The service does not say what was returned."
+        hint = "Check your balance, your card or your invoice."
+    else:
+        money = ". Cancelling it was requested; the service does not say more."
+        hint = "Check it again later."
+    return Notice(f"Order {record.id} is {state}{money}{said}", code="cancel_result", hint=hint, details={"order_id": record.id})
 
 
 Order.__module__ = "scenecart"

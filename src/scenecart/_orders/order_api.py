@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations, schemas
-from scenecart._util.text import clean_text
+from scenecart._api.order_states import UNKNOWN, phase_of
+from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_text
-from scenecart.exceptions import NotFound, ScenecartError, ServiceError, reword
+from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError, ServiceError, reword, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
 _PAGE_SIZE = 100
 _MAX_IDS = 500
 _MAX_PAGES = 1_000
-_METHOD_NOT_ALLOWED = 405
+# statuses of a GET that is tried as a POST before they are believed, until a GET has succeeded
+_TRY_POST = frozenset({400, 404, 405, 422, 501})
+# of these, the ones that certainly speak of the method
+_METHOD_REFUSED = frozenset({405, 501})
+_REFUSED = frozenset({400, 422})
+# a proxy may answer about another order now and then
+_MOST_MISMATCHES = 3
+_MOST_LEFT_OUT = 20
+_SUCCESS = range(200, 300)
 
 
 class OrderApi:
@@ -57,7 +67,9 @@ class OrderApi:
         self.clock = clock
         self.sleep = sleep
         self.notify = notify
-        self._get_by_post = False
+        self._get_by_post = self._get_by_query = False
+        self._first_page = 0
+        self._refuses_ids = False
 
     def fetch(self, order_id: str) -> schemas.OrderRecord:
         """Get one order.
@@ -68,15 +80,24 @@ class OrderApi:
             If no order of this organization has this id.
         """
         check_text(order_id, "order_id")
-        try:
-            return self._record(self._get(schemas.order_reference(order_id)))
-        except NotFound as error:
-            reword(
-                error,
-                f"Order {clean_text(order_id, 80)!r} does not exist, or belongs to another organization.",
-                code="order_not_found",
-            )
-            raise
+        for _ in range(_MOST_MISMATCHES):
+            try:
+                record = self._record(self._get(schemas.order_reference(order_id)))
+            except NotFound as error:
+                reword(
+                    error,
+                    f"Order {clean_text(order_id, 80)!r} does not exist, or belongs to another organization.",
+                    code="order_not_found",
+                )
+                raise
+            if record.id == order_id:
+                return self._with_proof(record)
+        raise ServiceError(
+            f"The service returned order {clean_text(record.id, 80)!r} instead of {clean_text(order_id, 80)!r}.",
+            code="order_mismatch",
+            hint="Try again. If this persists, check for a proxy between you and the service.",
+            operation=operations.GET_ORDER.id,
+        )
 
     def fetch_each(self, order_ids: Iterable[str]) -> Iterator[tuple[str, schemas.OrderRecord]]:
         """Yield the id and the record of many orders: a few hundred a request, and one request for each that a list leaves out."""
@@ -84,44 +105,199 @@ class OrderApi:
         ids = list(missing)
         for start in range(0, len(ids), _MAX_IDS):
             some = ids[start : start + _MAX_IDS]
-            records, _ = self._page(schemas.orders_body(schemas.order_filters(ids=some), len(some)))
-            for record in records:
+            for record in self._listed(some):
                 if record.id in missing:
                     del missing[record.id]
-                    yield record.id, record
+                    yield record.id, self._with_proof(record)
         for order_id in missing:
             # a list may leave out an order that was placed a moment ago
             yield order_id, self.fetch(order_id)
 
     def each(self, filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
-        """Yield the orders that match the service's filters, newest first, each once; pages are requested as needed."""
-        known: set[str] = set()
-        for page in range(_MAX_PAGES):
-            records, pages = self._page(schemas.orders_body(filters, _PAGE_SIZE, page))
-            new = {record.id: record for record in records if record.id not in known}
-            yield from new.values()
-            known.update(new)
-            # a short page is not the last: a service may return fewer than requested
-            if not new or (pages is not None and page + 1 >= pages):
-                return
+        """Yield the orders that match the service's filters, newest first, each once; pages are requested as needed.
 
-    def cancel(self, order_id: str) -> Mapping[str, Any]:
-        """Cancel an order. Each order has one key, so that cancelling it twice is safe."""
-        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{order_id}"))
-        answer = self.session.call(operations.CANCEL, schemas.order_reference(order_id), key=key)
-        return answer if isinstance(answer, dict) else {}
+        Raises
+        ------
+        ServiceError
+            After the last order, if the list is shorter than the service says (``order_list_incomplete``).
+        """
+        ids, tags = filters.get(schemas.IDS_FILTER), filters.get(schemas.TAGS_FILTER)
+        if isinstance(ids, list) and self._refuses_ids:
+            yield from self._each_of(ids, filters)
+            return
+        known: dict[str, None] = {}
+        try:
+            yield from self._each_listed(filters, known)
+        except ScenecartError as error:
+            if not _is_refusal(error) or known or not (isinstance(ids, list) or isinstance(tags, list)):
+                raise
+        else:
+            return
+        # lists of values are refused: they are asked for one by one
+        if isinstance(ids, list):
+            self._refuses_ids = True
+            yield from self._each_of(ids, filters)
+        elif isinstance(tags, list):
+            yield from self._each_with_tags(tags, filters)
+
+    def table(self, filters: Mapping[str, Any], limit: int | None, placed: Iterable[str] = ()) -> list[schemas.OrderRecord]:
+        """Return the orders that match the service's filters, newest first; an incomplete list is a warning.
+
+        Parameters
+        ----------
+        filters
+            The service's filters.
+        limit
+            Most orders to return.
+        placed
+            Ids of orders that this machine placed, oldest first: an unfiltered list must have them.
+        """
+        status = filters.get(schemas.STATUS_FILTER)
+        is_known = isinstance(status, str) and phase_of(status) != UNKNOWN
+        try:
+            records = self._read(self.each(filters), limit)
+        except ScenecartError as error:
+            if not _is_refusal(error) or not is_known:
+                raise
+            records = []
+        if not records and is_known:
+            # the service may use another word for this state
+            others = {name: value for name, value in filters.items() if name != schemas.STATUS_FILTER}
+            records = self._read((record for record in self.each(others) if record.matches(str(status))), limit)
+        if filters or limit is not None:
+            return records
+        known = {record.id for record in records}
+        left_out = [order_id for order_id in placed if order_id not in known][-_MOST_LEFT_OUT:]
+        found = list(self._each_of(left_out, {}))
+        if found:
+            number = pluralize(len(found), "order")
+            warn(f"The service's list of orders left out {number} from this machine; included here.", code="orders_left_out")
+        return [*found[::-1], *records]
+
+    @staticmethod
+    def _read(orders: Iterator[schemas.OrderRecord], limit: int | None) -> list[schemas.OrderRecord]:
+        records: list[schemas.OrderRecord] = []
+        try:
+            records.extend(itertools.islice(orders, limit))
+        except ServiceError as error:
+            if error.code != "order_list_incomplete":
+                raise
+            warn(error.message, code="orders_incomplete", hint=error.hint)
+        return records
+
+    def _each_listed(self, filters: Mapping[str, Any], known: dict[str, None]) -> Iterator[schemas.OrderRecord]:
+        reader = _PageReader(self._page_of, filters)
+        # a list that changes while it is read is read twice
+        for _ in range(2):
+            yield from reader.read(known)
+            if not reader.missing:
+                break
+        if reader.missing or reader.unreadable:
+            raise _incomplete(reader)
+
+    def _each_of(self, ids: list[Any], filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
+        """Yield the orders with these ids, where the service's list cannot be asked for ids."""
+        others = {name: value for name, value in filters.items() if name != schemas.IDS_FILTER}
+        if others:
+            yield from (record for record in self.each(others) if record.id in ids)
+            return
+        for order_id in dict.fromkeys(map(str, ids)):
+            try:
+                yield self.fetch(order_id)
+            except NotFound:
+                continue
+
+    def _each_with_tags(self, tags: list[Any], filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
+        """Yield the orders with all of these tags, where the service's list can be asked for one tag."""
+        tagged = [{record.id: record for record in self.each({**filters, schemas.TAGS_FILTER: str(tag)})} for tag in tags]
+        for order_id, record in tagged[0].items() if tagged else ():
+            if all(order_id in records for records in tagged):
+                yield record
+
+    def cancel(self, record: schemas.OrderRecord) -> Any:
+        """Cancel an order, and return what the service says about it; None if its response says nothing about this order.
+
+        The same state of an order has one key, so that cancelling it twice is safe. A later state has another: a refusal of
+        today is not repeated tomorrow.
+        """
+        state = f"{record.id}/{record.state}/{record.updated or ''}"
+        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.session.base_url}/cancel/{state}"))
+        try:
+            answer = self.session.call(operations.CANCEL, schemas.order_reference(record.id), key=key)
+        except ServiceError as error:
+            # no content, or no JSON: accepted all the same
+            if error.status in _SUCCESS:
+                return None
+            raise
+        return answer if schemas.is_about(answer, record.id) else None
+
+    def _listed(self, ids: list[str]) -> list[schemas.OrderRecord]:
+        """Return the orders with these ids that one request lists; none where the list cannot be asked for ids."""
+        if self._refuses_ids:
+            return []
+        try:
+            return self._page_of(schemas.orders_body(schemas.order_filters(ids=ids), len(ids))).orders
+        except ScenecartError as error:
+            if not _is_refusal(error):
+                raise
+            self._refuses_ids = True
+            return []
+
+    def _with_proof(self, record: schemas.OrderRecord) -> schemas.OrderRecord:
+        """Return an order of an unknown state with the proof of its delivery, if files of it are listed."""
+        if record.phase != UNKNOWN:
+            return record
+        try:
+            listed = self.session.call(operations.LIST_ASSETS, operations.assets_body(record.id))
+        except ScenecartError:
+            return record
+        return record.with_assets() if schemas.lists_assets(listed) else record
 
     def _get(self, reference: Mapping[str, Any]) -> Any:
-        if not self._get_by_post:
-            try:
-                return self.session.call(operations.GET_ORDER, reference, query=True)
-            except ScenecartError as error:
-                if error.status != _METHOD_NOT_ALLOWED:
-                    raise
-                self._get_by_post = True
-        return self.session.call(operations.GET_ORDER, reference)
+        if self._get_by_post:
+            return self.session.call(operations.GET_ORDER, reference)
+        try:
+            document = self.session.call(operations.GET_ORDER, reference, query=True)
+        except ScenecartError as error:
+            if error.status not in (_METHOD_REFUSED if self._get_by_query else _TRY_POST):
+                raise
+            refused = error
+        else:
+            self._get_by_query = True
+            return document
+        try:
+            document = self.session.call(operations.GET_ORDER, reference)
+        except ScenecartError as error:
+            if error.status in _METHOD_REFUSED and refused.status not in _METHOD_REFUSED:
+                raise refused from None
+            self._get_by_post = refused.status in _METHOD_REFUSED
+            raise
+        self._get_by_post = True
+        return document
 
-    def _page(self, body: Mapping[str, Any]) -> tuple[list[schemas.OrderRecord], int | None]:
+    def _page_of(self, body: Mapping[str, Any]) -> schemas.OrderPage:
+        """Request one page; ``page`` counts from 0, whatever the service's first page is."""
+        number = body["page"]
+        try:
+            return self._page({**body, "page": number + self._first_page})
+        except ScenecartError as error:
+            if not _is_refusal(error) or number or self._first_page:
+                raise
+            refused = error
+        try:
+            page = self._page({**body, "page": 1})
+        except ScenecartError:
+            raise refused from None
+        try:
+            # a refusal by accident must not make page 1 the first
+            return self._page(body)
+        except ScenecartError as error:
+            if not _is_refusal(error):
+                raise
+        self._first_page = 1
+        return page
+
+    def _page(self, body: Mapping[str, Any]) -> schemas.OrderPage:
         return schemas.order_page(self.session.call(operations.LIST_ORDERS, body))
 
     @staticmethod
@@ -132,3 +308,78 @@ class OrderApi:
                 "The service returned an order without an id.", code="order_without_id", operation=operations.GET_ORDER.id
             )
         return record
+
+
+class _PageReader:
+    """Reads the pages of one list, and counts what is missing.
+
+    Parameters
+    ----------
+    request
+        Requests one page.
+    filters
+        The filters of the list.
+    """
+
+    def __init__(self, request: Callable[[Mapping[str, Any]], schemas.OrderPage], filters: Mapping[str, Any]) -> None:
+        self._request = request
+        self._filters = filters
+        self.missing = 0
+        self.unreadable = 0
+
+    def read(self, known: dict[str, None]) -> Iterator[schemas.OrderRecord]:
+        """Yield the orders that are not known yet."""
+        seen: set[str] = set()
+        self.unreadable = useful = repeated = others = 0
+        total, pages = 0, None
+        for number in range(_MAX_PAGES):
+            page = self._fitting_page(number)
+            fresh = {record.id: record for record in page.orders if record.id not in seen}
+            seen.update(fresh)
+            for name, record in fresh.items():
+                if not self._fits(record):
+                    others += 1
+                elif name not in known:
+                    known[name] = None
+                    yield record
+            repeated = 0 if fresh else repeated + 1
+            useful += bool(fresh)
+            self.unreadable += page.unreadable if fresh or number == 0 else 0
+            total, pages = max(total, page.total or 0), pages or page.pages
+            count = len(known) + others + self.unreadable
+            is_complete = page.total is not None and count >= total and (page.is_total_certain or number > 0)
+            is_empty = not page.orders and not page.unreadable
+            # the first two pages may be one: page 0 and page 1 of a service that counts from 1
+            if is_complete or is_empty or repeated > 1 or (pages and useful >= pages):
+                break
+        self.missing = max(0, total - len(known) - others - self.unreadable)
+
+    def _fitting_page(self, number: int) -> schemas.OrderPage:
+        """Request a page, and again while it has orders that were not asked for: a proxy may mix up responses."""
+        for _ in range(_MOST_MISMATCHES):
+            page = self._request(schemas.orders_body(self._filters, _PAGE_SIZE, number))
+            if all(map(self._fits, page.orders)):
+                break
+        return page
+
+    def _fits(self, record: schemas.OrderRecord) -> bool:
+        project, ids = self._filters.get(schemas.PROJECT_FILTER), self._filters.get(schemas.IDS_FILTER)
+        is_of_project = not isinstance(project, str) or record.project in {None, project}
+        return is_of_project and (not isinstance(ids, list) or record.id in ids)
+
+
+def _incomplete(reader: _PageReader) -> ServiceError:
+    missing = f"{pluralize(reader.missing, 'order')} of the service's total {'is' if reader.missing == 1 else 'are'} missing"
+    unreadable = f"{pluralize(reader.unreadable, 'order')} cannot be read"
+    problem = " and ".join(text for text, count in ((missing, reader.missing), (unreadable, reader.unreadable)) if count)
+    return ServiceError(
+        f"The service's list of orders is incomplete: {problem}.",
+        code="order_list_incomplete",
+        hint="Try again. If it stays incomplete, ask the service's support.",
+        operation=operations.LIST_ORDERS.id,
+    )
+
+
+def _is_refusal(error: ScenecartError) -> bool:
+    """Return whether the service refused a request as it was written; a refused sign-in has such a status too."""
+    return error.status in _REFUSED and not isinstance(error, AuthenticationError)

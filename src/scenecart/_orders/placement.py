@@ -6,22 +6,24 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scenecart._api import operations, schemas
 from scenecart._cart.estimate import Estimate
+from scenecart._orders.evidence import Evidence, Proof
 from scenecart._orders.journal import SENT, UNANSWERED, Intent, Journal, Placement
 from scenecart._orders.matching import warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
+from scenecart._orders.payer import Payer
+from scenecart._orders.sending import PlacementSender
 from scenecart._util.json import dumps
+from scenecart._util.text import clean_text
 from scenecart._util.validate import check_bool, check_count, check_text, shown_value
 from scenecart.exceptions import (
     ConfigurationError,
-    Conflict,
-    ConnectionFailed,
     EstimateIncomplete,
     InvalidRequest,
     JournalError,
@@ -30,21 +32,20 @@ from scenecart.exceptions import (
     PlacementError,
     PlacementUnknown,
     PriceChanged,
-    RateLimited,
     ScenecartError,
-    ServiceError,
     warn,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scenecart._api.http import Reply
     from scenecart._cart.estimate import PricingService
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.order_api import OrderApi
 
-# Answers that do not say whether the request was carried out; a conflict may be another process that uses the same key.
-_INCONCLUSIVE = (RateLimited, ConnectionFailed, ServiceError, Conflict)
+# what a response says for certain of the request that it answers
+_DECIDED = frozenset({Proof.REFUSED, Proof.UNPAID, Proof.NOT_SENT, Proof.LIMITED})
 _NOTHING_ORDERED = "Nothing was ordered."
 
 
@@ -84,7 +85,8 @@ class PlacementService:
         self._matcher = matcher
         self._price_seconds = price_seconds
         self._now = now
-        self._account: str | None = None
+        self._payer = Payer(self._session, journal)
+        self._sender = PlacementSender(self._session, journal, matcher)
 
     def place(
         self,
@@ -110,6 +112,7 @@ class PlacementService:
             raise _incomplete(estimate)
         check_bool(again, "again", after=_NOTHING_ORDERED)
         check_count(max_credits, "max_credits", least=0, of="credits", after=_NOTHING_ORDERED)
+        _check_service(estimate, self._session.base_url)
         intent = self._intent(estimate, _check_project(project), license_type)
         order = self._buy(estimate, intent, again=again, max_credits=max_credits)
         order.cart = estimate.cart
@@ -122,10 +125,12 @@ class PlacementService:
         return self._order_of(known) if known is not None and known.state == "placed" else None
 
     def account(self) -> str:
-        """Return the account that pays, which the service is asked for once."""
-        if self._account is None:
-            self._account = operations.account_of(self._session.userinfo())
-        return self._account
+        """Return the account that pays; it is never guessed."""
+        return self._payer.name()
+
+    def is_own(self, placement: Placement) -> bool:
+        """Return whether a placement is of this account, under any of its names."""
+        return placement.account in self._payer.aliases()
 
     def send(
         self,
@@ -154,27 +159,33 @@ class PlacementService:
         ScenecartError
             The service's refusal where it proves that nothing was ordered, otherwise ``PlacementUnknown``.
         """
-        placement = self._journal.mark_sent(placement, expected_credits, aud)
-        if placement.state == "placed":
-            return self._existing_order(placement)
-        if placement.state == "refused":
-            raise PlacementError(
-                f"Another session closed this placement. {_NOTHING_ORDERED}", code="placement_closed", hint="Place it again."
-            )
         try:
-            answer = self._session.call(operations.PLACE, key=placement.key, content=placement.body)
-        except ScenecartError as error:
-            return self._after_failure(placement, error, retry)
+            outcome = self._sender.send(placement, (expected_credits, aud))
+        except ScenecartError:
+            raise
         except BaseException as error:
             error.add_note(
                 "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
             )
             self._record(placement, "unknown", detail="interrupted")
             raise
-        record = schemas.parse_order(answer)
-        if record is None:
-            self._record(placement, "unknown", detail="the answer contained no order id")
-            raise _unknown(placement, None, retry)
+        placement = outcome.placement
+        if outcome.has_expired:
+            return self._after_expiry(placement, retry)
+        if placement.state == "placed":
+            return self._existing_order(placement)
+        if placement.state == "refused":
+            raise PlacementError(
+                f"Another session closed this placement. {_NOTHING_ORDERED}", code="placement_closed", hint="Place it again."
+            )
+        if outcome.evidence.record is not None:
+            return self._placed(placement, outcome.evidence.record, outcome.reply, expected_credits, detail)
+        return self._after_failure(placement, outcome.evidence, outcome.error, retry)
+
+    def _placed(
+        self, placement: Placement, record: schemas.OrderRecord, reply: Reply | None, expected_credits: int, detail: str | None
+    ) -> Order:
+        answer = None if reply is None else reply.document
         failure = self._record(placement, "placed", order_id=record.id, answer=answer, detail=detail)
         if failure is not None:
             warn(
@@ -185,14 +196,33 @@ class PlacementService:
         warn_of_other_price(record, expected_credits)
         return Order(self._orders, record)
 
+    def _after_expiry(self, placement: Placement, retry: Callable[[], Order] | None) -> Order:
+        """Return the order of a placement whose key must not be sent any more, or raise."""
+        found = self._matcher.reconcile(placement)
+        if found is not None:
+            return self._existing_order(found)
+        current = self._journal.reload(placement)
+        if current.state == "refused":
+            raise PlacementError(
+                f"The request was interrupted for so long that its key expired, and no order was found. {_NOTHING_ORDERED}",
+                code="placement_expired",
+                hint="Place it again.",
+                idempotency_key=placement.key,
+            )
+        raise _unknown(current, None, retry, reason=_unanswered(current), is_expired=self._matcher.key_has_expired(current))
+
     def _buy(self, estimate: Estimate, intent: Intent, *, again: bool, max_credits: int | None) -> Order:
         known = self._journal.latest(intent)
         if known is not None and known.state == "placed" and not again:
             return self._existing_order(known)
+        known = self._journal.latest_attempt(intent)
         if known is not None and known.state in SENT and self._matcher.key_may_be_forgotten(known):
             found = self._matcher.reconcile(known)
             if found is not None:
                 return self._existing_order(found)
+            known = self._journal.reload(known)
+            if self._matcher.key_has_expired(known):
+                raise _unknown(known, None, None, reason=_unanswered(known), is_expired=True)
         try:
             _check_limit(estimate, max_credits)
             self._check_price(estimate, has_limit=max_credits is not None)
@@ -239,21 +269,36 @@ class PlacementService:
         if _price(current) != _price(estimate):
             raise _price_changed(estimate, self._pricing.with_balance(current))
 
-    def _after_failure(self, placement: Placement, error: ScenecartError, retry: Callable[[], Order] | None) -> Order:
+    def _after_failure(
+        self, placement: Placement, evidence: Evidence, error: ScenecartError | None, retry: Callable[[], Order] | None
+    ) -> Order:
         """Return the order that exists after all, or raise what the failure means."""
         try:
-            current = self._record_failure(placement, error)
+            current = self._record_failure(placement, evidence, error)
         except JournalError as failure:
+            if error is None:
+                raise
             error.add_note(f"{failure.message} Place it again: the same key is used.")
-            current = replace(placement, state="unknown") if _outcome(error) == "unknown" else placement
+            current = placement if evidence.proof in _DECIDED else replace(placement, state="unknown")
         if current.state == "placed":
             return self._existing_order(current)
-        if current.state == "unknown":
-            raise _unknown(placement, error, retry) from error
+        if current.state == "unknown" or error is None:
+            reason = evidence.mismatch and f"The service returned another order: {evidence.mismatch}."
+            raise _unknown(current, error, retry, reason=reason) from error
         error.idempotency_key = placement.key
         if isinstance(error, PaymentRequired):
             error.bind(retry)
         raise error
+
+    def _record_failure(self, placement: Placement, evidence: Evidence, error: ScenecartError | None) -> Placement:
+        detail = error.message if error is not None else evidence.mismatch or "the answer contained no order id"
+        if evidence.proof is Proof.REFUSED:
+            return self._journal.refuse(placement, detail)
+        if evidence.proof is Proof.UNPAID:
+            return self._journal.mark(placement, "unpaid", detail=detail)
+        if evidence.proof in {Proof.NOT_SENT, Proof.LIMITED}:
+            return self._journal.mark_unsent(placement, detail)
+        return self._journal.mark(placement, "unknown", detail=detail)
 
     def _record(self, placement: Placement, state: str, **fields: Any) -> JournalError | None:
         """Record an outcome, or return why not: the placement then stays sent, and is settled like an unknown one."""
@@ -262,12 +307,6 @@ class PlacementService:
         except JournalError as error:
             return error
         return None
-
-    def _record_failure(self, placement: Placement, error: ScenecartError) -> Placement:
-        outcome = _outcome(error)
-        if outcome == "refused":
-            return self._journal.refuse(placement, error.message, is_certain=not error.money_may_have_moved)
-        return self._journal.mark(placement, outcome, detail=error.message)
 
     def _order_of(self, placement: Placement) -> Order:
         return Order(self._orders, self._orders.fetch(placement.order_id or ""))
@@ -286,15 +325,9 @@ class PlacementService:
         return order
 
 
-def _outcome(error: ScenecartError) -> Literal["unpaid", "unknown", "refused"]:
-    """Return what an error proves about the request that it answers.
-
-    ``"refused"`` holds for this request alone: the journal keeps the placement unknown while an earlier one, or
-    another process, may have bought it.
-    """
-    if isinstance(error, PaymentRequired):
-        return "unpaid"
-    return "unknown" if isinstance(error, _INCONCLUSIVE) else "refused"
+def _unanswered(placement: Placement) -> str:
+    sent = datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC)
+    return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer: {placement.detail}."
 
 
 def _check_estimate(estimate: object) -> None:
@@ -304,6 +337,17 @@ def _check_estimate(estimate: object) -> None:
             argument="estimate",
             code="not_an_estimate",
             hint="Pass cart.estimate().",
+        )
+
+
+def _check_service(estimate: Estimate, base_url: str) -> None:
+    """Refuse an estimate of another service: its price and its captures are not this one's."""
+    if estimate.service and estimate.service != base_url:
+        raise InvalidRequest(
+            f"is of {clean_text(estimate.service, 80)}, not of {clean_text(base_url, 80)}. {_NOTHING_ORDERED}",
+            argument="estimate",
+            code="estimate_of_another_service",
+            hint="Estimate the cart with the client that places it.",
         )
 
 
@@ -319,6 +363,7 @@ def _check_project(project: object) -> str:
         raise InvalidRequest(
             f"must be a project id, got {shown_value(project)}. {_NOTHING_ORDERED}", argument="project", code="not_a_project"
         )
+    check_text(project, "project", after=_NOTHING_ORDERED)
     return project
 
 
@@ -374,19 +419,40 @@ def _group_changes(old: Estimate, new: Estimate) -> pd.DataFrame:
     return table.astype({"old_credits": "Int64", "new_credits": "Int64"})
 
 
-def _unknown(placement: Placement, cause: ScenecartError | None, retry: Callable[[], Order] | None) -> PlacementUnknown:
-    reason = cause.message if cause is not None else "The service's answer contained no order id."
-    error = PlacementUnknown(
-        f"It is not known whether the order was placed. {reason}",
-        code="placement_unknown",
-        hint="Call error.retry() or client.settle(), or place the same estimate again: each uses key "
-        f"{placement.key}, so nothing is bought twice.",
-        details={"idempotency_key": placement.key},
-        operation=operations.PLACE.id,
-        status=None if cause is None else cause.status,
-        problem=None if cause is None else cause.problem,
-        idempotency_key=placement.key,
-        money_may_have_moved=True,
-    )
+def _unknown(
+    placement: Placement,
+    cause: ScenecartError | None,
+    retry: Callable[[], Order] | None,
+    *,
+    reason: str = "",
+    is_expired: bool = False,
+) -> PlacementUnknown:
+    reason = reason or (cause.message if cause is not None else "The service's answer contained no order id.")
+    message = f"It is not known whether the order was placed. {reason}"
+    known: dict[str, Any] = {
+        "operation": operations.PLACE.id,
+        "status": None if cause is None else cause.status,
+        "problem": None if cause is None else cause.problem,
+        "idempotency_key": placement.key,
+        "money_may_have_moved": True,
+    }
+    if is_expired:
+        error = PlacementUnknown(
+            message,
+            code="placement_unknown_expired",
+            hint=f"Look in the service's console for an order of {placement.credits:,} credits at that time. Then "
+            f"client.resolve({placement.number}, order='…') or client.resolve({placement.number}, nothing=True) records it.",
+            details={"number": placement.number, "credits": f"{placement.credits:,}"},
+            **known,
+        )
+    else:
+        error = PlacementUnknown(
+            message,
+            code="placement_unknown",
+            hint="Call error.retry() or client.settle(), or place the same estimate again: each uses key "
+            f"{placement.key}, so nothing is bought twice.",
+            details={"idempotency_key": placement.key},
+            **known,
+        )
     error.bind(retry)
     return error

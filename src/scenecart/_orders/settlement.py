@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scenecart._api import operations, schemas
 from scenecart._orders.journal import UNANSWERED, UNFINISHED
 from scenecart._orders.matching import requested_ids
 from scenecart._util.json import loads
-from scenecart._util.text import pluralize
+from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import check_bool, check_count, check_text
 from scenecart.exceptions import (
     AuthenticationError,
     EstimateIncomplete,
+    InvalidRequest,
     JournalError,
     PaymentRequired,
     PermissionDenied,
+    PlacementError,
     PlacementUnknown,
     ScenecartError,
     warn,
@@ -88,7 +93,7 @@ class SettlementService:
                 if self._now() - placement.changed >= _ABANDONED_SECONDS:
                     settled.append(self._journal.refuse(placement, "never sent"))
                 continue
-            if placement.account != self._placements.account():
+            if not self._placements.is_own(placement):
                 # this account's list of orders does not show the orders of another
                 of_others += 1
                 continue
@@ -112,6 +117,38 @@ class SettlementService:
             )
         return settled
 
+    def resolve(self, number: int, *, order: str | None = None, nothing: bool = False, why: str | None = None) -> Placement:
+        """End a placement that nothing else could settle, on the word of a person; see :meth:`scenecart.Client.resolve`."""
+        placement = self._unanswered(number)
+        check_bool(nothing, "nothing")
+        if why is not None:
+            check_text(why, "why")
+        if (order is None) is not nothing:
+            raise InvalidRequest(
+                "State either the order or that nothing was ordered, and not both.",
+                code="resolution_ambiguous",
+                hint="Choose one of the two.",
+            )
+        if not self._matcher.key_may_be_forgotten(placement):
+            raise PlacementError(
+                f"Placement {number} is too recent to be resolved by hand: its request can still be answered.",
+                code="placement_recent",
+                hint="client.settle() finds out.",
+            )
+        said = f"resolved by {_user()} on {datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d %H:%M} UTC"
+        detail = f"{said}: {clean_text(why, 200)}" if why else said
+        if order is not None:
+            return self._matcher.assign(placement, order, detail)
+        found = self._matcher.match(placement)
+        if found is not None:
+            warn(
+                f"Placement {number} was ordered: it is order {found.order_id}.",
+                code="placement_found",
+                hint="It is recorded as placed.",
+            )
+            return found
+        return self._journal.close_absent(placement, detail)
+
     def pending(self) -> list[Placement]:
         """Return the placements at this service that are not finished."""
         return self._journal.placements(self._session.base_url, UNFINISHED)
@@ -119,8 +156,32 @@ class SettlementService:
     def count_unanswered(self) -> tuple[int, int]:
         """Return how many placements were sent and have no answer: of this account, and of others."""
         sent = self._journal.placements(self._session.base_url, UNANSWERED)
-        own = sum(placement.account == self._placements.account() for placement in sent)
+        own = sum(self._placements.is_own(placement) for placement in sent)
         return own, len(sent) - own
+
+    def _unanswered(self, number: int) -> Placement:
+        check_count(number, "number", optional=False)
+        for placement in self._journal.placements(self._session.base_url):
+            if placement.number == number:
+                break
+        else:
+            raise InvalidRequest(
+                f"There is no placement {number} at this service.",
+                code="placement_not_found",
+                hint="client.placements() lists them.",
+            )
+        if placement.state not in UNANSWERED:
+            raise InvalidRequest(
+                f"Placement {number} is {placement.state}: only one whose outcome is unknown can be resolved.",
+                code="placement_not_unknown",
+            )
+        if not self._placements.is_own(placement):
+            raise PermissionDenied(
+                f"Placement {number} is of another account.",
+                code="placement_of_other_account",
+                hint="Sign in with that account, then resolve it.",
+            )
+        return placement
 
     def _settle(self, placement: Placement, *, send: bool) -> None:
         if self._matcher.key_may_be_forgotten(placement):
@@ -152,3 +213,11 @@ class SettlementService:
                 f"{pluralize(count, 'capture')} no longer {'has' if count == 1 else 'have'} a price.", code="estimate_incomplete"
             )
         return prices.total_credits
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # an account without a name, as in many containers
+        return "someone without a user name"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import pandas as pd
+from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from scenecart._api.schemas import purchased_captures
@@ -40,7 +41,8 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
         {
             "id": record.id,
             "status": record.state,
-            "captures": len(record.captures),
+            # an order has captures: where none are named, their number is unknown
+            "captures": len(record.captures) or None,
             "total_credits": record.total_credits,
             "total_aud": record.total_aud,
             "billing_mode": record.billing_mode,
@@ -54,7 +56,8 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
     frame = pd.DataFrame(rows, columns=["id", *columns]).set_index("id")
     # nanoseconds end in 2262, and a service may name any year
     created = pd.Series(frame["created"].to_list(), index=frame.index, dtype="datetime64[us, UTC]")
-    frame = frame.assign(total_credits=frame["total_credits"].astype("Int64"), created=created)
+    numbers = {name: frame[name].astype("Int64") for name in ("captures", "total_credits")}
+    frame = frame.assign(**numbers, created=created)
     if not footprints:
         return frame
     with_footprints: pd.DataFrame = gpd.GeoDataFrame(frame, geometry=[footprints.get(name) for name in frame.index], crs=CRS)
@@ -67,7 +70,11 @@ def footprints_of(records: list[OrderRecord], placements: list[Placement]) -> di
     found: dict[str, BaseGeometry] = {}
     for record in records:
         document = loads(bodies[record.id]) if record.id in bodies else record.raw
-        shapes = [shape(dict(capture.geometry)) for capture in purchased_captures(document) if capture is not None]
+        try:
+            shapes = [shape(dict(capture.geometry)) for capture in purchased_captures(document) if capture is not None]
+        except (ShapelyError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # a malformed geometry of the service
+            continue
         if shapes:
             found[record.id] = union(shapes)
     return found
@@ -75,9 +82,10 @@ def footprints_of(records: list[OrderRecord], placements: list[Placement]) -> di
 
 def placements_frame(placements: list[Placement]) -> pd.DataFrame:
     """Return placements as a table, oldest first."""
-    columns = ["state", "order_id", "project", "captures", "total_credits", "total_aud", "key", "created", "detail"]
+    columns = ["number", "state", "order_id", "project", "captures", "total_credits", "total_aud", "key", "created", "detail"]
     rows = [
         (
+            placement.number,
             placement.state,
             placement.order_id,
             placement.project,

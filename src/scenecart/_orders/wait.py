@@ -74,6 +74,8 @@ def wait_all(
 
     def look(show: Callable[[float], object]) -> bool:
         _refresh(api, [order for order in waiting if not order.is_finished])
+        for order in waiting:
+            order._mention_unknown_state()  # noqa: SLF001  # orders of this package
         show(count_finished())
         if callback is not None:
             callback(waiting)
@@ -92,7 +94,7 @@ def wait_all(
             code="orders_not_finished",
             hint="The orders continue. Wait again later: wait_all(orders).",
         )
-    lost = [order for order in waiting if order.status != "delivered"]
+    lost = [order for order in waiting if not order.is_delivered]
     if lost:
         raise _not_delivered(lost, len(waiting))
     return waiting

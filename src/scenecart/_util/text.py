@@ -41,7 +41,13 @@ def clean_text(value: Any, limit: int = _MAX_TEXT) -> str:
     ('two lines', 'long lon…', '')
     """
     if not isinstance(value, str):
-        return "" if value is None or isinstance(value, Mapping | list) else str(value)[:limit]
+        if value is None or isinstance(value, Mapping | list):
+            return ""
+        try:
+            return str(value)[:limit]
+        except ValueError:
+            # Python writes no number of more than a few thousand digits
+            return "…"
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", value)
     line = line.encode("utf-8", "replace").decode()
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -24,7 +24,26 @@ def shown_value(value: Any) -> str:
     >>> shown_value("5")
     "'5'"
     """
-    return clean_text(repr(value), _MAX_VALUE)
+    try:
+        return clean_text(repr(value), _MAX_VALUE)
+    except ValueError:
+        # Python writes no number of more than a few thousand digits
+        return f"{type(value).__name__} of too many digits"
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a string can be written as UTF-8: it has no lone surrogates.
+
+    Examples
+    --------
+    >>> from scenecart._util.validate import is_unicode
+    >>> is_unicode("Zürich"), is_unicode(chr(0xD800))
+    (True, False)
+    """
+    try:
+        return text.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def number_hint(value: Any) -> str | None:
@@ -181,12 +200,12 @@ def check_seconds(value: Any, argument: str, *, optional: bool = True, kind: typ
 def check_text(
     value: Any, argument: str, *, after: str = "", hint: str | None = None, kind: type[ScenecartError] = InvalidRequest
 ) -> None:
-    """Refuse anything but a non-empty string; parameters as :func:`check_bool`.
+    """Refuse anything but a non-empty string that can be sent; parameters as :func:`check_bool`.
 
     Raises
     ------
     InvalidRequest
-        Or ``kind``, with the code ``"not_a_string"``.
+        Or ``kind``, with the code ``"not_a_string"``, or ``"not_unicode"`` for lone surrogates.
     """
     if not isinstance(value, str) or not value.strip():
         raise kind(
@@ -194,6 +213,10 @@ def check_text(
             code="not_a_string",
             argument=argument,
             hint=hint,
+        )
+    if not is_unicode(value):
+        raise kind(
+            f"must be valid Unicode, got {shown_value(value)}.{_following(after)}", code="not_unicode", argument=argument, hint=hint
         )
 
 

@@ -40,7 +40,11 @@ HINTS: dict[str, str | None] = {
     "order_not_finished": "The order continues. Wait again later: `scenecart order {order_id} --wait`.",
     "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_not_found": "`scenecart placements` lists them.",
+    "placement_recent": "`scenecart settle` finds out.",
     "placement_unknown": "Run the same command again, or `scenecart settle`: key {idempotency_key} buys only once.",
+    "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. Then run "
+    "`scenecart resolve {number} --order ORDER` or `scenecart resolve {number} --nothing`.",
     "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only looks.",
     "placements_unpaid": "Solve the payment problem, then place the same cart again. `scenecart placements` lists them.",
     "price_changed": "Run the command again to see and accept the new price.",

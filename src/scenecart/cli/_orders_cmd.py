@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from scenecart._api.schemas import check_state
+from scenecart._api.order_states import check_state
 from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _io, _output
@@ -113,7 +113,7 @@ def cancel(arguments: argparse.Namespace) -> int:
     """Cancel an order."""
     with _io.connect(arguments) as client, _output.only_json(arguments):
         found = client.order(arguments.id).cancel()
-    is_cancelled = found.status == "cancelled"
+    is_cancelled = found.phase == "ended"
     if is_cancelled:
         arguments.progress.completed = f"Order {found.id} was cancelled"
     _output.order_lines(found, arguments)
@@ -137,3 +137,12 @@ def settle(arguments: argparse.Namespace) -> int:
         arguments.progress.completed = "All placements are settled"
     _output.placements(settled, arguments, "Nothing to settle.")
     return _FAILED if is_open else 0
+
+
+def resolve(arguments: argparse.Namespace) -> int:
+    """End a placement by what the service's console or support said."""
+    with _io.connect(arguments) as client, _output.only_json(arguments):
+        resolved = client.resolve(arguments.number, order=arguments.order, nothing=arguments.nothing, why=arguments.why)
+    arguments.progress.completed = f"Placement {arguments.number} is resolved"
+    _output.placements(resolved, arguments)
+    return 0

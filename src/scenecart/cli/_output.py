@@ -184,6 +184,7 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
         return
     rows = [
         (
+            str(row["number"]),
             row["state"],
             _text(row["order_id"]),
             f"{row['captures']:,}",
@@ -196,7 +197,7 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
     if rows:
         # a column without any reason only takes space from the ids
         last = None if any(row[-1] for row in rows) else -1
-        _rows(("State", "Order", "Captures", "Credits", "Started (UTC)", "Reason")[:last], [row[:last] for row in rows])
+        _rows(("Number", "State", "Order", "Captures", "Credits", "Started (UTC)", "Reason")[:last], [row[:last] for row in rows])
     else:
         _print(if_empty)
 

@@ -237,6 +237,20 @@ def _add_orders(commands: Commands) -> None:
         "The exit code is 1 if an outcome is still unknown.",
     )
     settle.add_argument("--look", action="store_true", help="only look for the orders; send nothing")
+    resolve = _command(
+        commands,
+        "resolve",
+        _orders_cmd.resolve,
+        "record what became of a placement, by what the service's console or support said",
+        "scenecart resolve 7 --order ORDER",
+        "scenecart resolve 7 --nothing --why 'support ticket 4711'",
+        note="Only for a placement that scenecart settle leaves unknown. scenecart placements shows its number.",
+    )
+    resolve.add_argument("number", metavar="NUMBER", type=int, help="number of the placement")
+    outcome = resolve.add_mutually_exclusive_group(required=True)
+    outcome.add_argument("--order", metavar="ORDER", help="id of the order that it became")
+    outcome.add_argument("--nothing", action="store_true", help="it became no order")
+    resolve.add_argument("--why", metavar="TEXT", help="the reason, kept in the journal")
     _command(
         commands,
         "login-status",

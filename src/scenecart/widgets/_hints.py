@@ -34,6 +34,8 @@ HINTS: dict[str, str | None] = {
     "order_not_found": "Check the id and your organization.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
     "placement_unknown": "Try again. You will not be charged twice.",
+    "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. "
+    "To record it as placement {number}, use Python or the command line.",
     "placements_unanswered": "An order tracker of this client can look for them. Nothing is bought twice.",
     "placements_unpaid": "Solve the payment problem, then order the same cart again.",
     "price_changed": "The new price is displayed. Order again to accept it.",

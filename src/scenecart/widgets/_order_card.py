@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
-from scenecart._api.schemas import TERMINAL
+from scenecart._api.order_states import DELIVERED, ENDED
 from scenecart._delivery.paths import safe_name
 from scenecart._util.text import clean_text, pluralize
 from scenecart.widgets import _style
@@ -77,7 +77,7 @@ class OrderCard:
     def update(self) -> None:
         """Display the current state of the order, if it changed."""
         order = self.order
-        current = (order.status, order.total_credits, order.reason)
+        current = (order.status, order.phase, order.total_credits, order.reason)
         if current == self._displayed:
             return
         self._displayed = current
@@ -93,7 +93,7 @@ class OrderCard:
         )
         _style.set_visible(self._cancel_button, not order.is_finished)
         for button in (self._download_button, self._map_button):
-            _style.set_visible(button, order.status == "delivered")
+            _style.set_visible(button, order.is_delivered)
         if order.is_finished:
             self._confirm(is_open=False)
 
@@ -169,9 +169,12 @@ class OrderCard:
 
 def _steps(order: Order) -> list[tuple[str, str]]:
     """Return the steps of an order with the class of each: ``"done"``, ``"now"``, ``"lost"`` or none yet."""
-    is_lost = order.status in {"failed", "cancelled"}
     steps = [("placed", "done"), ("processing", "done" if order.is_finished else "now")]
-    if order.status not in {"processing", *TERMINAL}:
-        steps.append((clean_text(order.status, 40), "now"))
-    last = "lost" if is_lost else "done" if order.is_finished else ""
-    return [*steps, (order.status if is_lost else "delivered", last)]
+    status = clean_text(order.status, 40)
+    if order.phase == ENDED:
+        return [*steps, (status, "lost")]
+    if order.phase == DELIVERED:
+        return [*steps, (status, "done")]
+    if order.status != "processing":
+        steps.append((status, "now"))
+    return [*steps, ("delivered", "")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
-from scenecart._api.schemas import TERMINAL
+from scenecart._api.order_states import DELIVERED, ENDED, phase_of
 from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.polling import MOST_FAILURES, pauses
 from scenecart._orders.wait import check_orders, refresh_orders
@@ -257,5 +257,5 @@ def _unknown_outcome(count: int, owner: str = "") -> str:
 
 def _open_orders(client: Client) -> list[Order]:
     listed = client.orders(limit=_MOST_ORDERS)
-    open_ = listed[~listed["status"].isin(TERMINAL)]
+    open_ = listed[~listed["status"].map(phase_of).isin({DELIVERED, ENDED})]
     return [client.order(str(name)) for name in open_.index]

@@ -1,0 +1,68 @@
+"""Lists of delivered items: each form, and what may be missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import scenecart
+from _expect import raises, warns
+from _scripted_service import ScriptedService, answer, feature, page
+from _sessions import make_session
+from scenecart._delivery.items import fetch_items
+
+ASSETS = "orders.list_assets"
+
+
+def test_items_of_all_pages_are_one_collection(service: ScriptedService):
+    """Pages are requested to the last; other members of the first page are kept."""
+    service.put(ASSETS, answer(page(feature("a"), next="t", title="x")), answer(page(feature("b"))))
+    found = fetch_items(make_session(service), "o", captures=2)
+    assert (found["type"], found["title"]) == ("FeatureCollection", "x")
+    assert [item["id"] for item in found["features"]] == ["a", "b"]
+    assert [request.json for request in service.requests(ASSETS)] == [{"order_id": "o"}, {"order_id": "o", "next": "t"}]
+
+
+@pytest.mark.parametrize("key", ["id", "key", "name", "title"])
+def test_assets_of_a_list_have_keys(service: ScriptedService, key: str):
+    """Assets of a list are named by their key, id, name or title; two of one name stay two."""
+    assets: list[Any] = [{key: "visual", "href": "1"}, {key: "visual", "href": "2"}, {"href": "3"}, 5]
+    service.put(ASSETS, answer([{**feature("a"), "assets": assets}]))
+    (item,) = fetch_items(make_session(service), "o")["features"]
+    assert {name: asset["href"] for name, asset in item["assets"].items()} == {"visual": "1", "visual-2": "2", "asset-3": "3"}
+
+
+def test_integer_ids_are_text(service: ScriptedService):
+    """An integer id is text, as in requests; a bool is no id."""
+    service.put(ASSETS, answer([{**feature("a"), "id": 10**20}, {**feature("b"), "id": True}]))
+    with warns("items_skipped"):
+        found = fetch_items(make_session(service), "o")
+    assert [item["id"] for item in found["features"]] == [str(10**20)]
+
+
+def test_fewer_items_than_captures_is_a_warning(service: ScriptedService):
+    """Fewer items than captures are a warning; as many or more, or an unknown number of captures, are not."""
+    service.put(ASSETS, answer(page(feature("a"), feature("b"))))
+    session = make_session(service)
+    with warns("items_fewer_than_captures"):
+        fetch_items(session, "o", captures=3)
+    for count in (0, 1, 2):
+        fetch_items(session, "o", captures=count)
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (None, "items_invalid"),
+        ({"features": {"a": 1}}, "items_invalid"),
+        (page(feature("a"), numberMatched=2), "items_missing"),
+        (page(feature("a"), next="t"), "items_page_repeated"),
+        (page(feature("a"), next={"page": 2.5}), "next_page_unreadable"),
+    ],
+)
+def test_list_of_items_that_is_not_complete_is_an_error(service: ScriptedService, document: Any, code: str):
+    """What is not a list, or announces items that do not arrive, is an error."""
+    service.put(ASSETS, answer(document))
+    with raises(scenecart.ServiceError, code):
+        fetch_items(make_session(service), "o")

@@ -1,0 +1,198 @@
+"""The journal's file: short connections, its lock, forks, copies, and files that are not a journal."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from _expect import raises
+from scenecart import JournalError
+from scenecart._orders.journal import Intent, Journal
+from scenecart._util.json import dumps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ADDRESS = "https://service.example"
+RING = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
+OLD_SCHEMA = """CREATE TABLE placement (
+  number INTEGER PRIMARY KEY, base_url TEXT NOT NULL, account TEXT NOT NULL, project TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  turn INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, state TEXT NOT NULL, order_id TEXT, license_type TEXT NOT NULL,
+  captures INTEGER NOT NULL, credits INTEGER NOT NULL, aud TEXT NOT NULL, body BLOB NOT NULL, answer TEXT, detail TEXT,
+  created REAL NOT NULL, changed REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0, doubt INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (base_url, account, project, fingerprint, turn)) STRICT"""
+
+
+def intent(name: str = "a") -> Intent:
+    captures = [{"id": name, "geometry": {"type": "Polygon", "coordinates": [RING]}}]
+    body = dumps({"projectId": "p", "licenseType": "standard", "captures": captures, "splitByDate": False})
+    return Intent(ADDRESS, "org", "p", f"f-{name}", "standard", 1, 5, "0.05", body)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "placements.sqlite"
+
+
+def test_journal_between_operations_holds_no_file_open(path: Path):
+    """After each operation no file of the journal is open, whatever thread ran it."""
+    journal = Journal(path, now=time.time)
+    journal.claim(intent())
+    thread = threading.Thread(target=lambda: journal.claim(intent("b")))
+    thread.start()
+    thread.join()
+    # the folder of this process's open files is Linux's own
+    opened = {os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")}  # noqa: PTH208
+    assert not [name for name in opened if name.startswith(str(path.parent))]
+
+
+def test_journal_is_private(path: Path):
+    """The journal and its folder can be read by their owner only."""
+    Journal(path, now=time.time).claim(intent())
+    assert (path.stat().st_mode & 0o77, path.parent.stat().st_mode & 0o77) == (0, 0)
+
+
+def test_journal_copied_by_its_own_process_keeps_its_locks(path: Path):
+    """A copy made in the notebook drops SQLite's locks, and another process still waits for the end of the transaction."""
+    journal = Journal(path, now=time.time)
+    journal.claim(intent())
+    code = (
+        "import sys, time; from pathlib import Path; from scenecart._orders.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]), now=time.time)\n"
+        "print(len(journal.placements(sys.argv[2])))\n"
+    )
+    with journal._file.write("Nothing was sent."):
+        shutil.copy(path, path.with_suffix(".copy"))
+        other = subprocess.Popen([sys.executable, "-c", code, str(path), ADDRESS], stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(1.5)
+    assert other.communicate(timeout=30)[0].strip() == "1"
+
+
+def test_journal_interrupted_while_it_waits_is_free_afterwards(path: Path):
+    """Ctrl+C while the journal is locked elsewhere leaves no lock and no transaction."""
+    journal = Journal(path, now=time.time)
+    journal.claim(intent())
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            journal.claim(intent("b"))
+        holder.execute("ROLLBACK")
+    assert journal.claim(intent("b")).state == "intended"
+
+
+def _claim_many(path: Path, journal: Journal | None, names: list[str]) -> None:
+    journal = journal or Journal(path, now=time.time)
+    for name in names:
+        journal.claim(intent(name))
+    os._exit(0)
+
+
+@pytest.mark.parametrize("is_inherited", [True, False])
+def test_journal_in_forked_processes_loses_nothing(path: Path, *, is_inherited: bool):
+    """Forked processes that use the parent's journal, or one of their own, write every row, and the file stays sound."""
+    journal = Journal(path, now=time.time)
+    journal.claim(intent("parent"))
+    fork = multiprocessing.get_context("fork")
+    names = [[f"{number}-{place}" for place in range(8)] for number in range(4)]
+    children = [fork.Process(target=_claim_many, args=(path, journal if is_inherited else None, some)) for some in names]
+    for child in children:
+        child.start()
+    journal.close()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 4
+    assert len(journal.placements(ADDRESS)) == 33
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"", "journal_empty"), (b"not a database, but longer than a header is" * 90, "journal_damaged")],
+    ids=["empty", "damaged"],
+)
+def test_journal_that_is_no_journal_is_refused(path: Path, content: bytes, code: str):
+    """A file without bytes, or of something else, is an error and never becomes a new journal."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with raises(JournalError, code):
+        Journal(path, now=time.time).claim(intent())
+    assert path.read_bytes() == content
+
+
+def test_journal_of_another_program_is_refused(path: Path):
+    """A database of another program is an error, and is not changed."""
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE other (x)")
+    before = path.read_bytes()
+    with raises(JournalError, "journal_foreign"):
+        Journal(path, now=time.time).placements(ADDRESS)
+    assert path.read_bytes() == before
+
+
+def test_journal_of_a_newer_version_is_refused(path: Path):
+    """A journal of a newer version is an error that says so."""
+    Journal(path, now=time.time).claim(intent())
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with raises(JournalError, "journal_newer"):
+        Journal(path, now=time.time).placements(ADDRESS)
+
+
+def _old_journal(path: Path, *rows: tuple[Any, ...]) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(OLD_SCHEMA)
+        database.executemany(
+            "INSERT INTO placement (base_url, account, project, fingerprint, turn, key, state, order_id, license_type, captures,"
+            " credits, aud, body, created, changed) VALUES (?, 'org', 'p', ?, 1, ?, ?, ?, 'standard', 1, 5, '0.05', ?, 1, 1)",
+            rows,
+        )
+        database.execute("PRAGMA application_id = 1396918860")
+        database.execute("PRAGMA user_version = 2")
+
+
+def test_journal_of_an_older_version_is_taken_over(path: Path):
+    """A journal of 0.1.0 keeps its keys and orders, leaves the write-ahead log, and gets fingerprints by today's rule."""
+    body = intent().body
+    halves = [[[0.0, 0.0], [0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]]
+    other = dumps({
+        "projectId": "p", "licenseType": "standard", "splitByDate": False,
+        "captures": [{"id": "a", "geometry": {"type": "MultiPolygon", "coordinates": [halves]}}],
+    })  # fmt: skip
+    _old_journal(path, (ADDRESS, "f1", "k1", "placed", "o-1", body), (ADDRESS, "f2", "k2", "unknown", None, other))
+    first, second = Journal(path, now=time.time).placements(ADDRESS)
+    assert [(one.key, one.state, one.order_id) for one in (first, second)] == [("k1", "placed", "o-1"), ("k2", "unknown", None)]
+    assert first.fingerprint == second.fingerprint
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert not path.with_name("placements.sqlite-wal").exists()
+
+
+def test_journal_of_an_older_version_in_use_is_not_taken_over(path: Path):
+    """While an older version has the journal open, nothing is changed and nothing can be placed."""
+    _old_journal(path, (ADDRESS, "f1", "k1", "placed", "o-1", intent().body))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        holder.execute("UPDATE placement SET changed = 2")
+        journal = Journal(path, now=time.time)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("scenecart._orders.journal_file._BUSY_SECONDS", 0.2)
+            with raises(JournalError, "journal_busy"):
+                journal.claim(intent())
+        holder.execute("ROLLBACK")
+    assert journal.placements(ADDRESS)[0].order_id == "o-1"
