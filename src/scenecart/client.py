@@ -685,8 +685,9 @@ class Client:
 
         By default this may complete a purchase and spend money, but never twice; ``send=False`` only looks. If the request
         never arrived, it is sent again with the same key, but only if the price is still the same; this buys the captures.
-        If it did arrive, its order is found. After 23 hours the key may have expired, and nothing is sent: a purchase
-        without an order then counts as refused. Purchases of other accounts are skipped, with a warning.
+        If it did arrive, its order is found. After 15 minutes nothing is sent: the list of orders shows the order, proves that
+        there is none, or leaves the purchase unknown, for :meth:`resolve`. Purchases of other accounts are skipped, with a
+        warning.
 
         Parameters
         ----------

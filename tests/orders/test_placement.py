@@ -341,6 +341,24 @@ def test_place_after_402_keeps_the_key(service: ScriptedService, connect: Any):
     assert len(set(keys(service))) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "is_certain"), [((), True), ((Answer(b"<html>", 500),), False)], ids=["first", "after a lost one"]
+)
+@pytest.mark.parametrize("reply", [answer({"title": "insufficient credits"}, 402), answer({"title": "no", "status": 422}, 422)])
+def test_place_refused_says_nothing_was_ordered_if_certain(
+    service: ScriptedService, estimate: scenecart.Estimate, before: tuple[Answer, ...], reply: Answer, *, is_certain: bool
+):
+    """A refused purchase says that nothing was ordered, unless an earlier request with its key may have been carried out."""
+    for one in before:
+        service.put(PLACE, one)
+        with pytest.raises(scenecart.PlacementUnknown):
+            estimate.place()
+    service.put(PLACE, reply)
+    with pytest.raises(scenecart.ScenecartError) as caught:
+        estimate.place()
+    assert ("Nothing was ordered." in caught.value.message) is is_certain
+
+
 def test_retry_unbound_error_is_refused():
     """retry() of an error that no placement raised cannot place anything."""
     with raises(scenecart.ConfigurationError, "retry_unavailable"):

@@ -1,12 +1,12 @@
 """The journal: a write-ahead record of every placement, in one SQLite file.
 
-Each placement is committed with its idempotency key before its request leaves, so that a crash at any instant leaves
-enough to find out what happened. States of a placement:
+It creates the idempotency key of every placement, and writes it to disk before the request is sent. After a crash at any
+time, the journal shows what to ask the service for. States of a placement:
 
     intended ──request sent──▶ sent ──answer──▶ placed
                                  │──402───────▶ unpaid    (next time: the same key)
                                  │──other 4xx─▶ refused   (next time: a new key)
-                                 └──no answer─▶ unknown   (next time: the same key, while the service remembers it)
+                                 └──no answer─▶ unknown   (next time: the same key for 15 minutes, then a search)
 
 A refusal is about one request only. While an earlier request with the same key may have been carried out
 (``is_uncertain``), or another process is sending one (``sends`` went up), a refusal leaves the placement unknown.

@@ -33,6 +33,7 @@ from scenecart.exceptions import (
     PlacementUnknown,
     PriceChanged,
     ScenecartError,
+    reword,
     warn,
 )
 
@@ -286,6 +287,8 @@ class PlacementService:
             reason = evidence.mismatch and f"The service returned another order: {evidence.mismatch}."
             raise _unknown(current, error, retry, reason=reason) from error
         error.idempotency_key = placement.key
+        if not current.is_uncertain:
+            _add_nothing_ordered(error)
         if isinstance(error, PaymentRequired):
             error.bind(retry)
         raise error
@@ -323,6 +326,13 @@ class PlacementService:
         )
         self._orders.notify(order.note)
         return order
+
+
+def _add_nothing_ordered(error: ScenecartError) -> None:
+    if _NOTHING_ORDERED not in error.message:
+        argument, message = error.argument, error.message.rstrip()
+        reword(error, f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {_NOTHING_ORDERED}")
+        error.argument = argument
 
 
 def _unanswered(placement: Placement) -> str:

@@ -42,7 +42,8 @@ HINTS: dict[str, str | None] = {
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
     "placement_not_found": "`scenecart placements` lists them.",
     "placement_recent": "`scenecart settle` finds out.",
-    "placement_unknown": "Run the same command again, or `scenecart settle`: key {idempotency_key} buys only once.",
+    "placement_unknown": "You may have been charged. Run the same command again, or `scenecart settle`: neither buys it again. "
+    "The key for the service's support is {idempotency_key}.",
     "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. Then run "
     "`scenecart resolve {number} --order ORDER` or `scenecart resolve {number} --nothing`.",
     "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only looks.",
