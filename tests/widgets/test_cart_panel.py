@@ -114,7 +114,7 @@ def test_cart_panel_purchase_takes_two_steps(
     panel._by_date.value = False
     assert wait_for_estimate(panel).total_credits == total
     press(panel, "Order…")
-    press(panel, "Not now")
+    press(panel, "Do not buy")
     assert not is_visible(panel._confirmation)
     press(panel, "Order…")
     press(panel, "Buy for")
@@ -228,6 +228,7 @@ def test_cart_panel_captures_without_price_are_removed_by_one_click(
     wait_for(lambda: panel.estimate is not None)
     assert panel._order_button.disabled
     assert "nobody-knows-me" in panel._rows.value
+    assert "priced_cart" not in panel._price.value  # the button does it
     press(panel, "Remove captures without a price")
     wait_for(lambda: panel.estimate is not None and panel.estimate.is_complete)
     assert panel.captures["id"].tolist() == [changed["id"].iloc[1]]

@@ -69,7 +69,7 @@ def test_order_card_declined_cancellation_keeps_the_order(
     card = tracker._cards[order.id]
     press(card.view, "Cancel…")
     assert is_visible(card._confirmation)
-    press(card.view, "Keep it")
+    press(card.view, "Do not cancel")
     assert not is_visible(card._confirmation)
     assert not card.is_busy
     wait_for(lambda: tracker.finished == 1, 60)

@@ -196,7 +196,9 @@ class CaptureMap(Panel):
 
     def _finished(self, count: int) -> None:
         _style.set_visible(self._stop, visible=False)
-        self._status.value = _style.message(f"{pluralize(count, 'capture')} found." if count else "No captures found.")
+        self._status.value = _style.message(
+            f"{pluralize(count, 'capture')} found." if count else "No captures found. Try other dates, a larger area or more cloud."
+        )
 
     def _failed(self, error: Exception) -> None:
         _style.set_visible(self._stop, visible=False)

@@ -12,6 +12,7 @@ import traitlets as t
 from scenecart._captures.frame import concat
 from scenecart._cart.cart import Cart
 from scenecart._cart.checks import checked_frame, orderable_captures
+from scenecart._cart.estimate import estimate_html
 from scenecart._geo.area import as_area
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
@@ -222,7 +223,7 @@ class CartPanel(Panel):
         self._question = W.HTML()
         self._buy_button = _style.button("", "Buy now. This spends money.", kind="danger")
         self._buy_button.on_click(self._guarded(self._buy_offered))
-        cancel = _style.button("Not now", "Do not buy")
+        cancel = _style.button("Do not buy", "Nothing is ordered")
         cancel.on_click(lambda _: self._confirm(is_open=False))
         buttons = _style.box(self._buy_button, cancel, kind="row", horizontal=True)
         self._confirmation = _style.box(self._question, buttons, kind="card")
@@ -294,7 +295,7 @@ class CartPanel(Panel):
     def _show_price(self, _: Any) -> None:
         estimate = self.estimate
         self._show_rows()
-        self._price.value = "" if estimate is None else estimate._repr_html_()  # as in a notebook
+        self._price.value = "" if estimate is None else estimate_html(estimate, names_methods=False)
         self._order_button.disabled = estimate is None or not estimate.is_complete
         self._confirm(is_open=False)
 

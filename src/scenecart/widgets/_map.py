@@ -396,7 +396,9 @@ class FootprintMap(Panel):
         self._stack.rows = min(6, len(listed))
         self._stack.observe(self._stack_chosen, "value")
         _style.set_visible(self._stack, visible=True)
-        rest = f"The {len(listed)} smallest are listed below." if len(listed) < len(rows) else "Choose one below."
+        rest = (
+            f"The {len(listed)} with the smallest footprints are listed below." if len(listed) < len(rows) else "Choose one below."
+        )
         self._notify(f"{len(rows):,} captures overlap here. {rest}")
 
     def _stack_chosen(self, change: Any) -> None:

@@ -59,7 +59,7 @@ class OrderCard:
         self._map_button.on_click(lambda _: self.show_items())
         confirm = _style.button("Cancel the order", "Cancel the order now", kind="warning")
         confirm.on_click(lambda _: self.cancel())
-        keep = _style.button("Keep it", "Keep the order")
+        keep = _style.button("Do not cancel", "Keep the order")
         keep.on_click(lambda _: self._confirm(is_open=False))
         question = W.HTML(_style.message("Cancel this order? Your reserved credits are returned."))
         self._confirmation = _style.box(question, confirm, keep, kind="row", horizontal=True)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 100
 _CHECK_HINT = "Check the outcome here, or order the same cart again. You will not be charged twice."
-_OTHER_ACCOUNT_HINT = "Sign in to that account to check the outcome. The same cart ordered by your account is a new purchase."
+_OTHER_ACCOUNT_HINT = (
+    "Sign in to that account to check the outcome. If you order the same cart with your own account, it is bought again."
+)
 
 
 class OrderTracker(Panel):
@@ -207,7 +209,7 @@ class OrderTracker(Panel):
         self._status.value = _style.error_message(error)
 
     def _failed(self, error: Exception) -> None:
-        resume = _style.message("Your orders continue. Run the cell again to follow them.")
+        resume = _style.message("Your orders continue. To follow them again, reload the page or run the cell again.")
         self._status.value = _style.error_message(error) + resume
 
     def _update(self) -> None:
