@@ -22,7 +22,7 @@ from scenecart._captures.features import Feature, columns_of, decode_each, forei
 from scenecart._captures.footprints import differing_boxes, read_geometries
 from scenecart._captures.properties import DATETIME, TIMES
 from scenecart._util.json import collector_paused, loads
-from scenecart._util.validate import shown_value
+from scenecart._util.validate import is_unicode, shown_value
 from scenecart.exceptions import InvalidRequest, warn
 
 CRS = "EPSG:4326"
@@ -402,13 +402,15 @@ def _id_problems(ids: list[Any]) -> dict[int, str]:
             reasons[row] = "its id is empty"
         elif len(name) > _MAX_ID_LENGTH:
             reasons[row] = f"its id is longer than {_MAX_ID_LENGTH:,} characters"
+        elif not is_unicode(name):
+            reasons[row] = "its id is not valid Unicode"
     return reasons
 
 
 def _are_valid_ids(ids: list[Any]) -> bool:
-    """Return whether every id is a non-empty string of normal length, as nearly always."""
+    """Return whether every id is a non-empty string of normal length in valid Unicode, as nearly always."""
     try:
-        return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _MAX_ID_LENGTH
+        return all(map(str.strip, ids)) and max(map(len, ids), default=0) <= _MAX_ID_LENGTH and is_unicode("".join(ids))
     except TypeError:
         return False
 
