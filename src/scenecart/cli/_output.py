@@ -197,7 +197,8 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
     if rows:
         # a column without any reason only takes space from the ids
         last = None if any(row[-1] for row in rows) else -1
-        _rows(("Number", "State", "Order", "Captures", "Credits", "Started (UTC)", "Reason")[:last], [row[:last] for row in rows])
+        names = ("No.", "State", "Order", "Captures", "Credits", "Started (UTC)", "Reason")[:last]
+        _rows(names, [row[:last] for row in rows], optional="Captures")
     else:
         _print(if_empty)
 
