@@ -126,6 +126,14 @@ def test_any_id_is_kept_exactly(service: ScriptedService, make_cart: Callable[..
         assert suffix == "parquet" or path.read_bytes().decode("utf-8")
 
 
+def test_text_outside_unicode_is_kept_in_a_cart_file(make_cart: Callable[..., scenecart.Cart], tmp_path: Path):
+    """A title with a lone surrogate is saved as GeoJSON and read as it was; Parquet refuses it with a code."""
+    cart = make_cart(feature("a", title="a\ud800b"))
+    assert scenecart.load_cart(cart.save(tmp_path / "cart.geojson")).captures["title"].tolist() == ["a\ud800b"]
+    with raises(scenecart.InvalidCart, "cart_not_parquet"):
+        cart.save(tmp_path / "cart.parquet")
+
+
 def test_id_that_is_not_unicode_is_found_but_not_ordered(service: ScriptedService, connect: Any):
     """A capture whose id no request can contain stays in the result as it is, and is refused by a cart."""
     client = connect()
