@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -204,3 +204,13 @@ def test_default_base_url_is_mentioned_where_it_may_be_the_cause(tmp_path: Path,
             client.orders()
         assert str(caught.value.hint).count("SCENECART_BASE_URL") == count
         assert str(caught.value.hint).count("api.geopera.com") == count
+
+
+def test_failed_response_is_in_no_variable_of_the_traceback(service: ScriptedService, connect: Any):
+    """A traceback with local variables, as notebooks save it, does not show the body of a failed response."""
+    service.put("orders.get", answer({"title": "no", "client_secret": "pi_marker"}, 422))
+    with pytest.raises(scenecart.ScenecartError) as caught:
+        connect().order("o-1")
+    frames = [entry.frame.f_locals for entry in caught.traceback if "scenecart" in str(entry.path)]
+    assert frames
+    assert not [value for found in frames for value in found.values() if isinstance(value, bytes) and b"pi_marker" in value]
