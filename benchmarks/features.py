@@ -77,7 +77,7 @@ def page(features: list[dict[str, Any]]) -> bytes:
 
 
 def real_page(count: int) -> bytes | None:
-    """Return a response of real features, repeated under new ids; None where there are none on this machine."""
+    """Return a response of real features, repeated under new ids; None if this machine has none."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     files = [*(folder / "pgstac-naip").glob("*naip__items.ndjson"), *(folder / "stac-geoparquet").glob("*sentinel-2-l2a-pc.json")]
     found: list[dict[str, Any]] = []

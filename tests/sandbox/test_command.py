@@ -34,7 +34,7 @@ def test_serve_unwritable_ready_file_is_refused(tmp_path: Path, small_items: str
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_serve_writes_ready_file_and_stops_on_sigterm(tmp_path: Path, small_items: str):
     """The command writes its ready file atomically, only for its owner, prints how to sign in, and stops on SIGTERM."""
     ready = tmp_path / "ready.json"
@@ -93,7 +93,7 @@ def start(folder: Path, items: str, *options: str) -> tuple[subprocess.Popen[str
     return process, found
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_kill_during_placements_loses_no_order(tmp_path: Path, small_items: str):
     """After kills during placements every confirmed order exists, none is doubled, and the ledger is balanced."""
     pick = random.Random(7)  # noqa: S311  # instants, not secrets
@@ -140,7 +140,7 @@ def test_serve_unknown_dialect_is_refused():
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_serve_speaks_dialects(tmp_path: Path, small_items: str):
     """The command's sandbox speaks every dialect that is named, in one option or in several."""
     (tmp_path / "box").mkdir()

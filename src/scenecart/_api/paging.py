@@ -9,12 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 from scenecart._api.operations import whole_number
 from scenecart.exceptions import ServiceError
 
-_TOKENS = ("next", "token", "next_token", "nextToken", "next_page_token", "nextPageToken", "next_cursor", "nextCursor", "cursor")
+_NEXT_TOKENS = ("next_token", "nextToken", "next_page_token", "nextPageToken", "next_cursor", "nextCursor")
+_TOKENS = ("next", "token", *_NEXT_TOKENS, "cursor")
 _FLAGS = ("has_more", "hasMore", "has_next", "hasNext")
 _NESTED = ("pagination", "paging", "page_info", "pageInfo", "meta")
 _TOTALS = ("numberMatched", "number_matched", "matched", "totalElements", "total")
 
-MEMBERS = ("next", "links", *_TOKENS[2:8], *_FLAGS, *_NESTED, "numberMatched", "context")
+MEMBERS = ("next", "links", *_NEXT_TOKENS, *_FLAGS, *_NESTED, "numberMatched", "context")
 """Members of a page that may announce more results."""
 
 
@@ -76,7 +77,7 @@ def _announced(document: Mapping[str, Any]) -> Iterator[Any]:
     yield from _next_links(document.get("links"))
     for member in (document, *(document.get(name) for name in _NESTED)):
         if isinstance(member, Mapping):
-            yield from (member[name] for name in (*_TOKENS[2:8], *_FLAGS) if member.get(name))
+            yield from (member[name] for name in (*_NEXT_TOKENS, *_FLAGS) if member.get(name))
             if member is not document and member.get("next"):
                 yield member["next"]
 

@@ -12,7 +12,7 @@ from scenecart._api.fields import credits_of, first, id_text, named, text_of, un
 from scenecart._api.operations import ESTIMATE, LIST_ORDERS, dollars, whole_number
 from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_cancelled, order_state, phase_of
 from scenecart._util.text import clean_text, pluralize
-from scenecart._util.validate import shown_value
+from scenecart._util.validate import is_unicode, shown_value
 from scenecart.exceptions import InvalidRequest, ServiceError, UntrustedEstimate
 
 
@@ -283,7 +283,7 @@ def parse_order(document: Any) -> OrderRecord | None:
     document = unwrapped(document, "id", "orderid")
     fields = named(document)
     name = id_text(fields.get("id")) or id_text(fields.get("orderid"))
-    if name is None or not _is_unicode(name):
+    if name is None or not is_unicode(name):
         return None
     return OrderRecord(
         id=name,
@@ -326,13 +326,6 @@ def _order_captures(fields: Mapping[str, Any]) -> tuple[str, ...]:
             if None not in ids:
                 return tuple(name for name in ids if name is not None)
     return ()
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        return bool(text.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _groups_if_valid(groups: Any) -> tuple[PriceGroup, ...]:
