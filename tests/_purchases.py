@@ -50,6 +50,12 @@ def priced(*groups: tuple[list[str], int], errors: Any = ()) -> dict[str, Any]:
     }
 
 
+def listed(estimate: Any, **fields: Any) -> dict[str, Any]:
+    """Return the order of an estimate as a list states it: captures with the ground that was bought, project and licence."""
+    bought = [capture.to_wire() for capture in estimate.cart.orders]
+    return {**ORDER, "projectId": PROJECT, "licenseType": "standard", "captures": bought, **fields}
+
+
 def keys(service: ScriptedService) -> list[str]:
     """Return the idempotency key of each request to place."""
     return [request.headers["idempotency-key"] for request in service.requests(PLACE)]

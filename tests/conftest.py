@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import scenecart
-from _purchases import ESTIMATE, GET, ORDER, PROJECT, priced
+from _purchases import ESTIMATE, GET, LIST, ORDER, PROJECT, priced
 from _scripted_service import ScriptedService, answer
 from scenecart.sandbox import Sandbox
 
@@ -37,6 +38,8 @@ settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
+# notes about journals in temporary folders do not belong into the user's own folder
+os.environ["SCENECART_STATE"] = tempfile.mkdtemp(prefix="scenecart-state-")
 
 # enough for a browser with JupyterLab and its kernels, or for a sandbox and a large search result
 _BYTES_EACH = 3 * 2**30
@@ -120,6 +123,7 @@ def connect(service: ScriptedService, tmp_path: Path) -> Iterator[Any]:
 
     service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
     service.put(GET, answer(ORDER))
+    service.put(LIST, answer([]))
     yield make
     for client in made:
         client.close()

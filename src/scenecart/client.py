@@ -25,9 +25,11 @@ from scenecart._cart.estimate import Estimate, PricingService
 from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._orders.journal import Journal
+from scenecart._orders.listing import OrderLook
 from scenecart._orders.matching import OrderMatcher
 from scenecart._orders.order import Order
 from scenecart._orders.order_api import OrderApi
+from scenecart._orders.ownership import OWNED_SHARE
 from scenecart._orders.pending_notice import warn_of_pending_placements
 from scenecart._orders.placement import PlacementService
 from scenecart._orders.purchase_details import PurchaseReader
@@ -82,10 +84,13 @@ class Client:
         Timeouts and rate limits, and the rule for retries.
     price_seconds
         How old an estimate may be, in seconds, before placing requests its price again. Default 0: always.
+    owned_share
+        The share of a capture's ground (0–1) from which on it counts as owned already when a cart is placed. Default 0.1; shares
+        below 0.01 never count.
     clock
         A function that returns a monotonic time, in seconds.
     wall
-        A function that returns the time in seconds since 1970 (UTC).
+        A function that returns the Unix time, in seconds.
     sleep
         A function that waits for a number of seconds.
     say
@@ -115,6 +120,7 @@ class Client:
         limits: Limits | None = None,
         retry: Retry | None = None,
         price_seconds: float = 0.0,
+        owned_share: float = OWNED_SHARE,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -135,9 +141,18 @@ class Client:
             sleep=sleep,
             notify=say,
         )
-        matcher = OrderMatcher(self._orders, self._journal, wall)
-        self._placing = PlacementService(self._orders, self._journal, self._pricing, matcher, price_seconds=price_seconds, now=wall)
-        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
+        matcher, look = OrderMatcher(self._orders, self._journal, wall), OrderLook(self._orders, self._journal, wall)
+        self._placing = PlacementService(
+            self._orders,
+            self._journal,
+            self._pricing,
+            matcher,
+            look,
+            price_seconds=price_seconds,
+            owned_share=owned_share,
+            now=wall,
+        )
+        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, look, now=wall)
 
     @property
     def signed_in_by(self) -> str:
@@ -546,7 +561,8 @@ class Client:
         *,
         project: str | None = None,
         license_type: str = "standard",
-        again: bool = False,
+        again: bool | str = False,
+        owned: str = "refuse",
         max_credits: int | None = None,
     ) -> Order:
         """Buy a cart at its estimated price; the same as ``estimate.place()``. This spends money.
@@ -560,7 +576,9 @@ class Client:
         True
         """
         chosen = self.project if project is None else project
-        return self._placing.place(estimate, project=chosen, license_type=license_type, again=again, max_credits=max_credits)
+        return self._placing.place(
+            estimate, project=chosen, license_type=license_type, again=again, owned=owned, max_credits=max_credits
+        )
 
     def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that already exists for this cart, or None if ``place()`` would buy a new one.

@@ -130,6 +130,7 @@ class ScenecartError(Exception):
     """
 
     code = "scenecart_error"
+    _anew: Callable[[], Order] | None = None
     # True after the last retry, so that callers do not retry again
     given_up = False
 
@@ -167,6 +168,38 @@ class ScenecartError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def bind_anew(self, anew: Callable[[], Order]) -> None:
+        """Set the function that places the order under a new key."""
+        self._anew = anew
+
+    @property
+    def can_start_anew(self) -> bool:
+        """Whether :meth:`start_anew` is possible: the service repeats a refusal, or refuses the key of the order."""
+        return self._anew is not None
+
+    def start_anew(self) -> Order:
+        """Place the refused order under a new key, if the service only repeats its refusal. This spends money.
+
+        Call it when you have mended the cause of the refusal and the service still gives exactly the same answer.
+
+        Returns
+        -------
+        Order
+            The order.
+
+        Raises
+        ------
+        ConfigurationError
+            If this error offers no new key (``can_start_anew`` is False).
+        ScenecartError
+            If it fails again.
+        """
+        if self._anew is None:
+            raise ConfigurationError(
+                "This error offers no new key.", code="anew_unavailable", hint="Place the estimate again: the same key is used."
+            )
+        return self._anew()
 
 
 def reword(error: ScenecartError, message: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
@@ -440,6 +473,25 @@ class PriceChanged(PlacementError):
 
 class PlacementUnknown(PlacementError, _Retryable):
     """The request was sent, but no usable response arrived: the order may exist. ``retry()`` uses the same key."""
+
+
+class AlreadyOwned(PlacementError):
+    """Part of the cart is owned already, or may be; nothing was ordered.
+
+    ``cart.without_owned()`` returns the rest of the cart, and ``place(owned="buy")`` buys all of it.
+
+    Attributes
+    ----------
+    owned : geopandas.GeoDataFrame
+        One row for each capture and order: ``id``, ``host``, ``collection``, ``order``, ``project``, ``license_type``, ``status``,
+        ``ordered`` (UTC), ``share`` (0–1 of the capture's ground; missing if the service does not state it), ``km2`` and
+        ``geometry`` (the shared ground, EPSG:4326).
+    certain : bool
+        Whether the orders certainly hold this ground; False if the service does not state enough to tell.
+    """
+
+    owned: gpd.GeoDataFrame
+    certain: bool = True
 
 
 class OverLimit(PlacementError):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from _cli import SEARCH, account, run
-from scenecart._orders.journal import Intent, Journal
+from scenecart._orders.journal import UNPAID, Journal
+from scenecart._orders.purchase import Purchase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,27 +142,26 @@ def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path
 def test_resolve_records_what_a_person_says(box: Sandbox, tmp_path: Path):
     """`resolve` ends a placement that nothing else settles; the reason is kept, and resolving it again is refused."""
     journal = Journal(tmp_path / "placements.sqlite", now=lambda: time.time() - 3600)
-    body = json.dumps({"captures": [{"id": "a"}]}).encode()
-    intent = Intent(box.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=body)
-    journal.mark(journal.mark_sent(journal.claim(intent), 5, "0.05"), "unknown")
+    purchase = Purchase(box.url, "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
+    journal.begin(journal.claim(purchase, "", "a session that has ended"), "", price=(5, "0.05"))
     variables = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
     resolved = run("resolve", "1", "--nothing", "--why", "ticket 4711", "--json", box=box, **variables)
     assert resolved.returncode == 0, resolved.stderr
     (found,) = json.loads(resolved.stdout)
-    assert (found["number"], found["state"], found["detail"][-11:]) == (1, "refused", "ticket 4711")
+    assert (found["number"], found["state"], found["detail"][-11:]) == (1, "put away", "ticket 4711")
     again = run("resolve", "1", "--nothing", box=box, **variables)
     assert again.returncode == 2
-    assert "refused" in again.stderr
+    assert "put away" in again.stderr
     assert run("resolve", "1", box=box, **variables).returncode == 2
 
 
 def test_placements_display_the_reason(box: Sandbox, tmp_path: Path):
     """The reason in the journal is displayed as it was written, and a missing one is null in JSON."""
     journal = Journal(tmp_path / "placements.sqlite", now=time.time)
-    intent = Intent(box.url, "", "p", "f", "standard", captures=1, credits=5, aud="0.05", body=b"{}")
-    journal.mark(journal.claim(intent), "unpaid", detail="The balance is too low.")
-    journal.mark(journal.claim(replace(intent, fingerprint="g")), "placed", order_id="o-1")
-    journal.close()
+    purchase = Purchase(box.url, "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
+    sent = journal.begin(journal.claim(purchase, "", ""), "", price=(5, "0.05"))
+    journal.end_try(sent, UNPAID, "unpaid", "The balance is too low.")
+    journal.place(journal.claim(replace(purchase, fingerprint="g"), "", ""), "o-1")
     variables = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
     listed = json.loads(run("placements", "--json", box=box, **variables).stdout)
     assert [one["detail"] for one in listed] == ["The balance is too low.", None]

@@ -19,8 +19,8 @@ ORDER = {"id": "o-1", "status": "processing", "projectId": PROJECT, "captures": 
 def placement() -> Placement:
     captures = [{"id": name, "geometry": {}} for name in ("a", "b")]
     body = json.dumps({"projectId": PROJECT, "captures": captures}).encode()
-    values = (1, "https://x.example", "org", PROJECT, "f", 1, "k", "sent", None, "standard", 2, 5, "0.05", body, None, None)
-    return Placement(*values, 0.0, 0.0, 1, 0)
+    values = dict.fromkeys(Placement.__dataclass_fields__)
+    return Placement(**values | {"number": 1, "project": PROJECT, "body": body})
 
 
 def proof(status: int, document: Any, media_type: str = "application/json") -> Proof:

@@ -17,12 +17,18 @@ import scenecart
 from _expect import raises, warns
 from _purchases import LIST, ORDER, PLACE, captures
 from _scripted_service import ScriptedService, answer
-from scenecart._orders.journal import Intent, Journal
+from scenecart._orders.journal import LIMITED, NOT_SENT, REFUSED, UNPAID, Journal
+from scenecart._orders.owner import finish, new_owner
+from scenecart._orders.purchase import Purchase
+from scenecart._util.json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INTENT = Intent("https://s.example", "org", "project", "fingerprint", "standard", 1, 100, "1.00", b"{}")
+RING = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
+BODY = dumps({"captures": [{"id": "a", "geometry": {"type": "Polygon", "coordinates": [RING]}}]})
+PURCHASE = Purchase("https://s.example", "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", BODY)
+PRICE = (100, "1.00")
 
 
 @pytest.fixture
@@ -32,48 +38,144 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def test_claim_twice_returns_one_placement(journal: Journal):
-    """The same intent claimed twice is one placement with one key; another project, content or service is another placement."""
-    first = journal.claim(INTENT)
-    assert journal.claim(INTENT).key == first.key
-    others = [replace(INTENT, project="p"), replace(INTENT, fingerprint="f"), replace(INTENT, base_url="https://t.example")]
-    assert len({journal.claim(other).key for other in [INTENT, *others]}) == 4
+@pytest.fixture
+def owner() -> Iterator[str]:
+    """Return the name of a piece of work that is running."""
+    made = new_owner()
+    yield made
+    finish(made)
 
 
-def test_claim_under_another_account_name_returns_one_placement(journal: Journal):
+def test_claim_twice_returns_one_placement(journal: Journal, owner: str):
+    """The same purchase claimed twice is one placement with one key; another project, content or service is another placement."""
+    first = journal.claim(PURCHASE, "", owner)
+    assert journal.claim(PURCHASE, "", owner).key == first.key == PURCHASE.key()
+    others = [replace(PURCHASE, project="p", fingerprint="p"), replace(PURCHASE, fingerprint="f")]
+    assert len({journal.claim(other, "", owner).number for other in [PURCHASE, *others]}) == 3
+    # the service keeps the keys, whatever its address is
+    elsewhere = journal.claim(replace(PURCHASE, base_url="https://t.example"), "", owner)
+    assert (elsewhere.key, elsewhere.number == first.number) == (first.key, False)
+
+
+def test_claim_of_another_wish_is_another_placement(journal: Journal, owner: str):
+    """One more order of the same purchase has its own placement and its own key."""
+    plain, text = journal.claim(PURCHASE, "", owner), journal.claim(PURCHASE, "text:harbour", owner)
+    assert plain.key != text.key == PURCHASE.key("text:harbour")
+    assert [row.wish for row in journal.rows(PURCHASE)] == ["", "text:harbour"]
+
+
+def test_claim_under_another_account_name_returns_one_placement(journal: Journal, owner: str):
     """A project has one organization, so a service that names the account differently meets the same placement."""
-    assert journal.claim(replace(INTENT, account="sub-1")).key == journal.claim(INTENT).key
+    first = journal.claim(replace(PURCHASE, account="sub-1"), "", owner)
+    assert journal.claim(PURCHASE, "", owner).number == first.number
 
 
-def test_latest_placed_before_a_refused_attempt_is_the_placed_one(journal: Journal):
-    """An attempt to buy again that was refused, or that is unanswered, does not make the journal forget the order."""
-    journal.mark(journal.claim(INTENT), "placed", order_id="o-1")
-    again = journal.mark_sent(journal.claim(INTENT, again=True), 100, "1.00")
-    assert journal.latest(INTENT).order_id == "o-1"
-    journal.refuse(again, "sold out")
-    assert journal.latest(INTENT).order_id == journal.claim(INTENT).order_id == "o-1"
-    assert journal.claim(INTENT, again=True).attempt == 3
+@pytest.mark.parametrize("is_open", [True, False])
+def test_claim_under_a_new_account_name_keeps_an_open_key(journal: Journal, owner: str, *, is_open: bool):
+    """A request without an answer keeps its key; otherwise the key is that of the name that every machine reads."""
+    nameless = replace(PURCHASE, account="")
+    sent = journal.begin(journal.claim(nameless, "", owner), owner, price=PRICE)
+    if not is_open:
+        journal.end_try(sent, REFUSED, "refused", "no")
+    assert journal.claim(PURCHASE, "", owner).key == (nameless if is_open else PURCHASE).key()
 
 
-def test_mark_unsent_only_request_frees_the_placement(journal: Journal):
-    """A request that did not leave is no lost answer: the placement is intended again, and a refusal ends it."""
-    sent = journal.mark_sent(journal.claim(INTENT), 100, "1.00")
-    assert journal.mark_unsent(sent, "no connection").state == "intended"
-    second = journal.mark_sent(sent, 100, "1.00")
-    assert journal.refuse(second, "no").state == "refused"
+def test_claim_of_a_running_session_is_left_to_it(journal: Journal, owner: str):
+    """A placement that another running session works on keeps its owner; one whose session has ended is taken up."""
+    other = new_owner()
+    journal.claim(PURCHASE, "", other)
+    assert journal.claim(PURCHASE, "", owner).owner == other
+    assert journal.claim(PURCHASE, "", owner, take_over=True).owner == owner
+    finish(owner)
+    assert journal.claim(PURCHASE, "", other).owner == other
 
 
-def test_mark_unsent_after_a_lost_answer_stays_unknown(journal: Journal):
-    """Where an earlier request got no answer, one that did not leave changes nothing."""
-    journal.mark(journal.mark_sent(journal.claim(INTENT), 100, "1.00"), "unknown")
-    second = journal.mark_sent(journal.claim(INTENT), 100, "1.00")
-    assert journal.mark_unsent(second, "no connection").state == "unknown"
+def test_claim_waits_for_a_rival_purchase(journal: Journal, owner: str):
+    """While a running session buys some of the same captures, another purchase is not reserved: its placement is returned."""
+    rival = replace(PURCHASE, fingerprint="other")
+    first = journal.claim(rival, "", owner)
+    other = new_owner()
+    assert journal.claim(PURCHASE, "", other, is_in_the_way=lambda _: True).number == first.number
+    assert journal.claim(PURCHASE, "", other, is_in_the_way=lambda _: False).owner == other
+    finish(other)
+
+
+def test_release_of_a_placement_that_never_left_removes_it(journal: Journal, owner: str):
+    """A placement of which nothing was sent leaves no trace; one that was sent is unknown, and free for others."""
+    journal.release(journal.claim(PURCHASE, "", owner), owner)
+    assert journal.rows(PURCHASE) == []
+    sent = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    assert journal.release(sent, owner, "interrupted").state == "unknown"
+    assert journal.reload(sent).owner is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(UNPAID, "unpaid"), (REFUSED, "refused"), (LIMITED, "intended"), (NOT_SENT, "intended")]
+)
+def test_end_try_of_the_only_request_ends_the_placement(journal: Journal, owner: str, outcome: str, state: str):
+    """The proven answer to the only request decides, and the next request has the same key."""
+    sent = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    ended = journal.end_try(sent, outcome, state, "why")
+    assert (ended.state, ended.open_tries, ended.last_outcome, ended.detail) == (state, 0, outcome, "why")
+    assert journal.begin(ended, owner, price=PRICE).key == sent.key
+
+
+@pytest.mark.parametrize("outcome", [UNPAID, REFUSED, NOT_SENT])
+def test_end_try_beside_an_open_request_decides_nothing(journal: Journal, owner: str, outcome: str):
+    """While an earlier request may have become an order, the answer to a later one leaves the placement unknown."""
+    lost = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    second = journal.begin(lost, owner, price=PRICE)
+    ended = journal.end_try(second, outcome, "refused", "no")
+    assert (ended.state, ended.open_tries, ended.sends) == ("unknown", 1, 2)
+
+
+def test_end_try_of_an_older_request_leaves_the_newer_one_open(journal: Journal, owner: str):
+    """A refusal that arrives late ends the request that it answers, not the one that is under way."""
+    first = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    second = journal.begin(first, owner, price=PRICE)
+    journal.end_try(first, REFUSED, "refused", "late")
+    assert journal.reload(second).open_tries == 1
+    assert journal.end_try(second, REFUSED, "refused", "no").state == "refused"
+
+
+def test_begin_with_a_new_key_keeps_an_open_one(journal: Journal, owner: str):
+    """A key is given up only while no request with it may have become an order."""
+    row = journal.claim(PURCHASE, "", owner)
+    first = journal.begin(row, owner, price=PRICE, let_go=(1, PURCHASE.key("", 1)))
+    assert (first.let_go, first.key) == (1, PURCHASE.key("", 1))
+    assert journal.begin(first, owner, price=PRICE, let_go=(2, PURCHASE.key("", 2))).key == first.key
+
+
+def test_begin_of_a_placed_placement_sends_nothing(journal: Journal, owner: str):
+    """A session that slept between claiming and sending finds that the order exists."""
+    asleep = journal.claim(PURCHASE, "", owner)
+    journal.place(asleep, "o-1")
+    assert (journal.begin(asleep, owner, price=PRICE).state, journal.reload(asleep).sends) == ("placed", 0)
+
+
+def test_place_ends_every_open_request(journal: Journal, owner: str):
+    """Once the order is known, none of its requests is open, and a late failure does not remove the order."""
+    sent = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    placed = journal.place(journal.begin(sent, owner, price=PRICE), "o-1", answer={"id": "o-1"})
+    assert (placed.state, placed.open_tries, placed.order_id) == ("placed", 0, "o-1")
+    assert journal.leave_open(placed, "late").order_id == "o-1"
+    assert journal.write_off(placed, "late").state == "placed"
+    assert journal.claim(PURCHASE, "", owner).order_id == "o-1"
+    assert journal.by_order("o-1", PURCHASE.base_url).key == placed.key
+
+
+def test_write_off_ends_every_open_request(journal: Journal, owner: str):
+    """A placement that was proved absent has no open request, and keeps its key for the next one."""
+    sent = journal.begin(journal.claim(PURCHASE, "", owner), owner, price=PRICE)
+    absent = journal.write_off(sent, "proved")
+    assert (absent.state, absent.open_tries, absent.unanswered_since) == ("absent", 0, None)
+    assert journal.claim(PURCHASE, "", owner).key == sent.key
 
 
 def test_claim_in_threads_returns_one_key(journal: Journal):
-    """Twenty threads that claim at once get the same key."""
-    found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(journal.claim(INTENT).key)) for _ in range(20)]
+    """Twenty threads that claim at once get the same placement."""
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(journal.claim(PURCHASE, "", new_owner()).number)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -82,49 +184,28 @@ def test_claim_in_threads_returns_one_key(journal: Journal):
     assert len(set(found)) == 1
 
 
-def _claim(path: str) -> str:
+def _claim(path: str) -> int:
     journal = Journal(Path(path), now=time.time)
-    try:
-        return journal.claim(INTENT).key
-    finally:
-        journal.close()
+    return journal.claim(PURCHASE, "", new_owner()).number
 
 
 def test_claim_in_processes_returns_one_key(tmp_path: Path):
-    """Processes that create a journal and claim at once get the same key."""
+    """Processes that create a journal and claim at once get the same placement."""
     path = str(tmp_path / "home" / "placements.sqlite")
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert len(set(pool.map(_claim, [path] * 12))) == 1
 
 
-def test_mark_placed_placement_keeps_its_order(journal: Journal):
-    """Once a placement has its order, a late failure of another thread does not remove it."""
-    placement = journal.claim(INTENT)
-    journal.mark(placement, "placed", order_id="o-1")
-    assert journal.mark(placement, "unknown").order_id == "o-1"
-    assert journal.claim(INTENT).order_id == "o-1"
-    assert journal.by_order("o-1", INTENT.base_url).key == placement.key
-
-
-@pytest.mark.parametrize(("state", "same"), [("sent", True), ("unknown", True), ("unpaid", True), ("refused", False)])
-def test_claim_unfinished_placement_keeps_its_key(journal: Journal, state: str, *, same: bool):
-    """An unfinished placement keeps its key, even when bought again; after a refusal there is a new one."""
-    placement = journal.claim(INTENT)
-    journal.mark(placement, state)
-    assert (journal.claim(INTENT).key == placement.key) is same
-    assert (journal.claim(INTENT, again=True).key == placement.key) is same
-
-
 def test_journal_is_private_to_its_user(journal: Journal):
     """Other users can read neither the journal nor its directory."""
-    journal.claim(INTENT)
+    journal.claim(PURCHASE, "", "o")
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_claim_is_committed(journal: Journal):
     """Another connection can read a claimed placement at once."""
-    key = journal.claim(INTENT).key
+    key = journal.claim(PURCHASE, "", "o").key
     with sqlite3.connect(journal.path) as other:
         assert other.execute("SELECT key, state FROM placement").fetchall() == [(key, "intended")]
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -133,14 +214,14 @@ def test_claim_is_committed(journal: Journal):
 
 def test_journal_without_its_table_raises(journal: Journal):
     """A journal that is destroyed while it is open raises JournalError from every method."""
-    placement = journal.claim(INTENT)
+    placement = journal.claim(PURCHASE, "", "o")
     with contextlib.closing(sqlite3.connect(journal.path)) as other:
         other.execute("DROP TABLE placement")
     for call, code in (
-        (lambda: journal.latest(INTENT), "journal_not_read"),
-        (lambda: journal.placements(INTENT.base_url), "journal_not_read"),
-        (lambda: journal.claim(INTENT), "journal_not_written"),
-        (lambda: journal.mark(placement, "unknown"), "journal_not_written"),
+        (lambda: journal.rows(PURCHASE), "journal_not_read"),
+        (lambda: journal.placements(PURCHASE.base_url), "journal_not_read"),
+        (lambda: journal.claim(PURCHASE, "", "o"), "journal_not_written"),
+        (lambda: journal.leave_open(placement, "why"), "journal_not_written"),
     ):
         with raises(scenecart.JournalError, code):
             call()
@@ -148,51 +229,12 @@ def test_journal_without_its_table_raises(journal: Journal):
 
 def test_journal_schema_refuses_impossible_states(journal: Journal):
     """The schema refuses an order id without the state placed, negative credits, unknown states and no captures."""
-    placement = journal.claim(INTENT)
+    placement = journal.claim(PURCHASE, "", "o")
     with sqlite3.connect(journal.path) as other:
         for column, value in (("order_id", "o"), ("credits", -1), ("state", "paid"), ("captures", 0)):
             with pytest.raises(sqlite3.IntegrityError):
                 other.execute(f"UPDATE placement SET {column} = ? WHERE number = ?", (value, placement.number))  # noqa: S608  # columns named above
     other.close()
-
-
-def test_refuse_while_another_process_sends_keeps_the_key(journal: Journal):
-    """Of two processes that send one key, a refusal of one does not free the key for a third."""
-    first = journal.mark_sent(journal.claim(INTENT), 100, "1.00")
-    journal.mark_sent(journal.claim(INTENT), 100, "1.00")
-    assert journal.refuse(first, "no").state == "unknown"
-    assert journal.claim(INTENT).key == first.key
-
-
-def test_mark_sent_closed_placement_stays_refused(journal: Journal):
-    """A process that slept between claiming and sending finds that its placement was closed."""
-    asleep = journal.claim(INTENT)
-    journal.refuse(asleep, "never sent")
-    other = journal.claim(INTENT)
-    assert other.key != asleep.key
-    assert journal.mark_sent(asleep, 100, "1.00").state == "refused"
-    assert journal.reload(other).state == "intended"
-
-
-def test_journal_of_an_older_version_is_upgraded(journal: Journal):
-    """Opening a journal of an older version keeps every placement."""
-    placed = journal.mark(journal.mark_sent(journal.claim(INTENT), 100, "1.00"), "placed", order_id="o-1")
-    unknown = journal.mark(journal.claim(replace(INTENT, project="other")), "unknown")
-    journal.close()
-    with contextlib.closing(sqlite3.connect(journal.path, isolation_level=None)) as database:
-        for column in ("tries", "doubt", "opened"):
-            database.execute(f"ALTER TABLE placement DROP COLUMN {column}")
-        database.execute("PRAGMA user_version = 1")
-    upgraded = Journal(journal.path, now=time.time)
-    try:
-        kept = upgraded.placements(INTENT.base_url)
-        assert [(one.key, one.state, one.order_id) for one in kept] == [
-            (placed.key, "placed", "o-1"),
-            (unknown.key, "unknown", None),
-        ]
-        assert upgraded.refuse(upgraded.mark_sent(kept[1], 100, "1.00"), "no").state == "unknown"
-    finally:
-        upgraded.close()
 
 
 def test_journal_of_a_newer_version_is_left_alone(connect: Any, tmp_path: Path):
@@ -213,7 +255,7 @@ def test_journal_path_of_another_database_is_left_alone(tmp_path: Path):
     before = path.read_bytes()
     other = Journal(path, now=time.time)
     with raises(scenecart.JournalError, "journal_foreign"):
-        other.placements(INTENT.base_url)
+        other.placements(PURCHASE.base_url)
     assert path.read_bytes() == before
 
 

@@ -18,7 +18,8 @@ import pytest
 
 from _expect import raises
 from scenecart import JournalError
-from scenecart._orders.journal import Intent, Journal
+from scenecart._orders.journal import Journal
+from scenecart._orders.purchase import Purchase
 from scenecart._util.json import dumps
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ OLD_SCHEMA = """CREATE TABLE placement (
   UNIQUE (base_url, account, project, fingerprint, turn)) STRICT"""
 
 
-def intent(name: str = "a") -> Intent:
+def purchase(name: str = "a") -> Purchase:
     captures = [{"id": name, "geometry": {"type": "Polygon", "coordinates": [RING]}}]
     body = dumps({"projectId": "p", "licenseType": "standard", "captures": captures, "splitByDate": False})
-    return Intent(ADDRESS, "org", "p", f"f-{name}", "standard", 1, 5, "0.05", body)
+    return Purchase(ADDRESS, "org", "p", f"f-{name}", "standard", (name,), 5, "0.05", body)
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def path(tmp_path: Path) -> Path:
 def test_journal_between_operations_holds_no_file_open(path: Path):
     """After each operation no file of the journal is open, whatever thread ran it."""
     journal = Journal(path, now=time.time)
-    journal.claim(intent())
-    thread = threading.Thread(target=lambda: journal.claim(intent("b")))
+    journal.claim(purchase(), "", "o")
+    thread = threading.Thread(target=lambda: journal.claim(purchase("b"), "", "o"))
     thread.start()
     thread.join()
     # the folder of this process's open files is Linux's own
@@ -59,14 +60,14 @@ def test_journal_between_operations_holds_no_file_open(path: Path):
 
 def test_journal_is_private(path: Path):
     """The journal and its folder can be read by their owner only."""
-    Journal(path, now=time.time).claim(intent())
+    Journal(path, now=time.time).claim(purchase(), "", "o")
     assert (path.stat().st_mode & 0o77, path.parent.stat().st_mode & 0o77) == (0, 0)
 
 
 def test_journal_copied_by_its_own_process_keeps_its_locks(path: Path):
     """A copy made in the notebook drops SQLite's locks, and another process still waits for the end of the transaction."""
     journal = Journal(path, now=time.time)
-    journal.claim(intent())
+    journal.claim(purchase(), "", "o")
     code = (
         "import sys, time; from pathlib import Path; from scenecart._orders.journal import Journal\n"
         "journal = Journal(Path(sys.argv[1]), now=time.time)\n"
@@ -83,20 +84,20 @@ def test_journal_copied_by_its_own_process_keeps_its_locks(path: Path):
 def test_journal_interrupted_while_it_waits_is_free_afterwards(path: Path):
     """Ctrl+C while the journal is locked elsewhere leaves no lock and no transaction."""
     journal = Journal(path, now=time.time)
-    journal.claim(intent())
+    journal.claim(purchase(), "", "o")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
-            journal.claim(intent("b"))
+            journal.claim(purchase("b"), "", "o")
         holder.execute("ROLLBACK")
-    assert journal.claim(intent("b")).state == "intended"
+    assert journal.claim(purchase("b"), "", "o").state == "intended"
 
 
 def _claim_many(path: Path, journal: Journal | None, names: list[str]) -> None:
     journal = journal or Journal(path, now=time.time)
     for name in names:
-        journal.claim(intent(name))
+        journal.claim(purchase(name), "", "o")
     os._exit(0)
 
 
@@ -104,7 +105,7 @@ def _claim_many(path: Path, journal: Journal | None, names: list[str]) -> None:
 def test_journal_in_forked_processes_loses_nothing(path: Path, *, is_inherited: bool):
     """Forked processes that use the parent's journal, or one of their own, write every row, and the file stays sound."""
     journal = Journal(path, now=time.time)
-    journal.claim(intent("parent"))
+    journal.claim(purchase("parent"), "", "o")
     fork = multiprocessing.get_context("fork")
     names = [[f"{number}-{place}" for place in range(8)] for number in range(4)]
     children = [fork.Process(target=_claim_many, args=(path, journal if is_inherited else None, some)) for some in names]
@@ -129,7 +130,7 @@ def test_journal_that_is_no_journal_is_refused(path: Path, content: bytes, code:
     path.parent.mkdir()
     path.write_bytes(content)
     with raises(JournalError, code):
-        Journal(path, now=time.time).claim(intent())
+        Journal(path, now=time.time).claim(purchase(), "", "o")
     assert path.read_bytes() == content
 
 
@@ -146,7 +147,7 @@ def test_journal_of_another_program_is_refused(path: Path):
 
 def test_journal_of_a_newer_version_is_refused(path: Path):
     """A journal of a newer version is an error that says so."""
-    Journal(path, now=time.time).claim(intent())
+    Journal(path, now=time.time).claim(purchase(), "", "o")
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
     with raises(JournalError, "journal_newer"):
@@ -169,7 +170,7 @@ def _old_journal(path: Path, *rows: tuple[Any, ...]) -> None:
 
 def test_journal_of_an_older_version_is_taken_over(path: Path):
     """A journal of 0.1.0 keeps its keys and orders, leaves the write-ahead log, and gets fingerprints by today's rule."""
-    body = intent().body
+    body = purchase().body
     halves = [[[0.0, 0.0], [0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]]
     other = dumps({
         "projectId": "p", "licenseType": "standard", "splitByDate": False,
@@ -179,13 +180,13 @@ def test_journal_of_an_older_version_is_taken_over(path: Path):
     first, second = Journal(path, now=time.time).placements(ADDRESS)
     assert [(one.key, one.state, one.order_id) for one in (first, second)] == [("k1", "placed", "o-1"), ("k2", "unknown", None)]
     assert first.fingerprint == second.fingerprint
-    assert (first.attempt, second.attempt) == (1, 2)
+    assert (first.wish, second.wish, second.open_tries) == ("", "text:0.1.0 turn 2", 1)
     assert not path.with_name("placements.sqlite-wal").exists()
 
 
 def test_journal_of_an_older_version_in_use_is_not_taken_over(path: Path):
     """While an older version has the journal open, nothing is changed and nothing can be placed."""
-    _old_journal(path, (ADDRESS, "f1", "k1", "placed", "o-1", intent().body))
+    _old_journal(path, (ADDRESS, "f1", "k1", "placed", "o-1", purchase().body))
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         holder.execute("UPDATE placement SET changed = 2")
@@ -193,6 +194,6 @@ def test_journal_of_an_older_version_in_use_is_not_taken_over(path: Path):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("scenecart._orders.journal_file._BUSY_SECONDS", 0.2)
             with raises(JournalError, "journal_busy"):
-                journal.claim(intent())
+                journal.claim(purchase(), "", "o")
         holder.execute("ROLLBACK")
     assert journal.placements(ADDRESS)[0].order_id == "o-1"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 import scenecart
 from _expect import raises, warns
-from _purchases import ESTIMATE, GET, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, priced
+from _purchases import ESTIMATE, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, listed, priced
 from _scripted_service import ScriptedService, answer
 
 
@@ -17,7 +20,7 @@ def test_match_changed_price_returns_the_lost_order(service: ScriptedService, es
         estimate.place()
     clock.now += 301
     service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
-    service.put(LIST, answer([ORDER]))
+    service.put(LIST, answer([listed(estimate)]))
     sent = len(keys(service))
     assert estimate.place().id == "o-1"
     assert len(keys(service)) == sent
@@ -41,53 +44,84 @@ def test_match_changed_price_without_order_keeps_the_key(service: ScriptedServic
 def test_match_forgotten_key_is_not_sent(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
     """After 23 hours an unknown placement is looked up among the orders; its key is never sent again."""
     clock.now += 23 * HOUR
+    right = listed(client_after_loss.cart(captures()).estimate())
     other = {**ORDER, "id": "other", "captures": ["a", "c"]}
-    old = {**ORDER, "id": "old", "createdAt": "2001-01-01T00:00:00Z"}
-    service.put(LIST, answer([other, old, ORDER]))
+    old = {**right, "id": "old", "createdAt": "2001-01-01T00:00:00Z"}
+    service.put(LIST, answer([other, old, right]))
     assert client_after_loss.settle()["order_id"].tolist() == ["o-1"]
     assert keys(service) == []
     assert client_after_loss.cart(captures()).estimate().place().note.code == "already_ordered"
 
 
-def test_match_forgotten_key_without_order_is_refused(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
-    """After 23 hours without such an order, placing again is a new placement with a new key."""
+def test_match_forgotten_key_without_order_is_absent(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
+    """After 23 hours without such an order nothing was ordered, and placing again sends the same key."""
     (key,) = client_after_loss.placements()["key"]
     clock.now += 23 * HOUR
-    service.put(LIST, answer([]))
+    assert client_after_loss.settle()["state"].tolist() == ["absent"]
     service.put(PLACE, PLACED)
     assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
-    assert key not in keys(service)
-    assert client_after_loss.placements()["state"].tolist() == ["refused", "placed"]
+    assert keys(service) == [key]
+    assert client_after_loss.placements()["state"].tolist() == ["placed"]
 
 
-def test_match_stops_at_the_page_of_the_order(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
-    """The list is read page by page until the order is found, past older orders, and no further."""
+@pytest.mark.parametrize(
+    "fields", [{"createdAt": None}, {"totalCredits": 450}, {"groups": []}, {"createdAt": "2001-01-01T00:00:00Z"}], ids=str
+)
+def test_match_order_without_ground_needs_everything_else(
+    service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock, fields: dict[str, Any]
+):
+    """An order whose ground is not stated is taken only if captures, area, price and time fit; otherwise it is a candidate."""
+    created = datetime.fromtimestamp(clock.now, UTC).isoformat()
+    cart = client_after_loss.cart(captures())
+    group = {"captures": ["a", "b"], "aoi_km2": cart.km2, "credits": 300, "aud": 3.0}
     clock.now += 23 * HOUR
-    old = {"content": [{**ORDER, "id": "old", "createdAt": "2001-01-01T00:00:00Z"}], "totalPages": 9}
-    service.put(LIST, answer(old), answer({**old, "content": [ORDER]}))
-    assert client_after_loss.settle()["order_id"].tolist() == ["o-1"]
-    assert [request.json["page"] for request in service.requests(LIST)] == [0, 1]
+    full = {**ORDER, "createdAt": created, "groups": [group]}
+    service.put(LIST, answer([{**full, **fields}]))
+    settled = client_after_loss.settle()
+    is_older = "2001" in str(fields)
+    assert settled["state"].tolist() == ["absent" if is_older else "unknown"]
+    assert ("o-1" in settled["detail"][0]) is not is_older
+    if not is_older:
+        service.put(LIST, answer([full]))
+        found = client_after_loss.settle()
+        assert found[["state", "detail"]].to_numpy().tolist() == [["placed", "found by captures, area and price"]]
+
+
+def test_match_list_without_our_newest_order_proves_nothing(
+    service: ScriptedService, connect: Any, estimate: scenecart.Estimate, clock: Clock
+):
+    """A list that lacks an order of this computer is somebody else's: it does not prove that nothing was ordered."""
+    service.put(PLACE, answer({**ORDER, "id": "o-7", "captures": ["z"]}, 202), LOST)
+    service.put(ESTIMATE, answer(priced((["z"], 300))))
+    connect(wall=clock).cart(captures("z")).estimate().place()
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        estimate.place()
+    clock.now += HOUR
+    with warns("placements_unanswered"):
+        client = connect(wall=clock)
+    assert client.settle()["state"].tolist() == ["unknown"]
 
 
 def test_match_clock_set_back_looks_among_the_orders(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
     """A placement from the future is looked up as well, because the age of its key is unknown."""
+    service.put(LIST, answer([listed(client_after_loss.cart(captures()).estimate())]))
     clock.now -= HOUR
-    service.put(LIST, answer([ORDER]))
     assert client_after_loss.settle()["order_id"].tolist() == ["o-1"]
     assert keys(service) == []
 
 
-def test_match_clock_set_back_without_order_keeps_the_key(
-    service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock
-):
-    """On a clock that was set back, a placement without an order stays unknown, and placing again sends its key."""
+def test_match_clock_set_back_without_order_waits(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
+    """On a clock that was set back nothing is sent or proved until the clock is past the request; then the key is the same."""
     (key,) = client_after_loss.placements()["key"]
     clock.now -= HOUR
-    service.put(LIST, answer([]))
     settled = client_after_loss.settle()
     assert settled["state"].tolist() == ["unknown"]
-    assert "clock was set back" in settled["detail"][0]
+    assert "clock of this computer was set back" in settled["detail"][0]
+    with raises(scenecart.PlacementUnknown, "placement_unknown_expired"):
+        client_after_loss.cart(captures()).estimate().place()
     assert keys(service) == []
+    clock.now += 2 * HOUR
     service.put(PLACE, PLACED)
     assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
     assert keys(service) == [key]
@@ -108,22 +142,23 @@ def test_match_clock_set_back_while_placing_buys_once(service: ScriptedService, 
 
 
 def test_match_order_of_another_area_is_left_alone(service: ScriptedService, connect: Any, clock: Clock):
-    """Of two lost placements of one capture, each matches its own order by price; the one that never arrived stays unknown."""
+    """Of two lost placements of one capture, each matches its own order by ground; the one that never arrived stays unknown."""
     service.put(PLACE, LOST)
     client = connect(wall=clock)
-    for price in (300, 450):
-        service.put(ESTIMATE, answer(priced((["a"], price))))
+    service.put(ESTIMATE, answer(priced((["a"], 300))))
+    tiles = [client.cart(captures("a"), aoi=box).estimate() for box in ((0, 10, 0.03, 10.1), (0.05, 10, 0.09, 10.1))]
+    for tile in tiles:
         with raises(scenecart.PlacementUnknown, "placement_unknown"):
-            client.cart(captures("a"), aoi=(0, 10, price / 1e4, 10.1)).estimate().place()
-    service.put(LIST, answer([{**ORDER, "captures": ["a"], "totalCredits": 450}]))
-    service.put(GET, answer(ORDER))
-    assert client.settle(send=False)[["state", "total_credits"]].to_numpy().tolist() == [["unknown", 300], ["placed", 450]]
+            tile.place()
+    service.put(LIST, answer([listed(tiles[1])]))
+    assert client.settle(send=False)["state"].tolist() == ["unknown", "placed"]
 
 
-def test_match_forgotten_key_accepts_another_price(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
-    """After 23 hours an order of the captures at another price is matched, with a warning; one at the right price is preferred."""
+def test_match_order_at_another_price_is_the_order(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
+    """An order of the same ground at another price is matched, with a warning; of several, one at the agreed price is preferred."""
+    estimate = client_after_loss.cart(captures()).estimate()
     clock.now += 23 * HOUR
-    dearer, right = {**ORDER, "id": "dearer", "totalCredits": 450}, {**ORDER, "id": "right"}
+    dearer, right = listed(estimate, id="dearer", totalCredits=450), listed(estimate, id="right")
     service.put(LIST, answer([dearer]))
     with warns("price_changed_after_placing"):
         assert client_after_loss.settle()["order_id"].tolist() == ["dearer"]
@@ -131,5 +166,5 @@ def test_match_forgotten_key_accepts_another_price(service: ScriptedService, cli
     with raises(scenecart.PlacementUnknown, "placement_unknown"):
         client_after_loss.cart(captures()).estimate().place(again=True)
     clock.now += 23 * HOUR
-    service.put(LIST, answer([{**dearer, "id": "another"}, right]))
+    service.put(LIST, answer([{**dearer, "id": "another"}, right, dearer]))
     assert client_after_loss.settle()["order_id"].tolist() == ["right"]

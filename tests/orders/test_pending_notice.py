@@ -27,10 +27,10 @@ def test_connect_warns_of_unfinished_placements_with_owners(service: ScriptedSer
     assert "1 placement" in str(caught[0].message)
     assert "(project harbour)" in str(caught[0].message)
     with raises(scenecart.PlacementUnknown, "placement_unknown"):
-        other.place(project="harbour")
+        other.place(project="harbour", owned="buy")
     service.put(PLACE, answer({"detail": "no card"}, 402))
     with pytest.raises(scenecart.NoPaymentMethod):
-        other.place(project="reef")
+        other.place(project="reef", owned="buy")
     with warns("placements_unanswered", "placements_unpaid") as caught:
         connect()
     unanswered, unpaid = (str(entry.message) for entry in caught)
@@ -46,7 +46,7 @@ def test_connect_names_three_owners(service: ScriptedService, connect: Any):
     estimate = connect().cart(captures()).estimate()
     for number in range(5):
         with raises(scenecart.PlacementUnknown, "placement_unknown"):
-            estimate.place(project=f"p{number}")
+            estimate.place(project=f"p{number}", owned="buy")
     with warns("placements_unanswered") as caught:
         connect()
     assert "(project p0, project p1, project p2 and 2 others)" in str(caught[0].message)

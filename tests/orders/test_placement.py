@@ -7,6 +7,7 @@ import json
 import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -17,6 +18,7 @@ from _purchases import (
     ESTIMATE,
     GET,
     HOUR,
+    LIST,
     LOST,
     ORDER,
     PLACE,
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def each_order(request: RecordedRequest) -> Answer:
+    """Answer orders.get with the order that it asks for."""
+    (name,) = parse_qs(request.path.partition("?")[2])["id"]
+    return answer({**ORDER, "id": name})
+
+
 def test_place_sends_the_estimate_with_a_key(service: ScriptedService, connect: Any):
     """Placing sends the priced captures to the project with an idempotency key, and returns the order."""
     service.put(PLACE, PLACED)
@@ -47,13 +55,13 @@ def test_place_sends_the_estimate_with_a_key(service: ScriptedService, connect: 
 
 
 def test_place_sends_one_price_request_and_one_order(service: ScriptedService, connect: Any):
-    """Placing asks who pays, requests the price once, and places; the balance is not read."""
+    """Placing asks who pays, looks at the orders, requests the price once, and places; the balance is not read."""
     service.put(USERINFO_PATH, answer({"organization_id": "org"}))
     service.put(PLACE, PLACED)
     estimate = connect().cart(captures()).estimate()
     service.received.clear()
     estimate.place()
-    assert [request.path.rpartition("/")[2] for request in service.received] == ["userinfo", ESTIMATE, PLACE]
+    assert [request.path.rpartition("/")[2] for request in service.received] == ["userinfo", LIST, ESTIMATE, PLACE]
 
 
 def test_place_writes_the_key_before_the_request(service: ScriptedService, connect: Any, tmp_path: Path):
@@ -85,18 +93,33 @@ def test_place_again_false_returns_existing_order(
     assert len(service.requests(PLACE)) == 1
 
 
-def test_place_again_true_buys_with_a_new_key(service: ScriptedService, connect: Any):
-    """again=True buys once more, with its own key; another project or licence is another purchase."""
-    service.put(PLACE, *(answer({**ORDER, "id": f"o-{number}"}, 202) for number in range(1, 5)))
+def test_place_again_buys_one_more_with_its_own_key(service: ScriptedService, connect: Any):
+    """again=True buys one more than is known, a text buys once for that text, and another licence is another purchase."""
+    service.put(PLACE, *(answer({**ORDER, "id": f"o-{number}"}, 202) for number in range(1, 7)))
+    service.put(GET, each_order)
     estimate = connect().cart(captures()).estimate()
     ids = [
         estimate.place().id,
         estimate.place(again=True).id,
-        estimate.place(license_type="extended").id,
-        estimate.place(project="another").id,
+        estimate.place(again=True).id,
+        estimate.place(again="for the harbour master").id,
+        estimate.place(license_type="extended", owned="buy").id,
+        estimate.place(project="another", owned="buy").id,
     ]
-    assert ids == ["o-1", "o-2", "o-3", "o-4"]
-    assert len(set(keys(service))) == 4
+    assert ids == ["o-1", "o-2", "o-3", "o-4", "o-5", "o-6"]
+    assert len(set(keys(service))) == 6
+
+
+def test_place_again_with_the_same_text_buys_once(service: ScriptedService, connect: Any):
+    """A cell that is run again with the same text gives the order of that text."""
+    service.put(PLACE, PLACED, answer({**ORDER, "id": "o-2"}, 202))
+    client = connect()
+    estimate = client.cart(captures()).estimate()
+    estimate.place()
+    assert estimate.place(again="CI").id == "o-2"
+    service.put(GET, answer({**ORDER, "id": "o-2"}))
+    assert connect().cart(captures()).estimate().place(again="CI").id == "o-2"
+    assert len(keys(service)) == 2
 
 
 def test_place_placed_cart_ignores_price_and_limit(service: ScriptedService, estimate: scenecart.Estimate, clock: Clock):
@@ -173,7 +196,8 @@ def test_place_without_project_is_refused(service: ScriptedService, connect: Any
 @pytest.mark.parametrize(
     ("options", "argument", "code"),
     [
-        ({"again": "no"}, "again", "not_a_bool"),
+        ({"again": " "}, "again", "not_a_string"),
+        ({"owned": "yes"}, "owned", "not_a_choice"),
         ({"again": 1}, "again", "not_a_bool"),
         ({"license_type": None}, "license_type", "not_a_string"),
         ({"license_type": ""}, "license_type", "not_a_string"),
@@ -231,6 +255,7 @@ def test_place_with_limit_requests_the_price_at_any_age(service: ScriptedService
 def test_place_price_seconds_trusts_a_recent_estimate(service: ScriptedService, connect: Any, clock: Clock):
     """price_seconds skips the price request while the estimate is that recent; a clock set back makes it old."""
     service.put(PLACE, *(answer({**ORDER, "id": f"o-{number}"}, 202) for number in range(1, 4)))
+    service.put(GET, each_order)
     estimate = connect(price_seconds=60, wall=clock).cart(captures()).estimate()
     estimate.place()
     assert len(service.requests(ESTIMATE)) == 1
@@ -238,7 +263,7 @@ def test_place_price_seconds_trusts_a_recent_estimate(service: ScriptedService, 
     estimate.place(again=True)
     assert len(service.requests(ESTIMATE)) == 2
     clock.now -= HOUR
-    estimate.place(project="another")
+    estimate.place(project="another", owned="buy")
     assert len(service.requests(ESTIMATE)) == 3
 
 
@@ -376,16 +401,46 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-def test_place_refused_only_request_frees_the_key(service: ScriptedService, estimate: scenecart.Estimate, status: int):
-    """A refusal of the only request is certain: the next attempt has a new key."""
+def test_place_refused_only_request_keeps_the_key(service: ScriptedService, estimate: scenecart.Estimate, status: int):
+    """A refusal of the only request is certain, and placing again sends the same key: a colleague may have sent it meanwhile."""
     service.put(PLACE, answer({"title": "no"}, status))
     with pytest.raises(REFUSALS[status]) as caught:
         estimate.place()
     assert not caught.value.money_may_have_moved
+    assert not caught.value.can_start_anew
     service.put(PLACE, PLACED)
     estimate.place()
-    first, *_, last = keys(service)
-    assert first != last
+    assert len(set(keys(service))) == 1
+
+
+def test_place_refused_twice_with_the_same_words_offers_a_new_key(service: ScriptedService, estimate: scenecart.Estimate):
+    """A service may repeat a stored refusal: after the second, a person can send the order under a new key, once."""
+    service.put(PLACE, answer({"status": 403, "detail": "no"}, 403))
+    with pytest.raises(scenecart.PermissionDenied):
+        estimate.place()
+    with pytest.raises(scenecart.PermissionDenied) as caught:
+        estimate.place()
+    assert caught.value.can_start_anew
+    assert len(set(keys(service))) == 1
+    service.put(PLACE, PLACED)
+    assert caught.value.start_anew().id == "o-1"
+    assert len(set(keys(service))) == 2
+    assert estimate.place().id == "o-1"
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(5, 2), (60, 1)])
+def test_place_after_a_repeated_refusal_uses_the_next_key(
+    service: ScriptedService, estimate: scenecart.Estimate, clock: Clock, minutes: int, count: int
+):
+    """If the service says that it repeats a stored refusal, the next key follows within minutes; later it may have forgotten it."""
+    refusal = answer({"status": 403, "detail": "no"}, 403, Idempotent_Replayed="true")
+    service.put(PLACE, refusal)
+    with pytest.raises(scenecart.PermissionDenied):
+        estimate.place()
+    clock.now += 60 * minutes
+    service.put(PLACE, PLACED)
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == count
 
 
 @pytest.mark.parametrize("status", REFUSALS)

@@ -8,10 +8,11 @@ import pytest
 
 import scenecart
 from _expect import raises, warns
-from _purchases import ESTIMATE, GET, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, priced
+from _purchases import ESTIMATE, GET, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, listed, priced
 from _scripted_service import Answer, ScriptedService, answer
 from scenecart._api.auth import USERINFO_PATH
-from scenecart._orders.journal import Intent, Journal
+from scenecart._orders.journal import Journal
+from scenecart._orders.purchase import Purchase
 from scenecart.client import count_unanswered
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ def test_settle_sends_the_same_key_and_body(service: ScriptedService, connect: A
 
 def test_settle_changed_price_is_not_sent(service: ScriptedService, client_after_loss: scenecart.Client):
     """A placement is sent again only at the agreed price; otherwise its detail has both prices."""
+    order = listed(client_after_loss.cart(captures()).estimate())
     service.put(ESTIMATE, answer(priced((["a", "b"], 450))))
     service.put(LIST, answer([]))
     settled = client_after_loss.settle()
     assert keys(service) == []
     assert settled["state"].tolist() == ["unknown"]
     assert "450 credits, not 300" in settled["detail"][0]
-    service.put(LIST, answer([ORDER]))
+    service.put(LIST, answer([order]))
     assert client_after_loss.settle()["order_id"].tolist() == ["o-1"]
     assert keys(service) == []
 
@@ -80,13 +82,14 @@ def test_settle_without_permission_raises(
 def test_settle_closes_abandoned_placements(service: ScriptedService, connect: Any, tmp_path: Path, clock: Clock):
     """A placement that was never sent is closed after a minute; a newer one may be about to be sent."""
     journal = Journal(tmp_path / "home" / "placements.sqlite", now=clock)
-    journal.claim(Intent(service.url, "org", "project", "fingerprint", "standard", 1, 100, "1.00", b"{}"))
+    purchase = Purchase(service.url, "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", b"{}")
+    journal.claim(purchase, "", "a session that has ended")
     journal.close()
     client = connect(wall=clock)
     assert len(client.settle()) == 0
     assert client.placements()["state"].tolist() == ["intended"]
     clock.now += 61
-    assert client.settle()["state"].tolist() == ["refused"]
+    assert client.settle()["state"].tolist() == ["put away"]
     assert service.received == []
 
 
@@ -121,14 +124,12 @@ def test_settle_send_must_be_a_bool(service: ScriptedService, client_after_loss:
     assert service.received == []
 
 
-@pytest.mark.parametrize("orders", [[{**ORDER, "createdAt": "2999-01-01T00:00:00Z"}], []], ids=["arrived", "lost"])
+@pytest.mark.parametrize("has_arrived", [True, False])
 def test_settle_without_send_only_reads_orders(
-    service: ScriptedService,
-    client_after_loss: scenecart.Client,
-    orders: list[dict[str, Any]],
-    capsys: pytest.CaptureFixture[str],
+    service: ScriptedService, client_after_loss: scenecart.Client, capsys: pytest.CaptureFixture[str], *, has_arrived: bool
 ):
-    """settle(send=False) finds an order that arrived, and sends nothing where there is none."""
+    """settle(send=False) finds an order that arrived, and sends nothing if there is none."""
+    orders = [listed(client_after_loss.cart(captures()).estimate(), createdAt="2999-01-01T00:00:00Z")] if has_arrived else []
     service.put(LIST, answer({"content": orders, "totalElements": len(orders), "totalPages": 1}))
     service.put(GET, answer(ORDER))
     settled = client_after_loss.settle(send=False)
@@ -163,18 +164,14 @@ def test_resolve_order_records_it_with_the_reason(service: ScriptedService, clie
     assert keys(service) == []
 
 
-def test_resolve_nothing_without_a_list_of_orders_frees_the_cart(
-    service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock
-):
-    """Where the service lists no orders, a person's word that nothing was ordered lets the cart be placed with a new key."""
+def test_resolve_nothing_frees_the_cart(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):
+    """A person's word that nothing was ordered lets the cart be placed again, with the same key."""
     clock.now += HOUR
-    service.put(LIST, answer([]))
     (key,) = client_after_loss.placements()["key"]
-    assert client_after_loss.resolve(1, nothing=True)["state"].tolist() == ["refused"]
+    assert client_after_loss.resolve(1, nothing=True)["state"].tolist() == ["put away"]
     service.put(PLACE, PLACED)
     assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
-    assert len(keys(service)) == 1
-    assert keys(service) != [key]
+    assert keys(service) == [key]
 
 
 def test_resolve_nothing_of_a_listed_order_records_the_order(
@@ -182,7 +179,7 @@ def test_resolve_nothing_of_a_listed_order_records_the_order(
 ):
     """A person who says that nothing was ordered is corrected by the list of orders."""
     clock.now += HOUR
-    service.put(LIST, answer([ORDER]))
+    service.put(LIST, answer([listed(client_after_loss.cart(captures()).estimate())]))
     with warns("placement_found"):
         assert client_after_loss.resolve(1, nothing=True)["order_id"].tolist() == ["o-1"]
 

@@ -16,7 +16,7 @@ def test_orders_frame_has_known_footprints(service: ScriptedService, connect: An
     """Orders from this machine have the geometry that was bought; without any, the table is a plain DataFrame."""
     service.put(PLACE, PLACED)
     client = connect()
-    service.put(LIST, answer([{**ORDER, "id": "elsewhere"}]))
+    service.put(LIST, answer([{**ORDER, "id": "elsewhere", "captures": ["z"]}]))
     assert not isinstance(client.orders(), gpd.GeoDataFrame)
     client.cart(captures()).estimate().place()
     service.put(LIST, answer([ORDER, {**ORDER, "id": "elsewhere"}]))

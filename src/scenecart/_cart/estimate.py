@@ -34,7 +34,16 @@ _IDS_IN_ROW = 4
 class PlacingClient(Protocol):
     """A client that places estimates."""
 
-    def place(self, estimate: Estimate, *, project: str | None, license_type: str, again: bool, max_credits: int | None) -> Order:
+    def place(  # one keyword for each way to place
+        self,
+        estimate: Estimate,
+        *,
+        project: str | None,
+        license_type: str,
+        again: bool | str,
+        owned: str,
+        max_credits: int | None,
+    ) -> Order:
         """Place the order."""
         ...
 
@@ -155,12 +164,14 @@ class Estimate(Reportable):
         project: str | None = None,
         license_type: str = "standard",
         *,
-        again: bool = False,
+        again: bool | str = False,
+        owned: str = "refuse",
         max_credits: int | None = None,
     ) -> Order:
         """Buy exactly these captures at exactly this price. This spends money.
 
-        Placing the same cart again, in this session or another one, returns the existing order.
+        Placing the same cart again, in this session, another one or by a colleague of the same organization, returns the existing
+        order. Before anything is sent, the organization's orders are looked at.
 
         Parameters
         ----------
@@ -169,7 +180,10 @@ class Estimate(Reportable):
         license_type
             The licence to buy, ``"standard"`` by default.
         again
-            True buys once more, even if there is an order already.
+            A text that says who or what another order is for buys once more, and once only under that text. True buys one more
+            than the orders that are known, each time.
+        owned
+            What to do if captures of the cart are owned already: ``"refuse"`` raises :class:`AlreadyOwned`, ``"buy"`` buys them.
         max_credits
             Maximum number of credits to spend; None sets no limit.
 
@@ -182,6 +196,8 @@ class Estimate(Reportable):
         ------
         EstimateIncomplete
             If part of the cart has no price; ``priced_cart()`` returns a cart of the rest.
+        AlreadyOwned
+            If a tenth or more of a capture's ground is in an order of the organization, or may be. Nothing was charged.
         PriceChanged
             If the price has changed since the estimate. Nothing was charged.
         OverLimit
@@ -202,7 +218,9 @@ class Estimate(Reportable):
         >>> order.total_credits == estimate.total_credits
         True
         """
-        return self._placer().place(self, project=project, license_type=license_type, again=again, max_credits=max_credits)
+        return self._placer().place(
+            self, project=project, license_type=license_type, again=again, owned=owned, max_credits=max_credits
+        )
 
     def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that already exists for this cart, or None if :meth:`place` would buy a new one. This buys nothing.

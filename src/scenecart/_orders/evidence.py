@@ -69,11 +69,14 @@ class Evidence:
         The order, where it proves one.
     mismatch : str
         Why an order that it names is not the one that was requested; otherwise empty.
+    is_repeated : bool
+        Whether the service says that it repeats a stored answer to this key.
     """
 
     proof: Proof
     record: OrderRecord | None = None
     mismatch: str = ""
+    is_repeated: bool = False
 
 
 def weigh(reply: Reply, placement: Placement) -> Evidence:
@@ -84,7 +87,7 @@ def weigh(reply: Reply, placement: Placement) -> Evidence:
         if record is None or mismatch:
             return Evidence(Proof.NOTHING, mismatch=mismatch)
         return Evidence(Proof.ORDERED, record)
-    return Evidence(_proof_of_error(reply))
+    return Evidence(_proof_of_error(reply), is_repeated=_is_repeated(reply))
 
 
 def mismatch_of(record: OrderRecord, placement: Placement) -> str:
@@ -110,6 +113,14 @@ def _proof_of_error(reply: Reply) -> Proof:
     if reply.status == _LIMITED:
         return Proof.LIMITED
     return Proof.REFUSED if reply.status in _REFUSALS else Proof.NOTHING
+
+
+def _is_repeated(reply: Reply) -> bool:
+    """Return whether a header says that this answer was stored with the key, whatever the service calls that header."""
+    return any(
+        "idempoten" in name and "repla" in name and value.strip().lower() in {"true", "1", "yes"}
+        for name, value in reply.headers.items()
+    )
 
 
 def _is_page(reply: Reply) -> bool:

@@ -1,26 +1,32 @@
 """The journal: a write-ahead record of every placement, in one SQLite file.
 
-It creates the idempotency key of every placement, and writes it to disk before the request is sent. After a crash at any
-time, the journal shows what to ask the service for. States of a placement:
+A placement is one order that somebody wants of a purchase. Each request that leaves for it is a *try*, which is on disk before
+its bytes are sent and ends only by an answer that proves something. After a crash at any time, the journal shows what to ask
+the service for. States of a placement:
 
-    intended ──request sent──▶ sent ──answer──▶ placed
-                                 │──402───────▶ unpaid    (next time: the same key)
-                                 │──other 4xx─▶ refused   (next time: a new key)
-                                 └──no answer─▶ unknown   (next time: the same key for 15 minutes, then a search)
+    intended   reserved by a session that is looking and asking the price; nothing left
+    sent       a try is under way
+    unknown    a try left whose outcome nothing has proved
+    unpaid     402, and no other try is open
+    refused    refused, and no other try is open
+    absent     looked for, and proved not to be an order
+    placed     the order is known; this never changes
+    put away   ended before it left, or on the word of a person
 
-A refusal is about one request only. While an earlier request with the same key may have been carried out
-(``is_uncertain``), or another process is sending one (``sends`` went up), a refusal leaves the placement unknown.
+From unpaid, refused, absent and put away, the next purchase of the same thing goes on with the same placement and the same key.
+An answer ends the try that it answers and no other: a refusal that arrives late must not end a newer try.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scenecart._orders.journal_file import JournalFile
 from scenecart._orders.journal_upgrade import upgrade
+from scenecart._orders.owner import is_working
+from scenecart._orders.purchase import BODY_FORM, PLAIN, PURCHASE_KEY
 from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
@@ -28,37 +34,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown")
+    from scenecart._orders.journal_mark import Setback
+    from scenecart._orders.purchase import Purchase
+
+STATES = ("intended", "sent", "placed", "unpaid", "refused", "unknown", "absent", "put away")
 UNANSWERED = ("sent", "unknown")
-SENT = (*UNANSWERED, "unpaid")
-UNFINISHED = ("intended", *SENT)
+UNFINISHED = ("intended", "unpaid", *UNANSWERED)
+# how a try can end; an open one has no outcome
+ORDERED, REFUSED, REPLAYED, UNPAID, LIMITED, NOT_SENT, ABSENT, RESOLVED = (
+    "ordered",
+    "refused",
+    "repeated refusal",
+    "unpaid",
+    "limited",
+    "not sent",
+    "absent",
+    "resolved",
+)
 _NOTHING_SENT = "Nothing was sent."
 _NOT_RECORDED = "The outcome of the placement was not recorded."
 
 
 @dataclass(frozen=True)
-class Intent:
-    """What identifies a placement, and the request that places it."""
-
-    base_url: str
-    account: str
-    project: str
-    fingerprint: str
-    license_type: str
-    captures: int
-    credits: int
-    aud: str
-    body: bytes
-
-
-@dataclass(frozen=True)
 class Placement:
-    """One row of the journal: one attempt to buy something, with one key.
+    """One row of the journal: one order that somebody wants, with one key.
 
     Attributes
     ----------
-    attempt : int
-        Which attempt to buy the same thing this is, from 1.
+    wish : str
+        Which order of the purchase it is: an empty string for the first; ``"text:…"`` and ``"more:…"`` are further ones.
+    let_go : int
+        How many keys of it were given up, because the service repeats a stored refusal under them.
+    key_form : int
+        0 if version 0.1.0 made the key at random, 1 if it is made from the purchase.
     credits, aud : int, str
         The price that was agreed to.
     body, answer : bytes, str or None
@@ -66,13 +74,19 @@ class Placement:
     detail : str or None
         How it came to its state.
     created, changed : float
-        Seconds since 1970.
-    sends : int
-        How often it was sent with this key.
-    is_uncertain : int
-        1 while an earlier request with this key may have been carried out.
-    unanswered_since : float or None
-        When the first request left whose outcome is unknown.
+        Unix time, in seconds.
+    owner : str or None
+        The session that is working on it.
+    known, known_at : str or None, float or None
+        The newest order of this purchase when this one was asked for, and when the service created that, in Unix time.
+    conflicts : int
+        How many of its tries were answered with a conflict about the key.
+    sends, open_tries : int
+        How many requests left, and how many of them are without a proven outcome.
+    unanswered_since, last_sent : float or None
+        When the oldest and the newest open try left, in Unix time.
+    last_outcome, last_left : str or None, float or None
+        How the newest try ended, and when it left.
     """
 
     number: int
@@ -80,8 +94,10 @@ class Placement:
     account: str
     project: str
     fingerprint: str
-    attempt: int
+    wish: str
+    let_go: int
     key: str
+    key_form: int
     state: str
     order_id: str | None
     license_type: str
@@ -93,13 +109,32 @@ class Placement:
     detail: str | None
     created: float
     changed: float
+    owner: str | None
+    known: str | None
+    known_at: float | None
+    conflicts: int
     sends: int
-    is_uncertain: int
+    open_tries: int
     unanswered_since: float | None = None
+    last_sent: float | None = None
+    last_outcome: str | None = None
+    last_left: float | None = None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether one of its requests may have become an order that is not known."""
+        return self.open_tries > 0
 
 
-_RENAMED = {"attempt": "turn", "sends": "tries", "is_uncertain": "doubt", "unanswered_since": "opened"}
-_COLUMNS = ", ".join(_RENAMED.get(name, name) for name in Placement.__dataclass_fields__)
+_STORED = tuple(Placement.__dataclass_fields__)[:-6]
+_OF_TRIES = """
+  (SELECT count(*) FROM try WHERE placement = p.number),
+  (SELECT count(*) FROM try WHERE placement = p.number AND outcome IS NULL),
+  (SELECT min(left_at) FROM try WHERE placement = p.number AND outcome IS NULL),
+  (SELECT max(left_at) FROM try WHERE placement = p.number AND outcome IS NULL),
+  (SELECT outcome FROM try WHERE placement = p.number ORDER BY number DESC LIMIT 1),
+  (SELECT left_at FROM try WHERE placement = p.number ORDER BY number DESC LIMIT 1)"""
+_SELECT = f"SELECT {', '.join(f'p.{name}' for name in _STORED)},{_OF_TRIES} FROM placement p"  # noqa: S608  # columns of this module
 
 
 class Journal:
@@ -110,7 +145,7 @@ class Journal:
     path
         The SQLite file; it is created when it is first needed.
     now
-        The time in seconds since 1970.
+        Returns the Unix time, in seconds.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], float]) -> None:
@@ -118,163 +153,280 @@ class Journal:
         self._now = now
         self._file = JournalFile(path, upgrade)
 
-    def latest(self, intent: Intent) -> Placement | None:
-        """Return the placement of the same thing that counts: a placed one, else the latest, else None.
+    @property
+    def setback(self) -> Setback | None:
+        """Why this journal may lack purchases that this computer recorded, such as a restored copy; None if nothing says so."""
+        return self._file.setback
+
+    def rows(self, purchase: Purchase) -> list[Placement]:
+        """Return every placement of a purchase, oldest first.
 
         A project belongs to one organization, so the name of the account does not matter: a service may state it differently, or
         not at all, from one session to the next.
         """
         with self._file.read() as database:
-            return _latest(database, intent)
-
-    def latest_attempt(self, intent: Intent) -> Placement | None:
-        """Return the latest placement of the same thing, whatever became of earlier ones."""
-        with self._file.read() as database:
-            return _latest(database, intent, is_newest=True)
+            return _rows(database, purchase)
 
     def accounts(self, base_url: str) -> list[str]:
         """Return every account that placements at one service are kept under."""
         with self._file.read() as database:
             return [name for (name,) in database.execute("SELECT DISTINCT account FROM placement WHERE base_url = ?", (base_url,))]
 
-    def claim(self, intent: Intent, *, again: bool = False) -> Placement:
-        """Record that something is about to be bought, or return its existing placement.
+    def claim(
+        self,
+        purchase: Purchase,
+        wish: str,
+        owner: str,
+        *,
+        known: tuple[str, float | None] | None = None,
+        is_in_the_way: Callable[[Placement], bool] = lambda _: False,
+        take_over: bool = False,
+    ) -> Placement:
+        """Reserve a placement for a session before it looks and asks the price, and return it.
 
-        A placed one is returned unless it is bought ``again``, whatever became of later attempts. An unfinished one is
-        always returned, so that it ends before another begins.
+        An existing one is taken up as it is. A refused, absent or abandoned one of version 0.1.0 gets the key of the purchase.
+        One that another running session works on is returned as it is: its owner is another one then.
+
+        Parameters
+        ----------
+        purchase
+            What is bought.
+        wish
+            Which order of it.
+        owner
+            The session.
+        known
+            The newest order of this purchase, if there is one, and when the service created it.
+        is_in_the_way
+            Whether a placement of another purchase, which a running session works on, has to end first.
+        take_over
+            Whether to take up a placement that another running session works on: both send the same key.
         """
+        now = self._now()
         with self._file.write(_NOTHING_SENT) as database:
-            found = _latest(database, intent)
-            if found is not None and found.state == "placed" and not again:
+            found = _of_wish(_rows(database, purchase), wish, purchase.account)
+            is_busy = found is not None and not take_over and found.owner != owner and is_working(found.owner)
+            if found is not None and (found.state == "placed" or is_busy):
                 return found
-            last = _latest(database, intent, is_newest=True)
-            if last is not None and last.state in UNFINISHED:
-                return last
-            (attempt,) = database.execute(
-                "SELECT coalesce(max(turn), 0) + 1 FROM placement WHERE base_url = ? AND account = ? AND project = ?"
-                " AND fingerprint = ?",
-                (intent.base_url, intent.account, intent.project, intent.fingerprint),
-            ).fetchone()
-            now = self._now()
-            row = (
-                intent.base_url,
-                intent.account,
-                intent.project,
-                intent.fingerprint,
-                attempt,
-                str(uuid.uuid4()),
-                "intended",
-                intent.license_type,
-                intent.captures,
-                intent.credits,
-                intent.aud,
-                intent.body,
-                now,
-                now,
-            )
-            database.execute(
-                "INSERT INTO placement (base_url, account, project, fingerprint, turn, key, state, license_type,"
-                " captures, credits, aud, body, created, changed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                row,
-            )
-            written = _latest(database, intent, is_newest=True)
+            rivals = (row for row in _sharing(database, purchase) if row.owner != owner and is_working(row.owner))
+            rival = next((row for row in rivals if row.fingerprint != purchase.fingerprint and is_in_the_way(row)), None)
+            if rival is not None:
+                return rival
+            if found is None:
+                order, created = known or (None, None)
+                database.execute(
+                    "INSERT INTO placement (base_url, account, project, fingerprint, wish, key, key_form, state, license_type,"
+                    " captures, credits, aud, body, body_form, created, changed, owner, known, known_at)"
+                    " VALUES (?,?,?,?,?,?,?,'intended',?,?,?,?,?,?,?,?,?,?,?)",
+                    (
+                        *(purchase.base_url, purchase.account, purchase.project, purchase.fingerprint, wish),
+                        *(purchase.key(wish), PURCHASE_KEY, purchase.license_type, purchase.captures),
+                        *(purchase.credits, purchase.aud, purchase.body, BODY_FORM, now, now, owner, order, created),
+                    ),
+                )
+                (number,) = database.execute("SELECT last_insert_rowid()").fetchone()
+                database.executemany("INSERT INTO capture VALUES (?, ?)", [(number, name) for name in set(purchase.ids)])
+            else:
+                database.execute("UPDATE placement SET owner = ?, changed = ? WHERE number = ?", (owner, now, found.number))
+                number = found.number
+                # a key that may have become an order, or waits for payment, stays
+                is_of_another_name = found.key_form == PURCHASE_KEY and found.account != purchase.account
+                if not found.open_tries and (is_of_another_name or (found.key_form != PURCHASE_KEY and found.state != "unpaid")):
+                    database.execute(
+                        "UPDATE placement SET key = ?, key_form = ?, account = ?, body = ?, body_form = ? WHERE number = ?",
+                        (
+                            *(purchase.key(wish, found.let_go), PURCHASE_KEY),
+                            *(purchase.account, purchase.body, BODY_FORM, number),
+                        ),
+                    )
+            written = _one(database, "p.number = ?", number)
         if written is None:
             raise JournalError(f"The placement journal did not keep the placement. {_NOTHING_SENT}", code="journal_not_written")
         return written
 
-    def mark_sent(self, placement: Placement, price: int, aud: str) -> Placement:
-        """Record that a placement is about to be sent, and its price; a placed or refused one keeps its state."""
+    def release(self, placement: Placement, owner: str, detail: str | None = None) -> Placement | None:
+        """End the work of a session on a placement; one of which nothing ever left is removed."""
         with self._file.write(_NOTHING_SENT) as database:
             database.execute(
-                "UPDATE placement SET doubt = doubt OR state IN ('sent', 'unknown'), state = 'sent', tries = tries + 1,"
-                " opened = coalesce(opened, ?), credits = ?, aud = ?, changed = ? WHERE number = ?"
-                " AND state NOT IN ('placed', 'refused')",
-                (self._now(), price, aud, self._now(), placement.number),
+                "DELETE FROM capture WHERE placement IN (SELECT number FROM placement p WHERE number = ? AND state = 'intended'"
+                " AND owner = ? AND NOT EXISTS (SELECT 1 FROM try WHERE placement = p.number))",
+                (placement.number, owner),
             )
-            return _one(database, "number = ?", placement.number) or placement
-
-    def mark_unsent(self, placement: Placement, detail: str) -> Placement:
-        """Record that a request did not reach the service, or was not carried out, so that it may be sent again."""
-        with self._file.write(_NOT_RECORDED) as database:
             database.execute(
-                "UPDATE placement SET state = CASE WHEN NOT doubt AND tries = ? THEN 'intended' ELSE 'unknown' END,"
-                " opened = CASE WHEN NOT doubt AND tries = ? THEN NULL ELSE opened END,"
-                " detail = ?, changed = ? WHERE number = ? AND state IN ('sent', 'unknown')",
-                (placement.sends, placement.sends, detail, self._now(), placement.number),
+                "DELETE FROM placement WHERE number = ? AND state = 'intended' AND owner = ?"
+                " AND NOT EXISTS (SELECT 1 FROM try WHERE placement = placement.number)",
+                (placement.number, owner),
             )
-            return _one(database, "number = ?", placement.number) or placement
-
-    def refuse(self, placement: Placement, detail: str, *, is_certain: bool = True) -> Placement:
-        """Record that a request was refused; the placement ends if no other request with its key may have been carried out."""
-        with self._file.write(_NOT_RECORDED) as database:
             database.execute(
-                "UPDATE placement SET state = CASE WHEN ? AND NOT doubt AND tries = ? THEN 'refused' ELSE 'unknown' END,"
-                " detail = ?, changed = ? WHERE number = ? AND state IN ('intended', 'sent', 'unknown', 'unpaid')",
-                (is_certain, placement.sends, detail, self._now(), placement.number),
+                "UPDATE placement SET owner = NULL, detail = coalesce(?, detail),"
+                " state = CASE state WHEN 'sent' THEN 'unknown' ELSE state END WHERE number = ? AND owner = ?",
+                (detail, placement.number, owner),
             )
-            return _one(database, "number = ?", placement.number) or placement
+            return _one(database, "p.number = ?", placement.number)
 
-    def mark(
-        self,
-        placement: Placement,
-        state: str,
-        *,
-        order_id: str | None = None,
-        answer: object = None,
-        detail: str | None = None,
+    def begin(
+        self, placement: Placement, owner: str, *, price: tuple[int, str], let_go: tuple[int, str] | None = None
     ) -> Placement:
-        """Record the outcome of a placement. A placed one stays placed, however another request ended."""
+        """Record that a request is about to leave; a placement that was placed meanwhile is returned as it is.
+
+        Parameters
+        ----------
+        placement, owner
+            The placement, and the session that sends it.
+        price
+            Credits and dollars that were agreed to.
+        let_go
+            The next number of keys given up, and the key that follows; None keeps the key.
+        """
+        now = self._now()
+        with self._file.write(_NOTHING_SENT) as database:
+            current = _one(database, "p.number = ?", placement.number)
+            if current is None or current.state == "placed":
+                return current or placement
+            database.execute("INSERT INTO try (placement, left_at) VALUES (?, ?)", (placement.number, now))
+            database.execute(
+                "UPDATE placement SET state = 'sent', owner = ?, credits = ?, aud = ?, changed = ? WHERE number = ?",
+                (owner, *price, now, placement.number),
+            )
+            if let_go is not None and not current.open_tries:
+                database.execute("UPDATE placement SET let_go = ?, key = ? WHERE number = ?", (*let_go, placement.number))
+            return _one(database, "p.number = ?", placement.number) or placement
+
+    def end_try(self, placement: Placement, outcome: str, state: str, detail: str) -> Placement:
+        """Record what the answer to the try of ``placement``, which :meth:`begin` returned, proved.
+
+        Parameters
+        ----------
+        placement
+            The placement as :meth:`begin` returned it.
+        outcome
+            How the try ended.
+        state
+            The state of the placement, unless another of its tries is open: it is unknown then.
+        detail
+            How it came to its state.
+        """
         with self._file.write(_NOT_RECORDED) as database:
             database.execute(
-                "UPDATE placement SET state = ?, opened = CASE WHEN ? = 'unpaid' AND NOT doubt THEN NULL ELSE opened END,"
-                " order_id = ?, answer = coalesce(?, answer), detail = ?, changed = ? WHERE number = ? AND state != 'placed'",
+                "UPDATE try SET ended_at = ?, outcome = ? WHERE placement = ? AND outcome IS NULL AND number ="
+                " (SELECT number FROM try WHERE placement = ? ORDER BY number LIMIT 1 OFFSET ?)",
+                (self._now(), outcome, placement.number, placement.number, placement.sends - 1),
+            )
+            database.execute(
+                "UPDATE placement SET state = CASE WHEN EXISTS (SELECT 1 FROM try WHERE placement = ?1 AND outcome IS NULL)"
+                " THEN 'unknown' ELSE ?2 END, detail = ?3, changed = ?4 WHERE number = ?1 AND state != 'placed'",
+                (placement.number, state, detail, self._now()),
+            )
+            return _one(database, "p.number = ?", placement.number) or placement
+
+    def leave_open(self, placement: Placement, detail: str, *, is_conflict: bool = False) -> Placement:
+        """Record that nothing is known about a request that left."""
+        with self._file.write(_NOT_RECORDED) as database:
+            database.execute(
+                "UPDATE placement SET state = 'unknown', detail = ?, changed = ?, conflicts = conflicts + ? WHERE number = ?"
+                " AND state != 'placed'",
+                (detail, self._now(), is_conflict, placement.number),
+            )
+            return _one(database, "p.number = ?", placement.number) or placement
+
+    def place(self, placement: Placement, order_id: str, *, answer: object = None, detail: str | None = None) -> Placement:
+        """Record the order that a placement became, which ends all of its tries. One that is placed keeps its order."""
+        now = self._now()
+        with self._file.write(_NOT_RECORDED) as database:
+            database.execute(
+                "UPDATE try SET ended_at = ?, outcome = ? WHERE placement = ? AND outcome IS NULL",
+                (now, ORDERED, placement.number),
+            )
+            database.execute(
+                "UPDATE placement SET state = 'placed', order_id = ?, answer = coalesce(?, answer), detail = ?, changed = ?,"
+                " owner = NULL WHERE number = ? AND state != 'placed'",
                 (
-                    state,
-                    state,
                     order_id,
                     None if answer is None else json.dumps(answer, sort_keys=True),
                     detail,
-                    self._now(),
+                    now,
                     placement.number,
                 ),
             )
-            return _one(database, "number = ?", placement.number) or placement
+            return _one(database, "p.number = ?", placement.number) or placement
 
-    def close_absent(self, placement: Placement, detail: str) -> Placement:
-        """Record that none of the requests of a placement became an order."""
+    def write_off(self, placement: Placement, detail: str) -> Placement:
+        """Record that it was proved that none of the tries of a placement became an order."""
+        return self._end_all(placement, "absent", ABSENT, detail)
+
+    def put_away(self, placement: Placement, detail: str) -> Placement:
+        """Record that a placement never left, or that a person says that it became no order."""
+        return self._end_all(placement, "put away", RESOLVED, detail)
+
+    def unchecked(self, base_url: str, before: float) -> list[Placement]:
+        """Return the placements that became orders before a time, and for which no second order was looked for since."""
+        with self._file.read() as database:
+            condition = "p.base_url = ? AND p.state = 'placed' AND p.is_checked = 0 AND p.changed <= ? ORDER BY p.number"
+            return _found(database, condition, base_url, before)
+
+    def mark_checked(self, placements: list[Placement]) -> None:
+        """Record that a second order was looked for."""
         with self._file.write(_NOT_RECORDED) as database:
-            database.execute(
-                "UPDATE placement SET state = 'refused', opened = NULL, doubt = 0, detail = ?, changed = ? WHERE number = ?"
-                " AND state != 'placed'",
-                (detail, self._now(), placement.number),
-            )
-            return _one(database, "number = ?", placement.number) or placement
+            database.executemany("UPDATE placement SET is_checked = 1 WHERE number = ?", [(one.number,) for one in placements])
 
     def reload(self, placement: Placement) -> Placement:
-        """Return a placement in its present state."""
+        """Return a placement in its present state; one that was removed meanwhile as it was."""
         with self._file.read() as database:
-            return _one(database, "number = ?", placement.number) or placement
+            return _one(database, "p.number = ?", placement.number) or placement
 
     def by_order(self, order_id: str, base_url: str) -> Placement | None:
         """Return the placement that became an order, or None."""
         with self._file.read() as database:
-            return _one(database, "order_id = ? AND base_url = ?", order_id, base_url)
+            return _one(database, "p.order_id = ? AND p.base_url = ?", order_id, base_url)
 
     def placements(self, base_url: str, states: tuple[str, ...] = STATES) -> list[Placement]:
         """Return the placements at one service, oldest first."""
         marks = ",".join("?" * len(states))
         with self._file.read() as database:
-            return _found(database, f"base_url = ? AND state IN ({marks}) ORDER BY number", base_url, *states)
+            return _found(database, f"p.base_url = ? AND p.state IN ({marks}) ORDER BY p.number", base_url, *states)
+
+    def sharing(self, purchase: Purchase) -> list[Placement]:
+        """Return the placements at the same service that hold one of the captures of a purchase, oldest first."""
+        with self._file.read() as database:
+            return _sharing(database, purchase)
 
     def close(self) -> None:
         """Do nothing: no file stays open between operations."""
 
+    def _end_all(self, placement: Placement, state: str, outcome: str, detail: str) -> Placement:
+        now = self._now()
+        with self._file.write(_NOT_RECORDED) as database:
+            current = _one(database, "p.number = ?", placement.number)
+            if current is None or current.state == "placed":
+                return current or replace(placement, state=state)
+            database.execute(
+                "UPDATE try SET ended_at = ?, outcome = ? WHERE placement = ? AND outcome IS NULL", (now, outcome, placement.number)
+            )
+            database.execute(
+                "UPDATE placement SET state = ?, detail = ?, changed = ? WHERE number = ?",
+                (state, detail, now, placement.number),
+            )
+            return _one(database, "p.number = ?", placement.number) or placement
 
-def _latest(database: sqlite3.Connection, intent: Intent, *, is_newest: bool = False) -> Placement | None:
-    # a placed one counts, whatever became of attempts to buy it again
-    order = "number DESC" if is_newest else "state = 'placed' DESC, number DESC"
-    where = f"base_url = ? AND project = ? AND fingerprint = ? ORDER BY {order}"
-    return _one(database, where, intent.base_url, intent.project, intent.fingerprint)
+
+def _rows(database: sqlite3.Connection, purchase: Purchase) -> list[Placement]:
+    condition = "p.base_url = ? AND p.project = ? AND p.fingerprint = ? ORDER BY p.number"
+    return _found(database, condition, purchase.base_url, purchase.project, purchase.fingerprint)
+
+
+def _of_wish(rows: list[Placement], wish: str, account: str) -> Placement | None:
+    """Return the placement of a wish; of several, which had other names of the account, the one that counts most."""
+    fitting = [row for row in rows if row.wish == wish]
+    return max(fitting, key=lambda row: (row.state == "placed", row.open_tries > 0, row.account == account), default=None)
+
+
+def _sharing(database: sqlite3.Connection, purchase: Purchase) -> list[Placement]:
+    wanted = json.dumps(purchase.ids)
+    condition = (
+        "p.base_url = ? AND p.number IN (SELECT placement FROM capture WHERE id IN (SELECT value FROM json_each(?)))"
+        " ORDER BY p.number"
+    )
+    return _found(database, condition, purchase.base_url, wanted)
 
 
 def _one(database: sqlite3.Connection, where: str, *values: object) -> Placement | None:
@@ -282,5 +434,23 @@ def _one(database: sqlite3.Connection, where: str, *values: object) -> Placement
 
 
 def _found(database: sqlite3.Connection, where: str, *values: object) -> list[Placement]:
-    rows = database.execute(f"SELECT {_COLUMNS} FROM placement WHERE {where}", values)  # noqa: S608  # conditions of this module only
-    return [Placement(*row) for row in rows]
+    # conditions of this module only
+    return [Placement(*row) for row in database.execute(f"{_SELECT} WHERE {where}", values)]
+
+
+__all__ = [
+    "ABSENT",
+    "LIMITED",
+    "NOT_SENT",
+    "ORDERED",
+    "PLAIN",
+    "REFUSED",
+    "REPLAYED",
+    "RESOLVED",
+    "STATES",
+    "UNANSWERED",
+    "UNFINISHED",
+    "UNPAID",
+    "Journal",
+    "Placement",
+]

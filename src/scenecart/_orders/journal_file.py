@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from scenecart._orders.journal_mark import JournalMark
 from scenecart.exceptions import JournalError
 
 if sys.platform == "win32":
@@ -19,11 +20,13 @@ else:
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from scenecart._orders.journal_mark import Setback
+
 _APPLICATION_ID = 0x5343_4A4C
-VERSION = 3
+VERSION = 4
 _BUSY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -32,7 +35,7 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY = 0xFF
 _NO_PLACING = "Nothing can be placed until this is fixed."
 
-# Columns keep the names of older journals: turn is attempt, tries is sends, doubt is is_uncertain, opened is unanswered_since.
+# ``known`` and ``known_at``: the newest order of the same purchase when this one was asked for
 SCHEMA = (
     """CREATE TABLE placement (
   number INTEGER PRIMARY KEY,
@@ -40,24 +43,42 @@ SCHEMA = (
   account TEXT NOT NULL,
   project TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
-  turn INTEGER NOT NULL CHECK (turn >= 1),
-  key TEXT NOT NULL UNIQUE,
-  state TEXT NOT NULL CHECK (state IN ('intended', 'sent', 'placed', 'unpaid', 'refused', 'unknown')),
+  wish TEXT NOT NULL DEFAULT '',
+  let_go INTEGER NOT NULL DEFAULT 0 CHECK (let_go >= 0),
+  key TEXT NOT NULL,
+  key_form INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intended', 'sent', 'placed', 'unpaid', 'refused', 'unknown', 'absent', 'put away')),
   order_id TEXT CHECK ((state = 'placed') = (order_id IS NOT NULL)),
   license_type TEXT NOT NULL,
   captures INTEGER NOT NULL CHECK (captures > 0),
   credits INTEGER NOT NULL CHECK (credits >= 0),
   aud TEXT NOT NULL,
   body BLOB NOT NULL,
+  body_form INTEGER NOT NULL,
   answer TEXT,
   detail TEXT,
   created REAL NOT NULL,
   changed REAL NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0,
-  doubt INTEGER NOT NULL DEFAULT 0,
-  opened REAL,
-  UNIQUE (base_url, account, project, fingerprint, turn)
+  owner TEXT,
+  known TEXT,
+  known_at REAL,
+  conflicts INTEGER NOT NULL DEFAULT 0,
+  is_checked INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (base_url, account, project, fingerprint, wish),
+  UNIQUE (base_url, key)
 ) STRICT""",
+    """CREATE TABLE try (
+  number INTEGER PRIMARY KEY,
+  placement INTEGER NOT NULL REFERENCES placement (number),
+  left_at REAL NOT NULL,
+  ended_at REAL,
+  outcome TEXT CHECK ((outcome IS NULL) = (ended_at IS NULL))
+) STRICT""",
+    "CREATE INDEX try_of ON try (placement)",
+    "CREATE TABLE capture (placement INTEGER NOT NULL REFERENCES placement (number), id TEXT NOT NULL) STRICT",
+    "CREATE INDEX capture_id ON capture (id)",
+    "CREATE INDEX placement_order ON placement (order_id)",
+    "CREATE TABLE about (journal TEXT NOT NULL, serial INTEGER NOT NULL) STRICT",
 )
 
 
@@ -91,14 +112,17 @@ class JournalFile:
         The file; it is created when it is first needed. A second file beside it, ``.lock``, keeps other processes out: when this
         process copies the journal, SQLite's own locks are lost, but not those of another file.
     upgrade
-        Brings a journal of an older format, given as the number, to this version, inside one transaction.
+        Brings a journal of an older format, given as the number, to tables, given as statements, inside one transaction.
     """
 
-    def __init__(self, path: Path, upgrade: Callable[[sqlite3.Connection, int], None]) -> None:
+    def __init__(self, path: Path, upgrade: Callable[[sqlite3.Connection, int, Sequence[str]], None]) -> None:
         self.path = path
         self._lock_path = path.with_suffix(".lock")
         self._upgrade = upgrade
         self._checked: tuple[int, int] | None = None
+        self._mark = JournalMark(path)
+        self._is_new = False
+        self.setback: Setback | None = None
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -137,7 +161,9 @@ class JournalFile:
             try:
                 _when_free(lambda: database.execute("BEGIN IMMEDIATE"))
                 yield database
+                about = database.execute("UPDATE about SET serial = serial + 1 RETURNING journal, serial").fetchone()
                 database.execute("COMMIT")
+                self._mark.write(*about)
             except sqlite3.Error as error:
                 if _is_busy(error):
                     raise _busy() from error
@@ -158,6 +184,7 @@ class JournalFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.path.exists():
                 self._create()
+                self._is_new = True
             stat = self.path.stat()
             # SQLite itself waits for a moment only, because Ctrl+C does not end its waiting
             database = sqlite3.connect(self.path, timeout=_PAUSE_SECONDS, isolation_level=None, check_same_thread=False)
@@ -200,13 +227,34 @@ class JournalFile:
             (mode,) = database.execute("PRAGMA journal_mode = DELETE").fetchone()
             if mode != "delete":
                 raise _busy()
+            self._back_up(database)
             database.execute("BEGIN IMMEDIATE")
-            self._upgrade(database, version)
+            self._upgrade(database, version, SCHEMA)
             database.execute(f"PRAGMA user_version = {VERSION}")
             database.execute("COMMIT")
         (found,) = database.execute("PRAGMA quick_check").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
+        journal, serial = database.execute("SELECT journal, serial FROM about").fetchone()
+        self.setback = self._mark.setback(journal, serial, is_new=self._is_new) or self.setback
+        self._is_new = False
+
+    def _back_up(self, database: sqlite3.Connection) -> None:
+        """Copy a journal of an older version before it is changed, once."""
+        copy = self.path.with_name(f"{self.path.stem}-before-0.2{self.path.suffix}")
+        if copy.exists():
+            return
+        part = copy.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with contextlib.closing(sqlite3.connect(part)) as target:
+                database.backup(target)
+            part.replace(copy)
+        except OSError as error:
+            raise sqlite3.OperationalError(error.strerror or str(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def _create(self) -> None:
         """Create the complete file under another name first, so that a journal without tables never exists."""
@@ -218,6 +266,7 @@ class JournalFile:
                 database.execute("BEGIN IMMEDIATE")
                 for statement in SCHEMA:
                     database.execute(statement)
+                database.execute("INSERT INTO about VALUES (?, 0)", (uuid.uuid4().hex,))
                 database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 database.execute(f"PRAGMA user_version = {VERSION}")
                 database.execute("COMMIT")

@@ -1,40 +1,104 @@
-"""Journals of older versions: the same keys and requests, with fingerprints by today's rule."""
+"""Journals of older versions: the same keys and requests, in the tables of today."""
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from shapely.geometry import shape
 
 from scenecart._api import schemas
-from scenecart._cart.cart import fingerprint_of
-from scenecart._util.json import loads
+from scenecart._geo.geometry import canonical, geojsons
+from scenecart._orders.purchase import RANDOM_KEY, document_of, fingerprint_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
+
+_OLD = (
+    "number, base_url, account, project, turn, key, state, order_id, license_type, captures, credits, aud, body, answer, detail,"
+    " created, changed, tries, doubt"
+)
+_UNANSWERED = frozenset({"sent", "unknown"})
 
 
-def upgrade(database: sqlite3.Connection, version: int) -> None:
-    """Bring a journal to the format of today; the caller wraps this in a transaction.
+def upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -> None:
+    """Bring a journal of version 0.1.0 to the format of today; the caller wraps this in a transaction.
 
-    Format 1 has no counts of requests. Formats 1 and 2 have fingerprints that depended on how a geometry was written: they are
-    computed again from the stored requests, so that the same purchase is recognized.
+    Its keys were made at random, and are kept with their requests while one of them may have become an order. Fingerprints are
+    computed anew, because they depended on how a geometry was written. The first placement of a purchase is its plain one; of a
+    second one, only the number of its turn is known. A request without a proven answer is an open try that left when the placement
+    was written, which is earlier than it did, and the safer mistake.
+
+    Parameters
+    ----------
+    database
+        The open journal.
+    version
+        Its format: 1 has no counts of requests.
+    schema
+        The tables of today.
     """
     if version == 1:
         database.execute("ALTER TABLE placement ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
         database.execute("ALTER TABLE placement ADD COLUMN doubt INTEGER NOT NULL DEFAULT 0")
-    database.execute("ALTER TABLE placement ADD COLUMN opened REAL")
-    # the time of the intent is earlier than that of any request, which is the safer mistake
-    database.execute("UPDATE placement SET opened = created WHERE state IN ('sent', 'unknown') OR (doubt AND state != 'placed')")
-    rows = database.execute(
-        "SELECT number, base_url, account, project, license_type, body FROM placement ORDER BY number"
-    ).fetchall()
-    # the old fingerprints must not collide with new ones while they are replaced
-    database.execute("UPDATE placement SET fingerprint = 'old:' || number")
-    attempts: Counter[tuple[str, ...]] = Counter()
-    for number, base_url, account, project, license_type, body in rows:
-        document = loads(body)
-        captures = [capture for capture in schemas.purchased_captures(document) if capture is not None]
-        fingerprint = f"{fingerprint_of(captures, split_by_date=bool(schemas.is_split_by_date(document)))}:{license_type}"
-        attempts[base_url, account, project, fingerprint] += 1
-        attempt = attempts[base_url, account, project, fingerprint]
-        database.execute("UPDATE placement SET fingerprint = ?, turn = ? WHERE number = ?", (fingerprint, attempt, number))
+    rows = database.execute(f"SELECT {_OLD} FROM placement ORDER BY number").fetchall()  # noqa: S608  # columns of this module
+    database.execute("ALTER TABLE placement RENAME TO placement_of_0_1")
+    for statement in schema:
+        database.execute(statement)
+    database.execute("INSERT INTO about VALUES (?, 0)", (uuid.uuid4().hex,))
+    turns: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        _take_over(database, dict(zip((name.strip() for name in _OLD.split(",")), row, strict=True)), turns)
+    database.execute("DROP TABLE placement_of_0_1")
+
+
+def _take_over(database: sqlite3.Connection, old: dict[str, Any], turns: Counter[tuple[str, ...]]) -> None:
+    document = document_of(old["body"])
+    captures = [capture for capture in schemas.purchased_captures(document) if capture is not None]
+    fingerprint = fingerprint_of(
+        _in_one_form(captures),
+        project=old["project"],
+        license_type=old["license_type"],
+        split_by_date=bool(schemas.is_split_by_date(document)),
+    )
+    turns[old["base_url"], old["account"], fingerprint] += 1
+    turn = turns[old["base_url"], old["account"], fingerprint]
+    # an earlier request may have become an order, even if the last one was refused
+    is_open = old["state"] in _UNANSWERED or (old["state"] != "placed" and (old["doubt"] or old["tries"] > 1))
+    state = "unknown" if is_open else old["state"]
+    database.execute(
+        "INSERT INTO placement (number, base_url, account, project, fingerprint, wish, key, key_form, state, order_id,"
+        " license_type, captures, credits, aud, body, body_form, answer, detail, created, changed, is_checked)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?,?,1)",
+        (
+            *(old["number"], old["base_url"], old["account"], old["project"], fingerprint),
+            *("" if turn == 1 else f"text:0.1.0 turn {turn}", old["key"], RANDOM_KEY, state, old["order_id"], old["license_type"]),
+            *(
+                old["captures"],
+                old["credits"],
+                old["aud"],
+                old["body"],
+                old["answer"],
+                old["detail"],
+                old["created"],
+                old["changed"],
+            ),
+        ),
+    )
+    names = {capture.id for capture in captures}
+    database.executemany("INSERT INTO capture VALUES (?, ?)", [(old["number"], name) for name in names])
+    outcome = {"placed": "ordered", "refused": "refused", "unpaid": "unpaid"}.get(state)
+    if is_open or outcome is not None:
+        database.execute(
+            "INSERT INTO try (placement, left_at, ended_at, outcome) VALUES (?, ?, ?, ?)",
+            (old["number"], old["created"], None if is_open else old["changed"], None if is_open else outcome),
+        )
+
+
+def _in_one_form(captures: list[schemas.CaptureOrder]) -> list[schemas.CaptureOrder]:
+    shapes = np.array([shape(dict(capture.geometry)) for capture in captures], dtype=object)
+    return [replace(capture, geometry=outline) for capture, outline in zip(captures, geojsons(canonical(shapes)), strict=True)]

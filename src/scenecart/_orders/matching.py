@@ -1,38 +1,40 @@
-"""Finding the order of a placement whose outcome is unknown."""
+"""Finding the order of a placement whose outcome is unknown, and proving that there is none."""
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shapely.geometry import shape
-
-from scenecart._api import schemas
+from scenecart._geo.geometry import geodesic_km2, union
 from scenecart._orders.journal import UNANSWERED
-from scenecart._orders.tables import parse_time
-from scenecart._util.json import loads
+from scenecart._orders.listing import grounds_of, holding_of
+from scenecart._orders.ownership import has_same_ground
+from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shapely.geometry.base import BaseGeometry
-
+    from scenecart._api import schemas
     from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.listing import Holding, Listing
     from scenecart._orders.order_api import OrderApi
 
-# How long a key is sent again after a request without an answer. A service may forget keys after an hour; what is older is
-# searched among the orders.
-_KEY_SECONDS = 900.0
-# how much earlier an order may look than the request that made it, because clocks differ
+# How long a key is sent again after a request without an answer, and how long after the last one nothing is under way any more.
+# A service may forget keys after an hour; what is older is looked for among the orders.
+QUIET_SECONDS = 900.0
+# how much earlier than the request that made it an order may look, because clocks differ
 _EARLIER_SECONDS = 300.0
-# How much older than its placement an order may look: matching an order of somebody else is safer than buying twice.
+# how much older than its placement an order may look if its ground fits: an order of somebody else is safer than buying twice
 _CLOCK_DIFFERENCE_SECONDS = 86_400.0
-# how far two outlines of the same footprint may differ, as a share of its area
-_FOOTPRINT_TOLERANCE = 0.001
+# how far an area in km² may differ that a service states rounded
+_SAME_AREA, _LEAST_KM2 = 0.001, 0.005
+_MOST_CANDIDATES = 5
 
 
 class OrderMatcher:
-    """Looks in the service's list of orders for the order that a placement became.
+    """Says which order a placement became, and what proves that it became none.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class OrderMatcher:
     journal
         The record of placements, which says which orders are already known.
     now
-        The time in seconds since 1970.
+        Returns the Unix time, in seconds.
     """
 
     def __init__(self, orders: OrderApi, journal: Journal, now: Callable[[], float]) -> None:
@@ -49,92 +51,63 @@ class OrderMatcher:
         self._journal = journal
         self._now = now
 
-    def key_may_be_forgotten(self, placement: Placement) -> bool:
-        """Return whether a request without an answer is so old, or the clock so wrong, that the orders must be searched first."""
+    def is_young(self, placement: Placement) -> bool:
+        """Return whether the service still has the key of the oldest open try, so that it may be sent again."""
         since = placement.unanswered_since
-        # after a clock was set back, the age of the key is unknown
-        return since is not None and (self._now() < since or self.key_has_expired(placement))
+        return since is not None and 0 <= self._now() - since < QUIET_SECONDS
 
-    def key_has_expired(self, placement: Placement) -> bool:
-        """Return whether the service may have forgotten the key since a request that got no answer."""
-        since = placement.unanswered_since
-        return since is not None and self._now() - since >= _KEY_SECONDS
+    def is_quiet(self, placement: Placement) -> bool:
+        """Return whether none of the requests of a placement can still be under way; after a clock was set back, it is unknown."""
+        last = placement.last_sent
+        return last is None or self._now() - last >= QUIET_SECONDS
 
-    def reconcile(self, placement: Placement) -> Placement | None:
-        """Find the order of a placement whose key must not be sent; None where there is none.
-
-        Without an order, the placement is closed only if the list proves that no request became one. Otherwise it stays
-        unknown: time alone proves nothing.
-        """
-        found = self.match(placement)
-        if found is not None:
-            return found
-        if self._now() < (placement.unanswered_since or 0.0):
-            detail = "not found among the orders; the clock was set back since, so place it again: the same key is used"
-            self._journal.mark(placement, "unknown", detail=detail)
+    def match(self, placement: Placement, listing: Listing) -> Placement | None:
+        """Find the order that a placement became, and record it; None if the list shows none that it certainly is."""
+        holding, detail = self._find(placement, listing)
+        if holding is None:
             return None
-        obstacle = self._obstacle_to_absence(placement)
-        if obstacle is None:
-            self._journal.close_absent(placement, "the list of orders proves that it was not ordered")
-        else:
-            self._journal.mark(placement, "unknown", detail=obstacle)
-        return None
+        placement = self._journal.place(placement, holding.record.id, detail=detail)
+        warn_of_other_price(holding.record, placement.credits)
+        return placement
 
-    def _obstacle_to_absence(self, placement: Placement) -> str | None:
-        """Return why the list of orders does not prove that a placement became no order; None where it does.
+    def obstacle_to_absence(self, placement: Placement, listing: Listing) -> str | None:
+        """Return why the list of orders does not prove that a placement became no order; None if it does.
 
-        It does if every order made since the first request states other captures or footprints, or belongs to another
-        placement, and if it shows the newest order that this journal knows, so that it is not somebody else's list.
+        It does if nothing is under way any more, the list is complete and shows the newest order that this journal knows, so
+        that it is not somebody else's, and every order made since the first request has other captures or ground, or belongs to
+        another placement.
         """
-        since = placement.unanswered_since or placement.created
-        placed = [
-            entry for entry in self._journal.placements(placement.base_url, ("placed",)) if entry.project == placement.project
-        ]
-        known = {entry.order_id for entry in placed}
-        requested = sorted(requested_ids(placement))
-        shown, unclear = set(), []
-        for record in self._orders.each({}):
-            shown.add(record.id)
-            created = parse_time(record.created)
-            if record.id in known or (created is not None and created.timestamp() < since - _EARLIER_SECONDS):
-                continue
-            if not record.captures or (sorted(record.captures) == requested and _has_footprints(record, placement) is None):
-                unclear.append(record.id)
+        if not self.is_quiet(placement):
+            last = placement.last_sent or 0.0
+            if last > self._now():
+                return "the clock of this computer was set back since the request was sent"
+            when = datetime.fromtimestamp(last + QUIET_SECONDS, UTC)
+            return f"not found among the orders; whether it was ordered can be told from {when:%H:%M} UTC on"
+        if not listing.is_offered:
+            return "the service does not list its orders for this account"
+        if listing.obstacle:
+            return f"the list of orders was not read completely ({listing.obstacle.rstrip('.')})"
+        placed = [one for one in self._journal.placements(placement.base_url, ("placed",)) if one.project == placement.project]
+        shown = {holding.record.id for holding in listing.holdings}
         if placed and placed[-1].order_id not in shown:
             return "the list of orders does not show an order that was placed from here"
-        return f"not found among the orders, but it may be {', '.join(unclear[:5])}" if unclear else None
+        unclear = self.candidates(placement, listing)
+        if unclear:
+            names = ", ".join(clean_text(name, 80) for name in unclear[:_MOST_CANDIDATES])
+            return f"not found among the orders, but it may be {names}"
+        return None
 
-    def match(self, placement: Placement) -> Placement | None:
-        """Find the order that a placement became, and record it.
-
-        Only a full list proves that there is none. The service is asked for the newest first, but may answer in another
-        order: stopping at the first one that is older than the placement could buy it again.
-        """
-        known = {entry.order_id for entry in self._journal.placements(placement.base_url, ("placed",))}
-        rivals = self._rivals(placement)
-        requested = sorted(requested_ids(placement))
-        found = None
-        for record in self._orders.each({}):
-            created = parse_time(record.created)
-            since = placement.unanswered_since or placement.created
-            is_recent = created is None or created.timestamp() >= since - _CLOCK_DIFFERENCE_SECONDS
-            is_elsewhere = record.project not in {None, placement.project}
-            if record.id in known or not is_recent or is_elsewhere or sorted(record.captures) != requested:
-                continue
-            has_footprints = _has_footprints(record, placement)
-            is_ambiguous = any(_has_same_terms(record, rival) for rival in rivals)
-            if has_footprints or (has_footprints is None and not is_ambiguous):
-                is_same = _has_same_terms(record, placement)
-                if is_same or found is None:
-                    found = record
-                if is_same:
-                    break
-        # the same captures at another price may be another area; while the key is remembered, sending it tells for certain
-        if found is None or not (_has_same_terms(found, placement) or self.key_may_be_forgotten(placement)):
-            return None
-        placement = self._journal.mark(placement, "placed", order_id=found.id, detail="found among the orders")
-        warn_of_other_price(found, placement.credits)
-        return placement
+    def candidates(self, placement: Placement, listing: Listing) -> list[str]:
+        """Return the ids of the orders that a placement may be, newest first."""
+        wanted = grounds_of(placement)
+        since = placement.unanswered_since or placement.created
+        return [
+            holding.record.id
+            for holding in listing.holdings
+            if holding.placement is None
+            and not _is_older(holding, since - _EARLIER_SECONDS)
+            and has_same_ground(wanted, holding) is not False
+        ]
 
     def assign(self, placement: Placement, order_id: str, detail: str) -> Placement:
         """Record that a placement became an order that a person names.
@@ -148,54 +121,100 @@ class OrderMatcher:
         """
         record = self._orders.fetch(order_id)
         other = self._journal.by_order(record.id, placement.base_url)
+        reason = self._why_not(placement, record)
         if other is not None and other.number != placement.number:
             reason = f"it is placement {other.number}"
-        elif record.captures and sorted(record.captures) != sorted(requested_ids(placement)):
-            reason = "it has other captures"
-        elif _has_footprints(record, placement) is False:
-            reason = "it has other footprints"
-        else:
-            warn_of_other_price(record, placement.credits)
-            return self._journal.mark(placement, "placed", order_id=record.id, detail=detail)
-        raise InvalidRequest(f"Order {record.id} is not placement {placement.number}: {reason}.", code="order_does_not_fit")
+        if reason:
+            raise InvalidRequest(f"Order {record.id} is not placement {placement.number}: {reason}.", code="order_does_not_fit")
+        warn_of_other_price(record, placement.credits)
+        return self._journal.place(placement, record.id, detail=detail)
+
+    @staticmethod
+    def _why_not(placement: Placement, record: schemas.OrderRecord) -> str:
+        wanted, holding = grounds_of(placement), holding_of(record)
+        if holding.grounds and holding.ids != sorted(ground.key[2] for ground in wanted):
+            return "it has other captures"
+        return "it has other footprints" if has_same_ground(wanted, holding) is False else ""
+
+    def _find(self, placement: Placement, listing: Listing) -> tuple[Holding | None, str]:
+        """Return the order that a placement certainly became, and how it was found."""
+        wanted = grounds_of(placement)
+        since = placement.unanswered_since or placement.created
+        rivals = self._rivals(placement)
+        fitting: list[Holding] = []
+        for holding in listing.holdings:
+            record = holding.record
+            if holding.placement is not None or record.project not in {None, placement.project}:
+                continue
+            if _is_older(holding, max(since - _CLOCK_DIFFERENCE_SECONDS, placement.known_at or 0.0)):
+                continue
+            if record.id == placement.known or record.license_type not in {None, placement.license_type}:
+                continue
+            if has_same_ground(wanted, holding) is True and not any(self._is_of(holding, rival) for rival in rivals):
+                fitting.append(holding)
+        if fitting:
+            # the same captures were ordered once more: the one at the agreed price, else the oldest
+            same = [one for one in fitting if one.record.total_credits in {None, placement.credits}]
+            return (same or fitting)[-1], "found among the orders"
+        return self._find_without_ground(placement, listing, rivals)
+
+    def _find_without_ground(self, placement: Placement, listing: Listing, rivals: list[Placement]) -> tuple[Holding | None, str]:
+        """Return the only order that fits by captures, area and price, if this is the only placement that it fits."""
+        wanted = grounds_of(placement)
+        first = (placement.unanswered_since or placement.created) - _EARLIER_SECONDS
+        last = (placement.last_sent or placement.unanswered_since or placement.created) + QUIET_SECONDS
+        ids = sorted(ground.key[2] for ground in wanted)
+        found = [
+            holding
+            for holding in listing.holdings
+            if holding.placement is None
+            and holding.record.id != placement.known
+            and holding.record.project in {None, placement.project}
+            and holding.record.license_type in {None, placement.license_type}
+            and holding.record.total_credits == placement.credits
+            and holding.created is not None
+            and first <= holding.created <= last
+            and has_same_ground(wanted, holding) is None
+            and holding.ids == ids
+            and _has_area_of(holding, placement)
+        ]
+        is_only_one = not any(sorted(ground.key[2] for ground in grounds_of(rival)) == ids for rival in rivals)
+        return (found[0], "found by captures, area and price") if len(found) == 1 and is_only_one else (None, "")
 
     def _rivals(self, placement: Placement) -> list[Placement]:
-        """Return the other placements that an order without footprints may belong to: the same captures, and no answer either."""
-        requested = sorted(requested_ids(placement))
         others = self._journal.placements(placement.base_url, UNANSWERED)
-        return [other for other in others if other.number != placement.number and sorted(requested_ids(other)) == requested]
+        return [one for one in others if one.number != placement.number and one.open_tries]
+
+    @staticmethod
+    def _is_of(holding: Holding, placement: Placement) -> bool:
+        return has_same_ground(grounds_of(placement), holding) is True and holding.record.license_type in {
+            None,
+            placement.license_type,
+        }
 
 
-def _has_footprints(record: schemas.OrderRecord, placement: Placement) -> bool | None:
-    """Return whether an order bought the footprints of a placement; None where it does not state them."""
-    stated = schemas.purchased_captures(record.raw)
-    if not stated or None in stated:
-        return None
-    document = loads(placement.body)
-    requested = [capture for capture in schemas.purchased_captures(document) if capture is not None]
-    ours, theirs = ({one.id: shape(dict(one.geometry)) for one in captures if one is not None} for captures in (requested, stated))
-    return all(name in theirs and _is_equal(outline, theirs[name]) for name, outline in ours.items())
+def _is_older(holding: Holding, earliest: float) -> bool:
+    return holding.created is not None and holding.created < earliest
 
 
-def _is_equal(first: BaseGeometry, second: BaseGeometry) -> bool:
-    return bool(first.symmetric_difference(second).area <= _FOOTPRINT_TOLERANCE * first.area)
-
-
-def requested_ids(placement: Placement) -> list[str]:
-    """Return the ids of the captures that a placement orders."""
-    return schemas.purchased_ids(loads(placement.body))
+def _has_area_of(holding: Holding, placement: Placement) -> bool:
+    """Return whether the price groups of an order state the area of a placement; without any area, nothing is proved."""
+    by_id = {ground.key[2]: ground.geometry for ground in grounds_of(placement)}
+    for group in holding.record.groups:
+        shapes = [found for name in group.ids if (found := by_id.get(name)) is not None]
+        if not group.aoi_km2 or len(shapes) != len(group.ids):
+            return False
+        areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
+        if not any(abs(area - group.aoi_km2) <= max(_SAME_AREA * area, _LEAST_KM2) for area in areas):
+            return False
+    return bool(holding.record.groups)
 
 
 def warn_of_other_price(record: schemas.OrderRecord, expected_credits: int) -> None:
-    """Warn where an order has another price than its estimate."""
+    """Warn if an order has another price than its estimate."""
     if record.total_credits is not None and record.total_credits != expected_credits:
         warn(
             f"Order {record.id} costs {record.total_credits:,} credits, not the {expected_credits:,} of the estimate.",
             code="price_changed_after_placing",
             hint="Check it before it is delivered: you may still be able to cancel it.",
         )
-
-
-def _has_same_terms(record: schemas.OrderRecord, placement: Placement) -> bool:
-    """Return whether an order has the price and the licence of a placement, where the service tells them."""
-    return record.total_credits in {None, placement.credits} and record.license_type in {None, placement.license_type}

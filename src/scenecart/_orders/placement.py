@@ -1,53 +1,90 @@
-"""Placing an estimate: every cart is bought exactly once."""
+"""Placing an estimate: every order that somebody wants is bought exactly once."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from scenecart._api import operations, schemas
+from scenecart._api.order_states import ENDED
 from scenecart._cart.estimate import Estimate
-from scenecart._orders.evidence import Evidence, Proof
-from scenecart._orders.journal import SENT, UNANSWERED, Intent, Journal, Placement
-from scenecart._orders.matching import warn_of_other_price
+from scenecart._orders import placement_errors as errors
+from scenecart._orders.evidence import Proof
+from scenecart._orders.listing import Ground, Holding, Listing, OrderLook, grounds_in, grounds_of
+from scenecart._orders.matching import QUIET_SECONDS, warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
+from scenecart._orders.owner import finish, is_working, new_owner
+from scenecart._orders.ownership import OWNED_SHARE, has_same_ground, owned_of, shares_ground
 from scenecart._orders.payer import Payer
-from scenecart._orders.sending import PlacementSender
+from scenecart._orders.placement_errors import NOTHING_ORDERED
+from scenecart._orders.purchase import PLAIN, Purchase, document_of, fingerprint_of
+from scenecart._orders.sending import Errand, Outcome, PlacementSender
 from scenecart._util.json import dumps
-from scenecart._util.text import clean_text
-from scenecart._util.validate import check_bool, check_count, check_text, shown_value
+from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import check_bool, check_choice, check_count, check_text, shown_value
 from scenecart.exceptions import (
+    AuthenticationError,
     ConfigurationError,
-    EstimateIncomplete,
     InvalidRequest,
     JournalError,
-    OverLimit,
+    NotFound,
     PaymentRequired,
     PlacementError,
-    PlacementUnknown,
-    PriceChanged,
     ScenecartError,
-    reword,
     warn,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from scenecart._api.http import Reply
     from scenecart._cart.estimate import PricingService
+    from scenecart._orders.journal import Journal, Placement
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.order_api import OrderApi
 
-# what a response says for certain of the request that it answers
-_DECIDED = frozenset({Proof.REFUSED, Proof.UNPAID, Proof.NOT_SENT, Proof.LIMITED})
-_NOTHING_ORDERED = "Nothing was ordered."
+_MOST_ROUNDS = 4
+# how long another session may work on the same captures before it is no longer waited for
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
+_MOST_FETCHED = 50
+# how much earlier than its request an order may look, because clocks differ
+_EARLIER_SECONDS = 300.0
+_LOST = "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
+OWNED_CHOICES = ("refuse", "buy")
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What somebody asked to buy, and how."""
+
+    estimate: Estimate
+    purchase: Purchase
+    again: bool | str = False
+    owned: str = "refuse"
+    max_credits: int | None = None
+    new_key: bool = False
+    # decided once: sessions that ask for one more at once ask for the same one
+    wish: str | None = None
+    known: tuple[str, float | None] | None = None
+
+    @cached_property
+    def grounds(self) -> tuple[Ground, ...]:
+        """The captures with their ground."""
+        return grounds_in(self.purchase.body)
+
+
+@dataclass
+class _Round:
+    """One attempt to place: what it looked at, and what it has to say."""
+
+    request: _Request
+    owner: str
+    listing: Listing | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 class PlacementService:
@@ -58,15 +95,19 @@ class PlacementService:
     orders
         The service's orders.
     journal
-        The record of placements; each one is written before its request is sent.
+        The record of placements; each try is written before its request leaves.
     pricing
         Where prices are requested.
     matcher
         What finds the order of an earlier placement.
+    look
+        What reads the list of orders.
     price_seconds
         How old a price may be, in seconds, before placing requests it again; 0 always requests it.
+    owned_share
+        The share of a capture's ground (0–1) from which on it counts as owned.
     now
-        The time in seconds since 1970.
+        Returns the Unix time, in seconds.
     """
 
     def __init__(
@@ -75,8 +116,10 @@ class PlacementService:
         journal: Journal,
         pricing: PricingService,
         matcher: OrderMatcher,
+        look: OrderLook,
         *,
         price_seconds: float,
+        owned_share: float = OWNED_SHARE,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._orders = orders
@@ -84,10 +127,13 @@ class PlacementService:
         self._journal = journal
         self._pricing = pricing
         self._matcher = matcher
+        self._look = look
         self._price_seconds = price_seconds
+        self._owned_share = owned_share
         self._now = now
         self._payer = Payer(self._session, journal)
-        self._sender = PlacementSender(self._session, journal, matcher)
+        self._sender = PlacementSender(self._session, journal, matcher, now)
+        self._said: set[str] = set()
 
     def place(
         self,
@@ -95,7 +141,8 @@ class PlacementService:
         *,
         project: str | None,
         license_type: str = "standard",
-        again: bool = False,
+        again: bool | str = False,
+        owned: str = "refuse",
         max_credits: int | None = None,
     ) -> Order:
         """Buy what was estimated, once. The key is on disk before the request leaves; the journal says what follows.
@@ -105,25 +152,32 @@ class PlacementService:
         EstimateIncomplete
             If part of the cart has no price.
         ScenecartError
-            The service's refusal, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``. The error of
-            a request that was sent carries its idempotency key.
+            The service's refusal, ``AlreadyOwned``, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``.
+            The error of a request that was sent carries its idempotency key.
         """
         _check_estimate(estimate)
         if estimate.refused:
-            raise _incomplete(estimate)
-        check_bool(again, "again", after=_NOTHING_ORDERED)
-        check_count(max_credits, "max_credits", least=0, of="credits", after=_NOTHING_ORDERED)
+            raise errors.incomplete(estimate)
+        _check_again(again)
+        check_choice(owned, "owned", OWNED_CHOICES)
+        check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
         _check_service(estimate, self._session.base_url)
-        intent = self._intent(estimate, _check_project(project), license_type)
-        order = self._buy(estimate, intent, again=again, max_credits=max_credits)
+        purchase = self._purchase(estimate, _check_project(project), license_type)
+        order = self._buy(_Request(estimate, purchase, again, owned, max_credits))
         order.cart = estimate.cart
         return order
 
     def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str = "standard") -> Order | None:
         """Return the order that placing this would return without buying, or None."""
         _check_estimate(estimate)
-        known = self._journal.latest(self._intent(estimate, _check_project(project), license_type))
-        return self._order_of(known) if known is not None and known.state == "placed" else None
+        purchase = self._purchase(estimate, _check_project(project), license_type)
+        done = self._done(self._journal.rows(purchase))
+        if done is not None:
+            return Order(self._orders, done.record)
+        exact = owned_of(
+            grounds_in(purchase.body), self._look.read().holdings, project=purchase.project, license_type=license_type
+        ).exact
+        return None if exact is None else Order(self._orders, exact.record)
 
     def account(self) -> str:
         """Return the account that pays; it is never guessed."""
@@ -133,123 +187,412 @@ class PlacementService:
         """Return whether a placement is of this account, under any of its names."""
         return placement.account in self._payer.aliases()
 
-    def send(
-        self,
-        placement: Placement,
-        expected_credits: int,
-        aud: str,
-        retry: Callable[[], Order] | None = None,
-        *,
-        detail: str | None = None,
-    ) -> Order:
-        """Send a placement with its own key, record the outcome, and return the order.
+    def finish(self, placement: Placement, listing: Listing, *, send: bool) -> Placement:
+        """Find out what became of a placement without an answer, and return it in its present state.
 
-        Parameters
-        ----------
-        placement
-            What the journal holds: its key and body are sent as they are.
-        expected_credits, aud
-            The price that was agreed to.
-        retry
-            What the error's ``retry()`` does, where one is raised.
-        detail
-            What the journal notes where it was placed.
-
-        Raises
-        ------
-        ScenecartError
-            The service's refusal where it proves that nothing was ordered, otherwise ``PlacementUnknown``.
+        While its key is young and ``send`` is true it is sent again, if it still costs what was agreed to. Later, only the list of
+        orders tells: its order, or that there is none.
         """
+        found = self._matcher.match(placement, listing)
+        if found is not None:
+            return found
+        if self._matcher.is_young(placement):
+            if not send or listing.failure is not None or listing.obstacle:
+                why = "not found among the orders" if not listing.obstacle else listing.obstacle.rstrip(".")
+                return self._journal.leave_open(placement, f"{why}; not sent again")
+            return self._send_again(placement, listing)
+        obstacle = self._matcher.obstacle_to_absence(placement, listing)
+        if obstacle is None:
+            return self._journal.write_off(placement, "the list of orders proves that it was not ordered")
+        return self._journal.leave_open(placement, obstacle)
+
+    def check_for_second_orders(self, listing: Listing) -> None:
+        """Warn once if somebody else ordered the same ground within minutes before an order of this computer."""
+        if listing.obstacle:
+            return
+        rows = self._journal.unchecked(self._session.base_url, self._now() - QUIET_SECONDS)
+        for row in rows:
+            self._warn_of_second_order(row, listing)
+        if rows:
+            self._journal.mark_checked(rows)
+
+    def _buy(self, request: _Request) -> Order:
+        owner = new_owner()
         try:
-            outcome = self._sender.send(placement, (expected_credits, aud))
+            return self._place(_Round(request, owner))
+        finally:
+            finish(owner)
+
+    def _place(self, attempt: _Round) -> Order:
+        patient_until, take_over = time.monotonic() + _PATIENCE_SECONDS, False
+        row: Placement | None = None
+        rounds = 0
+        while rounds < _MOST_ROUNDS:
+            request, purchase = attempt.request, attempt.request.purchase
+            rows = self._journal.rows(purchase)
+            if request.again is False:
+                done = self._done(rows)
+                if done is not None:
+                    return self._existing(done)
+            request = attempt.request = self._with_wish(attempt, rows)
+            row = self._journal.claim(
+                purchase,
+                request.wish or PLAIN,
+                attempt.owner,
+                known=request.known,
+                is_in_the_way=partial(self._is_in_the_way, request),
+                take_over=take_over,
+            )
+            if row.state == "placed":
+                return self._existing(self._holding(row))
+            if row.owner != attempt.owner:
+                if not self._is_free_in_time(row, patient_until):
+                    if row.fingerprint != purchase.fingerprint:
+                        raise errors.unknown(row, None, None, reason=_in_work(row), is_young=True)
+                    take_over = True
+                continue
+            rounds += 1
+            try:
+                order = self._work(attempt, row)
+            finally:
+                self._release(row, attempt.owner)
+            if order is not None:
+                return order
+        raise self._too_slow(row, attempt)
+
+    def _work(self, attempt: _Round, row: Placement) -> Order | None:
+        """Look, ask the price and send; None if the look became too old meanwhile."""
+        request = attempt.request
+        listing = attempt.listing = self._looked(attempt, row)
+        if row.open_tries:
+            settled = self._settle_own(attempt, row, listing)
+            if settled.state == "placed":
+                return self._existing(self._holding(settled))
+            row = settled
+        found = self._settle_others(attempt, row, listing)
+        if found is not None:
+            return found
+        if not row.open_tries:
+            found = self._guard(attempt, row, listing)
+            if found is not None:
+                return found
+        if request.max_credits is not None and request.estimate.total_credits > request.max_credits:
+            raise errors.over_limit(request.estimate, request.max_credits)
+        self._check_price(request.estimate, has_limit=request.max_credits is not None)
+        price = (request.estimate.total_credits, str(request.estimate.total_aud))
+        errand = Errand(attempt.owner, price, lambda: listing.is_fresh(self._now()), new_key=request.new_key)
+        try:
+            outcome = self._sender.send(row, errand)
         except ScenecartError:
             raise
         except BaseException as error:
-            error.add_note(
-                "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
-            )
-            self._record(placement, "unknown", detail="interrupted")
+            error.add_note(_LOST)
             raise
-        placement = outcome.placement
-        if outcome.has_expired:
-            return self._after_expiry(placement, retry)
-        if placement.state == "placed":
-            return self._existing_order(placement)
-        if placement.state == "refused":
-            raise PlacementError(
-                f"Another session closed this placement. {_NOTHING_ORDERED}", code="placement_closed", hint="Place it again."
-            )
-        if outcome.evidence.record is not None:
-            return self._placed(placement, outcome.evidence.record, outcome.reply, expected_credits, detail)
-        return self._after_failure(placement, outcome.evidence, outcome.error, retry)
+        # a person's new key is for one request
+        attempt.request = replace(request, new_key=False)
+        if outcome.is_stale:
+            return None
+        return self._after(attempt, outcome)
 
-    def _placed(
-        self, placement: Placement, record: schemas.OrderRecord, reply: Reply | None, expected_credits: int, detail: str | None
-    ) -> Order:
-        answer = None if reply is None else reply.document
-        failure = self._record(placement, "placed", order_id=record.id, answer=answer, detail=detail)
-        if failure is not None:
+    def _settle_own(self, attempt: _Round, row: Placement, listing: Listing) -> Placement:
+        """Find the order of this placement's earlier requests, or prove that there is none, before it is sent again."""
+        found = self._matcher.match(row, listing)
+        if found is not None:
+            return found
+        if self._matcher.is_young(row):
+            if attempt.request.new_key:
+                raise errors.unknown(row, None, self._retry(attempt), reason=errors.unanswered(row), is_young=True)
+            return row
+        obstacle = self._matcher.obstacle_to_absence(row, listing)
+        if obstacle is not None:
+            reason = f"{errors.unanswered(row)} Since then: {obstacle}."
+            row = self._journal.leave_open(row, obstacle)
+            raise errors.unknown(row, None, self._retry(attempt), reason=reason, is_young=False)
+        row = self._journal.write_off(row, "the list of orders proves that it was not ordered")
+        if row.conflicts and not attempt.request.new_key:
+            raise errors.key_refused(row, self._anew(attempt))
+        return row
+
+    def _settle_others(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
+        """Settle other placements without an answer that share ground; one of them may be this very purchase."""
+        request = attempt.request
+        for other in self._journal.sharing(request.purchase):
+            if other.number == row.number or not other.open_tries or is_working(other.owner):
+                continue
+            if not shares_ground(request.grounds, grounds_of(other)):
+                continue
+            try:
+                settled = self.finish(other, listing, send=True)
+            except (AuthenticationError, JournalError):
+                raise
+            except ScenecartError:
+                # the journal has the outcome
+                settled = self._journal.reload(other)
+            is_same = other.fingerprint == request.purchase.fingerprint
+            if settled.state == "placed" and is_same and request.again is False:
+                return self._existing(self._holding(settled))
+            if settled.open_tries:
+                text = f"Placement {settled.number} holds some of these captures, and its outcome is unknown"
+                if request.owned != "buy":
+                    raise errors.unknown(settled, None, None, reason=f"{text}.", is_young=self._matcher.is_young(settled))
+                attempt.notes.append(f"{text}.")
+        return None
+
+    def _guard(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
+        """Return an order of exactly this purchase that somebody placed elsewhere; refuse what is owned already.
+
+        Raises
+        ------
+        AlreadyOwned
+            If captures are owned, or may be, unless they are bought all the same.
+        """
+        request, purchase = attempt.request, attempt.request.purchase
+        holdings = [one for one in self._holdings(attempt, listing) if not (row.wish != PLAIN and _is_accepted(one, row, purchase))]
+        owned = owned_of(request.grounds, holdings, project=purchase.project, license_type=purchase.license_type)
+        if owned.exact is not None:
+            if owned.exact.placement is None:
+                self._journal.place(row, owned.exact.record.id, detail="ordered elsewhere, found among the orders")
+            return self._existing(owned.exact)
+        certain = owned.at_least(self._owned_share)
+        if (certain or owned.uncertain) and request.owned != "buy":
+            raise errors.already_owned(owned, self._owned_share, purchase.captures)
+        shared = owned.at_least(0.0)
+        if shared:
+            attempt.notes.append(
+                f"{pluralize(len(shared), 'capture')} of it {'shares' if len(shared) == 1 else 'share'} ground with other orders: "
+                f"{100 * owned.km2 / owned.asked_km2:.0f} % of all."
+            )
+        return None
+
+    def _after(self, attempt: _Round, outcome: Outcome) -> Order:
+        """Return the order that sending gave, or raise what it means."""
+        placement, record = outcome.placement, outcome.evidence.record
+        if record is not None:
+            return self._placed(attempt, outcome, record)
+        if placement.state == "placed":
+            return self._existing(self._holding(placement))
+        error, retry = outcome.error, self._retry(attempt)
+        if outcome.not_recorded is not None and error is not None:
+            error.add_note(f"{outcome.not_recorded.message} Place it again: the same key is used.")
+        # while another request of this placement may have become an order, the answer to this one decides nothing
+        is_open = placement.open_tries > 0 if outcome.not_recorded is None else placement.state == "unknown"
+        is_decided = outcome.evidence.proof in {Proof.REFUSED, Proof.UNPAID, Proof.NOT_SENT, Proof.LIMITED} and error is not None
+        if error is None or not is_decided or (is_open and outcome.evidence.proof in {Proof.REFUSED, Proof.UNPAID}):
+            reason = outcome.evidence.mismatch and f"The service returned another order: {outcome.evidence.mismatch}."
+            raise errors.unknown(placement, error, retry, reason=reason, is_young=True) from error
+        error.idempotency_key = placement.key
+        if is_open:
+            error.money_may_have_moved = True
+        else:
+            errors.add_nothing_ordered(error)
+        if isinstance(error, PaymentRequired):
+            error.bind(retry)
+        if outcome.is_repeated_refusal and not is_open:
+            errors.offer_new_key(error, self._anew(attempt))
+        raise error
+
+    def _placed(self, attempt: _Round, outcome: Outcome, record: schemas.OrderRecord) -> Order:
+        placement = outcome.placement
+        if outcome.not_recorded is not None:
             warn(
-                f"Order {record.id} was placed, but this was not recorded. {failure.message}",
+                f"Order {record.id} was placed, but this was not recorded. {outcome.not_recorded.message}",
                 code="placement_not_recorded",
                 hint="Place it again to record it: the same key is used, so nothing is bought twice.",
             )
-        warn_of_other_price(record, expected_credits)
-        return Order(self._orders, record)
+        order = Order(self._orders, record)
+        holding = Holding(record, (), _created(order), placement)
+        # a service repeats the order that an earlier request with this key made, perhaps of somebody else
+        if record.phase == ENDED or (holding.created is not None and holding.created < placement.created - _EARLIER_SECONDS):
+            return self._existing(holding)
+        warn_of_other_price(record, placement.credits)
+        if attempt.notes:
+            order.note = Notice(" ".join(attempt.notes), code="ground_shared")
+            self._orders.notify(order.note)
+        return order
 
-    def _after_expiry(self, placement: Placement, retry: Callable[[], Order] | None) -> Order:
-        """Return the order of a placement whose key must not be sent any more, or raise."""
-        found = self._matcher.reconcile(placement)
-        if found is not None:
-            return self._existing_order(found)
-        current = self._journal.reload(placement)
-        if current.state == "refused":
-            raise PlacementError(
-                f"The request was interrupted for so long that its key expired, and no order was found. {_NOTHING_ORDERED}",
-                code="placement_expired",
-                hint="Place it again.",
-                idempotency_key=placement.key,
+    def _send_again(self, placement: Placement, listing: Listing) -> Placement:
+        total = self._current_price(placement)
+        if total != placement.credits:
+            detail = (
+                f"not sent again: the price is now {total:,} credits, not {placement.credits:,}; "
+                "to accept it, place the same cart again"
             )
-        raise _unknown(current, None, retry, reason=_unanswered(current), is_expired=self._matcher.key_has_expired(current))
-
-    def _buy(self, estimate: Estimate, intent: Intent, *, again: bool, max_credits: int | None) -> Order:
-        known = self._journal.latest(intent)
-        if known is not None and known.state == "placed" and not again:
-            return self._existing_order(known)
-        known = self._journal.latest_attempt(intent)
-        if known is not None and known.state in SENT and self._matcher.key_may_be_forgotten(known):
-            found = self._matcher.reconcile(known)
-            if found is not None:
-                return self._existing_order(found)
-            known = self._journal.reload(known)
-            if self._matcher.key_has_expired(known):
-                raise _unknown(known, None, None, reason=_unanswered(known), is_expired=True)
+            return self._journal.leave_open(placement, detail)
+        owner = new_owner()
         try:
-            _check_limit(estimate, max_credits)
-            self._check_price(estimate, has_limit=max_credits is not None)
-        except (OverLimit, PriceChanged):
-            # an earlier request may have bought it before the price changed
-            found = self._matcher.match(known) if known is not None and known.state in UNANSWERED else None
-            if found is not None:
-                return self._existing_order(found)
-            raise
-        placement = self._journal.claim(intent, again=again)
-        # the placement is claimed: from here on, a retry finishes this one and buys no other, so it never passes again=True
-        retry = partial(self.place, estimate, project=intent.project, license_type=intent.license_type, max_credits=max_credits)
-        return self.send(placement, estimate.total_credits, str(estimate.total_aud), retry)
+            price = (placement.credits, placement.aud)
+            detail = "sent again with the same key, at the agreed price"
+            errand = Errand(owner, price, lambda: listing.is_fresh(self._now()), detail=detail)
+            outcome = self._sender.send(placement, errand)
+            if outcome.not_recorded is not None:
+                raise outcome.not_recorded
+            if outcome.evidence.record is not None:
+                warn_of_other_price(outcome.evidence.record, placement.credits)
+        finally:
+            self._release(placement, owner)
+            finish(owner)
+        return self._journal.reload(placement)
 
-    def _intent(self, estimate: Estimate, project: str, license_type: str) -> Intent:
-        """Return what identifies a purchase."""
-        check_text(license_type, "license_type", after=_NOTHING_ORDERED)
+    def _current_price(self, placement: Placement) -> int:
+        """Request the price of a placement again; an incomplete price raises."""
+        document = document_of(placement.body)
+        prices = schemas.parse_estimate(
+            self._session.call(operations.ESTIMATE, schemas.reestimate_body(document)), schemas.purchased_ids(document)
+        )
+        if prices.errors:
+            raise errors.no_price_any_more(len(prices.errors))
+        return prices.total_credits
+
+    def _with_wish(self, attempt: _Round, rows: list[Placement]) -> _Request:
+        """Return the request with the order that it asks for, which is decided once."""
+        request = attempt.request
+        if request.wish is not None or request.again is False:
+            return replace(request, wish=request.wish or PLAIN)
+        first = next((one for one in rows if one.open_tries), None)
+        if request.again is True and first is not None:
+            # an order without an answer comes first, and ends this call
+            return replace(request, wish=first.wish)
+        attempt.listing = self._look.read()
+        known = self._newest(rows, attempt.listing, request)
+        if request.again is True:
+            return replace(request, wish=PLAIN if known is None else f"more:{known[0]}", known=known)
+        return replace(request, wish=f"text:{request.again}", known=known)
+
+    def _newest(self, rows: list[Placement], listing: Listing, request: _Request) -> tuple[str, float | None] | None:
+        """Return the newest order of a purchase that the journal or the list knows."""
+        listed = {one.record.id: one for one in listing.holdings}
+        found: dict[str, float] = {}
+        for row in rows:
+            if row.order_id is not None:
+                holding = listed.get(row.order_id)
+                found[row.order_id] = (holding.created if holding else None) or row.changed
+        for holding in listing.holdings:
+            is_same = holding.record.project in {None, request.purchase.project} and (
+                holding.record.license_type in {None, request.purchase.license_type}
+            )
+            if is_same and has_same_ground(request.grounds, holding) is True:
+                found.setdefault(holding.record.id, holding.created or 0.0)
+        if not found:
+            return None
+        name = max(found, key=lambda one: (found[one], one))
+        return name, found[name]
+
+    def _done(self, rows: list[Placement]) -> Holding | None:
+        """Return the order of a purchase that counts: the newest that has not ended, else the plain one."""
+        placed = [row for row in rows if row.state == "placed"][::-1]
+        ended: Holding | None = None
+        for row in placed:
+            holding = self._holding(row)
+            if holding.record.phase != ENDED:
+                return holding
+            ended = holding if row.wish == PLAIN else ended
+        return ended
+
+    def _holding(self, placement: Placement) -> Holding:
+        try:
+            return self._look.holding_of(placement)
+        except NotFound as error:
+            raise errors.order_gone(placement) from error
+
+    def _looked(self, attempt: _Round, row: Placement) -> Listing:
+        """Return a fresh look; without one, nothing is sent unless the person accepts that."""
+        request = attempt.request
+        listing = attempt.listing
+        if listing is None or not listing.is_fresh(self._now()):
+            listing = self._look.read()
+        self._warn_of_setback()
+        if not listing.is_offered:
+            self._say_once(
+                "no_list_of_orders",
+                "The service does not list its orders for this account: what other computers bought is not seen.",
+            )
+        elif listing.obstacle:
+            if request.owned != "buy" or row.open_tries:
+                raise errors.not_looked(listing, row) from listing.failure
+            attempt.notes.append("The list of orders could not be read: what other computers bought was not seen.")
+        elif listing.states_nothing:
+            self._say_once(
+                "orders_state_no_captures",
+                "The service does not state what orders hold: what other computers bought is not seen.",
+            )
+        if not listing.obstacle:
+            self.check_for_second_orders(listing)
+        return listing
+
+    def _holdings(self, attempt: _Round, listing: Listing) -> Iterable[Holding]:
+        """Return the orders of the list, and those of this journal that it does not show."""
+        shown = {one.record.id for one in listing.holdings}
+        rows = [
+            row for row in self._journal.sharing(attempt.request.purchase) if row.state == "placed" and row.order_id not in shown
+        ]
+        holdings = list(listing.holdings)
+        for row in rows[-_MOST_FETCHED:]:
+            with contextlib.suppress(NotFound):
+                holdings.append(self._look.holding_of(row))
+        return holdings
+
+    def _existing(self, holding: Holding) -> Order:
+        """Return an order that exists already, and say so."""
+        order = Order(self._orders, holding.record)
+        if holding.placement is not None and holding.placement.state == "placed":
+            when = holding.placement.changed
+        else:
+            when = holding.created or self._now()
+        ended = holding.record.phase == ENDED
+        since = f" ({order.status} since)" if ended else ""
+        order.note = Notice(
+            f"Already ordered on {datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M} UTC as {order.id}{since}. "
+            "Nothing was bought again.",
+            code="already_ordered",
+            hint="To buy it again, pass again=True.",
+            details={"order_id": order.id, "status": order.status},
+        )
+        self._orders.notify(order.note)
+        return order
+
+    def _retry(self, attempt: _Round) -> Callable[[], Order]:
+        """Return what an error's ``retry()`` does: it goes on with this order and asks for no other."""
+        return partial(self._again, replace(attempt.request, new_key=False))
+
+    def _anew(self, attempt: _Round) -> Callable[[], Order]:
+        return partial(self._again, replace(attempt.request, new_key=True))
+
+    def _again(self, request: _Request) -> Order:
+        order = self._buy(request)
+        order.cart = request.estimate.cart
+        return order
+
+    def _is_in_the_way(self, request: _Request, other: Placement) -> bool:
+        return other.state != "placed" and shares_ground(request.grounds, grounds_of(other))
+
+    def _is_free_in_time(self, row: Placement, deadline: float) -> bool:
+        """Wait until the session that works on a placement has ended its work, for a bounded time; Ctrl+C ends it."""
+        owner = row.owner
+        while is_working(row.owner) and row.owner == owner and row.state != "placed":
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE_SECONDS)
+            row = self._journal.reload(row)
+        return True
+
+    def _release(self, row: Placement, owner: str) -> None:
+        # a placement that stays reserved is put away by the next settle()
+        with contextlib.suppress(JournalError):
+            self._journal.release(row, owner)
+
+    def _purchase(self, estimate: Estimate, project: str, license_type: str) -> Purchase:
+        """Return what is bought."""
+        check_text(license_type, "license_type", after=NOTHING_ORDERED)
         cart = estimate.cart
-        body = schemas.place_body(list(cart.orders), project=project, license_type=license_type, split_by_date=cart.split_by_date)
-        return Intent(
+        captures = list(cart.orders)
+        body = schemas.place_body(captures, project=project, license_type=license_type, split_by_date=cart.split_by_date)
+        return Purchase(
             base_url=self._session.base_url,
             account=self.account(),
             project=project,
-            fingerprint=f"{cart.fingerprint}:{license_type}",
+            fingerprint=fingerprint_of(captures, project=project, license_type=license_type, split_by_date=cart.split_by_date),
             license_type=license_type,
-            captures=len(cart),
+            ids=tuple(capture.id for capture in captures),
             credits=estimate.total_credits,
             aud=str(estimate.total_aud),
             body=dumps(body),
@@ -268,82 +611,62 @@ class PlacementService:
             return
         current = self._pricing.price(estimate.cart)
         if _price(current) != _price(estimate):
-            raise _price_changed(estimate, self._pricing.with_balance(current))
+            raise errors.price_changed(estimate, self._pricing.with_balance(current))
 
-    def _after_failure(
-        self, placement: Placement, evidence: Evidence, error: ScenecartError | None, retry: Callable[[], Order] | None
-    ) -> Order:
-        """Return the order that exists after all, or raise what the failure means."""
-        try:
-            current = self._record_failure(placement, evidence, error)
-        except JournalError as failure:
-            if error is None:
-                raise
-            error.add_note(f"{failure.message} Place it again: the same key is used.")
-            current = placement if evidence.proof in _DECIDED else replace(placement, state="unknown")
-        if current.state == "placed":
-            return self._existing_order(current)
-        if current.state == "unknown" or error is None:
-            reason = evidence.mismatch and f"The service returned another order: {evidence.mismatch}."
-            raise _unknown(current, error, retry, reason=reason) from error
-        error.idempotency_key = placement.key
-        if not current.is_uncertain:
-            _add_nothing_ordered(error)
-        if isinstance(error, PaymentRequired):
-            error.bind(retry)
-        raise error
+    def _warn_of_second_order(self, row: Placement, listing: Listing) -> None:
+        own = next((one for one in listing.holdings if one.record.id == row.order_id), None)
+        if own is None or own.created is None or own.record.phase == ENDED:
+            return
+        for other in listing.holdings:
+            if other.placement is not None or other.created is None or abs(other.created - own.created) > QUIET_SECONDS:
+                continue
+            is_earlier = (other.created, other.record.id) < (own.created, own.record.id)
+            if is_earlier and owned_of(own.grounds, [other]).at_least(self._owned_share):
+                warn(
+                    f"Order {clean_text(other.record.id, 80)} and yours, {own.record.id}, hold the same ground, and were ordered "
+                    f"within {max(1, round(abs(other.created - own.created) / 60))} min. Yours is the later one.",
+                    code="ordered_twice",
+                    hint=f"client.order({own.record.id!r}).cancel() may still be possible.",
+                )
+                return
 
-    def _record_failure(self, placement: Placement, evidence: Evidence, error: ScenecartError | None) -> Placement:
-        detail = error.message if error is not None else evidence.mismatch or "the answer contained no order id"
-        if evidence.proof is Proof.REFUSED:
-            return self._journal.refuse(placement, detail)
-        if evidence.proof is Proof.UNPAID:
-            return self._journal.mark(placement, "unpaid", detail=detail)
-        if evidence.proof in {Proof.NOT_SENT, Proof.LIMITED}:
-            return self._journal.mark_unsent(placement, detail)
-        return self._journal.mark(placement, "unknown", detail=detail)
-
-    def _record(self, placement: Placement, state: str, **fields: Any) -> JournalError | None:
-        """Record an outcome, or return why not: the placement then stays sent, and is settled like an unknown one."""
-        try:
-            self._journal.mark(placement, state, **fields)
-        except JournalError as error:
-            return error
-        return None
-
-    def _order_of(self, placement: Placement) -> Order:
-        return Order(self._orders, self._orders.fetch(placement.order_id or ""))
-
-    def _existing_order(self, placement: Placement) -> Order:
-        order = self._order_of(placement)
-        when = datetime.fromtimestamp(placement.changed, UTC)
-        since = f" ({order.status} since)" if order.status in {"failed", "cancelled"} else ""
-        order.note = Notice(
-            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}{since}. Nothing was bought again.",
-            code="already_ordered",
-            hint="To buy it again, pass again=True.",
-            details={"order_id": order.id},
+    def _warn_of_setback(self) -> None:
+        setback = self._journal.setback
+        if setback is None:
+            return
+        texts = {
+            "older": f"The placement journal is older than this computer wrote it ({setback.serial} writes, expected "
+            f"{setback.expected}).",
+            "other": "The placement journal is another one than this computer wrote.",
+            "gone": f"The placement journal of this computer is gone (it had {setback.expected} writes); a new one was created.",
+            "copies": f"Beside the placement journal lies another copy of it, {clean_text(setback.other, 80)}.",
+        }
+        self._say_once(
+            "journal_setback",
+            f"{texts[setback.kind]} Nothing was deleted: the orders are looked at before anything is sent.",
         )
-        self._orders.notify(order.note)
-        return order
 
+    def _say_once(self, code: str, message: str) -> None:
+        if code not in self._said:
+            self._said.add(code)
+            self._orders.notify(Notice(message, code=code))
 
-def _add_nothing_ordered(error: ScenecartError) -> None:
-    if _NOTHING_ORDERED not in error.message:
-        argument, message = error.argument, error.message.rstrip()
-        reword(error, f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {_NOTHING_ORDERED}")
-        error.argument = argument
-
-
-def _unanswered(placement: Placement) -> str:
-    sent = datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC)
-    return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer: {placement.detail}."
+    def _too_slow(self, row: Placement | None, attempt: _Round) -> PlacementError:
+        if row is not None and (current := self._journal.reload(row)).open_tries:
+            return errors.unknown(
+                current, None, self._retry(attempt), reason=errors.unanswered(current), is_young=self._matcher.is_young(current)
+            )
+        return PlacementError(
+            f"Looking and asking the price took more than a minute, {_MOST_ROUNDS} times. {NOTHING_ORDERED}",
+            code="placement_too_slow",
+            hint="Try again when the service is faster.",
+        )
 
 
 def _check_estimate(estimate: object) -> None:
     if not isinstance(estimate, Estimate):
         raise InvalidRequest(
-            f"must be an Estimate, got {type(estimate).__name__}. {_NOTHING_ORDERED}",
+            f"must be an Estimate, got {type(estimate).__name__}. {NOTHING_ORDERED}",
             argument="estimate",
             code="not_an_estimate",
             hint="Pass cart.estimate().",
@@ -354,7 +677,7 @@ def _check_service(estimate: Estimate, base_url: str) -> None:
     """Refuse an estimate of another service: its price and its captures are not this one's."""
     if estimate.service and estimate.service != base_url:
         raise InvalidRequest(
-            f"is of {clean_text(estimate.service, 80)}, not of {clean_text(base_url, 80)}. {_NOTHING_ORDERED}",
+            f"is of {clean_text(estimate.service, 80)}, not of {clean_text(base_url, 80)}. {NOTHING_ORDERED}",
             argument="estimate",
             code="estimate_of_another_service",
             hint="Estimate the cart with the client that places it.",
@@ -365,39 +688,24 @@ def _check_project(project: object) -> str:
     """Return the project to deliver to; an empty one counts as missing."""
     if project is None or (isinstance(project, str) and not project.strip()):
         raise ConfigurationError(
-            f"No project is set, so there is nowhere to deliver. {_NOTHING_ORDERED}",
+            f"No project is set, so there is nowhere to deliver. {NOTHING_ORDERED}",
             code="project_missing",
             hint='Pass place(project="…"), connect with project="…", or set SCENECART_PROJECT.',
         )
     if not isinstance(project, str):
         raise InvalidRequest(
-            f"must be a project id, got {shown_value(project)}. {_NOTHING_ORDERED}", argument="project", code="not_a_project"
+            f"must be a project id, got {shown_value(project)}. {NOTHING_ORDERED}", argument="project", code="not_a_project"
         )
-    check_text(project, "project", after=_NOTHING_ORDERED)
+    check_text(project, "project", after=NOTHING_ORDERED)
     return project
 
 
-def _check_limit(estimate: Estimate, max_credits: int | None) -> None:
-    if max_credits is None or estimate.total_credits <= max_credits:
+def _check_again(again: object) -> None:
+    """Accept True, False and a text that says who the order is for."""
+    if isinstance(again, str):
+        check_text(again, "again", after=NOTHING_ORDERED)
         return
-    error = OverLimit(
-        f"is {max_credits:,} credits, but this costs {estimate.total_credits:,}. {_NOTHING_ORDERED}",
-        argument="max_credits",
-        code="over_limit",
-        hint="Remove captures from the cart, or raise the limit.",
-        operation=operations.PLACE.id,
-    )
-    error.total_credits, error.max_credits = estimate.total_credits, max_credits
-    raise error
-
-
-def _incomplete(estimate: Estimate) -> EstimateIncomplete:
-    count = len(estimate.refused)
-    return EstimateIncomplete(
-        f"{count} of {len(estimate.cart)} captures {'has' if count == 1 else 'have'} no price. {_NOTHING_ORDERED}",
-        code="estimate_incomplete",
-        hint="estimate.errors says why; estimate.priced_cart().estimate() prices the rest.",
-    )
+    check_bool(again, "again", after=NOTHING_ORDERED)
 
 
 def _price(estimate: Estimate) -> Any:
@@ -406,63 +714,18 @@ def _price(estimate: Estimate) -> Any:
     return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
 
 
-def _price_changed(old: Estimate, new: Estimate) -> PriceChanged:
-    error = PriceChanged(
-        f"The price has changed: {new.total_credits:,} credits (A${new.total_aud:,.2f}) instead of "
-        f"{old.total_credits:,} (A${old.total_aud:,.2f}). {_NOTHING_ORDERED}",
-        code="price_changed",
-        hint="To accept the new price, place error.estimate. error.groups shows what changed.",
-        operation=operations.PLACE.id,
-    )
-    error.old_credits, error.new_credits = old.total_credits, new.total_credits
-    error.old_aud, error.new_aud = old.total_aud, new.total_aud
-    error.groups, error.estimate = _group_changes(old, new), new
-    return error
+def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
+    """Return whether one more order was asked for in the knowledge of an order."""
+    if holding.placement is not None and holding.placement.fingerprint == purchase.fingerprint:
+        return True
+    if holding.record.id == row.known:
+        return True
+    return row.known_at is not None and holding.created is not None and holding.created <= row.known_at
 
 
-def _group_changes(old: Estimate, new: Estimate) -> pd.DataFrame:
-    """Return each group's old and new price; a group that only one estimate has is missing in the other."""
-    before = {tuple(sorted(group.ids)): group.credits for group in old.price_groups}
-    after = {tuple(sorted(group.ids)): group.credits for group in new.price_groups}
-    rows = [(list(ids), before.get(ids), after.get(ids)) for ids in dict.fromkeys([*before, *after])]
-    table = pd.DataFrame(rows, columns=["captures", "old_credits", "new_credits"])
-    return table.astype({"old_credits": "Int64", "new_credits": "Int64"})
+def _created(order: Order) -> float | None:
+    return None if order.created is None else order.created.timestamp()
 
 
-def _unknown(
-    placement: Placement,
-    cause: ScenecartError | None,
-    retry: Callable[[], Order] | None,
-    *,
-    reason: str = "",
-    is_expired: bool = False,
-) -> PlacementUnknown:
-    reason = reason or (cause.message if cause is not None else "The service's answer contained no order id.")
-    message = f"It is not known whether the order was placed. {reason}"
-    known: dict[str, Any] = {
-        "operation": operations.PLACE.id,
-        "status": None if cause is None else cause.status,
-        "problem": None if cause is None else cause.problem,
-        "idempotency_key": placement.key,
-        "money_may_have_moved": True,
-    }
-    if is_expired:
-        error = PlacementUnknown(
-            message,
-            code="placement_unknown_expired",
-            hint=f"Look in the service's console for an order of {placement.credits:,} credits at that time. Then "
-            f"client.resolve({placement.number}, order='…') or client.resolve({placement.number}, nothing=True) records it.",
-            details={"number": placement.number, "credits": f"{placement.credits:,}"},
-            **known,
-        )
-    else:
-        error = PlacementUnknown(
-            message,
-            code="placement_unknown",
-            hint="Call error.retry() or client.settle(), or place the same estimate again: each uses key "
-            f"{placement.key}, so nothing is bought twice.",
-            details={"idempotency_key": placement.key},
-            **known,
-        )
-    error.bind(retry)
-    return error
+def _in_work(row: Placement) -> str:
+    return f"Another session has been working on placement {row.number}, which holds some of these captures, for minutes."

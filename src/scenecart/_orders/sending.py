@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -10,15 +10,27 @@ from scenecart._api import operations
 from scenecart._api.http import Retries
 from scenecart._api.retry import SPEND_STATUSES
 from scenecart._orders.evidence import Evidence, Proof, weigh
+from scenecart._orders.journal import LIMITED, NOT_SENT, REFUSED, REPLAYED, UNPAID
+from scenecart._orders.matching import QUIET_SECONDS
+from scenecart._orders.purchase import PURCHASE_KEY, key_of
 from scenecart.exceptions import AuthenticationError, ConnectionFailed, InvalidRequest, JournalError, ScenecartError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scenecart._api.http import Reply, Session
     from scenecart._orders.journal import Journal, Placement
     from scenecart._orders.matching import OrderMatcher
 
 # another process may be placing with the same key: seconds between requests until its order is there
 _CONFLICT_PAUSES = (1.0, 2.0, 4.0, 8.0)
+# how a response ends the request that it answers, and the state of the placement if no other is open; the rest leaves it open
+_ENDS = {
+    Proof.UNPAID: (UNPAID, "unpaid"),
+    Proof.REFUSED: (REFUSED, "refused"),
+    Proof.LIMITED: (LIMITED, "intended"),
+    Proof.NOT_SENT: (NOT_SENT, "intended"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,22 +40,53 @@ class Outcome:
     Attributes
     ----------
     placement : Placement
-        The placement as it was sent last; where its state is "placed" or "refused", another process ended it.
+        The placement as it stands now; where its state is "placed", its order is known.
     evidence : Evidence
         What the last response proves.
     error : ScenecartError or None
         The error of the last response.
     reply : Reply or None
         The last response, if one arrived.
-    has_expired : bool
-        Whether nothing more was sent because the key is too old.
+    is_stale : bool
+        Whether nothing more was sent because the look among the orders, or the key, is too old.
+    not_recorded : JournalError or None
+        Why the journal does not hold the outcome; the placement then stays sent, which is the safer mistake.
+    is_repeated_refusal : bool
+        Whether the service gave the same refusal before, word for word.
     """
 
     placement: Placement
     evidence: Evidence = field(default_factory=lambda: Evidence(Proof.NOTHING))
     error: ScenecartError | None = None
     reply: Reply | None = None
-    has_expired: bool = False
+    is_stale: bool = False
+    not_recorded: JournalError | None = None
+    is_repeated_refusal: bool = False
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One placement that a session sends.
+
+    Attributes
+    ----------
+    owner : str
+        The session's piece of work.
+    price : tuple of int and str
+        Credits and dollars that were agreed to.
+    may_send : callable
+        Returns whether what was looked at is still fresh; judged immediately before each request leaves.
+    new_key : bool
+        Whether a person asked for a new key.
+    detail : str or None
+        What the journal notes if it is placed.
+    """
+
+    owner: str
+    price: tuple[int, str]
+    may_send: Callable[[], bool]
+    new_key: bool = False
+    detail: str | None = None
 
 
 class PlacementSender:
@@ -57,14 +100,17 @@ class PlacementSender:
         The record of placements.
     matcher
         What knows how long a key may be sent.
+    now
+        Returns the Unix time, in seconds.
     """
 
-    def __init__(self, session: Session, journal: Journal, matcher: OrderMatcher) -> None:
+    def __init__(self, session: Session, journal: Journal, matcher: OrderMatcher, now: Callable[[], float]) -> None:
         self._session = session
         self._journal = journal
         self._matcher = matcher
+        self._now = now
 
-    def send(self, placement: Placement, price: tuple[int, str]) -> Outcome:
+    def send(self, placement: Placement, errand: Errand) -> Outcome:
         """Send a placement until a response proves its outcome, or no retry is left.
 
         Raises
@@ -72,31 +118,35 @@ class PlacementSender:
         JournalError
             If the first request cannot be recorded; then nothing was sent.
         """
-        attempts = _Attempts(self._session)
+        attempts, first = _Attempts(self._session), placement
         outcome: Outcome | None = None
         while True:
-            # judged before every request: the computer may have slept since the one before
-            if placement.sends and self._matcher.key_has_expired(placement):
-                return Outcome(placement, has_expired=True)
             try:
-                placement = self._journal.mark_sent(placement, *price)
-            except JournalError:
-                if outcome is None:
-                    raise
-                return outcome
-            if placement.state in {"placed", "refused"}:
-                return Outcome(placement)
-            outcome = self._attempt(placement)
-            placement = self._note(outcome)
+                self._session.sign_in()
+            except ScenecartError as error:
+                outcome = Outcome(placement, Evidence(Proof.NOT_SENT), error)
+            else:
+                # judged before every request: the computer may have slept since the one before
+                if not errand.may_send() or (placement.open_tries and not self._matcher.is_young(placement)):
+                    return replace(outcome, is_stale=True) if outcome is not None else Outcome(placement, is_stale=True)
+                try:
+                    let_go = self._let_go(placement, errand)
+                    placement = self._journal.begin(placement, errand.owner, price=errand.price, let_go=let_go)
+                except JournalError:
+                    if outcome is None:
+                        raise
+                    return outcome
+                if placement.state == "placed":
+                    return Outcome(placement)
+                outcome = self._recorded(self._attempt(placement), first, errand.detail)
+                placement = outcome.placement
+                # a person asked for one new key, not for one a retry
+                errand = replace(errand, new_key=False)
             if not attempts.may_continue(outcome):
                 return outcome
 
     def _attempt(self, placement: Placement) -> Outcome:
         """Send a placement once, and weigh the response."""
-        try:
-            self._session.sign_in()
-        except ScenecartError as error:
-            return Outcome(placement, Evidence(Proof.NOT_SENT), error)
         try:
             reply = self._session.send_once(operations.PLACE, placement.body, placement.key)
         except ConnectionFailed as error:
@@ -108,17 +158,40 @@ class PlacementSender:
             return Outcome(placement, error=error)
         return Outcome(placement, weigh(reply, placement), reply.error, reply)
 
-    def _note(self, outcome: Outcome) -> Placement:
-        """Record a request that was certainly not carried out, so that a later refusal is not mistaken for a lost answer."""
-        placement, proof = outcome.placement, outcome.evidence.proof
-        is_token_refused = proof is Proof.REFUSED and outcome.reply is not None and outcome.reply.status == HTTPStatus.UNAUTHORIZED
-        if proof not in {Proof.NOT_SENT, Proof.LIMITED} and not is_token_refused:
-            return placement
+    def _recorded(self, outcome: Outcome, first: Placement, detail_if_placed: str | None) -> Outcome:
+        """Record at once what the response proves of the request that it answers, and of no other."""
+        placement, evidence, error = outcome.placement, outcome.evidence, outcome.error
+        detail = error.message if error is not None else evidence.mismatch or "the answer contained no order id"
+        ends = _ENDS.get(evidence.proof)
         try:
-            return self._journal.mark_unsent(placement, outcome.error.message if outcome.error is not None else "not sent")
-        except JournalError:
-            # it stays sent, which is the safer mistake
-            return placement
+            if evidence.record is not None:
+                answer = None if outcome.reply is None else outcome.reply.document
+                placed = self._journal.place(placement, evidence.record.id, answer=answer, detail=detail_if_placed)
+                return replace(outcome, placement=placed)
+            if ends is None:
+                is_conflict = evidence.proof is Proof.KEY_IN_USE
+                return replace(outcome, placement=self._journal.leave_open(placement, detail, is_conflict=is_conflict))
+            how, state = ends
+            is_refusal = state in {"refused", "unpaid"}
+            is_same = is_refusal and not evidence.is_repeated and first.last_outcome == how and first.detail == detail
+            how = REPLAYED if is_refusal and evidence.is_repeated else how
+            current = self._journal.end_try(placement, how, state, detail)
+            return replace(outcome, placement=current, is_repeated_refusal=is_same)
+        except JournalError as failure:
+            is_certain = ends is not None and placement.open_tries <= 1
+            state = ends[1] if ends is not None and is_certain else "unknown"
+            return replace(outcome, placement=replace(placement, state=state), not_recorded=failure)
+
+    def _let_go(self, placement: Placement, errand: Errand) -> tuple[int, str] | None:
+        """Return the next key, if the service says that it only repeats a stored refusal to this one, or a person asked for it."""
+        if placement.open_tries or placement.key_form != PURCHASE_KEY:
+            return None
+        left = placement.last_left
+        is_repeated = placement.last_outcome == REPLAYED and left is not None and 0 <= self._now() - left < QUIET_SECONDS
+        if not (is_repeated or errand.new_key):
+            return None
+        let_go = placement.let_go + 1
+        return let_go, key_of(placement.account, placement.fingerprint, placement.wish, let_go)
 
 
 class _Attempts:

@@ -7,21 +7,16 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scenecart._api import operations, schemas
 from scenecart._orders.journal import UNANSWERED, UNFINISHED
-from scenecart._orders.matching import requested_ids
-from scenecart._util.json import loads
+from scenecart._orders.owner import is_working
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_bool, check_count, check_text
 from scenecart.exceptions import (
     AuthenticationError,
-    EstimateIncomplete,
     InvalidRequest,
     JournalError,
-    PaymentRequired,
     PermissionDenied,
     PlacementError,
-    PlacementUnknown,
     ScenecartError,
     warn,
 )
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.listing import Listing, OrderLook
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.placement import PlacementService
 
@@ -51,8 +47,10 @@ class SettlementService:
         What sends a placement again.
     matcher
         What finds the order of an earlier placement.
+    look
+        What reads the list of orders.
     now
-        The time in seconds since 1970.
+        Returns the Unix time, in seconds.
     """
 
     def __init__(
@@ -61,6 +59,7 @@ class SettlementService:
         journal: Journal,
         placements: PlacementService,
         matcher: OrderMatcher,
+        look: OrderLook,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -68,6 +67,7 @@ class SettlementService:
         self._journal = journal
         self._placements = placements
         self._matcher = matcher
+        self._look = look
         self._now = now
 
     def settle(self, *, send: bool = True) -> list[Placement]:
@@ -88,27 +88,21 @@ class SettlementService:
         """
         settled: list[Placement] = []
         of_others = 0
+        listing: Listing | None = None
         for placement in self._journal.placements(self._session.base_url, ("intended", *UNANSWERED)):
-            if placement.state == "intended":
-                if self._now() - placement.changed >= _ABANDONED_SECONDS:
-                    settled.append(self._journal.refuse(placement, "never sent"))
+            if not placement.open_tries:
+                if self._now() - placement.changed >= _ABANDONED_SECONDS and not is_working(placement.owner):
+                    settled.append(self._journal.put_away(placement, "never sent"))
                 continue
             if not self._placements.is_own(placement):
                 # this account's list of orders does not show the orders of another
                 of_others += 1
                 continue
-            try:
-                self._settle(placement, send=send)
-            except (AuthenticationError, PermissionDenied, JournalError):
-                raise
-            except (PaymentRequired, PlacementUnknown):
-                # the journal holds the outcome already
-                pass
-            except ScenecartError as error:
-                current = self._journal.reload(placement)
-                if current.state in UNANSWERED:
-                    self._journal.mark(current, "unknown", detail=error.message)
-            settled.append(self._journal.reload(placement))
+            if listing is None or not listing.is_fresh(self._now()):
+                listing = self._look.read()
+            settled.append(self._settle(placement, listing, send=send))
+        if listing is not None:
+            self._placements.check_for_second_orders(listing)
         if of_others:
             warn(
                 f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
@@ -129,7 +123,7 @@ class SettlementService:
                 code="resolution_ambiguous",
                 hint="Choose one of the two.",
             )
-        if not self._matcher.key_may_be_forgotten(placement):
+        if self._matcher.is_young(placement):
             raise PlacementError(
                 f"Placement {number} is too recent to be resolved by hand: its request can still be answered.",
                 code="placement_recent",
@@ -139,7 +133,7 @@ class SettlementService:
         detail = f"{said}: {clean_text(why, 200)}" if why else said
         if order is not None:
             return self._matcher.assign(placement, order, detail)
-        found = self._matcher.match(placement)
+        found = self._matcher.match(placement, self._look.read())
         if found is not None:
             warn(
                 f"Placement {number} was ordered: it is order {found.order_id}.",
@@ -147,7 +141,7 @@ class SettlementService:
                 hint="It is recorded as placed.",
             )
             return found
-        return self._journal.close_absent(placement, detail)
+        return self._journal.put_away(placement, detail)
 
     def pending(self) -> list[Placement]:
         """Return the placements at this service that are not finished."""
@@ -183,36 +177,17 @@ class SettlementService:
             )
         return placement
 
-    def _settle(self, placement: Placement, *, send: bool) -> None:
-        if self._matcher.key_may_be_forgotten(placement):
-            self._matcher.reconcile(placement)
-            return
-        if not send:
-            if self._matcher.match(placement) is None:
-                self._journal.mark(placement, "unknown", detail="not found among the orders; not sent again")
-            return
-        total = self._current_price(placement)
-        if total == placement.credits:
-            self._placements.send(
-                placement, placement.credits, placement.aud, detail="sent again with the same key, at the agreed price"
-            )
-        elif self._matcher.match(placement) is None:
-            detail = (
-                f"not sent again: the price is now {total:,} credits, not {placement.credits:,}; "
-                "to accept it, place the same cart again"
-            )
-            self._journal.mark(placement, "unknown", detail=detail)
-
-    def _current_price(self, placement: Placement) -> int:
-        """Request the price of a placement again; an incomplete price raises."""
-        body = schemas.reestimate_body(loads(placement.body))
-        prices = schemas.parse_estimate(self._session.call(operations.ESTIMATE, body), requested_ids(placement))
-        if prices.errors:
-            count = len(prices.errors)
-            raise EstimateIncomplete(
-                f"{pluralize(count, 'capture')} no longer {'has' if count == 1 else 'have'} a price.", code="estimate_incomplete"
-            )
-        return prices.total_credits
+    def _settle(self, placement: Placement, listing: Listing, *, send: bool) -> Placement:
+        """Find out what became of one placement; what fails for one does not stop the next."""
+        if isinstance(listing.failure, PermissionDenied):
+            raise listing.failure
+        try:
+            return self._placements.finish(placement, listing, send=send)
+        except (AuthenticationError, PermissionDenied, JournalError):
+            raise
+        except ScenecartError as error:
+            current = self._journal.reload(placement)
+            return self._journal.leave_open(current, error.message) if current.state in UNANSWERED else current
 
 
 def _user() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._api.operations import available_credits
-from scenecart._orders.journal import SENT
+from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import write_atomic
 from scenecart._util.text import pluralize
 from scenecart.cli import _io, _output
@@ -134,7 +134,7 @@ def login_status(arguments: argparse.Namespace) -> int:
         credits_: int | None = None
         with contextlib.suppress(PermissionDenied, NotFound):
             credits_ = available_credits(client.balance())
-        unfinished = int(client.placements()["state"].isin(SENT).sum())
+        unfinished = int(client.placements()["state"].isin(UNFINISHED).sum())
         status = {
             "service": client.base_url,
             "signed_in_by": client.signed_in_by,

@@ -1,0 +1,282 @@
+"""The look: what the service's list of orders tells about captures and ground, read for a decision about money."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+
+from scenecart._api import schemas
+from scenecart._geo.geometry import geodesic_km2, union
+from scenecart._orders.purchase import document_of
+from scenecart._orders.tables import parse_time
+from scenecart.exceptions import AuthenticationError, ScenecartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.order_api import OrderApi
+
+# how long a look counts for money: the computer may sleep between the look and the request
+FRESH_SECONDS = 60.0
+# orders that state no captures are asked for one by one: as many as this
+_MOST_ASKED = 50
+# a service without a list of orders says so with these, twice
+_NOT_OFFERED = frozenset({403, 404, 405, 501})
+# how far the ground that the service states may differ from the ground that was sent, as a share of it
+_SAME_GROUND = 0.02
+
+# host, collection and id of a capture; host and collection are None where they are not stated
+CaptureKey = tuple[str | None, str | None, str]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One capture with the ground that was bought of it; the ground is None if it is not known."""
+
+    key: CaptureKey
+    geometry: BaseGeometry | None
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one order holds, as far as it is known.
+
+    Attributes
+    ----------
+    record : OrderRecord
+        The order as the service describes it.
+    grounds : tuple of Ground
+        Its captures; empty if nobody states them.
+    created : float or None
+        When the service created it, in Unix time.
+    placement : Placement or None
+        The placement of this journal that it was made by.
+    """
+
+    record: schemas.OrderRecord
+    grounds: tuple[Ground, ...]
+    created: float | None
+    placement: Placement | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of its captures, sorted."""
+        return sorted(ground.key[2] for ground in self.grounds)
+
+    @property
+    def has_ground(self) -> bool:
+        """Whether the ground of all of its captures is known."""
+        return bool(self.grounds) and all(ground.geometry is not None for ground in self.grounds)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one reading of the list of orders showed.
+
+    Attributes
+    ----------
+    holdings : tuple of Holding
+        The orders, as the service lists them: newest first.
+    read_at : float
+        When the reading began, in Unix time.
+    obstacle : str
+        Why orders may be missing from it; empty if it is complete.
+    is_offered : bool
+        False if the service offers this account no list of orders.
+    failure : ScenecartError or None
+        Why it was not read.
+    """
+
+    holdings: tuple[Holding, ...]
+    read_at: float
+    obstacle: str = ""
+    is_offered: bool = True
+    failure: ScenecartError | None = None
+
+    @property
+    def states_nothing(self) -> bool:
+        """Whether there are orders, and none of them states its captures."""
+        return bool(self.holdings) and not any(one.grounds for one in self.holdings)
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether it is young enough for a decision about money."""
+        return 0 <= now - self.read_at <= FRESH_SECONDS
+
+
+class OrderLook:
+    """Reads the list of orders with the captures and the ground of each.
+
+    Parameters
+    ----------
+    orders
+        The service's orders.
+    journal
+        The record of placements, which knows the exact ground of the orders of this computer.
+    now
+        Returns the Unix time, in seconds.
+    """
+
+    def __init__(self, orders: OrderApi, journal: Journal, now: Callable[[], float]) -> None:
+        self._orders = orders
+        self._journal = journal
+        self._now = now
+        # what one order holds never changes
+        self._asked: dict[str, schemas.OrderRecord] = {}
+
+    def read(self) -> Listing:
+        """Read the whole list; a list that cannot be read, or not completely, says so in the result."""
+        began = self._now()
+        records: list[schemas.OrderRecord] = []
+        obstacle = ""
+        try:
+            for attempt in (1, 2):
+                records.clear()
+                try:
+                    records.extend(self._orders.each({}))
+                    break
+                except AuthenticationError:
+                    raise
+                except ScenecartError as error:
+                    if error.code == "order_list_incomplete":
+                        obstacle = error.message
+                        break
+                    if error.status not in _NOT_OFFERED:
+                        return Listing((), began, error.message, failure=error)
+                    if attempt > 1:
+                        return Listing((), began, error.message, is_offered=False, failure=error)
+            records = self._with_captures(records)
+        except AuthenticationError:
+            raise
+        except ScenecartError as error:
+            return Listing((), began, error.message, failure=error)
+        placed = {one.order_id: one for one in self._journal.placements(self._orders.session.base_url, ("placed",))}
+        return Listing(_holdings(records, placed), began, obstacle)
+
+    def holding_of(self, placement: Placement) -> Holding:
+        """Return what a placed placement holds, with its order's present state.
+
+        Raises
+        ------
+        NotFound
+            If the order does not exist any more.
+        """
+        record = self._orders.fetch(placement.order_id or "")
+        return Holding(record, grounds_of(placement), _time(record), placement)
+
+    def _with_captures(self, records: list[schemas.OrderRecord]) -> list[schemas.OrderRecord]:
+        """Ask for the newest orders one by one if the list does not state their captures."""
+        untold = [record.id for record in records if not record.captures][:_MOST_ASKED]
+        for order_id in untold:
+            if order_id not in self._asked:
+                try:
+                    self._asked[order_id] = self._orders.fetch(order_id)
+                except AuthenticationError:
+                    raise
+                except ScenecartError:
+                    # it stays an order of which nothing is known
+                    break
+            if not self._asked[order_id].captures:
+                # a service that does not state them for one order does not for the next
+                break
+        return [record if record.captures else _filled(record, self._asked.get(record.id)) for record in records]
+
+
+def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> schemas.OrderRecord:
+    return record if asked is None or not asked.captures else asked
+
+
+def holding_of(record: schemas.OrderRecord) -> Holding:
+    """Return what an order says that it holds."""
+    grounds = _stated(record) or tuple(Ground((None, None, name), None) for name in record.captures)
+    return Holding(record, grounds, _time(record))
+
+
+def grounds_of(placement: Placement) -> tuple[Ground, ...]:
+    """Return the captures of a placement with the ground that was sent."""
+    return grounds_in(placement.body)
+
+
+def grounds_in(body: bytes) -> tuple[Ground, ...]:
+    """Return the captures of a request with their ground."""
+    captures = schemas.purchased_captures(document_of(body))
+    return tuple(Ground((one.host, one.collection, one.id), shape(dict(one.geometry))) for one in captures if one is not None)
+
+
+def _holdings(records: Iterable[schemas.OrderRecord], placed: dict[str | None, Placement]) -> tuple[Holding, ...]:
+    every = list(records)
+    told = {record.id: _stated(record) for record in every}
+    states_ground = True
+    for record in every:
+        placement = placed.get(record.id)
+        if placement is not None and told[record.id] and not _is_ground_of(told[record.id], grounds_of(placement)):
+            # whole footprints or boxes: what this service states as geometry is not the ground that was bought
+            states_ground = False
+            break
+    holdings = []
+    for record in every:
+        placement = placed.get(record.id)
+        if placement is not None:
+            grounds = grounds_of(placement)
+        else:
+            grounds = told[record.id] or tuple(Ground((None, None, name), None) for name in record.captures)
+            if not states_ground or not _fits_area(grounds, record):
+                grounds = tuple(Ground(ground.key, None) for ground in grounds)
+        holdings.append(Holding(record, grounds, _time(record), placement))
+    return tuple(holdings)
+
+
+def _time(record: schemas.OrderRecord) -> float | None:
+    created = parse_time(record.created)
+    return None if created is None else created.timestamp()
+
+
+def _stated(record: schemas.OrderRecord) -> tuple[Ground, ...]:
+    """Return the captures of an order with the geometry that it states; empty unless it states all of them."""
+    captures: list[Any] = schemas.purchased_captures(record.raw)
+    try:
+        grounds = [Ground((one.host, one.collection, one.id), shape(dict(one.geometry))) for one in captures]
+        usable = all(one.geometry is not None and one.geometry.is_valid and not one.geometry.is_empty for one in grounds)
+    except (ShapelyError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return ()
+    if not usable or (record.captures and sorted(record.captures) != sorted(one.key[2] for one in grounds)):
+        return ()
+    return tuple(grounds)
+
+
+def _is_ground_of(stated: tuple[Ground, ...], sent: tuple[Ground, ...]) -> bool:
+    by_id = {ground.key[2]: ground.geometry for ground in sent}
+    return all(
+        ground.geometry is None
+        or by_id.get(ground.key[2]) is None
+        or difference(ground.geometry, by_id[ground.key[2]]) <= _SAME_GROUND
+        for ground in stated
+    )
+
+
+def _fits_area(grounds: tuple[Ground, ...], record: schemas.OrderRecord) -> bool:
+    """Return whether the geometry of an order covers the area that its price groups state."""
+    by_id = {ground.key[2]: ground.geometry for ground in grounds if ground.geometry is not None}
+    for group in record.groups:
+        shapes = [by_id[name] for name in group.ids if name in by_id]
+        if group.aoi_km2 and len(shapes) == len(group.ids):
+            # a group is priced by the area of its union, or by the sum of its captures
+            areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
+            if not any(abs(area - group.aoi_km2) <= max(_SAME_GROUND * area, 0.01) for area in areas):
+                return False
+    return True
+
+
+def difference(first: Any, second: Any) -> float:
+    """Return the area in which two polygons differ, as a share of the first."""
+    try:
+        return float(first.symmetric_difference(second).area / first.area) if first.area else math.inf
+    except shapely.GEOSException:
+        return math.inf

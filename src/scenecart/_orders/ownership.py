@@ -1,0 +1,225 @@
+"""What of a purchase is owned already: shares of ground, exact orders, and what cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import shapely
+
+from scenecart._api.order_states import ENDED, UNKNOWN
+from scenecart._captures.frame import CRS
+from scenecart._geo.geometry import geodesic_km2, polygonal, union
+from scenecart._orders.listing import CaptureKey, Ground, Holding, difference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapely.geometry.base import BaseGeometry
+
+# a share of a capture's ground above which it is owned, unless the client says otherwise
+OWNED_SHARE = 0.1
+# shares below these are what buffers, roundings and neighbours share
+_LEAST_SHARE, _LEAST_KM2 = 0.01, 0.01
+# how far the ground of two orders may differ and be the same
+_EXACT = 0.001
+_WHOLE = 0.999
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one order holds of one capture of a purchase.
+
+    Attributes
+    ----------
+    capture : CaptureKey
+        The capture.
+    holding : Holding
+        The order.
+    share : float or None
+        The share of the capture's ground; None if the ground is not known.
+    km2 : float
+        The shared ground, in km².
+    geometry : BaseGeometry or None
+        The shared ground.
+    is_certain : bool
+        Whether the order certainly is of this capture: host and collection are stated.
+    """
+
+    capture: CaptureKey
+    holding: Holding
+    share: float | None
+    km2: float
+    geometry: BaseGeometry | None
+    is_certain: bool
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What of a purchase is owned.
+
+    Attributes
+    ----------
+    claims : tuple of Claim
+        One for each capture and order that share ground, or may share it.
+    shares : dict of CaptureKey to float
+        The share of each capture's ground that orders hold together.
+    km2, asked_km2 : float
+        The owned ground and all of the ground, in km².
+    exact : Holding or None
+        An order of exactly this purchase that has not ended.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    shares: dict[CaptureKey, float] = field(default_factory=dict)
+    km2: float = 0.0
+    asked_km2: float = 0.0
+    exact: Holding | None = None
+
+    @property
+    def uncertain(self) -> list[Claim]:
+        """The claims of which the ground, or the capture, is not certain."""
+        return [claim for claim in self.claims if claim.share is None or not claim.is_certain]
+
+    def at_least(self, share: float) -> dict[CaptureKey, float]:
+        """Return the captures of which at least this share is owned for certain."""
+        return {key: owned for key, owned in self.shares.items() if owned >= max(share, _LEAST_SHARE)}
+
+
+def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], *, project: str = "", license_type: str = "") -> Owned:
+    """Compare what is to be bought with what orders hold.
+
+    Parameters
+    ----------
+    grounds
+        The captures to buy, with their ground.
+    holdings
+        The orders; those that have ended without delivery do not count.
+    project, license_type
+        What an exact order must have.
+    """
+    wanted = tuple(grounds)
+    by_id: dict[str, list[Ground]] = {}
+    for ground in wanted:
+        by_id.setdefault(ground.key[2], []).append(ground)
+    live = [one for one in holdings if one.record.phase != ENDED and not by_id.keys().isdisjoint(one.ids)]
+    claims: list[Claim] = []
+    parts: dict[CaptureKey, list[BaseGeometry]] = {}
+    for holding in live:
+        for theirs in holding.grounds:
+            for ours in by_id.get(theirs.key[2], ()):
+                claim = _claim(ours, theirs, holding)
+                if claim is None:
+                    continue
+                claims.append(claim)
+                if claim.geometry is not None and claim.is_certain:
+                    parts.setdefault(ours.key, []).append(claim.geometry)
+    shares, km2 = {}, 0.0
+    for ground in wanted:
+        if ground.geometry is not None and ground.key in parts:
+            part = union(parts[ground.key])
+            shares[ground.key] = min(1.0, part.area / ground.geometry.area)
+            km2 += geodesic_km2(part)
+    asked_km2 = sum(geodesic_km2(ground.geometry) for ground in wanted if ground.geometry is not None) if claims else 0.0
+    exact = next((one for one in live if is_exact(wanted, one, project=project, license_type=license_type)), None)
+    return Owned(tuple(claims), shares, km2, asked_km2, exact)
+
+
+def is_exact(wanted: tuple[Ground, ...], holding: Holding, *, project: str, license_type: str) -> bool:
+    """Return whether an order is exactly a purchase: all captures and ground, the project and the licence, and not ended."""
+    record = holding.record
+    if record.phase in {ENDED, UNKNOWN} or record.project != project or record.license_type != license_type:
+        return False
+    return has_same_ground(wanted, holding) is True
+
+
+def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None:
+    """Return whether an order holds exactly these captures with this ground; None if its captures fit and its ground is unknown.
+
+    Two tiles of one capture have the same id: they are told apart by their ground.
+    """
+    if not holding.grounds or sorted(ground.key[2] for ground in wanted) != holding.ids:
+        return False if holding.grounds else None
+    left = list(holding.grounds)
+    for ours in wanted:
+        fitting = [one for one in left if _is_same_capture(ours.key, one.key) is not False]
+        if not fitting:
+            return False
+        if any(one.geometry is None for one in fitting):
+            return None
+        same = next((one for one in fitting if difference(ours.geometry, one.geometry) <= _EXACT), None)
+        if same is None:
+            return False
+        left.remove(same)
+    return True
+
+
+def shares_ground(first: Iterable[Ground], second: Iterable[Ground]) -> bool:
+    """Return whether two purchases share so much ground of a capture that one has to wait for the other."""
+    others = list(second)
+    for ours in first:
+        for theirs in others:
+            claim = _claim(ours, theirs, None) if ours.key[2] == theirs.key[2] else None
+            if claim is not None and (claim.share is None or claim.share >= _LEAST_SHARE):
+                return True
+    return False
+
+
+def owned_frame(claims: Iterable[Claim]) -> gpd.GeoDataFrame:
+    """Return claims as a table with one row for each capture and order.
+
+    Columns ``id``, ``host``, ``collection``, ``order``, ``project``, ``license_type``, ``status``, ``ordered`` (UTC), ``share``
+    (0–1; missing if the service does not state the ground), ``km2`` and ``geometry`` (the shared ground, EPSG:4326).
+    """
+    rows = [
+        {
+            "id": claim.capture[2],
+            "host": claim.capture[0],
+            "collection": claim.capture[1],
+            "order": claim.holding.record.id,
+            "project": claim.holding.record.project,
+            "license_type": claim.holding.record.license_type,
+            "status": claim.holding.record.state,
+            "ordered": None if claim.holding.created is None else datetime.fromtimestamp(claim.holding.created, UTC),
+            "share": claim.share,
+            "km2": claim.km2 if claim.geometry is not None else None,
+            "geometry": claim.geometry,
+        }
+        for claim in claims
+    ]
+    columns = ["id", "host", "collection", "order", "project", "license_type", "status", "ordered", "share", "km2", "geometry"]
+    frame = gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=CRS)
+    return frame.astype({"share": "float64", "km2": "float64"})
+
+
+def _claim(ours: Ground, theirs: Ground, holding: Holding | None) -> Claim | None:
+    """Return what an order holds of a capture; None if it holds nothing of it, or less than counts."""
+    is_same = _is_same_capture(ours.key, theirs.key)
+    if is_same is False or ours.geometry is None:
+        return None
+    if theirs.geometry is None:
+        return Claim(ours.key, holding, None, 0.0, None, is_certain=is_same is True)  # type: ignore[arg-type]  # None only to compare
+    try:
+        shared = polygonal(ours.geometry.intersection(theirs.geometry))
+    except shapely.GEOSException:
+        return Claim(ours.key, holding, None, 0.0, None, is_certain=False)  # type: ignore[arg-type]  # None only to compare
+    share = shared.area / ours.geometry.area if ours.geometry.area else 0.0
+    km2 = geodesic_km2(shared) if share else 0.0
+    if share < _WHOLE and (share < _LEAST_SHARE or km2 < _LEAST_KM2):
+        return None
+    return Claim(ours.key, holding, share, km2, shared, is_certain=is_same is True)  # type: ignore[arg-type]  # None only to compare
+
+
+def _is_same_capture(first: CaptureKey, second: CaptureKey) -> bool | None:
+    """Return whether two are the same capture; None if one of them does not state its host or collection."""
+    if first[2] != second[2]:
+        return False
+    is_certain = True
+    for ours, theirs in zip(first[:2], second[:2], strict=True):
+        if ours is None or theirs is None:
+            is_certain = is_certain and ours is theirs
+        elif ours != theirs:
+            return False
+    return True if is_certain else None

@@ -1,0 +1,259 @@
+"""The errors of placing: what each says, and what it offers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scenecart._api import operations
+from scenecart._orders.ownership import owned_frame
+from scenecart._util.text import clean_text, pluralize
+from scenecart.exceptions import (
+    AlreadyOwned,
+    EstimateIncomplete,
+    OverLimit,
+    PlacementError,
+    PlacementUnknown,
+    PriceChanged,
+    ScenecartError,
+    reword,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._cart.estimate import Estimate
+    from scenecart._orders.journal import Placement
+    from scenecart._orders.listing import Listing
+    from scenecart._orders.order import Order
+    from scenecart._orders.ownership import Claim, Owned
+
+NOTHING_ORDERED = "Nothing was ordered."
+_MOST_NAMED = 3
+
+
+def add_nothing_ordered(error: ScenecartError) -> None:
+    """Say in an error that nothing was ordered, unless it says so already."""
+    if NOTHING_ORDERED not in error.message:
+        argument, message = error.argument, error.message.rstrip()
+        reword(error, f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {NOTHING_ORDERED}")
+        error.argument = argument
+
+
+def incomplete(estimate: Estimate) -> EstimateIncomplete:
+    """Return the error for an estimate without all prices."""
+    count = len(estimate.refused)
+    return EstimateIncomplete(
+        f"{count} of {len(estimate.cart)} captures {'has' if count == 1 else 'have'} no price. {NOTHING_ORDERED}",
+        code="estimate_incomplete",
+        hint="estimate.errors says why; estimate.priced_cart().estimate() prices the rest.",
+    )
+
+
+def over_limit(estimate: Estimate, max_credits: int) -> OverLimit:
+    """Return the error for a price above the limit."""
+    error = OverLimit(
+        f"is {max_credits:,} credits, but this costs {estimate.total_credits:,}. {NOTHING_ORDERED}",
+        argument="max_credits",
+        code="over_limit",
+        hint="Remove captures from the cart, or raise the limit.",
+        operation=operations.PLACE.id,
+    )
+    error.total_credits, error.max_credits = estimate.total_credits, max_credits
+    return error
+
+
+def price_changed(old: Estimate, new: Estimate) -> PriceChanged:
+    """Return the error for a price that differs from the estimate."""
+    error = PriceChanged(
+        f"The price has changed: {new.total_credits:,} credits (A${new.total_aud:,.2f}) instead of "
+        f"{old.total_credits:,} (A${old.total_aud:,.2f}). {NOTHING_ORDERED}",
+        code="price_changed",
+        hint="To accept the new price, place error.estimate. error.groups shows what changed.",
+        operation=operations.PLACE.id,
+    )
+    error.old_credits, error.new_credits = old.total_credits, new.total_credits
+    error.old_aud, error.new_aud = old.total_aud, new.total_aud
+    error.groups, error.estimate = _group_changes(old, new), new
+    return error
+
+
+def unknown(
+    placement: Placement,
+    cause: ScenecartError | None,
+    retry: Callable[[], Order] | None,
+    *,
+    reason: str = "",
+    is_young: bool,
+) -> PlacementUnknown:
+    """Return the error for a purchase of which nothing proves the outcome.
+
+    Parameters
+    ----------
+    placement
+        The purchase.
+    cause
+        The error of the last request.
+    retry
+        What the error's ``retry()`` does.
+    reason
+        Why it is not known, if the cause does not say it.
+    is_young
+        Whether the same key may be sent again; later, only the list of orders or a person can tell.
+    """
+    reason = reason or (cause.message if cause is not None else "The service's answer contained no order id.")
+    message = f"It is not known whether the order was placed. {reason}"
+    known: dict[str, Any] = {
+        "operation": operations.PLACE.id,
+        "status": None if cause is None else cause.status,
+        "problem": None if cause is None else cause.problem,
+        "idempotency_key": placement.key,
+        "money_may_have_moved": True,
+    }
+    sent = placement.unanswered_since or placement.created
+    details = {
+        "number": placement.number,
+        "credits": f"{placement.credits:,}",
+        "idempotency_key": placement.key,
+        "sent": f"{datetime.fromtimestamp(sent, UTC):%Y-%m-%d %H:%M} UTC",
+    }
+    if is_young:
+        error = PlacementUnknown(
+            message,
+            code="placement_unknown",
+            hint="Call error.retry() or client.settle(), or place the same estimate again: each uses key "
+            f"{placement.key}, so nothing is bought twice.",
+            details=details,
+            **known,
+        )
+    else:
+        error = PlacementUnknown(
+            message,
+            code="placement_unknown_expired",
+            hint=f"Look in the service's console for an order of {placement.credits:,} credits from {details['sent']}. Then "
+            f"client.resolve({placement.number}, order='…') or client.resolve({placement.number}, nothing=True) records it.",
+            details=details,
+            **known,
+        )
+    error.bind(retry)
+    return error
+
+
+def unanswered(placement: Placement) -> str:
+    """Return when a request left that got no answer, and how it ended."""
+    sent = datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC)
+    return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer: {(placement.detail or 'interrupted').rstrip('.')}."
+
+
+def not_looked(listing: Listing, placement: Placement) -> PlacementError:
+    """Return the error for a purchase before which the list of orders could not be read."""
+    failure = listing.failure
+    told: dict[str, Any] = {"operation": operations.LIST_ORDERS.id, "idempotency_key": placement.key}
+    if failure is not None:
+        told |= {"status": failure.status, "problem": failure.problem}
+    reason = listing.obstacle.rstrip(".")
+    if placement.open_tries:
+        return PlacementUnknown(
+            f"It is not known whether the order was placed, and the list of orders could not be read: {reason}. Nothing was sent.",
+            code="orders_not_read",
+            hint="Try again in a moment.",
+            money_may_have_moved=True,
+            **told,
+        )
+    return PlacementError(
+        f"Whether this was ordered elsewhere could not be checked: {reason}. {NOTHING_ORDERED}",
+        code="orders_not_checked",
+        hint="Try again in a moment, or pass owned='buy' to place it unchecked.",
+        **told,
+    )
+
+
+def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
+    """Return the error for a cart of which captures are owned, or may be."""
+    certain = owned.at_least(share)
+    claims = [claim for claim in owned.claims if claim.capture in certain] or list(owned.uncertain)
+    names = list(dict.fromkeys(claim.capture for claim in claims))
+    listed = "; ".join(_described(claim, owned) for claim in claims[:_MOST_NAMED])
+    rest = len(claims) - _MOST_NAMED
+    listed += f"; and {pluralize(rest, 'other')}" if rest > 0 else ""
+    count = f"{len(names)} of {pluralize(captures, 'capture')}"
+    if certain:
+        percent = 100 * owned.km2 / owned.asked_km2 if owned.asked_km2 else 100.0
+        is_one = len(names) == 1
+        message = f"{count} {'is' if is_one else 'are'} owned already, {percent:.0f} % of the ground: {listed}. {NOTHING_ORDERED}"
+    else:
+        message = (
+            f"{count} may be owned already: {listed}. The service does not state enough to tell which ground. {NOTHING_ORDERED}"
+        )
+    error = AlreadyOwned(
+        message,
+        code="already_owned",
+        hint="cart.without_owned() leaves it out; place(owned='buy') buys it all the same. error.owned lists the orders.",
+        details={"orders": ", ".join(dict.fromkeys(clean_text(claim.holding.record.id, 80) for claim in claims))},
+        operation=operations.PLACE.id,
+    )
+    error.owned, error.certain = owned_frame(claims), bool(certain)
+    return error
+
+
+def key_refused(placement: Placement, anew: Callable[[], Order]) -> PlacementError:
+    """Return the error for a purchase that is no order, and whose key the service refuses."""
+    error = PlacementError(
+        f"The service refuses the key of this purchase, and its list of orders proves that it was not ordered. {NOTHING_ORDERED}",
+        code="placement_key_refused",
+        hint="error.start_anew() places it under a new key.",
+        idempotency_key=placement.key,
+        operation=operations.PLACE.id,
+    )
+    error.bind_anew(anew)
+    return error
+
+
+def offer_new_key(error: ScenecartError, anew: Callable[[], Order]) -> None:
+    """Say in a refusal that the service gave exactly this answer before, and offer a new key."""
+    hint = "The service gave this answer before and may only repeat it. If its cause is mended: error.start_anew()."
+    reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)
+    error.bind_anew(anew)
+
+
+def no_price_any_more(count: int) -> EstimateIncomplete:
+    """Return the error for a placement that cannot be priced again."""
+    return EstimateIncomplete(
+        f"{pluralize(count, 'capture')} no longer {'has' if count == 1 else 'have'} a price.", code="estimate_incomplete"
+    )
+
+
+def order_gone(placement: Placement) -> PlacementUnknown:
+    """Return the error for an order that was placed, and that the service does not know any more."""
+    return PlacementUnknown(
+        f"This was ordered as {placement.order_id}, but the service does not know that order. Nothing was ordered now.",
+        code="order_gone",
+        hint="Ask the service's support. To buy it again nevertheless, pass again='a name for this order'.",
+        details={"order_id": placement.order_id or ""},
+        operation=operations.GET_ORDER.id,
+        idempotency_key=placement.key,
+        money_may_have_moved=True,
+    )
+
+
+def _described(claim: Claim, owned: Owned) -> str:
+    record = claim.holding.record
+    parts = [f"order {clean_text(record.id, 80)}"]
+    parts += [clean_text(part, 40) for part in (record.license_type, record.state) if part]
+    if claim.holding.created is not None:
+        parts.append(f"ordered {datetime.fromtimestamp(claim.holding.created, UTC):%Y-%m-%d}")
+    if record.project:
+        parts.append(f"project {clean_text(record.project, 80)}")
+    share = "" if claim.share is None else f" {100 * owned.shares.get(claim.capture, claim.share):.0f} %"
+    return f"{clean_text(claim.capture[2], 80)}{share} ({', '.join(parts)})"
+
+
+def _group_changes(old: Estimate, new: Estimate) -> pd.DataFrame:
+    """Return each group's old and new price; a group that only one estimate has is missing in the other."""
+    before = {tuple(sorted(group.ids)): group.credits for group in old.price_groups}
+    after = {tuple(sorted(group.ids)): group.credits for group in new.price_groups}
+    rows = [(list(ids), before.get(ids), after.get(ids)) for ids in dict.fromkeys([*before, *after])]
+    table = pd.DataFrame(rows, columns=["captures", "old_credits", "new_credits"])
+    return table.astype({"old_credits": "Int64", "new_credits": "Int64"})
