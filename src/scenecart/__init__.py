@@ -97,6 +97,7 @@ _HOMES = {
 _PARTS = ("report", "sandbox", "widgets")
 
 __all__ = [
+    "AlreadyOwned",
     "Area",
     "AuthenticationError",
     "AuthenticationRequired",

@@ -152,7 +152,7 @@ class Client:
             owned_share=owned_share,
             now=wall,
         )
-        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, look, now=wall)
+        self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
 
     @property
     def signed_in_by(self) -> str:

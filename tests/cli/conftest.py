@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import pytest
 
 from _cli import SEARCH, account, run
@@ -14,6 +13,7 @@ from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -27,23 +27,28 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def searched(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Search for one capture and return the file."""
+def searched(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[gpd.GeoDataFrame]:
+    """Return captures one by one, each as a search writes it."""
     folder = tmp_path_factory.mktemp("captures")
-    assert run(*SEARCH, "--limit", "1", "-o", "one.parquet", box=box, cwd=folder).returncode == 0
-    return folder / "one.parquet"
-
-
-@pytest.fixture(scope="session")
-def price(box: Sandbox, searched: Path) -> int:
-    """Return the price of that capture, in credits."""
-    return json.loads(run("estimate", str(searched), "--json", box=box).stdout)["total_credits"]
+    wide = [*SEARCH[:-1], "2023-01/2024-12"]
+    assert run(*wide, "--limit", "200", "-o", "many.parquet", box=box, cwd=folder).returncode == 0
+    captures = gpd.read_parquet(folder / "many.parquet")
+    captures = captures[captures["orderable"]]
+    return iter([captures.iloc[[number]] for number in range(len(captures))])
 
 
 @pytest.fixture
-def one(searched: Path, tmp_path: Path) -> Path:
-    """Copy the file with one capture to the folder of the commands."""
-    return Path(shutil.copy(searched, tmp_path))
+def one(searched: Iterator[gpd.GeoDataFrame], tmp_path: Path) -> Path:
+    """Write a file with one capture, which no other test buys, to the folder of the commands."""
+    path = tmp_path / "one.parquet"
+    next(searched).to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def price(box: Sandbox, one: Path) -> int:
+    """Return the price of that capture, in credits."""
+    return json.loads(run("estimate", str(one), "--json", box=box).stdout)["total_credits"]
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_place_with_api_key_is_refused(box: Sandbox, tmp_path: Path):
         estimate = robot.cart(choose(robot), aoi=HARBOUR).estimate()
         count = len(robot.orders())
         with pytest.raises(scenecart.PermissionDenied) as caught:
-            estimate.place()
+            estimate.place(owned="buy")
         assert caught.value.missing_scope == "orders:write"
         assert len(robot.orders()) == count
 

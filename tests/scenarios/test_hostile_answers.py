@@ -388,8 +388,11 @@ def test_interrupted_wait_ends_the_call(service: ScriptedService, connect: Any):
     assert len(service.requests("orders.list")) == 1
 
 
-def test_second_order_id_for_a_key_does_not_replace_the_first(service: ScriptedService, connect: Any):
-    """If a slower session gets another order id for the same key, the journal keeps the first one."""
+def test_second_order_id_for_a_key_does_not_replace_the_first(
+    service: ScriptedService, connect: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """If a session that took minutes gets another order id for the same key, the journal keeps the first one."""
+    monkeypatch.setattr("scenecart._orders.placement._PATIENCE_SECONDS", 0.1)
     second = connect().cart(captures()).estimate()
 
     def race(request: RecordedRequest) -> Answer:

@@ -107,12 +107,18 @@ def found(client: scenecart.Client, count: int) -> gpd.GeoDataFrame:
     return client.search("aurora", collections="aurora-50cm", datetime="2023-01/2024-12", limit=count)
 
 
-def bought(cart: scenecart.Cart) -> scenecart.Order:
+@pytest.fixture
+def options(dialect: str) -> dict[str, Any]:
+    """Return how to place: where the list is never complete, somebody has to accept that it was not looked at."""
+    return {"owned": "buy"} if dialect in INCOMPLETE else {}
+
+
+def bought(cart: scenecart.Cart, options: dict[str, Any]) -> scenecart.Order:
     """Buy a cart; an answer about another order leaves the outcome unknown, and the same key finds it out."""
     try:
-        return cart.estimate().place()
+        return cart.estimate().place(**options)
     except scenecart.PlacementUnknown:
-        return cart.estimate().place()
+        return cart.estimate().place(**options)
 
 
 def real(box: Sandbox) -> dict[str, dict[str, Any]]:
@@ -140,18 +146,20 @@ def check_list(client: scenecart.Client, orders: list[scenecart.Order], dialect:
         assert dialect == "bare-orders" or listed["captures"].dropna().tolist() == expected
 
 
-def test_orders_are_followed_to_their_end(box: Sandbox, dialect: str, session: Callable[[], scenecart.Client], tmp_path: Path):
+def test_orders_are_followed_to_their_end(  # one fixture for each part
+    box: Sandbox, dialect: str, session: Callable[[], scenecart.Client], options: dict[str, Any], tmp_path: Path
+):
     """Buy, buy again, list, wait, wait for all, track, cancel and receive: each purchase is one order, and each end is seen."""
     client = session()
     captures = found(client, 9)
     count = 5
     carts = [client.cart(captures.iloc[[row]]) for row in range(count)]
-    orders = [bought(cart) for cart in carts]
+    orders = [bought(cart, options) for cart in carts]
     assert len({order.id for order in orders}) == len(box.orders()) == count
 
     # run again, in a new session: the same orders
     client = session()
-    again = [bought(client.cart(captures.iloc[[row]])) for row in range(count)]
+    again = [bought(client.cart(captures.iloc[[row]]), options) for row in range(count)]
     assert [order.id for order in again] == [order.id for order in orders]
     assert len(box.orders()) == count
 
@@ -193,11 +201,11 @@ def test_orders_are_followed_to_their_end(box: Sandbox, dialect: str, session: C
     assert received.raw
 
 
-def test_failed_order_ends_the_wait(box: Sandbox, session: Callable[[], scenecart.Client]):
+def test_failed_order_ends_the_wait(box: Sandbox, session: Callable[[], scenecart.Client], options: dict[str, Any]):
     """An order that the service fails ends the wait, with the service's reason, in every dialect."""
     client = session()
     box.fail_next_order("clouds in the archive")
-    order = client.cart(found(client, 1)).estimate().place()
+    order = client.cart(found(client, 1)).estimate().place(**options)
     begun = time.monotonic()
     with raises(scenecart.OrderFailed, "order_failed") as caught:
         order.wait(progress=False, timeout=10**6)
@@ -206,14 +214,16 @@ def test_failed_order_ends_the_wait(box: Sandbox, session: Callable[[], scenecar
     assert caught.value.reason == "clouds in the archive"
 
 
-def test_several_captures_are_one_order(box: Sandbox, dialect: str, session: Callable[[], scenecart.Client]):
+def test_several_captures_are_one_order(
+    box: Sandbox, dialect: str, session: Callable[[], scenecart.Client], options: dict[str, Any]
+):
     """A cart of several captures in several groups is priced and bought once, and its captures are known or said to be unknown."""
     client = session()
     captures = found(client, 7)
     cart = client.cart(captures.iloc[[2, 4, 6]], split_by_date=True)
     estimate = cart.estimate()
-    order = estimate.place()
-    assert client.cart(captures.iloc[[2, 4, 6]], split_by_date=True).estimate().place().id == order.id
+    order = estimate.place(**options)
+    assert client.cart(captures.iloc[[2, 4, 6]], split_by_date=True).estimate().place(**options).id == order.id
     assert len(box.orders()) == 1
     (known,) = real(box).values()
     assert order.total_credits in {known["credits"], None}
@@ -222,3 +232,14 @@ def test_several_captures_are_one_order(box: Sandbox, dialect: str, session: Cal
     named = client.order(order.id).captures
     assert sorted(named) == sorted(captures.iloc[[2, 4, 6]]["id"]) or (not named and dialect.startswith(("bare", "up42")))
     assert estimate.raw
+
+
+@pytest.mark.parametrize("dialect", sorted(INCOMPLETE), indirect=True)
+def test_place_with_a_list_that_is_never_complete_is_refused(box: Sandbox, session: Callable[[], scenecart.Client]):
+    """What cannot be looked at is not bought, unless somebody accepts that."""
+    client = session()
+    estimate = client.cart(found(client, 1)).estimate()
+    with raises(scenecart.PlacementError, "orders_not_checked"):
+        estimate.place()
+    assert box.orders() == []
+    assert estimate.place(owned="buy").note is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from shapely.geometry import shape
 
 from scenecart._api import schemas
 from scenecart._geo.geometry import geodesic_km2, union
+from scenecart._orders.order_index import OrderIndex
 from scenecart._orders.purchase import document_of
 from scenecart._orders.tables import parse_time
-from scenecart.exceptions import AuthenticationError, ScenecartError
+from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 60.0
 # orders that state no captures are asked for one by one: as many as this
 _MOST_ASKED = 50
+# late entries may appear behind newer ones
+_LATE_SECONDS = 86_400.0
 # a service without a list of orders says so with these, twice
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
@@ -114,6 +118,8 @@ class Listing:
 class OrderLook:
     """Reads the list of orders with the captures and the ground of each.
 
+    What was read before is kept in an index: of a list that is newest first, later looks read the first pages only.
+
     Parameters
     ----------
     orders
@@ -131,16 +137,28 @@ class OrderLook:
         # what one order holds never changes
         self._asked: dict[str, schemas.OrderRecord] = {}
 
-    def read(self) -> Listing:
-        """Read the whole list; a list that cannot be read, or not completely, says so in the result."""
+    def read(self, captures: Iterable[str] | None = None, *, account: str = "", since: float | None = None) -> Listing:
+        """Read the list of orders; a list that cannot be read, or not completely, says so in the result.
+
+        Parameters
+        ----------
+        captures
+            Ids of captures: the orders that hold one of them are in the result, whenever they were made. None reads the whole list.
+        account
+            The account whose list it is, for the index.
+        since
+            Unix time: every order that was created since is in the result. None stands for now.
+        """
         began = self._now()
-        records: list[schemas.OrderRecord] = []
         obstacle = ""
+        index = OrderIndex(self._journal.path.with_name("orders.sqlite"), f"{account} at {self._orders.session.base_url}")
+        reader = _Reader(index, began if since is None else since) if captures is not None else None
+        records: list[schemas.OrderRecord] = []
         try:
             for attempt in (1, 2):
                 records.clear()
                 try:
-                    records.extend(self._orders.each({}))
+                    records.extend(self._orders.each({}, None if reader is None else reader.is_enough))
                     break
                 except AuthenticationError:
                     raise
@@ -153,12 +171,37 @@ class OrderLook:
                     if attempt > 1:
                         return Listing((), began, error.message, is_offered=False, failure=error)
             records = self._with_captures(records)
+            if reader is not None and captures is not None and not obstacle:
+                records += self._remembered(reader, records, captures)
         except AuthenticationError:
             raise
         except ScenecartError as error:
             return Listing((), began, error.message, failure=error)
         placed = {one.order_id: one for one in self._journal.placements(self._orders.session.base_url, ("placed",))}
         return Listing(_holdings(records, placed), began, obstacle)
+
+    def _remembered(
+        self, reader: _Reader, records: list[schemas.OrderRecord], captures: Iterable[str]
+    ) -> list[schemas.OrderRecord]:
+        """Keep what was read, and return the orders that matter and were read before, in their present state."""
+        dated = [(record, _time(record)) for record in records]
+        reader.index.write(dated, reader.newest(records), is_everything=not reader.is_cut)
+        if not reader.is_cut:
+            return []
+        shown = {record.id for record in records}
+        older = [record for record in reader.index.related(captures, reader.since) if record.id not in shown]
+        own = self._journal.placements(self._orders.session.base_url, ("placed",))
+        # the newest order from here shows whose list it is
+        newest = [one.order_id for one in own if one.order_id is not None][-1:]
+        wanted = dict.fromkeys([*(record.id for record in older), *(name for name in newest if name not in shown)])
+        found: list[schemas.OrderRecord] = []
+        for name in wanted:
+            try:
+                found.extend(record for _, record in self._orders.fetch_each([name]))
+            except NotFound:
+                reader.index.forget(name)
+        remembered = {record.id: record for record in older}
+        return [record if record.captures else _filled(record, remembered.get(record.id)) for record in found]
 
     def holding_of(self, placement: Placement) -> Holding:
         """Return what a placed placement holds, with its order's present state.
@@ -187,6 +230,43 @@ class OrderLook:
                 # a service that does not state them for one order does not for the next
                 break
         return [record if record.captures else _filled(record, self._asked.get(record.id)) for record in records]
+
+
+class _Reader:
+    """Decides how many pages of the list a look needs."""
+
+    def __init__(self, index: OrderIndex, since: float) -> None:
+        self.index = index
+        self.since = since
+        self.is_cut = False
+        self._complete_to = index.complete_to()
+        self._known = index.count() if self._complete_to is not None else 0
+        self._new = 0
+        self._last = math.inf
+
+    def is_enough(self, page: schemas.OrderPage) -> bool:
+        """Return whether every order after a page is known: the list is newest first, and nothing is missing from its total."""
+        times = [_time(record) for record in page.orders]
+        if self._complete_to is None or page.unreadable or not page.orders or None in times:
+            self._complete_to = None
+            return False
+        created = [time for time in times if time is not None]
+        is_sorted = all(first >= second for first, second in itertools.pairwise([self._last, *created]))
+        if not is_sorted:
+            self._complete_to = None
+            return False
+        self._last = created[-1]
+        known = self.index.known(record.id for record in page.orders)
+        self._new += len(page.orders) - len(known)
+        is_whole = page.total is None or page.total == self._known + self._new
+        is_past = created[-1] < min(self._complete_to, self.since) - _LATE_SECONDS
+        self.is_cut = is_past and is_whole
+        return self.is_cut
+
+    @staticmethod
+    def newest(records: list[schemas.OrderRecord]) -> float | None:
+        """Return when the newest of some orders was created."""
+        return max((time for record in records if (time := _time(record)) is not None), default=None)
 
 
 def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> schemas.OrderRecord:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scenecart._geo.geometry import geodesic_km2, union
 from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.listing import grounds_of, holding_of
-from scenecart._orders.ownership import has_same_ground
+from scenecart._orders.ownership import has_area, has_same_ground
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, warn
 
@@ -28,8 +26,6 @@ QUIET_SECONDS = 900.0
 _EARLIER_SECONDS = 300.0
 # how much older than its placement an order may look if its ground fits: an order of somebody else is safer than buying twice
 _CLOCK_DIFFERENCE_SECONDS = 86_400.0
-# how far an area in km² may differ that a service states rounded
-_SAME_AREA, _LEAST_KM2 = 0.001, 0.005
 _MOST_CANDIDATES = 5
 
 
@@ -204,8 +200,7 @@ def _has_area_of(holding: Holding, placement: Placement) -> bool:
         shapes = [found for name in group.ids if (found := by_id.get(name)) is not None]
         if not group.aoi_km2 or len(shapes) != len(group.ids):
             return False
-        areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
-        if not any(abs(area - group.aoi_km2) <= max(_SAME_AREA * area, _LEAST_KM2) for area in areas):
+        if not has_area(shapes, group.aoi_km2):
             return False
     return bool(holding.record.groups)
 

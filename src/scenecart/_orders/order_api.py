@@ -113,8 +113,17 @@ class OrderApi:
             # a list may leave out an order that was placed a moment ago
             yield order_id, self.fetch(order_id)
 
-    def each(self, filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
+    def each(
+        self, filters: Mapping[str, Any], is_enough: Callable[[schemas.OrderPage], bool] | None = None
+    ) -> Iterator[schemas.OrderRecord]:
         """Yield the orders that match the service's filters, newest first, each once; pages are requested as needed.
+
+        Parameters
+        ----------
+        filters
+            The service's filters.
+        is_enough
+            Whether nothing after a page is needed.
 
         Raises
         ------
@@ -127,7 +136,7 @@ class OrderApi:
             return
         known: dict[str, None] = {}
         try:
-            yield from self._each_listed(filters, known)
+            yield from self._each_listed(filters, known, is_enough)
         except ScenecartError as error:
             if not _is_refusal(error) or known or not (isinstance(ids, list) or isinstance(tags, list)):
                 raise
@@ -185,11 +194,18 @@ class OrderApi:
             warn(error.message, code="orders_incomplete", hint=error.hint)
         return records
 
-    def _each_listed(self, filters: Mapping[str, Any], known: dict[str, None]) -> Iterator[schemas.OrderRecord]:
+    def _each_listed(
+        self,
+        filters: Mapping[str, Any],
+        known: dict[str, None],
+        is_enough: Callable[[schemas.OrderPage], bool] | None,
+    ) -> Iterator[schemas.OrderRecord]:
         reader = _PageReader(self._page_of, filters)
         # a list that changes while it is read is read twice
         for _ in range(2):
-            yield from reader.read(known)
+            yield from reader.read(known, is_enough)
+            if reader.is_cut:
+                return
             if not reader.missing:
                 break
         if reader.missing or reader.unreadable:
@@ -326,9 +342,12 @@ class _PageReader:
         self._filters = filters
         self.missing = 0
         self.unreadable = 0
+        self.is_cut = False
 
-    def read(self, known: dict[str, None]) -> Iterator[schemas.OrderRecord]:
-        """Yield the orders that are not known yet."""
+    def read(
+        self, known: dict[str, None], is_enough: Callable[[schemas.OrderPage], bool] | None = None
+    ) -> Iterator[schemas.OrderRecord]:
+        """Yield the orders that are not known yet, up to a page that is enough."""
         seen: set[str] = set()
         self.unreadable = useful = repeated = others = 0
         total, pages = 0, None
@@ -342,6 +361,9 @@ class _PageReader:
                 elif name not in known:
                     known[name] = None
                     yield record
+            if is_enough is not None and is_enough(page):
+                self.is_cut = True
+                return
             repeated = 0 if fresh else repeated + 1
             useful += bool(fresh)
             self.unreadable += page.unreadable if fresh or number == 0 else 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from scenecart._geo.geometry import geodesic_km2, polygonal, union
 from scenecart._orders.listing import CaptureKey, Ground, Holding, difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from shapely.geometry.base import BaseGeometry
 
@@ -26,6 +27,8 @@ _LEAST_SHARE, _LEAST_KM2 = 0.01, 0.01
 # how far the ground of two orders may differ and be the same
 _EXACT = 0.001
 _WHOLE = 0.999
+# how far an area may differ that a service states rounded
+_ROUNDED_KM2 = 0.005
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,16 @@ class Owned:
         return {key: owned for key, owned in self.shares.items() if owned >= max(share, _LEAST_SHARE)}
 
 
-def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], *, project: str = "", license_type: str = "") -> Owned:
+@dataclass(frozen=True)
+class Terms:
+    """What an order of exactly this purchase has besides its captures: project, licence and price."""
+
+    project: str
+    license_type: str
+    credits: int
+
+
+def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], terms: Terms | None = None) -> Owned:
     """Compare what is to be bought with what orders hold.
 
     Parameters
@@ -97,8 +109,8 @@ def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], *, project:
         The captures to buy, with their ground.
     holdings
         The orders; those that have ended without delivery do not count.
-    project, license_type
-        What an exact order must have.
+    terms
+        What an exact order must have; None looks for no exact one.
     """
     wanted = tuple(grounds)
     by_id: dict[str, list[Ground]] = {}
@@ -123,16 +135,22 @@ def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], *, project:
             shares[ground.key] = min(1.0, part.area / ground.geometry.area)
             km2 += geodesic_km2(part)
     asked_km2 = sum(geodesic_km2(ground.geometry) for ground in wanted if ground.geometry is not None) if claims else 0.0
-    exact = next((one for one in live if is_exact(wanted, one, project=project, license_type=license_type)), None)
+    exact = None if terms is None else next((one for one in live if is_exact(wanted, one, terms)), None)
     return Owned(tuple(claims), shares, km2, asked_km2, exact)
 
 
-def is_exact(wanted: tuple[Ground, ...], holding: Holding, *, project: str, license_type: str) -> bool:
-    """Return whether an order is exactly a purchase: all captures and ground, the project and the licence, and not ended."""
+def is_exact(wanted: tuple[Ground, ...], holding: Holding, terms: Terms) -> bool:
+    """Return whether an order is exactly a purchase: all captures and ground, the project and the licence, and not ended.
+
+    Where it does not state the host or the collection of a capture, its price must be the same too: a capture may be sold by two
+    hosts.
+    """
     record = holding.record
-    if record.phase in {ENDED, UNKNOWN} or record.project != project or record.license_type != license_type:
+    if record.phase in {ENDED, UNKNOWN} or record.project != terms.project or record.license_type != terms.license_type:
         return False
-    return has_same_ground(wanted, holding) is True
+    ours = {ground.key for ground in wanted}
+    is_stated = all(ground.key in ours for ground in holding.grounds)
+    return has_same_ground(wanted, holding) is True and (is_stated or record.total_credits == terms.credits)
 
 
 def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None:
@@ -154,6 +172,45 @@ def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None
             return False
         left.remove(same)
     return True
+
+
+def with_whole_footprints(holdings: Iterable[Holding], footprints: Mapping[CaptureKey, BaseGeometry]) -> list[Holding]:
+    """Return orders with the ground that their area proves, where they do not state it.
+
+    No order holds more of a capture than its footprint: an order with the area of whole footprints holds whole footprints.
+
+    Parameters
+    ----------
+    holdings
+        The orders.
+    footprints
+        The whole footprints of captures, by host, collection and id.
+    """
+    keys: dict[str, list[CaptureKey]] = {}
+    for key in footprints:
+        keys.setdefault(key[2], []).append(key)
+    return [one if one.has_ground or not one.grounds else _with_whole(one, footprints, keys) for one in holdings]
+
+
+def _with_whole(holding: Holding, footprints: Mapping[CaptureKey, BaseGeometry], keys: Mapping[str, list[CaptureKey]]) -> Holding:
+    whole: dict[str, CaptureKey] = {}
+    for group in holding.record.groups:
+        found = [keys[name][0] for name in group.ids if len(keys.get(name, ())) == 1]
+        if group.aoi_km2 and len(found) == len(group.ids) and has_area([footprints[key] for key in found], group.aoi_km2):
+            whole |= {key[2]: key for key in found}
+    grounds = tuple(
+        Ground(ground.key, footprints[whole[ground.key[2]]])
+        if ground.geometry is None and ground.key[2] in whole and _is_same_capture(ground.key, whole[ground.key[2]]) is not False
+        else ground
+        for ground in holding.grounds
+    )
+    return replace(holding, grounds=grounds)
+
+
+def has_area(shapes: list[BaseGeometry], km2: float) -> bool:
+    """Return whether shapes have an area that a service states: of their union, or of all of them added."""
+    areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
+    return any(abs(area - km2) <= max(_EXACT * area, _ROUNDED_KM2) for area in areas)
 
 
 def shares_ground(first: Iterable[Ground], second: Iterable[Ground]) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations, schemas
 from scenecart._api.order_states import ENDED
+from scenecart._cart.checks import texts_of
 from scenecart._cart.estimate import Estimate
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.evidence import Proof
@@ -19,7 +20,7 @@ from scenecart._orders.matching import QUIET_SECONDS, warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
 from scenecart._orders.owner import finish, is_working, new_owner
-from scenecart._orders.ownership import OWNED_SHARE, has_same_ground, owned_of, shares_ground
+from scenecart._orders.ownership import OWNED_SHARE, Terms, has_same_ground, owned_of, shares_ground, with_whole_footprints
 from scenecart._orders.payer import Payer
 from scenecart._orders.placement_errors import NOTHING_ORDERED
 from scenecart._orders.purchase import PLAIN, Purchase, document_of, fingerprint_of
@@ -42,8 +43,11 @@ from scenecart.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from shapely.geometry.base import BaseGeometry
+
     from scenecart._cart.estimate import PricingService
     from scenecart._orders.journal import Journal, Placement
+    from scenecart._orders.listing import CaptureKey
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.order_api import OrderApi
 
@@ -75,6 +79,11 @@ class _Request:
     def grounds(self) -> tuple[Ground, ...]:
         """The captures with their ground."""
         return grounds_in(self.purchase.body)
+
+    @cached_property
+    def footprints(self) -> dict[CaptureKey, BaseGeometry]:
+        """The whole footprints of the captures."""
+        return _footprints_of(self.estimate)
 
 
 @dataclass
@@ -174,10 +183,17 @@ class PlacementService:
         done = self._done(self._journal.rows(purchase))
         if done is not None:
             return Order(self._orders, done.record)
-        exact = owned_of(
-            grounds_in(purchase.body), self._look.read().holdings, project=purchase.project, license_type=license_type
-        ).exact
+        grounds = grounds_in(purchase.body)
+        holdings = with_whole_footprints(self.look(purchase.ids).holdings, _footprints_of(estimate))
+        exact = owned_of(grounds, holdings, _terms_of(purchase)).exact
         return None if exact is None else Order(self._orders, exact.record)
+
+    def look(self, captures: Iterable[str] = (), placements: Iterable[Placement] = ()) -> Listing:
+        """Read the list of orders as far as captures and placements without an answer need it."""
+        rows = [*placements, *self._to_check()]
+        names = {*captures, *(ground.key[2] for row in rows for ground in grounds_of(row))}
+        since = min((row.unanswered_since or row.created for row in rows), default=None)
+        return self._look.read(names, account=self.account(), since=since)
 
     def account(self) -> str:
         """Return the account that pays; it is never guessed."""
@@ -210,11 +226,15 @@ class PlacementService:
         """Warn once if somebody else ordered the same ground within minutes before an order of this computer."""
         if listing.obstacle:
             return
-        rows = self._journal.unchecked(self._session.base_url, self._now() - QUIET_SECONDS)
+        rows = self._to_check()
         for row in rows:
             self._warn_of_second_order(row, listing)
         if rows:
             self._journal.mark_checked(rows)
+
+    def _to_check(self) -> list[Placement]:
+        """Return the placed placements for which a second order can be looked for now: nothing is under way any more."""
+        return self._journal.unchecked(self._session.base_url, self._now() - QUIET_SECONDS)
 
     def _buy(self, request: _Request) -> Order:
         owner = new_owner()
@@ -348,7 +368,7 @@ class PlacementService:
         """
         request, purchase = attempt.request, attempt.request.purchase
         holdings = [one for one in self._holdings(attempt, listing) if not (row.wish != PLAIN and _is_accepted(one, row, purchase))]
-        owned = owned_of(request.grounds, holdings, project=purchase.project, license_type=purchase.license_type)
+        owned = owned_of(request.grounds, holdings, _terms_of(purchase))
         if owned.exact is not None:
             if owned.exact.placement is None:
                 self._journal.place(row, owned.exact.record.id, detail="ordered elsewhere, found among the orders")
@@ -452,7 +472,7 @@ class PlacementService:
         if request.again is True and first is not None:
             # an order without an answer comes first, and ends this call
             return replace(request, wish=first.wish)
-        attempt.listing = self._look.read()
+        attempt.listing = self.look(request.purchase.ids)
         known = self._newest(rows, attempt.listing, request)
         if request.again is True:
             return replace(request, wish=PLAIN if known is None else f"more:{known[0]}", known=known)
@@ -466,7 +486,7 @@ class PlacementService:
             if row.order_id is not None:
                 holding = listed.get(row.order_id)
                 found[row.order_id] = (holding.created if holding else None) or row.changed
-        for holding in listing.holdings:
+        for holding in with_whole_footprints(listing.holdings, request.footprints):
             is_same = holding.record.project in {None, request.purchase.project} and (
                 holding.record.license_type in {None, request.purchase.license_type}
             )
@@ -499,7 +519,8 @@ class PlacementService:
         request = attempt.request
         listing = attempt.listing
         if listing is None or not listing.is_fresh(self._now()):
-            listing = self._look.read()
+            others = [other for other in self._journal.sharing(request.purchase) if other.open_tries]
+            listing = self.look(request.purchase.ids, [row, *others])
         self._warn_of_setback()
         if not listing.is_offered:
             self._say_once(
@@ -712,6 +733,16 @@ def _price(estimate: Estimate) -> Any:
     """Return every amount of an estimate, in a fixed order."""
     groups = sorted((sorted(group.ids), group.credits, group.aud) for group in estimate.price_groups)
     return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
+
+
+def _terms_of(purchase: Purchase) -> Terms:
+    return Terms(purchase.project, purchase.license_type, purchase.credits)
+
+
+def _footprints_of(estimate: Estimate) -> dict[CaptureKey, BaseGeometry]:
+    captures = estimate.cart.captures
+    keys = zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True)
+    return {(host, collection, str(name)): shape for (host, collection, name), shape in zip(keys, captures.geometry, strict=True)}
 
 
 def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:

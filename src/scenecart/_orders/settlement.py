@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.listing import Listing, OrderLook
+    from scenecart._orders.listing import Listing
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.placement import PlacementService
 
@@ -47,8 +47,6 @@ class SettlementService:
         What sends a placement again.
     matcher
         What finds the order of an earlier placement.
-    look
-        What reads the list of orders.
     now
         Returns the Unix time, in seconds.
     """
@@ -59,7 +57,6 @@ class SettlementService:
         journal: Journal,
         placements: PlacementService,
         matcher: OrderMatcher,
-        look: OrderLook,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -67,7 +64,6 @@ class SettlementService:
         self._journal = journal
         self._placements = placements
         self._matcher = matcher
-        self._look = look
         self._now = now
 
     def settle(self, *, send: bool = True) -> list[Placement]:
@@ -89,7 +85,8 @@ class SettlementService:
         settled: list[Placement] = []
         of_others = 0
         listing: Listing | None = None
-        for placement in self._journal.placements(self._session.base_url, ("intended", *UNANSWERED)):
+        rows = self._journal.placements(self._session.base_url, ("intended", *UNANSWERED))
+        for placement in rows:
             if not placement.open_tries:
                 if self._now() - placement.changed >= _ABANDONED_SECONDS and not is_working(placement.owner):
                     settled.append(self._journal.put_away(placement, "never sent"))
@@ -99,7 +96,7 @@ class SettlementService:
                 of_others += 1
                 continue
             if listing is None or not listing.is_fresh(self._now()):
-                listing = self._look.read()
+                listing = self._placements.look((), rows)
             settled.append(self._settle(placement, listing, send=send))
         if listing is not None:
             self._placements.check_for_second_orders(listing)
@@ -133,7 +130,7 @@ class SettlementService:
         detail = f"{said}: {clean_text(why, 200)}" if why else said
         if order is not None:
             return self._matcher.assign(placement, order, detail)
-        found = self._matcher.match(placement, self._look.read())
+        found = self._matcher.match(placement, self._placements.look((), [placement]))
         if found is not None:
             warn(
                 f"Placement {number} was ordered: it is order {found.order_id}.",

@@ -1,0 +1,163 @@
+"""What the list of orders showed before: a cache beside the journal, which can be deleted without harm."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scenecart._api.schemas import parse_order
+from scenecart._util.json import NotJson, dumps, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from scenecart._api.schemas import OrderRecord
+
+T = TypeVar("T")
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE seen (
+  whose TEXT NOT NULL, id TEXT NOT NULL, created REAL, document BLOB NOT NULL, PRIMARY KEY (whose, id)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE capture (whose TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL) STRICT;
+CREATE INDEX capture_name ON capture (whose, name);
+CREATE INDEX capture_id ON capture (whose, id);
+CREATE TABLE reading (whose TEXT PRIMARY KEY, complete_to REAL NOT NULL) STRICT;
+"""
+
+
+class OrderIndex:
+    """The orders of one account that were listed before. An index that cannot be used is as good as an empty one.
+
+    Parameters
+    ----------
+    path
+        The SQLite file.
+    whose
+        The service and the account.
+    """
+
+    def __init__(self, path: Path, whose: str) -> None:
+        self._path = path
+        self._whose = whose
+
+    def complete_to(self) -> float | None:
+        """Return when the newest order was created up to which every order is known, in Unix time; None if none is."""
+
+        def ask(database: sqlite3.Connection) -> float | None:
+            found = database.execute("SELECT complete_to FROM reading WHERE whose = ?", (self._whose,)).fetchone()
+            return None if found is None else float(found[0])
+
+        return self._run(ask, None)
+
+    def count(self) -> int:
+        """Return how many orders are known."""
+
+        def ask(database: sqlite3.Connection) -> int:
+            return int(database.execute("SELECT count(*) FROM seen WHERE whose = ?", (self._whose,)).fetchone()[0])
+
+        return self._run(ask, 0)
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Return which of these orders are known."""
+        listed = json.dumps(list(ids))
+
+        def ask(database: sqlite3.Connection) -> set[str]:
+            rows = database.execute(
+                "SELECT id FROM seen WHERE whose = ? AND id IN (SELECT value FROM json_each(?))", (self._whose, listed)
+            )
+            return {name for (name,) in rows}
+
+        return self._run(ask, set())
+
+    def related(self, captures: Iterable[str], since: float) -> list[OrderRecord]:
+        """Return the known orders with one of these captures, and those created since a time, newest first."""
+        listed = json.dumps(list(captures))
+
+        def ask(database: sqlite3.Connection) -> list[OrderRecord]:
+            rows = database.execute(
+                "SELECT document FROM seen WHERE whose = ?1 AND (created IS NULL OR created >= ?2 OR id IN"
+                " (SELECT id FROM capture WHERE whose = ?1 AND name IN (SELECT value FROM json_each(?3))))"
+                " ORDER BY created DESC, id",
+                (self._whose, since, listed),
+            )
+            return [record for (document,) in rows if (record := _record(document)) is not None]
+
+        return self._run(ask, [])
+
+    def write(self, records: Iterable[tuple[OrderRecord, float | None]], complete_to: float | None, *, is_everything: bool) -> None:
+        """Keep orders, and up to when they are complete, if they are; other orders are forgotten if these are all."""
+
+        def keep(database: sqlite3.Connection) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            if is_everything:
+                for table in ("seen", "capture", "reading"):
+                    database.execute(f"DELETE FROM {table} WHERE whose = ?", (self._whose,))  # noqa: S608  # three names
+            for record, created in records:
+                database.execute("DELETE FROM capture WHERE whose = ? AND id = ?", (self._whose, record.id))
+                database.execute(
+                    "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?)", (self._whose, record.id, created, dumps(record.raw))
+                )
+                names = [(self._whose, record.id, name) for name in set(record.captures)]
+                database.executemany("INSERT INTO capture VALUES (?, ?, ?)", names)
+            if complete_to is not None:
+                database.execute("INSERT OR REPLACE INTO reading VALUES (?, ?)", (self._whose, complete_to))
+            database.execute("COMMIT")
+
+        self._run(keep, None)
+
+    def forget(self, order_id: str) -> None:
+        """Drop an order that the service does not know any more."""
+
+        def drop(database: sqlite3.Connection) -> None:
+            for table in ("seen", "capture"):
+                database.execute(f"DELETE FROM {table} WHERE whose = ? AND id = ?", (self._whose, order_id))  # noqa: S608  # two names
+
+        self._run(drop, None)
+
+    def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """Open the index for one operation; one that cannot be used is as good as an empty one."""
+        try:
+            with contextlib.closing(self._connect()) as database:
+                return work(database)
+        except (sqlite3.Error, OSError):
+            return otherwise
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return self._open()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            # damaged, or of another version: it begins anew
+            self._path.unlink(missing_ok=True)
+            return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version != _VERSION:
+        raise sqlite3.DatabaseError("of another version")
+
+
+def _record(document: Any) -> OrderRecord | None:
+    try:
+        return parse_order(loads(document))
+    except NotJson:
+        return None

@@ -1,0 +1,108 @@
+"""The index of orders: later looks read the first pages only, and whatever happens to the file, nothing is missed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import scenecart
+from _expect import raises
+from _purchases import LIST, ORDER, PLACE, PLACED, Clock, captures, keys, listed
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400.0
+
+
+class Archive:
+    """A list of orders, newest first, in pages of a hundred; a new one every hour up to a time."""
+
+    def __init__(self, count: int, until: float) -> None:
+        self.now = until + DAY
+        self.orders = [
+            {"id": f"old-{number}", "status": "delivered", "captures": [f"c-{number}"], "createdAt": _text(until - 3_600 * number)}
+            for number in range(count)
+        ]
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        page = request.json["page"]
+        return answer({"content": self.orders[100 * page : 100 * page + 100], "totalElements": len(self.orders)})
+
+
+def _text(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat()
+
+
+def pages(service: ScriptedService) -> int:
+    """Return how many pages were read, and count anew."""
+    count = len(service.requests(LIST))
+    service.received.clear()
+    return count
+
+
+@pytest.fixture
+def archive(service: ScriptedService, connect: Any, clock: Clock) -> Archive:
+    """Return a list of 350 orders that one look has read."""
+    archive = Archive(350, clock.now - DAY)
+    connect(wall=clock)
+    service.put(LIST, archive)
+    service.put(PLACE, PLACED)
+    return archive
+
+
+def test_look_after_a_complete_reading_reads_one_page(service: ScriptedService, connect: Any, clock: Clock, archive: Archive):
+    """The first look reads every page; a later one reads as far back as a day before the first."""
+    estimate = connect(wall=clock).cart(captures()).estimate()
+    estimate.place(project="one")
+    assert pages(service) == 4
+    archive.orders.insert(0, {**ORDER, "createdAt": _text(clock.now)})
+    estimate.place(project="two", owned="buy")
+    assert pages(service) == 1
+
+
+@pytest.mark.parametrize("spoil", ["unsorted", "undated", "more", "no index", "damaged index"])
+def test_look_at_a_list_that_is_not_as_before_reads_everything(
+    service: ScriptedService, connect: Any, archive: Archive, tmp_path: Path, spoil: str
+):
+    """A list in another order, without times, or with more orders than are known, and a lost index: every page is read."""
+    estimate = connect(wall=lambda: archive.now).cart(captures()).estimate()
+    estimate.place(project="one")
+    pages(service)
+    archive.orders.insert(0, {**ORDER, "createdAt": _text(archive.now)})
+    index = tmp_path / "home" / "orders.sqlite"
+    if spoil == "unsorted":
+        archive.orders.reverse()
+    elif spoil == "undated":
+        archive.orders[5] = {**archive.orders[5], "createdAt": None}
+    elif spoil == "more":
+        archive.orders.append({**archive.orders[-1], "id": "hidden before"})
+    elif spoil == "no index":
+        index.unlink()
+    else:
+        index.write_bytes(b"no database" * 1_000)
+    estimate.place(project="two", owned="buy")
+    assert pages(service) == 4
+
+
+def test_look_finds_an_old_order_of_the_same_captures_in_its_present_state(
+    service: ScriptedService, connect: Any, clock: Clock, archive: Archive
+):
+    """An order far down the list is found through the index, and its state is asked for anew before it counts."""
+    estimate = connect(wall=clock).cart(captures()).estimate()
+    old = listed(estimate, id="colleague", createdAt=archive.orders[300]["createdAt"])
+    archive.orders[300] = old
+    with raises(scenecart.AlreadyOwned, "already_owned"):
+        estimate.place(project="one")
+    pages(service)
+
+    def by_id(request: RecordedRequest) -> Answer:
+        return answer([{**old, "status": "cancelled"}]) if request.json.get("orderIds") else archive(request)
+
+    service.put(LIST, by_id)
+    assert estimate.place(project="one").id == "o-1"
+    assert len(keys(service)) == 1
+    assert pages(service) == 2
