@@ -19,6 +19,7 @@ from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
 from scenecart._orders.payer import Payer
 from scenecart._orders.sending import PlacementSender
+from scenecart._orders.tables import parse_time
 from scenecart._util.json import dumps
 from scenecart._util.text import clean_text
 from scenecart._util.validate import check_bool, check_count, check_text, shown_value
@@ -315,17 +316,33 @@ class PlacementService:
         return Order(self._orders, self._orders.fetch(placement.order_id or ""))
 
     def _existing_order(self, placement: Placement) -> Order:
-        order = self._order_of(placement)
-        when = datetime.fromtimestamp(placement.changed, UTC)
-        since = f" ({order.status} since)" if order.status in {"failed", "cancelled"} else ""
-        order.note = Notice(
-            f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {order.id}{since}. Nothing was bought again.",
-            code="already_ordered",
-            hint="To buy it again, pass again=True.",
-            details={"order_id": order.id},
-        )
+        record = self._orders.fetch(placement.order_id or "")
+        order = Order(self._orders, record)
+        order.note = _ended_notice(record) if record.phase == "ended" else _existing_notice(record, placement)
         self._orders.notify(order.note)
         return order
+
+
+def _existing_notice(record: schemas.OrderRecord, placement: Placement) -> Notice:
+    when = datetime.fromtimestamp(placement.changed, UTC)
+    return Notice(
+        f"Already ordered on {when:%Y-%m-%d %H:%M} UTC as {record.id}. Nothing was bought again.",
+        code="already_ordered",
+        hint="To buy it again, pass again=True.",
+        details={"order_id": record.id},
+    )
+
+
+def _ended_notice(record: schemas.OrderRecord) -> Notice:
+    updated = parse_time(record.updated)
+    when = "" if updated is None else f" on {updated:%Y-%m-%d}"
+    ended = {"cancelled": "was cancelled", "failed": "failed"}.get(record.state, f"ended as {clean_text(record.state, 40)}")
+    return Notice(
+        f"This was ordered before as {record.id}, which {ended}{when}. Nothing was bought now.",
+        code="existing_order_ended",
+        hint="To buy it, pass again=True.",
+        details={"order_id": record.id},
+    )
 
 
 def _add_nothing_ordered(error: ScenecartError) -> None:
