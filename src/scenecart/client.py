@@ -881,9 +881,13 @@ class Client:
         return f"Client({urlsplit(self.base_url).netloc}, {user})"
 
 
-def warn_of_pending(client: Client) -> None:
-    """Warn about placements that an earlier session of a client left unfinished."""
-    warn_of_pending_placements(client._settlement, client._orders.notify)  # noqa: SLF001  # the client's own module
+def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
+    """Warn about placements that an earlier session left unfinished; with ``of_account``, which asks the service, only its own."""
+    if client.signed_in_by == "sandbox":
+        # it ends with the process, and its placements with it
+        return
+    session = client._session if of_account else None  # noqa: SLF001  # the client's own module
+    warn_of_pending_placements(client._settlement, client._orders.notify, session)  # noqa: SLF001  # likewise
 
 
 def count_unanswered(client: Client) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.credentials import resolve
@@ -13,6 +14,7 @@ from scenecart.exceptions import missing_extra
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
 
 _SANDBOX_KEYWORDS = ("captures", "data", "items", "pace", "port", "seed")
@@ -77,9 +79,7 @@ def connect(  # one keyword for each setting
     >>> client.whoami()["preferred_username"]
     'analyst'
     """
-    if profile == "sandbox":
-        return _connect_to_sandbox(project, home, options)
-    credentials = resolve(
+    client = open_client(
         profile,
         base_url=base_url,
         token=token,
@@ -88,10 +88,35 @@ def connect(  # one keyword for each setting
         password=password,
         project=project,
         credentials_file=credentials_file,
+        home=home,
+        options=options,
     )
-    client = Client(credentials, home=home, **options)
     warn_of_pending(client)
     return client
+
+
+def open_client(
+    profile: str | None = None,
+    *,
+    project: str | None = None,
+    home: str | os.PathLike[str] | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    **sign_in: Any,
+) -> Client:
+    """Return a client as :func:`connect` does, without warnings about what an earlier session left unfinished.
+
+    Parameters
+    ----------
+    profile, project, home
+        As for ``connect``.
+    options
+        Arguments of :class:`Client`.
+    **sign_in
+        The other arguments of ``connect``.
+    """
+    if profile == "sandbox":
+        return _connect_to_sandbox(project, home, options)
+    return Client(resolve(profile, project=project, **sign_in), home=home, **options)
 
 
 # the sandbox of this process, started by the first connection to it
@@ -99,7 +124,7 @@ _sandboxes: list[Any] = []
 _sandbox_lock = threading.Lock()
 
 
-def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: dict[str, Any]) -> Client:
+def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: Mapping[str, Any]) -> Client:
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:

@@ -173,6 +173,18 @@ def test_unsafe_base_url_is_refused(code: str, url: Any):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("variable", ["SCENECART_BASE_URL", "GEOPERA_API_URL", "GEOPERA_BASE_URL"])
+def test_unsafe_base_url_of_a_variable_names_the_variable(variable: str):
+    """The error about a URL from the environment names the variable, and an argument goes before it."""
+    environ = {variable: "http://other.example"}
+    with raises(scenecart.ConfigurationError, "base_url_not_https") as caught:
+        resolve(token="t", environ=environ)
+    assert caught.value.argument == variable
+    with raises(scenecart.ConfigurationError, "base_url_not_http") as caught:
+        resolve(token="t", base_url="ftp://x", environ=environ)
+    assert caught.value.argument == "base_url"
+
+
 @pytest.mark.parametrize("url", ["https://x.example/", "https://x.example/prefix/", "http://127.0.0.1:8900/", "http://[::1]:5/"])
 def test_safe_base_url_loses_only_its_last_slash(url: str):
     """A path prefix is kept; plain http to this computer is accepted."""

@@ -119,6 +119,27 @@ def test_422_is_read_in_each_format(service: ScriptedService, detail: object, ex
     assert expected in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"loc": ["body", "licenseType"], "msg": "unknown"}, "licenseType: unknown."),
+        ({"field": "license_type", "message": "unknown", "allowed": ["standard", "wide"]}, "(allowed: standard, wide)."),
+        (
+            {"loc": ["licenseType"], "msg": "unknown.", "ctx": {"expected": "'standard' or 'wide'"}},
+            "(allowed: 'standard' or 'wide').",
+        ),
+        ({"loc": ["licenseType"], "msg": "use standard or wide", "enum": ["standard", "wide"]}, "use standard or wide."),
+        ({"loc": ["licenseType"], "msg": "unknown", "enum": [{}]}, "licenseType: unknown."),
+    ],
+)
+def test_422_about_the_licence_has_a_code_and_the_allowed_values(service: ScriptedService, entry: dict[str, Any], shown: str):
+    """A refused licence has a code of its own, and the values that the service allows are displayed once."""
+    service.put(LIST_ORDERS.id, answer({"detail": [entry]}, 422))
+    with raises(scenecart.InvalidRequest, "license_rejected") as caught:
+        make_session(service).call(LIST_ORDERS)
+    assert caught.value.message.endswith(shown)
+
+
 def test_422_lists_its_fields():
     """The fields that the service rejects are available to programs."""
     error = error_of_status(422, Problem(fields=(("bbox", "four numbers"),)), "some.read", None)

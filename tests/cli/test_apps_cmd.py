@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -59,6 +60,25 @@ def test_lab_serves_copies_of_the_notebooks(tmp_path: Path):
     names = {path.name for path in mine.parent.glob("*.ipynb")}
     assert {"01_first_order.ipynb", "08_cover_planning.ipynb", "app.ipynb"} <= names
     assert mine.read_text(encoding="utf-8") == "mine"
+
+
+def test_app_without_a_sign_in_is_refused(tmp_path: Path):
+    """Without a sign-in, the app does not start a server, and ends with the error of every other command."""
+    done = run("app", "--no-browser", HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "--profile sandbox" in done.stderr
+    assert done.stderr.startswith("scenecart: ")
+
+
+def test_app_on_a_used_port_is_wrong_usage(tmp_path: Path):
+    """A port that another program uses is refused with its number, before anything is sent."""
+    with socket.socket() as used:
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        port = str(used.getsockname()[1])
+        done = run("app", "--port", port, HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert f"--port {port}" in done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root is refused")

@@ -28,6 +28,7 @@ def test_search_estimate_and_report_through_files(box: Sandbox, tmp_path: Path):
     priced = run("estimate", "found.parquet", "--aoi", area, "--report", "quote.html", box=box, cwd=tmp_path)
     assert priced.returncode == 0, priced.stderr
     assert "Total" in priced.stdout
+    assert "whole footprints" not in priced.stdout
     assert (tmp_path / "quote.html").is_file()
     document = json.loads(run("estimate", "found.parquet", "--aoi", area, "--json", box=box, cwd=tmp_path).stdout)
     assert document["total_credits"] == sum(group["credits"] for group in document["groups"])
@@ -150,6 +151,9 @@ def test_login_status_prints_account_and_credits(box: Sandbox, tmp_path: Path):
         ([*SEARCH, "--query", "{"], 2, "--query"),
         ([*SEARCH[:4], "--bbox=10,50,11,40"], 2, "bbox"),
         ([*SEARCH[:4], "--aoi", "nowhere.geojson"], 2, "'nowhere.geojson'"),
+        ([*SEARCH[:4], "--aoi", "Sydney"], 2, "'Sydney'"),
+        (["estimate", "harbour.geojson"], 2, "--aoi"),
+        (["search", "aurora", "--collections", "x", "--base-url", "http://other.example"], 1, "--base-url"),
         ([*SEARCH[:4], "--datetime", "soon"], 2, "soon"),
         ([*SEARCH, "-o", "found.xyz"], 2, "'.xyz'"),
         ([*SEARCH[:4], "--bbox=1,2,3,4", "--aoi", "x"], 2, "--bbox"),
@@ -166,6 +170,8 @@ def test_wrong_arguments_are_one_message(box: Sandbox, tmp_path: Path, arguments
     """Wrong arguments end with their exit code and a message that names them, without a traceback."""
     for name in ("empty.parquet", "empty.cart.parquet"):
         (tmp_path / name).touch()
+    area = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [0, 0]}}
+    (tmp_path / "harbour.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [area]}), encoding="utf-8")
     done = run(*arguments, box=box, cwd=tmp_path)
     assert done.returncode == code
     assert named in done.stderr

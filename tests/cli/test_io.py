@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import pytest
+from shapely.geometry import box as rectangle
 
 from _cli import HARBOUR, SEARCH, run
 from _expect import raises
@@ -67,6 +69,27 @@ def test_damaged_captures_file_is_refused(tmp_path: Path):
         damaged.write_bytes(content)
         with raises(InvalidRequest, "captures_unreadable"):
             _io.read_captures(damaged)
+
+
+def test_area_file_in_place_of_captures_is_refused(tmp_path: Path):
+    """A file without ids, such as an area of interest, is not taken for captures."""
+    gpd.GeoDataFrame(geometry=[rectangle(0, 0, 1, 1)], crs=4326).to_file(tmp_path / "harbour.geojson")
+    with raises(InvalidRequest, "not_a_captures_file"):
+        _io.read_captures(tmp_path / "harbour.geojson")
+
+
+def test_captures_of_several_layers_are_those_of_a_report(tmp_path: Path):
+    """Of several layers, the one that reports write is read; without it, the layers are named in an error."""
+    path = tmp_path / "layers.gpkg"
+    frame = gpd.GeoDataFrame({"id": ["a"]}, geometry=[rectangle(0, 0, 1, 1)], crs=4326)
+    frame.to_file(path, layer="north")
+    assert _io.read_captures(path)["id"].tolist() == ["a"]
+    frame.to_file(path, layer="south")
+    with raises(InvalidRequest, "captures_layers_ambiguous") as caught:
+        _io.read_captures(path)
+    assert "'north', 'south'" in caught.value.message
+    frame.assign(id=["b"]).to_file(path, layer="captures")
+    assert _io.read_captures(path)["id"].tolist() == ["b"]
 
 
 def test_captures_format_is_checked_by_its_suffix():

@@ -109,6 +109,22 @@ def test_unreachable_service_orders_nothing(tmp_path: Path, box: Sandbox, home: 
     assert "Nothing was ordered" not in listed.stderr
 
 
+def test_unfinished_purchases_of_another_account_are_not_mentioned(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """A purchase without payment is mentioned to its own account, not to another one, which can list it."""
+    broke = {**home, "SCENECART_PROJECT": box.principals["broke"]["project"] or ""}
+    assert run(*PLACE, box=box, principal="broke", cwd=tmp_path, **broke).returncode == 3
+    assert "1 placement" in run("orders", box=box, principal="broke", **broke).stderr
+    assert run("orders", box=box, **home).stderr == ""
+    assert [one["state"] for one in placements(box, tmp_path, home)] == ["unpaid"]
+
+
+def test_unsafe_url_of_a_variable_names_the_variable(tmp_path: Path, box: Sandbox):
+    """An unsafe URL in the environment is not blamed on an option."""
+    done = run("orders", box=box, cwd=tmp_path, SCENECART_BASE_URL="http://other.example")
+    assert done.returncode == 1
+    assert done.stderr.startswith("scenecart: SCENECART_BASE_URL ")
+
+
 def test_missing_sign_in_names_the_sandbox(tmp_path: Path):
     """Without a sign-in, the message names the sandbox as a profile."""
     done = run(*SEARCH, HOME=str(tmp_path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,11 +14,10 @@ import pytest
 from _cli import SEARCH, account, run
 from scenecart._orders.journal import UNPAID, Journal
 from scenecart._orders.purchase import Purchase
+from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from scenecart.sandbox import Sandbox
 
 PLACE = ["place", "one.parquet", "--yes", "--max-credits"]
 
@@ -62,14 +63,15 @@ def test_order_is_followed_by_its_id(box: Sandbox, tmp_path: Path, home: dict[st
     assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout)[0]["state"] == "placed"
 
 
-@pytest.mark.parametrize("answer", ["", "no\n", "y\n", "yes please\n", "1"])
+@pytest.mark.parametrize("answer", ["", "no\n", "yep\n", "yes please\n", "1"])
 def test_place_without_yes_buys_nothing(box: Sandbox, tmp_path: Path, home: dict[str, str], price: int, answer: str):
-    """The exact price, the licence and the project are displayed, and any answer but yes buys nothing."""
+    """The price, the size of whole footprints, the licence and the project are displayed; any answer but yes and y buys nothing."""
     refused = run("place", "one.parquet", box=box, cwd=tmp_path, answer=answer, **home)
     assert refused.returncode == 1
     assert f"{price:,} credits" in refused.stdout
     assert "standard licence" in refused.stdout
     assert home["SCENECART_PROJECT"] in refused.stdout
+    assert "--aoi" in refused.stdout
     assert "Nothing was ordered." in refused.stderr
     assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout) == []
 
@@ -83,13 +85,60 @@ def test_place_low_balance_is_displayed_before_the_question(box: Sandbox, tmp_pa
 
 
 def test_place_with_yes_costs_the_displayed_price(box: Sandbox, tmp_path: Path, home: dict[str, str]):
-    """After a yes, in any case, the order costs the displayed price; with --json, standard output holds the order alone."""
+    """After yes or y, in any case, the order costs the displayed price; with --json, standard output holds the order alone."""
     bought = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="YES\n", **home)
     assert bought.returncode == 0, bought.stderr
     order = json.loads(bought.stdout)
     assert f"for exactly {order['total_credits']:,} credits" in bought.stderr
-    more = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="yes\n", **home)
+    assert order["id"] not in bought.stderr
+    more = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer=" y\n", **home)
     assert json.loads(more.stdout)["id"] != order["id"]
+    # the question names the existing order, and that this buys once more
+    assert order["id"] in more.stderr
+
+
+def test_place_again_of_an_order_that_the_service_forgot_is_asked(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """With --again, an existing order that the service does not know any more is mentioned, and the question is asked."""
+    assert run(*PLACE, "9999999", box=box, cwd=tmp_path, **home).returncode == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "placements.sqlite")) as journal, journal:
+        journal.execute("UPDATE placement SET order_id = 'o-gone'")
+    asked = run("place", "one.parquet", "--again", box=box, cwd=tmp_path, answer="no\n", **home)
+    assert asked.returncode == 1
+    assert "o-gone" in asked.stdout
+    assert "Type yes" in asked.stdout
+
+
+def test_place_with_a_licence_that_the_service_refuses_names_the_default(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """A refused licence is an error that names the field and a licence that exists; nothing was ordered."""
+    refused = run(*PLACE, "9999999", "--license", "everything", box=box, cwd=tmp_path, **home)
+    assert refused.returncode == 1
+    assert "licenseType" in refused.stderr
+    assert "'standard'" in refused.stderr
+    assert refused.stderr.count("Nothing was ordered.") == 1
+
+
+def test_place_of_a_cancelled_order_names_the_way_to_buy(tmp_path: Path):
+    """A second cancellation changes nothing; then `place` ends with 0, buys nothing, and says that --again buys."""
+    with Sandbox(pace="real", captures=1_000) as box:
+        box.top_up("analyst", 10**9)
+        variables = account(box, tmp_path / "home")
+        assert run(
+            "search", "openterra", "--collections", "openterra-10m", "--limit", "1", "-o", "one.parquet", box=box, cwd=tmp_path
+        )
+        order = json.loads(run(*PLACE, "9999999", "--json", box=box, cwd=tmp_path, **variables).stdout)["id"]
+        cancelled = run("cancel", order, box=box, cwd=tmp_path, **variables)
+        assert cancelled.returncode == 0, cancelled.stderr
+        second = run("cancel", order, "--json", box=box, cwd=tmp_path, **variables)
+        assert second.returncode == 0, second.stderr
+        assert json.loads(second.stdout)["status"] == "cancelled"
+        assert "Nothing was changed." in second.stderr
+        placed = run("place", "one.parquet", box=box, cwd=tmp_path, **variables)
+        assert placed.returncode == 0, placed.stderr
+        assert "Type yes" not in placed.stdout
+        for part in (order, "cancelled on 20", "Nothing was bought", "--again"):
+            assert part in placed.stdout
+        again = run("place", "one.parquet", "--again", "--json", box=box, cwd=tmp_path, answer="y\n", **variables)
+        assert json.loads(again.stdout)["id"] != order
 
 
 @pytest.mark.parametrize(
@@ -136,6 +185,7 @@ def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path
     assert settled.returncode == 0, settled.stderr
     assert settled.stderr.startswith("scenecart: 1 placement")
     assert "placed" in settled.stdout
+    assert settled.stdout.endswith("1 purchase ordered.\n")
     assert run("settle", box=box, cwd=tmp_path, **home).stdout == "Nothing to settle.\n"
 
 

@@ -31,7 +31,8 @@ def test_help_of_a_command_has_valid_examples(command: str, capsys: pytest.Captu
     with pytest.raises(SystemExit) as left:
         cli.main([command, "--help"])
     assert left.value.code == 0
-    examples = re.findall(rf"^  scenecart ({command}\b.*)$", capsys.readouterr().out, re.MULTILINE)
+    displayed = capsys.readouterr().out.replace("\\\n      ", "")
+    examples = re.findall(rf"^  scenecart ({command}\b.*)$", displayed, re.MULTILINE)
     assert examples
     for example in examples:
         assert make_parser().parse_args(shlex.split(example)).run
@@ -58,14 +59,29 @@ def test_option_names_are_those_of_all_commands():
         (["fly"], "'fly'"),
         (["search"], "host"),
         (["search", "aurora", "--bbox=1,2,x"], "'1,2,x'"),
+        (["search", "aurora", "--bbox", "-1", "2", "3", "4"], "'-1'"),
+        *((["app", "--port", port], f"'{port}'") for port in ("x", "0", "-1", "65536", "9" * 5000)),
+        (["sandbox", "--port", "70000"], "'70000'"),
         (["place", "found.parquet", "--ag"], "--ag"),
-        *((["place", "found.parquet", "--max-credits", number], f"'{number}'") for number in ("-5", "50_000", "50,000", "٥")),
+        *(
+            (["place", "found.parquet", "--max-credits", number], f"'{number}'")
+            for number in ("-5", "50,5", "50.000", "5,0000", "50,000_000", "1 00", "٥")
+        ),
         (["cover", "found.parquet", "--aoi", "x", "--budget", "5e3"], "'5e3'"),
     ],
 )
 def test_argument_that_cannot_be_parsed_is_refused(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]):
-    """Wrong usage ends with 2 and names the argument; numbers with separators and abbreviated options are refused."""
+    """Wrong usage ends with 2 and names the argument; abbreviated options and ambiguous numbers are refused."""
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     assert left.value.code == 2
     assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "resolve"])
+def test_help_fits_into_eighty_columns(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """No line of a help text is longer than a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main([*([command] if command else []), "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) >= 80] == []

@@ -12,6 +12,7 @@ from _expect import raises, warns
 from _purchases import ESTIMATE, LOST, PLACE, PLACED, captures, priced
 from _scripted_service import ScriptedService, answer
 from scenecart._api.auth import USERINFO_PATH
+from scenecart.client import warn_of_pending
 
 
 def test_connect_warns_of_unfinished_placements_with_owners(service: ScriptedService, connect: Any):
@@ -65,6 +66,23 @@ def test_connect_with_warnings_as_errors_prints_the_notice(
         settled = connect().settle()
     assert settled["order_id"].tolist() == ["o-1"]
     assert "project" in capsys.readouterr().out
+
+
+def test_warning_of_the_account_in_use_leaves_out_others(service: ScriptedService, connect: Any):
+    """Where only the account in use is warned, another one's placements are not mentioned; an unknown account hears of all."""
+    service.put(PLACE, LOST)
+    service.put(USERINFO_PATH, answer({"sub": "u-1", "organization_id": "o-1"}))
+    client = connect()
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        client.cart(captures()).estimate().place()
+    with warns("placements_unanswered"):
+        warn_of_pending(client, of_account=True)
+    service.put(USERINFO_PATH, answer({"sub": "u-2", "organization_id": "o-2"}))
+    warn_of_pending(client, of_account=True)
+    for unreadable in (answer({}), answer({}, 404), answer({}, 401)):
+        service.put(USERINFO_PATH, unreadable)
+        with warns("placements_unanswered"):
+            warn_of_pending(client, of_account=True)
 
 
 def test_connect_without_unfinished_placements_is_silent(service: ScriptedService, connect: Any):

@@ -133,14 +133,20 @@ def test_place_placed_cart_ignores_price_and_limit(service: ScriptedService, est
 
 
 def test_place_cancelled_order_is_not_bought_again(service: ScriptedService, estimate: scenecart.Estimate):
-    """Placing a cart again whose order was cancelled names its state, and buys nothing."""
+    """Placing a cart again whose order ended without delivery says how and when, and buys nothing."""
     service.put(PLACE, PLACED)
     estimate.place()
-    service.put(GET, answer({**ORDER, "status": "cancelled"}))
-    order = estimate.place()
-    assert order.note is not None
-    assert order.note.code == "already_ordered"
-    assert "cancelled" in order.note.message
+    for state in ("cancelled", "failed", "expired"):
+        for updated, when in (
+            ("2026-11-20T08:00:00Z", " on 2026-11-20"),
+            (None, ""),
+            ("9999-12-31T23:59:59-14:00", " on 9999-12-31"),
+        ):
+            service.put(GET, answer({**ORDER, "status": state, "updatedAt": updated}))
+            order = estimate.place()
+            assert order.note is not None
+            assert order.note.code == "existing_order_ended"
+            assert f"{state}{when}." in order.note.message
     assert len(keys(service)) == 1
 
 

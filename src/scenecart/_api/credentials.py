@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.geopera.com"
 BASE_URL_HINT = f"Use a URL such as {DEFAULT_BASE_URL}."
 API_KEY_PREFIX = "gpra_"
+_BASE_URL_VARIABLES = ("SCENECART_BASE_URL", "GEOPERA_API_URL", "GEOPERA_BASE_URL")
 _PORTS = {"http": 80, "https": 443}
 _MAX_SECRET = 16_384
 _LONGEST_LIST = 300
@@ -122,7 +123,10 @@ def resolve(  # one keyword for each setting
     """
     env = os.environ if environ is None else environ
     project = project or _first(env, "SCENECART_PROJECT", "GEOPERA_PROJECT")
-    stated_url = base_url or _first(env, "SCENECART_BASE_URL", "GEOPERA_API_URL", "GEOPERA_BASE_URL")
+    variable = next((name for name in _BASE_URL_VARIABLES if env.get(name)), None)
+    stated_url = base_url or (env[variable] if variable is not None else None)
+    # an error names where the URL comes from
+    origin = "base_url" if base_url or variable is None else variable
     given = _from_values("arguments", token, api_key, username, password)
     if given is None and profile is None:
         given = _from_values(
@@ -133,7 +137,7 @@ def resolve(  # one keyword for each setting
             _first(env, "SCENECART_PASSWORD", "GEOPERA_PASSWORD"),
         )
     if given is not None:
-        where = check_base_url(stated_url or DEFAULT_BASE_URL)
+        where = check_base_url(stated_url or DEFAULT_BASE_URL, argument=origin)
         return replace(given, base_url=where, project=project, is_default_url=stated_url is None)
     name = profile or _first(env, "SCENECART_PROFILE", "GEOPERA_PROFILE") or "default"
     store = ProfileStore(Path(credentials_file) if credentials_file else _default_credentials_file())
@@ -144,7 +148,7 @@ def resolve(  # one keyword for each setting
             code="credentials_missing",
             hint='Try connect("sandbox") without an account, set SCENECART_API_KEY, or sign in with `geopera login`.',
         )
-    if stated_url is not None and _origin(check_base_url(stated_url)) != _origin(found.base_url):
+    if stated_url is not None and _origin(check_base_url(stated_url, argument=origin)) != _origin(found.base_url):
         raise ConfigurationError(
             f"Profile {_shown_name(name)} is for {_origin(found.base_url)}. Its credentials are not sent to {_origin(stated_url)}.",
             code="profile_of_another_service",
@@ -153,7 +157,7 @@ def resolve(  # one keyword for each setting
     return replace(found, project=project or found.project)
 
 
-def check_base_url(url: object) -> str:
+def check_base_url(url: object, *, argument: str = "base_url") -> str:
     """Return the base URL in its canonical spelling, or refuse it if it is unsafe.
 
     The journal identifies a service by this URL: with two spellings, the same cart could be bought twice. Errors never show the
@@ -166,36 +170,34 @@ def check_base_url(url: object) -> str:
     """
     if not isinstance(url, str):
         raise ConfigurationError(
-            f"must be a str, got {type(url).__name__}.", code="base_url_not_a_string", argument="base_url", hint=BASE_URL_HINT
+            f"must be a str, got {type(url).__name__}.", code="base_url_not_a_string", argument=argument, hint=BASE_URL_HINT
         )
     if not url.strip().isprintable() or " " in url.strip():
         # some URL parsers ignore these, so two parsers may see two hosts
         raise ConfigurationError(
-            "must not contain a space or a control character.", code="base_url_malformed", argument="base_url", hint=BASE_URL_HINT
+            "must not contain a space or a control character.", code="base_url_malformed", argument=argument, hint=BASE_URL_HINT
         )
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError(
-            "must be a valid URL.", code="base_url_malformed", argument="base_url", hint=BASE_URL_HINT
-        ) from None
+        raise ConfigurationError("must be a valid URL.", code="base_url_malformed", argument=argument, hint=BASE_URL_HINT) from None
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(
             "must not contain a user name or password.",
             code="base_url_has_password",
-            argument="base_url",
+            argument=argument,
             hint="Pass username= and password= instead.",
         )
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigurationError("must be an http or https URL.", code="base_url_not_http", argument="base_url", hint=BASE_URL_HINT)
+        raise ConfigurationError("must be an http or https URL.", code="base_url_not_http", argument=argument, hint=BASE_URL_HINT)
     if "?" in url or "#" in url:
-        raise ConfigurationError("must not contain '?' or '#'.", code="base_url_has_query", argument="base_url", hint=BASE_URL_HINT)
+        raise ConfigurationError("must not contain '?' or '#'.", code="base_url_has_query", argument=argument, hint=BASE_URL_HINT)
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             "must use https: plain http would send the token unencrypted.",
             code="base_url_not_https",
-            argument="base_url",
+            argument=argument,
             hint=BASE_URL_HINT,
         )
     name = f"[{host}]" if ":" in host else host

@@ -103,7 +103,23 @@ def _field_of(entry: Any) -> tuple[str, str]:
     message = next(
         (entry[name] for name in ("msg", "message", "detail", "reason", "error", "title") if isinstance(entry.get(name), str)), ""
     )
+    allowed = _allowed_values(entry)
+    if allowed and not all(value in message for value in allowed):
+        message = f"{message.rstrip('.')} (allowed: {', '.join(allowed)})"
     return clean_text(".".join(part for part in parts if part != "body")), clean_text(message)
+
+
+def _allowed_values(entry: Mapping[str, Any]) -> list[str]:
+    """Return the values that a field may have, where an error lists them."""
+    context = entry.get("ctx")
+    for listing in (entry, context if isinstance(context, Mapping) else {}):
+        for name in ("allowed", "allowed_values", "allowedValues", "enum", "enum_values", "permitted", "expected"):
+            values = listing.get(name)
+            if isinstance(values, str) and values:
+                return [clean_text(values)]
+            if isinstance(values, list) and values and all(isinstance(value, str | int | float) for value in values):
+                return [clean_text(str(value)) for value in values[:_MAX_FIELDS]]
+    return []
 
 
 def _secrets_in(document: Any, depth: int = 0) -> Iterator[str]:

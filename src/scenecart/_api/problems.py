@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=ScenecartError)
 
+_LICENSE_FIELD = "licensetype"
+
 
 def error_of_status(status: int, problem: Problem, name: str, retry_after: float | None) -> ScenecartError:
     """Return the error for an HTTP status, with the service's own explanation.
@@ -89,10 +91,21 @@ def _error(status: int, problem: Problem, name: str, task: str) -> ScenecartErro
     if status in {HTTPStatus.CONFLICT, HTTPStatus.GONE}:
         return _state_error(status, problem, name, task)
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        invalid = InvalidRequest(f"The service rejected the request to {task}.", code="request_rejected")
-        invalid.fields = list(problem.fields)
-        return _explained(invalid, problem)
+        return _invalid_request(problem, task)
     return _other_error(status, problem, task)
+
+
+def _invalid_request(problem: Problem, task: str) -> InvalidRequest:
+    if any(_LICENSE_FIELD in name.lower().replace("_", "") for name, _ in problem.fields):
+        error = InvalidRequest(
+            f"The service rejected the request to {task}.",
+            code="license_rejected",
+            hint="The licence 'standard' is the default. Which others exist depends on the service: see its documentation.",
+        )
+    else:
+        error = InvalidRequest(f"The service rejected the request to {task}.", code="request_rejected")
+    error.fields = list(problem.fields)
+    return _explained(error, problem)
 
 
 def _state_error(status: int, problem: Problem, name: str, task: str) -> Conflict | Gone:
@@ -105,7 +118,7 @@ def _state_error(status: int, problem: Problem, name: str, task: str) -> Conflic
         return _explained(gone, problem)
     if name == CANCEL.id:
         conflict = Conflict(
-            "This order cannot be cancelled now.", code="order_not_cancellable", hint="Check its status with client.order(id)."
+            "The service did not cancel this order.", code="order_not_cancellable", hint="Check its status with client.order(id)."
         )
         return _explained(conflict, problem, "Nothing was changed.")
     return _explained(Conflict(f"The service cannot {task} now.", code="conflict"), problem)
@@ -154,7 +167,11 @@ _TASKS = {
     PROVENANCE.id: "return the provenance",
     BALANCE.id: "return the balance",
 }
-_HOST = _Missing("Catalog host not found.", code="host_not_found", hint="Check the host name and the base URL.")
+_HOST = _Missing(
+    "Provider (host) not found.",
+    code="host_not_found",
+    hint="Use a provider that the service's documentation lists, and check the base URL.",
+)
 _ORDER = _Missing(
     "Order not found.", code="order_not_found", hint="Check the id and your organization. client.orders() lists its orders."
 )

@@ -101,6 +101,13 @@ def _read_file(path: Path, argument: str, layer: str | None) -> BaseGeometry | N
     except (OSError, RuntimeError, ValueError):
         # a name that no file can have, or the home of an unknown user
         is_there = False
+    if not is_there and len(path.parts) == 1 and not path.suffix:
+        raise InvalidArea(
+            f"must be a file, WKT, GeoJSON or a bounding box, got {shown_value(str(path))}.",
+            argument=argument,
+            code="area_not_recognized",
+            hint="Place names are not looked up. Pass an existing file, WKT, GeoJSON, or west, south, east, north in degrees.",
+        )
     if not is_there:
         raise InvalidArea(
             f"must be an existing file, got {shown_value(str(path))}.",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenecart._api import operations
 from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import JournalError, ScenecartWarning, warn
+from scenecart.exceptions import JournalError, ScenecartError, ScenecartWarning, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scenecart._api.http import Session
     from scenecart._orders.journal import Placement
     from scenecart._orders.settlement import SettlementService
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 _MAX_OWNERS = 3
 
 
-def warn_of_pending_placements(settlement: SettlementService, notify: Callable[[str], object]) -> None:
+def warn_of_pending_placements(
+    settlement: SettlementService, notify: Callable[[str], object], session: Session | None = None
+) -> None:
     """Warn once about placements that an earlier session left unfinished; an unusable journal does not stop a search.
 
     Parameters
@@ -28,8 +32,10 @@ def warn_of_pending_placements(settlement: SettlementService, notify: Callable[[
         Returns the unfinished placements.
     notify
         Called with the notice if Python turns warnings into errors.
+    session
+        The connection by which the service is asked whose placements to mention. None mentions those of every account.
     """
-    for notice in _pending_notices(settlement):
+    for notice in _pending_notices(settlement, session):
         try:
             warn(notice.message, code=notice.code, hint=notice.hint)
         except ScenecartWarning:
@@ -37,11 +43,13 @@ def warn_of_pending_placements(settlement: SettlementService, notify: Callable[[
             notify(notice)
 
 
-def _pending_notices(settlement: SettlementService) -> list[Notice]:
+def _pending_notices(settlement: SettlementService, session: Session | None) -> list[Notice]:
     try:
         pending = settlement.pending()
     except JournalError as error:
         return [Notice(error.message, code="journal_unavailable", hint=error.hint)]
+    if session is not None and pending:
+        pending = _of_account(pending, session)
     unanswered = [placement for placement in pending if placement.state in UNANSWERED]
     unpaid = [placement for placement in pending if placement.state == "unpaid"]
     notices = []
@@ -66,6 +74,18 @@ def _pending_notices(settlement: SettlementService) -> list[Notice]:
             )
         )
     return notices
+
+
+def _of_account(placements: list[Placement], session: Session) -> list[Placement]:
+    """Return the placements of the account in use, or all of them if the service does not say which it is."""
+    try:
+        identity = operations.identity_of(session.userinfo())
+    except ScenecartError:
+        # the command fails with this error itself, or needs no service
+        return placements
+    if not identity.account:
+        return placements
+    return [one for one in placements if one.account in {identity.account, identity.subject, ""}]
 
 
 def _owners(placements: list[Placement]) -> str:

@@ -555,19 +555,10 @@ class PlacementService:
     def _existing(self, holding: Holding) -> Order:
         """Return an order that exists already, and say so."""
         order = Order(self._orders, holding.record)
-        if holding.placement is not None and holding.placement.state == "placed":
-            when = holding.placement.changed
-        else:
-            when = holding.created or self._now()
-        ended = holding.record.phase == ENDED
-        since = f" ({order.status} since)" if ended else ""
-        order.note = Notice(
-            f"Already ordered on {datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M} UTC as {order.id}{since}. "
-            "Nothing was bought again.",
-            code="already_ordered",
-            hint="To buy it again, pass again=True.",
-            details={"order_id": order.id, "status": order.status},
-        )
+        is_own = holding.placement is not None and holding.placement.state == "placed"
+        when = holding.placement.changed if holding.placement is not None and is_own else holding.created or self._now()
+        is_ended = holding.record.phase == ENDED
+        order.note = errors.ended_notice(holding.record) if is_ended else errors.existing_notice(holding.record, when)
         self._orders.notify(order.note)
         return order
 

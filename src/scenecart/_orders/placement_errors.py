@@ -1,4 +1,4 @@
-"""The errors of placing: what each says, and what it offers."""
+"""The errors and notices of placing: what each says, and what it offers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from scenecart._api import operations
+from scenecart._orders.notice import Notice
 from scenecart._orders.ownership import owned_frame
+from scenecart._orders.tables import parse_time
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import (
     AlreadyOwned,
@@ -24,6 +26,7 @@ from scenecart.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scenecart._api import schemas
     from scenecart._cart.estimate import Estimate
     from scenecart._orders.journal import Placement
     from scenecart._orders.listing import Listing
@@ -235,6 +238,29 @@ def order_gone(placement: Placement) -> PlacementUnknown:
         operation=operations.GET_ORDER.id,
         idempotency_key=placement.key,
         money_may_have_moved=True,
+    )
+
+
+def existing_notice(record: schemas.OrderRecord, when: float) -> Notice:
+    """Return the notice about an order that exists already, and when it was placed in Unix time."""
+    return Notice(
+        f"Already ordered on {datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M} UTC as {record.id}. Nothing was bought again.",
+        code="already_ordered",
+        hint="For one more, pass again='who it is for'.",
+        details={"order_id": record.id},
+    )
+
+
+def ended_notice(record: schemas.OrderRecord) -> Notice:
+    """Return the notice about an order that was placed before, and has ended without delivery."""
+    updated = parse_time(record.updated)
+    when = "" if updated is None else f" on {updated:%Y-%m-%d}"
+    ended = {"cancelled": "was cancelled", "failed": "failed"}.get(record.state, f"ended as {clean_text(record.state, 40)}")
+    return Notice(
+        f"This was ordered before as {record.id}, which {ended}{when}. Nothing was bought now.",
+        code="existing_order_ended",
+        hint="To buy it, pass again=True.",
+        details={"order_id": record.id},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from scenecart._util.text import clean_text
+from scenecart.cli import _io
 from scenecart.exceptions import ConfigurationError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
@@ -59,8 +62,15 @@ def sandbox(arguments: argparse.Namespace) -> int:
 def app(arguments: argparse.Namespace) -> int:
     """Open the workbench in a browser tab."""
     _require("The app", ("voila", "ipyleaflet", "anywidget"))
-    listen = ["--Voila.ip=127.0.0.1", f"--port={arguments.port}", "--theme=light"]
-    return _run("voila", [str(_notebooks() / _APP), *listen], arguments, {"SCENECART_APP_PROFILE": arguments.profile})
+    if arguments.port is not None:
+        _check_port(arguments.port)
+    if arguments.profile != "sandbox":
+        # Voilà would show this error as a page of its own
+        with _io.connect(arguments) as client:
+            client.whoami()
+    # Voilà takes a free port near its own one
+    listen = ["--Voila.ip=127.0.0.1", *([] if arguments.port is None else [f"--port={arguments.port}"]), "--theme=light"]
+    return _run("voila", [str(_notebooks() / _APP), *listen], arguments, {"SCENECART_APP_PROFILE": arguments.profile or ""})
 
 
 def lab(arguments: argparse.Namespace) -> int:
@@ -105,6 +115,22 @@ def _notebooks() -> Path:
     """Return the folder of the notebooks: in the installed package, or in the source checkout."""
     shipped = _PACKAGE / "notebooks"
     return shipped if shipped.is_dir() else _PACKAGE.parents[1] / "notebooks"
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as listener:
+        # as servers do, so that a port is not refused in the minute after one stopped
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InvalidRequest(
+                f"{port} cannot be used: {clean_text(error.strerror or 'unknown reason')}.",
+                code="port_unavailable",
+                argument="port",
+                hint="Choose another port, or leave it out to get a free one.",
+            ) from error
 
 
 def _require(program: str, names: Sequence[str]) -> None:

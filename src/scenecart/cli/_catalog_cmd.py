@@ -66,6 +66,7 @@ def estimate(arguments: argparse.Namespace) -> int:
             _output.document(_output.estimate_document(price))
         else:
             _output.estimate_table(price)
+            _output.whole_footprints(price)
         _write_outputs(cart, price, arguments)
     return 0 if price.is_complete else _FAILED
 

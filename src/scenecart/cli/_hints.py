@@ -34,6 +34,7 @@ HINTS: dict[str, str | None] = {
     "credentials_incomplete": "Set both SCENECART_USERNAME and SCENECART_PASSWORD.",
     "credentials_missing": "Try --profile sandbox without an account, set SCENECART_API_KEY, or sign in with `geopera login`.",
     "estimate_incomplete": "`scenecart estimate` shows which and why. Leave them out of the file.",
+    "existing_order_ended": "To buy it, add --again.",
     "not_a_cart_file": "Pass a file that --save wrote.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
     "order_not_delivered": "Add --wait to wait for its delivery.",

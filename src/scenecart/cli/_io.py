@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart._orders.notice import Notice
 from scenecart._util.files import write_atomic
 from scenecart._util.text import missing_file_hint
+from scenecart._util.validate import shown_value
 from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest
@@ -24,18 +25,24 @@ if TYPE_CHECKING:
     from scenecart.client import Client
 
 _CAPTURES = (".parquet", ".geojson", ".json")
+# the layer of captures in a report as GeoPackage
+_LAYER = "captures"
+_MAX_LAYERS = 20
 
 
 def connect(arguments: argparse.Namespace) -> Client:
-    """Connect with the options of the command line."""
-    from scenecart.connection import connect as connect_  # noqa: PLC0415  # keeps --help fast
+    """Connect with the options of the command line, and mention what earlier commands of the same account left unfinished."""
+    from scenecart.client import warn_of_pending  # noqa: PLC0415  # keeps --help fast
+    from scenecart.connection import open_client  # noqa: PLC0415  # likewise
 
     def say(line: str) -> None:
         # printed in the middle of a purchase, which must go on; a failed write is reported at its end
         with contextlib.suppress(CannotPrint):
             print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n")
 
-    return connect_(arguments.profile, base_url=arguments.base_url, say=say)
+    client = open_client(arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": say})
+    warn_of_pending(client, of_account=True)
+    return client
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:
@@ -71,13 +78,40 @@ def read_captures(path: Path) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
 
     try:
-        captures = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
+        captures = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path, layer=_captures_layer(path))
+    except InvalidRequest:
+        raise
     except Exception as error:
         raise _unreadable(path) from error
     # a file such as CSV is read as a table without geometries
     if not isinstance(captures, gpd.GeoDataFrame):
         raise _unreadable(path)
+    if "id" not in captures.columns:
+        raise InvalidRequest(
+            f"{path.name} is not a captures file: it has no column 'id'.",
+            code="not_a_captures_file",
+            hint="Pass a file that `scenecart search -o` wrote. An area of interest goes into --aoi.",
+        )
     return captures
+
+
+def _captures_layer(path: Path) -> str | None:
+    """Return the layer to read: the one with geometry, or that of a report; None reads the first."""
+    import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
+
+    if path.suffix.lower() in _CAPTURES:
+        # GeoJSON has one layer, and listing it would read the file twice
+        return None
+    found = gpd.list_layers(path)
+    layers = [str(name) for name in found["name"][found["geometry_type"].notna()]]
+    if len(layers) > 1 and _LAYER not in layers:
+        shown = ", ".join(shown_value(name) for name in layers[:_MAX_LAYERS])
+        raise InvalidRequest(
+            f"{path.name} has several layers ({shown}).",
+            code="captures_layers_ambiguous",
+            hint="Save the layer with the captures as a file of its own, and pass that.",
+        )
+    return _LAYER if _LAYER in layers else next(iter(layers), None)
 
 
 def _unreadable(path: Path) -> InvalidRequest:

@@ -70,14 +70,15 @@ class Progress:
 def run(argv: Sequence[str] | None) -> int:
     """Run the command in ``argv`` and return its exit code."""
     parser = make_parser()
-    options = option_names(parser)
     progress = Progress()
+    arguments = argparse.Namespace(progress=progress, parser=parser)
     with guarded_output():
-        warnings.showwarning = lambda message, *_, **__: _print_error(_warning_lines(message, options))
+        warnings.showwarning = lambda message, *_, **__: _print_error(_warning_lines(message, option_names(arguments.parser)))
         try:
-            return _run(parser, argparse.Namespace(progress=progress), argv)
+            return _run(parser, arguments, argv)
         except ScenecartError as error:
-            lines = _error_lines(error, options)
+            # an argument of a call, such as captures, can be an option of another command
+            lines = _error_lines(error, option_names(arguments.parser))
             _print_error([*lines, *(line for line in progress.certain if line not in " ".join(lines))])
             return _exit_code(error, progress)
         except CannotPrint as error:

@@ -9,15 +9,24 @@ from scenecart._api.order_states import check_state
 from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _io, _output
-from scenecart.exceptions import InvalidRequest
+from scenecart.exceptions import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+
+    import pandas as pd
 
     from scenecart._cart.estimate import Estimate
     from scenecart.cli._main import Progress
 
 _FAILED = 1
+_OUTCOMES = {
+    "placed": "ordered.",
+    "refused": "not ordered, and not charged.",
+    "unpaid": "not ordered, because the service could not charge. Solve the payment problem, then place the cart again.",
+    "unknown": "still unknown, and possibly ordered. The reason is in the table.",
+}
 
 
 def place(arguments: argparse.Namespace) -> int:
@@ -34,12 +43,12 @@ def place(arguments: argparse.Namespace) -> int:
         estimate = _io.read_cart(arguments.captures, arguments, client).estimate()
         progress.has_requested = True
         _output.estimate_table(estimate)
+        _output.whole_footprints(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
         # no question if placing will fail: its error says why
         can_be_bought = estimate.is_complete and project is not None and is_within
-        needs_answer = can_be_bought and not arguments.yes and not _is_bought(estimate, arguments)
-        if needs_answer and not _is_confirmed(estimate, str(project), arguments):
+        if can_be_bought and not arguments.yes and not _is_confirmed(estimate, str(project), arguments):
             print("scenecart: Nothing was ordered.", file=sys.stderr)
             return _FAILED
         # placing estimates once more, and must not pay more than the user confirmed
@@ -51,14 +60,27 @@ def place(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _is_bought(estimate: Estimate, arguments: argparse.Namespace) -> bool:
-    """Return whether placing would return an existing order, which needs no confirmation."""
-    if arguments.again:
-        return False
-    return estimate.existing_order(project=arguments.project, license_type=arguments.license) is not None
-
-
 def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
+    """Return whether to go on: the user confirmed the exact price, or an existing order will be returned."""
+    try:
+        existing = estimate.existing_order(project=arguments.project, license_type=arguments.license)
+    except NotFound as error:
+        if not arguments.again:
+            raise
+        print(f"This cart was ordered before. {error.message} This buys it once more.")
+    else:
+        if existing is not None and not arguments.again:
+            return True
+        if existing is not None:
+            when = "" if existing.created is None else f" on {existing.created:%Y-%m-%d %H:%M} UTC"
+            print(
+                f"This cart was already ordered{when} as {clean_text(existing.id, 80)} ({clean_text(existing.status, 40)}). "
+                "This buys it once more."
+            )
+    return _is_price_confirmed(estimate, project, arguments.license)
+
+
+def _is_price_confirmed(estimate: Estimate, project: str, license_type: str) -> bool:
     """Ask the user to confirm the exact price; no answer means no."""
     if estimate.balance_credits is not None and estimate.balance_credits < estimate.total_credits:
         print(
@@ -67,15 +89,15 @@ def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespac
         )
     print(
         f"Buy {pluralize(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
-        f"(A${estimate.total_aud:,.2f}), {clean_text(arguments.license, 40)} licence, delivered to {clean_text(project, 80)}?"
+        f"(A${estimate.total_aud:,.2f}), {clean_text(license_type, 40)} licence, delivered to {clean_text(project, 80)}?"
     )
-    print("Type yes to buy: ", end="", flush=True)
+    print("Type yes or y to buy: ", end="", flush=True)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         print()
     if not answer:
         print("scenecart: No answer. To buy without a question, pass --yes --max-credits N.", file=sys.stderr)
-    return answer.strip().lower() == "yes"
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def orders(arguments: argparse.Namespace) -> int:
@@ -110,12 +132,18 @@ def order(arguments: argparse.Namespace) -> int:
 
 
 def cancel(arguments: argparse.Namespace) -> int:
-    """Cancel an order."""
+    """Cancel an order, unless it has ended already."""
     with _io.connect(arguments) as client, _output.only_json(arguments):
-        found = client.order(arguments.id).cancel()
+        found = client.order(arguments.id)
+        arguments.progress.has_requested = True
+        if found.phase == "ended":
+            ended = {"cancelled": "was already cancelled", "failed": "had already failed"}.get(found.status, "had already ended")
+            print(f"Order {clean_text(found.id, 80)} {ended}. Nothing was changed.")
+        else:
+            found.cancel()
     is_cancelled = found.phase == "ended"
     if is_cancelled:
-        arguments.progress.completed = f"Order {found.id} was cancelled"
+        arguments.progress.completed = f"Order {found.id} is {found.status}"
     _output.order_lines(found, arguments)
     return 0 if is_cancelled else _FAILED
 
@@ -136,7 +164,19 @@ def settle(arguments: argparse.Namespace) -> int:
     if not is_open:
         arguments.progress.completed = "All placements are settled"
     _output.placements(settled, arguments, "Nothing to settle.")
+    if not arguments.json:
+        for line in _outcomes(settled):
+            print(line)
     return _FAILED if is_open else 0
+
+
+def _outcomes(settled: pd.DataFrame) -> Iterator[str]:
+    """Yield what became of placements: how many were ordered, were not, wait for payment, and are unknown."""
+    counts = settled["state"].replace(list(UNANSWERED), "unknown").value_counts()
+    for state, outcome in _OUTCOMES.items():
+        count = int(counts.get(state, 0))
+        if count:
+            yield f"{pluralize(count, 'purchase')} {outcome}"
 
 
 def resolve(arguments: argparse.Namespace) -> int:

@@ -102,6 +102,16 @@ def estimate_table(estimate: Estimate) -> None:
         _print(f"Balance: {estimate.balance_credits:,} credits")
 
 
+def whole_footprints(estimate: Estimate) -> None:
+    """Print that the price is for whole footprints, unless the cart has an area."""
+    if estimate.cart.area is not None:
+        return
+    sizes = [group.aoi_km2 for group in estimate.price_groups if group.aoi_km2 is not None]
+    km2 = sum(sizes) if sizes and len(sizes) == len(estimate.price_groups) else estimate.cart.km2
+    _print(f"The price is for whole footprints: {km2:,.2f} km².")
+    _print("To buy only the part inside an area, pass --aoi with a captures file.")
+
+
 def estimate_document(estimate: Estimate) -> dict[str, Any]:
     """Return an estimate as a JSON document."""
     return {

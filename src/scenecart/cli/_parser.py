@@ -3,54 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from scenecart._version import __version__
 from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd
+from scenecart.cli._arguments import ArgumentParser, read_area, read_bbox, read_credits, read_port, read_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # argparse has no public name for it
+    from scenecart.cli._arguments import Commands
 
 _ABOUT = """\
 from a search to delivered files:
-  scenecart search aurora --collections aurora-50cm --aoi harbour.geojson --datetime 2024-01/2024-06 -o found.parquet
-  scenecart cover found.parquet --aoi harbour.geojson --save harbour.cart.parquet
+  scenecart search aurora --collections aurora-50cm --aoi harbour.geojson \\
+      --datetime 2024-01/2024-06 -o found.parquet
+  scenecart cover found.parquet --aoi harbour.geojson \\
+      --save harbour.cart.parquet
   scenecart report harbour.cart.parquet -o quote.pdf
   scenecart place harbour.cart.parquet --project ID
   scenecart orders --status processing
   scenecart download ORDER harbour/ --wait
 
 without an account:
-  scenecart demo                              the whole workflow, on the embedded sandbox
-  scenecart lab                               JupyterLab with the example notebooks
-  scenecart app --profile sandbox             the workbench in a browser tab
-  scenecart sandbox --port 8900 --data box    the sandbox as a server for other programs
+  scenecart demo                   the whole workflow, on the embedded sandbox
+  scenecart lab                    JupyterLab with the example notebooks
+  scenecart app --profile sandbox  the workbench in a browser tab
+  scenecart sandbox --data box     the sandbox as a server for other programs
 
 exit codes:
   0    success
   1    failure
   2    wrong usage; nothing was sent
   3    the service cannot charge; nothing was ordered
-  4    unknown whether an order was placed; run scenecart settle
+  4    unknown whether an order was placed; run `scenecart settle`
   5    success, but the result could not be printed
   130  interrupted
 
 sign-in:
-  Set SCENECART_TOKEN, or SCENECART_API_KEY, or SCENECART_USERNAME and SCENECART_PASSWORD; or pass --profile.
-  Set SCENECART_BASE_URL for another service. Secrets are never command-line arguments, because other users of
-  the machine could read them.
+  Set SCENECART_TOKEN, or SCENECART_API_KEY, or both SCENECART_USERNAME and
+  SCENECART_PASSWORD; or pass --profile. Set SCENECART_BASE_URL for another
+  service. No option takes a secret: other users of the machine could read it.
 """
-_CART = "a file from `scenecart search -o`, or a saved cart"
-_AREA = "a file, WKT or GeoJSON"
-_ITEMS = "catalog to use: STAC items as JSON, NDJSON or GeoParquet, a folder of them, or a file from `scenecart search -o`"
+_CART = "captures from `scenecart search -o`, or a saved cart"
+_AREA = "a file, WKT, GeoJSON, or west,south,east,north in degrees"
+_BBOX = "west,south,east,north in degrees"
+_ITEMS = (
+    "captures to offer instead of synthetic ones: STAC items as JSON, NDJSON or GeoParquet, a folder of them, "
+    "or a file from `scenecart search -o`"
+)
 _REPORT = ".html .pdf .xlsx .md .csv .geojson .gpkg .parquet"
+_PROFILE = 'saved sign-in to use, or "sandbox" for a new embedded sandbox'
+_COLUMNS = 79
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> ArgumentParser:
     """Return the parser with every command."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="scenecart",
         description="Search, price, buy and receive archive satellite imagery.",
         epilog=_ABOUT,
@@ -65,10 +75,10 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def option_names(parser: argparse.ArgumentParser) -> set[str]:
-    """Return the options of all commands, such as ``--max-credits``."""
-    tables = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  # argparse has no public way to list them
-    return {name for table in tables for command in table.values() for name in command._option_string_actions}  # noqa: SLF001  # likewise
+def option_names(parser: ArgumentParser) -> set[str]:
+    """Return the options of a command, such as ``--max-credits``, or those of all commands."""
+    commands = parser.commands
+    return {name for command in commands.values() for name in command.options} if commands else parser.options
 
 
 def _add_selection(commands: Commands) -> None:
@@ -76,26 +86,35 @@ def _add_selection(commands: Commands) -> None:
         commands,
         "search",
         _catalog_cmd.search,
-        "search the catalog of a host",
+        "search the catalog of a provider",
         "scenecart search aurora --collections aurora-50cm --aoi harbour.geojson --datetime 2024-01/2024-06 -o found.parquet",
-        "scenecart search aurora --profile sandbox --collections aurora-50cm --bbox=151.1,-34,151.3,-33.8 --max-cloud-cover 20",
+        "scenecart search aurora --profile sandbox --collections aurora-50cm --bbox 151.1,-34,151.3,-33.8 --max-cloud-cover 20",
     )
-    search.add_argument("host", help="provider to search, such as aurora")
-    search.add_argument("--collections", type=_words, metavar="A,B", help="collections to search (required without --ids)")
-    search.add_argument("--ids", type=_words, metavar="A,B", help="search only these capture ids")
-    search.add_argument("--aoi", metavar="AREA", help=f"area that captures must intersect: {_AREA}")
-    search.add_argument("--bbox", type=_bbox, metavar="W,S,E,N", help="bounding box in degrees; write --bbox=… when W is negative")
-    search.add_argument("--datetime", metavar="RANGE", help="acquisition time, such as 2024-01/2024-06")
-    search.add_argument("--query", metavar="JSON", help='other property filters, such as {"gsd": {"lte": 0.5}}')
-    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="largest cloud cover, 0 to 100")
-    search.add_argument("--limit", type=int, metavar="N", help="largest number of captures")
-    search.add_argument("-o", "--output", metavar="FILE", help="write the captures: .parquet (keeps every column) or .geojson")
+    search.add_argument(
+        "host", help="provider (host) whose catalog is searched, such as aurora; the service's documentation lists its providers"
+    )
+    search.add_argument(
+        "--collections", type=read_words, metavar="A,B", help="collections to search, separated by commas; required without --ids"
+    )
+    search.add_argument("--ids", type=read_words, metavar="A,B", help="ids of the captures to find, separated by commas")
+    search.add_argument("--aoi", type=read_area, metavar="AREA", help=f"area that captures must intersect: {_AREA}")
+    search.add_argument("--bbox", type=read_bbox, metavar="W,S,E,N", help=f"bounding box that captures must intersect: {_BBOX}")
+    search.add_argument("--datetime", metavar="RANGE", help="acquisition time: a date, a month, or a range such as 2024-01/2024-06")
+    search.add_argument("--query", metavar="JSON", help='conditions on other properties, such as {"gsd": {"lte": 0.5}}')
+    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="highest cloud cover in per cent, 0 to 100")
+    search.add_argument("--limit", type=int, metavar="N", help="find at most N captures")
+    search.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the captures to a file: .parquet keeps every column, .geojson is for other programs",
+    )
 
     estimate = _command(
         commands,
         "estimate",
         _catalog_cmd.estimate,
-        "show the price of captures; buys nothing",
+        "show the price of captures; nothing is ordered",
         "scenecart estimate found.parquet --aoi harbour.geojson --report quote.html",
         "scenecart estimate harbour.cart.parquet --json",
         note="The exit code is 1 if a capture has no price.",
@@ -108,32 +127,51 @@ def _add_selection(commands: Commands) -> None:
         commands,
         "cover",
         _catalog_cmd.cover,
-        "choose the cheapest captures that cover an area; buys nothing",
+        "choose the cheapest captures that cover an area; nothing is ordered",
         "scenecart cover found.parquet --aoi harbour.geojson --max-cloud-cover 30 --save harbour.cart.parquet --report quote.pdf",
         "scenecart cover found.parquet --aoi harbour.geojson --objective newest --budget 200000 --plot cover.png",
         note="The exit code is 1 if the plan covers less than --min-coverage, or --budget is below the cheapest capture.",
     )
     cover.add_argument("captures", metavar="FILE", help=_CART)
-    cover.add_argument("--aoi", metavar="AREA", required=True, help=f"area to cover: {_AREA}")
+    cover.add_argument("--aoi", type=read_area, metavar="AREA", required=True, help=f"area to cover: {_AREA}")
     cover.add_argument(
-        "--objective", choices=("cost", "fewest", "newest", "clearest"), default="cost", help="what to optimise (default: cost)"
+        "--objective",
+        choices=("cost", "fewest", "newest", "clearest"),
+        default="cost",
+        help="what the plan optimises: lowest cost, fewest captures, newest or clearest ones (default: cost)",
     )
-    cover.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="leave out cloudier captures, 0 to 100")
     cover.add_argument(
-        "--min-coverage", type=float, metavar="SHARE", default=0.98, help="share of the area to cover, 0 to 1 (default: 0.98)"
+        "--max-cloud-cover",
+        type=float,
+        metavar="PERCENT",
+        help="leave out captures with a higher cloud cover, in per cent, 0 to 100",
     )
-    cover.add_argument("--budget", type=_credits, metavar="CREDITS", help="largest total price")
-    cover.add_argument("--max-captures", type=int, metavar="N", help="largest number of captures")
+    cover.add_argument(
+        "--min-coverage",
+        type=float,
+        metavar="SHARE",
+        default=0.98,
+        help="share of the area that the plan must cover, 0 to 1 (default: 0.98)",
+    )
+    cover.add_argument(
+        "--budget", type=read_credits, metavar="CREDITS", help="highest total price of the plan, such as 200000 or 200,000"
+    )
+    cover.add_argument("--max-captures", type=int, metavar="N", help="use at most N captures")
     cover.add_argument(
         "--prices",
         choices=("service", "area"),
         default="service",
-        help="what to compare: prices from the service, or areas without prices (default: service)",
+        help="what captures are compared by: their price, requested from the service, or their area in km² with no price "
+        "requested (default: service)",
     )
     cover.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", default=10.0, help="longest time to search for the best plan (default: 10)"
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        default=10.0,
+        help="stop looking for a better plan after this time (default: 10)",
     )
-    cover.add_argument("--plot", metavar="FILE", help="draw the plan to a file: .png .svg .pdf")
+    cover.add_argument("--plot", metavar="FILE", help="draw the plan in a file: .png .svg .pdf")
     _add_outputs(cover)
 
     report = _command(
@@ -145,17 +183,19 @@ def _add_selection(commands: Commands) -> None:
         "scenecart report ORDER -o order.html",
         "scenecart report cheap=a.cart.parquet clear=b.cart.parquet -o compared.xlsx",
     )
-    report.add_argument("what", nargs="+", metavar="[NAME=]SOURCE", help=f"{_CART}, or an order id")
+    report.add_argument(
+        "what", nargs="+", metavar="[NAME=]SOURCE", help=f"{_CART}, or an order id; NAME is its name in a comparison"
+    )
     report.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         required=True,
-        help=f"report file: {_REPORT}; to compare several: .html .pdf .xlsx .md .csv",
+        help=f"file to write: {_REPORT}; for a comparison .html .pdf .xlsx .md .csv",
     )
-    report.add_argument("--title", help="title of the report")
-    report.add_argument("--no-prices", action="store_true", help="report carts without prices")
-    report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnail of each capture")
+    report.add_argument("--title", metavar="TEXT", help="title of the report")
+    report.add_argument("--no-prices", action="store_true", help="leave out prices; none are requested")
+    report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnails of captures")
     _add_cart_options(report)
 
 
@@ -164,17 +204,29 @@ def _add_placing(commands: Commands) -> None:
         commands,
         "place",
         _orders_cmd.place,
-        "buy captures after you confirm the exact price; running it again buys nothing twice",
+        "buy captures, after you confirm the exact price; a second run does not buy them again",
         "scenecart place harbour.cart.parquet --project ID",
         "scenecart place harbour.cart.parquet --project ID --yes --max-credits 50000 --json",
-        note="This spends money. Without --yes, it shows the exact total and buys only after you type yes.",
+        note="This spends money. It shows the exact total and asks before it buys. With --yes, it buys without asking, up to "
+        "--max-credits. A cart that is already ordered is not bought again, unless you pass --again.",
     )
     place.add_argument("captures", metavar="FILE", help=_CART)
-    place.add_argument("--max-credits", type=_credits, metavar="N", help="largest price to pay")
-    place.add_argument("--yes", action="store_true", help="buy without a question; needs --max-credits")
-    place.add_argument("--again", action="store_true", help="buy the same again on purpose")
-    place.add_argument("--project", metavar="ID", help="project to deliver to (default: SCENECART_PROJECT)")
-    place.add_argument("--license", metavar="TYPE", default="standard", help="licence type (default: standard)")
+    place.add_argument(
+        "--max-credits",
+        type=read_credits,
+        metavar="N",
+        help="refuse a higher price; N is a number of credits, such as 50000 or 50,000",
+    )
+    place.add_argument("--yes", action="store_true", help="buy without asking; requires --max-credits")
+    place.add_argument("--again", action="store_true", help="buy once more what is already ordered")
+    place.add_argument("--project", metavar="ID", help="project that the imagery is delivered to (default: SCENECART_PROJECT)")
+    place.add_argument(
+        "--license",
+        metavar="TYPE",
+        default="standard",
+        help="licence to buy (default: standard); which other types exist depends on the service: see its documentation, "
+        "or its answer to a type that it does not offer",
+    )
     _add_cart_options(place)
 
 
@@ -186,26 +238,26 @@ def _add_orders(commands: Commands) -> None:
         "list the organization's orders, newest first",
         "scenecart orders --status processing",
     )
-    orders.add_argument("--status", help="only orders with this status, such as processing or delivered")
+    orders.add_argument("--status", help="only orders in this state: processing, delivered, failed or cancelled")
     orders.add_argument("--project", metavar="ID", help="only orders delivered to this project")
-    orders.add_argument("--limit", type=int, metavar="N", help="largest number of orders")
+    orders.add_argument("--limit", type=int, metavar="N", help="list at most N orders")
 
     order = _command(
         commands,
         "order",
         _orders_cmd.order,
-        "show one order; wait for it and download its files",
+        "show one order; on request, wait for it and download its files",
         "scenecart order ORDER --wait --json",
     )
     order.add_argument("id", metavar="ORDER", help="order id")
-    order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder and verify them")
+    order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
     _add_waiting(order)
 
     download = _command(
         commands,
         "download",
         _orders_cmd.order,
-        "download the files of an order, verified; an interrupted download resumes",
+        "download and verify the files of an order; an interrupted download resumes",
         "scenecart download ORDER harbour/ --wait",
         "scenecart download ORDER harbour/ --assets visual",
     )
@@ -213,44 +265,41 @@ def _add_orders(commands: Commands) -> None:
     download.add_argument("download", metavar="DIR", help="folder for the files")
     _add_waiting(download)
 
-    cancel = _command(
-        commands, "cancel", _orders_cmd.cancel, "cancel an order, if that is still possible", "scenecart cancel ORDER"
-    )
+    cancel = _command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
     cancel.add_argument("id", metavar="ORDER", help="order id")
     _command(
         commands,
         "placements",
         _orders_cmd.placements,
-        "list the purchases recorded on this machine",
+        "list the purchases of this machine at one service, of all accounts",
         "scenecart placements --json",
     )
     settle = _command(
         commands,
         "settle",
         _orders_cmd.settle,
-        "resolve every purchase that got no answer; never buys twice",
+        "find out whether purchases without an answer were ordered; never buys twice",
         "scenecart settle --look",
         "scenecart settle",
-        note="This may complete a purchase and spend money, but never twice: a request that never arrived is sent again\n"
-        "with the same key, but only if the price is still the same.\n"
-        "With --look, nothing is sent: the list of orders shows which requests arrived.\n"
-        "The exit code is 1 if an outcome is still unknown.",
+        note="A purchase that reached the service is recorded with its order. One that did not is sent again if its price is still "
+        "the same. This spends money, but never twice: both requests have the same key. With --look, nothing is sent again.\n"
+        "The exit code is 1 if it is still unknown whether something was ordered.",
     )
-    settle.add_argument("--look", action="store_true", help="only look for the orders; send nothing")
+    settle.add_argument("--look", action="store_true", help="only look for the orders; send no purchase again")
     resolve = _command(
         commands,
         "resolve",
         _orders_cmd.resolve,
-        "record what became of a placement, by what the service's console or support said",
+        "record by hand whether a purchase was ordered, as the service's console or support says",
         "scenecart resolve 7 --order ORDER",
         "scenecart resolve 7 --nothing --why 'support ticket 4711'",
-        note="Only for a placement that scenecart settle leaves unknown. scenecart placements shows its number.",
+        note="Only for a purchase that is still unknown after `scenecart settle`.",
     )
-    resolve.add_argument("number", metavar="NUMBER", type=int, help="number of the placement")
+    resolve.add_argument("number", metavar="NUMBER", type=int, help="number of the purchase in `scenecart placements`")
     outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--order", metavar="ORDER", help="id of the order that it became")
-    outcome.add_argument("--nothing", action="store_true", help="it became no order")
-    resolve.add_argument("--why", metavar="TEXT", help="the reason, kept in the journal")
+    outcome.add_argument("--order", metavar="ORDER", help="id of its order")
+    outcome.add_argument("--nothing", action="store_true", help="it was not ordered")
+    resolve.add_argument("--why", metavar="TEXT", help="reason to record, such as a support ticket")
     _command(
         commands,
         "login-status",
@@ -270,8 +319,8 @@ def _add_programs(commands: Commands) -> None:
         "scenecart demo --items captures.ndjson",
     )
     demo.add_argument("--items", metavar="PATH", help=_ITEMS)
-    demo.add_argument("--aoi", metavar="AREA", help=f"area of interest: {_AREA}")
-    demo.add_argument("--directory", metavar="DIR", default="demo", help="folder for the files (default: demo)")
+    demo.add_argument("--aoi", type=read_area, metavar="AREA", help=f"area to buy captures of: {_AREA}")
+    demo.add_argument("--directory", metavar="DIR", default="demo", help="folder for the files that it writes (default: demo)")
 
     sandbox = _program(
         commands,
@@ -281,21 +330,27 @@ def _add_programs(commands: Commands) -> None:
         "scenecart sandbox --port 8900 --data box --ready-file ready.json",
         "scenecart sandbox --dialect awaiting,short-keys",
     )
-    sandbox.add_argument("--port", type=int, default=8900, help="port to listen on; 0 picks a free one (default: 8900)")
-    sandbox.add_argument("--data", metavar="DIR", help="folder for its data (default: a temporary one)")
+    sandbox.add_argument("--port", type=read_port(0), default=8900, help="port to listen on; 0 picks a free one (default: 8900)")
+    sandbox.add_argument("--data", metavar="DIR", help="folder that keeps its orders and sign-ins (default: a temporary folder)")
     sandbox.add_argument("--items", metavar="PATH", help=_ITEMS)
     sandbox.add_argument("--captures", type=int, metavar="N", help="approximate number of synthetic captures (default: 240,000)")
     sandbox.add_argument(
-        "--pace", choices=("instant", "demo", "real"), default="demo", help="how fast orders are processed (default: demo)"
+        "--pace",
+        choices=("instant", "demo", "real"),
+        default="demo",
+        help="how long orders take: no time, seconds or minutes (default: demo)",
     )
     sandbox.add_argument(
         "--dialect",
         action="append",
         default=[],
         metavar="NAME",
-        help="answer as other services may, to test a client; repeat it, or use commas; --dialect help lists the names",
+        help="make the answers differ as those of another service might, to test a client; for several, repeat the option or use "
+        "commas; `--dialect help` lists the names",
     )
-    sandbox.add_argument("--ready-file", metavar="FILE", help="write the URL and the sign-ins as JSON when the server is ready")
+    sandbox.add_argument(
+        "--ready-file", metavar="FILE", help="write the URL and the sign-ins to this file as JSON, once requests are accepted"
+    )
 
     lab = _program(
         commands,
@@ -307,9 +362,14 @@ def _add_programs(commands: Commands) -> None:
         note="The notebooks are copied to the folder. Existing files are kept.",
     )
     lab.add_argument(
-        "directory", nargs="?", metavar="DIR", default="scenecart-notebooks", help="folder (default: scenecart-notebooks)"
+        "directory",
+        nargs="?",
+        metavar="DIR",
+        default="scenecart-notebooks",
+        help="folder for the notebooks (default: scenecart-notebooks)",
     )
-    _add_listening(lab, 8888)
+    lab.add_argument("--port", type=read_port(0), default=8888, help="local port to listen on (default: 8888)")
+    _add_browser(lab)
     lab.add_argument("--allow-root", action="store_true", help="run as root, for example in a container")
 
     app = _program(
@@ -319,76 +379,72 @@ def _add_programs(commands: Commands) -> None:
         "open the workbench in a browser tab, without JupyterLab",
         "scenecart app --profile sandbox",
     )
-    app.add_argument("--profile", default="", help='saved profile, or "sandbox"')
-    _add_listening(app, 8866)
+    app.add_argument("--profile", metavar="NAME", help=_PROFILE)
+    app.add_argument("--port", type=read_port(1), help="local port to listen on (default: 8866, or a free one near it)")
+    _add_browser(app)
 
 
 def _program(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str, note: str = ""
-) -> argparse.ArgumentParser:
+) -> ArgumentParser:
     lines = [
         "examples:" if len(examples) > 1 else "example:",
-        *(f"  {example}" for example in examples),
-        *(["", note] if note else []),
+        *(_wrapped(example) for example in examples),
+        *(["", *(textwrap.fill(paragraph, _COLUMNS) for paragraph in note.splitlines())] if note else []),
     ]
     parser = commands.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", _COLUMNS),
         epilog="\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         # an abbreviated --again would buy again by accident
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
+
+
+def _wrapped(example: str) -> str:
+    """Return an example in lines that can be pasted into a shell."""
+    lines, rest = [], f"  {example}"
+    while len(rest) > _COLUMNS:
+        cut = rest.rfind(" -", 0, _COLUMNS - 1)
+        lines.append(f"{rest[:cut]} \\")
+        rest = f"      {rest[cut + 1 :]}"
+    return "\n".join([*lines, rest])
 
 
 def _command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str, **options: Any
-) -> argparse.ArgumentParser:
+) -> ArgumentParser:
     """Add a command that connects to a service."""
     parser = _program(commands, name, run, summary, *examples, **options)
-    parser.add_argument("--profile", help='saved profile, or "sandbox"')
-    parser.add_argument("--base-url", metavar="URL", help="address of the service")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--profile", metavar="NAME", help=_PROFILE)
+    parser.add_argument(
+        "--base-url", metavar="URL", help="URL of the service (default: SCENECART_BASE_URL, else the public service)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     return parser
 
 
-def _add_cart_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--aoi", metavar="AREA", help=f"clip captures to this area: {_AREA}")
-    parser.add_argument("--split-by-date", action="store_true", help="price each acquisition date separately")
+def _add_cart_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--aoi", type=read_area, metavar="AREA", help=f"clip captures to this area: {_AREA} (default: whole footprints)"
+    )
+    parser.add_argument("--split-by-date", action="store_true", help="price the captures of each date as a group of their own")
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--save", metavar="FILE", help="save the cart: .cart.parquet or .cart.geojson")
-    parser.add_argument("--report", metavar="FILE", help=f"write a report: {_REPORT}")
+def _add_outputs(parser: ArgumentParser) -> None:
+    parser.add_argument("--save", metavar="FILE", help="save the cart to a file: .cart.parquet or .cart.geojson")
+    parser.add_argument("--report", metavar="FILE", help=f"write a report to a file: {_REPORT}")
 
 
-def _add_waiting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--wait", action="store_true", help="wait until the order is delivered")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="longest time to wait")
-    parser.add_argument("--assets", type=_words, metavar="A,B", help="download only these assets of each item")
+def _add_waiting(parser: ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="wait until the order is delivered or ends")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time; the order continues")
+    parser.add_argument("--assets", type=read_words, metavar="A,B", help="download only these assets of each item, such as visual")
 
 
-def _add_listening(parser: argparse.ArgumentParser, port: int) -> None:
-    parser.add_argument("--port", type=int, default=port, help=f"local port (default: {port})")
+def _add_browser(parser: ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
-
-
-def _bbox(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be west,south,east,north in degrees, got {text!r}") from None
-
-
-def _credits(text: str) -> int:
-    # int() accepts 5_0 and the digits of other scripts
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"must be a whole number of credits such as 50000, got {text!r}")
-    return int(text)
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in text.split(",") if word]

@@ -28,6 +28,7 @@ HINTS: dict[str, str | None] = {
     "client_closed": "Run all cells again, or reload the page.",
     "collections_missing": "Choose a collection, or type its name.",
     "estimate_incomplete": "Remove them from the cart.",
+    "existing_order_ended": "To buy it, use Python or the command line.",
     "order_not_cancellable": None,
     "order_not_delivered": "Wait until the order is delivered.",
     "order_not_finished": "The order continues.",

@@ -74,7 +74,11 @@ def error_message(error: BaseException) -> str:
     if isinstance(error, ScenecartError):
         return message(message_of(error), hint_of(error), "error")
     logging.getLogger("scenecart.widgets").error("A widget failed", exc_info=error)
-    return message(f"Unexpected error: {type(error).__name__}: {error}", "Details are in the log 'scenecart.widgets'.", "error")
+    return message(
+        f"Unexpected error: {type(error).__name__}: {error}",
+        "For details, open View > Show Log Console in JupyterLab, or look at the terminal where `scenecart app` runs.",
+        "error",
+    )
 
 
 def notice(order: Order) -> str:

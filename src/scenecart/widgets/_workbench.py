@@ -111,7 +111,10 @@ class Workbench(Panel):
         name = str(host or self._host.value).strip()
         if not name:
             raise InvalidQuery(
-                "must be the name of a catalog host.", argument="host", code="host_missing", hint="Enter one, such as aurora."
+                "must be the name of a provider.",
+                argument="host",
+                code="host_missing",
+                hint="Enter one, such as aurora. The service's documentation lists them.",
             )
         # the map of the captures takes seconds to make
         self._status.value = _style.message(f"Searching {name}…", kind="busy")
@@ -146,7 +149,7 @@ class Workbench(Panel):
             options=names,
             value=names[0] if names else "",
             description="Host",
-            placeholder="catalog host, such as aurora",
+            placeholder="provider (host), such as aurora",
             style=style,
             layout=wide(),
         )
