@@ -52,7 +52,7 @@ FIELDS = {
     "captures": "Captures",
     "collections": "Collections",
     "datetime": "Dates",
-    "host": "Host",
+    "host": "Provider (host)",
     "intersects": "Area",
     "license_type": "Licence",
     "max_cloud_cover": "Max. cloud",

@@ -136,7 +136,7 @@ class Workbench(Panel):
         self.tab = 1
 
     def _make_form(self) -> W.Box:
-        style = {"description_width": "96px"}
+        style = {"description_width": "112px"}
 
         def wide() -> W.Layout:
             return W.Layout(width="min(460px, 100%)")
@@ -145,8 +145,8 @@ class Workbench(Panel):
         self._host = W.Combobox(
             options=names,
             value=names[0] if names else "",
-            description="Host",
-            placeholder="catalog host, such as aurora",
+            description="Provider (host)",
+            placeholder="such as aurora",
             style=style,
             layout=wide(),
         )
@@ -170,7 +170,7 @@ class Workbench(Panel):
         self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
         self._cloud = W.IntSlider(value=30, min=0, max=100, description="Max. cloud, %", style=style, layout=wide())
         self._cloud.tooltip = "Highest cloud cover in per cent. 100 sets no limit."
-        search = _style.button("Search", "Search the catalog of this host", kind="primary", icon="search")
+        search = _style.button("Search", "Search the catalog of this provider", kind="primary", icon="search")
         search.on_click(self._guarded(lambda _: self.search()))
         self._status = W.HTML()
         return _style.box(
