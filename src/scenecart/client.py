@@ -391,7 +391,7 @@ class Client:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
-        """Return the catalog's preview image of a capture.
+        """Return the quicklook of a capture: a small picture from the catalog.
 
         Parameters
         ----------

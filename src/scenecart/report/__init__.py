@@ -85,7 +85,7 @@ def write(subject: Reportable, path: str | os.PathLike[str], *, title: str | Non
     title
         The title of the report.
     thumbnails
-        Include a thumbnail of each capture in ``.html`` and ``.pdf``.
+        Include the quicklook of each capture in ``.html`` and ``.pdf``.
 
     Returns
     -------

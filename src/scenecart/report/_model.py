@@ -60,7 +60,7 @@ class CaptureLine:
     error : str or None
         Why it has no price.
     key : tuple of str
-        Host and id as the service knows them, to fetch its thumbnail and to compare carts; never displayed.
+        Host and id as the service knows them, to fetch its quicklook and to compare carts; never displayed.
     """
 
     number: int
@@ -100,11 +100,11 @@ class Contents:
     order_facts : tuple of (str, str)
         Those about an order.
     fetch_thumbnail : callable or None
-        Returns the thumbnail of a capture.
+        Returns the quicklook of a capture.
     thumbnails : tuple of bytes or None
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
-        How many thumbnails could not be fetched.
+        How many quicklooks could not be fetched.
     """
 
     kind: str
@@ -161,11 +161,11 @@ class Contents:
 
     @property
     def thumbnails_note(self) -> str:
-        """A sentence about missing thumbnails; empty if there are none."""
+        """A sentence about missing quicklooks; empty if there are none."""
         if not self.missing_thumbnails:
             return ""
         return (
-            f"{self.missing_thumbnails:,} of {len(self.lines):,} thumbnails could not be fetched; "
+            f"{self.missing_thumbnails:,} of {len(self.lines):,} quicklooks could not be fetched; "
             "footprint outlines are displayed instead."
         )
 

@@ -79,7 +79,7 @@ class FootprintMap(Panel):
         A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
         alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
     quicklook
-        Returns the picture of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
+        Returns the quicklook of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
     runner
         Runs background jobs; None makes one.
 
