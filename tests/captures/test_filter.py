@@ -89,6 +89,8 @@ def test_filter_keeps_matching_captures(captures: gpd.GeoDataFrame, conditions: 
         ({"datetime": "2024-05/2024-01"}, "datetime_reversed"),
         ({"datetime": ".."}, "datetime_unbounded"),
         ({"coverage": 0.5}, "aoi_missing"),
+        ({"coverage": 90}, "coverage_out_of_range"),
+        ({"coverage": (10, 50)}, "coverage_out_of_range"),
     ],
 )
 def test_filter_invalid_condition_is_refused(captures: gpd.GeoDataFrame, conditions: Any, code: str):

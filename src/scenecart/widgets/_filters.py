@@ -34,7 +34,7 @@ class CaptureFilters(Panel):
     Attributes
     ----------
     filters : dict
-        The active filters; they can be saved as JSON and set again.
+        The active filters; they can be saved as JSON and set again. ``"coverage"`` is in percent, 0 to 100.
 
     Examples
     --------
