@@ -105,9 +105,9 @@ def _state_error(status: int, problem: Problem, name: str, task: str) -> Conflic
         return _explained(gone, problem)
     if name == CANCEL.id:
         conflict = Conflict(
-            "This order cannot be cancelled now.", code="order_not_cancellable", hint="Check its status with client.order(id)."
+            "The order was not cancelled.", code="order_not_cancellable", hint="Check its status with client.order(id)."
         )
-        return _explained(conflict, problem, "Nothing was changed.")
+        return _explained(conflict, problem)
     return _explained(Conflict(f"The service cannot {task} now.", code="conflict"), problem)
 
 
