@@ -149,6 +149,7 @@ class Client:
         """The service's URL."""
         return self._session.base_url
 
+    @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -450,6 +451,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, client=self)
 
+    @checked_keywords()
     def cover(
         self,
         captures: gpd.GeoDataFrame,

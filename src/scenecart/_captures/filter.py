@@ -15,6 +15,7 @@ from scenecart._captures.query import warn_of_fraction
 from scenecart._captures.stac_api import invalid_datetime, reversed_datetime, unbounded_datetime
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.validate import is_number, shown_value
 from scenecart.exceptions import InvalidQuery, not_captures
 
@@ -67,6 +68,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     return found
 
 
+@checked_keywords()
 def filter(  # noqa: A001  # the verb that analysts look for
     captures: gpd.GeoDataFrame,
     *,

@@ -24,6 +24,7 @@ from scenecart._captures.stream import (
     read_stream,
 )
 from scenecart._util.json import encode
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
@@ -104,6 +105,7 @@ def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> 
         yield to_frame(pending, host=query.host)
 
 
+@checked_keywords()
 def search_stac(
     url: str,
     *,

@@ -14,6 +14,7 @@ from scenecart._cart.cart import Cart
 from scenecart._cart.checks import checked_frame, orderable_captures
 from scenecart._cart.estimate import estimate_html
 from scenecart._geo.area import as_area
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart.widgets import _style
@@ -79,6 +80,7 @@ class CartPanel(Panel):
     estimate = t.Any(None, allow_none=True)
     order = t.Any(None, allow_none=True)
 
+    @checked_keywords()
     def __init__(
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:

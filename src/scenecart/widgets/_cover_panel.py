@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
@@ -66,6 +67,7 @@ class CoverPanel(Panel):
 
     plan = t.Any(None, allow_none=True)
 
+    @checked_keywords()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = checked_client(client), cart
         self.state = state_of(picker)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
+from scenecart._util.keywords import checked_keywords
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
@@ -46,6 +47,7 @@ class CaptureFilters(Panel):
     1
     """
 
+    @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._count = W.HTML()

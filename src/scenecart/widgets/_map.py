@@ -13,6 +13,7 @@ from shapely.geometry import mapping, shape
 
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import union
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
@@ -94,6 +95,7 @@ class FootprintMap(Panel):
     >>> footprints.close()
     """
 
+    @checked_keywords()
     def __init__(
         self,
         captures: Any,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
@@ -74,6 +75,7 @@ class CaptureTable(Panel):
     ['b']
     """
 
+    @checked_keywords()
     def __init__(self, captures: Any) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures)
         self._grid = _Grid()

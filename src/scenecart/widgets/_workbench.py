@@ -66,6 +66,7 @@ class Workbench(Panel):
     >>> bench.close()
     """
 
+    @checked_keywords()
     def __init__(
         self,
         client: Client,
