@@ -40,7 +40,7 @@ LIBRARIES = {
     "PIL": {"report"},
     "antimeridian": {"_geo.geometry"},
     "anywidget": {"widgets"},
-    "httpx": {"_api.http"},
+    "httpx": {"_api.transport"},
     "ipyleaflet": {"widgets"},
     "jinja2": {"_util.html"},
     "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
