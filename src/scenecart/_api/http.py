@@ -58,7 +58,7 @@ class _Response:
 
 @dataclass(frozen=True)
 class Reply:
-    """The response to one request, whatever its status: the evidence that an order's outcome is judged by.
+    """The response to one request, with any status: the evidence that an order's outcome is judged by.
 
     Attributes
     ----------
@@ -344,7 +344,7 @@ class Session:
             self.sleep(wait)
 
     def _mention_default_url(self, error: ScenecartError) -> None:
-        """Mention the default base URL where a wrong one may be the cause of an error."""
+        """Mention the default base URL if it may be the cause of an error."""
         is_suspect = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
         if is_suspect and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
             host = urlsplit(self.base_url).netloc

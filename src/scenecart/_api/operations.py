@@ -229,7 +229,7 @@ class Identity:
     Attributes
     ----------
     account : str
-        The organization that pays, or the subject where no organization is stated.
+        The organization that pays, or the subject if no organization is stated.
     subject : str
         The user or key that is signed in.
     """

@@ -208,7 +208,7 @@ def _looks_like_scope(word: str) -> bool:
 
 
 def _secret(text: str) -> Secret | None:
-    """Return the secret of a payment, or None where there is none that could be used."""
+    """Return the secret of a payment, or None without a usable one."""
     with contextlib.suppress(ConfigurationError):
         return Secret(text, "client secret")
     return None

@@ -93,7 +93,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     datetime
         A day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may be ``..``. UTC.
     cloud_cover
-        ``eo:cloud_cover`` in per cent.
+        ``eo:cloud_cover`` in percent.
     off_nadir
         ``view:off_nadir`` in degrees.
     gsd
@@ -222,7 +222,7 @@ def _range(argument: str, value: Any, *, is_minimum: bool) -> tuple[float | None
 
 
 def _share_range(value: Any) -> tuple[float | None, float | None]:
-    """Return the limits of a share, which is easily taken for a percentage."""
+    """Return the limits of a share, and refuse a percentage."""
     low, high = _range("coverage", value, is_minimum=True)
     if max(low or 0.0, high or 0.0) > 1.0:
         raise InvalidQuery(

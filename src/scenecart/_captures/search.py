@@ -141,7 +141,7 @@ def search_stac(
     host
         The value of the column ``host``. Default: the host name of ``url``.
     progress
-        Called with a :class:`SearchEvent` whenever captures arrive.
+        Called with a :class:`SearchEvent` each time captures arrive.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_page
     """Yield the results of a query by stream or by pages.
 
     A result that fits one page is requested as a page. A larger one is read from the stream, or page by page if the
-    service has no stream, or none that can be read. If the pages fail too, the error is that of the stream.
+    service has no stream that can be read. If the pages fail too, the error is that of the stream.
     """
     fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
     unreadable: ScenecartError | None = None

@@ -225,7 +225,7 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
 def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
-    extent = "complete footprints" if cart.area is None else "clipped to the area of interest"
+    extent = "whole footprints" if cart.area is None else "clipped to the area of interest"
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
     price_note = (
         f"Priced by the service{_at(estimate.service)} ({operations.ESTIMATE.id}) on {when}, for exactly "
@@ -313,7 +313,7 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_original and contents.area_km2 is not None:
-        facts.append(("Area of interest", "none (complete footprints)"))
+        facts.append(("Area of interest", "none (whole footprints)"))
     if contents.kind != "cart" or contents.split_by_date:
         facts.append(("Options", contents.options))
     return replace(contents, facts=tuple(facts))

@@ -126,7 +126,7 @@ class CoverPanel(Panel):
         style = {"description_width": "initial"}
         self._objective = W.Dropdown(options=_OBJECTIVES, description="Optimise for", style=style, layout=W.Layout(width="250px"))
         self._share = W.IntSlider(value=98, min=10, max=100, description="Coverage, %", style=style, layout=W.Layout(width="280px"))
-        self._share.tooltip = "Share of the area to cover, in per cent"
+        self._share.tooltip = "Share of the area to cover, in percent"
         self._budget = W.Text(placeholder="no limit", description="Budget", style=style, layout=W.Layout(width="190px"))
         self._budget.tooltip = "Maximum number of credits to spend. Leave it empty for no limit."
         self._start = _style.button(

@@ -144,7 +144,7 @@ class _Control:
         if facet.kind == "range" and all(
             _step_of(facet, end) == _step_of(facet, displayed) for end, displayed in zip(shown, self._input.value, strict=True)
         ):
-            # the handles are there already; a value sent to a browser where they move on would move them back
+            # the handles are there already; a value that arrives while the analyst moves them on would move them back
             return
         self._is_updating = True
         try:

@@ -58,7 +58,7 @@ class _Grid(anywidget.AnyWidget):
 class CaptureTable(Panel):
     """A table of captures that sorts, searches and selects, linked with the map, by mouse or keyboard.
 
-    Arrow keys move, space selects, Shift extends the selection, Ctrl+A selects all rows, Escape none.
+    Arrow keys move, space selects, Shift extends the selection, Ctrl+A selects all rows, Escape clears the selection.
 
     Parameters
     ----------
