@@ -103,8 +103,8 @@ def test_purchase_is_not_retried_after_a_500(service: ScriptedService):
     assert caught.value.money_may_have_moved
 
 
-def test_redirect_is_not_followed(service: ScriptedService):
-    """A redirect takes the token nowhere."""
+def test_call_redirect_is_an_error_and_not_followed(service: ScriptedService):
+    """A redirect is an error, and no request with the token follows it."""
     service.put("orders.archive.place", answer({}, 308, Location=service.url + "/elsewhere"))
     with raises(scenecart.ServiceError, "unexpected_redirect"):
         make_session(service).call(PLACE, {}, key=KEY)

@@ -156,8 +156,8 @@ def test_slider_filters_all_parts(opened: OpenPage):
     kernel.wait("len(picker.filtered)", lambda value: value == before)
 
 
-def test_table_works_by_keyboard(opened: OpenPage):
-    """Arrows move, space selects, Shift extends, Ctrl+A selects all rows, Escape none; a header sorts."""
+def test_table_keyboard_moves_selects_and_sorts(opened: OpenPage):
+    """Arrows move, space selects, Shift extends, Ctrl+A selects all rows, Escape clears the selection; a header sorts."""
     page, kernel = opened.page, opened.kernel
     page.locator(".sc-grid button", has_text="Cloud").click()
     kernel.wait("picker.table.sort[0] == 'eo:cloud_cover'")

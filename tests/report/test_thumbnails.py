@@ -49,7 +49,7 @@ def test_thumbnail_of_each_capture_is_a_small_jpeg(scripted: ScriptedClient, tmp
 def test_thumbnail_that_cannot_be_read_is_replaced_by_an_outline(
     scripted: ScriptedClient, tmp_path: Path, content: bytes | None, suffix: str
 ):
-    """Whatever the service sends instead of an image, the report is written, with the footprint's outline."""
+    """If the service sends anything but an image, the report is written with the footprint's outline."""
     serve_thumbnails(scripted.service, content)
     path = scripted.cart(feature("first")).to_report(tmp_path / f"cart.{suffix}")
     assert path.stat().st_size > 1_000
@@ -79,7 +79,7 @@ def test_thumbnails_are_requested_once_and_only_for_formats_that_show_them(scrip
 
 
 def test_thumbnails_of_a_failing_service_are_not_requested_on(scripted: ScriptedClient, tmp_path: Path):
-    """After a few failures in a row no more quicklooks are requested, and the report says how many are missing."""
+    """After a few consecutive failures no more quicklooks are requested, and the report says how many are missing."""
     scripted.service.put(THUMBNAIL, Answer(b"{}", 403, {"Content-Type": "application/json"}))
     many = [feature(f"capture-{number}", west=number * 0.2) for number in range(60)]
     text = scripted.cart(*many).to_report(tmp_path / "cart.html").read_text()

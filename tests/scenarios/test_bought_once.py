@@ -1,4 +1,4 @@
-"""One order for one cart, whatever gateways, sleeping laptops, forks and written forms of an area do; over real sockets."""
+"""One order for one cart, despite gateways, sleeping laptops, forks and other written forms of an area; over real sockets."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def test_place_on_a_computer_that_slept_buys_once(box: Sandbox, session: Any):
     assert orders_of(client) == 1
 
 
-def test_place_on_a_computer_that_slept_without_an_order_says_so(box: Sandbox, session: Any):
-    """Where the first request never arrived, nothing was ordered, and placing again buys once."""
+def test_place_after_sleep_without_an_order_says_that_nothing_was_ordered(box: Sandbox, session: Any):
+    """If the first request never arrived, nothing was ordered, and placing again buys once."""
     suspended = Suspended(box)
     client = session(wall=suspended.now, sleep=suspended.sleep)
     estimate = client.cart(found(client, 1)).estimate()
