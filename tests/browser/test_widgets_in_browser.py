@@ -235,9 +235,9 @@ def test_no_part_is_clipped(browser: Browser, voila: Jupyter, width: int):
         titles = [title.strip() for title in page.locator(".sc-grid .head button").all_inner_texts()]
         assert titles[0] == "Capture"
         assert {"Acquired (UTC)", "Cloud %"} < set(titles)
-        assert ("Provider (host)" in titles) == (width == 1600)
+        assert ("Provider" in titles) == (width == 1600)
         if width == 420:
-            assert "Provider (host): aurora" in str(page.locator(".sc-grid .row .cut").first.get_attribute("title"))
+            assert "Provider: aurora" in str(page.locator(".sc-grid .row .cut").first.get_attribute("title"))
     finally:
         page.close()
 

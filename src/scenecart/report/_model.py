@@ -60,7 +60,7 @@ class CaptureLine:
     error : str or None
         Why it has no price.
     key : tuple of str
-        Host and id as the service knows them, to fetch its quicklook and to compare carts; never displayed.
+        Host and id as the service names them, to fetch its quicklook and to compare carts; never displayed.
     """
 
     number: int

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # column, title, least pixels, share of the remaining width, number format
 _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
-    ("host", "Provider (host)", 112, 1, ""),
+    ("host", "Provider", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
     ("datetime", "Acquired (UTC)", 130, 1, ""),
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
