@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 TITLE = "Reports"
-ABOUT = """A cart of 500 captures all over the world, each in a price group of its own. Thumbnails are PNGs of 256 pixels that are
+ABOUT = """A cart of 500 captures all over the world, each in a price group of its own. Quicklooks are PNGs of 256 pixels that are
 already in memory: decoding, scaling and layout are measured, not the network."""
 COUNT = 500
 _TIMES = 5
@@ -31,24 +31,24 @@ _FORMATS = ("html", "pdf", "xlsx", "gpkg", "geojson", "parquet", "csv", "md")
 
 
 class _Client:
-    """A client with the same thumbnail for every capture."""
+    """A client with the same quicklook for every capture."""
 
     def __init__(self) -> None:
         stream = io.BytesIO()
         Image.fromarray(np.random.default_rng(7).integers(0, 255, (256, 256, 3), dtype=np.uint8)).save(stream, "PNG")
-        self._thumbnail = stream.getvalue()
+        self._quicklook = stream.getvalue()
 
     def estimate(self, cart: Any) -> Estimate:
         """Not used: the benchmark has its own prices."""
         raise NotImplementedError
 
     def quicklook(self, _: Any) -> bytes:
-        """Return the thumbnail."""
-        return self._thumbnail
+        """Return the quicklook."""
+        return self._quicklook
 
 
 def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
-    """Return the estimate of a cart of a new client, which has no cached thumbnails."""
+    """Return the estimate of a cart of a new client, which has no cached quicklooks."""
     cart = make_cart(world_captures(count).assign(host="h", collection="c"), client=_Client())
     groups = tuple(PriceGroup((name,), 400.0, 50_000, Decimal(500)) for name in cart.ids)
     return Estimate(cart, 50_000 * count, Decimal(500) * count, priced_at, groups)
@@ -57,7 +57,7 @@ def priced(priced_at: datetime, count: int = COUNT) -> Estimate:
 def table() -> str:
     """Run the benchmark, and return its table."""
     priced_at = datetime(2024, 3, 9, 16, tzinfo=UTC)
-    rows = ["| format | thumbnails | seconds | size | promised |", "|---|---|---:|---:|---:|"]
+    rows = ["| format | quicklooks | seconds | size | promised |", "|---|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
         for suffix in _FORMATS:
             for thumbnails in (False, True) if suffix in {"html", "pdf"} else (False,):

@@ -24,7 +24,7 @@ HOUR = 3_600.0
 
 
 class Clock:
-    """The time in seconds since 1970, as a test sets it."""
+    """Unix time in seconds, set by a test."""
 
     def __init__(self) -> None:
         self.now = time.time()

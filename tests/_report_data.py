@@ -1,4 +1,4 @@
-"""Shared by tests of reports: scripted prices and thumbnails, and readers of the written files."""
+"""Shared by tests of reports: scripted prices and quicklooks, and readers of the written files."""
 
 from __future__ import annotations
 

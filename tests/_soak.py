@@ -55,7 +55,7 @@ class Clock:
     speed: float
 
     def now(self) -> float:
-        """Return the time in seconds since 1970."""
+        """Return Unix time in seconds."""
         return self.epoch + (time.monotonic() - self.began) * self.speed
 
     def sleep(self, seconds: float) -> None:

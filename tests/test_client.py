@@ -90,7 +90,7 @@ def test_orders_invalid_filter_is_refused(service: ScriptedService, connect: Any
 
 
 def test_orders_empty_ids_return_no_orders(service: ScriptedService, connect: Any):
-    """An empty list of ids returns no orders, where the service would return all: they may be about to be cancelled."""
+    """An empty list of ids returns no orders, although the service would return all: a loop may cancel what it gets."""
     service.put(LIST, answer([ORDER]))
     found = connect().orders(ids=[])
     assert len(found) == 0
@@ -122,7 +122,7 @@ def test_repr_names_host_and_user(tmp_path: Any, sign_in: dict[str, Any], expect
         assert repr(client) == f"Client(api.geopera.com, {expected})"
 
 
-def test_repr_of_the_sandbox():
+def test_repr_of_a_sandbox_client_names_the_principal():
     """A client of the sandbox is displayed with the principal."""
     with scenecart.connect("sandbox") as client:
         assert repr(client) == "Client(sandbox, analyst)"

@@ -55,8 +55,16 @@ def test_reword_replaces_message_code_and_hint():
     assert (error.code, error.hint) == ("order_not_found", "Check it.")
 
 
+def test_reword_message_that_begins_with_the_argument_keeps_it():
+    """A longer message about the same argument is still about it, so it can be shown under another name."""
+    error = scenecart.InvalidRequest("must be a str, got 5.", argument="project")
+    reword(error, f"{error.message} Nothing was ordered.")
+    assert error.argument == "project"
+    assert message_about(error, "--project") == "--project must be a str, got 5. Nothing was ordered."
+
+
 def test_missing_extra_names_package_and_extra():
-    """Where a package is missing, the error names it and says what to install."""
+    """If a package is missing, the error names it and says what to install."""
     error = missing_extra("Planning a cover needs", ModuleNotFoundError(name="scipy.optimize"), "cover")
     assert (type(error), error.code) == (scenecart.MissingExtra, "extra_missing")
     assert isinstance(error, ImportError)

@@ -164,6 +164,7 @@ class Client:
         """The service's URL."""
         return self._session.base_url
 
+    @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
         self,
         host: str,
@@ -203,14 +204,14 @@ class Client:
         query
             Operators by property, such as ``{"gsd": {"lte": 0.5}}``. Operators are lt, lte, gt, gte, eq, neq and in.
         max_cloud_cover
-            Highest ``eo:cloud_cover``, in per cent.
+            Highest ``eo:cloud_cover``, in percent.
         limit
             Maximum number of captures to return; None returns all.
         page_size
             Captures per request, 1 to 500. Default: one request if ``limit`` is at most 500; otherwise the service streams
             the result.
         progress
-            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever captures arrive.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` each time captures arrive.
         return_on_interrupt
             Whether interrupting the cell returns the captures so far, with a warning, instead of raising KeyboardInterrupt.
 
@@ -313,7 +314,7 @@ class Client:
         partition
             ``"month"`` (default), ``"year"`` or ``"day"`` of acquisition, in UTC.
         progress
-            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever captures arrive.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` each time captures arrive.
         **criteria
             As for :meth:`search`.
 
@@ -373,7 +374,7 @@ class Client:
         at_once
             Maximum number of concurrent requests, 1 to 64.
         progress
-            True shows a progress bar. A callable is called with a :class:`SearchEvent` whenever an area is done.
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` each time an area is done.
         **criteria
             As for :meth:`search`, without ``aoi``, ``bbox`` and ``intersects``.
 
@@ -406,7 +407,7 @@ class Client:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
-        """Return the catalog's preview image of a capture.
+        """Return the quicklook of a capture: a small picture from the catalog.
 
         Parameters
         ----------
@@ -465,6 +466,7 @@ class Client:
         """
         return make_cart(captures, aoi, split_by_date=split_by_date, client=self)
 
+    @checked_keywords()
     def cover(
         self,
         captures: gpd.GeoDataFrame,
@@ -490,12 +492,12 @@ class Client:
         aoi
             The area to cover, in any format that ``search`` accepts.
         objective
-            What the plan should be best at. Of equally good plans, the cheapest is chosen.
+            What to optimise. Of equally good plans, the cheapest is chosen.
             ``"cost"`` (default): fewest credits. ``"fewest"``: fewest captures. ``"newest"``: smallest sum of km² × age in
             days, counted from the newest capture. ``"clearest"``: smallest cloudy area in km² (missing cloud cover counts as
             100 %).
         max_cloud_cover
-            Highest ``eo:cloud_cover``, in per cent. If it is set, captures without cloud cover are left out.
+            Highest ``eo:cloud_cover``, in percent. If it is set, captures without cloud cover are left out.
         min_coverage
             Share of the area to cover, above 0 and up to 1, by default 0.98. If all captures together cover less than this,
             the target is this share of the area that they can cover.
@@ -520,7 +522,7 @@ class Client:
         InvalidArea, InvalidQuery
             If the area or an option is invalid.
         InvalidCart
-            If no capture can be used, or the budget buys none.
+            If no capture can be used, or the budget is too low for any.
         MissingExtra
             If SciPy is not installed.
 

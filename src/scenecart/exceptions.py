@@ -203,9 +203,13 @@ class ScenecartError(Exception):
 
 
 def reword(error: ScenecartError, message: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
-    """Replace the message, code or hint of an error if the caller knows more about the request."""
+    """Replace the message, code or hint of an error if the caller knows more about the request.
+
+    An error stays about its argument if the new message begins with it too.
+    """
     error.message = message or error.message
-    error.argument = error.argument if message is None else None
+    if error.argument is not None and not error.message.startswith(f"{error.argument} "):
+        error.argument = None
     error.code = code or error.code
     error.hint = hint or error.hint
     error.args = (error.message,)

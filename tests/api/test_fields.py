@@ -10,13 +10,13 @@ from scenecart._api import fields
 
 
 def test_named_reads_camel_and_snake_case_alike():
-    """One field has one name, in whatever case it is written; a null does not hide a value."""
+    """A field is read in camelCase and in snake_case; a null does not hide a value."""
     assert fields.named({"orderId": None, "order_id": 5, "TotalAud": "1"}) == {"orderid": 5, "totalaud": "1"}
     assert fields.named([1]) == {}
 
 
 @pytest.mark.parametrize("document", [{"id": 1}, {"data": {"id": 1}}, {"results": [{"order": {"id": 1}}]}], ids=str)
-def test_unwrapped_finds_the_document(document: Any):
+def test_unwrapped_wrapped_document_is_found(document: Any):
     """A document is found in its wrappers."""
     assert fields.unwrapped(document, "id") == {"id": 1}
 
@@ -37,6 +37,6 @@ def test_credits_are_read_from_numbers_and_text(value: Any, number: int | None):
 
 
 @pytest.mark.parametrize(("value", "name"), [("a", "a"), (5, "5"), (True, None), (" ", None), (None, None), (1.5, None)])
-def test_ids_are_text(value: Any, name: str | None):
+def test_id_integer_becomes_text(value: Any, name: str | None):
     """Integers are ids as well."""
     assert fields.id_text(value) == name

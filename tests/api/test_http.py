@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +13,10 @@ import scenecart
 from _expect import raises
 from _scripted_service import Answer, ScriptedService, answer
 from _sessions import KEY, READ, Clock, make_session
-from scenecart._api.http import secret_url
-from scenecart._api.operations import PLACE, SEARCH, THUMBNAIL
+from scenecart._api.operations import PLACE, THUMBNAIL
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def test_closed_client_refuses_calls(service: ScriptedService):
-    """A call of a closed client is an error with a hint, and nothing is sent."""
-    session = make_session(service)
-    session.close()
-    with raises(scenecart.InvalidRequest, "client_closed") as caught:
-        session.call(READ)
-    assert caught.value.hint
-    assert service.received == []
 
 
 NOT_JSON = {
@@ -115,8 +103,8 @@ def test_purchase_is_not_retried_after_a_500(service: ScriptedService):
     assert caught.value.money_may_have_moved
 
 
-def test_redirect_is_not_followed(service: ScriptedService):
-    """A redirect takes the token nowhere."""
+def test_call_redirect_is_an_error_and_not_followed(service: ScriptedService):
+    """A redirect is an error, and no request with the token follows it."""
     service.put("orders.archive.place", answer({}, 308, Location=service.url + "/elsewhere"))
     with raises(scenecart.ServiceError, "unexpected_redirect"):
         make_session(service).call(PLACE, {}, key=KEY)
@@ -133,56 +121,6 @@ def test_image_is_returned_from_its_redirect(service: ScriptedService):
     assert session.image(THUMBNAIL, {}, max_bytes=7) is None
     service.put(THUMBNAIL.id, answer({"detail": "no image"}, 404))
     assert session.image(THUMBNAIL, {}, max_bytes=8) is None
-
-
-def test_signed_url_is_a_secret_that_may_be_relative():
-    """A signed URL never prints; a relative one is completed with its base, and an invalid one is an error."""
-    url = secret_url("https://service.example/", "files/a.tif?signature=private")
-    assert url.reveal() == "https://service.example/files/a.tif?signature=private"
-    assert "private" not in repr(url)
-    with raises(scenecart.ServiceError, "download_url_invalid") as caught:
-        secret_url("https://service.example/", "http://[private")
-    assert "private" not in str(caught.value)
-
-
-def test_transport_is_an_argument():
-    """A client takes any httpx transport, so tests need no patches."""
-
-    def echo(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"host": json.loads(request.content)["host_name"]})
-
-    client = scenecart.connect(base_url="https://service.example", token="t", transport=httpx.MockTransport(echo))
-    assert client.call(SEARCH.id, {"host_name": "h"}) == {"host": "h"}
-
-
-def test_each_error_of_httpx_is_a_connection_error():
-    """Each error that httpx raises while sending is raised as an error of scenecart."""
-    kinds = [
-        kind for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and kind != httpx.TooManyRedirects
-    ]  # fmt: skip
-    assert len(kinds) > 10
-    for kind in kinds:
-
-        def fail(request: httpx.Request, kind: type = kind) -> httpx.Response:
-            raise kind("low level text")
-
-        client = scenecart.connect(
-            base_url="https://service.example", token="t", transport=httpx.MockTransport(fail), sleep=lambda _: None
-        )
-        with pytest.raises(scenecart.ConnectionFailed) as caught:
-            client.call("orders.list")
-        assert caught.value.code in {"request_timed_out", "service_unreachable", "connection_lost"}
-        assert "low level text" not in str(caught.value)
-
-
-def test_unreachable_service_is_named():
-    """A service that does not accept connections is named, with a hint."""
-    client = scenecart.connect(base_url="http://127.0.0.1:9", token="t", sleep=lambda _: None)
-    with raises(scenecart.ConnectionFailed, "service_unreachable") as caught:
-        client.call("orders.list")
-    assert "127.0.0.1:9" in caught.value.message
-    assert caught.value.hint
 
 
 @pytest.mark.parametrize("sign_in", [{"username": "analyst", "password": "wrong"}, {"token": "old"}], ids=str)

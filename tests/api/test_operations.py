@@ -78,7 +78,7 @@ def test_whole_number_accepts_integers_only(value: object, number: int | None):
         ([], None),
     ],
 )
-def test_dollars_have_two_places(value: object, amount: Decimal | None):
+def test_dollars_other_than_two_decimals_are_none(value: object, amount: Decimal | None):
     """An amount of money has two decimal places; anything else is None."""
     assert operations.dollars(value) == amount
 

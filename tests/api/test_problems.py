@@ -39,7 +39,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_status_has_its_error(service: ScriptedService, status: int):
+def test_error_of_status_each_status_has_its_class(service: ScriptedService, status: int):
     """Each status of the contract has its own error, with operation, status and problem document."""
     problem = {"type": "about:blank", "title": "T", "status": status, "detail": "what happened"}
     service.put("some.read", answer(problem, status))
@@ -140,7 +140,7 @@ def test_422_about_the_licence_has_a_code_and_the_allowed_values(service: Script
     assert caught.value.message.endswith(shown)
 
 
-def test_422_lists_its_fields():
+def test_error_of_status_422_lists_invalid_fields():
     """The fields that the service rejects are available to programs."""
     error = error_of_status(422, Problem(fields=(("bbox", "four numbers"),)), "some.read", None)
     assert isinstance(error, scenecart.InvalidRequest)

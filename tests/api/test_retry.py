@@ -62,7 +62,7 @@ def test_retry_after_is_waited_for(service: ScriptedService, header: str, sleeps
 
 
 def test_very_long_retry_after_is_an_error_at_once(service: ScriptedService):
-    """Nobody waits thirty years: the error is raised at once and has the requested seconds."""
+    """A wait longer than the limit is not waited for: the error is raised at once and has the requested seconds."""
     clock = Clock()
     service.put("some.read", answer({}, 429, Retry_After="999999999"))
     with raises(scenecart.RateLimited, "rate_limited") as caught:

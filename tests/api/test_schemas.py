@@ -87,7 +87,7 @@ def test_inconsistent_estimate_is_refused(case: str):
 ROUNDED = estimate((["a"], 3333, 33.33), (["b"], 3333, 33.33), (["c"], 3333, 33.33), total=(10_000, 100))
 
 
-def test_rounded_groups_are_accepted_and_said():
+def test_estimate_groups_rounded_to_cents_are_accepted_with_a_note():
     """Groups that were rounded to cents may differ from the total by a cent each: the total is the price."""
     prices = schemas.parse_estimate(ROUNDED, ["a", "b", "c"])
     assert (prices.total_credits, prices.total_aud, prices.is_rounded) == (10_000, Decimal(100), True)
@@ -110,7 +110,7 @@ def test_rounded_groups_are_accepted_and_said():
     ids=str,
 )
 def test_estimate_error_keeps_its_reason(entry: dict[str, Any]):
-    """The reason for a capture without a price is kept, whatever the field of its id is called."""
+    """The reason for a capture without a price is kept, for each name of the field with its id."""
     prices = schemas.parse_estimate(estimate((["a"], 1, 1), errors=[entry]), ["a", "b"])
     assert prices.errors == (("b", "sold"),)
 
@@ -224,7 +224,7 @@ def test_returned_credits_are_refunded_or_released(document: object, expected: t
     ],
 )
 def test_captures_of_an_order_are_found_or_unknown(fields: dict[str, Any], captures: tuple[str, ...]):
-    """The captures of an order are read from wherever it names all of them; otherwise they are unknown."""
+    """The captures of an order are read from any field that names all of them; otherwise they are unknown."""
     record = schemas.parse_order({"id": "o", **fields})
     assert record is not None
     assert record.captures == captures

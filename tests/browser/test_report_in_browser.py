@@ -109,8 +109,8 @@ def test_printed_pages_are_numbered(browser: Browser, quote: Path, tmp_path: Pat
     assert all(f"{number} of {len(texts)}" in text for number, text in enumerate(texts, 1))
 
 
-def test_the_report_prints_light(browser: Browser, quote: Path):
-    """On paper the report is dark on white, whatever the screen's theme."""
+def test_report_printed_from_a_dark_theme_is_dark_on_white(browser: Browser, quote: Path):
+    """On paper the report is dark on white, in a light and in a dark theme."""
     page = browser.new_page(color_scheme="dark")
     try:
         page.goto(quote.as_uri())

@@ -156,8 +156,8 @@ def test_slider_filters_all_parts(opened: OpenPage):
     kernel.wait("len(picker.filtered)", lambda value: value == before)
 
 
-def test_table_works_by_keyboard(opened: OpenPage):
-    """Arrows move, space selects, Shift extends, Ctrl+A selects all rows, Escape none; a header sorts."""
+def test_table_keyboard_moves_selects_and_sorts(opened: OpenPage):
+    """Arrows move, space selects, Shift extends, Ctrl+A selects all rows, Escape clears the selection; a header sorts."""
     page, kernel = opened.page, opened.kernel
     page.locator(".sc-grid button", has_text="Cloud").click()
     kernel.wait("picker.table.sort[0] == 'eo:cloud_cover'")
@@ -235,9 +235,9 @@ def test_no_part_is_clipped(browser: Browser, voila: Jupyter, width: int):
         titles = [title.strip() for title in page.locator(".sc-grid .head button").all_inner_texts()]
         assert titles[0] == "Capture"
         assert {"Acquired (UTC)", "Cloud %"} < set(titles)
-        assert ("Host" in titles) == (width == 1600)
+        assert ("Provider" in titles) == (width == 1600)
         if width == 420:
-            assert "Host: aurora" in str(page.locator(".sc-grid .row .cut").first.get_attribute("title"))
+            assert "Provider: aurora" in str(page.locator(".sc-grid .row .cut").first.get_attribute("title"))
     finally:
         page.close()
 

@@ -98,7 +98,7 @@ def test_decode_line_without_type_is_skipped(apart: bool):  # noqa: FBT001  # a 
 
 @pytest.mark.parametrize("where", ["title", "assets", "geometry"])
 def test_decode_invalid_utf8_is_refused(where: str):
-    """A page or a line that is not UTF-8 is an error wherever the invalid byte is, and whatever was read before."""
+    """A page or a line that is not UTF-8 is an error, with the invalid byte at any place."""
     good = feature(1, {"title": "x", "nested": [1]}, SQUARE)
     marked = {**good, where: "HERE"} if where != "title" else feature(2, {"title": "HERE", "nested": [1]}, SQUARE)
     bad = json.dumps(marked).encode().replace(b"HERE", b"\xff")

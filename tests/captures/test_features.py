@@ -20,7 +20,7 @@ def read(*documents: Any) -> list[Any]:
 
 
 def test_columns_of_any_decoder_gives_same_values():
-    """Features with learned names, and others among them, give the same columns: one value for each feature, None where missing."""
+    """Features with learned names, and others among them, give the same columns: one value for each feature, None if missing."""
     learned = read(feature("a", gsd=0.5, tags=["x"]), feature("b", gsd=1))
     generic = read(feature("c", title="\ud800"))
     assert {type(one.properties) for one in generic} == {dict}
@@ -46,7 +46,7 @@ def test_decode_each_equal_texts_share_one_value():
 
 
 def test_foreign_of_returns_members_unknown_to_geojson_and_stac():
-    """Members that neither GeoJSON nor STAC define are returned for each feature; None where there are none."""
+    """Members that neither GeoJSON nor STAC define are returned for each feature; None without such members."""
     assert foreign_of(read(feature("a"))) is None
     assert foreign_of(read({**feature("a"), "more": 1, "null": None}, feature("b"))) == [{"more": 1}, {}]
 
@@ -63,5 +63,5 @@ def test_foreign_of_returns_members_unknown_to_geojson_and_stac():
     ids=str,
 )
 def test_geometry_text_is_the_json_of_the_catalog(geometry: Any):
-    """The geometry of a feature is returned as the JSON that the catalog sent, whatever it is."""
+    """The geometry of a feature is returned as the JSON that the catalog sent, valid or not."""
     assert json.loads(geometry_text(read({**feature("a"), "geometry": geometry})[0])) == geometry

@@ -89,6 +89,8 @@ def test_filter_keeps_matching_captures(captures: gpd.GeoDataFrame, conditions: 
         ({"datetime": "2024-05/2024-01"}, "datetime_reversed"),
         ({"datetime": ".."}, "datetime_unbounded"),
         ({"coverage": 0.5}, "aoi_missing"),
+        ({"coverage": 90}, "coverage_out_of_range"),
+        ({"coverage": (10, 50)}, "coverage_out_of_range"),
     ],
 )
 def test_filter_invalid_condition_is_refused(captures: gpd.GeoDataFrame, conditions: Any, code: str):
@@ -118,7 +120,7 @@ def test_filter_missing_column_is_refused(captures: gpd.GeoDataFrame):
 
 
 def test_filter_time_range_matches_where_intervals_overlap(captures: gpd.GeoDataFrame):
-    """A capture with a time range matches where the two intervals overlap."""
+    """A capture with a time range matches if the two intervals overlap."""
     captures["start_datetime"] = pd.to_datetime(["2024-06-01"] + [None] * 4, utc=True)
     captures["end_datetime"] = pd.to_datetime(["2024-06-10"] + [None] * 4, utc=True)
     assert "".join(scenecart.filter(captures, datetime="2024-06-05")["id"]) == "a"
@@ -126,7 +128,7 @@ def test_filter_time_range_matches_where_intervals_overlap(captures: gpd.GeoData
 
 
 def test_coverage_across_antimeridian_is_measured():
-    """An area and footprints on both sides of 180 degrees are measured where they are."""
+    """An area and footprints on both sides of 180 degrees are measured without the rest of the world between them."""
     frame = gpd.GeoDataFrame(geometry=[shapely.box(179, 0, 181, 1), shapely.box(-180, 0, -179, 1)], crs=4326)
     shares = scenecart.coverage(frame, (179, 0, -179, 1))
     assert shares.tolist() == pytest.approx([1, 0.5], abs=1e-6)

@@ -40,7 +40,7 @@ def features_of(*shapes: Any) -> list[Feature]:
 
 @given(st.lists(geometries, max_size=6))
 def test_read_geometries_equals_shapely_on_each(shapes: list[Any]):
-    """Geometries, bounds and unusable rows are those of shapely's own parser, whatever else is in the batch."""
+    """Geometries, bounds and unusable rows are those of shapely's own parser, in any mixed batch."""
     found, bounds, reasons = read_geometries(features_of(*shapes))
     for row, shape in enumerate(shapes):
         expected = None if shape is None else shapely.from_geojson(json.dumps(shape), on_invalid="ignore")

@@ -90,7 +90,7 @@ def test_split_by_date_accepts_numpy_bool():
 
 
 def test_unknown_keyword_is_refused(connect: Any):
-    """A misspelled or foreign keyword is an error that names it; where another name is meant, the error says which."""
+    """A misspelled or foreign keyword is an error that names it, and suggests the right name if there is one."""
     cart = connect().cart(captures())
     with pytest.raises(TypeError):
         cart.replace(splitbydate=True)

@@ -103,7 +103,7 @@ def test_reasons_not_orderable_are_the_same_for_own_frames():
 
 
 def test_footprint_outside_the_world_is_refused():
-    """A capture outside the world is in no cart, whatever its footprint came from."""
+    """A capture outside the world is refused as part of a cart, from any source."""
     nowhere = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.Polygon([(0, 0), (1, 1e308), (0, 1), (0, 0)])], crs=4326)
     with raises(scenecart.InvalidCart, "captures_not_orderable") as caught:
         make_cart(nowhere)

@@ -109,7 +109,7 @@ def test_estimate_and_place_wrong_argument_type_is_refused(service: ScriptedServ
     ids=["500", "410", "403", "page", "dropped"],
 )
 def test_estimate_without_a_readable_balance_has_its_price(service: ScriptedService, connect: Any, unreadable: Answer):
-    """A price does not depend on the balance: where it cannot be read, the estimate shows none."""
+    """An unreadable balance leaves the price unchanged, and the estimate shows no balance."""
     service.put("billing.credits.balance", unreadable)
     estimate = connect().cart(captures()).estimate()
     assert (estimate.total_credits, estimate.balance_credits) == (300, None)

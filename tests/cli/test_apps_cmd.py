@@ -83,7 +83,7 @@ def test_app_on_a_used_port_is_wrong_usage(tmp_path: Path):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root is refused")
 def test_lab_as_root_names_the_option(tmp_path: Path):
-    """Where JupyterLab would refuse root with a page of log, one line names the option, and nothing is copied."""
+    """As root, one line names the option that JupyterLab needs, and nothing is copied."""
     done = run("lab", "work", "--no-browser", cwd=tmp_path)
     assert done.returncode == 1
     assert "--allow-root" in done.stderr

@@ -58,7 +58,7 @@ def test_search_without_results_prints_the_query(box: Sandbox):
 
 
 def test_cover_writes_cart_report_and_plot(box: Sandbox, tmp_path: Path):
-    """`cover` saves a cart for other commands, a report and a plot, and fails where the budget is too low for the area."""
+    """`cover` saves a cart for other commands, a report and a plot, and fails if the budget is too low for the area."""
     search = ["search", "aurora", "--collections", "aurora-50cm", *AREA, "--datetime", "2024-01/2024-06", "-o", "found.parquet"]
     assert run(*search, box=box, cwd=tmp_path).returncode == 0
     outputs = ["--save", "cart.parquet", "--report", "out/quote.md", "--plot", "out/plan.png"]
@@ -123,7 +123,7 @@ def test_report_of_carts_and_orders(box: Sandbox, tmp_path: Path):
 
 
 def test_login_status_prints_account_and_credits(box: Sandbox, tmp_path: Path):
-    """`login-status` prints service, account, credits and whether it can place, and fails where the sign-in is refused."""
+    """`login-status` prints service, account, credits and whether it can place, and fails if the sign-in is refused."""
     variables = {"SCENECART_HOME": str(tmp_path)}
     printed = run("login-status", box=box, **variables)
     assert printed.returncode == 0, printed.stderr

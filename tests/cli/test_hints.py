@@ -133,7 +133,7 @@ def test_value_in_a_hint_is_in_the_details():
 
 
 def test_lines_name_the_option_of_an_argument():
-    """The message about an argument begins with its option, where a command has one."""
+    """The message about an argument begins with its option, if a command has one."""
     error = ScenecartError("must be a whole number, got 'x'.", argument="max_credits", hint="Use digits.")
     assert lines_of(error, OPTIONS) == ["--max-credits must be a whole number, got 'x'.", "Use digits."]
     assert lines_of(error, ()) == ["max_credits must be a whole number, got 'x'.", "Use digits."]

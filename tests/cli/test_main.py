@@ -76,7 +76,7 @@ def test_place_reader_left_is_success(box: Sandbox, tmp_path: Path, home: dict[s
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_place_unprintable_price_buys_nothing(box: Sandbox, tmp_path: Path, home: dict[str, str], output: str):
-    """Where the price cannot be displayed, nothing is bought, and standard error says so in two lines."""
+    """If the price cannot be displayed, nothing is bought, and standard error says so in two lines."""
     done = run_unwritable(output, *PLACE, box=box, cwd=tmp_path, home=home)
     assert done.returncode == 1
     assert placements(box, tmp_path, home) == []
@@ -97,7 +97,7 @@ def test_unprintable_output_is_one_line(box: Sandbox, tmp_path: Path, home: dict
 
 
 def test_unreachable_service_orders_nothing(tmp_path: Path, box: Sandbox, home: dict[str, str]):
-    """Where the service cannot be reached, `place` says that nothing was ordered, and other commands do not."""
+    """If the service cannot be reached, `place` says that nothing was ordered, and other commands do not."""
     unreachable = {**home, "SCENECART_BASE_URL": "http://127.0.0.1:9"}
     done = run(*PLACE, box=box, cwd=tmp_path, **unreachable)
     assert done.returncode == 1

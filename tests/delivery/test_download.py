@@ -239,7 +239,7 @@ def test_lineage_invalid_record_is_refused(service: ScriptedService, order: scen
     assert order.items()["provenance"].tolist() == ["unknown"]
 
 
-def test_lineage_is_a_table(order: scenecart.Order):
+def test_lineage_has_one_row_per_edge(order: scenecart.Order):
     """The lineage is a table, one row for each edge."""
     lineage = order.lineage()
     assert lineage.columns.tolist() == ["entity", "entity_id", "relation", "source", "source_id", "depth"]

@@ -22,7 +22,7 @@ HOSTILE_NAMES = [
 
 
 def test_plan_hostile_names_are_distinct_and_inside(tmp_path: Path):
-    """Whatever the names of items and assets, every file is inside the folder and has a distinct, valid name."""
+    """For any names of items and assets, every file is inside the folder and has a distinct, valid name."""
     assets = {name: {"href": f"https://x.example/{name}", "type": "image/tiff"} for name in HOSTILE_NAMES}
     files = plan_files({"features": [{"id": name, "assets": assets} for name in HOSTILE_NAMES]}, tmp_path, None)
     paths = [file.target for file in files]

@@ -54,7 +54,7 @@ def test_item_is_verified_by_a_way_to_its_order(service: ScriptedService, edges:
     ],
 )
 def test_item_of_another_order_is_missing(service: ScriptedService, edges: list[Any]):
-    """A record that leads elsewhere, or names the order's other items only, is an alarm."""
+    """A record that leads to another order, or names other items of the order only, gives "missing"."""
     service.put("provenance.get", answer({"edges": edges}))
     with warns("provenance_missing"):
         assert "missing" in provenance_of(make_session(service), "o", ["a", "b"])
@@ -62,7 +62,7 @@ def test_item_of_another_order_is_missing(service: ScriptedService, edges: list[
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422, 500, 501])
 def test_service_without_records_gives_unknown(service: ScriptedService, status: int):
-    """A service that has no records, or may not show them, raises no alarm."""
+    """A service that has no records, or may not show them, gives "unknown", not "missing"."""
     service.put("provenance.get", answer({"detail": "no"}, status))
     assert provenance_of(make_session(service), "o", ["a", "b"]) == ["unknown", "unknown"]
 

@@ -49,7 +49,7 @@ def test_area_across_antimeridian_is_two_degrees_wide(across: Any):
 @pytest.mark.parametrize("lon", [160, 167, 170, 175, 180, 200, -190, -193, -200])
 @pytest.mark.parametrize("longitudes", ["as written", "within 180"])
 def test_hole_across_antimeridian_stays_a_hole(lon: float, longitudes: str):
-    """A hole is not part of the area, wherever it lies beside 180 degrees and however longitudes are written."""
+    """A hole beside 180 degrees is not part of the area, for every way to write its longitudes."""
     outside = np.array([(0, 0), (20, 0), (20, 10), (0, 10)])
     hole = np.array([(12, 2), (14, 2), (14, 4), (12, 4)])
     size = as_area(shapely.Polygon(outside, [hole])).km2

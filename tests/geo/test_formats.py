@@ -79,7 +79,7 @@ def test_layer_missing_lists_the_layers(two_layers: Path):
 
 
 def test_several_layers_without_a_name_warn_and_read_the_first(two_layers: Path):
-    """Where no layer is named, a warning says which was read."""
+    """Without a layer's name, a warning says which layer was read."""
     with warns("area_layer_assumed") as caught:
         area = as_area(two_layers)
     assert area.bounds == (0, 0, 1, 1)
@@ -104,7 +104,7 @@ def test_layer_of_a_format_without_layers_is_refused(tmp_path: Path, suffix: str
 
 
 def test_folder_is_refused_with_a_hint(tmp_path: Path):
-    """Where a folder is given for a file, the hint says so."""
+    """A folder in place of a file is refused, and the hint says so."""
     folder = tmp_path / "harbour.shp"
     folder.mkdir()
     with raises(scenecart.InvalidArea, "area_file_missing") as caught:

@@ -30,7 +30,7 @@ ACROSS = "POLYGON((179 -20,-179 -20,-179 -18,179 -18,179 -20))"
 
 
 def test_clip_across_antimeridian_is_the_small_side():
-    """A footprint and an area that meet at 180 degrees are clipped where they overlap, and nowhere else."""
+    """A footprint and an area that meet at 180 degrees are clipped to their overlap, without the rest of the world."""
     footprint = shapely.from_wkt(ACROSS)
     clipped = clip_each(np.array([footprint]), as_area((179.5, -19.5, -179.5, -18.5)).geometry)[0]
     assert geodesic_km2(clipped) == pytest.approx(as_area((0, -19.5, 1, -18.5)).km2, rel=1e-6)
@@ -38,7 +38,7 @@ def test_clip_across_antimeridian_is_the_small_side():
 
 @given(st.floats(-170, 170), st.floats(-80, 80), st.floats(0.01, 5), st.floats(-3, 3), st.floats(-3, 3))
 def test_clip_is_inside_footprint_and_area(lon: float, lat: float, size: float, dx: float, dy: float):
-    """A clipped footprint is inside the footprint and inside the area, wherever they are on the globe."""
+    """A clipped footprint is inside the footprint and inside the area, at any place on the globe."""
     footprint = shapely.box(lon, lat, lon + size, lat + size)
     area = as_area(shapely.box(lon + dx, lat + dy, lon + dx + size, lat + dy + size))
     clipped = clip_each(np.array([footprint]), area.geometry)[0]
@@ -144,7 +144,7 @@ SQUARE = shapely.box(0, 0, 1, 1)
     ids=["multi-part", "reversed", "3D", "other start", "extra points", "below a centimetre", "nearly on the line", "two halves"],
 )
 def test_canonical_outline_written_otherwise_is_the_same(same: Any):
-    """The same outline has one form, whatever its type, start, direction, height and redundant points."""
+    """The same outline has one form, for any type, start, direction, height and redundant points."""
     assert _canonical_wkt(same) == _canonical_wkt(SQUARE)
 
 

@@ -43,5 +43,5 @@ def test_test_named_by_a_guard_exists():
 
 
 def test_reliability_page_shows_the_table():
-    """docs/reliability.md contains the table of today."""
+    """docs/reliability.md contains the table that the guards give."""
     assert as_markdown(ROWS) in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import house
+from _imports import imports_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "scenecart"
@@ -40,7 +41,7 @@ LIBRARIES = {
     "PIL": {"report"},
     "antimeridian": {"_geo.geometry"},
     "anywidget": {"widgets"},
-    "httpx": {"_api.http"},
+    "httpx": {"_api.transport"},
     "ipyleaflet": {"widgets"},
     "jinja2": {"_util.html"},
     "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
@@ -73,29 +74,9 @@ def _files() -> list[Path]:
     return [path for path in found if "sandbox" not in path.parts and path != SOURCE / "__init__.py"]
 
 
-def _imports(path: Path) -> set[str]:
-    """Return the names a file imports while running, in functions too, and without those for type checkers alone."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
-
-
 def _imported_packages(path: Path) -> set[str]:
     """Return the packages of scenecart that a file imports, such as "_util"."""
-    parts = [name.split(".") for name in _imports(path)]
+    parts = [name.split(".") for name in imports_of(path)]
     return {part[1] for part in parts if part[0] == "scenecart" and len(part) > 1}
 
 
@@ -156,7 +137,7 @@ def test_import_of_an_outside_library_is_in_one_place():
     """An outside library is imported in one place, so that it can be replaced in an afternoon."""
     for path in _files():
         module = _module(path)
-        for library in {name.partition(".")[0] for name in _imports(path)} & set(LIBRARIES):
+        for library in {name.partition(".")[0] for name in imports_of(path)} & set(LIBRARIES):
             assert {module, _package(module)} & LIBRARIES[library], f"{module} names {library}"
 
 

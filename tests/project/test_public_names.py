@@ -21,7 +21,7 @@ def test_import_scenecart_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_connect_without_extras_works():
+def test_connect_without_extras_searches_and_buys():
     """With the core's packages alone, everything works but sandbox, reports and widgets, which name their extra."""
     extras = ["starlette", "uvicorn", "rasterio", "jwt", "matplotlib", "ipyleaflet", "ipywidgets"]
     code = (

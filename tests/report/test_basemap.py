@@ -33,7 +33,7 @@ def test_globe_has_land_at_its_centre_where_there_is_land(place: tuple[float, fl
 
 @pytest.mark.parametrize(("west", "has_land"), [(115.0, True), (-150.0, False), (176.0, True), (-183.0, True)])
 def test_land_is_found_in_wide_views(west: float, has_land: bool):  # noqa: FBT001  # what is expected
-    """A view of several degrees has its land, also where it crosses the antimeridian."""
+    """A view of several degrees has its land, also across the antimeridian."""
     assert bool(_basemap.land_within(west, -45.0, west + 8, -25.0)) is has_land
 
 

@@ -37,7 +37,7 @@ def three(scripted: ScriptedClient) -> dict[str, Any]:
 
 @pytest.mark.parametrize("suffix", COMPARED)
 def test_comparison_has_names_captures_and_totals(three: dict[str, Any], tmp_path: Path, suffix: str):
-    """Each format has the names and every capture, and where people read it the totals and where they come from."""
+    """Each format has the names and every capture; formats for reading also have the totals and their source."""
     text = report_text(scenecart.compare_report(three, tmp_path / "deep" / f"compared.{suffix}", title="Which one"))
     for expected in ("cheap", "dear", "open", "all", "two"):
         assert expected in text, expected
@@ -46,7 +46,7 @@ def test_comparison_has_names_captures_and_totals(three: dict[str, Any], tmp_pat
             assert expected in text, expected
 
 
-def test_comparison_figures_are_right(three: dict[str, Any]):
+def test_comparison_figures_equal_those_computed_by_hand(three: dict[str, Any]):
     """Totals are the service's, the price per km² their quotient, and cloud and coverage are computed correctly."""
     compared = _comparison.comparison_of(three)
     cheap, dear, unpriced = compared.sides
@@ -65,7 +65,7 @@ def test_comparison_figures_are_right(three: dict[str, Any]):
 
 
 def test_comparison_without_a_common_area_has_no_coverage(three: dict[str, Any], scripted: ScriptedClient, tmp_path: Path):
-    """Where one cart has no area, or areas do not overlap, no common area is mentioned."""
+    """If one cart has no area, or areas do not overlap, no common area is mentioned."""
     complete = scripted.cart(feature("all"))
     apart = scripted.cart(feature("all"), aoi=(0.01, 10.01, 0.02, 10.02))
     other = scripted.cart(feature("all"), aoi=(0.05, 10.05, 0.06, 10.06))
@@ -103,7 +103,7 @@ def test_comparison_of_equal_carts_is_equal(three: dict[str, Any], tmp_path: Pat
     assert first == second
 
 
-def test_comparison_has_orders(scripted: ScriptedClient, three: dict[str, Any], tmp_path: Path):
+def test_comparison_of_orders_has_what_the_service_reports(scripted: ScriptedClient, three: dict[str, Any], tmp_path: Path):
     """Orders are compared with estimates, as far as the service reports them."""
     scripted.service.put(
         "orders.get", answer({"id": "o", "status": "delivered", "captures": ["all"], "totalCredits": 7, "totalAud": 0.07})
@@ -151,7 +151,7 @@ def test_comparison_of_equal_names_is_refused(three: dict[str, Any], tmp_path: P
 
 
 def test_comparison_without_km2_of_the_service_has_no_price_per_km2(scripted: ScriptedClient):
-    """Where the service does not report its km², no price per km² is computed."""
+    """If the service does not report its km², no price per km² is computed."""
     response = {**price_answer("first"), "groups": [{"captures": ["first"], "credits": 123_450, "aud": 1234.5}]}
     compared = _comparison.comparison_of([scripted.estimate(feature("first"), response=response), scripted.cart(feature("first"))])
     assert [side.aud_per_km2 for side in compared.sides] == [None, None]

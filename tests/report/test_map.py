@@ -49,7 +49,7 @@ def test_map_of_a_small_view_has_no_coarse_coast(scripted: ScriptedClient):
     ],
 )
 def test_map_takes_the_shorter_way_around_the_world(scripted: ScriptedClient, wests: list[float], wide: float):
-    """Wherever captures are, the map shows them as close together as they are, and no part of them is lost."""
+    """The map shows captures on both sides of the antimeridian close together, and no part of them is lost."""
     contents = contents_of(scripted.cart(*(feature(f"c{place}", west=west) for place, west in enumerate(wests))))
     scene = _map.scene_of(contents)
     west, _, east, _ = shapely.total_bounds(scene.clipped)

@@ -13,7 +13,7 @@ from scenecart.report._map_labels import Label, place_labels
 
 @pytest.mark.parametrize("seed", range(20))
 def test_labels_do_not_overlap(seed: int):
-    """However captures are placed, their numbers are written once each, inside the map, and none over another."""
+    """For any positions of captures, their numbers are written once each, inside the map, without overlaps."""
     pick = np.random.default_rng(seed)
     count = int(pick.integers(1, 60))
     spots = [(float(x), float(y), number) for number, (x, y) in enumerate(pick.normal(200, [60, 90], (count, 2)), 1)]

@@ -19,7 +19,7 @@ HOSTILE = ["=1+1", "+cmd", "-2", "@SUM(A1)", "\tx", "<script>alert(1)</script>",
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_markdown_report_has_no_markup_of_the_service(scripted: ScriptedClient, tmp_path: Path, hostile: str):
-    """Whatever a title or an id has in it is text, and tables keep their columns."""
+    """Markup in a title or an id is written as text, and tables keep their columns."""
     estimate = scripted.estimate(feature("first"), feature(hostile, west=0.3))
     text = estimate.to_report(tmp_path / "quote.md", title=hostile).read_text()
     assert f"{estimate.total_credits:,} credits" in text

@@ -75,7 +75,7 @@ def test_order_reopened_by_id_reports_the_same(client: scenecart.Client, placed:
 
 
 def test_contents_of_an_unknown_order_have_ids_alone(scripted: ScriptedClient):
-    """Where only ids are known, there is neither geometry nor price."""
+    """If only ids are known, there is neither geometry nor price."""
     scripted.service.put("orders.get", answer({"id": "o-1", "status": "processing", "captures": ["a", "b"]}))
     contents = contents_of(scripted.client.order("o-1"))
     assert [line.id for line in contents.lines] == ["a", "b"]

@@ -38,7 +38,7 @@ def test_pdf_pages_are_numbered_and_repeat_table_headers(scripted: ScriptedClien
 
 @pytest.mark.parametrize("unpriced", [1, 2])
 def test_pdf_of_a_short_report_is_one_page(scripted: ScriptedClient, tmp_path: Path, unpriced: int):
-    """Where a few last lines would need a second page, the map is a little lower instead."""
+    """If a few last lines would need a second page, the map is lower instead."""
     features = [feature(f"capture-{number:03}") for number in range(1 + unpriced)]
     response = price_answer("capture-000")
     response["errors"] = [{"id": one["id"], "detail": "there is no such capture"} for one in features[1:]]

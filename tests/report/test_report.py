@@ -36,7 +36,7 @@ def placed(client: scenecart.Client) -> scenecart.Order:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_cart_report_has_captures_and_no_prices(scripted: ScriptedClient, tmp_path: Path, suffix: str):
-    """A cart's report has every capture and no price in each format, and says so where people read it."""
+    """A cart's report has every capture and no price in each format, and formats for reading say so."""
     cart = scripted.cart(feature("first"), feature("second", west=0.2))
     path = cart.to_report(tmp_path / f"cart.{suffix}", title="To be priced")
     assert scripted.service.requests("orders.archive.estimate") == []
@@ -171,7 +171,7 @@ def test_report_of_equal_contents_is_equal(scripted: ScriptedClient, tmp_path: P
 
 @pytest.mark.parametrize("blocked", ["folder", "file"])
 def test_report_that_cannot_be_written_leaves_nothing_behind(scripted: ScriptedClient, tmp_path: Path, blocked: str):
-    """Where a report cannot be written, an error says so; no temporary file remains, and no other file is lost."""
+    """If a report cannot be written, an error says so; no temporary file remains, and no other file is lost."""
     (tmp_path / "taken").write_text("mine") if blocked == "folder" else (tmp_path / "taken.html").mkdir()
     target = tmp_path / "taken" / "cart.html" if blocked == "folder" else tmp_path / "taken.html"
     with raises(scenecart.InvalidRequest, "file_not_writable"):

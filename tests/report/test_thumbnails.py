@@ -1,4 +1,4 @@
-"""Thumbnails in reports: small copies of the catalog's images, and footprint outlines where there are none."""
+"""Quicklooks in reports: small copies of the catalog's images, and footprint outlines where there are none."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_thumbnail_of_each_capture_is_a_small_jpeg(scripted: ScriptedClient, tmp
 def test_thumbnail_that_cannot_be_read_is_replaced_by_an_outline(
     scripted: ScriptedClient, tmp_path: Path, content: bytes | None, suffix: str
 ):
-    """Whatever the service sends instead of an image, the report is written, with the footprint's outline."""
+    """If the service sends anything but an image, the report is written with the footprint's outline."""
     serve_thumbnails(scripted.service, content)
     path = scripted.cart(feature("first")).to_report(tmp_path / f"cart.{suffix}")
     assert path.stat().st_size > 1_000
@@ -59,7 +59,7 @@ def test_thumbnail_that_cannot_be_read_is_replaced_by_an_outline(
 
 
 def test_thumbnails_false_requests_none(scripted: ScriptedClient, tmp_path: Path):
-    """Without thumbnails nothing is requested, and the table has no column for them."""
+    """Without quicklooks nothing is requested, and the table has no column for them."""
     serve_thumbnails(scripted.service, image())
     text = scripted.cart().to_report(tmp_path / "cart.html", thumbnails=False).read_text()
     assert scripted.service.requests(THUMBNAIL) == []
@@ -67,7 +67,7 @@ def test_thumbnails_false_requests_none(scripted: ScriptedClient, tmp_path: Path
 
 
 def test_thumbnails_are_requested_once_and_only_for_formats_that_show_them(scripted: ScriptedClient, tmp_path: Path):
-    """Workbooks and layers request no thumbnail; what one report fetched, the next one has."""
+    """Workbooks and layers request no quicklook; what one report fetched, the next one has."""
     serve_thumbnails(scripted.service, image())
     cart = scripted.cart(feature("first"), feature("second", west=0.2))
     for suffix in ("xlsx", "md", "csv", "geojson"):
@@ -79,16 +79,16 @@ def test_thumbnails_are_requested_once_and_only_for_formats_that_show_them(scrip
 
 
 def test_thumbnails_of_a_failing_service_are_not_requested_on(scripted: ScriptedClient, tmp_path: Path):
-    """After a few failures in a row no more thumbnails are requested, and the report says how many are missing."""
+    """After a few consecutive failures no more quicklooks are requested, and the report says how many are missing."""
     scripted.service.put(THUMBNAIL, Answer(b"{}", 403, {"Content-Type": "application/json"}))
     many = [feature(f"capture-{number}", west=number * 0.2) for number in range(60)]
     text = scripted.cart(*many).to_report(tmp_path / "cart.html").read_text()
     assert len(scripted.service.requests(THUMBNAIL)) < 20
-    assert "60 of 60 thumbnails" in text
+    assert "60 of 60 quicklooks" in text
 
 
 def test_thumbnails_stop_at_the_time_limit(scripted: ScriptedClient):
-    """When the time is over no thumbnail is requested any more; the report has the others."""
+    """When the time is over no quicklook is requested any more; the report has the others."""
     serve_thumbnails(scripted.service, image())
     times = iter([0.0, *[61.0] * 10])
     contents = with_thumbnails(contents_of(scripted.cart(feature("first"))), clock=lambda: next(times))
@@ -97,7 +97,7 @@ def test_thumbnails_stop_at_the_time_limit(scripted: ScriptedClient):
 
 
 def test_thumbnail_url_is_not_in_the_report(scripted: ScriptedClient, tmp_path: Path):
-    """The signed URL of a thumbnail appears nowhere."""
+    """The signed URL of a quicklook appears nowhere."""
     serve_thumbnails(scripted.service, image())
     for suffix in ("html", "pdf"):
         content = scripted.cart().to_report(tmp_path / f"cart.{suffix}").read_bytes()
@@ -106,14 +106,14 @@ def test_thumbnail_url_is_not_in_the_report(scripted: ScriptedClient, tmp_path: 
 
 
 def test_thumbnail_of_too_many_pixels_is_not_decoded():
-    """An image of more pixels than any thumbnail has is not decoded."""
+    """An image of more pixels than any quicklook has is not decoded."""
     stream = io.BytesIO()
     Image.new("1", (8_000, 8_000)).save(stream, "PNG")
     assert small_jpeg(stream.getvalue()) is None
 
 
 def test_report_with_500_thumbnails_stays_small(scripted: ScriptedClient, tmp_path: Path):
-    """A report of 500 captures with thumbnails of noise stays below six megabytes."""
+    """A report of 500 captures with quicklooks of noise stays below six megabytes."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 255, (192, 256, 3), dtype=np.uint8))
     stream = io.BytesIO()
     noise.save(stream, "PNG")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
 import scenecart.sandbox
+from _imports import imports_of
 
 PACKAGE = Path(scenecart.sandbox.__file__).parent
 # a module imports only from its own layer and those before it
@@ -20,22 +20,7 @@ def modules() -> list[Path]:
 
 def imports(path: Path) -> set[str]:
     """Return the layers that a module imports when it runs, in functions too; imports for type checkers are left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    names = set()
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.split(".")[2] for name in names if name.startswith("scenecart.sandbox.")}
+    return {name.split(".")[2] for name in imports_of(path) if name.startswith("scenecart.sandbox.")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())

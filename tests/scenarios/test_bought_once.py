@@ -1,4 +1,4 @@
-"""One order for one cart, whatever gateways, sleeping laptops, forks and written forms of an area do; over real sockets."""
+"""One order for one cart, despite gateways, sleeping laptops, forks and other written forms of an area; over real sockets."""
 
 from __future__ import annotations
 

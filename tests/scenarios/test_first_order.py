@@ -158,7 +158,7 @@ def test_place_with_too_few_credits_is_refused(box: Sandbox, tmp_path: Path):
 
 
 def test_place_lost_answer_buys_once(client: scenecart.Client, box: Sandbox):
-    """Where the order was placed and the answer lost, the same key returns it: one order, paid once."""
+    """If the order was placed and the answer lost, the same key returns it: one order, paid once."""
     estimate = client.cart(choose(client, months="2023-07/2023-12"), aoi=HARBOUR).estimate()
     known, before = len(client.orders()), client.balance()["balance_credits"]
     box.faults.add("drop-after", operation="orders.archive.place")

@@ -161,7 +161,7 @@ LINES: dict[str, tuple[bytes, list[str], int | str]] = {
 
 @pytest.mark.parametrize("case", LINES)
 def test_each_line_of_a_stream_is_a_capture_or_reported(service: ScriptedService, client: scenecart.Client, case: str):
-    """Unknown lines are counted, and broken ones are an error that has the captures before; no line ends the stream silently."""
+    """Unknown lines are counted, and broken ones are an error that has the captures before; no line ends the stream unnoticed."""
     body, ids, outcome = LINES[case]
     service.put(STREAM, Answer(body, 200, {"Content-Type": "application/x-ndjson"}))
     if isinstance(outcome, str):
@@ -178,7 +178,7 @@ def test_each_line_of_a_stream_is_a_capture_or_reported(service: ScriptedService
 
 
 def test_line_of_two_captures_is_an_error_in_a_long_stream(service: ScriptedService, client: scenecart.Client):
-    """Two captures on one line are an error also in a long stream, where many lines are decoded together."""
+    """Two captures on one line are an error also in a long stream, whose lines are decoded together."""
     lines = [json.dumps(feature(f"c{number}")).encode() for number in range(2_500)]
     lines[2_200] += b"," + ITEM.encode()
     service.put(STREAM, Answer(b"\n".join(lines)))

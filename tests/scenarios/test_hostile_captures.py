@@ -129,7 +129,7 @@ UNUSABLE: dict[str, Any] = {
 def test_cart_unusable_footprint_is_refused_and_stays_in_the_result(
     service: ScriptedService, client: scenecart.Client, find: Callable[..., gpd.GeoDataFrame], case: str
 ):
-    """Whatever a geometry is, the result has all rows, that one with its reason, and a cart refuses it by id before sending."""
+    """For any geometry, the result has all rows, that one with its reason, and a cart refuses it by id before sending."""
     captures = find(feature("good"), {**feature("bad"), "geometry": UNUSABLE[case]}, feature("last", west=0.05))
     assert captures["id"].tolist() == ["good", "bad", "last"]
     assert captures["orderable"].tolist() == [True, False, True]
@@ -185,7 +185,7 @@ MALFORMED_BOXES = [
 def test_search_published_bbox_does_not_replace_the_geometry(
     find: Callable[..., gpd.GeoDataFrame], client: scenecart.Client, box: Any
 ):
-    """Where a capture is follows from its geometry alone; another published bbox is kept in a column."""
+    """The position of a capture is that of its geometry; a published bbox that differs is kept in a column."""
     captures = find({**feature("a"), "bbox": box}, feature("b"))
     assert captures.total_bounds.tolist() == pytest.approx([0, 10, 0.1, 10.1])
     assert json.loads(captures["bbox:as_given"][0]) == box

@@ -112,7 +112,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 def test_any_id_is_kept_exactly(service: ScriptedService, make_cart: Callable[..., scenecart.Cart], tmp_path: Path, text: str):
-    """Whatever characters an id has, it is the same in the frame, in requests, and in a cart that was saved and read."""
+    """An id of any characters is the same in the frame, in requests, and in a cart that was saved and read."""
     cart = make_cart(feature(text, title=text))
     assert cart.ids == cart.captures["title"].tolist() == [text]
     service.put(ESTIMATE, answer(priced(([text], 100))))
@@ -239,7 +239,7 @@ HEADERS = [
 def test_download_ignores_content_disposition(
     service: ScriptedService, download: Callable[..., list[Path]], tmp_path: Path, header: str
 ):
-    """Whatever name a server gives a file, it has the asset's name in the item's folder."""
+    """A downloaded file has the asset's name in the item's folder, not the name that the server gives."""
     service.put(FILE, Answer(CONTENT, headers={"Content-Disposition": header}))
     assert download() == [tmp_path / "out" / "item" / "visual.tif"]
     assert files_in(tmp_path / "out") == ["item/visual.tif"]

@@ -106,7 +106,7 @@ awkward_names = st.sampled_from(["a_b", "A_B", "a/b", "a:b", "CON", "é", "e\u03
 @settings(deadline=None)
 @given(st.sets(st.text(max_size=60) | awkward_names, max_size=6), st.data())
 def test_download_plan_any_asset_names_give_distinct_paths(keys: set[str], data: st.DataObject):
-    """Whatever assets are called, even like the files of others, each file has its own path inside the folder."""
+    """For any names of assets, even those of other assets' files, each file has its own path inside the folder."""
     folder = Path("folder")
     assets = {key: {"type": "image/tiff"} for key in sorted(keys, key=ascii)}
     item = {**feature("item"), "assets": assets}

@@ -79,7 +79,7 @@ def test_next_page_that_cannot_be_requested_is_an_error(speak: Callable[..., Any
 
 
 def test_next_page_beyond_the_limit_is_not_an_error(speak: Callable[..., Any]):
-    """A search whose limit is reached needs no next page, in whatever form it is announced."""
+    """A search whose limit is reached requests no next page, in any form of the announcement."""
     _, client = speak("next-link:true")
     assert len(client.search(**ALL, limit=5)) == 5
 
@@ -185,7 +185,7 @@ READABLE: dict[str, Answer] = {
 
 @pytest.mark.parametrize("case", READABLE)
 def test_stream_that_can_be_read_needs_no_pages(service: ScriptedService, client: scenecart.Client, case: str):
-    """Events, arrays and wrapped features are read where they are."""
+    """Events, arrays and wrapped features are read from the stream, without requests for pages."""
     service.put(STREAM, READABLE[case])
     assert client.search("h", collections="c")["id"].tolist() == ["a", "b", "c"]
     assert service.requests(SEARCH) == []
@@ -250,8 +250,8 @@ def test_invalid_fields_of_a_problem_are_kept(speak: Callable[..., Any]):
 
 
 @pytest.mark.parametrize("way", ["400", "401", "422"])
-def test_api_key_that_cannot_be_exchanged_works(speak: Callable[..., Any], expected: list[str], way: str):
-    """Where keys cannot be exchanged, the key is sent as it is, and searches and estimates work."""
+def test_api_key_that_cannot_be_exchanged_is_sent_as_it_is(speak: Callable[..., Any], expected: list[str], way: str):
+    """If a key cannot be exchanged, it is sent as it is, and searches and estimates succeed."""
     _, client = speak(f"direct-keys:{way}", "robot")
     assert sorted(client.search(**ALL)["id"]) == expected
     assert client.cart(client.search(**ALL, limit=1)).estimate().total_credits > 0
@@ -364,14 +364,14 @@ def test_items_under_each_name_are_read(service: ScriptedService, delivered: sce
         ("job", "verified"),
     ],
 )
-def test_items_work_without_provenance(speak: Callable[..., Any], way: str, provenance: str):
-    """Items are delivered whatever the record says, and there is an alarm only where it says something else."""
+def test_items_without_a_provenance_record_are_returned(speak: Callable[..., Any], way: str, provenance: str):
+    """Items are returned for any record, and are "missing" only if the record contradicts the order."""
     _, client = speak(f"no-provenance:{way}")
     assert deliver(client).items()["provenance"].tolist() == [provenance] * 3
 
 
-def test_items_raise_no_alarm_while_records_change_form(speak: Callable[..., Any]):
-    """A service whose records take another form with each call raises no false alarm."""
+def test_items_records_of_changing_form_give_no_false_missing(speak: Callable[..., Any]):
+    """A service whose records change their form with each call gives no false "missing"."""
     _, client = speak("no-provenance")
     order = deliver(client)
     found = list(itertools.chain.from_iterable(order.items()["provenance"] for _ in range(8)))

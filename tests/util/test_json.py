@@ -41,7 +41,7 @@ def test_dumps_is_canonical():
 
 
 def test_batches_yield_complete_lines():
-    """Lines are complete in whatever chunks they arrive; blank lines are skipped, and the last needs no newline."""
+    """Lines are complete for any division into chunks; blank lines are skipped, and the last needs no newline."""
     data = b'{"a":1}\r\n\n{"a":2}\n{"a":3}'
     for size in (1, 4, 100):
         chunks = [data[start : start + size] for start in range(0, len(data), size)]

@@ -83,6 +83,30 @@ def test_public_function_refuses_a_misspelled_keyword(name: str, function: Calla
     assert caught.value.message.startswith(f"{name}() has no keyword 'no_such_keyword'")
 
 
+@pytest.mark.parametrize(
+    ("function", "keyword", "nearest"),
+    [
+        (scenecart.Client.search, "colections", "collections"),
+        (scenecart.Client.cover, "min_covrage", "min_coverage"),
+        (scenecart.filter, "cloud_covr", "cloud_cover"),
+        (scenecart.search_stac, "colections", "collections"),
+        (widgets.FootprintMap, "base_map", "basemap"),
+        (widgets.CaptureMap, "base_map", "basemap"),
+        (widgets.CaptureFilters, "area_aoi", "aoi"),
+        (widgets.CaptureTable, "capture", "captures"),
+        (widgets.CartPanel, "capture", "captures"),
+        (widgets.CoverPanel, "pickr", "picker"),
+        (widgets.OrderTracker, "directry", "directory"),
+        (widgets.Workbench, "base_map", "basemap"),
+    ],
+)
+def test_public_function_misspelled_keyword_suggests_the_nearest(function: Callable[..., object], keyword: str, nearest: str):
+    """A misspelled keyword of searches, filters, plans and widgets is refused with the right one."""
+    with raises(scenecart.UnknownKeyword, "keyword_unknown") as caught:
+        function(None, **{keyword: None})
+    assert caught.value.hint == f"Did you mean {nearest!r}?"
+
+
 def test_search_criteria_are_checked_at_once(client: scenecart.Client):
     """Criteria of a stream, of files, of many areas and of a map are checked before anything is sent."""
     for search in (client.search_stream, widgets.CaptureMap.from_search, client.search_to_parquet):

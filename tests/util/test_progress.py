@@ -12,7 +12,7 @@ from scenecart._util.progress import ProgressReporter, bar, progress_callback
 
 
 def test_reporter_counts_captures_and_areas():
-    """Events have the captures so far, which stay as they were where an event has none."""
+    """Events have the captures so far; an event without captures leaves their number unchanged."""
     events: list[scenecart.SearchEvent] = []
     reporter = ProgressReporter(events.append, "aurora", areas=2)
     reporter.emit("started")
@@ -28,8 +28,8 @@ def test_reporter_counts_captures_and_areas():
     assert seconds[0] >= 0
 
 
-def test_reporter_without_a_callback_does_nothing():
-    """Nobody needs to listen."""
+def test_reporter_without_a_callback_ignores_events():
+    """Without a callback, reporting an event does nothing."""
     ProgressReporter(None, "aurora").emit("started")
 
 

@@ -29,7 +29,7 @@ _INSTALLED = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
 
 
 def test_panel_code_loads_in_every_front_end(captures: gpd.GeoDataFrame, client: scenecart.Client, display: Callable[[Any], Any]):
-    """The code of each widget is part of the front end, or installed where VS Code and Voila look for it."""
+    """The code of each widget is part of the front end, or installed in the folder that VS Code and Voila read."""
     before = set(living._instances)
     bench = display(Workbench(client, aoi=HARBOUR))
     bench.captures = captures

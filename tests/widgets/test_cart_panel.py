@@ -268,3 +268,13 @@ def test_cart_panel_wrong_argument_types_are_refused(client: scenecart.Client, p
         CartPanel(client, pair.drop(columns="id"))
     with raises(scenecart.InvalidRequest, "picker_invalid"):
         CartPanel(client, pair, picker=5)
+
+
+def test_cart_panel_without_area_says_that_whole_footprints_are_bought(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """A cart without an area of interest says that it buys whole footprints."""
+    panel = display(CartPanel(client, pair))
+    assert "whole footprints" in panel._title.value
+    panel.aoi = HARBOUR
+    assert "whole footprints" not in panel._title.value

@@ -74,3 +74,18 @@ def test_order_card_declined_cancellation_keeps_the_order(
     assert not card.is_busy
     wait_for(lambda: tracker.finished == 1, 60)
     assert order.status == "delivered"
+
+
+def test_order_card_order_cancelled_elsewhere_is_said_to_be_cancelled_already(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """Cancelling an order that another session has cancelled says so, in place of an older notice."""
+    estimate = client.cart(pair.tail(1), HARBOUR).estimate()
+    order = estimate.place(again=True)
+    tracker = display(OrderTracker(estimate.place(), basemap="none", poll=60))
+    card = tracker._cards[order.id]
+    assert card.order.note is not None
+    assert client.order(order.id).cancel().status == "cancelled"
+    card.cancel()
+    wait_for(lambda: not card.is_busy)
+    assert "already cancelled" in card._status.value

@@ -371,7 +371,7 @@ def _from_values(
 
 
 def _timestamp(value: object) -> float | None:
-    """Return seconds since 1970, or None if malformed: then the token is used until the service refuses it."""
+    """Return Unix time in seconds, or None if malformed: then the token is used until the service refuses it."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:  # noqa: PLR2004  # thirty millennia
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""HTTP calls to the service; the only module that imports httpx.
+"""HTTP calls to the service: rate limits, tokens, errors and retries.
 
 Each call: rate limit → token → request → response or error → retry. Only reads, and purchases with an idempotency key, are
 retried.
@@ -12,31 +12,27 @@ import random
 import time
 import weakref
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
-
-import httpx
+from urllib.parse import urlsplit
 
 from scenecart._api import operations
 from scenecart._api.auth import USERINFO_PATH, Tokens
-from scenecart._api.credentials import BASE_URL_HINT, Credentials, Secret, is_loopback
+from scenecart._api.credentials import Credentials, Secret, is_loopback
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, parse_retry_after
+from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target
 from scenecart._util.json import NotJson, dumps, loads
-from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
-from scenecart._version import __version__
 from scenecart.exceptions import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailed,
-    InvalidRequest,
     NotFound,
     RateLimited,
-    RequestTimeout,
     ScenecartError,
     ServiceError,
     reword,
@@ -44,6 +40,8 @@ from scenecart.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
 
 T = TypeVar("T")
 _MAX_REDIRECTS = 5
@@ -60,7 +58,7 @@ class _Response:
 
 @dataclass(frozen=True)
 class Reply:
-    """The response to one request, whatever its status: the evidence that an order's outcome is judged by.
+    """The response to one request, with any status: the evidence that an order's outcome is judged by.
 
     Attributes
     ----------
@@ -123,40 +121,16 @@ class Session:
         self.retry = retry or Retry()
         self.sleep = sleep
         self.uniform = uniform
-        self._max_bytes = limits.answer_bytes
         self._is_default_url = credentials.is_default_url
-        _check_host(self.base_url)
+        self._connections = Connections(self.base_url, limits, transport)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
-        self._transport = transport
-        self._timeout = httpx.Timeout(limits.read, connect=limits.connect)
         self._tokens = Tokens(credentials, self._post_form, now)
-        self._clients: dict[int, httpx.Client] = {}
-        self._is_closed = False
-        self._finalizer = weakref.finalize(self, _close_own, self._clients)
         _SESSIONS.add(self)
 
     def close(self) -> None:
         """Close the connections."""
-        self._is_closed = True
-        self._finalizer()
-
-    @property
-    def _http(self) -> httpx.Client:
-        """The HTTP client of this process: connections that were inherited over a fork would mix up responses."""
-        client = self._clients.get(os.getpid())
-        if client is None:
-            client = httpx.Client(
-                transport=self._transport,
-                timeout=self._timeout,
-                headers={"User-Agent": f"scenecart/{__version__}"},
-                follow_redirects=False,
-                trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
-            )
-            if self._is_closed:
-                client.close()
-            client = self._clients.setdefault(os.getpid(), client)
-        return client
+        self._connections.close()
 
     def after_fork(self) -> None:
         """Replace locks in a forked process, where the threads that hold them do not exist."""
@@ -214,18 +188,18 @@ class Session:
         self._place_limiter.enter()
         headers = {operations.IDEMPOTENCY_HEADER: key, "Content-Type": "application/json"}
         token = self._tokens.bearer()
+        self._limiter.enter()
         request = self._request("POST", operation.path, token, headers=headers, content=content)
-        response = self._transmit(request, operation.id)
-        body = self._body(response, operation.id)
+        response = self._connections.send(request, operation.id)
+        body = self._connections.body(response, operation.id)
         error = None if response.is_success else self._error(response, body, operation.id, key)
         try:
             document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode()) if error else loads(body)
         except NotJson:
             document = None
-        lower = {name.lower(): value for name, value in response.headers.items()}
         # a traceback may show local variables, and the body of a 402 contains a secret
         body = b""
-        return Reply(response.status_code, _media_type(response), lower, document, error, token)
+        return Reply(response.status_code, media_type(response), lower_headers(response), document, error, token)
 
     def page(self, operation: operations.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         """Call an operation, and decode its response with a function.
@@ -285,7 +259,7 @@ class Session:
         def attempt() -> Secret | None:
             headers = {"Content-Type": "application/json"}
             response = self._exchange("POST", operation.path, operation.id, headers=headers, content=dumps(body))
-            target = _redirect_target(response, Secret(self.base_url + operation.path, "URL"))
+            target = redirect_target(response, Secret(self.base_url + operation.path, "URL"))
             if target is None:
                 self._read(response, operation.id, None)
             response.close()
@@ -303,7 +277,7 @@ class Session:
                 content += chunk
                 if len(content) > max_bytes:
                     return None
-            return content if download.status == httpx.codes.OK else None
+            return content if download.status == HTTPStatus.OK else None
 
     @contextlib.contextmanager
     def download(self, url: Secret, headers: Mapping[str, str]) -> Iterator[Download]:
@@ -319,12 +293,12 @@ class Session:
                 self._check_download_url(url)
                 stack.enter_context(hidden_from_logs(url))
                 # downloads do not count towards the organization's rate limit
-                response = self._transmit(self._signed_request(url, headers), operations.DOWNLOAD.id, counted=False)
+                response = self._connections.send(self._connections.signed_request(url, headers), operations.DOWNLOAD.id)
                 stack.callback(response.close)
-                target = _redirect_target(response, url)
+                target = redirect_target(response, url)
                 if target is None:
-                    lower = {name.lower(): value for name, value in response.headers.items()}
-                    yield Download(response.status_code, lower, self._chunks(response, operations.DOWNLOAD.id))
+                    chunks = self._connections.chunks(response, operations.DOWNLOAD.id)
+                    yield Download(response.status_code, lower_headers(response), chunks)
                     return
                 url = target
             raise ServiceError(
@@ -332,9 +306,6 @@ class Session:
                 code="download_redirects_too_often",
                 operation=operations.DOWNLOAD.id,
             )
-
-    def _signed_request(self, url: Secret, headers: Mapping[str, str]) -> httpx.Request:
-        return self._http.build_request("GET", url.reveal(), headers={"Accept-Encoding": "identity", **headers})
 
     def pause(self, failures: int) -> None:
         """Wait before an interrupted transfer is retried."""
@@ -353,7 +324,7 @@ class Session:
 
     def _with_retries(self, operation: operations.Operation, key: str | None, attempt: Callable[[], T]) -> T:
         repeatable = READ_STATUSES if operation.safe else SPEND_STATUSES if key is not None else frozenset[int]()
-        failures, waited, is_unknown = 0, 0.0, False
+        retries, is_unknown = Retries(self), False
         while True:
             try:
                 return attempt()
@@ -365,18 +336,15 @@ class Session:
                 if not repeatable or error.given_up or not (lost or error.status in repeatable):
                     self._mention_default_url(error)
                     raise
-                failures += 1
-                retry_after = error.retry_after if isinstance(error, RateLimited) else None
-                wait = self.retry.wait(failures, waited, retry_after, self.uniform)
+                wait = retries.next_wait(error)
                 if wait is None:
                     error.given_up = True
                     self._mention_default_url(error)
                     raise
             self.sleep(wait)
-            waited += wait
 
     def _mention_default_url(self, error: ScenecartError) -> None:
-        """Mention the default base URL where a wrong one may be the cause of an error."""
+        """Mention the default base URL if it may be the cause of an error."""
         is_suspect = isinstance(error, AuthenticationError) or (isinstance(error, ConnectionFailed) and not error.was_sent)
         if is_suspect and self._is_default_url and "SCENECART_BASE_URL" not in (error.hint or ""):
             host = urlsplit(self.base_url).netloc
@@ -414,97 +382,49 @@ class Session:
     def _exchange(self, method: str, path: str, name: str, **options: Any) -> httpx.Response:
         """Send a request, and again with a new token if the first is refused; return the open response."""
         token = self._tokens.bearer()
-        response = self._transmit(self._request(method, path, token, **options), name)
-        if response.status_code != httpx.codes.UNAUTHORIZED:
+        self._limiter.enter()
+        response = self._connections.send(self._request(method, path, token, **options), name)
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
             return response
         with contextlib.closing(response):
             fresh = self._tokens.renew(token)
             if fresh is None:
                 self._read(response, name, None)
-        return self._transmit(self._request(method, path, fresh or token, **options), name)
+        self._limiter.enter()
+        return self._connections.send(self._request(method, path, fresh or token, **options), name)
 
     def _request(self, method: str, path: str, token: Secret, **options: Any) -> httpx.Request:
         headers = {**options.pop("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
-        return self._http.build_request(method, self.base_url + path, headers=headers, **options)
-
-    def _transmit(self, request: httpx.Request, name: str, *, counted: bool = True) -> httpx.Response:
-        if counted:
-            self._limiter.enter()
-        failed: ScenecartError
-        try:
-            return self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
-            failed = _connection_error(error, name, request)
-        except (httpx.InvalidURL, ValueError):
-            # a redirect is parsed although it is not followed
-            failed = ServiceError(f"The service redirected {name} to an invalid URL.", code="redirect_url_invalid", operation=name)
-        except RuntimeError:
-            if not self._http.is_closed:
-                raise
-            failed = InvalidRequest(
-                "This client is closed. Nothing was sent.",
-                code="client_closed",
-                hint="Connect again. client.order(id) returns an earlier order.",
-                operation=name,
-            )
-        # a traceback may show local variables, and the URL may be signed
-        del request
-        raise failed
+        return self._connections.request(method, self.base_url + path, headers, **options)
 
     def _read(self, response: httpx.Response, name: str, key: str | None) -> _Response:
         """Read and close a response; raise the error of its status."""
-        body = self._body(response, name)
+        body = self._connections.body(response, name)
         if not response.is_success:
             error = self._error(response, body, name, key)
             # likewise: the body of a 402 contains a secret
             body = b""
             raise error
-        return _Response(response.status_code, _media_type(response), body)
-
-    def _body(self, response: httpx.Response, name: str) -> bytes:
-        """Read and close a response, up to the maximum size: a small body may decompress to an endless one."""
-        body = bytearray()
-        with contextlib.closing(response):
-            try:
-                for chunk in self._chunks(response, name):
-                    body += chunk
-                    if len(body) > self._max_bytes:
-                        break
-                else:
-                    return bytes(body)
-            finally:
-                # a traceback may show local variables, and part of a sign-in response may contain the token
-                chunk = b""
-                body.clear()
-        raise ServiceError(
-            f"The response to {name} is larger than {self._max_bytes:,} bytes.", code="response_too_large", operation=name
-        )
-
-    def _chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
-        try:
-            yield from response.iter_bytes()
-        except httpx.DecodingError:
-            raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
-        except httpx.HTTPError as error:
-            raise _connection_error(error, name, response.request) from None
+        return _Response(response.status_code, media_type(response), body)
 
     def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
         """Yield the bytes of a stream; an empty body is an empty result only if the media type is JSON."""
         is_empty = True
-        for chunk in self._chunks(response, name):
+        for chunk in self._connections.chunks(response, name):
             is_empty = False
             yield chunk
         if is_empty and "json" not in response.headers.get("content-type", ""):
-            empty = _Response(response.status_code, _media_type(response), b"")
+            empty = _Response(response.status_code, media_type(response), b"")
             raise _unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
 
     def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
         def attempt() -> tuple[int, bytes]:
-            request = self._http.build_request("POST", self.base_url + path, data=_revealed(fields))
-            response = self._transmit(request, "sign-in")
+            self._limiter.enter()
+            request = self._connections.request("POST", self.base_url + path, data=_revealed(fields))
+            response = self._connections.send(request, "sign-in")
             if response.status_code in READ_STATUSES:
                 self._read(response, "sign-in", None)
-            return response.status_code, self._body(response, "sign-in")
+            return response.status_code, self._connections.body(response, "sign-in")
 
         # if a refresh token is sent twice, the service takes the session for stolen
         safe = fields.get("grant_type") != "refresh_token"
@@ -521,7 +441,7 @@ class Session:
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
         error.problem = problem.shown()
-        error.money_may_have_moved = key is not None and status >= httpx.codes.INTERNAL_SERVER_ERROR
+        error.money_may_have_moved = key is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return error
 
 
@@ -544,10 +464,6 @@ def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
 
 
-def _media_type(response: httpx.Response) -> str:
-    return clean_text(response.headers.get("content-type"), 80) or "no content type"
-
-
 def _unreadable(message: str, response: _Response, name: str, *, code: str) -> ServiceError:
     return ServiceError(
         f"{message.removesuffix('.')}: status {response.status}, {response.media_type}.",
@@ -559,23 +475,27 @@ def _unreadable(message: str, response: _Response, name: str, *, code: str) -> S
 
 
 class Retries:
-    """The retries of one request that is sent by hand, by the rule of its session."""
+    """The retries of one request, by the rule of its session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._failures = 0
         self._waited = 0.0
 
-    def pause(self, error: ScenecartError | None) -> bool:
-        """Wait before the next attempt, or return False if a limit is reached."""
+    def next_wait(self, error: ScenecartError | None) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if a limit is reached."""
         self._failures += 1
         retry_after = error.retry_after if isinstance(error, RateLimited) else None
         wait = self._session.retry.wait(self._failures, self._waited, retry_after, self._session.uniform)
-        if wait is None:
-            return False
-        self._waited += wait
-        self._session.sleep(wait)
-        return True
+        self._waited += wait or 0.0
+        return wait
+
+    def pause(self, error: ScenecartError | None) -> bool:
+        """Wait before the next attempt, or return False if a limit is reached."""
+        wait = self.next_wait(error)
+        if wait is not None:
+            self._session.sleep(wait)
+        return wait is not None
 
 
 _SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -588,64 +508,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _close_own(clients: dict[int, httpx.Client]) -> None:
-    """Close the HTTP client of this process; those of a parent process stay open for it."""
-    client = clients.get(os.getpid())
-    if client is not None:
-        client.close()
-
-
-def _check_host(base_url: str) -> None:
-    """Refuse an invalid host name before the first request."""
-    try:
-        is_valid = bool(httpx.URL(base_url).host)
-    except (httpx.InvalidURL, ValueError):
-        is_valid = False
-    if not is_valid:
-        raise ConfigurationError("has no valid host name.", code="base_url_host_invalid", argument="base_url", hint=BASE_URL_HINT)
-
-
-def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
-    where = request.url.netloc.decode("ascii", "replace")
-    if isinstance(error, httpx.TimeoutException):
-        failed: ConnectionFailed = RequestTimeout(
-            f"{where} did not respond in time ({name}).", code="request_timed_out", operation=name
-        )
-    elif isinstance(error, httpx.ConnectError):
-        failed = ConnectionFailed(
-            f"Cannot connect to {where} ({name}).",
-            code="service_unreachable",
-            hint="Check the base URL and the network connection.",
-            operation=name,
-        )
-    else:
-        failed = ConnectionFailed(f"The connection to {where} was lost ({name}).", code="connection_lost", operation=name)
-    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return failed
-
-
-def _redirect_target(response: httpx.Response, url: Secret) -> Secret | None:
-    """Return the URL that a response redirects to, or None."""
-    if not response.is_redirect or not response.headers.get("location"):
-        return None
-    return secret_url(url.reveal(), response.headers["location"])
-
-
-def secret_url(base: str, url: str) -> Secret:
-    """Return a signed URL, absolute or relative to a base, as a secret.
-
-    Raises
-    ------
-    ServiceError
-        If the URL is invalid.
-    """
-    try:
-        return Secret(str(httpx.URL(urljoin(base, url))), "URL")
-    except (httpx.InvalidURL, ConfigurationError, ValueError):
-        # a traceback may show local variables
-        base = url = ""
-    raise ServiceError(
-        "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
-    )

@@ -145,7 +145,7 @@ def page_body(search: Mapping[str, Any], size: int, token: str | None) -> dict[s
 
 
 def image_reference(host: str, capture: str) -> dict[str, Any]:
-    """Build the request for a capture's preview image."""
+    """Build the request for the quicklook of a capture."""
     return {"host_name": host, "image_id": capture}
 
 
@@ -229,7 +229,7 @@ class Identity:
     Attributes
     ----------
     account : str
-        The organization that pays, or the subject where no organization is stated.
+        The organization that pays, or the subject if no organization is stated.
     subject : str
         The user or key that is signed in.
     """

@@ -97,5 +97,5 @@ def unknown_state_hint(value: str) -> str | None:
 
 
 def is_cancelled(state: str) -> bool:
-    """Return whether a state means that somebody cancelled or refunded the order."""
+    """Return whether a state means that the order was cancelled or refunded."""
     return _normalized(order_state(state)) in _CANCELLED

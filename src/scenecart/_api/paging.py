@@ -58,7 +58,7 @@ def check_count(document: Mapping[str, Any], count: int, operation: str) -> None
 
 
 def announced_count(document: Mapping[str, Any]) -> int | None:
-    """Return how many results all pages together have, or None where the service does not say."""
+    """Return how many results all pages together have, or None if the service does not say."""
     context = document.get("context")
     nested = [document.get(name) for name in _NESTED]
     for member in (document, context, *nested):
@@ -71,7 +71,7 @@ def announced_count(document: Mapping[str, Any]) -> int | None:
 
 
 def _announced(document: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield whatever announces a next page, the service's own member first."""
+    """Yield the members that may announce a next page, the service's own member first."""
     if document.get("next"):
         yield document["next"]
     yield from _next_links(document.get("links"))

@@ -118,9 +118,9 @@ def _state_error(status: int, problem: Problem, name: str, task: str) -> Conflic
         return _explained(gone, problem)
     if name == CANCEL.id:
         conflict = Conflict(
-            "The service did not cancel this order.", code="order_not_cancellable", hint="Check its status with client.order(id)."
+            "The order was not cancelled.", code="order_not_cancellable", hint="Check its status with client.order(id)."
         )
-        return _explained(conflict, problem, "Nothing was changed.")
+        return _explained(conflict, problem)
     return _explained(Conflict(f"The service cannot {task} now.", code="conflict"), problem)
 
 
@@ -225,7 +225,7 @@ def _looks_like_scope(word: str) -> bool:
 
 
 def _secret(text: str) -> Secret | None:
-    """Return the secret of a payment, or None where there is none that could be used."""
+    """Return the secret of a payment, or None without a usable one."""
     with contextlib.suppress(ConfigurationError):
         return Secret(text, "client secret")
     return None

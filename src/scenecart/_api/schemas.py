@@ -169,7 +169,7 @@ def _parse_group(group: Any) -> PriceGroup:
 
 
 def _capture_id(entry: Any) -> str | None:
-    """Return the id of a capture, whatever its field is called."""
+    """Return the id of a capture, from any of the fields that services use for it."""
     if isinstance(entry, Mapping):
         fields = named(entry)
         return next((name for name in map(_capture_id, map(fields.get, _CAPTURE_ID_FIELDS)) if name is not None), None)
@@ -231,9 +231,9 @@ class OrderRecord:
     Attributes
     ----------
     captures : tuple of str
-        The ids of its captures; empty where the service does not name them.
+        The ids of its captures; empty if the service does not name them.
     has_assets : bool
-        Whether the service listed delivered files of it, which proves the delivery where its state is unknown.
+        Whether the service listed delivered files of it, which proves the delivery if its state is unknown.
     raw : Mapping
         The order's document.
     """
@@ -265,11 +265,11 @@ class OrderRecord:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it ended because somebody cancelled or refunded it."""
+        """Whether it ended because it was cancelled or refunded."""
         return is_cancelled(self.state)
 
     def matches(self, state: str) -> bool:
-        """Return whether it is in a state, whatever the service calls it."""
+        """Return whether it is in a state, under any of the names that services use."""
         wanted = phase_of(state)
         return self.phase == wanted and (wanted != ENDED or self.is_cancelled == is_cancelled(state))
 
@@ -346,7 +346,7 @@ class OrderPage:
     unreadable : int
         How many entries cannot be read.
     pages, total : int or None
-        The number of pages and of orders, where the service states it.
+        The number of pages and of orders, if the service states it.
     is_total_certain : bool
         Whether ``total`` cannot be the number of entries of this page.
     """

@@ -15,6 +15,7 @@ from scenecart._captures.query import warn_of_fraction
 from scenecart._captures.stac_api import invalid_datetime, reversed_datetime, unbounded_datetime
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.validate import is_number, shown_value
 from scenecart.exceptions import InvalidQuery, not_captures
 
@@ -67,6 +68,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     return found
 
 
+@checked_keywords()
 def filter(  # noqa: A001  # the verb that analysts look for
     captures: gpd.GeoDataFrame,
     *,
@@ -91,7 +93,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     datetime
         A day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may be ``..``. UTC.
     cloud_cover
-        ``eo:cloud_cover`` in per cent.
+        ``eo:cloud_cover`` in percent.
     off_nadir
         ``view:off_nadir`` in degrees.
     gsd
@@ -100,7 +102,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
         The first numeric column with a name that starts with ``price``, in its own unit. It is the catalog's value; the price
         of an order is in its estimate.
     coverage
-        Share from 0 to 1 of ``aoi``, which is required with it.
+        Share of ``aoi``, which is required with it: 0 to 1, as :func:`coverage` returns it. ``CaptureMap.filters`` has percent.
     aoi
         The area, in any format that ``search`` accepts; without ``coverage``, captures that intersect it are kept.
     orderable
@@ -140,11 +142,11 @@ def filter(  # noqa: A001  # the verb that analysts look for
         keep &= _in_time(captures, datetime)
     if orderable is not None:
         keep &= _column(captures, "orderable", "orderable").to_numpy(dtype=bool) == orderable
+    low, high = (0.0, None) if coverage is None else _share_range(coverage)
     if coverage is not None and aoi is None:
         raise InvalidQuery("requires an aoi: it is a share of that area.", code="aoi_missing", argument="coverage")
     if aoi is not None:
         _check_frame(captures)
-        low, high = (0.0, None) if coverage is None else _range("coverage", coverage, is_minimum=True)
         shares = _shares(captures, keep, aoi)
         keep &= (shares > 0) & _between(shares, low, high)
     return captures[keep]
@@ -215,6 +217,19 @@ def _range(argument: str, value: Any, *, is_minimum: bool) -> tuple[float | None
             code="range_reversed",
             argument=argument,
             hint=f"Use {argument}=({high}, {low}).",
+        )
+    return low, high
+
+
+def _share_range(value: Any) -> tuple[float | None, float | None]:
+    """Return the limits of a share, and refuse a percentage."""
+    low, high = _range("coverage", value, is_minimum=True)
+    if max(low or 0.0, high or 0.0) > 1.0:
+        raise InvalidQuery(
+            f"must be a share from 0 to 1, got {shown_value(value)}.",
+            code="coverage_out_of_range",
+            argument="coverage",
+            hint="Write 90 % as 0.9.",
         )
     return low, high
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CLOUD_COVER = "eo:cloud_cover"
-"""Cloud cover in per cent, of the EO extension."""
+"""Cloud cover in percent, of the EO extension."""
 
 OFF_NADIR = "view:off_nadir"
 """Angle between the line of sight and the vertical in degrees, of the View Geometry extension."""

@@ -24,6 +24,7 @@ from scenecart._captures.stream import (
     read_stream,
 )
 from scenecart._util.json import encode
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
@@ -104,6 +105,7 @@ def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> 
         yield to_frame(pending, host=query.host)
 
 
+@checked_keywords()
 def search_stac(
     url: str,
     *,
@@ -139,7 +141,7 @@ def search_stac(
     host
         The value of the column ``host``. Default: the host name of ``url``.
     progress
-        Called with a :class:`SearchEvent` whenever captures arrive.
+        Called with a :class:`SearchEvent` each time captures arrive.
 
     Returns
     -------
@@ -264,7 +266,7 @@ def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_page
     """Yield the results of a query by stream or by pages.
 
     A result that fits one page is requested as a page. A larger one is read from the stream, or page by page if the
-    service has no stream, or none that can be read. If the pages fail too, the error is that of the stream.
+    service has no stream that can be read. If the pages fail too, the error is that of the stream.
     """
     fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
     unreadable: ScenecartError | None = None

@@ -48,7 +48,8 @@ def unbounded_datetime(value: Any) -> InvalidQuery:
 
 def reversed_datetime(start: str, end: str) -> InvalidQuery:
     """Return the error for a range that ends before it starts."""
-    message = f"must start before it ends, got {start} to {end}."
+    first, last = start.removesuffix("T00:00:00Z"), end.removesuffix("T23:59:59Z")
+    message = f"must have the start before the end, got {first} to {last}."
     return InvalidQuery(message, code="datetime_reversed", argument="datetime", hint="Put the earlier time first.")
 
 

@@ -234,7 +234,7 @@ def _error_of_event(value: bytes) -> ScenecartError:
 
 
 def _error_of_problem(document: Mapping[str, Any]) -> ScenecartError:
-    """Return the error for a problem document within a stream: by its status, where that is an error status."""
+    """Return the error for a problem document within a stream: by its status, if that is an error status."""
     problem = parse_problem(document)
     status = operations.whole_number(document.get("status"))
     if status is None or not _MIN_ERROR_STATUS <= status <= _MAX_ERROR_STATUS:

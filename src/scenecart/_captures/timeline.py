@@ -106,7 +106,7 @@ def timeline(captures: gpd.GeoDataFrame, by: str = "collection", ax: Axes | None
 
 
 def _cloud_covers(captures: gpd.GeoDataFrame) -> Any:
-    """Return cloud covers in per cent; captures without one, such as radar, are drawn as clear."""
+    """Return cloud covers in percent; captures without one, such as radar, are drawn as clear."""
     import pandas as pd  # noqa: PLC0415  # geopandas has imported it
 
     if CLOUD_COVER not in captures.columns:

@@ -294,7 +294,7 @@ class PricingService:
     placer
         The client that places the estimates; None for estimates that cannot be placed.
     now
-        A function that returns the time in seconds since 1970 (UTC).
+        A function that returns Unix time in seconds.
     """
 
     def __init__(self, session: Session, placer: PlacingClient | None, now: Callable[[], float]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FULL_SHARE_TOLERANCE = 1e-4
 # finer shares make the solver's simplex cycle
 _SHARE_STEPS = 64
-# the number of pieces grows with the number of crossing pairs; above this, pieces are cut only where they matter
+# the number of pieces grows with the number of crossing pairs; above this, only pieces that matter for a choice are cut
 MAX_CROSSINGS = 3_000
 _CELLS_ACROSS = 20
 _COUNTED_AT_ONCE = 64
@@ -34,7 +34,7 @@ class Arrangement:
     area
         A polygon or multipolygon, EPSG:4326.
     footprints
-        The part of the area that each candidate covers; none empty.
+        The part of the area that each candidate covers; never empty.
     max_crossings
         Up to how many crossing pairs of footprints the area is cut into all its pieces at once.
 

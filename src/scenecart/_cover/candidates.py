@@ -56,7 +56,7 @@ class Candidates:
 
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
-        """Cloud cover in per cent; NaN if unknown."""
+        """Cloud cover in percent; NaN if unknown."""
         return numbers_of(self.frame, CLOUD_COVER)
 
 

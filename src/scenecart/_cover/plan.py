@@ -77,7 +77,7 @@ class PlanOptions:
                 argument="min_coverage",
                 hint="Write 98 % as 0.98.",
             )
-        check_number(self.max_cloud_cover, "max_cloud_cover", least=0, most=100, of="per cent", kind=InvalidQuery)
+        check_number(self.max_cloud_cover, "max_cloud_cover", least=0, most=100, of="percent", kind=InvalidQuery)
         if self.max_cloud_cover is not None:
             warn_of_fraction(self.max_cloud_cover)
         check_count(self.budget, "budget", of="credits", kind=InvalidQuery)

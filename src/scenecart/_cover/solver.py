@@ -48,7 +48,7 @@ class Problem:
     ----------
     area : polygon or multipolygon, EPSG:4326
     footprints : array of polygons, the part of the area that each candidate covers
-    weights : array of float, the cost of choosing each candidate; none negative
+    weights : array of float, the cost of choosing each candidate, at least 0
     need : km² to cover; None covers as much as the limits allow
     limits : pairs of an amount for each candidate and the highest allowed sum of the chosen ones
     max_crossings : up to how many pairs of crossing footprints the area is cut into all its pieces at once

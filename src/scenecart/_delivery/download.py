@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING
 import pandas as pd
 
 from scenecart._api import operations
-from scenecart._api.http import secret_url
 from scenecart._api.retry import READ_STATUSES
+from scenecart._api.transport import secret_url
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
 from scenecart._delivery.items import fetch_items

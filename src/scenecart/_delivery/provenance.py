@@ -33,7 +33,7 @@ def provenance_of(session: Session, order_id: str, item_ids: Sequence[str]) -> l
     """Return for each item "verified", "missing" or "unknown".
 
     "missing" needs proof: a record that names the item and leads elsewhere, or one that names other items of the order and not
-    this one. Where the service has no records, or names items otherwise, nothing is known.
+    this one. If the service has no records, or names items differently, the answer is "unknown".
     """
     edges: list[Edge] = []
     is_available = True

@@ -270,8 +270,8 @@ def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
 def canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return polygons in one form, so that the same outline is the same geometry however it was written.
 
-    2D and rounded to 1e-7 degrees (a centimetre); touching parts united, a single part as a polygon; no repeated corners, and none
-    within that distance of the line between its neighbours; rings and parts in a fixed order.
+    2D and rounded to 1e-7 degrees (a centimetre); touching parts united, a single part as a polygon; no repeated corners, and no
+    corner within that distance of the line between its neighbours; rings and parts in a fixed order.
     """
     types, counts = shapely.get_type_id(geometries), shapely.get_num_geometries(geometries)
     merged = geometries.copy()

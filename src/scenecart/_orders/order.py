@@ -87,7 +87,7 @@ class Order(Reportable):
 
     @property
     def sub_status(self) -> str | None:
-        """More about the state, where the service says more."""
+        """Details of the state; None if the service gives none."""
         return self._record.sub_status
 
     @property

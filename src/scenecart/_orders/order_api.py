@@ -212,7 +212,7 @@ class OrderApi:
             raise _incomplete(reader)
 
     def _each_of(self, ids: list[Any], filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
-        """Yield the orders with these ids, where the service's list cannot be asked for ids."""
+        """Yield the orders with these ids from a service whose list cannot be filtered by ids."""
         others = {name: value for name, value in filters.items() if name != schemas.IDS_FILTER}
         if others:
             yield from (record for record in self.each(others) if record.id in ids)
@@ -224,7 +224,7 @@ class OrderApi:
                 continue
 
     def _each_with_tags(self, tags: list[Any], filters: Mapping[str, Any]) -> Iterator[schemas.OrderRecord]:
-        """Yield the orders with all of these tags, where the service's list can be asked for one tag."""
+        """Yield the orders with all of these tags from a service whose list can be filtered by one tag only."""
         tagged = [{record.id: record for record in self.each({**filters, schemas.TAGS_FILTER: str(tag)})} for tag in tags]
         for order_id, record in tagged[0].items() if tagged else ():
             if all(order_id in records for records in tagged):
@@ -248,7 +248,7 @@ class OrderApi:
         return answer if schemas.is_about(answer, record.id) else None
 
     def _listed(self, ids: list[str]) -> list[schemas.OrderRecord]:
-        """Return the orders with these ids that one request lists; none where the list cannot be asked for ids."""
+        """Return the orders with these ids that one request lists; empty if the list cannot be filtered by ids."""
         if self._refuses_ids:
             return []
         try:
@@ -292,7 +292,7 @@ class OrderApi:
         return document
 
     def _page_of(self, body: Mapping[str, Any]) -> schemas.OrderPage:
-        """Request one page; ``page`` counts from 0, whatever the service's first page is."""
+        """Request one page; ``page`` counts from 0, for services that count from 1 too."""
         number = body["page"]
         try:
             return self._page({**body, "page": number + self._first_page})

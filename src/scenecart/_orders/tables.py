@@ -41,7 +41,7 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
         {
             "id": record.id,
             "status": record.state,
-            # an order has captures: where none are named, their number is unknown
+            # an order has captures: if the service names none, their number is unknown
             "captures": len(record.captures) or None,
             "total_credits": record.total_credits,
             "total_aud": record.total_aud,

@@ -1,4 +1,4 @@
-"""Rejects unknown keywords in functions that pass on ``**keywords``."""
+"""Rejects unknown keywords, with the nearest known one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NOT_BY_NAME = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.V
 def checked_keywords(
     *, also: Callable[..., Any] | None = None, without: Collection[str] = (), elsewhere: Mapping[str, str] | None = None
 ) -> Callable[[F], F]:
-    """Make a function with ``**keywords`` raise :class:`UnknownKeyword`, with the nearest known name, for any other keyword.
+    """Make a function raise :class:`UnknownKeyword`, with the nearest known name, for a keyword that it does not have.
 
     The function keeps its signature for readers and type checkers.
 
     Parameters
     ----------
     also
-        The function to which ``**keywords`` are passed on; its keywords are known as well.
+        The function to which ``**keywords`` are passed on, if it takes any; its keywords are known as well.
     without
         Keywords of ``also`` that are not allowed.
     elsewhere

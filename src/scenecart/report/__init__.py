@@ -73,31 +73,14 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
 
 
 def write(subject: Reportable, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
-    """Write a report on a cart, an estimate or an order; the same as its ``to_report``.
+    """Write a report on a cart, an estimate or an order.
 
-    Parameters
-    ----------
-    subject
-        A Cart, an Estimate or an Order.
-    path
-        The file to write; its suffix sets the format: ``.html .pdf .xlsx .md .csv .geojson .gpkg .parquet``. Missing folders
-        are created.
-    title
-        The title of the report.
-    thumbnails
-        Include a thumbnail of each capture in ``.html`` and ``.pdf``.
-
-    Returns
-    -------
-    pathlib.Path
-        The file. Equal contents give equal files.
+    ``subject.to_report(path, …)`` does the same; its documentation has the parameters, formats and errors.
 
     Raises
     ------
     InvalidRequest
-        If the suffix is not a supported format, the subject is something else, or the file cannot be written.
-    MissingExtra
-        If the packages for reports are not installed.
+        If the subject is something else, or as for ``to_report``.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def to_html(contents: Contents) -> bytes:
 
 
 def _outlines(contents: Contents) -> list[list[str]]:
-    """Return the footprint outline of each capture without a thumbnail, as points of an SVG polygon."""
+    """Return the footprint outline of each capture without a quicklook, as points of an SVG polygon."""
     if not contents.thumbnails or not len(contents.footprints):
         return [[] for _ in contents.lines]
     width, height = (side - 2 * _MARGIN for side in _CELL)

@@ -125,7 +125,7 @@ def draw_map(scene: Scene, width: float) -> Figure:
 
 
 def labels_of(scene: Scene, wide: float, high: float) -> list[Label]:
-    """Return the numbers of the captures as labels that do not overlap; none if there are too many captures."""
+    """Return the numbers of the captures as labels that do not overlap; empty if there are too many captures."""
     if len(scene.clipped) > _MAX_LABELS:
         return []
     west, south, east, north = scene.view

@@ -60,7 +60,7 @@ class CaptureLine:
     error : str or None
         Why it has no price.
     key : tuple of str
-        Host and id as the service knows them, to fetch its thumbnail and to compare carts; never displayed.
+        Host and id as the service names them, to fetch its quicklook and to compare carts; never displayed.
     """
 
     number: int
@@ -100,11 +100,11 @@ class Contents:
     order_facts : tuple of (str, str)
         Those about an order.
     fetch_thumbnail : callable or None
-        Returns the thumbnail of a capture.
+        Returns the quicklook of a capture.
     thumbnails : tuple of bytes or None
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
-        How many thumbnails could not be fetched.
+        How many quicklooks could not be fetched.
     """
 
     kind: str
@@ -161,11 +161,11 @@ class Contents:
 
     @property
     def thumbnails_note(self) -> str:
-        """A sentence about missing thumbnails; empty if there are none."""
+        """A sentence about missing quicklooks; empty if there are none."""
         if not self.missing_thumbnails:
             return ""
         return (
-            f"{self.missing_thumbnails:,} of {len(self.lines):,} thumbnails could not be fetched; "
+            f"{self.missing_thumbnails:,} of {len(self.lines):,} quicklooks could not be fetched; "
             "footprint outlines are displayed instead."
         )
 
@@ -225,7 +225,7 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
 def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
-    extent = "complete footprints" if cart.area is None else "clipped to the area of interest"
+    extent = "whole footprints" if cart.area is None else "clipped to the area of interest"
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
     price_note = (
         f"Priced by the service{_at(estimate.service)} ({operations.ESTIMATE.id}) on {when}, for exactly "
@@ -313,7 +313,7 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_original and contents.area_km2 is not None:
-        facts.append(("Area of interest", "none (complete footprints)"))
+        facts.append(("Area of interest", "none (whole footprints)"))
     if contents.kind != "cart" or contents.split_by_date:
         facts.append(("Options", contents.options))
     return replace(contents, facts=tuple(facts))

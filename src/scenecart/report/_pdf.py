@@ -129,7 +129,7 @@ def _legend(contents: Contents) -> list[tuple[str, str, bool]]:
 
 
 class _Thumbnail(Flowable):  # type: ignore[misc]  # reportlab ships no types
-    """The thumbnail of a capture, or the outline of its footprint."""
+    """The quicklook of a capture, or the outline of its footprint."""
 
     def __init__(self, content: bytes | None, footprint: BaseGeometry | None, box: tuple[float, float]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Thumbnails for reports: limited in number, size and time; a missing thumbnail never stops a report."""
+"""Quicklooks for reports: limited in number, size and time; a missing quicklook never stops a report."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _MAX_PIXELS = 40_000_000
 # after so many failures in a row no more are requested
 _MAX_FAILURES = 6
 _MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
-# a thumbnail that could not be fetched; None means that the catalog has none
+# a quicklook that could not be fetched; None means that the catalog has none
 _MISSING = b""
 _PAPER = (236, 239, 242)
-# thumbnails of a client are cached, so its next report fetches nothing and has the same ones
+# quicklooks of a client are cached, so its next report fetches nothing and has the same ones
 _MAX_CACHED = 4 * _MAX_THUMBNAILS
 _CACHE: WeakKeyDictionary[Any, dict[tuple[str, str], bytes | None]] = WeakKeyDictionary()
 
 
 def with_thumbnails(contents: Contents, *, clock: Callable[[], float] = time.monotonic) -> Contents:
-    """Return the contents with a thumbnail or None for each capture."""
+    """Return the contents with a quicklook or None for each capture."""
     if contents.fetch_thumbnail is None:
         return replace(contents, thumbnails=(None,) * len(contents.lines))
     fetcher = _Fetcher(contents.fetch_thumbnail, clock)
@@ -51,7 +51,7 @@ def with_thumbnails(contents: Contents, *, clock: Callable[[], float] = time.mon
 
 
 class _Fetcher:
-    """Fetches the thumbnails of one report until a time limit or too many failures."""
+    """Fetches the quicklooks of one report until a time limit or too many failures."""
 
     def __init__(self, fetch: Callable[[dict[str, str]], bytes | None], clock: Callable[[], float]) -> None:
         self._fetch = fetch

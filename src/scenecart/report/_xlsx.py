@@ -35,7 +35,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "time": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"},
 }
 _MAX_WIDTH = 64
-_CAPTURE_TITLES = ("Capture", "Host", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m")
+_CAPTURE_TITLES = ("Capture", "Provider", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m")
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _text(value: Any) -> str:
 
 def _captures(contents: Contents) -> Sheet:
     columns = [
-        ("No.", "count"), ("Capture", "text"), ("Host", "text"), ("Collection", "text"), ("Acquired (UTC)", "time"),
+        ("No.", "count"), ("Capture", "text"), ("Provider", "text"), ("Collection", "text"), ("Acquired (UTC)", "time"),
         ("Cloud %", "one"), ("Off-nadir °", "one"), ("GSD m", "two"),
     ]  # fmt: skip
     rows: list[tuple[Any, ...]] = [

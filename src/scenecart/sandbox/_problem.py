@@ -39,7 +39,7 @@ class Problem(Exception):
     detail
         One sentence for the caller.
     type_
-        The problem type, where clients distinguish several.
+        The problem type, if clients distinguish several.
     headers
         Headers of the response.
     **members

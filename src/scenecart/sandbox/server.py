@@ -54,7 +54,7 @@ class Sandbox:
     captures
         About how many captures to generate.
     clock
-        Function that returns seconds since 1970; None uses the system clock.
+        Function that returns Unix time in seconds; None uses the system clock.
     dialect
         Other ways to answer, to test a client against services that differ from this one: a name of ``Sandbox.dialects``, several
         names, or a text with commas. ``"name:way"`` selects one of a dialect's ways.
@@ -306,10 +306,10 @@ class Sandbox:
         control.fail_next_order(self._running(), reason)
 
     def orders(self) -> list[dict[str, Any]]:
-        """Return the orders of all organizations as the database has them, oldest first, whatever the dialect says.
+        """Return the orders of all organizations as the database has them, oldest first, the same in every dialect.
 
         Each is a dict: ``id``, ``state``, ``captures`` (each with ``id``, ``host_name``, ``collection`` and ``geometry``),
-        ``credits``, ``organization``, ``project``, ``license_type``, ``created`` (seconds since 1970), ``key`` (the idempotency
+        ``credits``, ``organization``, ``project``, ``license_type``, ``created`` (Unix time in seconds), ``key`` (the idempotency
         key, or None) and ``reason`` (why it failed, or None).
 
         Examples

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import traitlets as t
 
-# widgets that only display; sending the state of an input again could undo what somebody just typed
+# widgets that only display; sending the state of an input again could undo what was typed meanwhile
 _DISPLAY_ONLY = (W.HTML, W.Button, W.Box, W.Layout, leaflet.GeoJSON, anywidget.AnyWidget)
 
 

@@ -67,6 +67,7 @@ class CaptureMap(Panel):
     filters = t.Dict()
     aoi = t.Any(None, allow_none=True)
 
+    @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner = Runner(resend=self.resend_state)

@@ -14,6 +14,7 @@ from scenecart._cart.cart import Cart
 from scenecart._cart.checks import checked_frame, orderable_captures
 from scenecart._cart.estimate import estimate_html
 from scenecart._geo.area import as_area
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
 from scenecart.widgets import _style
@@ -37,8 +38,8 @@ _IDENTITY = ("host", "collection", "id")
 class CartPanel(Panel):
     """A cart to price and buy: captures, the service's price, and a purchase in two steps.
 
-    The price is requested once the cart has settled, and kept for every cart that was priced already. Buying shows the exact total
-    again and asks for confirmation; nothing more expensive is ever bought.
+    The price is requested once the cart has settled, and kept for every cart that was priced already. Buying shows the total again
+    and asks for confirmation. The price is requested again before the order is sent; if it has changed, nothing is ordered.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ class CartPanel(Panel):
     estimate = t.Any(None, allow_none=True)
     order = t.Any(None, allow_none=True)
 
+    @checked_keywords()
     def __init__(
         self, client: Client, captures: Any = None, aoi: Any = None, *, picker: Any = None, project: str | None = None
     ) -> None:
@@ -155,7 +157,10 @@ class CartPanel(Panel):
         self.captures = self.captures[~self.captures["id"].isin(list(ids))].reset_index(drop=True)
 
     def buy(self) -> None:
-        """Place the order at exactly the displayed price, as "Buy" does. This spends money."""
+        """Place the order at the displayed price, as "Buy" does. This spends money.
+
+        Nothing is ordered if the service's price has changed since.
+        """
         estimate = self.estimate
         if estimate is None:
             self._show_error(_no_price("Nothing was ordered."))
@@ -218,7 +223,7 @@ class CartPanel(Panel):
 
     def _make_purchase(self) -> None:
         self._price = W.HTML()
-        self._order_button = _style.button("Order…", "Show the exact total and ask for confirmation", kind="primary")
+        self._order_button = _style.button("Order…", "Show the total and ask for confirmation", kind="primary")
         self._order_button.on_click(lambda _: self._confirm(is_open=True))
         self._question = W.HTML()
         self._buy_button = _style.button("", "Buy now. This spends money.", kind="danger")
@@ -279,7 +284,7 @@ class CartPanel(Panel):
     def _show_rows(self) -> None:
         count = len(self.captures)
         title = f"{pluralize(count, 'capture')} in the cart" if count else "The cart is empty"
-        area = "" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
+        area = "whole footprints, because no area is set" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
         self._title.value = _style.render("widget_title.html", title=title, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)
         rows = [describe(row) for _, row in self.captures.head(_MOST_ROWS).iterrows()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import pluralize
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
@@ -66,6 +67,7 @@ class CoverPanel(Panel):
 
     plan = t.Any(None, allow_none=True)
 
+    @checked_keywords()
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = checked_client(client), cart
         self.state = state_of(picker)
@@ -124,7 +126,7 @@ class CoverPanel(Panel):
         style = {"description_width": "initial"}
         self._objective = W.Dropdown(options=_OBJECTIVES, description="Optimise for", style=style, layout=W.Layout(width="250px"))
         self._share = W.IntSlider(value=98, min=10, max=100, description="Coverage, %", style=style, layout=W.Layout(width="280px"))
-        self._share.tooltip = "Share of the area to cover, in per cent"
+        self._share.tooltip = "Share of the area to cover, in percent"
         self._budget = W.Text(placeholder="no limit", description="Budget", style=style, layout=W.Layout(width="190px"))
         self._budget.tooltip = "Maximum number of credits to spend. Leave it empty for no limit."
         self._start = _style.button(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
+from scenecart._util.keywords import checked_keywords
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, close_all
 from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
@@ -34,7 +35,7 @@ class CaptureFilters(Panel):
     Attributes
     ----------
     filters : dict
-        The active filters; they can be saved as JSON and set again.
+        The active filters; they can be saved as JSON and set again. ``"coverage"`` is in percent, 0 to 100.
 
     Examples
     --------
@@ -46,6 +47,7 @@ class CaptureFilters(Panel):
     1
     """
 
+    @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._count = W.HTML()
@@ -142,7 +144,7 @@ class _Control:
         if facet.kind == "range" and all(
             _step_of(facet, end) == _step_of(facet, displayed) for end, displayed in zip(shown, self._input.value, strict=True)
         ):
-            # the handles are there already; a value sent to a browser where they move on would move them back
+            # the handles are there already; a value that arrives while the analyst moves them on would move them back
             return
         self._is_updating = True
         try:

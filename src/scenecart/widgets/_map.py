@@ -13,6 +13,7 @@ from shapely.geometry import mapping, shape
 
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import union
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
@@ -79,7 +80,7 @@ class FootprintMap(Panel):
         A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
         alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
     quicklook
-        Returns the picture of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
+        Returns the quicklook of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
     runner
         Runs background jobs; None makes one.
 
@@ -94,6 +95,7 @@ class FootprintMap(Panel):
     >>> footprints.close()
     """
 
+    @checked_keywords()
     def __init__(
         self,
         captures: Any,

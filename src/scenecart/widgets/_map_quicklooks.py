@@ -1,4 +1,4 @@
-"""Quicklooks on the map: the card of a hovered capture, and pictures laid over the map."""
+"""Quicklooks on the map: the card of a hovered capture, and quicklooks laid over the map."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HoverCard(W.HTML):
                 _HOVER_SECONDS,
                 lambda _: fetch(capture),
                 lambda picture: self._add_picture(row, capture, picture),
-                # the card is complete without a picture
+                # the card is complete without a quicklook
                 lambda _: None,
             )
 
@@ -61,7 +61,7 @@ class QuicklookOverlays:
         self.layers: list[leaflet.ImageOverlay] = []
 
     def add(self, pictures: list[tuple[Any, bytes | None]]) -> None:
-        """Lay pictures over the bounds of their footprints."""
+        """Lay quicklooks over the bounds of their footprints."""
         for footprint, picture in pictures:
             url = None if picture is None else data_url(picture)
             if url is not None and footprint is not None:
@@ -71,7 +71,7 @@ class QuicklookOverlays:
                 self._map.add(layer)
 
     def clear(self) -> None:
-        """Remove all pictures."""
+        """Remove all quicklooks."""
         for layer in self.layers:
             self._map.remove(layer)
             layer.close()
@@ -79,7 +79,7 @@ class QuicklookOverlays:
 
 
 def data_url(picture: bytes) -> str | None:
-    """Return a picture as a URL that loads nothing; None unless it is a PNG or JPEG.
+    """Return an image as a URL that loads nothing; None unless it is a PNG or JPEG.
 
     Examples
     --------

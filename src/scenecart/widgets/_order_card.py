@@ -61,7 +61,7 @@ class OrderCard:
         confirm.on_click(lambda _: self.cancel())
         keep = _style.button("Do not cancel", "Keep the order")
         keep.on_click(lambda _: self._confirm(is_open=False))
-        question = W.HTML(_style.message("Cancel this order? Your reserved credits are returned."))
+        question = W.HTML(_style.message("Cancel this order? The service then says what is returned."))
         self._confirmation = _style.box(question, confirm, keep, kind="row", horizontal=True)
         buttons = _style.box(self._cancel_button, self._download_button, self._map_button, kind="row", horizontal=True)
         parts = (self._head, self._progress, self._status, buttons, self._confirmation, self._map_box)
@@ -135,7 +135,10 @@ class OrderCard:
             self._progress.value = share
 
     def _cancelled(self, order: Order) -> None:
-        self._status.value = _style.notice(order) or _style.message(f"The order is {order.status}.", kind="success")
+        # an order that was cancelled already keeps an older notice, such as that of its placement
+        is_news = order.note is not None and order.note.code == "cancel_result"
+        already = _style.message(f"The order was already {order.status}.", kind="success")
+        self._status.value = _style.notice(order) if is_news else already
         self._cancel_button.disabled = False
         self.update()
 

@@ -14,6 +14,7 @@ from scenecart._api.order_states import DELIVERED, ENDED, phase_of
 from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.polling import MOST_FAILURES, pauses
 from scenecart._orders.wait import check_orders, refresh_orders
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart.client import count_unanswered
 from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
@@ -77,6 +78,7 @@ class OrderTracker(Panel):
     orders = t.Tuple()
     finished = t.Int(0)
 
+    @checked_keywords()
     def __init__(
         self,
         orders: Order | Iterable[Order] | Client,

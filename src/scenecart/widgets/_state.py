@@ -42,7 +42,7 @@ class Facet:
     Attributes
     ----------
     name : str
-        The column, or ``"coverage"`` for the share of the area that a capture covers, in per cent.
+        The column, or ``"coverage"`` for the share of the area that a capture covers, in percent.
     title, unit : str
         Its label, and the unit of its values.
     kind : str
@@ -80,7 +80,7 @@ class CaptureState(t.HasTraits):
     selection : tuple
         Index labels of the selected rows, in the order they were selected.
     revision : int
-        Increases whenever other captures may match the filters.
+        Increases each time other captures may match the filters.
     """
 
     captures = t.Any()
@@ -329,7 +329,7 @@ def day_of(text: str) -> int:
 
 
 def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray[Any, Any]:
-    """Return a facet as numbers: days since 1970, the position of a choice, per cent of the area, or plain values."""
+    """Return a facet as numbers: days since 1970, the position of a choice, percent of the area, or plain values."""
     if name == COVERAGE:
         return np.asarray(coverage(captures, aoi).to_numpy() * 100)
     column = captures[name]

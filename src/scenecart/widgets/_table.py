@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # column, title, least pixels, share of the remaining width, number format
 _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
-    ("host", "Host", 70, 1, ""),
+    ("host", "Provider", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
     ("datetime", "Acquired (UTC)", 130, 1, ""),
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
@@ -57,7 +58,7 @@ class _Grid(anywidget.AnyWidget):
 class CaptureTable(Panel):
     """A table of captures that sorts, searches and selects, linked with the map, by mouse or keyboard.
 
-    Arrow keys move, space selects, Shift extends the selection, Ctrl+A selects all rows, Escape none.
+    Arrow keys move, space selects, Shift extends the selection, Ctrl+A selects all rows, Escape clears the selection.
 
     Parameters
     ----------
@@ -74,6 +75,7 @@ class CaptureTable(Panel):
     ['b']
     """
 
+    @checked_keywords()
     def __init__(self, captures: Any) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures)
         self._grid = _Grid()

@@ -66,6 +66,7 @@ class Workbench(Panel):
     >>> bench.close()
     """
 
+    @checked_keywords()
     def __init__(
         self,
         client: Client,
@@ -106,7 +107,7 @@ class Workbench(Panel):
     def search(self, host: str | None = None, **criteria: Any) -> None:
         """Search as "Search" does; arguments replace the values of the form."""
         if self.cart.is_placing:
-            # a search replaces the cart, and nobody would see how the purchase ends
+            # a search replaces the cart, and the result of the purchase would not be displayed
             raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
         name = str(host or self._host.value).strip()
         if not name:
@@ -139,7 +140,7 @@ class Workbench(Panel):
         self.tab = 1
 
     def _make_form(self) -> W.Box:
-        style = {"description_width": "96px"}
+        style = {"description_width": "112px"}
 
         def wide() -> W.Layout:
             return W.Layout(width="min(460px, 100%)")
@@ -148,8 +149,8 @@ class Workbench(Panel):
         self._host = W.Combobox(
             options=names,
             value=names[0] if names else "",
-            description="Host",
-            placeholder="provider (host), such as aurora",
+            description="Provider (host)",
+            placeholder="such as aurora",
             style=style,
             layout=wide(),
         )
@@ -172,8 +173,8 @@ class Workbench(Panel):
         self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
         self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
         self._cloud = W.IntSlider(value=30, min=0, max=100, description="Max. cloud, %", style=style, layout=wide())
-        self._cloud.tooltip = "Highest cloud cover in per cent. 100 sets no limit."
-        search = _style.button("Search", "Search the catalog of this host", kind="primary", icon="search")
+        self._cloud.tooltip = "Highest cloud cover in percent. 100 sets no limit."
+        search = _style.button("Search", "Search the catalog of this provider", kind="primary", icon="search")
         search.on_click(self._guarded(lambda _: self.search()))
         self._status = W.HTML()
         return _style.box(
@@ -191,7 +192,7 @@ class Workbench(Panel):
         )
 
     def _tab_changed(self, change: Any) -> None:
-        """Refresh the orders and the unanswered purchases whenever their tab is opened."""
+        """Refresh the orders and the unanswered purchases each time their tab is opened."""
         if change["new"] == self._tabs.children.index(self.tracker):
             self.tracker.refresh()
 

@@ -201,7 +201,7 @@ def test_load_file_without_items_is_refused(tmp_path: Path, content: str):
 
 
 def test_load_invalid_line_is_refused_with_its_number(tmp_path: Path, small_items: str):
-    """An invalid line is an error with its number, so that no capture is lost silently."""
+    """An invalid line is an error with its number, so that no capture is lost unnoticed."""
     path = tmp_path / "broken.ndjson"
     with open(small_items, encoding="utf-8") as lines:  # noqa: PTH123  # a fixture's path is text
         path.write_text(lines.read() + '\n{"type": "Feature", "id')

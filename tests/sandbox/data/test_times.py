@@ -8,7 +8,7 @@ from scenecart.sandbox._data.times import parse_time, to_rfc3339
 
 
 def test_to_rfc3339_formats_utc():
-    """Seconds since 1970 become UTC text with the requested precision."""
+    """Unix time in seconds becomes UTC text with the requested precision."""
     assert to_rfc3339(1_709_633_130.25) == "2024-03-05T10:05:30.250Z"
     assert to_rfc3339(0, "seconds") == "1970-01-01T00:00:00Z"
 

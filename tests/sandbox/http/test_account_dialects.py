@@ -83,7 +83,9 @@ def test_direct_keys_refuse_the_exchange(speak: Callable[..., Sandbox], sign_in:
         ("camel", {"sub", "organizationId", "preferredUsername"}),
     ],
 )
-def test_other_names_in_userinfo(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str, names: set[str]):
+def test_other_names_userinfo_names_the_organization_differently(
+    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str, names: set[str]
+):
     """The organization has another name, or is not named; each call is alike."""
     client = sign_in(speak(f"other-names:{way}"))
     first, second = (client.http.get(f"{REALM}/userinfo").json() for _ in range(2))

@@ -75,7 +75,7 @@ def test_stream_as_array_or_wrapped(stream: Callable[[str], Any]):
     assert len(lines) == 6
 
 
-def test_stream_that_fails_halfway(stream: Callable[[str], Any]):
+def test_sse_stream_error_way_fails_after_half_of_the_captures(stream: Callable[[str], Any]):
     """After half of the captures a line says that the search failed; the status is 200."""
     answer = stream("error")
     lines = [json.loads(line) for line in answer.text.splitlines()]
@@ -84,7 +84,7 @@ def test_stream_that_fails_halfway(stream: Callable[[str], Any]):
 
 
 @pytest.mark.parametrize(("way", "status", "content"), [("no-content", 204, b""), ("null", 200, b"null"), ("empty", 200, b"")])
-def test_stream_without_captures(stream: Callable[[str], Any], way: str, status: int, content: bytes):
+def test_sse_stream_empty_ways_answer_without_captures(stream: Callable[[str], Any], way: str, status: int, content: bytes):
     """A stream may be 204, null or empty although there are captures."""
     answer = stream(way)
     assert (answer.status_code, answer.content) == (status, content)

@@ -55,8 +55,8 @@ def test_choose_reads_the_way_of_a_name():
         ("/_sandbox/advance", None),
     ],
 )
-def test_operation_of_path(path: str, operation: str | None):
-    """An operation is recognised at both of its paths; the resource routes and other pages are none."""
+def test_operation_of_path_recognises_both_paths(path: str, operation: str | None):
+    """An operation is recognised at both of its paths; resource routes and other pages are not operations."""
     assert operation_of(path) == operation
 
 

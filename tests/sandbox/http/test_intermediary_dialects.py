@@ -25,7 +25,9 @@ def test_wrong_order_every_third_response(speak: Callable[..., Sandbox], sign_in
     assert len(box.orders()) == 2
 
 
-def test_wrong_order_after_placing(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_wrong_order_third_placement_is_answered_with_another_order(
+    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]
+):
     """The third placement is answered with another order, although its own exists; the same key then gives its own."""
     box = speak("wrong-order:another-order")
     client = sign_in(box)

@@ -208,7 +208,9 @@ def test_one_based_pages_begin_at_one(speak: Callable[..., Sandbox], sign_in: Ca
 
 
 @pytest.mark.parametrize("way", ["repeated", "inflated", "refused"])
-def test_one_based_ways(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str):
+def test_one_based_each_way_repeats_miscounts_or_refuses_pages(
+    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], way: str
+):
     """A service may repeat its last page, count more orders than it lists, or refuse page 0."""
     client = sign_in(speak(f"one-based:{way}"))
     ids = [client.place("first").json()["id"] for _ in range(4)][::-1]
@@ -218,7 +220,7 @@ def test_one_based_ways(speak: Callable[..., Sandbox], sign_in: Callable[..., Se
     assert client.call("orders.list", {"page": 0}).status_code == (422 if way == "refused" else 200)
 
 
-def test_cancel_thin_says_little(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+def test_cancel_thin_answers_with_id_state_or_nothing(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A cancellation has only id and state, no content, or a refund of a part; the order is cancelled in each."""
     box = speak("cancel-thin")
     client = sign_in(box)

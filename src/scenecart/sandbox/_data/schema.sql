@@ -7,7 +7,7 @@ CREATE TABLE organization (
   name TEXT NOT NULL UNIQUE,
   billing_mode TEXT NOT NULL CHECK (billing_mode IN ('credit', 'card', 'enterprise')),
   card TEXT CHECK (card IN ('good', 'declined', 'secure')),
-  -- credits that are bought with the card whenever the balance is too low
+  -- credits that are bought with the card if the balance is too low
   auto_top_up INTEGER CHECK (auto_top_up > 0)
 ) STRICT;
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# host, collection, id, begin, end (seconds since 1970), cloud cover (per cent), west, south, east, north, shape (WKB), feature
+# host, collection, id, begin, end (Unix time in seconds), cloud cover (percent), west, south, east, north, shape (WKB), feature
 Row = tuple[Any, ...]
 
 HOST = "archive"

@@ -342,7 +342,7 @@ def _rings(  # noqa: PLR0917  # likewise
 
 
 def _cloud(lat: Numbers, draw: Numbers) -> Numbers:
-    """Return random cloud cover in per cent: low in the subtropics, high at the equator and in high latitudes."""
+    """Return random cloud cover in percent: low in the subtropics, high at the equator and in high latitudes."""
     mean = 0.32 + 0.20 * np.cos(np.radians(6 * np.minimum(np.abs(lat), 60)))
     return np.asarray(np.round(100.0 * draw ** (1 / mean - 1), 1))
 

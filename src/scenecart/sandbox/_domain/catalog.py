@@ -246,7 +246,7 @@ def _add_time_condition(value: str | None, search: Search) -> None:
 
 
 def parse_interval(value: str) -> tuple[float | None, float | None]:
-    """Parse a time or an interval with an optional open end, as seconds since 1970."""
+    """Parse a time or an interval with an optional open end, as Unix time in seconds."""
     first, slash, last = value.partition("/")
     begin = _parse_time(first)
     end = _parse_time(last) if slash else begin

@@ -190,7 +190,7 @@ class Ledger:
         }
 
     def _top_up_automatically(self, database: sqlite3.Connection, caller: Caller, amount: int) -> None:
-        """Charge the card for the missing credits, in whole steps, where the organization has agreed to it."""
+        """Charge the card for the missing credits, in whole steps, if the organization has agreed to it."""
         found = database.execute(
             "SELECT auto_top_up, balance FROM organization o JOIN account a ON a.organization = o.id"
             " WHERE o.id = ? AND a.kind = 'available' AND o.card = 'good' AND o.auto_top_up IS NOT NULL",

@@ -1,0 +1,222 @@
+"""HTTP connections: one client per process, requests, responses and redirects; the only module that imports httpx."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from scenecart._api import operations
+from scenecart._api.credentials import BASE_URL_HINT, Secret, is_loopback
+from scenecart._util.text import clean_text
+from scenecart._version import __version__
+from scenecart.exceptions import ConfigurationError, ConnectionFailed, InvalidRequest, RequestTimeout, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from scenecart._api.limits import Limits
+    from scenecart.exceptions import ScenecartError
+
+
+class Connections:
+    """The connections to one service; thread-safe, and usable after a fork."""
+
+    def __init__(self, base_url: str, limits: Limits, transport: httpx.BaseTransport | None) -> None:
+        _check_host(base_url)
+        self._transport = transport
+        self._timeout = httpx.Timeout(limits.read, connect=limits.connect)
+        self._max_bytes = limits.answer_bytes
+        # a proxy cannot reach this computer
+        self._uses_proxies = not is_loopback(urlsplit(base_url).hostname or "")
+        self._clients: dict[int, httpx.Client] = {}
+        self._is_closed = False
+        self._finalizer = weakref.finalize(self, _close_own, self._clients)
+
+    def close(self) -> None:
+        """Close the connections; requests then raise ``InvalidRequest``."""
+        self._is_closed = True
+        self._finalizer()
+
+    @property
+    def _http(self) -> httpx.Client:
+        """The HTTP client of this process: connections that were inherited over a fork would mix up responses."""
+        client = self._clients.get(os.getpid())
+        if client is None:
+            client = httpx.Client(
+                transport=self._transport,
+                timeout=self._timeout,
+                headers={"User-Agent": f"scenecart/{__version__}"},
+                follow_redirects=False,
+                trust_env=self._uses_proxies,
+            )
+            if self._is_closed:
+                client.close()
+            client = self._clients.setdefault(os.getpid(), client)
+        return client
+
+    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Request:
+        """Build a request; ``options`` are those of ``httpx.Client.build_request``."""
+        return self._http.build_request(method, url, headers=headers, **options)
+
+    def signed_request(self, url: Secret, headers: Mapping[str, str]) -> httpx.Request:
+        """Build the request of a signed URL, whose response is not compressed: its length is that of the file."""
+        return self.request("GET", url.reveal(), headers={"Accept-Encoding": "identity", **headers})
+
+    def send(self, request: httpx.Request, name: str) -> httpx.Response:
+        """Send a request of the operation ``name`` once, and return the open response.
+
+        Raises
+        ------
+        ConnectionFailed
+            If there is no response; ``was_sent`` is False if no connection was made.
+        ServiceError
+            If the response redirects to an invalid URL.
+        InvalidRequest
+            If the connections are closed.
+        """
+        failed: ScenecartError
+        try:
+            return self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            failed = _connection_error(error, name, request)
+        except (httpx.InvalidURL, ValueError):
+            # a redirect is parsed although it is not followed
+            failed = ServiceError(f"The service redirected {name} to an invalid URL.", code="redirect_url_invalid", operation=name)
+        except RuntimeError:
+            if not self._http.is_closed:
+                raise
+            failed = InvalidRequest(
+                "This client is closed. Nothing was sent.",
+                code="client_closed",
+                hint="Connect again. client.order(id) returns an earlier order.",
+                operation=name,
+            )
+        # a traceback may show local variables, and the URL may be signed
+        del request
+        raise failed
+
+    def body(self, response: httpx.Response, name: str) -> bytes:
+        """Read and close a response, up to the maximum size: a small body may decompress to an endless one.
+
+        Raises
+        ------
+        ServiceError
+            If it is larger, or its compression is corrupt.
+        ConnectionFailed
+            If the connection is lost.
+        """
+        body = bytearray()
+        with contextlib.closing(response):
+            try:
+                for chunk in self.chunks(response, name):
+                    body += chunk
+                    if len(body) > self._max_bytes:
+                        break
+                else:
+                    return bytes(body)
+            finally:
+                # a traceback may show local variables, and part of a sign-in response may contain the token
+                chunk = b""
+                body.clear()
+        raise ServiceError(
+            f"The response to {name} is larger than {self._max_bytes:,} bytes.", code="response_too_large", operation=name
+        )
+
+    def chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a response while they arrive.
+
+        Raises
+        ------
+        ServiceError
+            If the compression is corrupt.
+        ConnectionFailed
+            If the connection is lost.
+        """
+        try:
+            yield from response.iter_bytes()
+        except httpx.DecodingError:
+            raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
+        except httpx.HTTPError as error:
+            raise _connection_error(error, name, response.request) from None
+
+
+def media_type(response: httpx.Response) -> str:
+    """Return the media type of a response as shown in errors."""
+    return clean_text(response.headers.get("content-type"), 80) or "no content type"
+
+
+def lower_headers(response: httpx.Response) -> dict[str, str]:
+    """Return the headers of a response, names in lower case."""
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def redirect_target(response: httpx.Response, url: Secret) -> Secret | None:
+    """Return the URL that a response redirects to, or None.
+
+    Raises
+    ------
+    ServiceError
+        If that URL is invalid.
+    """
+    if not response.is_redirect or not response.headers.get("location"):
+        return None
+    return secret_url(url.reveal(), response.headers["location"])
+
+
+def secret_url(base: str, url: str) -> Secret:
+    """Return a signed URL, absolute or relative to a base, as a secret.
+
+    Raises
+    ------
+    ServiceError
+        If the URL is invalid.
+    """
+    try:
+        return Secret(str(httpx.URL(urljoin(base, url))), "URL")
+    except (httpx.InvalidURL, ConfigurationError, ValueError):
+        # a traceback may show local variables
+        base = url = ""
+    raise ServiceError(
+        "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
+    )
+
+
+def _close_own(clients: dict[int, httpx.Client]) -> None:
+    """Close the HTTP client of this process; those of a parent process stay open for it."""
+    client = clients.get(os.getpid())
+    if client is not None:
+        client.close()
+
+
+def _check_host(base_url: str) -> None:
+    """Refuse an invalid host name before the first request."""
+    try:
+        is_valid = bool(httpx.URL(base_url).host)
+    except (httpx.InvalidURL, ValueError):
+        is_valid = False
+    if not is_valid:
+        raise ConfigurationError("has no valid host name.", code="base_url_host_invalid", argument="base_url", hint=BASE_URL_HINT)
+
+
+def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
+    where = request.url.netloc.decode("ascii", "replace")
+    if isinstance(error, httpx.TimeoutException):
+        failed: ConnectionFailed = RequestTimeout(
+            f"{where} did not respond in time ({name}).", code="request_timed_out", operation=name
+        )
+    elif isinstance(error, httpx.ConnectError):
+        failed = ConnectionFailed(
+            f"Cannot connect to {where} ({name}).",
+            code="service_unreachable",
+            hint="Check the base URL and the network connection.",
+            operation=name,
+        )
+    else:
+        failed = ConnectionFailed(f"The connection to {where} was lost ({name}).", code="connection_lost", operation=name)
+    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return failed

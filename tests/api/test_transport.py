@@ -1,0 +1,78 @@
+"""Connections over real sockets and scripted transports: closing, errors of httpx, and signed URLs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+import scenecart
+from _expect import raises
+from _sessions import READ, make_session
+from scenecart._api.operations import SEARCH
+from scenecart._api.transport import secret_url
+
+if TYPE_CHECKING:
+    from _scripted_service import ScriptedService
+
+
+def test_closed_connections_refuse_calls_and_send_nothing(service: ScriptedService):
+    """A call of a closed client is an error with a hint, and nothing is sent."""
+    session = make_session(service)
+    session.close()
+    with raises(scenecart.InvalidRequest, "client_closed") as caught:
+        session.call(READ)
+    assert caught.value.hint
+    assert service.received == []
+
+
+def test_secret_url_relative_is_completed_and_never_prints():
+    """A signed URL never prints; a relative one is completed with its base, and an invalid one is an error."""
+    url = secret_url("https://service.example/", "files/a.tif?signature=private")
+    assert url.reveal() == "https://service.example/files/a.tif?signature=private"
+    assert "private" not in repr(url)
+    with raises(scenecart.ServiceError, "download_url_invalid") as caught:
+        secret_url("https://service.example/", "http://[private")
+    assert "private" not in str(caught.value)
+
+
+def test_transport_of_the_caller_is_used():
+    """A client takes any httpx transport, so tests need no patches."""
+
+    def echo(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"host": json.loads(request.content)["host_name"]})
+
+    client = scenecart.connect(base_url="https://service.example", token="t", transport=httpx.MockTransport(echo))
+    assert client.call(SEARCH.id, {"host_name": "h"}) == {"host": "h"}
+
+
+def test_every_error_of_httpx_is_a_connection_error():
+    """Each error that httpx raises while sending is raised as an error of scenecart."""
+    kinds = [
+        kind for kind in vars(httpx).values()
+        if isinstance(kind, type) and issubclass(kind, httpx.RequestError) and kind != httpx.TooManyRedirects
+    ]  # fmt: skip
+    assert len(kinds) > 10
+    for kind in kinds:
+
+        def fail(request: httpx.Request, kind: type = kind) -> httpx.Response:
+            raise kind("low level text")
+
+        client = scenecart.connect(
+            base_url="https://service.example", token="t", transport=httpx.MockTransport(fail), sleep=lambda _: None
+        )
+        with pytest.raises(scenecart.ConnectionFailed) as caught:
+            client.call("orders.list")
+        assert caught.value.code in {"request_timed_out", "service_unreachable", "connection_lost"}
+        assert "low level text" not in str(caught.value)
+
+
+def test_unreachable_service_error_names_it():
+    """A service that does not accept connections is named, with a hint."""
+    client = scenecart.connect(base_url="http://127.0.0.1:9", token="t", sleep=lambda _: None)
+    with raises(scenecart.ConnectionFailed, "service_unreachable") as caught:
+        client.call("orders.list")
+    assert "127.0.0.1:9" in caught.value.message
+    assert caught.value.hint
