@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from scenecart.sandbox._domain.caller import Caller
-    from scenecart.sandbox._http.operations import Operation, Service
+    from scenecart.sandbox._http.operations import Service
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -78,19 +78,20 @@ def _operation(service: Service) -> Endpoint:
         caller = await run_in_threadpool(_authorize, service, request, operation.scope, name)
         from_query = request.method == "GET"
         body = _query(request) if from_query else await json_body(request)
-        return await run_in_threadpool(_run, service, operation, caller, body, request, from_query)
+        return await run_in_threadpool(_run, service, name, caller, body, request, from_query)
 
     return endpoint
 
 
 def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     service: Service,
-    operation: Operation,
+    name: str,
     caller: Caller,
     body: Any,
     request: Request,
     from_query: bool,  # noqa: FBT001  # likewise
 ) -> Response:
+    operation = OPERATIONS[name]
     if operation.read is not None:
         answer = operation.read(service, caller, parse(operation.request_type, body, from_query=from_query))
         return answer if isinstance(answer, Response) else JSONResponse(answer)
@@ -101,14 +102,15 @@ def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     def prepare() -> Any:
         return spend(service, caller, parse(operation.request_type, body))
 
-    return _run_once(service, caller, request, body, prepare, operation.status)
+    # the addresses of one operation share its keys
+    return _run_once(service, caller, f"/v1/op/{name}", request, body, prepare, operation.status)
 
 
-def _run_once(  # noqa: PLR0917  # the request with its idempotency key
-    service: Service, caller: Caller, request: Request, body: Any, prepare: Callable[[], Any], status: int
+def _run_once(  # noqa: PLR0917  # the request with its idempotency key, and where the key is claimed
+    service: Service, caller: Caller, path: str, request: Request, body: Any, prepare: Callable[[], Any], status: int
 ) -> Response:
     key = request.headers.get("idempotency-key")
-    status, answer = service.orders.run_once(caller, request.url.path, key, body, prepare, status)
+    status, answer = service.orders.run_once(caller, path, key, body, prepare, status)
     return Response(answer, status, media_type="application/json")
 
 
@@ -335,11 +337,12 @@ def _resource_routes(service: Service) -> list[Route]:
             service.authenticator.check_rate_limit(caller, "places")
             return resources.prepare_placement(caller, body, workspace)
 
-        return _run_once(service, caller, request, {"body": body, "workspaceId": workspace}, prepare, 202)
+        return _run_once(service, caller, "/v2/orders", request, {"body": body, "workspaceId": workspace}, prepare, 202)
 
     def cancel(request: Request, caller: Caller, body: Any) -> Response:
         name = str(request.path_params["order"])
-        return _run_once(service, caller, request, body, lambda: orders.prepare_cancellation(caller, name), 200)
+        path = f"/v2/orders/{name}/cancellation"
+        return _run_once(service, caller, path, request, body, lambda: orders.prepare_cancellation(caller, name), 200)
 
     return [
         _authorized_route(service, "/v2/orders", "GET", "orders:read", list_orders),
