@@ -74,7 +74,7 @@ def _operation(service: Service) -> Endpoint:
         if operation is None:
             raise Problem(404, f"unknown operation {name[:80]!r}")
         if request.method == "GET" and operation.read is None:
-            raise Problem(405, "this operation spends money; use POST", headers={"Allow": "POST"})
+            raise Problem(405, "this operation does not only read; use POST", headers={"Allow": "POST"})
         caller = await run_in_threadpool(_authorize, service, request, operation.scope, name)
         from_query = request.method == "GET"
         body = _query(request) if from_query else await json_body(request)
@@ -92,8 +92,9 @@ def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     from_query: bool,  # noqa: FBT001  # likewise
 ) -> Response:
     operation = OPERATIONS[name]
-    if operation.read is not None:
-        answer = operation.read(service, caller, parse(operation.request_type, body, from_query=from_query))
+    run = operation.read or operation.change
+    if run is not None:
+        answer = run(service, caller, parse(operation.request_type, body, from_query=from_query))
         return answer if isinstance(answer, Response) else JSONResponse(answer)
     spend = operation.spend
     if spend is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.operations import Service
 
 PROBLEM_MEDIA = "application/problem+json"
-ORDER_OPERATIONS = ("orders.archive.place", "orders.get", "orders.list")
+ORDER_OPERATIONS = ("orders.archive.place", "orders.get", "orders.list", "orders.update")
 
 
 @dataclass

@@ -242,8 +242,8 @@ def _refuse_get(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
 
 
 _ID_OPERATIONS = (*ORDER_OPERATIONS, "orders.cancel", "orders.list_assets", "provenance.get")
-_OPERATIONS_WITH_ORDER_IDS = ("orders.cancel", "orders.list_assets", "items.get_stac", "stac.search", "provenance.get",
-                             "billing.credits.transactions")  # fmt: skip
+_OPERATIONS_WITH_ORDER_IDS = ("orders.cancel", "orders.list_assets", "items.get_stac", "items.search_org", "stac.search",
+                             "provenance.get", "billing.credits.transactions")  # fmt: skip
 
 SEED = Dialect(
     "seed-orders",
