@@ -240,3 +240,49 @@ def test_fail_next_order_fails_one_order_and_returns_its_credits(box: Sandbox, c
     assert balance(client)[0] == before[0] - fine["totalCredits"]
     assert [order["reason"] for order in box.orders()] == ["the archive lost the image", None]
     assert reconcile(box) == 2
+
+
+def test_list_lag_hides_new_orders_from_lists_only(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """A new order is missing from lists for the seconds of the lag, also by its id, and is found at once by orders.get."""
+    client = sign_in(box)
+    old = client.place("far").json()["id"]
+    clock.now += 10
+    box.list_lag = 30
+    new = client.place("first", key="k").json()["id"]
+
+    def listed(**body: Any) -> tuple[list[str], int]:
+        page = client.call("orders.list", body).json()
+        return [order["id"] for order in page["content"]], page["totalElements"]
+
+    assert listed() == ([], 0)
+    assert client.call("orders.get", {"id": new}).json()["id"] == new
+    assert client.place("first", key="k").json()["id"] == new
+    clock.now += 20
+    assert listed() == ([old], 1)
+    assert listed(orderIds=[new]) == ([], 0)
+    assert client.http.get("/v2/orders").json()["totalElements"] == 1
+    clock.now += 9
+    assert listed() == ([old], 1)
+    box.advance(1)
+    assert listed() == ([new, old], 2)
+    box.list_lag = 3_600
+    assert listed() == ([], 0)
+    box.list_lag = 0
+    assert len(listed()[0]) == 2
+
+
+def test_list_lag_does_not_hide_a_change_of_state(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """An order that is listed is listed in its current state."""
+    box.list_lag = 30
+    client = sign_in(box)
+    order = client.place("first").json()["id"]
+    clock.now += 31
+    assert client.call("orders.cancel", {"id": order}).status_code == 200
+    assert [entry["status"] for entry in client.call("orders.list").json()["content"]] == ["cancelled"]
+
+
+def test_orders_name_who_placed_them(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """The records of the database name the principal of each order."""
+    for name in ("analyst", "delegate", "enterprise"):
+        assert sign_in(box, name).place("first").status_code == 202
+    assert [order["placed_by"] for order in box.orders()] == ["analyst", "delegate", "enterprise"]

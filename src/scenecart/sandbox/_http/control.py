@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _MOST_CREDITS = 10**12
+_LONGEST_LIST_LAG = 10**9
 
 
 class AddFault(Struct):
@@ -80,11 +81,12 @@ class FailNextOrder(Struct):
 
 
 class Settings(Struct):
-    """The lifetime of tokens, and the rate limits of an organization."""
+    """The lifetime of tokens, the rate limits of an organization, and the delay of lists of orders."""
 
     token_seconds: Annotated[int, Meta(ge=1, le=10**7)] | None = None
     calls_a_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
     places_a_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+    list_lag_seconds: Annotated[float, Meta(ge=0, le=_LONGEST_LIST_LAG)] | None = None
 
 
 def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> list[Route]:
@@ -138,6 +140,13 @@ def change_prices(service: Service, factor: float) -> None:
     service.catalog.price_factor = factor
 
 
+def check_list_lag(seconds: float) -> float:
+    """Return the seconds for which a new order is missing from lists, checked."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_LIST_LAG:
+        raise SandboxError(f"list_lag must be a number of seconds from 0 to {_LONGEST_LIST_LAG:,}, got {seconds!r:.40}.")
+    return float(seconds)
+
+
 def fail_next_order(service: Service, reason: str) -> None:
     """Let the next order that is placed fail when it is due."""
     if not isinstance(reason, str) or not reason.strip():
@@ -181,6 +190,8 @@ def _apply_settings(service: Service, body: Settings) -> None:
     authenticator = service.authenticator
     if body.token_seconds is not None:
         authenticator.token_seconds = body.token_seconds
+    if body.list_lag_seconds is not None:
+        service.orders.list_lag = body.list_lag_seconds
     limits = {"calls": body.calls_a_minute, "places": body.places_a_minute}
     given = {name: value for name, value in limits.items() if value is not None}
     if given:

@@ -270,7 +270,7 @@ TEXT_FILTERS = Dialect(
     "Filters of orders.list must be text; a list is 422.",
     replies={"orders.list": _refuse_lists},
 )
-SHORT_KEYS = Dialect("short-keys", "Idempotency keys are kept for one hour instead of 24.", claim_seconds=3_600.0)
+SHORT_KEYS = Dialect("short-keys", "Idempotency keys are kept for one hour instead of 24.", habits={"claim_seconds": 3_600.0})
 AWAITING = Dialect(
     "awaiting",
     "Other names of states: awaiting_data, then completed, succeeded, partial, rejected, expired or refunded; orders take turns.",
