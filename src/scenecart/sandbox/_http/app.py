@@ -75,7 +75,14 @@ def _operation(service: Service) -> Endpoint:
             raise Problem(404, f"unknown operation {name[:80]!r}")
         if request.method == "GET" and operation.read is None:
             raise Problem(405, "this operation does not only read; use POST", headers={"Allow": "POST"})
-        caller = await run_in_threadpool(_authorize, service, request, operation.scope, name)
+        caller = await run_in_threadpool(_authenticate, service, request)
+        try:
+            await run_in_threadpool(_check_access, service, caller, operation.scope, name)
+        except Problem as refusal:
+            if operation.spend is None or not service.orders.habits.stores_refusals:
+                raise
+            key, body = request.headers.get("idempotency-key"), await json_body(request)
+            raise await run_in_threadpool(service.orders.store_refusal, caller, _path_of(name), key, body, refusal) from None
         from_query = request.method == "GET"
         body = _query(request) if from_query else await json_body(request)
         return await run_in_threadpool(_run, service, name, caller, body, request, from_query)
@@ -103,8 +110,7 @@ def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     def prepare() -> Any:
         return spend(service, caller, parse(operation.request_type, body))
 
-    # the addresses of one operation share its keys
-    return _run_once(service, caller, f"/v1/op/{name}", request, body, prepare, operation.status)
+    return _run_once(service, caller, _path_of(name), request, body, prepare, operation.status)
 
 
 def _run_once(  # noqa: PLR0917  # the request with its idempotency key, and where the key is claimed
@@ -115,12 +121,25 @@ def _run_once(  # noqa: PLR0917  # the request with its idempotency key, and whe
     return Response(answer, status, media_type="application/json")
 
 
+def _path_of(name: str) -> str:
+    """Return the path for which the keys of an operation are claimed, whichever of its addresses a request uses."""
+    return f"/v1/op/{name}"
+
+
 def _authorize(service: Service, request: Request, scope: str, name: str) -> Caller:
-    caller = service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+    caller = _authenticate(service, request)
+    _check_access(service, caller, scope, name)
+    return caller
+
+
+def _authenticate(service: Service, request: Request) -> Caller:
+    return service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+
+
+def _check_access(service: Service, caller: Caller, scope: str, name: str) -> None:
     if not caller.has_scope(scope):
         raise Problem(403, f"{name} requires scope {scope}", required_scope=scope)
     service.authenticator.check_rate_limit(caller, "calls")
-    return caller
 
 
 def _query(request: Request) -> dict[str, list[str]]:
@@ -196,7 +215,7 @@ def _sign_in_routes(service: Service) -> list[Route]:
         return Response(status_code=204)
 
     def userinfo_of(request: Request) -> Response:
-        caller = service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+        caller = _authenticate(service, request)
         return JSONResponse(
             {
                 "sub": caller.subject,
