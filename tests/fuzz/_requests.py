@@ -103,6 +103,7 @@ CONTROL = (
     Request("POST", "/_sandbox/faults", {"kind": "503", "times": 1, "operation": "nothing", "seconds": 0, "retry_after": 1}),
     Request("DELETE", "/_sandbox/faults"),
     Request("POST", "/_sandbox/top-up", {"principal": "broke", "credits": 1}),
+    Request("POST", "/_sandbox/auto-top-up", {"principal": "declined", "credits": 1_000}),
     Request("POST", "/_sandbox/card", {"principal": "declined", "card": "declined"}),
     Request("POST", "/_sandbox/challenge", {"client_secret": "<secret>", "accept": True}),
     Request("POST", "/_sandbox/device", {"user_code": "<user_code>", "principal": "analyst"}),

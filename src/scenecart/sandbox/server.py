@@ -230,6 +230,24 @@ class Sandbox:
         """
         control.top_up(self._running(), name, credits)
 
+    def auto_top_up(self, name: str, credits: int | None) -> None:  # noqa: A002  # the unit of money here
+        """Let the card of a principal's organization buy this many credits, as often as needed, when its balance is too low.
+
+        None stops it. The organization needs a good card: see ``attach_card``.
+
+        Raises
+        ------
+        SandboxError
+            If the principal is unknown, or the credits are not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.attach_card("broke")
+        ...     box.auto_top_up("broke", 100_000)
+        """
+        control.auto_top_up(self._running(), name, credits)
+
     def attach_card(self, name: str, card: str | None = "good") -> None:
         """Replace the card of a principal's organization: ``"good"``, ``"declined"``, ``"secure"``, or None for no card.
 

@@ -59,6 +59,20 @@ def test_fail_next_order_over_http(box: Sandbox, sign_in: Callable[..., ServiceC
         box.fail_next_order("")
 
 
+def test_auto_top_up_over_http(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Another process can enable and stop automatic top-up; credits that are not a whole number of at least 1 are refused."""
+    control = f"{box.url}/_sandbox/auto-top-up"
+    assert httpx.post(f"{box.url}/_sandbox/card", json={"principal": "broke"}).status_code == 200
+    assert httpx.post(control, json={"principal": "broke", "credits": 10**6}).status_code == 200
+    assert sign_in(box, "broke").place("first").status_code == 202
+    assert httpx.post(control, json={"principal": "broke", "credits": None}).status_code == 200
+    for wrong in ({"principal": "broke"}, {"principal": "broke", "credits": 0}, {"principal": "nobody", "credits": 5}):
+        assert httpx.post(control, json=wrong).status_code == 422
+    for amount in (0, -5, 1.5, True, "100"):
+        with pytest.raises(SandboxError):
+            box.auto_top_up("broke", amount)  # type: ignore[arg-type]  # not a whole number
+
+
 def test_list_lag_over_http(box: Sandbox, sign_in: Callable[..., ServiceClient]):
     """Another process can set for how long lists lack new orders, and leaves the other settings."""
     client = sign_in(box)

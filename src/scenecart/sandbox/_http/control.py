@@ -41,6 +41,13 @@ class TopUp(Struct):
     credits: Annotated[int, Meta(ge=1, le=_MOST_CREDITS)]
 
 
+class AutoTopUp(Struct):
+    """The credits that the card of a principal's organization buys when the balance is too low; null stops it."""
+
+    principal: str
+    credits: Annotated[int, Meta(ge=1, le=_MOST_CREDITS)] | None
+
+
 class AttachCard(Struct):
     """The new card of a principal's organization; null removes it."""
 
@@ -111,6 +118,7 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
         Route("/_sandbox/faults", clear, methods=["DELETE"]),
         route("faults", AddFault, lambda body: _add_fault(service, body)),
         route("top-up", TopUp, lambda body: top_up(service, body.principal, body.credits)),
+        route("auto-top-up", AutoTopUp, lambda body: auto_top_up(service, body.principal, body.credits)),
         route("card", AttachCard, lambda body: attach_card(service, body.principal, body.card)),
         route("challenge", Challenge, lambda body: complete_challenge(service, body.client_secret, accept=body.accept)),
         route("device", Approve, lambda body: approve_device(service, body.user_code, body.principal)),
@@ -126,6 +134,14 @@ def top_up(service: Service, principal: str, amount: int) -> None:
     if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= _MOST_CREDITS:
         raise SandboxError(f"credits must be a whole number from 0 to {_MOST_CREDITS:,}, got {amount!r}.")
     service.ledger.top_up(_find_organization(service, principal), amount)
+
+
+def auto_top_up(service: Service, principal: str, amount: int | None) -> None:
+    """Let the card of a principal's organization buy credits whenever its balance is too low; None stops it."""
+    is_number = isinstance(amount, int) and not isinstance(amount, bool) and 1 <= amount <= _MOST_CREDITS
+    if amount is not None and not is_number:
+        raise SandboxError(f"credits must be a whole number from 1 to {_MOST_CREDITS:,} or None, got {amount!r}.")
+    service.ledger.set_auto_top_up(_find_organization(service, principal), amount)
 
 
 def attach_card(service: Service, principal: str, card: str | None) -> None:
