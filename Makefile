@@ -12,6 +12,7 @@ INPUTS ?= 1000000
 HOURS ?= 2
 SPEED ?= 20
 FAULTS ?= 0.05
+CALLS ?= 2,2
 
 # the suite runs in one process per core, as far as memory allows; with ARGS, usually a part of it, in one process
 JOBS ?= $(if $(ARGS),0,auto)
@@ -27,7 +28,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash soak guards messages house fuzz fuzz-million lint bench docs lab as-who clean
+.PHONY: help demo test test-clients wheel test-wheel crash model soak guards messages house fuzz fuzz-million lint bench docs lab as-who clean
 help:
 	@echo "make demo   run the whole workflow once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -35,6 +36,7 @@ help:
 	@echo "make wheel  build the source distribution and the wheel into dist"
 	@echo "make test-wheel  run all tests against the installed wheel, with pinned versions or VERSIONS=lowest"
 	@echo "make crash  kill a process while it places orders, thousands of times"
+	@echo "make model  explore every interleaving of two buyers, with CALLS=2,2 calls of each"
 	@echo "make soak   run several analysts for two hours with random faults, on a clock twenty times as fast"
 	@echo "make guards  remove each guard against bad input, and check that its test fails"
 	@echo "make messages  update the snapshot of all error and warning messages"
@@ -55,6 +57,9 @@ test: $(VENV)/.test
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k random tests/scenarios/test_killed_purchases.py $(ARGS)
+
+model: $(VENV)/.test
+	SCENECART_MODEL_CALLS=$(CALLS) $(BIN)/python -m pytest tests/scenarios/test_purchase_model.py $(ARGS)
 
 guards: $(VENV)/.test
 	$(BIN)/python tests/guards/run.py $(ARGS)

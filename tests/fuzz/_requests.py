@@ -50,11 +50,13 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
     "orders.archive.place": _PLACE,
     "orders.get": {"order_id": "<order>"},
     "orders.list": {"size": 3, "page": 0, "status": ["delivered", "failed"], "tags": "a", "sort": "createdAt,asc"},
+    "orders.update": {"order_id": "<order>", "tags": ["harbour"]},
     "orders.cancel": {"order_id": "<order>"},
     "orders.list_assets": {"order_id": "<order>"},
     "items.get_stac": {"item_id": "<item>", "base_url": "https://example.com"},
     "items.asset.download": {"item_id": "<item>", "asset_id": "visual"},
-    "stac.search": {**_STAC, "ids": ["<item>"]},
+    "items.search_org": {"query": {"capture:id": {"in": ["a", "b"]}}, "bbox": [151, -34, 152, -33], "limit": 2, "offset": 0},
+    "stac.search": {**_STAC, "ids": ["<item>"], "filter": {"op": "=", "args": [{"property": "capture:id"}, "a"]}},
     "provenance.get": {"entity_type": "item", "entity_id": "<item>", "direction": "both", "max_depth": 3},
     "billing.credits.balance": {},
     "billing.credits.transactions": {"limit": 3, "offset": 0, "reason": "settle"},
@@ -101,12 +103,17 @@ CONTROL = (
     Request("POST", "/_sandbox/faults", {"kind": "503", "times": 1, "operation": "nothing", "seconds": 0, "retry_after": 1}),
     Request("DELETE", "/_sandbox/faults"),
     Request("POST", "/_sandbox/top-up", {"principal": "broke", "credits": 1}),
+    Request("POST", "/_sandbox/auto-top-up", {"principal": "declined", "credits": 1_000}),
     Request("POST", "/_sandbox/card", {"principal": "declined", "card": "declined"}),
     Request("POST", "/_sandbox/challenge", {"client_secret": "<secret>", "accept": True}),
     Request("POST", "/_sandbox/device", {"user_code": "<user_code>", "principal": "analyst"}),
     Request("POST", "/_sandbox/advance", {"seconds": 1}),
     Request("POST", "/_sandbox/prices", {"factor": 1}),
-    Request("POST", "/_sandbox/settings", {"token_seconds": 1_000_000, "calls_a_minute": 10**9, "places_a_minute": 10**9}),
+    Request(
+        "POST",
+        "/_sandbox/settings",
+        {"token_seconds": 1_000_000, "calls_a_minute": 10**9, "places_a_minute": 10**9, "list_lag_seconds": 0},
+    ),
 )
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 FORMS = (

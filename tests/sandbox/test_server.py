@@ -91,5 +91,5 @@ def test_start_invalid_dialect_is_refused(names: Any):
 
 def test_dialects_have_one_line_each():
     """Every dialect has a description of one line."""
-    assert len(Sandbox.dialects) == 20
+    assert len(Sandbox.dialects) == 26
     assert all(text and "\n" not in text for text in Sandbox.dialects.values())

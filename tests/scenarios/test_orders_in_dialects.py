@@ -55,6 +55,12 @@ DIALECTS = (
     "other-names:geopera",
     "other-names:sub",
     "other-names:camel",
+    "bought-ground",
+    "whole-footprints",
+    "stored-refusals:header",
+    "stored-refusals:silent",
+    "keys-per-user",
+    "own-orders",
     # several at once
     "snake-order,awaiting,text-filters,get-by-post",
     "seed-orders,one-based:clamped,cents,cancel-thin",

@@ -24,6 +24,9 @@ _TITLES = {
     503: "Service Unavailable",
 }
 
+# the header of a response that is repeated for an idempotency key
+REPLAYED = "Idempotent-Replayed"
+
 
 class SandboxError(RuntimeError):
     """The sandbox cannot start, or an argument is not valid; the message says why and what to do."""
@@ -60,6 +63,14 @@ class Problem(Exception):
         self.headers = headers or {}
         self.document = {"type": type_, "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
         self.document.update(members)
+
+
+class RepeatedRefusal(Problem):
+    """A refusal that the service has stored with an idempotency key, and repeats."""
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        super().__init__(status, str(document.get("detail")), headers={REPLAYED: "true"})
+        self.document = document
 
 
 class Invalid(Problem):

@@ -18,7 +18,7 @@ from scenecart.sandbox._domain.catalog import Catalog
 from scenecart.sandbox._domain.delivery import Delivery
 from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
-from scenecart.sandbox._domain.orders import PACES, Orders
+from scenecart.sandbox._domain.orders import PACES, Habits, Orders
 from scenecart.sandbox._http import control
 from scenecart.sandbox._http.dialects import DESCRIPTIONS, choose
 from scenecart.sandbox._http.operations import Service
@@ -58,6 +58,8 @@ class Sandbox:
     dialect
         Other ways to answer, to test a client against services that differ from this one: a name of ``Sandbox.dialects``, several
         names, or a text with commas. ``"name:way"`` selects one of a dialect's ways.
+    list_lag
+        Seconds, on the sandbox's clock, for which a new order is missing from lists of orders.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Sandbox:
         captures: int = COUNT,
         clock: Callable[[], float] | None = None,
         dialect: str | Sequence[str] | None = None,
+        list_lag: float = 0.0,
     ) -> None:
         if not 1 <= captures <= _MOST_CAPTURES:
             raise SandboxError(f"captures must be between 1 and {_MOST_CAPTURES:,}, got {captures:,}.")
@@ -99,6 +102,7 @@ class Sandbox:
         self._seed = seed
         self._captures = captures
         self._dialects = choose(dialect)
+        self._list_lag = control.check_list_lag(list_lag)
         self._clock = clock or time.time
         self._clock_offset = 0.0
         self._stack: contextlib.ExitStack | None = None
@@ -171,6 +175,15 @@ class Sandbox:
     def rate_limits(self, limits: dict[str, int] | None) -> None:
         self._running().authenticator.limits = limits
 
+    @property
+    def list_lag(self) -> float:
+        """Seconds for which a new order is missing from lists of orders; it can be requested by its id at once."""
+        return self._running().orders.list_lag
+
+    @list_lag.setter
+    def list_lag(self, seconds: float) -> None:
+        self._running().orders.list_lag = control.check_list_lag(seconds)
+
     def client(self, name: str = "analyst", **options: Any) -> Any:
         """Return a ``scenecart.Client`` that is signed in as one of the principals.
 
@@ -216,6 +229,24 @@ class Sandbox:
         100
         """
         control.top_up(self._running(), name, credits)
+
+    def auto_top_up(self, name: str, credits: int | None) -> None:  # noqa: A002  # the unit of money here
+        """Let the card of a principal's organization buy this many credits, as often as needed, when its balance is too low.
+
+        None stops it. The organization needs a good card: see ``attach_card``.
+
+        Raises
+        ------
+        SandboxError
+            If the principal is unknown, or the credits are not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> with Sandbox(captures=1_000) as box:
+        ...     box.attach_card("broke")
+        ...     box.auto_top_up("broke", 100_000)
+        """
+        control.auto_top_up(self._running(), name, credits)
 
     def attach_card(self, name: str, card: str | None = "good") -> None:
         """Replace the card of a principal's organization: ``"good"``, ``"declined"``, ``"secure"``, or None for no card.
@@ -309,8 +340,8 @@ class Sandbox:
         """Return the orders of all organizations as the database has them, oldest first, the same in every dialect.
 
         Each is a dict: ``id``, ``state``, ``captures`` (each with ``id``, ``host_name``, ``collection`` and ``geometry``),
-        ``credits``, ``organization``, ``project``, ``license_type``, ``created`` (Unix time in seconds), ``key`` (the idempotency
-        key, or None) and ``reason`` (why it failed, or None).
+        ``credits``, ``organization``, ``placed_by`` (the principal's name), ``project``, ``license_type``, ``created`` (Unix time
+        in seconds), ``key`` (the idempotency key, or None) and ``reason`` (why it failed, or None).
 
         Examples
         --------
@@ -444,10 +475,9 @@ class Sandbox:
         authenticator = Authenticator(storage, self._now)
         catalog = Catalog(storage, self._url)
         ledger = Ledger(storage, self._url, self._now)
-        orders = Orders(storage, catalog, ledger, self._now, self._pace)
-        orders.claim_seconds = min(
-            [orders.claim_seconds, *(each.claim_seconds for each, _ in self._dialects if each.claim_seconds)]
-        )
+        habits = {name: value for dialect, _ in self._dialects for name, value in dialect.habits.items()}
+        orders = Orders(storage, catalog, ledger, self._now, self._pace, Habits(**habits))
+        orders.list_lag = self._list_lag
         delivery = Delivery(storage, catalog, orders, data / "files", self._now)
         return Service(
             url=self._url,

@@ -254,3 +254,21 @@ def test_auto_top_up_charges_the_card_for_what_is_missing(box: Sandbox, sign_in:
     top_ups = client.call("billing.credits.transactions", {"reason": "top-up"}).json()["transactions"]
     assert [one["amount_credits"] for one in top_ups] == [100_000, 10]
     assert reconcile(box) == 1
+
+
+def test_enabled_auto_top_up_lets_the_same_key_succeed(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """A purchase without credits succeeds with its key once automatic top-up is enabled and a card is there; None stops it."""
+    client = sign_in(box, "broke")
+    client.project = box.principals["broke"]["project"] or ""
+    assert client.place("first", key="k").status_code == 402
+    box.auto_top_up("broke", 1_000)
+    assert client.place("first", key="k").status_code == 402
+    box.attach_card("broke")
+    order = client.place("first", key="k")
+    assert order.status_code == 202
+    bought = client.call("billing.credits.transactions", {"reason": "top-up"}).json()["transactions"][0]["amount_credits"]
+    assert bought % 1_000 == 0
+    assert balance(client) == (10 + bought - order.json()["totalCredits"], order.json()["totalCredits"], 0)
+    box.auto_top_up("broke", None)
+    assert client.place("far").status_code == 402
+    assert reconcile(box) == 1

@@ -72,14 +72,39 @@ def test_place_same_key_of_other_organization_is_independent(box: Sandbox, sign_
     assert other.place("far", key="k").status_code == 202
 
 
-def test_place_same_key_at_other_path_is_independent(box: Sandbox, sign_in: Callable[..., ServiceClient]):
-    """The same key at two paths of one operation makes two orders."""
+ADDRESSES = ("/v1/op/orders.archive.place", "/v1/orders/archive/place", "/v1/orders.archive.place")
+
+
+def test_place_same_key_at_every_address_of_the_operation_is_one_order(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """A key at the several addresses of one operation makes one order, also at once; a cancellation is done once likewise."""
     client = sign_in(box)
     body = {"projectId": client.project, "captures": client.captures_of("first")}
-    first = client.call("orders.archive.place", body, key="k").json()
-    second = client.http.post("/v1/orders/archive/place", json=body, headers={"Idempotency-Key": "k"}).json()
-    third = client.http.post("/v2/orders", json=body, headers={"Idempotency-Key": "k"}).json()
-    assert len({first["id"], second["id"], third["id"]}) == 3
+
+    def send(path: str) -> Any:
+        return client.http.post(path, json=body, headers={"Idempotency-Key": "k"})
+
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(send, ADDRESSES * 4))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    (order,) = box.orders()
+    cancelled = [
+        client.http.post(f"/v1/{path}", json={"id": order["id"]}, headers={"Idempotency-Key": "c"})
+        for path in ("op/orders.cancel", "orders/cancel", "orders.cancel")
+    ]
+    assert {answer.status_code for answer in cancelled} == {200}
+    assert reconcile(box) == 1
+
+
+def test_place_same_key_at_the_resource_route_is_independent(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """The resource route has keys of its own: the same key there makes another order, once."""
+    client = sign_in(box)
+    body = {"projectId": client.project, "captures": client.captures_of("first")}
+    paths = (ADDRESSES[0], "/v2/orders")
+    ids = [client.http.post(path, json=body, headers={"Idempotency-Key": "k"}).json()["id"] for path in paths * 2]
+    assert ids[:2] == ids[2:]
+    assert [order["id"] for order in box.orders()] == ids[:2]
+    assert [order["key"] for order in box.orders()] == ["k", "k"]
 
 
 def test_place_stored_response_precedes_other_checks(box: Sandbox, sign_in: Callable[..., ServiceClient]):
@@ -217,12 +242,47 @@ def test_fail_next_order_fails_one_order_and_returns_its_credits(box: Sandbox, c
     assert reconcile(box) == 2
 
 
-def test_same_key_at_three_addresses_makes_three_orders(box: Sandbox, sign_in: Callable[..., ServiceClient]):
-    """A key is claimed for one path: the operation, its path with slashes, and the resource route each place once."""
+def test_list_lag_hides_new_orders_from_lists_only(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """A new order is missing from lists for the seconds of the lag, also by its id, and is found at once by orders.get."""
     client = sign_in(box)
-    body = {"projectId": client.project, "captures": client.captures_of("first")}
-    paths = ("/v1/op/orders.archive.place", "/v1/orders/archive/place", "/v2/orders")
-    ids = [client.http.post(path, json=body, headers={"Idempotency-Key": "k"}).json()["id"] for path in paths * 2]
-    assert ids[:3] == ids[3:]
-    assert len(set(ids)) == 3
-    assert [order["key"] for order in box.orders()] == ["k"] * 3
+    old = client.place("far").json()["id"]
+    clock.now += 10
+    box.list_lag = 30
+    new = client.place("first", key="k").json()["id"]
+
+    def listed(**body: Any) -> tuple[list[str], int]:
+        page = client.call("orders.list", body).json()
+        return [order["id"] for order in page["content"]], page["totalElements"]
+
+    assert listed() == ([], 0)
+    assert client.call("orders.get", {"id": new}).json()["id"] == new
+    assert client.place("first", key="k").json()["id"] == new
+    clock.now += 20
+    assert listed() == ([old], 1)
+    assert listed(orderIds=[new]) == ([], 0)
+    assert client.http.get("/v2/orders").json()["totalElements"] == 1
+    clock.now += 9
+    assert listed() == ([old], 1)
+    box.advance(1)
+    assert listed() == ([new, old], 2)
+    box.list_lag = 3_600
+    assert listed() == ([], 0)
+    box.list_lag = 0
+    assert len(listed()[0]) == 2
+
+
+def test_list_lag_does_not_hide_a_change_of_state(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]):
+    """An order that is listed is listed in its current state."""
+    box.list_lag = 30
+    client = sign_in(box)
+    order = client.place("first").json()["id"]
+    clock.now += 31
+    assert client.call("orders.cancel", {"id": order}).status_code == 200
+    assert [entry["status"] for entry in client.call("orders.list").json()["content"]] == ["cancelled"]
+
+
+def test_orders_name_who_placed_them(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """The records of the database name the principal of each order."""
+    for name in ("analyst", "delegate", "enterprise"):
+        assert sign_in(box, name).place("first").status_code == 202
+    assert [order["placed_by"] for order in box.orders()] == ["analyst", "delegate", "enterprise"]

@@ -59,6 +59,51 @@ def test_fail_next_order_over_http(box: Sandbox, sign_in: Callable[..., ServiceC
         box.fail_next_order("")
 
 
+def test_auto_top_up_over_http(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Another process can enable and stop automatic top-up; credits that are not a whole number of at least 1 are refused."""
+    control = f"{box.url}/_sandbox/auto-top-up"
+    assert httpx.post(f"{box.url}/_sandbox/card", json={"principal": "broke"}).status_code == 200
+    assert httpx.post(control, json={"principal": "broke", "credits": 10**6}).status_code == 200
+    assert sign_in(box, "broke").place("first").status_code == 202
+    assert httpx.post(control, json={"principal": "broke", "credits": None}).status_code == 200
+    for wrong in ({"principal": "broke"}, {"principal": "broke", "credits": 0}, {"principal": "nobody", "credits": 5}):
+        assert httpx.post(control, json=wrong).status_code == 422
+    for amount in (0, -5, 1.5, True, "100"):
+        with pytest.raises(SandboxError):
+            box.auto_top_up("broke", amount)  # type: ignore[arg-type]  # not a whole number
+
+
+def test_list_lag_over_http(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Another process can set for how long lists lack new orders, and leaves the other settings."""
+    client = sign_in(box)
+    limits = box.rate_limits
+    settings = f"{box.url}/_sandbox/settings"
+    assert httpx.post(settings, json={"list_lag_seconds": 30}).status_code == 200
+    assert (box.list_lag, box.rate_limits) == (30, limits)
+    client.place("first")
+    assert client.call("orders.list").json()["totalElements"] == 0
+    assert httpx.post(settings, json={"list_lag_seconds": 0}).status_code == 200
+    assert client.call("orders.list").json()["totalElements"] == 1
+    for wrong in (-1, "soon", 10**10):
+        assert httpx.post(settings, json={"list_lag_seconds": wrong}).status_code == 422
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), True, "30", None, 10**10])
+def test_list_lag_invalid_seconds_are_refused(box: Sandbox, wrong: Any):
+    """A lag that is not a number of seconds is refused, when a sandbox is made and when it runs."""
+    with pytest.raises(SandboxError, match="list_lag must be"):
+        Sandbox(list_lag=wrong)
+    with pytest.raises(SandboxError, match="list_lag must be"):
+        box.list_lag = wrong
+    assert box.list_lag == 0
+
+
+def test_list_lag_of_a_new_sandbox(small_items: str):
+    """The lag that a sandbox is made with is the one it starts with."""
+    with Sandbox(items=small_items, list_lag=2.5) as box:
+        assert box.list_lag == 2.5
+
+
 @pytest.mark.parametrize("wrong", [-5, 1.5, True, "100", 10**30])
 def test_top_up_invalid_credits_is_refused(box: Sandbox, wrong: Any):
     """Credits that are not a whole number of at least 0 are refused."""

@@ -78,9 +78,13 @@ def test_dialects_combine(speak: Callable[..., Sandbox], sign_in: Callable[..., 
     assert len(box.orders()) == 1
 
 
+# a service that ignores keys buys as often as it is asked
+BUYING_ONCE = [dialect for dialect in DIALECTS if dialect.habits.get("keeps_keys", True)]
+
+
 def test_all_dialects_together_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
-    """With every dialect at once the service still takes an order once per key, delivers it, and never answers 5xx by mistake."""
-    box = speak(*[dialect.name for dialect in DIALECTS])
+    """With every dialect that keeps keys the service takes an order once per key, delivers it, and never answers 5xx by mistake."""
+    box = speak(*[dialect.name for dialect in BUYING_ONCE])
     client = sign_in(box)
     answers = [client.place(name, key=name) for name in ("first", "far", "third") * 2]
     assert {answer.status_code for answer in answers} <= {200, 202}
@@ -114,6 +118,28 @@ def test_dialect_keeps_errors_of_the_service(speak: Callable[..., Sandbox], sign
     assert client.http.post("/v1/op/orders.list", content=b" " * (33 * 2**20)).status_code == 413
 
 
+@pytest.mark.parametrize("dialect", [dialect.name for dialect in DIALECTS])
+def test_fail_next_order_works_in_every_dialect(
+    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, dialect: str
+):
+    """In every dialect the next order is taken as usual, and fails with the reason when it is due; the one after it does not."""
+    box = speak(dialect)
+    client = sign_in(box)
+    box.fail_next_order("clouds in the archive")
+    assert [client.place(name, key=name).status_code for name in ("first", "far")] == [202, 202]
+    assert [order["state"] for order in box.orders()] == ["processing"] * 2
+    clock.now += 3_600
+    for _ in range(2_000):
+        if "processing" not in {order["state"] for order in box.orders()}:
+            break
+        time.sleep(0.01)
+    assert [(order["state"], order["reason"]) for order in box.orders()] == [
+        ("failed", "clouds in the archive"),
+        ("delivered", None),
+    ]
+    assert reconcile(box) == 2
+
+
 def test_faults_apply_to_rewritten_responses(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """A fault affects what leaves, and the dialect continues after it."""
     box = speak("snake-order:data")
@@ -143,7 +169,7 @@ def test_documentation_lists_every_dialect_with_its_ways():
 def test_random_dialects_buy_once(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock, seed: int):
     """In any combination a key buys once, the ledger is balanced, and only the named failures are answered."""
     pick = random.Random(seed)  # noqa: S311  # a combination, not a secret
-    chosen = pick.sample(DIALECTS, pick.randint(2, 7))
+    chosen = pick.sample(BUYING_ONCE, pick.randint(2, 7))
     ways = [pick.choice(["", *dialect.ways]) for dialect in chosen]
     names = [f"{dialect.name}:{way}" if way else dialect.name for dialect, way in zip(chosen, ways, strict=True)]
     box = speak(*names)

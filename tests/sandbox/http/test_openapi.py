@@ -27,9 +27,11 @@ OPERATIONS = [
     "orders.archive.place",
     "orders.get",
     "orders.list",
+    "orders.update",
     "orders.cancel",
     "orders.list_assets",
     "items.get_stac",
+    "items.search_org",
     "items.asset.download",
     "stac.search",
     "provenance.get",
@@ -55,11 +57,13 @@ def request_bodies(client: ServiceClient, order: str, item: str) -> dict[str, di
         "orders.archive.place": {"projectId": client.project, "captures": captures},
         "orders.get": {"order_id": order},
         "orders.list": {"size": 5, "status": "delivered"},
+        "orders.update": {"order_id": order, "tags": ["harbour"]},
         "orders.cancel": {"order_id": order},
         "orders.list_assets": {"order_id": order},
         "items.get_stac": {"item_id": item},
+        "items.search_org": {"query": {"capture:id": {"eq": "first"}}, "type": "satellite_capture", "offset": 0},
         "items.asset.download": {"item_id": item, "asset_id": "visual"},
-        "stac.search": {"ids": [item], "limit": 1},
+        "stac.search": {"limit": 1, "filter": {"op": "=", "args": [{"property": "capture:id"}, "first"]}},
         "provenance.get": {"entity_type": "item", "entity_id": item, "direction": "both"},
         "billing.credits.balance": {},
         "billing.credits.transactions": {"limit": 2, "reason": "settle"},
@@ -135,6 +139,7 @@ def test_document_says_what_each_call_changes_and_returns(box: Sandbox):
     effects = {name: one["x-side-effect"] for name, one in found.items() if one["x-side-effect"] != "read"}
     assert effects == {
         "orders.archive.place": "external_spend",
+        "orders.update": "compute",
         "orders.cancel": "external_spend",
         "items.asset.download": "share_export",
     }
@@ -142,7 +147,9 @@ def test_document_says_what_each_call_changes_and_returns(box: Sandbox):
         "catalog.search",
         "orders.archive.estimate",
         "orders.archive.place",
+        "orders.update",
         "orders.cancel",
+        "items.search_org",
         "provenance.get",
     }
     media = {name: one["x-output-media-type"] for name, one in found.items() if "x-output-media-type" in one}

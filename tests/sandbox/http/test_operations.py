@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from _ledger_check import reconcile
 from scenecart.sandbox._http.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _http_client import ServiceClient
+    from conftest import Clock
     from scenecart.sandbox import Sandbox
 
 AURORA: dict[str, Any] = {"host_name": "aurora", "collections": ["aurora-50cm"]}
@@ -49,8 +51,122 @@ def test_malformed_id_is_404_or_422(box: Sandbox, sign_in: Callable[..., Service
     assert priced.json()["errors"]
 
 
-def test_operation_either_reads_or_spends():
-    """Every operation has exactly one function, and only those that spend need `orders:write`."""
+def test_operation_reads_changes_or_spends():
+    """Every operation has exactly one function, and only those that change or spend need a scope to write."""
     for name, operation in OPERATIONS.items():
-        assert (operation.read is None) != (operation.spend is None), name
-        assert (operation.scope == "orders:write") == (operation.spend is not None), name
+        functions = [operation.read, operation.change, operation.spend]
+        assert sum(function is not None for function in functions) == 1, name
+        assert (operation.scope == "orders:write") == (operation.read is None), name
+
+
+@pytest.fixture
+def delivered(box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]) -> ServiceClient:
+    """Return a client with two delivered orders: of two captures, and, delivered before it, of one of them again."""
+    client = sign_in(box)
+    ids = [client.place(*names).json()["id"] for names in (("first", "far"), ("first",))]
+    clock.now += 3_600
+    for order in ids:
+        client.wait(order, "delivered")
+    return client
+
+
+def captures_in(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [feature["properties"]["capture:id"] for feature in answer.json()["features"]]
+
+
+def test_items_search_org_finds_owned_items_by_capture(
+    delivered: ServiceClient, box: Sandbox, sign_in: Callable[..., ServiceClient]
+):
+    """What the organization owns is found by capture id, area and time, in parts; another organization finds nothing."""
+    operation = "items.search_org"
+    assert captures_in(delivered.call(operation)) == ["first", "first", "far"]
+    by_capture = delivered.call(operation, {"query": {"capture:id": {"eq": "first"}}})
+    assert captures_in(by_capture) == ["first", "first"]
+    assert by_capture.json()["numberMatched"] == 2
+    orders = {order["id"] for order in box.orders()}
+    assert {item["properties"]["order:id"] for item in by_capture.json()["features"]} == orders
+    several = {"query": {"capture:id": {"in": ["far", "third"]}, "eo:cloud_cover": {"lte": 5}}}
+    assert captures_in(delivered.call(operation, several)) == ["far"]
+    assert captures_in(delivered.call(operation, {"bbox": [39, 59, 41, 61]})) == ["far"]
+    assert captures_in(delivered.call(operation, {"datetime": "2024-03-01T00:00:00Z/2024-03-31T00:00:00Z"})) == ["first", "first"]
+    parts = [delivered.call(operation, {"limit": 2, "offset": offset}) for offset in (0, 2, 4)]
+    assert [captures_in(part) for part in parts] == [["first", "first"], ["far"], []]
+    assert {part.json()["numberMatched"] for part in parts} == {3}
+    assert captures_in(delivered.call(operation, {"type": "derived_raster"})) == []
+    by_get = delivered.http.get("/v1/items/search_org", params={"query": '{"capture:id": {"eq": "far"}}'})
+    assert captures_in(by_get) == ["far"]
+    assert captures_in(sign_in(box, "other").call(operation)) == []
+
+
+def test_stac_search_filters_owned_items_by_capture(delivered: ServiceClient):
+    """The organization's STAC search understands comparisons in CQL2 JSON, and follows pages within them."""
+    first = {"op": "=", "args": [{"property": "capture:id"}, "first"]}
+    assert captures_in(delivered.call("stac.search", {"filter": first})) == ["first", "first"]
+    page = delivered.call("stac.search", {"filter": first, "limit": 1, "filter-lang": "cql2-json"})
+    token = page.json()["links"][0]["body"]["token"]
+    assert captures_in(delivered.call("stac.search", {"filter": first, "limit": 1, "token": token})) == ["first"]
+    either = {"op": "in", "args": [{"property": "capture:id"}, ["far", "third"]]}
+    clear = {"op": "<=", "args": [{"property": "eo:cloud_cover"}, 5]}
+    assert captures_in(delivered.call("stac.search", {"filter": {"op": "and", "args": [either, clear]}})) == ["far"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {},
+        {"op": "="},
+        {"op": "like", "args": [{"property": "capture:id"}, "f%"]},
+        {"op": "=", "args": [{"property": 5}, "first"]},
+        {"op": "=", "args": ["first", {"property": "capture:id"}]},
+        {"op": "=", "args": [{"property": 'a"b'}, "first"]},
+        {"op": "=", "args": [{"property": "capture:id"}, None]},
+        {"op": "in", "args": [{"property": "capture:id"}, "first"]},
+        {"op": "and", "args": [{"op": "and", "args": []}]},
+        {"op": "and", "args": ["first"]},
+        {"op": [], "args": {}},
+    ],
+    ids=repr,
+)
+def test_stac_search_other_filter_is_422(box: Sandbox, sign_in: Callable[..., ServiceClient], expression: Any):
+    """A filter that is not understood is refused, never ignored; the STAC APIs have no filters at all."""
+    client = sign_in(box)
+    assert client.call("stac.search", {"filter": expression}).status_code == 422
+    assert client.http.post("/stac/search", json={"filter": expression}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"limit": 0}, {"limit": 1_001}, {"offset": -1}, {"type": "photo"}, {"sortby": [{"field": "datetime"}]}, {"format": "csv"},
+     {"query": {"capture:id": "first"}}, {"query": {"capture:id": {"like": "f"}}}, {"query": {'a"b': {"eq": 1}}}],
+    ids=repr,
+)  # fmt: skip
+def test_items_search_org_invalid_request_is_422(box: Sandbox, sign_in: Callable[..., ServiceClient], body: Any):
+    """A search of the organization's items that is not understood is refused."""
+    assert sign_in(box).call("items.search_org", body).status_code == 422
+
+
+def test_orders_update_changes_tags(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Tags of an order are changed or left; the order is found by them, and costs nothing more."""
+    client = sign_in(box)
+    order = client.place("first", tags=["old"]).json()
+    changed = client.call("orders.update", {"order_id": order["id"], "tags": ["harbour", "2024"]})
+    assert (changed.status_code, changed.json()["tags"]) == (200, ["harbour", "2024"])
+    assert client.call("orders.update", {"order_id": order["id"]}).json()["tags"] == ["harbour", "2024"]
+    assert client.http.post("/v1/orders/update", json={"order_id": order["id"], "tags": []}).json()["tags"] == []
+    client.call("orders.update", {"order_id": order["id"], "tags": ["kept"]})
+    assert client.call("orders.list", {"tags": "kept"}).json()["totalElements"] == 1
+    assert changed.json()["totalCredits"] == order["totalCredits"]
+    assert reconcile(box) == 1
+
+
+def test_orders_update_is_refused_where_it_must_be(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """Tags are changed only by POST, with the scope to write, in the own organization, and as a list of text."""
+    client = sign_in(box)
+    body = {"order_id": client.place("first").json()["id"], "tags": ["mine"]}
+    assert sign_in(box, "robot").call("orders.update", body).status_code == 403
+    assert sign_in(box, "other").call("orders.update", body).status_code == 404
+    assert client.http.get("/v1/op/orders.update", params={"order_id": body["order_id"]}).status_code == 405
+    for wrong in ({"tags": ["mine"]}, {**body, "tags": "mine"}, {**body, "tags": [5]}):
+        assert client.call("orders.update", wrong).status_code == 422
+    assert client.call("orders.get", {"id": body["order_id"]}).json()["tags"] == []

@@ -108,18 +108,6 @@ def test_text_filters_refuse_lists(speak: Callable[..., Sandbox], sign_in: Calla
     assert len(client.http.get("/v1/op/orders.list", params={"orderIds": ids}).json()["content"]) == 2
 
 
-def test_short_keys_are_kept_for_one_hour(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
-    """A key gives the same order for an hour, and a second order after it."""
-    box = speak("short-keys")
-    client = sign_in(box)
-    ids = []
-    for seconds in (0, 3_599, 1):
-        clock.now += seconds
-        ids.append(client.place("first", key="k").json()["id"])
-    assert ids[0] == ids[1] != ids[2]
-    assert [order["key"] for order in box.orders()] == ["k", "k"]
-
-
 def test_awaiting_orders_end_in_other_words(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], clock: Clock):
     """An order waits for data, and ends in other words for delivered, failed and cancelled; filters understand them."""
     box = speak("awaiting")
@@ -243,3 +231,59 @@ def test_cancel_thin_loses_a_response(speak: Callable[..., Sandbox], sign_in: Ca
     assert client.call("orders.cancel", {"order_id": order}, key="k").status_code == 409
     assert box.orders()[0]["state"] == "cancelled"
     assert reconcile(box) == 1
+
+
+def half_of(client: ServiceClient, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return a capture clipped to the west half of its footprint, as in an order, and its footprint."""
+    footprint = client.captures_of(name)[0]["geometry"]
+    west, south, east, north = 0.0, 0.0, 0.05, 0.1
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return [{"id": name, "geometry": {"type": "Polygon", "coordinates": [ring]}}], footprint
+
+
+@pytest.mark.parametrize("others", [(), ("bare-orders:objects",)])
+def test_bought_ground_names_the_geometry_that_was_bought(
+    speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient], others: tuple[str, ...]
+):
+    """Each order names its captures with host, collection and the geometry that was bought of them."""
+    box = speak("bought-ground", *others)
+    client = sign_in(box)
+    captures, _ = half_of(client, "first")
+    placed = client.place("first", captures=captures).json()
+    (truth,) = box.orders()[0]["captures"]
+    name = "captureId" if others else "id"
+    for order in (placed, get(client, placed["id"]), *listed(client)):
+        (capture,) = order["captures"]
+        assert capture == {name: "first", "host_name": "archive", "collection": "test", "geometry": truth["geometry"]}
+
+
+def test_whole_footprints_names_more_than_was_bought(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """Each order names its captures with their whole footprints, while price and area are those of the part that was bought."""
+    box = speak("whole-footprints")
+    client = sign_in(box)
+    captures, footprint = half_of(client, "first")
+    placed = client.place("first", captures=captures).json()
+    for order in (placed, get(client, placed["id"]), *listed(client)):
+        assert [(capture["id"], capture["geometry"]) for capture in order["captures"]] == [("first", footprint)]
+        assert order["groups"][0]["aoi_km2"] == placed["groups"][0]["aoi_km2"]
+    whole = client.call("orders.archive.estimate", {"captures": client.captures_of("first")}).json()["groups"][0]["aoi_km2"]
+    assert placed["groups"][0]["aoi_km2"] == pytest.approx(whole / 2, rel=0.01)
+    assert box.orders()[0]["captures"][0]["geometry"] != footprint
+
+
+def test_whole_footprints_in_the_form_of_up42(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """In the form of UP42 the area of an order is the whole footprint too."""
+    client = sign_in(speak("whole-footprints", "up42-orders"))
+    captures, footprint = half_of(client, "first")
+    placed = client.place("first", captures=captures).json()["id"]
+    assert get(client, placed)["orderDetails"]["aoi"] == footprint
+
+
+def test_own_orders_lists_those_of_the_caller(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """A list has the caller's own orders only, while any order of the organization can be requested by its id."""
+    box = speak("own-orders")
+    analyst, delegate = sign_in(box), sign_in(box, "delegate")
+    mine, theirs = (client.place("first").json()["id"] for client in (analyst, delegate))
+    assert [order["id"] for order in listed(analyst)] == [mine]
+    assert [order["id"] for order in listed(delegate, orderIds=[mine, theirs])] == [theirs]
+    assert get(analyst, theirs)["id"] == theirs

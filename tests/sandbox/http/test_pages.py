@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +35,17 @@ def test_start_page_lists_hosts(box: Sandbox):
     assert "<dt>archive</dt>" in page.text
 
 
-def test_page_forbids_framing_and_caching(box: Sandbox):
-    """No other page can embed a page of the sandbox, and no browser stores it."""
-    headers = httpx.get(f"{box.url}/device").headers
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert headers["cache-control"] == "no-store"
+@pytest.mark.parametrize("path", ["/", "/device", "/challenge/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_page_forbids_framing_and_caching(box: Sandbox, path: str, method: str):
+    """No other page can embed a page of the sandbox, whatever its status, and no browser stores it."""
+    answer = httpx.request(method, box.url + path, data={"decision": "complete"} if method == "POST" else None)
+    if answer.headers["content-type"].startswith("text/html"):
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] == "no-store"
+    else:
+        assert (method, path, answer.status_code) == ("POST", "/", 405)
 
 
 def test_device_page_unknown_code_is_404(box: Sandbox):

@@ -86,6 +86,8 @@ CREATE TRIGGER transfer_remains BEFORE DELETE ON transfer BEGIN SELECT raise(ABO
 CREATE TABLE "order" (
   id TEXT PRIMARY KEY,
   organization TEXT NOT NULL REFERENCES organization (id),
+  -- the subject of the principal who placed it
+  placed_by TEXT NOT NULL REFERENCES principal (subject),
   project TEXT NOT NULL REFERENCES project (id),
   status TEXT NOT NULL CHECK (status IN ('processing', 'delivered', 'failed', 'cancelled')),
   billing_mode TEXT NOT NULL,
@@ -113,15 +115,16 @@ CREATE TRIGGER order_ends BEFORE UPDATE OF status ON "order" WHEN old.status != 
   SELECT raise(ABORT, 'a finished order cannot change its state');
 END;
 
+-- An idempotency key with the response to its first request; its owner is an organization, or a principal if keys are per user.
 CREATE TABLE claim (
-  organization TEXT NOT NULL,
+  owner TEXT NOT NULL,
   path TEXT NOT NULL,
   key TEXT NOT NULL,
   request TEXT NOT NULL,
   status INTEGER NOT NULL,
   answer BLOB NOT NULL,
   created REAL NOT NULL,
-  PRIMARY KEY (organization, path, key)
+  PRIMARY KEY (owner, path, key)
 ) STRICT, WITHOUT ROWID;
 
 -- A 3-D Secure challenge that the buyer must complete before one request can be charged.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VERSION = 3
+_VERSION = 4
 
 
 @contextlib.contextmanager

@@ -265,26 +265,62 @@ def _parse_time(text: str) -> float | None:
 
 
 def _add_property_conditions(query: dict[str, Any] | None, search: Search) -> None:
-    if sum(len(conditions) for conditions in (query or {}).values() if isinstance(conditions, dict)) > _MOST_CONDITIONS:
-        raise Invalid(("query", f"must have at most {_MOST_CONDITIONS} conditions"))
-    for name, conditions in (query or {}).items():
-        if not isinstance(conditions, dict) or '"' in name or "\0" in name:
-            raise Invalid((f"query.{name}", "must be an object of operators and values"))
+    for condition in parse_query(query):
+        name = condition.name
         # an item from a file is searched in its JSON, a generated one in its columns
         column = f"iif(body IS NULL, {synthetic.PROPERTIES.get(name, 'NULL')}, json_extract(body, ?))"
         if name == "eo:cloud_cover":
             column = "cloud"
-        for operator, value in conditions.items():
-            values = value if isinstance(value, list) else [value]
-            if operator.lower() not in {*_OPERATORS, "in"} or isinstance(value, list) != (operator.lower() == "in"):
-                raise Invalid((f"query.{name}.{operator}", "must be lt, lte, gt, gte, eq or neq with a value, or in with a list"))
-            if not all(isinstance(entry, str | int | float) for entry in values) or not _fits_int64(values):
-                raise Invalid((f"query.{name}.{operator}", "must be text or a number"))
-            if column != "cloud":
-                search.values.append(f'$.properties."{name}"')
-            sign = _OPERATORS.get(operator.lower())
-            search.where += f" AND {column} " + (f"{sign} ?" if sign else f"IN ({', '.join('?' * len(values))})")
-            search.values += values
+        else:
+            search.values.append(condition.json_path)
+        search.where += f" AND {column} {condition.comparison}"
+        search.values += condition.values
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on a property of an item: an SQL comparison without its left side, and its values."""
+
+    name: str
+    comparison: str
+    values: list[Any]
+
+    @property
+    def json_path(self) -> str:
+        """Where the property is in the JSON of an item."""
+        return f'$.properties."{self.name}"'
+
+
+def parse_query(query: dict[str, Any] | None) -> list[Condition]:
+    """Parse the query of a search: properties, each with operators and their values.
+
+    Raises
+    ------
+    Invalid
+        With the property and operator that cannot be used.
+    """
+    if sum(len(conditions) for conditions in (query or {}).values() if isinstance(conditions, dict)) > _MOST_CONDITIONS:
+        raise Invalid(("query", f"must have at most {_MOST_CONDITIONS} conditions"))
+    found = []
+    for name, conditions in (query or {}).items():
+        if not isinstance(conditions, dict):
+            raise Invalid((f"query.{name}", "must be an object of operators and values"))
+        found += [parse_condition(name, operator, value, "query") for operator, value in conditions.items()]
+    return found
+
+
+def parse_condition(name: str, operator: str, value: Any, field_name: str) -> Condition:
+    """Parse one condition on a property: an operator with a value, or ``in`` with a list."""
+    if '"' in name or "\0" in name:
+        raise Invalid((f"{field_name}.{name}", "must be the name of a property"))
+    where = f"{field_name}.{name}.{operator}"
+    values = value if isinstance(value, list) else [value]
+    if operator.lower() not in {*_OPERATORS, "in"} or isinstance(value, list) != (operator.lower() == "in"):
+        raise Invalid((where, "must be lt, lte, gt, gte, eq or neq with a value, or in with a list"))
+    if not all(isinstance(entry, str | int | float) for entry in values) or not _fits_int64(values):
+        raise Invalid((where, "must be text or a number"))
+    sign = _OPERATORS.get(operator.lower())
+    return Condition(name, f"{sign} ?" if sign else f"IN ({', '.join('?' * len(values))})", values)
 
 
 def _fits_int64(values: list[Any]) -> bool:

@@ -140,6 +140,11 @@ class Ledger:
         with self._storage.write() as database:
             database.execute("UPDATE organization SET card = ? WHERE id = ?", (card, organization))
 
+    def set_auto_top_up(self, organization: str, amount: int | None) -> None:
+        """Let an organization's card buy credits in steps of this amount whenever its balance is too low; None stops it."""
+        with self._storage.write() as database:
+            database.execute("UPDATE organization SET auto_top_up = ? WHERE id = ?", (amount, organization))
+
     def balance(self, caller: Caller) -> dict[str, Any]:
         """Return the organization's credits: available, reserved and spent."""
         rows = self._storage.read.execute("SELECT kind, balance FROM account WHERE organization = ?", (caller.organization,))

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from scenecart.sandbox._data.geometry import to_geojson
 from scenecart.sandbox._data.times import to_rfc3339
 from scenecart.sandbox._domain.ledger import CREDITS_PER_AUD, ChallengeRequired
 from scenecart.sandbox._domain.pricing import price_captures
-from scenecart.sandbox._problem import Invalid, Problem, SandboxError
+from scenecart.sandbox._problem import Invalid, Problem, RepeatedRefusal, SandboxError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,6 +53,31 @@ _STATE_ALIASES = {
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What differs between services in how they keep idempotency keys and list orders.
+
+    Attributes
+    ----------
+    claim_seconds
+        How long a key is kept.
+    keeps_keys
+        Whether keys are kept at all.
+    keys_per_user
+        Whether a key belongs to the principal who sent it, not to the whole organization.
+    stores_refusals
+        Whether a refusal is kept with its key, and repeated.
+    lists_own_orders
+        Whether a list has only the orders that the caller placed.
+    """
+
+    claim_seconds: float = CLAIM_SECONDS
+    keeps_keys: bool = True
+    keys_per_user: bool = False
+    stores_refusals: bool = False
+    lists_own_orders: bool = False
+
+
+@dataclass(frozen=True)
 class RequestKey:
     """What identifies a request that spends: a digest of path, key and body, and the idempotency key itself."""
 
@@ -75,13 +101,23 @@ class PricedOrder:
 class Orders:
     """The orders of all organizations."""
 
-    def __init__(self, storage: Storage, catalog: Catalog, ledger: Ledger, clock: Callable[[], float], pace: str) -> None:
+    def __init__(  # noqa: PLR0917  # the parts that it is made of, then how it behaves
+        self,
+        storage: Storage,
+        catalog: Catalog,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        pace: str,
+        habits: Habits | None = None,
+    ) -> None:
         self.storage = storage
         self._catalog = catalog
         self._ledger = ledger
         self._clock = clock
         self.pace = pace
-        self.claim_seconds = CLAIM_SECONDS
+        self.habits = habits or Habits()
+        # seconds for which a new order is missing from lists
+        self.list_lag = 0.0
         self._failures: deque[str] = deque()
 
     def fail_next(self, reason: str) -> None:
@@ -105,13 +141,16 @@ class Orders:
                 "captures": json.loads(row["captures"]),
                 "credits": row["credits"],
                 "organization": row["organization"],
+                "placed_by": row["principal"],
                 "project": row["project"],
                 "license_type": row["license_type"],
                 "created": row["created"],
                 "key": row["key"],
                 "reason": row["reason"],
             }
-            for row in self.storage.read.execute('SELECT * FROM "order" ORDER BY rowid')
+            for row in self.storage.read.execute(
+                'SELECT o.*, p.name AS principal FROM "order" o JOIN principal p ON p.subject = o.placed_by ORDER BY o.rowid'
+            )
         ]
 
     def row(self, order_id: str) -> Any:
@@ -134,30 +173,46 @@ class Orders:
         """Run a transaction once per idempotency key; return status and body of the response.
 
         A stored response is returned before anything else is checked. Otherwise the claim of the key, the work and its response are
-        one transaction: an error leaves nothing behind, and the key stays free.
+        one transaction: an error leaves nothing behind, and the key stays free unless the service stores refusals.
         """
         if key is not None and not 0 < len(key) <= _LONGEST_KEY:
             raise Problem(400, "the Idempotency-Key must have 1 to 255 characters")
-        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        digest = _digest(body)
         fingerprint = hashlib.sha256(f"{path}\n{key or ''}\n{digest}".encode("utf-8", "surrogatepass")).hexdigest()
-        claim = None if key is None else (caller.organization, path, key)
+        claim = self._claim(caller, path, key)
         stored = self._stored_answer(self.storage.read, claim, digest)
         if stored is not None:
             return stored
-        transaction = prepare()
         try:
+            transaction = prepare()
             with self.storage.write() as database:
                 stored = self._stored_answer(database, claim, digest)
                 if stored is not None:
                     return stored
                 answer = msgspec.json.encode(transaction(database, RequestKey(fingerprint, key)))
-                if claim is not None:
-                    database.execute(
-                        "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)", (*claim, digest, status, answer, self._clock())
-                    )
+                self._store(database, claim, digest, status, answer)
         except ChallengeRequired as error:
-            raise self._ledger.require_challenge(caller, fingerprint, error.credits) from None
+            refusal = self._ledger.require_challenge(caller, fingerprint, error.credits)
+            raise self.store_refusal(caller, path, key, body, refusal) from None
+        except Problem as refusal:
+            raise self.store_refusal(caller, path, key, body, refusal) from None
         return status, answer
+
+    def store_refusal(self, caller: Caller, path: str, key: str | None, body: Any, refusal: Problem) -> Problem:
+        """Store a refusal with its key, if the service does so; return what to answer: the refusal, or one stored earlier."""
+        claim = self._claim(caller, path, key)
+        is_storable = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        if not self.habits.stores_refusals or claim is None or not is_storable or refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
+            return refusal
+        digest = _digest(body)
+        try:
+            with self.storage.write() as database:
+                # another request may have stored its response meanwhile
+                if self._stored_answer(database, claim, digest) is None:
+                    self._store(database, claim, digest, refusal.status, msgspec.json.encode(refusal.document))
+        except Problem as stored:
+            return stored
+        return refusal
 
     def prepare_placement(self, caller: Caller, request: ArchivePlace) -> Transaction:
         """Validate and price an order; return the transaction that inserts it."""
@@ -205,6 +260,7 @@ class Orders:
         values = {
             "id": order_id,
             "organization": caller.organization,
+            "placed_by": caller.subject,
             "project": order.project,
             "status": "processing",
             "billing_mode": caller.billing_mode,
@@ -248,7 +304,14 @@ class Orders:
 
     def page(self, caller: Caller, request: OrdersList) -> tuple[list[Any], dict[str, int]]:
         """Return a page of the organization's orders, with the total numbers of orders and pages."""
-        where, values = "organization = ?", [caller.organization]
+        where = "organization = ?"
+        values: list[Any] = [caller.organization]
+        if self.list_lag:
+            where += " AND created <= ?"
+            values.append(self._clock() - self.list_lag)
+        if self.habits.lists_own_orders:
+            where += " AND placed_by = ?"
+            values.append(caller.subject)
         project = request.workspaceId or request.projectId
         if project is not None:
             where += " AND project = ?"
@@ -348,18 +411,37 @@ class Orders:
         credits_field = "refundedCredits" if kind == "refund" else "releasedCredits"
         return {"orderId": order_id, "status": "cancelled", credits_field: order["credits"]}
 
+    def _claim(self, caller: Caller, path: str, key: str | None) -> tuple[str, str, str] | None:
+        """Return what a key claims, or None if it claims nothing."""
+        if key is None or not self.habits.keeps_keys:
+            return None
+        return (caller.subject if self.habits.keys_per_user else caller.organization, path, key)
+
+    def _store(
+        self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str, status: int, answer: bytes
+    ) -> None:
+        if claim is not None:
+            values = (*claim, digest, status, answer, self._clock())
+            database.execute("INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
     def _stored_answer(
         self, database: sqlite3.Connection, claim: tuple[str, str, str] | None, digest: str
     ) -> tuple[int, bytes] | None:
-        """Return the stored response of a key, while the service keeps it."""
+        """Return the stored response of a key while the service keeps it, and raise a stored refusal."""
         if claim is None:
             return None
-        found = database.execute("SELECT * FROM claim WHERE organization = ? AND path = ? AND key = ?", claim).fetchone()
-        if found is None or self._clock() - found["created"] >= self.claim_seconds:
+        found = database.execute("SELECT * FROM claim WHERE owner = ? AND path = ? AND key = ?", claim).fetchone()
+        if found is None or self._clock() - found["created"] >= self.habits.claim_seconds:
             return None
         if found["request"] != digest:
             raise Problem(409, "this Idempotency-Key was already used with another body")
+        if found["status"] >= HTTPStatus.BAD_REQUEST:
+            raise RepeatedRefusal(found["status"], json.loads(found["answer"]))
         return int(found["status"]), bytes(found["answer"])
+
+
+def _digest(body: Any) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _split_list(value: str | list[str] | None) -> list[str]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from scenecart.sandbox._domain.caller import Caller
-    from scenecart.sandbox._http.operations import Operation, Service
+    from scenecart.sandbox._http.operations import Service
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -74,25 +74,34 @@ def _operation(service: Service) -> Endpoint:
         if operation is None:
             raise Problem(404, f"unknown operation {name[:80]!r}")
         if request.method == "GET" and operation.read is None:
-            raise Problem(405, "this operation spends money; use POST", headers={"Allow": "POST"})
-        caller = await run_in_threadpool(_authorize, service, request, operation.scope, name)
+            raise Problem(405, "this operation does not only read; use POST", headers={"Allow": "POST"})
+        caller = await run_in_threadpool(_authenticate, service, request)
+        try:
+            await run_in_threadpool(_check_access, service, caller, operation.scope, name)
+        except Problem as refusal:
+            if operation.spend is None or not service.orders.habits.stores_refusals:
+                raise
+            key, body = request.headers.get("idempotency-key"), await json_body(request)
+            raise await run_in_threadpool(service.orders.store_refusal, caller, _path_of(name), key, body, refusal) from None
         from_query = request.method == "GET"
         body = _query(request) if from_query else await json_body(request)
-        return await run_in_threadpool(_run, service, operation, caller, body, request, from_query)
+        return await run_in_threadpool(_run, service, name, caller, body, request, from_query)
 
     return endpoint
 
 
 def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     service: Service,
-    operation: Operation,
+    name: str,
     caller: Caller,
     body: Any,
     request: Request,
     from_query: bool,  # noqa: FBT001  # likewise
 ) -> Response:
-    if operation.read is not None:
-        answer = operation.read(service, caller, parse(operation.request_type, body, from_query=from_query))
+    operation = OPERATIONS[name]
+    run = operation.read or operation.change
+    if run is not None:
+        answer = run(service, caller, parse(operation.request_type, body, from_query=from_query))
         return answer if isinstance(answer, Response) else JSONResponse(answer)
     spend = operation.spend
     if spend is None:
@@ -101,23 +110,36 @@ def _run(  # noqa: PLR0917  # called once, through run_in_threadpool
     def prepare() -> Any:
         return spend(service, caller, parse(operation.request_type, body))
 
-    return _run_once(service, caller, request, body, prepare, operation.status)
+    return _run_once(service, caller, _path_of(name), request, body, prepare, operation.status)
 
 
-def _run_once(  # noqa: PLR0917  # the request with its idempotency key
-    service: Service, caller: Caller, request: Request, body: Any, prepare: Callable[[], Any], status: int
+def _run_once(  # noqa: PLR0917  # the request with its idempotency key, and where the key is claimed
+    service: Service, caller: Caller, path: str, request: Request, body: Any, prepare: Callable[[], Any], status: int
 ) -> Response:
     key = request.headers.get("idempotency-key")
-    status, answer = service.orders.run_once(caller, request.url.path, key, body, prepare, status)
+    status, answer = service.orders.run_once(caller, path, key, body, prepare, status)
     return Response(answer, status, media_type="application/json")
 
 
+def _path_of(name: str) -> str:
+    """Return the path for which the keys of an operation are claimed, whichever of its addresses a request uses."""
+    return f"/v1/op/{name}"
+
+
 def _authorize(service: Service, request: Request, scope: str, name: str) -> Caller:
-    caller = service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+    caller = _authenticate(service, request)
+    _check_access(service, caller, scope, name)
+    return caller
+
+
+def _authenticate(service: Service, request: Request) -> Caller:
+    return service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+
+
+def _check_access(service: Service, caller: Caller, scope: str, name: str) -> None:
     if not caller.has_scope(scope):
         raise Problem(403, f"{name} requires scope {scope}", required_scope=scope)
     service.authenticator.check_rate_limit(caller, "calls")
-    return caller
 
 
 def _query(request: Request) -> dict[str, list[str]]:
@@ -193,7 +215,7 @@ def _sign_in_routes(service: Service) -> list[Route]:
         return Response(status_code=204)
 
     def userinfo_of(request: Request) -> Response:
-        caller = service.authenticator.authenticate(request.headers.get("authorization"), request.headers.get("x-api-key"))
+        caller = _authenticate(service, request)
         return JSONResponse(
             {
                 "sub": caller.subject,
@@ -335,11 +357,12 @@ def _resource_routes(service: Service) -> list[Route]:
             service.authenticator.check_rate_limit(caller, "places")
             return resources.prepare_placement(caller, body, workspace)
 
-        return _run_once(service, caller, request, {"body": body, "workspaceId": workspace}, prepare, 202)
+        return _run_once(service, caller, "/v2/orders", request, {"body": body, "workspaceId": workspace}, prepare, 202)
 
     def cancel(request: Request, caller: Caller, body: Any) -> Response:
         name = str(request.path_params["order"])
-        return _run_once(service, caller, request, body, lambda: orders.prepare_cancellation(caller, name), 200)
+        path = f"/v2/orders/{name}/cancellation"
+        return _run_once(service, caller, path, request, body, lambda: orders.prepare_cancellation(caller, name), 200)
 
     return [
         _authorized_route(service, "/v2/orders", "GET", "orders:read", list_orders),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _MOST_CREDITS = 10**12
+_LONGEST_LIST_LAG = 10**9
 
 
 class AddFault(Struct):
@@ -38,6 +39,13 @@ class TopUp(Struct):
 
     principal: str
     credits: Annotated[int, Meta(ge=1, le=_MOST_CREDITS)]
+
+
+class AutoTopUp(Struct):
+    """The credits that the card of a principal's organization buys when the balance is too low; null stops it."""
+
+    principal: str
+    credits: Annotated[int, Meta(ge=1, le=_MOST_CREDITS)] | None
 
 
 class AttachCard(Struct):
@@ -80,11 +88,12 @@ class FailNextOrder(Struct):
 
 
 class Settings(Struct):
-    """The lifetime of tokens, and the rate limits of an organization."""
+    """The lifetime of tokens, the rate limits of an organization, and the delay of lists of orders."""
 
     token_seconds: Annotated[int, Meta(ge=1, le=10**7)] | None = None
     calls_a_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
     places_a_minute: Annotated[int, Meta(ge=0, le=10**9)] | None = None
+    list_lag_seconds: Annotated[float, Meta(ge=0, le=_LONGEST_LIST_LAG)] | None = None
 
 
 def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> list[Route]:
@@ -109,6 +118,7 @@ def routes(service: Service, json_body: Callable[[Request], Awaitable[Any]]) -> 
         Route("/_sandbox/faults", clear, methods=["DELETE"]),
         route("faults", AddFault, lambda body: _add_fault(service, body)),
         route("top-up", TopUp, lambda body: top_up(service, body.principal, body.credits)),
+        route("auto-top-up", AutoTopUp, lambda body: auto_top_up(service, body.principal, body.credits)),
         route("card", AttachCard, lambda body: attach_card(service, body.principal, body.card)),
         route("challenge", Challenge, lambda body: complete_challenge(service, body.client_secret, accept=body.accept)),
         route("device", Approve, lambda body: approve_device(service, body.user_code, body.principal)),
@@ -126,6 +136,14 @@ def top_up(service: Service, principal: str, amount: int) -> None:
     service.ledger.top_up(_find_organization(service, principal), amount)
 
 
+def auto_top_up(service: Service, principal: str, amount: int | None) -> None:
+    """Let the card of a principal's organization buy credits whenever its balance is too low; None stops it."""
+    is_number = isinstance(amount, int) and not isinstance(amount, bool) and 1 <= amount <= _MOST_CREDITS
+    if amount is not None and not is_number:
+        raise SandboxError(f"credits must be a whole number from 1 to {_MOST_CREDITS:,} or None, got {amount!r}.")
+    service.ledger.set_auto_top_up(_find_organization(service, principal), amount)
+
+
 def attach_card(service: Service, principal: str, card: str | None) -> None:
     """Replace the card of a principal's organization; None removes it."""
     service.ledger.attach_card(_find_organization(service, principal), card)
@@ -136,6 +154,13 @@ def change_prices(service: Service, factor: float) -> None:
     if not 0.01 <= factor <= 100:  # noqa: PLR2004  # as in ChangePrices
         raise SandboxError(f"factor must be between 0.01 and 100, got {factor!r}.")
     service.catalog.price_factor = factor
+
+
+def check_list_lag(seconds: float) -> float:
+    """Return the seconds for which a new order is missing from lists, checked."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_LIST_LAG:
+        raise SandboxError(f"list_lag must be a number of seconds from 0 to {_LONGEST_LIST_LAG:,}, got {seconds!r:.40}.")
+    return float(seconds)
 
 
 def fail_next_order(service: Service, reason: str) -> None:
@@ -181,6 +206,8 @@ def _apply_settings(service: Service, body: Settings) -> None:
     authenticator = service.authenticator
     if body.token_seconds is not None:
         authenticator.token_seconds = body.token_seconds
+    if body.list_lag_seconds is not None:
+        service.orders.list_lag = body.list_lag_seconds
     limits = {"calls": body.calls_a_minute, "places": body.places_a_minute}
     given = {name: value for name, value in limits.items() if value is not None}
     if given:

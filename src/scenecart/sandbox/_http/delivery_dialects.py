@@ -118,7 +118,7 @@ PAGED_ASSETS = Dialect(
     ("pages", "late", "list", "integers", "bare"),
     dict.fromkeys(("items.get_stac", "items.asset.download", "provenance.get"), _read_integer_ids),
     {
-        **dict.fromkeys(("items.get_stac", "stac.search", "provenance.get"), _write_integer_ids),
+        **dict.fromkeys(("items.get_stac", "items.search_org", "stac.search", "provenance.get"), _write_integer_ids),
         "orders.list_assets": _list_then_integers,
     },
 )

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from scenecart.sandbox._http import key_dialects as keys
 from scenecart.sandbox._http import order_dialects as orders
 from scenecart.sandbox._http.account_dialects import DIRECT_KEYS, FLAKY_IDENTITY, OTHER_NAMES, PROBLEM_ERRORS
 from scenecart.sandbox._http.catalog_dialects import NEXT_LINK, STREAM
@@ -37,6 +38,8 @@ DIALECTS: tuple[Dialect, ...] = (
     WRONG_ORDER,
     orders.SEED,
     orders.UP42,
+    orders.BOUGHT_GROUND,
+    orders.WHOLE_FOOTPRINTS,
     orders.AWAITING,
     orders.CENTS,
     orders.BARE,
@@ -45,7 +48,11 @@ DIALECTS: tuple[Dialect, ...] = (
     orders.SNAKE,
     orders.CANCEL_THIN,
     orders.GET_BY_POST,
-    orders.SHORT_KEYS,
+    keys.SHORT_KEYS,
+    keys.KEYS_PER_USER,
+    keys.NO_KEYS,
+    keys.STORED_REFUSALS,
+    orders.OWN_ORDERS,
     NEXT_LINK,
     STREAM,
     PAGED_ASSETS,

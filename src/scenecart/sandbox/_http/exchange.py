@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.operations import Service
 
 PROBLEM_MEDIA = "application/problem+json"
-ORDER_OPERATIONS = ("orders.archive.place", "orders.get", "orders.list")
+ORDER_OPERATIONS = ("orders.archive.place", "orders.get", "orders.list", "orders.update")
 
 
 @dataclass
@@ -94,8 +94,8 @@ class Dialect:
         For an operation, a function that changes the request before the service sees it.
     replies : mapping
         For an operation, a function that returns what leaves in place of the response.
-    claim_seconds : float or None
-        How long the service keeps idempotency keys, if not as long as usual.
+    habits : mapping
+        Fields of ``Habits`` of the service that are not as usual.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Dialect:
     ways: tuple[str, ...] = ()
     requests: Mapping[str, Callable[[Speaker, Exchange], None]] = field(default_factory=dict)
     replies: Mapping[str, Callable[[Speaker, Exchange, Reply], Reply]] = field(default_factory=dict)
-    claim_seconds: float | None = None
+    habits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def description(self) -> str:

@@ -56,7 +56,11 @@ _INDEXED_ERROR = _object({"index": _INTEGER, "message": _TEXT, "details": _TEXT}
 RESPONSES: dict[str, dict[str, Any]] = {
     "Feature": _object({"type": {"const": "Feature"}, "geometry": _OBJECT_OR_NULL, "properties": _OBJECT_OR_NULL}),
     "FeatureCollection": _object(
-        {"type": {"const": "FeatureCollection"}, "features": _list(_ref("Feature"))}, links=_LINKS, next=_TEXT
+        {"type": {"const": "FeatureCollection"}, "features": _list(_ref("Feature"))},
+        links=_LINKS,
+        next=_TEXT,
+        numberMatched=_INTEGER,
+        numberReturned=_INTEGER,
     ),
     "Lines": {"type": "string", "description": "One Feature per line."},
     "Group": _object({"captures": _list(_TEXT), "aoi_km2": _NUMBER, "credits": _CREDITS, "aud": _NUMBER}),
@@ -197,6 +201,8 @@ def _operation(name: str) -> dict[str, Any]:
     }
     if spends:
         return {"post": {**described, "parameters": [_KEY]}}
+    if operation.read is None:
+        return {"post": described}
     by_get = {**described, "operationId": f"{name}.get", "parameters": _parameters(operation.request_type)}
     del by_get["requestBody"]
     return {"get": by_get, "post": described}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from scenecart.sandbox._domain.catalog import parse_query
 from scenecart.sandbox._domain.delivery import replace_base
 from scenecart.sandbox._domain.pricing import price_captures
 from scenecart.sandbox._http import schemas
-from scenecart.sandbox._http.stac import StacApi, check_rfc3339
+from scenecart.sandbox._http.stac import StacApi, check_rfc3339, parse_filter
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.orders import Orders, Transaction
     from scenecart.sandbox._http.exchange import Dialect
     from scenecart.sandbox._http.resources import Resources
-    from scenecart.sandbox._http.stac import ItemSource
+    from scenecart.sandbox._http.stac import DeliverySource, ItemSource
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Service:
     orders: Orders
     resources: Resources
     delivery: Delivery
-    delivery_source: ItemSource
+    delivery_source: DeliverySource
     catalog_source: ItemSource
     faults: Faults
     advance: Callable[[float], None]
@@ -52,13 +53,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: either ``read``, or ``spend`` with an optional idempotency key."""
+    """One operation: ``read``, ``change`` what costs nothing, or ``spend`` with an optional idempotency key."""
 
     scope: str
     request_type: type[Struct]
     summary: str
     response_schema: str
     read: Callable[[Service, Caller, Any], Any] | None = None
+    change: Callable[[Service, Caller, Any], Any] | None = None
     spend: Callable[[Service, Caller, Any], Transaction] | None = None
     status: int = 200
     media: str = "application/json"
@@ -71,6 +73,8 @@ class Operation:
         """What a call changes, in the service's words."""
         if self.spend is not None:
             return "external_spend"
+        if self.change is not None:
+            return "compute"
         return "share_export" if self.shares else "read"
 
 
@@ -105,10 +109,35 @@ def _orders(service: Service, caller: Caller, request: schemas.OrdersList) -> di
     return {"content": [service.orders.document(row) for row in rows], **counts}
 
 
-def _stac(service: Service, caller: Caller, request: schemas.StacSearch) -> Any:
+def _update(service: Service, caller: Caller, request: schemas.OrderUpdate) -> dict[str, Any]:
+    service.orders.update(caller, request.order_id, schemas.OrderChange(tags=request.tags))
+    return service.orders.document(service.orders.find(caller, request.order_id))
+
+
+def _items(service: Service, caller: Caller, request: schemas.ItemsSearch) -> Any:
+    search = schemas.StacSearch(bbox=request.bbox, datetime=request.datetime, collections=request.collections, limit=request.limit)
+    check_rfc3339(search)
+    conditions = parse_query(request.query)
+    # everything that is delivered is a satellite capture
+    found, matched = (
+        service.delivery_source.part(caller, search, conditions, request.offset)
+        if request.type in {None, "satellite_capture"}
+        else ([], 0)
+    )
+    api = StacApi(service.delivery_source, service.url, "/stac")
+    answer = {
+        "type": "FeatureCollection",
+        "features": [api.with_links(feature) for feature in found],
+        "numberMatched": matched,
+        "numberReturned": len(found),
+    }
+    return replace_base(answer, service.url, request.base_url)
+
+
+def _stac(service: Service, caller: Caller, request: schemas.OwnItemsSearch) -> Any:
     check_rfc3339(request)
     api = StacApi(service.delivery_source, service.url, "/stac")
-    found, token, matched = service.delivery_source.page(caller, request)
+    found, token, matched = service.delivery_source.page(caller, request, parse_filter(request.filter))
     answer = {
         "type": "FeatureCollection",
         "features": [api.with_links(feature) for feature in found],
@@ -156,6 +185,9 @@ OPERATIONS: dict[str, Operation] = {
         lambda s, c, request: s.orders.document(s.orders.find(c, request.value())),
     ),
     "orders.list": Operation("orders:read", schemas.OrdersList, "List orders, page by page.", "OrderPage", _orders),
+    "orders.update": Operation(
+        "orders:write", schemas.OrderUpdate, "Change an order's tags.", "Order", change=_update, is_typed=True
+    ),
     "orders.cancel": Operation(
         "orders:write",
         schemas.OrderId,
@@ -186,7 +218,15 @@ OPERATIONS: dict[str, Operation] = {
         lambda s, c, request: s.delivery.sign_download(c, request.item_id, request.asset_id),
         shares=True,
     ),
-    "stac.search": Operation("items:read", schemas.StacSearch, "Search the delivered items.", "FeatureCollection", _stac),
+    "items.search_org": Operation(
+        "items:read",
+        schemas.ItemsSearch,
+        "Search the delivered items of all projects.",
+        "FeatureCollection",
+        _items,
+        is_typed=True,
+    ),
+    "stac.search": Operation("items:read", schemas.OwnItemsSearch, "Search the delivered items.", "FeatureCollection", _stac),
     "provenance.get": Operation(
         "provenance:read",
         schemas.Provenance,

@@ -1,7 +1,8 @@
-"""Dialects of orders: their fields, ids, states, amounts, filters and idempotency keys."""
+"""Dialects of orders: their fields, ids, states, amounts, filters and lists."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from scenecart.sandbox._http.exchange import (
     replace_values,
     rewrite_each_order,
 )
+from scenecart.sandbox._http.resources import aoi_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scenecart.sandbox._http.exchange import Exchange, Speaker
     from scenecart.sandbox._http.operations import Service
 
@@ -43,7 +47,7 @@ def _bare(speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[s
         return order
     changed = {name: value for name, value in order.items() if name not in {"captures", "groups"}}
     if "captures" in order and way == "objects":
-        changed["captures"] = [{"captureId": name} for name in order["captures"]]
+        changed["captures"] = [_capture_id_only(entry) for entry in order["captures"]]
     if "groups" in order:
         changed["groups"] = [_bare_group(group, way) for group in order["groups"]]
     return changed
@@ -241,9 +245,44 @@ def _refuse_get(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
     return problem(int(speaker.way_of_turn(speaker.turn("get"))), "this operation cannot be called like this")
 
 
+def _told_ground(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+    """Name each capture with host, collection and the geometry that was bought."""
+    return _with_geometry(exchange.service, order, lambda capture: capture["geometry"])
+
+
+def _told_footprints(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+    """Name each capture with its whole footprint, whatever was bought of it."""
+    catalog = exchange.service.catalog
+
+    def footprint(capture: dict[str, Any]) -> Any:
+        row = catalog.find_capture(capture["host_name"], capture["collection"], capture["id"])
+        return capture["geometry"] if row is None else catalog.feature(row)["geometry"]
+
+    return _with_geometry(exchange.service, order, footprint)
+
+
+def _with_geometry(service: Service, order: dict[str, Any], geometry_of: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Return an order whose captures have a geometry, wherever it names them."""
+    row = service.orders.row(order["id"])
+    if row is None:
+        return order
+    captures = [{**capture, "geometry": geometry_of(capture)} for capture in json.loads(row["captures"])]
+    changed = {**order, "captures": captures} if "captures" in order else order
+    if "orderDetails" not in order:
+        return changed
+    return {**changed, "orderDetails": {**order["orderDetails"], "aoi": aoi_of(captures)}}
+
+
+def _capture_id_only(entry: Any) -> dict[str, Any]:
+    """Return the entry of a capture whose id is named captureId."""
+    if not isinstance(entry, dict):
+        return {"captureId": entry}
+    return {"captureId": entry["id"], **{name: value for name, value in entry.items() if name != "id"}}
+
+
 _ID_OPERATIONS = (*ORDER_OPERATIONS, "orders.cancel", "orders.list_assets", "provenance.get")
-_OPERATIONS_WITH_ORDER_IDS = ("orders.cancel", "orders.list_assets", "items.get_stac", "stac.search", "provenance.get",
-                             "billing.credits.transactions")  # fmt: skip
+_OPERATIONS_WITH_ORDER_IDS = ("orders.cancel", "orders.list_assets", "items.get_stac", "items.search_org", "stac.search",
+                             "provenance.get", "billing.credits.transactions")  # fmt: skip
 
 SEED = Dialect(
     "seed-orders",
@@ -270,7 +309,17 @@ TEXT_FILTERS = Dialect(
     "Filters of orders.list must be text; a list is 422.",
     replies={"orders.list": _refuse_lists},
 )
-SHORT_KEYS = Dialect("short-keys", "Idempotency keys are kept for one hour instead of 24.", claim_seconds=3_600.0)
+BOUGHT_GROUND = Dialect(
+    "bought-ground",
+    "An order names each capture with host, collection and the geometry that was bought.",
+    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_told_ground)),
+)
+WHOLE_FOOTPRINTS = Dialect(
+    "whole-footprints",
+    "An order names each capture with its whole footprint as geometry, not with the part that was bought.",
+    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_told_footprints)),
+)
+OWN_ORDERS = Dialect("own-orders", "A list of orders has only those that the caller placed.", habits={"lists_own_orders": True})
 AWAITING = Dialect(
     "awaiting",
     "Other names of states: awaiting_data, then completed, succeeded, partial, rejected, expired or refunded; orders take turns.",

@@ -22,6 +22,8 @@ _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    # for browsers that do not read frame-ancestors
+    "X-Frame-Options": "DENY",
     # with no-referrer the browser would send the form with "Origin: null", which the middleware refuses
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",

@@ -97,7 +97,6 @@ class Resources:
     def document(self, row: Any, organization: str) -> dict[str, Any]:
         """Return an order as JSON, with the field names and states of this convention."""
         captures = json.loads(row["captures"])
-        geometries = [capture["geometry"] for capture in captures]
         status = _FINAL_STATES.get(row["status"]) or ("CREATED" if self._orders.is_cancellable(row) else "BEING_FULFILLED")
         document = {
             "id": row["id"],
@@ -112,7 +111,7 @@ class Resources:
             "createdAt": to_rfc3339(row["created"]),
             "updatedAt": to_rfc3339(row["updated"]),
             "orderDetails": {
-                "aoi": geometries[0] if len(geometries) == 1 else {"type": "GeometryCollection", "geometries": geometries},
+                "aoi": aoi_of(captures),
                 "imageId": captures[0]["id"] if len(captures) == 1 else None,
             },
         }
@@ -143,6 +142,12 @@ class Resources:
                 if product in {collection, product_id(host, collection)}:
                     return {"host_name": host, "collection": collection}
         raise Problem(404, "there is no such data product")
+
+
+def aoi_of(captures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the geometry of an order's captures."""
+    geometries = [capture["geometry"] for capture in captures]
+    return geometries[0] if len(geometries) == 1 else {"type": "GeometryCollection", "geometries": geometries}
 
 
 def product_id(host: str, collection: str) -> str:

@@ -12,6 +12,7 @@ from scenecart.sandbox._problem import Invalid, Problem
 
 LARGEST_PAGE = 500
 LARGEST_STAC_PAGE = 10_000
+LARGEST_ITEMS_PAGE = 1_000
 MOST_IN_QUERY = 100
 _LONGEST_TEXT = 2_000
 
@@ -38,6 +39,9 @@ Interval = Annotated[str, Meta(description="A time, or start/end where one end m
 Names = Annotated[list[str], Meta(max_length=10_000)]
 License = Literal["standard", "extended", "internal"]
 LICENSES = get_args(License)
+ItemType = Literal[
+    "satellite_capture", "derived_raster", "derived_vector", "clip", "user_raster", "user_vector", "external_reference"
+]
 
 
 class NoParameters(Struct):
@@ -100,6 +104,13 @@ class OrderChange(Struct):
 
     tags: list[str] | None = None
     budgetId: str | None = None  # noqa: N815  # the service's name
+
+
+class OrderUpdate(Struct):
+    """The new tags of an order; null leaves them."""
+
+    order_id: Text
+    tags: list[str] | None = None
 
 
 class OrderId(Struct):
@@ -165,6 +176,28 @@ class StacSearch(Struct, rename={"filter_lang": "filter-lang"}):
     sortby: None = None
     filter: None = None
     filter_lang: str | None = None
+
+
+class OwnItemsSearch(StacSearch, rename={"filter_lang": "filter-lang"}):
+    """A STAC search of the organization's items, which understands a part of CQL2."""
+
+    filter: dict[str, Any] | None = None  # type: ignore[assignment]  # only this search has filters
+
+
+class ItemsSearch(Struct):
+    """A search of all items of the organization."""
+
+    bbox: Bbox | None = None
+    datetime: Interval | None = None
+    limit: Annotated[int, Meta(ge=1, le=LARGEST_ITEMS_PAGE)] = 100
+    offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    collections: Names | None = None
+    type: ItemType | None = None
+    query: Query | None = None
+    base_url: str | None = None
+    # refused instead of ignored, as in a STAC search
+    sortby: None = None
+    format: None = None
 
 
 class Provenance(Struct):

@@ -9,14 +9,16 @@ from urllib.parse import quote, urlencode
 import shapely
 
 from scenecart.sandbox._data.times import to_rfc3339
-from scenecart.sandbox._domain.catalog import parse_area, parse_interval, parse_page_token
+from scenecart.sandbox._domain.catalog import parse_area, parse_condition, parse_interval, parse_page_token
 from scenecart.sandbox._http.schemas import LARGEST_STAC_PAGE, StacSearch, parse
 from scenecart.sandbox._problem import Invalid, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scenecart.sandbox._data.storage import Storage
     from scenecart.sandbox._domain.caller import Caller
-    from scenecart.sandbox._domain.catalog import Catalog
+    from scenecart.sandbox._domain.catalog import Catalog, Condition
     from scenecart.sandbox._domain.delivery import Delivery
 
 CONFORMS = [
@@ -38,6 +40,8 @@ _TITLES = {
 }
 # RFC 3339, section 5.6
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_CQL2_OPERATORS = {"=": "eq", "<>": "neq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "in": "in"}
+_MOST_CONDITIONS = 100
 _DATETIME_MESSAGE = "must be an RFC 3339 time, or start/end"
 
 
@@ -215,38 +219,57 @@ class DeliverySource:
             )
         return found
 
-    def page(self, caller: Caller, request: StacSearch) -> tuple[list[dict[str, Any]], str | None, int | None]:
+    def page(
+        self, caller: Caller, request: StacSearch, conditions: Sequence[Condition] = ()
+    ) -> tuple[list[dict[str, Any]], str | None, int | None]:
         """Return a page of items in order of delivery."""
-        where, values = "organization = ?", [caller.organization]
+        token = request.token or request.next
+        if token is not None and not token.isdecimal():
+            raise Invalid(("token", "must be a token of this service"))
+        matching = self._matching(caller, request, conditions)
+        rest = [number for number in matching if number > int((token or "0")[:18])]
+        rest = rest[request.page * request.limit :]
+        chosen = rest[: request.limit]
+        following = str(chosen[-1]) if len(rest) > request.limit else None
+        return self._items(chosen), following, len(matching)
+
+    def part(
+        self, caller: Caller, request: StacSearch, conditions: Sequence[Condition], offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return the items after so many others, in order of delivery, and how many match."""
+        matching = self._matching(caller, request, conditions)
+        return self._items(matching[offset : offset + request.limit]), len(matching)
+
+    def _matching(self, caller: Caller, request: StacSearch, conditions: Sequence[Condition]) -> list[int]:
+        """Return the numbers of all items that match."""
+        where = "organization = ?"
+        values: list[Any] = [caller.organization]
         for names, column in ((request.ids, "id"), (request.collections, "'project-' || project")):
             if names is not None:
                 where += f" AND {column} IN ({', '.join('?' * len(names))})"
                 values += names
-        times: list[float] = []
         if request.datetime is not None:
             begin, end = parse_interval(request.datetime)
             where += " AND begins >= ? AND begins <= ?"
-            times = [-1e18 if begin is None else begin, 1e18 if end is None else end]
-        token = request.token or request.next
-        if token is not None and not token.isdecimal():
-            raise Invalid(("token", "must be a token of this service"))
+            values += [-1e18 if begin is None else begin, 1e18 if end is None else end]
+        for condition in conditions:
+            where += f" AND json_extract(body, ?) {condition.comparison}"
+            values += [condition.json_path, *condition.values]
         rows = self._storage.read.execute(
             f"SELECT number, shape FROM item WHERE {where} ORDER BY number",  # noqa: S608  # built from fixed parts
-            [*values, *times],
+            values,
         ).fetchall()
         shape = parse_area(request.bbox, request.intersects)
         if shape is not None:
             rows = [row for row in rows if shapely.intersects(shape, shapely.from_wkb(row["shape"]))]
-        matched = len(rows)
-        rest = [row["number"] for row in rows if row["number"] > int((token or "0")[:18])]
-        rest = rest[request.page * request.limit :]
-        chosen = rest[: request.limit]
+        return [row["number"] for row in rows]
+
+    def _items(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         found = self._storage.read.execute(
-            f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(chosen))}) ORDER BY number",  # noqa: S608  # only placeholders
-            chosen,
+            f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(numbers))}) ORDER BY number",  # noqa: S608  # only placeholders
+            numbers,
         )
-        following = str(chosen[-1]) if len(rest) > request.limit else None
-        return [self._delivery.to_stac(row) for row in found], following, matched
+        return [self._delivery.to_stac(row) for row in found]
 
 
 class CatalogSource:
@@ -286,6 +309,30 @@ class CatalogSource:
         search.after = None if token is None else parse_page_token(token)
         found, following = self._catalog.find_page(search)
         return [self._catalog.feature(row) for row in found], following, None
+
+
+def parse_filter(expression: dict[str, Any] | None) -> list[Condition]:
+    """Parse a filter in CQL2 JSON: comparisons of a property with a value, ``in``, and ``and`` of these.
+
+    Raises
+    ------
+    Invalid
+        If it is any other expression.
+    """
+    if expression is None:
+        return []
+    operator, arguments = expression.get("op"), expression.get("args")
+    if operator == "and" and isinstance(arguments, list) and len(arguments) <= _MOST_CONDITIONS:
+        parts = [parse_filter(part) for part in arguments if isinstance(part, dict) and part.get("op") != "and"]
+        if len(parts) == len(arguments):
+            return [condition for part in parts for condition in part]
+    sign = _CQL2_OPERATORS.get(operator) if isinstance(operator, str) else None
+    if sign is not None and isinstance(arguments, list) and len(arguments) == 2:  # noqa: PLR2004  # a property and a value
+        name = arguments[0].get("property") if isinstance(arguments[0], dict) else None
+        if isinstance(name, str):
+            return [parse_condition(name, sign, arguments[1], "filter")]
+    known = ", ".join(_CQL2_OPERATORS)
+    raise Invalid(("filter", f"must compare a property with a value ({known}), or be an and of such comparisons"))
 
 
 def check_rfc3339(request: StacSearch) -> None:
