@@ -31,7 +31,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\n|=cmd()"
 def placed(client: scenecart.Client) -> scenecart.Order:
     """Return an order of two captures of the harbour."""
     found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06").head(2)
-    return client.cart(found, aoi=HARBOUR, split_by_date=True).estimate().place(again=True)
+    return client.cart(found, aoi=HARBOUR, split_by_date=True).estimate().place(owned="buy")
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

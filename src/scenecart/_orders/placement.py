@@ -337,7 +337,7 @@ class PlacementService:
         """Settle other placements without an answer that share ground; one of them may be this very purchase."""
         request = attempt.request
         for other in self._journal.sharing(request.purchase):
-            if other.number == row.number or not other.open_tries or is_working(other.owner):
+            if other.number == row.number or not other.open_tries or not self.is_own(other) or is_working(other.owner):
                 continue
             if not shares_ground(request.grounds, grounds_of(other)):
                 continue
@@ -519,7 +519,7 @@ class PlacementService:
         request = attempt.request
         listing = attempt.listing
         if listing is None or not listing.is_fresh(self._now()):
-            others = [other for other in self._journal.sharing(request.purchase) if other.open_tries]
+            others = [other for other in self._journal.sharing(request.purchase) if other.open_tries and self.is_own(other)]
             listing = self.look(request.purchase.ids, [row, *others])
         self._warn_of_setback()
         if not listing.is_offered:
@@ -575,7 +575,7 @@ class PlacementService:
         return order
 
     def _is_in_the_way(self, request: _Request, other: Placement) -> bool:
-        return other.state != "placed" and shares_ground(request.grounds, grounds_of(other))
+        return other.state != "placed" and self.is_own(other) and shares_ground(request.grounds, grounds_of(other))
 
     def _is_free_in_time(self, row: Placement, deadline: float) -> bool:
         """Wait until the session that works on a placement has ended its work, for a bounded time; Ctrl+C ends it."""
