@@ -6,32 +6,32 @@ import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from scenecart._api import operations, schemas
+from scenecart._api import schemas
 from scenecart._api.order_states import ENDED
-from scenecart._cart.checks import texts_of
-from scenecart._cart.estimate import Estimate
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.evidence import Proof
-from scenecart._orders.listing import Ground, Holding, Listing, OrderLook, grounds_in, grounds_of
-from scenecart._orders.matching import QUIET_SECONDS, warn_of_other_price
+from scenecart._orders.listing import Holding, Listing, OrderLook, grounds_in, grounds_of
+from scenecart._orders.look_notices import LookNotices
+from scenecart._orders.matching import warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
 from scenecart._orders.owner import finish, is_working, new_owner
-from scenecart._orders.ownership import OWNED_SHARE, Terms, has_same_ground, owned_of, shares_ground, with_whole_footprints
+from scenecart._orders.ownership import OWNED_SHARE, has_same_ground, owned_of, shares_ground, with_whole_footprints
 from scenecart._orders.payer import Payer
+from scenecart._orders.placement_checks import check_again, check_estimate, check_project, check_service
 from scenecart._orders.placement_errors import NOTHING_ORDERED
-from scenecart._orders.purchase import PLAIN, Purchase, document_of, fingerprint_of
+from scenecart._orders.placement_request import PlacementRequest, footprints_of, prices_of, purchase_terms
+from scenecart._orders.purchase import PLAIN, Purchase, fingerprint_of
 from scenecart._orders.sending import Errand, Outcome, PlacementSender
+from scenecart._orders.unanswered import UnansweredPlacements
 from scenecart._util.json import dumps
-from scenecart._util.text import clean_text, pluralize
-from scenecart._util.validate import check_bool, check_choice, check_count, check_text, shown_value
+from scenecart._util.text import pluralize
+from scenecart._util.validate import check_choice, check_count, check_text
 from scenecart.exceptions import (
     AuthenticationError,
-    ConfigurationError,
-    InvalidRequest,
     JournalError,
     NotFound,
     PaymentRequired,
@@ -43,11 +43,8 @@ from scenecart.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from shapely.geometry.base import BaseGeometry
-
-    from scenecart._cart.estimate import PricingService
+    from scenecart._cart.estimate import Estimate, PricingService
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.listing import CaptureKey
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.order_api import OrderApi
 
@@ -61,36 +58,11 @@ _LOST = "It is not known whether the order was placed. Call client.settle(), or 
 OWNED_CHOICES = ("refuse", "buy")
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What somebody asked to buy, and how."""
-
-    estimate: Estimate
-    purchase: Purchase
-    again: bool | str = False
-    owned: str = "refuse"
-    max_credits: int | None = None
-    new_key: bool = False
-    # decided once: sessions that ask for one more at once ask for the same one
-    wish: str | None = None
-    known: tuple[str, float | None] | None = None
-
-    @cached_property
-    def grounds(self) -> tuple[Ground, ...]:
-        """The captures with their ground."""
-        return grounds_in(self.purchase.body)
-
-    @cached_property
-    def footprints(self) -> dict[CaptureKey, BaseGeometry]:
-        """The whole footprints of the captures."""
-        return _footprints_of(self.estimate)
-
-
 @dataclass
 class _Round:
     """One attempt to place: what it looked at, and what it has to say."""
 
-    request: _Request
+    request: PlacementRequest
     owner: str
     listing: Listing | None = None
     notes: list[str] = field(default_factory=list)
@@ -142,7 +114,8 @@ class PlacementService:
         self._now = now
         self._payer = Payer(self._session, journal)
         self._sender = PlacementSender(self._session, journal, matcher, now)
-        self._said: set[str] = set()
+        self.unanswered = UnansweredPlacements(self._session, journal, matcher, self._sender, now)
+        self._notices = LookNotices(orders, journal, owned_share, now)
 
     def place(
         self,
@@ -164,33 +137,33 @@ class PlacementService:
             The service's refusal, ``AlreadyOwned``, ``PriceChanged``, ``OverLimit``, ``PaymentRequired`` or ``PlacementUnknown``.
             The error of a request that was sent carries its idempotency key.
         """
-        _check_estimate(estimate)
+        check_estimate(estimate)
         if estimate.refused:
             raise errors.incomplete(estimate)
-        _check_again(again)
+        check_again(again)
         check_choice(owned, "owned", OWNED_CHOICES)
         check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
-        _check_service(estimate, self._session.base_url)
-        purchase = self._purchase(estimate, _check_project(project), license_type)
-        order = self._buy(_Request(estimate, purchase, again, owned, max_credits))
+        check_service(estimate, self._session.base_url)
+        purchase = self._purchase(estimate, check_project(project), license_type)
+        order = self._buy(PlacementRequest(estimate, purchase, again, owned, max_credits))
         order.cart = estimate.cart
         return order
 
     def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str = "standard") -> Order | None:
         """Return the order that placing this would return without buying, or None."""
-        _check_estimate(estimate)
-        purchase = self._purchase(estimate, _check_project(project), license_type)
+        check_estimate(estimate)
+        purchase = self._purchase(estimate, check_project(project), license_type)
         done = self._done(self._journal.rows(purchase))
         if done is not None:
             return Order(self._orders, done.record)
         grounds = grounds_in(purchase.body)
-        holdings = with_whole_footprints(self.look(purchase.ids).holdings, _footprints_of(estimate))
-        exact = owned_of(grounds, holdings, _terms_of(purchase)).exact
+        holdings = with_whole_footprints(self.look(purchase.ids).holdings, footprints_of(estimate))
+        exact = owned_of(grounds, holdings, purchase_terms(purchase)).exact
         return None if exact is None else Order(self._orders, exact.record)
 
     def look(self, captures: Iterable[str] = (), placements: Iterable[Placement] = ()) -> Listing:
         """Read the list of orders as far as captures and placements without an answer need it."""
-        rows = [*placements, *self._to_check()]
+        rows = [*placements, *self._notices.to_check()]
         names = {*captures, *(ground.key[2] for row in rows for ground in grounds_of(row))}
         since = min((row.unanswered_since or row.created for row in rows), default=None)
         return self._look.read(names, account=self.account(), since=since)
@@ -203,40 +176,11 @@ class PlacementService:
         """Return whether a placement is of this account, under any of its names."""
         return placement.account in self._payer.aliases()
 
-    def finish(self, placement: Placement, listing: Listing, *, send: bool) -> Placement:
-        """Find out what became of a placement without an answer, and return it in its present state.
+    def say(self, listing: Listing) -> None:
+        """Say what a look showed besides its question, such as a second order of the same ground."""
+        self._notices.say(listing)
 
-        While its key is young and ``send`` is true it is sent again, if it still costs what was agreed to. Later, only the list of
-        orders tells: its order, or that there is none.
-        """
-        found = self._matcher.match(placement, listing)
-        if found is not None:
-            return found
-        if self._matcher.is_young(placement):
-            if not send or listing.failure is not None or listing.obstacle:
-                why = "not found among the orders" if not listing.obstacle else listing.obstacle.rstrip(".")
-                return self._journal.leave_open(placement, f"{why}; not sent again")
-            return self._send_again(placement, listing)
-        obstacle = self._matcher.obstacle_to_absence(placement, listing)
-        if obstacle is None:
-            return self._journal.write_off(placement, "the list of orders proves that it was not ordered")
-        return self._journal.leave_open(placement, obstacle)
-
-    def check_for_second_orders(self, listing: Listing) -> None:
-        """Warn once if somebody else ordered the same ground within minutes before an order of this computer."""
-        if listing.obstacle:
-            return
-        rows = self._to_check()
-        for row in rows:
-            self._warn_of_second_order(row, listing)
-        if rows:
-            self._journal.mark_checked(rows)
-
-    def _to_check(self) -> list[Placement]:
-        """Return the placed placements for which a second order can be looked for now: nothing is under way any more."""
-        return self._journal.unchecked(self._session.base_url, self._now() - QUIET_SECONDS)
-
-    def _buy(self, request: _Request) -> Order:
+    def _buy(self, request: PlacementRequest) -> Order:
         owner = new_owner()
         try:
             return self._place(_Round(request, owner))
@@ -342,7 +286,7 @@ class PlacementService:
             if not shares_ground(request.grounds, grounds_of(other)):
                 continue
             try:
-                settled = self.finish(other, listing, send=True)
+                settled = self.unanswered.finish(other, listing, send=True)
             except (AuthenticationError, JournalError):
                 raise
             except ScenecartError:
@@ -368,7 +312,7 @@ class PlacementService:
         """
         request, purchase = attempt.request, attempt.request.purchase
         holdings = [one for one in self._holdings(attempt, listing) if not (row.wish != PLAIN and _is_accepted(one, row, purchase))]
-        owned = owned_of(request.grounds, holdings, _terms_of(purchase))
+        owned = owned_of(request.grounds, holdings, purchase_terms(purchase))
         if owned.exact is not None:
             if owned.exact.placement is None:
                 self._journal.place(row, owned.exact.record.id, detail="ordered elsewhere, found among the orders")
@@ -430,40 +374,7 @@ class PlacementService:
             self._orders.notify(order.note)
         return order
 
-    def _send_again(self, placement: Placement, listing: Listing) -> Placement:
-        total = self._current_price(placement)
-        if total != placement.credits:
-            detail = (
-                f"not sent again: the price is now {total:,} credits, not {placement.credits:,}; "
-                "to accept it, place the same cart again"
-            )
-            return self._journal.leave_open(placement, detail)
-        owner = new_owner()
-        try:
-            price = (placement.credits, placement.aud)
-            detail = "sent again with the same key, at the agreed price"
-            errand = Errand(owner, price, lambda: listing.is_fresh(self._now()), detail=detail)
-            outcome = self._sender.send(placement, errand)
-            if outcome.not_recorded is not None:
-                raise outcome.not_recorded
-            if outcome.evidence.record is not None:
-                warn_of_other_price(outcome.evidence.record, placement.credits)
-        finally:
-            self._release(placement, owner)
-            finish(owner)
-        return self._journal.reload(placement)
-
-    def _current_price(self, placement: Placement) -> int:
-        """Request the price of a placement again; an incomplete price raises."""
-        document = document_of(placement.body)
-        prices = schemas.parse_estimate(
-            self._session.call(operations.ESTIMATE, schemas.reestimate_body(document)), schemas.purchased_ids(document)
-        )
-        if prices.errors:
-            raise errors.no_price_any_more(len(prices.errors))
-        return prices.total_credits
-
-    def _with_wish(self, attempt: _Round, rows: list[Placement]) -> _Request:
+    def _with_wish(self, attempt: _Round, rows: list[Placement]) -> PlacementRequest:
         """Return the request with the order that it asks for, which is decided once."""
         request = attempt.request
         if request.wish is not None or request.again is False:
@@ -478,7 +389,7 @@ class PlacementService:
             return replace(request, wish=PLAIN if known is None else f"more:{known[0]}", known=known)
         return replace(request, wish=f"text:{request.again}", known=known)
 
-    def _newest(self, rows: list[Placement], listing: Listing, request: _Request) -> tuple[str, float | None] | None:
+    def _newest(self, rows: list[Placement], listing: Listing, request: PlacementRequest) -> tuple[str, float | None] | None:
         """Return the newest order of a purchase that the journal or the list knows."""
         listed = {one.record.id: one for one in listing.holdings}
         found: dict[str, float] = {}
@@ -521,23 +432,11 @@ class PlacementService:
         if listing is None or not listing.is_fresh(self._now()):
             others = [other for other in self._journal.sharing(request.purchase) if other.open_tries and self.is_own(other)]
             listing = self.look(request.purchase.ids, [row, *others])
-        self._warn_of_setback()
-        if not listing.is_offered:
-            self._say_once(
-                "no_list_of_orders",
-                "The service does not list its orders for this account: what other computers bought is not seen.",
-            )
-        elif listing.obstacle:
+        self._notices.say(listing)
+        if listing.is_offered and listing.obstacle:
             if request.owned != "buy" or row.open_tries:
                 raise errors.not_looked(listing, row) from listing.failure
             attempt.notes.append("The list of orders could not be read: what other computers bought was not seen.")
-        elif listing.states_nothing:
-            self._say_once(
-                "orders_state_no_captures",
-                "The service does not state what orders hold: what other computers bought is not seen.",
-            )
-        if not listing.obstacle:
-            self.check_for_second_orders(listing)
         return listing
 
     def _holdings(self, attempt: _Round, listing: Listing) -> Iterable[Holding]:
@@ -569,12 +468,12 @@ class PlacementService:
     def _anew(self, attempt: _Round) -> Callable[[], Order]:
         return partial(self._again, replace(attempt.request, new_key=True))
 
-    def _again(self, request: _Request) -> Order:
+    def _again(self, request: PlacementRequest) -> Order:
         order = self._buy(request)
         order.cart = request.estimate.cart
         return order
 
-    def _is_in_the_way(self, request: _Request, other: Placement) -> bool:
+    def _is_in_the_way(self, request: PlacementRequest, other: Placement) -> bool:
         return other.state != "placed" and self.is_own(other) and shares_ground(request.grounds, grounds_of(other))
 
     def _is_free_in_time(self, row: Placement, deadline: float) -> bool:
@@ -622,46 +521,8 @@ class PlacementService:
         if 0 <= age < self._price_seconds and not has_limit:
             return
         current = self._pricing.price(estimate.cart)
-        if _price(current) != _price(estimate):
+        if prices_of(current) != prices_of(estimate):
             raise errors.price_changed(estimate, self._pricing.with_balance(current))
-
-    def _warn_of_second_order(self, row: Placement, listing: Listing) -> None:
-        own = next((one for one in listing.holdings if one.record.id == row.order_id), None)
-        if own is None or own.created is None or own.record.phase == ENDED:
-            return
-        for other in listing.holdings:
-            if other.placement is not None or other.created is None or abs(other.created - own.created) > QUIET_SECONDS:
-                continue
-            is_earlier = (other.created, other.record.id) < (own.created, own.record.id)
-            if is_earlier and owned_of(own.grounds, [other]).at_least(self._owned_share):
-                warn(
-                    f"Order {clean_text(other.record.id, 80)} and yours, {own.record.id}, hold the same ground, and were ordered "
-                    f"within {max(1, round(abs(other.created - own.created) / 60))} min. Yours is the later one.",
-                    code="ordered_twice",
-                    hint=f"client.order({own.record.id!r}).cancel() may still be possible.",
-                )
-                return
-
-    def _warn_of_setback(self) -> None:
-        setback = self._journal.setback
-        if setback is None:
-            return
-        texts = {
-            "older": f"The placement journal is older than this computer wrote it ({setback.serial} writes, expected "
-            f"{setback.expected}).",
-            "other": "The placement journal is another one than this computer wrote.",
-            "gone": f"The placement journal of this computer is gone (it had {setback.expected} writes); a new one was created.",
-            "copies": f"Beside the placement journal lies another copy of it, {clean_text(setback.other, 80)}.",
-        }
-        self._say_once(
-            "journal_setback",
-            f"{texts[setback.kind]} Nothing was deleted: the orders are looked at before anything is sent.",
-        )
-
-    def _say_once(self, code: str, message: str) -> None:
-        if code not in self._said:
-            self._said.add(code)
-            self._orders.notify(Notice(message, code=code))
 
     def _too_slow(self, row: Placement | None, attempt: _Round) -> PlacementError:
         if row is not None and (current := self._journal.reload(row)).open_tries:
@@ -673,67 +534,6 @@ class PlacementService:
             code="placement_too_slow",
             hint="Try again when the service is faster.",
         )
-
-
-def _check_estimate(estimate: object) -> None:
-    if not isinstance(estimate, Estimate):
-        raise InvalidRequest(
-            f"must be an Estimate, got {type(estimate).__name__}. {NOTHING_ORDERED}",
-            argument="estimate",
-            code="not_an_estimate",
-            hint="Pass cart.estimate().",
-        )
-
-
-def _check_service(estimate: Estimate, base_url: str) -> None:
-    """Refuse an estimate of another service: its price and its captures are not this one's."""
-    if estimate.service and estimate.service != base_url:
-        raise InvalidRequest(
-            f"is of {clean_text(estimate.service, 80)}, not of {clean_text(base_url, 80)}. {NOTHING_ORDERED}",
-            argument="estimate",
-            code="estimate_of_another_service",
-            hint="Estimate the cart with the client that places it.",
-        )
-
-
-def _check_project(project: object) -> str:
-    """Return the project to deliver to; an empty one counts as missing."""
-    if project is None or (isinstance(project, str) and not project.strip()):
-        raise ConfigurationError(
-            f"No project is set, so there is nowhere to deliver. {NOTHING_ORDERED}",
-            code="project_missing",
-            hint='Pass place(project="…"), connect with project="…", or set SCENECART_PROJECT.',
-        )
-    if not isinstance(project, str):
-        raise InvalidRequest(
-            f"must be a project id, got {shown_value(project)}. {NOTHING_ORDERED}", argument="project", code="not_a_project"
-        )
-    check_text(project, "project", after=NOTHING_ORDERED)
-    return project
-
-
-def _check_again(again: object) -> None:
-    """Accept True, False and a text that says who the order is for."""
-    if isinstance(again, str):
-        check_text(again, "again", after=NOTHING_ORDERED)
-        return
-    check_bool(again, "again", after=NOTHING_ORDERED)
-
-
-def _price(estimate: Estimate) -> Any:
-    """Return every amount of an estimate, in a fixed order."""
-    groups = sorted((sorted(group.ids), group.credits, group.aud) for group in estimate.price_groups)
-    return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
-
-
-def _terms_of(purchase: Purchase) -> Terms:
-    return Terms(purchase.project, purchase.license_type, purchase.credits)
-
-
-def _footprints_of(estimate: Estimate) -> dict[CaptureKey, BaseGeometry]:
-    captures = estimate.cart.captures
-    keys = zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True)
-    return {(host, collection, str(name)): shape for (host, collection, name), shape in zip(keys, captures.geometry, strict=True)}
 
 
 def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:

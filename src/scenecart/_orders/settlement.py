@@ -99,7 +99,7 @@ class SettlementService:
                 listing = self._placements.look((), rows)
             settled.append(self._settle(placement, listing, send=send))
         if listing is not None:
-            self._placements.check_for_second_orders(listing)
+            self._placements.say(listing)
         if of_others:
             warn(
                 f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
@@ -179,7 +179,7 @@ class SettlementService:
         if isinstance(listing.failure, PermissionDenied):
             raise listing.failure
         try:
-            return self._placements.finish(placement, listing, send=send)
+            return self._placements.unanswered.finish(placement, listing, send=send)
         except (AuthenticationError, PermissionDenied, JournalError):
             raise
         except ScenecartError as error:

@@ -1,0 +1,61 @@
+"""What somebody asks to place, in the forms that its checks need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from scenecart._cart.checks import texts_of
+from scenecart._orders.listing import Ground, grounds_in
+from scenecart._orders.ownership import Terms
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._cart.estimate import Estimate
+    from scenecart._orders.listing import CaptureKey
+    from scenecart._orders.purchase import Purchase
+
+
+@dataclass(frozen=True)
+class PlacementRequest:
+    """What somebody asked to buy, and how."""
+
+    estimate: Estimate
+    purchase: Purchase
+    again: bool | str = False
+    owned: str = "refuse"
+    max_credits: int | None = None
+    new_key: bool = False
+    # decided once: sessions that ask for one more at once ask for the same one
+    wish: str | None = None
+    known: tuple[str, float | None] | None = None
+
+    @cached_property
+    def grounds(self) -> tuple[Ground, ...]:
+        """The captures with their ground."""
+        return grounds_in(self.purchase.body)
+
+    @cached_property
+    def footprints(self) -> dict[CaptureKey, BaseGeometry]:
+        """The whole footprints of the captures."""
+        return footprints_of(self.estimate)
+
+
+def purchase_terms(purchase: Purchase) -> Terms:
+    """Return what an order of exactly this purchase has besides its captures."""
+    return Terms(purchase.project, purchase.license_type, purchase.credits)
+
+
+def footprints_of(estimate: Estimate) -> dict[CaptureKey, BaseGeometry]:
+    """Return the whole footprints of the captures of an estimate."""
+    captures = estimate.cart.captures
+    keys = zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True)
+    return {(host, collection, str(name)): shape for (host, collection, name), shape in zip(keys, captures.geometry, strict=True)}
+
+
+def prices_of(estimate: Estimate) -> Any:
+    """Return every amount of an estimate, in a fixed order."""
+    groups = sorted((sorted(group.ids), group.credits, group.aud) for group in estimate.price_groups)
+    return estimate.total_credits, estimate.total_aud, groups, sorted(estimate.refused)
