@@ -86,7 +86,7 @@ def weigh(reply: Reply, placement: Placement) -> Evidence:
         mismatch = "" if record is None else mismatch_of(record, placement)
         if record is None or mismatch:
             return Evidence(Proof.NOTHING, mismatch=mismatch)
-        return Evidence(Proof.ORDERED, record)
+        return Evidence(Proof.ORDERED, record, is_repeated=_is_repeated(reply))
     return Evidence(_proof_of_error(reply), is_repeated=_is_repeated(reply))
 
 

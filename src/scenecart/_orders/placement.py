@@ -26,6 +26,7 @@ from scenecart._orders.placement_errors import NOTHING_ORDERED
 from scenecart._orders.placement_request import PlacementRequest, footprints_of, prices_of, purchase_terms
 from scenecart._orders.purchase import PLAIN, Purchase, fingerprint_of
 from scenecart._orders.sending import Errand, Outcome, PlacementSender
+from scenecart._orders.tables import parse_time
 from scenecart._orders.unanswered import UnansweredPlacements
 from scenecart._util.json import dumps
 from scenecart._util.text import pluralize
@@ -176,9 +177,12 @@ class PlacementService:
         """Return whether a placement is of this account, under any of its names."""
         return placement.account in self._payer.aliases()
 
-    def say(self, listing: Listing) -> None:
-        """Say what a look showed besides its question, such as a second order of the same ground."""
-        self._notices.say(listing)
+    def say(self, listing: Listing | None) -> None:
+        """Say what a look showed besides its question, such as a second order of the same ground; without a look, look for one."""
+        if listing is None and self._notices.to_check():
+            listing = self.look()
+        if listing is not None:
+            self._notices.say(listing)
 
     def _buy(self, request: PlacementRequest) -> Order:
         owner = new_owner()
@@ -311,7 +315,8 @@ class PlacementService:
             If captures are owned, or may be, unless they are bought all the same.
         """
         request, purchase = attempt.request, attempt.request.purchase
-        holdings = [one for one in self._holdings(attempt, listing) if not (row.wish != PLAIN and _is_accepted(one, row, purchase))]
+        known = with_whole_footprints(self._holdings(attempt, listing), request.footprints)
+        holdings = [one for one in known if row.wish == PLAIN or not _is_accepted(one, row, purchase)]
         owned = owned_of(request.grounds, holdings, purchase_terms(purchase))
         if owned.exact is not None:
             if owned.exact.placement is None:
@@ -363,11 +368,15 @@ class PlacementService:
                 code="placement_not_recorded",
                 hint="Place it again to record it: the same key is used, so nothing is bought twice.",
             )
+        created = parse_time(record.created)
+        age = 0.0 if created is None else placement.created - created.timestamp()
+        if outcome.evidence.is_repeated or age > 0:
+            # an earlier request with this key, perhaps of somebody else, made it, and its stored answer may be old
+            with contextlib.suppress(ScenecartError):
+                record = self._orders.fetch(record.id)
+        if record.phase == ENDED or age > _EARLIER_SECONDS:
+            return self._existing(Holding(record, (), None if created is None else created.timestamp()))
         order = Order(self._orders, record)
-        holding = Holding(record, (), _created(order), placement)
-        # a service repeats the order that an earlier request with this key made, perhaps of somebody else
-        if record.phase == ENDED or (holding.created is not None and holding.created < placement.created - _EARLIER_SECONDS):
-            return self._existing(holding)
         warn_of_other_price(record, placement.credits)
         if attempt.notes:
             order.note = Notice(" ".join(attempt.notes), code="ground_shared")
@@ -543,10 +552,6 @@ def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
     if holding.record.id == row.known:
         return True
     return row.known_at is not None and holding.created is not None and holding.created <= row.known_at
-
-
-def _created(order: Order) -> float | None:
-    return None if order.created is None else order.created.timestamp()
 
 
 def _in_work(row: Placement) -> str:

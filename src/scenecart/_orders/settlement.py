@@ -98,8 +98,7 @@ class SettlementService:
             if listing is None or not listing.is_fresh(self._now()):
                 listing = self._placements.look((), rows)
             settled.append(self._settle(placement, listing, send=send))
-        if listing is not None:
-            self._placements.say(listing)
+        self._placements.say(listing)
         if of_others:
             warn(
                 f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
