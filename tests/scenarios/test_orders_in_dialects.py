@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DIALECTS = (
     "seed-orders",
     "up42-orders",
+    "ground-orders",
     "bare-orders:none",
     "bare-orders:objects",
     "bare-orders:integers",

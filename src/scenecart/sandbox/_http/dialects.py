@@ -37,6 +37,7 @@ DIALECTS: tuple[Dialect, ...] = (
     WRONG_ORDER,
     orders.SEED,
     orders.UP42,
+    orders.GROUND,
     orders.AWAITING,
     orders.CENTS,
     orders.BARE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,11 @@ def _seed(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[
 def _up42(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     row = exchange.service.orders.row(order["id"])
     return order if row is None else exchange.service.resources.document(row, row["organization"])
+
+
+def _ground(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+    row = exchange.service.orders.row(order["id"])
+    return order if row is None else {**order, "captures": json.loads(row["captures"])}
 
 
 def _bare(speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
@@ -254,6 +260,11 @@ UP42 = Dialect(
     "up42-orders",
     "Orders are read in the form of UP42: displayName, orderDetails, states such as FULFILLED, no captures.",
     replies=dict.fromkeys(("orders.get", "orders.list"), rewrite_each_order(_up42)),
+)
+GROUND = Dialect(
+    "ground-orders",
+    "An order states its captures as objects, with their hosts, collections and the geometries that were bought.",
+    replies=dict.fromkeys(("orders.get", "orders.list"), rewrite_each_order(_ground)),
 )
 BARE = Dialect(
     "bare-orders",
