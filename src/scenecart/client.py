@@ -483,6 +483,7 @@ class Client:
         max_captures: int | None = None,
         prices: str = "service",
         time_limit: float = 10.0,
+        use_owned: bool = False,
     ) -> CoverPlan:
         """Choose captures that together cover an area at the lowest cost. Nothing is bought.
 
@@ -515,6 +516,10 @@ class Client:
             for no prices; each capture costs its km².
         time_limit
             Maximum time to search for the best plan, in seconds. Default 10.
+        use_owned
+            True reads the list of orders, and counts the ground of captures that are owned already as covered, at no cost. Only
+            captures of this frame within ``max_cloud_cover`` count, so what is too old or too cloudy to be in it covers nothing.
+            The plan then covers the rest, and its cart is clipped to it.
 
         Returns
         -------
@@ -526,7 +531,7 @@ class Client:
         InvalidArea, InvalidQuery
             If the area or an option is invalid.
         InvalidCart
-            If no capture can be used, or the budget buys none.
+            If no capture can be used, the budget buys none, or what is owned covers enough (``cover_all_owned``).
         MissingExtra
             If SciPy is not installed.
 
@@ -539,8 +544,9 @@ class Client:
         >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
         (True, True, True)
         """
+        check_bool(use_owned, "use_owned", kind=InvalidQuery)
         options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
-        return plan_cover(captures, aoi, options, client=self)
+        return plan_cover(captures, aoi, options, client=self, owned=self.owned(acquired=False) if use_owned else None)
 
     def estimate(self, cart: Cart) -> Estimate:
         """Request the price of a cart; the same as ``cart.estimate()``.

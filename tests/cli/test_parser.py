@@ -12,7 +12,7 @@ from scenecart import cli
 from scenecart.cli._parser import make_parser, option_names
 
 COMMANDS = [
-    *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
+    *("search", "estimate", "cover", "place", "orders", "owned", "order", "download", "report", "cancel", "placements", "settle"),
     *("login-status", "sandbox", "lab", "app", "demo"),
 ]
 
@@ -69,3 +69,18 @@ def test_argument_that_cannot_be_parsed_is_refused(arguments: list[str], named: 
         cli.main(arguments)
     assert left.value.code == 2
     assert named in capsys.readouterr().err
+
+
+def test_place_again_takes_a_name_or_none():
+    """--again alone buys once more, with a name once for this name; without it nothing is bought again."""
+    parse = make_parser().parse_args
+    given = [parse(["place", "a.parquet", *more]).again for more in ([], ["--again"], ["--again", "harbour office"])]
+    assert given == [False, True, "harbour office"]
+
+
+def test_place_again_before_the_file_is_refused(capsys: pytest.CaptureFixture[str]):
+    """A file after --again would be its name, so that nothing is left to buy: this is wrong usage."""
+    with pytest.raises(SystemExit) as left:
+        make_parser().parse_args(["place", "--again", "a.parquet"])
+    assert left.value.code == 2
+    assert "FILE" in capsys.readouterr().err

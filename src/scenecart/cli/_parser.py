@@ -34,7 +34,8 @@ exit codes:
   2    wrong usage; nothing was sent
   3    the service cannot charge; nothing was ordered
   4    unknown whether an order was placed; run scenecart settle
-  5    success, but the result could not be printed
+  5    captures are owned already; nothing was ordered
+  6    success, but the result could not be printed
   130  interrupted
 
 sign-in:
@@ -89,6 +90,7 @@ def _add_selection(commands: Commands) -> None:
     search.add_argument("--query", metavar="JSON", help='other property filters, such as {"gsd": {"lte": 0.5}}')
     search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="largest cloud cover, 0 to 100")
     search.add_argument("--limit", type=int, metavar="N", help="largest number of captures")
+    search.add_argument("--owned", action="store_true", help="show how much of each capture your organization owns already")
     search.add_argument("-o", "--output", metavar="FILE", help="write the captures: .parquet (keeps every column) or .geojson")
 
     estimate = _command(
@@ -102,6 +104,7 @@ def _add_selection(commands: Commands) -> None:
     )
     estimate.add_argument("captures", metavar="FILE", help=_CART)
     _add_cart_options(estimate)
+    _add_without_owned(estimate)
     _add_outputs(estimate)
 
     cover = _command(
@@ -132,6 +135,9 @@ def _add_selection(commands: Commands) -> None:
     )
     cover.add_argument(
         "--time-limit", type=float, metavar="SECONDS", default=10.0, help="longest time to search for the best plan (default: 10)"
+    )
+    cover.add_argument(
+        "--use-owned", action="store_true", help="count the ground of captures in FILE that are owned already as covered"
     )
     cover.add_argument("--plot", metavar="FILE", help="draw the plan to a file: .png .svg .pdf")
     _add_outputs(cover)
@@ -172,10 +178,25 @@ def _add_placing(commands: Commands) -> None:
     place.add_argument("captures", metavar="FILE", help=_CART)
     place.add_argument("--max-credits", type=_credits, metavar="N", help="largest price to pay")
     place.add_argument("--yes", action="store_true", help="buy without a question; needs --max-credits")
-    place.add_argument("--again", action="store_true", help="buy the same again on purpose")
+    place.add_argument(
+        "--again",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="NAME",
+        help="buy the same again on purpose; with a name, once for this name. Write it after FILE",
+    )
+    place.add_argument(
+        "--owned",
+        choices=("refuse", "buy"),
+        default="refuse",
+        help="what to do if captures are owned already (default: refuse, with exit code 5)",
+    )
+    place.add_argument("--new-key", action="store_true", help="if the service only repeats an old refusal, place with a new key")
     place.add_argument("--project", metavar="ID", help="project to deliver to (default: SCENECART_PROJECT)")
     place.add_argument("--license", metavar="TYPE", default="standard", help="licence type (default: standard)")
     _add_cart_options(place)
+    _add_without_owned(place)
 
 
 def _add_orders(commands: Commands) -> None:
@@ -189,6 +210,18 @@ def _add_orders(commands: Commands) -> None:
     orders.add_argument("--status", help="only orders with this status, such as processing or delivered")
     orders.add_argument("--project", metavar="ID", help="only orders delivered to this project")
     orders.add_argument("--limit", type=int, metavar="N", help="largest number of orders")
+
+    owned = _command(
+        commands,
+        "owned",
+        _orders_cmd.owned,
+        "list what the organization owns, newest first; buys nothing",
+        "scenecart owned --aoi harbour.geojson",
+        "scenecart owned --project ID -o owned.parquet",
+    )
+    owned.add_argument("--aoi", metavar="AREA", help=f"only captures whose bought ground intersects this area: {_AREA}")
+    owned.add_argument("--project", metavar="ID", help="only captures delivered to this project")
+    owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
 
     order = _command(
         commands,
@@ -358,6 +391,12 @@ def _command(
 def _add_cart_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aoi", metavar="AREA", help=f"clip captures to this area: {_AREA}")
     parser.add_argument("--split-by-date", action="store_true", help="price each acquisition date separately")
+
+
+def _add_without_owned(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without-owned", action="store_true", help="leave out the ground that your organization owns already; shows both prices"
+    )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
