@@ -855,10 +855,10 @@ class Client:
         --------
         >>> client = connect("sandbox")
         >>> try:
-        ...     client.resolve(7, nothing=True, why="support ticket 4711")
+        ...     client.resolve(700, nothing=True, why="support ticket 4711")
         ... except InvalidRequest as error:
         ...     print(error)
-        There is no placement 7 at this service. client.placements() lists them.
+        There is no placement 700 at this service. client.placements() lists them.
         """
         if isinstance(number, np.integer):
             number = int(number)
