@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scenecart.client import Client
     from scenecart.connection import connect
     from scenecart.exceptions import (
+        AlreadyOwned,
         AuthenticationError,
         AuthenticationRequired,
         BadRequest,

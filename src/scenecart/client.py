@@ -22,8 +22,11 @@ from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._cart.estimate import Estimate, PricingService
+from scenecart._cart.owned import mark
 from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
+from scenecart._geo.area import as_area
+from scenecart._orders.holdings import HoldingReader
 from scenecart._orders.journal import Journal
 from scenecart._orders.listing import OrderLook
 from scenecart._orders.matching import OrderMatcher
@@ -133,10 +136,12 @@ class Client:
         directory = _home(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
+        deliveries = DeliveryService(self._session, directory / "imagery")
+        purchases = PurchaseReader(self._journal, self)
         self._orders = OrderApi(
             self._session,
-            deliveries=DeliveryService(self._session, directory / "imagery"),
-            purchases=PurchaseReader(self._journal, self),
+            deliveries=deliveries,
+            purchases=purchases,
             clock=clock,
             sleep=sleep,
             notify=say,
@@ -153,6 +158,7 @@ class Client:
             now=wall,
         )
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
+        self._holdings = HoldingReader(look, self._journal, purchases, deliveries, base_url=self._session.base_url, now=wall)
 
     @property
     def signed_in_by(self) -> str:
@@ -479,6 +485,7 @@ class Client:
         max_captures: int | None = None,
         prices: str = "service",
         time_limit: float = 10.0,
+        use_owned: bool = False,
     ) -> CoverPlan:
         """Choose captures that together cover an area at the lowest cost. Nothing is bought.
 
@@ -511,6 +518,10 @@ class Client:
             for no prices; each capture costs its km².
         time_limit
             Maximum time to search for the best plan, in seconds. Default 10.
+        use_owned
+            True reads the list of orders, and counts the ground of captures that are owned already as covered, at no cost. Only
+            captures of this frame within ``max_cloud_cover`` count, so what is too old or too cloudy to be in it covers nothing.
+            The plan then covers the rest, and its cart is clipped to it.
 
         Returns
         -------
@@ -522,7 +533,7 @@ class Client:
         InvalidArea, InvalidQuery
             If the area or an option is invalid.
         InvalidCart
-            If no capture can be used, or the budget is too low for any.
+            If no capture can be used, the budget buys none, or what is owned covers enough (``cover_all_owned``).
         MissingExtra
             If SciPy is not installed.
 
@@ -535,8 +546,9 @@ class Client:
         >>> plan.is_complete, len(plan.cart) < len(captures), plan.estimate.total_credits > 0
         (True, True, True)
         """
+        check_bool(use_owned, "use_owned", kind=InvalidQuery)
         options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
-        return plan_cover(captures, aoi, options, client=self)
+        return plan_cover(captures, aoi, options, client=self, owned=self.owned(acquired=False) if use_owned else None)
 
     def estimate(self, cart: Cart) -> Estimate:
         """Request the price of a cart; the same as ``cart.estimate()``.
@@ -681,6 +693,86 @@ class Client:
         records = [] if schemas.matches_nothing(filters) else self._orders.table(filters, limit, own)
         return orders_frame(records, footprints_of(records, placed))
 
+    def owned(self, aoi: Any = None, project: str | None = None, *, acquired: bool = True) -> gpd.GeoDataFrame:
+        """Return what the organization owns: one row for each capture and order, newest first. Nothing is bought.
+
+        The list of orders is read once. Orders that have ended without delivery do not count. Orders of this machine that the
+        list leaves out are included.
+
+        Parameters
+        ----------
+        aoi
+            Only captures whose bought ground intersects this area, in any format that ``search`` accepts; nothing is clipped.
+            Captures whose ground the service does not state stay, with the warning ``owned_place_unknown``.
+        project
+            Only captures that were delivered to this project.
+        acquired
+            Whether to look up in the catalogs when the captures were taken: one request for a hundred captures, up to a thousand
+            captures a call. False leaves ``acquired`` missing.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Columns ``id``, ``host``, ``collection``, ``acquired`` and ``ordered`` (UTC), ``order``, ``project``, ``license_type``,
+            ``status``, ``credits`` (the price of the group, divided by its captures), ``path`` (the folder of files that
+            ``order.open()`` keeps on this machine) and ``geometry`` (the bought ground, EPSG:4326). What the service does not state
+            is missing. Orders whose captures it does not state are a warning, ``owned_captures_unknown``.
+
+        Raises
+        ------
+        InvalidArea, InvalidRequest
+            If an argument is invalid.
+        ScenecartError
+            If the list of orders cannot be read. A service that offers none is a warning, ``owned_list_not_offered``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2022-03", limit=1)
+        >>> order = client.cart(captures).estimate().place()
+        >>> owned = client.owned()
+        >>> owned.loc[owned["order"] == order.id, "id"].tolist() == captures["id"].tolist()
+        True
+        """
+        check_bool(acquired, "acquired")
+        return self._holdings.owned(None if aoi is None else as_area(aoi), project, acquired=acquired)
+
+    def mark_owned(self, captures: gpd.GeoDataFrame, aoi: Any = None) -> gpd.GeoDataFrame:
+        """Return captures with two more columns that say what the organization owns of them. Nothing is bought.
+
+        The list of orders is read at most once a minute.
+
+        Parameters
+        ----------
+        captures
+            Rows of a search result; they are not changed.
+        aoi
+            Only the ground inside this area counts, in any format that ``search`` accepts; None counts whole footprints.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            The same captures with ``owned``, the share (0 to 1) of each capture's ground that is owned, and ``owned_by``, the ids
+            of the orders. The share is NaN if a capture may be owned, but the service does not state enough to tell. Shares below
+            1 % and ground below 0.01 km² count as 0.
+
+        Raises
+        ------
+        InvalidQuery, InvalidArea
+            If an argument is invalid.
+        ScenecartError
+            If the list of orders cannot be read.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2022-04", limit=2)
+        >>> order = client.cart(captures.head(1)).estimate().place()
+        >>> client.mark_owned(captures)["owned"].tolist()
+        [1.0, 0.0]
+        """
+        return mark(captures, self._holdings.known(), None if aoi is None else as_area(aoi))
+
     def placements(self) -> pd.DataFrame:
         """Return the placements at this service from this machine's journal, oldest first.
 
@@ -765,10 +857,10 @@ class Client:
         --------
         >>> client = connect("sandbox")
         >>> try:
-        ...     client.resolve(7, nothing=True, why="support ticket 4711")
+        ...     client.resolve(700, nothing=True, why="support ticket 4711")
         ... except InvalidRequest as error:
         ...     print(error)
-        There is no placement 7 at this service. client.placements() lists them.
+        There is no placement 700 at this service. client.placements() lists them.
         """
         if isinstance(number, np.integer):
             number = int(number)

@@ -25,6 +25,7 @@ ScenecartError
 ├── ConnectionFailed          no response, or the connection was lost
 │   └── RequestTimeout
 ├── PlacementError            the order was not placed; only in PlacementUnknown may it exist all the same
+│   ├── AlreadyOwned          captures of the cart are owned already
 │   ├── EstimateIncomplete    part of the cart has no price
 │   ├── OverLimit             the price exceeds the limit
 │   ├── PriceChanged          the price has changed since the estimate

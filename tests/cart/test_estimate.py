@@ -130,3 +130,14 @@ def test_rounded_groups_have_a_note(service: ScriptedService, connect: Any):
 def test_exact_groups_have_no_note(connect: Any):
     """An estimate that adds up has no note."""
     assert connect().cart(captures()).estimate().note is None
+
+
+def test_estimate_note_counts_owned_captures_that_were_marked(connect: Any):
+    """The note says how many captures are owned if they were marked before, at no request; a cart without marks says nothing."""
+    client = connect()
+    marked = captures().assign(owned=[1.0, 0.0])
+    estimate = client.cart(marked).estimate()
+    assert estimate.note is not None
+    assert "1 of 2" in estimate.note
+    assert estimate.note in estimate._repr_html_()
+    assert estimate.note in estimate.cart._repr_html_()

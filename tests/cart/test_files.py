@@ -88,7 +88,7 @@ def change_file(path: Path, change: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (lambda metadata, _: metadata.update(version=3), "cart_file_newer"),
+        (lambda metadata, _: metadata.update(version=4), "cart_file_newer"),
         (lambda metadata, _: metadata.update(version="one"), "not_a_cart_file"),
         (lambda metadata, _: (metadata.update(version=1), metadata.pop("contents")), "cart_file_changed"),
         (lambda metadata, _: metadata.update(split_by_date=False), "cart_file_changed"),

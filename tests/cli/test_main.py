@@ -48,7 +48,7 @@ def test_place_unprintable_order_is_printed_to_stderr(box: Sandbox, tmp_path: Pa
     done = run_unwritable(output, *PLACE, "--json", box=box, cwd=tmp_path, home=home)
     (order,) = placements(box, tmp_path, home)
     assert order["state"] == "placed"
-    assert done.returncode == 5
+    assert done.returncode == 6
     assert order["order_id"] in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 

@@ -9,15 +9,23 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import geopandas
 import pytest
+import shapely
 
-from _cli import SEARCH, account, run
+from _cli import HARBOUR, SEARCH, account, run
+from _purchases import ESTIMATE, GET, LIST, ORDER, PLACED, PROJECT, captures, keys, priced
+from _purchases import PLACE as PLACE_OPERATION
+from _scripted_service import answer
 from scenecart._orders.journal import UNPAID, Journal
 from scenecart._orders.purchase import Purchase
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from _scripted_service import ScriptedService
 
 PLACE = ["place", "one.parquet", "--yes", "--max-credits"]
 
@@ -269,3 +277,128 @@ def test_wrong_arguments_about_orders_are_one_message(box: Sandbox, tmp_path: Pa
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """Start a sandbox in which nobody owns anything, with two captures in ``two.parquet``, and return a machine's variables."""
+    with Sandbox(pace="instant", captures=20_000, dialect="bought-ground") as running:
+        running.rate_limits = None
+        running.top_up("analyst", 10**9)
+        assert run(*SEARCH, "--limit", "2", "-o", "two.parquet", box=running, cwd=tmp_path).returncode == 0
+        yield running, account(running, tmp_path / "home")
+
+
+def buy_half(box: Sandbox, folder: Path, home: dict[str, str]) -> str:
+    """Buy a large part of both captures on another machine, and return the order's id."""
+    elsewhere = {**home, "SCENECART_HOME": str(folder / "elsewhere")}
+    west, south, east, north = geopandas.read_parquet(folder / "two.parquet").total_bounds
+    half = shapely.box(west, south, east, (south + north) / 2).wkt
+    arguments = ["two.parquet", "--aoi", half, "--yes", "--max-credits", "99999999", "--json"]
+    bought = run("place", *arguments, box=box, cwd=folder, **elsewhere)
+    assert bought.returncode == 0, bought.stderr
+    return str(json.loads(bought.stdout)["id"])
+
+
+PLACE_TWO = ["place", "two.parquet", "--yes", "--max-credits", "99999999"]
+
+
+def test_place_of_owned_captures_has_its_exit_code(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """Owned captures end with 5: a table with orders and shares, the two ways on, and nothing is ordered; ``--owned buy`` buys."""
+    box, home = clean
+    order = buy_half(box, tmp_path, home)
+    refused = run(*PLACE_TWO, box=box, cwd=tmp_path, **home)
+    assert refused.returncode == 5, refused.stderr
+    assert order in refused.stdout
+    assert "%" in refused.stdout
+    assert "--without-owned" in refused.stderr
+    assert "--owned buy" in refused.stderr
+    assert refused.stderr.count("Nothing was ordered.") == 1
+    as_json = run(*PLACE_TWO, "--json", box=box, cwd=tmp_path, **home)
+    assert (as_json.returncode, as_json.stdout) == (5, "")
+    bought = [run(*PLACE_TWO, "--owned", "buy", "--json", box=box, cwd=tmp_path, **home) for _ in range(2)]
+    assert [one.returncode for one in bought] == [0, 0], bought[0].stderr
+    assert json.loads(bought[0].stdout)["id"] == json.loads(bought[1].stdout)["id"]
+
+
+def test_place_without_owned_buys_the_rest(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """``--without-owned`` shows both prices and buys what is missing; the second time, everything is owned (5)."""
+    box, home = clean
+    buy_half(box, tmp_path, home)
+    priced = run("estimate", "two.parquet", "--without-owned", "--json", box=box, cwd=tmp_path, **home)
+    prices = json.loads(priced.stdout)
+    assert 0 < prices["total_credits"] < prices["whole_total_credits"]
+    bought = run(*PLACE_TWO, "--without-owned", box=box, cwd=tmp_path, **home)
+    assert bought.returncode == 0, bought.stderr
+    assert f"{prices['total_credits']:,} credits" in bought.stdout
+    assert f"{prices['whole_total_credits']:,} credits" in bought.stdout
+    again = run(*PLACE_TWO, "--without-owned", box=box, cwd=tmp_path, **home)
+    assert again.returncode == 5
+    assert "scenecart owned" in again.stderr
+    assert "Nothing was ordered." in again.stderr
+
+
+def test_owned_lists_captures_and_writes_a_file(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """``owned`` prints captures with their orders, filters by area and project, and writes the bought ground."""
+    box, home = clean
+    assert run("owned", box=box, cwd=tmp_path, **home).stdout == "Nothing is owned yet.\n"
+    order = buy_half(box, tmp_path, home)
+    listed = run("owned", "-o", "owned.parquet", box=box, cwd=tmp_path, **home)
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.count(order) == 2
+    assert len(geopandas.read_parquet(tmp_path / "owned.parquet")) == 2
+    records = json.loads(run("owned", "--aoi", HARBOUR, "--json", box=box, cwd=tmp_path, **home).stdout)
+    assert {one["order"] for one in records} == {order}
+    assert all(one["acquired"] and one["ordered"] for one in records)
+    for options in (["--project", "another"], ["--aoi", "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))"]):
+        assert json.loads(run("owned", *options, "--json", box=box, cwd=tmp_path, **home).stdout) == []
+    wrong = run("owned", "-o", "owned.txt", box=box, cwd=tmp_path, **home)
+    assert wrong.returncode == 2
+
+
+def test_search_with_owned_shows_shares(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """``search --owned`` adds a column, a sentence, and the columns of the file."""
+    box, home = clean
+    order = buy_half(box, tmp_path, home)
+    found = run(*SEARCH, "--limit", "3", "--owned", "-o", "marked.parquet", box=box, cwd=tmp_path, **home)
+    assert found.returncode == 0, found.stderr
+    assert "Owned" in found.stdout
+    assert "2 of 3 captures are owned already" in found.stdout
+    marked = geopandas.read_parquet(tmp_path / "marked.parquet")
+    assert sorted(marked["owned"] > 0) == [False, True, True]
+    assert {name for names in marked["owned_by"] for name in names} == {order}
+    listed = json.loads(run(*SEARCH, "--limit", "3", "--owned", "--json", box=box, cwd=tmp_path, **home).stdout)
+    assert all("owned" in one["properties"] for one in listed["features"])
+
+
+def test_place_again_with_a_name_buys_once_for_it(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """``--again NAME`` buys one more for this name, however often it is run."""
+    box, home = clean
+    orders = [
+        json.loads(run(*PLACE_TWO, *more, "--json", box=box, cwd=tmp_path, **home).stdout)["id"]
+        for more in ([], ["--again", "office B"], ["--again", "office B"], [])
+    ]
+    assert orders[0] != orders[1] == orders[2]
+    assert orders[3] in orders[:2]
+
+
+def test_place_with_a_new_key_follows_a_repeated_refusal(service: ScriptedService, tmp_path: Path):
+    """A refusal that the service only repeats is left behind with ``--new-key``, as the hint says."""
+    captures().to_parquet(tmp_path / "two.parquet")
+    service.put(ESTIMATE, answer(priced((["a", "b"], 300))))
+    service.put(GET, answer(ORDER))
+    service.put(LIST, answer([]))
+    service.put(PLACE_OPERATION, answer({"detail": "not now"}, 403))
+    signed_in = {"SCENECART_BASE_URL": service.url, "SCENECART_TOKEN": "t", "SCENECART_PROJECT": PROJECT}
+    home = {**signed_in, "SCENECART_HOME": str(tmp_path / "home")}
+    first, second = (run(*PLACE_TWO, "--new-key", cwd=tmp_path, **home) for _ in range(2))
+    assert (first.returncode, len(set(keys(service)))) == (1, 2), first.stderr
+    assert second.returncode == 1
+    service.received.clear()
+    third = run(*PLACE_TWO, cwd=tmp_path, **home)
+    assert third.returncode == 1
+    assert "--new-key" in third.stderr
+    assert "start_anew" not in third.stderr
+    service.put(PLACE_OPERATION, PLACED)
+    bought = run(*PLACE_TWO, "--new-key", cwd=tmp_path, **home)
+    assert bought.returncode == 0, bought.stderr

@@ -12,7 +12,7 @@ from scenecart import cli
 from scenecart.cli._parser import make_parser, option_names
 
 COMMANDS = [
-    *("search", "estimate", "cover", "place", "orders", "order", "download", "report", "cancel", "placements", "settle"),
+    *("search", "estimate", "cover", "place", "orders", "owned", "order", "download", "report", "cancel", "placements", "settle"),
     *("login-status", "sandbox", "lab", "app", "demo"),
 ]
 
@@ -85,3 +85,18 @@ def test_help_fits_into_eighty_columns(command: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         cli.main([*([command] if command else []), "--help"])
     assert [line for line in capsys.readouterr().out.splitlines() if len(line) >= 80] == []
+
+
+def test_place_again_takes_a_name_or_none():
+    """--again alone buys once more, with a name once for this name; without it nothing is bought again."""
+    parse = make_parser().parse_args
+    given = [parse(["place", "a.parquet", *more]).again for more in ([], ["--again"], ["--again", "harbour office"])]
+    assert given == [False, True, "harbour office"]
+
+
+def test_place_again_before_the_file_is_refused(capsys: pytest.CaptureFixture[str]):
+    """A file after --again would be its name, so that nothing is left to buy: this is wrong usage."""
+    with pytest.raises(SystemExit) as left:
+        make_parser().parse_args(["place", "--again", "a.parquet"])
+    assert left.value.code == 2
+    assert "FILE" in capsys.readouterr().err

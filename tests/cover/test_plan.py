@@ -16,6 +16,7 @@ from _expect import raises
 from scenecart._cover.plan import PlanOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import geopandas as gpd
@@ -221,3 +222,45 @@ def test_plan_is_placed_like_any_estimate(box: Sandbox, client: scenecart.Client
     order = plan.estimate.place()
     assert sorted(order.captures) == sorted(plan.cart.ids)
     assert client.cover(found, small, max_cloud_cover=50).estimate.place().id == order.id
+
+
+@pytest.fixture
+def owner(box: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
+    """Return a client of an organization that owns nothing yet."""
+    box.top_up("card", 10**9)
+    with box.client("card", home=tmp_path, sleep=lambda _: None, say=lambda _: None) as made:
+        yield made
+
+
+def test_cover_with_owned_captures_buys_only_the_rest(owner: scenecart.Client, found: gpd.GeoDataFrame):
+    """Owned ground is covered at no cost: the plan covers the rest, and its cart shares no ground with what is owned."""
+    first = owner.cover(found, COAST, min_coverage=0.5, max_captures=1)
+    assert 0 < first.coverage < 0.9
+    first.estimate.place()
+    plan = owner.cover(found, COAST, min_coverage=0.9, use_owned=True)
+    assert shapely.area(plan.owned) == pytest.approx(shapely.area(first.cart.clipped().union_all()), rel=1e-6)
+    assert "owned already" in plan.verdict
+    covered = plan.cart.clipped().union_all()
+    assert shapely.area(shapely.intersection(covered, plan.owned)) < 1e-9
+    together = shapely.area(covered) + shapely.area(plan.owned)
+    assert plan.coverage == pytest.approx(together / shapely.area(plan.area.geometry), abs=1e-3)
+    assert first.coverage < 0.9 * plan.reachable - 1e-3 <= plan.coverage
+    assert plan.reachable == pytest.approx(first.reachable, abs=1e-3)
+    assert first.cart.ids[0] in plan.excluded["id"].tolist() or first.cart.ids[0] not in plan.cart.ids
+    assert owner.cover(found, COAST, min_coverage=0.9).owned.is_empty
+    order = plan.estimate.place()
+    assert order.note is None
+    with raises(scenecart.InvalidCart, "cover_all_owned"):
+        owner.cover(found, COAST, min_coverage=0.8 * plan.coverage, use_owned=True)
+
+
+def test_cover_with_nothing_owned_is_the_same_plan(owner: scenecart.Client, found: gpd.GeoDataFrame):
+    """Without orders, ``use_owned`` changes nothing."""
+    plan, other = (owner.cover(found, COAST, min_coverage=0.5, prices="area", use_owned=use) for use in (True, False))
+    assert (plan.cart, plan.coverage, plan.verdict) == (other.cart, other.coverage, other.verdict)
+
+
+def test_cover_use_owned_other_than_true_or_false_is_refused(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """The option is True or False."""
+    with pytest.raises(scenecart.InvalidQuery):
+        client.cover(found, COAST, use_owned="yes")

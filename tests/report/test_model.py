@@ -12,6 +12,8 @@ import shapely
 
 from _report_data import HARBOUR, ScriptedClient, price_answer, report_text
 from _scripted_service import answer, feature
+from scenecart._cart.cart import make_cart
+from scenecart._cart.checks import keys_of
 from scenecart.report._model import contents_of, safe_text
 
 if TYPE_CHECKING:
@@ -88,3 +90,16 @@ def test_safe_text_cuts_signatures():
     assert safe_text("see https://a.example/b?X-Amz-Signature=hush now", 200) == "see https://a.example/b?… now"
     assert safe_text(" two\nlines ", 200) == "two lines"
     assert safe_text(None, 200) == ""
+
+
+def test_contents_of_marked_captures_say_how_many_are_owned(scripted: ScriptedClient):
+    """A cart of marked captures says how many are owned; one that leaves owned ground out says that, and has clipped footprints."""
+    cart = scripted.cart(feature("first"), feature("second", west=0.05))
+    marked = make_cart(cart.captures.assign(owned=[1.0, 0.0]))
+    assert dict(contents_of(marked).facts)["Owned"] == "1 of 2 captures is owned already."
+    assert "Owned" not in dict(contents_of(cart).facts)
+    first, _ = keys_of(cart.captures)
+    west, south, east, north = cart.captures.geometry.iloc[0].bounds
+    rest = contents_of(make_cart(cart.captures, left={first: shapely.box(west, south, (west + east) / 2, north)}))
+    assert (dict(rest.facts)["Owned"], rest.clipped_label) == ("left out", "clipped footprint")
+    assert "complete" not in dict(rest.facts)["Area of interest"]

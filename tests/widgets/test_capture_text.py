@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import pandas as pd
 
-from scenecart.widgets._capture_text import describe, one_line
+from scenecart.widgets._capture_text import describe, one_line, owned_rows
 
 CAPTURE = pd.Series(
     {
@@ -32,3 +33,16 @@ def test_one_line_joins_id_and_facts():
     """A capture in a list is its id and its facts."""
     assert one_line(CAPTURE) == "a b · 2024-01-02 03:04 UTC · 5 % cloud"
     assert one_line(pd.Series({"id": "x"})) == "x"
+
+
+def test_describe_marked_capture_says_what_is_owned():
+    """Cards and lists say how much of a marked capture is owned, and nothing of one that is not."""
+    facts = [describe(pd.Series({"id": "a", "owned": share}))["facts"] for share in (0.5, float("nan"), 0.0, "much")]
+    assert facts == [["50 % owned"], ["perhaps owned"], [], ["perhaps owned"]]
+
+
+def test_owned_rows_are_those_that_are_or_may_be():
+    """Captures that are not marked are not owned."""
+    frame = gpd.GeoDataFrame({"owned": [0.0, 0.2, None]}, geometry=[None] * 3)
+    assert owned_rows(frame).tolist() == [False, True, True]
+    assert owned_rows(frame[["geometry"]]).tolist() == [False] * 3

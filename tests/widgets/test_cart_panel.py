@@ -11,15 +11,14 @@ from _expect import raises
 from _widgets import ERROR, HARBOUR, enabled_buttons, is_visible, press, wait_for, wait_for_estimate
 from scenecart._cart import cart as cart_module
 from scenecart._cart import checks
+from scenecart.sandbox import Sandbox
 from scenecart.widgets import CaptureMap, CartPanel, _cart_panel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import geopandas as gpd
-
-    from scenecart.sandbox import Sandbox
 
 
 def test_cart_panel_rapid_changes_request_one_price(
@@ -278,3 +277,102 @@ def test_cart_panel_without_area_says_that_whole_footprints_are_bought(
     assert "whole footprints" in panel._title.value
     panel.aoi = HARBOUR
     assert "whole footprints" not in panel._title.value
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[tuple[scenecart.Client, gpd.GeoDataFrame, str]]:
+    """Return a client, two captures, and the order in which another machine bought the western half of the first."""
+    with Sandbox(pace="instant", captures=3_000, dialect="bought-ground") as box:
+        box.rate_limits = None
+        box.top_up("analyst", 10**9)
+        with box.client(home=tmp_path / "A") as here, box.client(home=tmp_path / "B", say=lambda _: None) as there:
+            found = here.search("aurora", collections="aurora-50cm", limit=2)
+            west, south, east, north = found.geometry.iloc[0].bounds
+            half = (west, south, (west + east) / 2, north)
+            order = there.cart(found.head(1), half).estimate().place()
+            yield here, found, order.id
+
+
+def refuse(panel: CartPanel) -> None:
+    """Buy a cart of which a part is owned."""
+    wait_for_estimate(panel)
+    press(panel, "Order…")
+    press(panel, "Buy for")
+    wait_for(lambda: is_visible(panel._owned))
+
+
+def test_cart_panel_owned_captures_show_facts_and_buy_the_rest(
+    office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
+):
+    """Captures, orders and shares are shown; the rest gets its own price, and is bought in two steps; nothing before that."""
+    client, found, order = office
+    panel = display(CartPanel(client, found))
+    refuse(panel)
+    assert order in panel._facts.value
+    assert "% owned" in panel._facts.value
+    assert found["id"].iloc[0] in panel._facts.value
+    assert found["id"].iloc[1] not in panel._facts.value
+    whole = panel.estimate
+    press(panel, "Buy only the rest")
+    wait_for(lambda: panel.estimate is not None and panel.estimate is not whole)
+    assert not is_visible(panel._owned)
+    assert f"{whole.total_credits:,}" in panel._status.value
+    assert f"{panel.estimate.total_credits:,}" in panel._status.value
+    assert "without owned ground" in panel._title.value
+    assert panel.cart.leaves_out_owned
+    assert len(client.orders()) == 1
+    press(panel, "Order…")
+    assert "not owned yet" in panel._question.value
+    press(panel, "Buy for")
+    bought = wait_for(lambda: panel.order)
+    assert bought.total_credits == panel.estimate.total_credits < whole.total_credits
+    press(panel, "Whole ground again")
+    assert panel.cart == client.cart(found)
+
+
+def test_cart_panel_owned_captures_are_bought_all_the_same(
+    office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
+):
+    """The other choice buys the whole cart at the price that was shown; not buying leaves everything as it is."""
+    client, found, _ = office
+    panel = display(CartPanel(client, found))
+    refuse(panel)
+    press(panel, "Order nothing")
+    assert not is_visible(panel._owned)
+    refuse(panel)
+    press(panel, "Buy all the same")
+    assert wait_for(lambda: panel.order).total_credits == panel.estimate.total_credits
+    assert len(client.orders()) == 2
+
+
+def test_cart_panel_ground_that_is_not_stated_cannot_be_left_out(
+    sandbox: Sandbox, captures: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+):
+    """Where the service does not state the ground, only buying all of it is offered."""
+    some = captures.iloc[[17]]
+    with sandbox.client("enterprise", home=tmp_path / "A", say=lambda _: None) as there:
+        order = there.cart(some).estimate().place()
+    with sandbox.client("enterprise", home=tmp_path / "B") as here:
+        panel = display(CartPanel(here, some))
+        refuse(panel)
+        assert order.id in panel._facts.value
+        assert "perhaps owned" in panel._facts.value
+        assert enabled_buttons(panel, "Buy only the rest") == []
+        assert len(enabled_buttons(panel, "Buy all the same")) == 1
+
+
+def test_cart_panel_change_withdraws_the_offer_of_owned_captures(
+    office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
+):
+    """A changed cart withdraws the choice, and a changed area forgets what was left out."""
+    client, found, _ = office
+    panel = display(CartPanel(client, found))
+    refuse(panel)
+    panel.remove([found["id"].iloc[1]])
+    assert not is_visible(panel._owned)
+    refuse(panel)
+    press(panel, "Buy only the rest")
+    wait_for(lambda: panel.estimate is not None and panel.estimate.cart.leaves_out_owned)
+    panel.aoi = tuple(found.geometry.iloc[0].bounds)
+    assert not panel.cart.leaves_out_owned
+    assert not is_visible(panel._whole_button)

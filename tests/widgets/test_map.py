@@ -196,3 +196,16 @@ def test_map_quicklooks_are_added_and_removed(client: scenecart.Client, captures
     assert all(layer.url.startswith("data:image/png;base64,") for layer in picker.map._overlays.layers)
     picker.map.show_quicklooks()
     assert picker.map._overlays.layers == []
+
+
+def test_map_marked_captures_have_a_sign(display: Callable[[Any], Any]):
+    """Footprints that are owned, or may be, are dashed, and the legend says so; the others are not."""
+    captures = world_captures(4).assign(owned=[0.0, 1.0, float("nan"), 0.5])
+    footprints = display(FootprintMap(captures, basemap="none"))
+    features = wait_for(lambda: footprints._layers.footprints.data["features"])
+    dashed = {one["properties"]["row"] for one in features if "dashArray" in one["properties"]["style"]}
+    assert dashed == {1, 2, 3}
+    assert "owned" in footprints._legend.value
+    plain = display(FootprintMap(world_captures(4), basemap="none"))
+    assert wait_for(lambda: plain._layers.footprints.data["features"])
+    assert "owned" not in plain._legend.value

@@ -6,7 +6,7 @@ import geopandas as gpd
 import shapely
 
 from scenecart.widgets import _style
-from scenecart.widgets._map_colours import colours_by, density_layer, density_legend
+from scenecart.widgets._map_colours import colours_by, density_layer, density_legend, owned_legend
 from scenecart.widgets._state import CaptureState
 
 
@@ -44,3 +44,8 @@ def test_density_layer_is_darker_with_more_captures():
     low, high = (feature["properties"]["style"]["fillOpacity"] for feature in density_layer(cells)["features"])
     assert low < high
     assert "1,234" in density_legend(cells)
+
+
+def test_owned_legend_names_the_sign():
+    """The legend says what dashes mean."""
+    assert "owned" in owned_legend()

@@ -94,3 +94,13 @@ def test_table_missing_values_are_empty_and_times_are_utc(display: Callable[[Any
     )
     table = display(CaptureTable(captures))
     assert table._grid.view["rows"] == [["a", "2024-01-02 01:04", "0.50"], ["", "", ""]]
+
+
+def test_table_marked_captures_have_a_sign(display: Callable[[Any], Any]):
+    """The share that is owned has its column, which sorts; a share that is not known may be owned."""
+    captures = world_captures(4).assign(owned=[0.0, 1.0, float("nan"), 0.716], owned_by=[[], ["a"], ["b"], ["c"]])
+    table = display(CaptureTable(captures))
+    assert [column["title"] for column in table._grid.columns][-1] == "Owned"
+    assert [cells[-1] for cells in table._grid.view["rows"]] == ["–", "100 % owned", "perhaps owned", "71 % owned"]
+    table.sort = ("owned", True)
+    assert table.shown["id"].tolist() == ["c1", "c3", "c0", "c2"]

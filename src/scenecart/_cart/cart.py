@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -17,7 +17,8 @@ from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.filter import numbers_of
 from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
-from scenecart._cart.checks import acquisition_times, checked_frame, joined_ids, orderable_captures, texts_of, with_ids
+from scenecart._cart.checks import acquisition_times, checked_frame, joined_ids, keys_of, orderable_captures, texts_of, with_ids
+from scenecart._cart.owned import count_owned, remaining
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._cart.checks import CaptureKey
     from scenecart._cart.estimate import Estimate
 
 _ROWS_IN_HTML = 50
@@ -46,6 +50,10 @@ class PricingClient(Protocol):
 
     def quicklook(self, capture: Any) -> bytes | None:
         """Return a small image of a row of captures."""
+        ...
+
+    def owned(self, *, acquired: bool) -> gpd.GeoDataFrame:
+        """Return what is owned: one row for each capture and order."""
         ...
 
 
@@ -76,6 +84,8 @@ class Cart(Reportable):
     area: Area | None = None
     split_by_date: bool = False
     _client: PricingClient | None = field(default=None, repr=False)
+    # what is bought of captures that are owned in part
+    _left: Mapping[CaptureKey, BaseGeometry] = field(default_factory=dict, repr=False)
 
     @property
     def captures(self) -> gpd.GeoDataFrame:
@@ -111,8 +121,26 @@ class Cart(Reportable):
         """Geodesic area of the union of all clipped footprints, in km²; overlaps count once."""
         return geodesic_km2(union(self._clipped))
 
+    @property
+    def leaves_out_owned(self) -> bool:
+        """Whether ground that is owned already is left out of a capture; see :meth:`without_owned`."""
+        return not self._left.keys().isdisjoint(keys_of(self._captures))
+
+    @property
+    def extent(self) -> str:
+        """What is bought of the captures, in a few words."""
+        extent = "whole footprints" if self.area is None else f"clipped to an area of {html.km2(self.area.km2)} km²"
+        return f"{extent}, without owned ground" if self.leaves_out_owned else extent
+
+    @property
+    def note(self) -> str | None:
+        """How many captures are owned already, if they were marked by ``client.mark_owned()``; None if not."""
+        return None if self.leaves_out_owned else count_owned(self._captures) or None
+
     def clipped(self) -> gpd.GeoSeries:
-        """Return the part of each footprint inside the area: EPSG:4326, one row each as in ``captures``.
+        """Return the part of each footprint that is bought: EPSG:4326, one row each as in ``captures``.
+
+        It is the part inside the area and, after :meth:`without_owned`, the part of that which is not owned yet.
 
         Examples
         --------
@@ -202,6 +230,41 @@ class Cart(Reportable):
         """
         return replace(self, split_by_date=_checked_split(split_by_date))
 
+    def without_owned(self) -> Self:
+        """Return a cart of the ground that is not owned yet. The list of orders is read; nothing is bought.
+
+        Captures that are owned wholly are dropped, and the others are clipped to the ground that no order of the organization
+        holds. Parts below 0.01 km² are dropped. What is left of a capture can have several parts; it is sent as one multi-part
+        geometry, as for an area of several parts. Captures that may be owned, because the service does not state the ground, stay
+        unchanged, with the warning ``owned_ground_unknown``.
+
+        Less ground can cost more, because services have minimum areas: compare the two estimates.
+
+        Raises
+        ------
+        InvalidCart
+            If everything is owned (``cart_all_owned``), or the cart has no client.
+        ScenecartError
+            If the list of orders cannot be read.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2022-02", limit=2)
+        >>> order = client.cart(captures.head(1)).estimate().place()
+        >>> client.cart(captures).without_owned().ids == [captures["id"].iloc[1]]
+        True
+        """
+        if self._client is None:
+            raise InvalidCart(
+                "The cart is not connected to a service.",
+                code="cart_not_connected",
+                hint="Load it with a client: load_cart(path, client).",
+            )
+        left = remaining(self._captures, self._clipped, self._client.owned(acquired=False))
+        captures = self._captures[left.is_kept].reset_index(drop=True)
+        return replace(self, _captures=captures, _left={**self._left, **left.ground})
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the cart to a file, for a colleague to check, price again and approve.
 
@@ -274,8 +337,9 @@ class Cart(Reportable):
 
     def __repr__(self) -> str:
         extent = "whole footprints" if self.area is None else repr(self.area)
+        rest = ", without owned ground" if self.leaves_out_owned else ""
         split = ", split by date" if self.split_by_date else ""
-        return f"Cart({pluralize(len(self), 'capture')}, {extent}{split})"
+        return f"Cart({pluralize(len(self), 'capture')}, {extent}{rest}{split})"
 
     def _repr_html_(self) -> str:
         frame = self._captures[:_ROWS_IN_HTML]
@@ -291,7 +355,8 @@ class Cart(Reportable):
             "cart.html",
             captures=len(self),
             km2=self.km2,
-            extent="whole footprints" if self.area is None else f"clipped to an area of {html.km2(self.area.km2)} km²",
+            extent=self.extent,
+            note=self.note,
             split_by_date=self.split_by_date,
             rows=[
                 {
@@ -320,11 +385,31 @@ class Cart(Reportable):
     @cached_property
     def _clipped(self) -> np.ndarray[Any, Any]:
         footprints = self._captures.geometry.to_numpy()
-        return split_each(footprints) if self.area is None else clip_each(footprints, self.area.geometry)
+        clipped = split_each(footprints) if self.area is None else clip_each(footprints, self.area.geometry)
+        if self._left:
+            for row, key in enumerate(keys_of(self._captures)):
+                clipped[row] = self._left.get(key, clipped[row])
+        return clipped
 
 
-def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, client: PricingClient | None = None) -> Cart:
+def make_cart(
+    captures: Any,
+    aoi: Any = None,
+    *,
+    split_by_date: bool = False,
+    client: PricingClient | None = None,
+    left: Mapping[CaptureKey, BaseGeometry] | None = None,
+) -> Cart:
     """Check captures, area and options, and return a cart of them.
+
+    Parameters
+    ----------
+    captures, aoi, split_by_date
+        As for ``Client.cart``.
+    client
+        The client that prices the cart.
+    left
+        What is bought of captures that are owned in part.
 
     Raises
     ------
@@ -334,7 +419,13 @@ def make_cart(captures: Any, aoi: Any = None, *, split_by_date: bool = False, cl
         If the area is invalid.
     """
     area = None if aoi is None else as_area(aoi)
-    return Cart(orderable_captures(checked_frame(captures), area), area, _checked_split(split_by_date), client)
+    return Cart(orderable_captures(checked_frame(captures), area), area, _checked_split(split_by_date), client, left or {})
+
+
+def left_of(cart: Cart) -> dict[CaptureKey, BaseGeometry]:
+    """Return what is bought of the captures that are owned in part."""
+    keys = set(keys_of(cart.captures))
+    return {key: ground for key, ground in cart._left.items() if key in keys}  # noqa: SLF001  # a function of this module
 
 
 def _checked_split(value: Any) -> bool:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from scenecart._geo.area import Area
 
+# host, collection and id of a capture; host and collection are None where they are not stated
+CaptureKey = tuple[str | None, str | None, str]
+
 _IDS_IN_MESSAGE = 5
 _LEAVE_OUT = "Leave them out: captures[~captures.id.isin(error.ids)]."
 
@@ -138,9 +141,29 @@ def _refuse_unusable(captures: gpd.GeoDataFrame) -> None:
         raise with_ids(error, ids)
 
 
-def keys_of(captures: gpd.GeoDataFrame) -> list[tuple[str | None, str | None, Any]]:
+def keys_of(captures: gpd.GeoDataFrame) -> list[CaptureKey]:
     """Return what identifies each capture: its host, collection and id."""
     return list(zip(texts_of(captures, "host"), texts_of(captures, "collection"), captures["id"], strict=True))
+
+
+def is_same_capture(first: CaptureKey, second: CaptureKey) -> bool | None:
+    """Return whether two keys are of the same capture; None if one of them does not state its host or collection.
+
+    Examples
+    --------
+    >>> from scenecart._cart.checks import is_same_capture
+    >>> is_same_capture(("h", "c", "a"), ("h", "c", "a")), is_same_capture(("h", "c", "a"), (None, None, "a"))
+    (True, None)
+    """
+    if first[2] != second[2]:
+        return False
+    is_certain = True
+    for ours, theirs in zip(first[:2], second[:2], strict=True):
+        if ours is None or theirs is None:
+            is_certain = is_certain and ours is theirs
+        elif ours != theirs:
+            return False
+    return True if is_certain else None
 
 
 def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:

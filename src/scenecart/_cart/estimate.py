@@ -120,11 +120,14 @@ class Estimate(Reportable):
 
     @property
     def note(self) -> str | None:
-        """A remark on the price: that its groups are rounded, and do not add up to it exactly. The total is what is paid."""
-        if not self.is_rounded:
-            return None
-        groups = f"{sum(group.credits for group in self.price_groups):,} credits"
-        return f"The groups are rounded and add up to {groups}; the total of {self.total_credits:,} credits is the price."
+        """Remarks on the price: groups that are rounded, and marked captures that are owned already. The total is what is paid."""
+        notes = [] if self.cart.note is None else [self.cart.note]
+        if self.is_rounded:
+            groups = f"{sum(group.credits for group in self.price_groups):,} credits"
+            notes.append(
+                f"The groups are rounded and add up to {groups}; the total of {self.total_credits:,} credits is the price."
+            )
+        return " ".join(notes) or None
 
     @property
     def errors(self) -> pd.DataFrame:

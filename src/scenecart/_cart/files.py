@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
-from scenecart._cart.cart import Cart, make_cart
+from scenecart._cart.cart import Cart, left_of, make_cart
+from scenecart._cart.owned import is_ground
 from scenecart._util.files import arrow_buffer, as_path, write_atomic
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.text import clean_text, missing_file_hint
@@ -23,20 +24,26 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from shapely.geometry.base import BaseGeometry
+
     from scenecart._cart.cart import PricingClient
+    from scenecart._cart.checks import CaptureKey
 
 _METADATA_KEY = "scenecart"
-_VERSION = 2
+# version 3 keeps what is left of captures that are owned in part; a cart without such captures is readable by older versions
+_PLAIN_VERSION, _VERSION = 2, 3
 _MAX_BYTES = 2**30
 
 
 def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
     """Write a cart to a file; see ``Cart.save``."""
+    left = [[*key, mapping(ground)] for key, ground in left_of(cart).items()]
     metadata = {
-        "version": _VERSION,
+        "version": _VERSION if left else _PLAIN_VERSION,
         "fingerprint": cart.fingerprint,
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
+        **({"left": left} if left else {}),
     }
     return write_atomic(_WRITERS[_suffix(path)](cart.captures, metadata), path, "The cart")
 
@@ -130,12 +137,22 @@ def check_path(path: str | os.PathLike[str]) -> None:
 def _cart_from(captures: gpd.GeoDataFrame, metadata: dict[str, Any], source: Path, client: PricingClient | None) -> Cart:
     try:
         area = None if metadata.get("area") is None else shape(metadata["area"])
-        return make_cart(captures, area, split_by_date=metadata.get("split_by_date") is True, client=client)
+        return make_cart(
+            captures, area, split_by_date=metadata.get("split_by_date") is True, client=client, left=_left_in(metadata)
+        )
     except Exception as error:  # geometries fail in many ways on a damaged file
         reason = clean_text(error.message if isinstance(error, ScenecartError) else error, 300)
         raise InvalidCart(
             f"{source.name} is damaged: {reason}", code="cart_file_damaged", hint="Ask the sender for the file again."
         ) from error
+
+
+def _left_in(metadata: dict[str, Any]) -> dict[CaptureKey, BaseGeometry]:
+    """Return what is left of captures that are owned in part."""
+    left = {(host, collection, name): shape(ground) for host, collection, name, ground in metadata.get("left", ())}
+    if not all(map(is_ground, left.values())):
+        raise ValueError("what is left of a capture must be a polygon")
+    return left
 
 
 def _not_a_cart_file(path: Path) -> InvalidCart:

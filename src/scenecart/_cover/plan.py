@@ -15,12 +15,13 @@ from scenecart._api.operations import ESTIMATE
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._captures.query import warn_of_fraction
 from scenecart._cart.cart import make_cart
-from scenecart._cover.candidates import find_candidates, no_candidates_error
+from scenecart._cart.owned import LEAST_KM2, owned_parts, without_slivers
+from scenecart._cover.candidates import Candidates, find_candidates, no_candidates_error
 from scenecart._cover.plot import draw_cover
 from scenecart._cover.pricing import Prices, individual_prices
 from scenecart._cover.solver import Choice, Problem, require_solver, solve_in_subprocess
 from scenecart._geo.area import Area, as_area
-from scenecart._geo.geometry import each_km2, geodesic_km2, polygonal, union
+from scenecart._geo.geometry import GRID_DEGREES, clip_each, each_km2, geodesic_km2, polygonal, union
 from scenecart._util import html
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_choice, check_count, check_number, is_number, shown_value
@@ -29,12 +30,12 @@ from scenecart.exceptions import InvalidCart, InvalidQuery
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import geopandas as gpd
     from matplotlib.axes import Axes
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._cart.cart import Cart, PricingClient
     from scenecart._cart.estimate import Estimate
-    from scenecart._cover.candidates import Candidates
 
 OBJECTIVES = {"cost": "cheapest", "fewest": "fewest captures", "newest": "newest", "clearest": "clearest"}
 # of captures that cover the same part, or that are chosen together
@@ -111,9 +112,9 @@ class CoverPlan:
     min_coverage : float
         The requested share of the area, above 0 and at most 1.
     coverage : float
-        The share of the area that the chosen captures cover together, 0 to 1.
+        The share of the area that the chosen captures and what is owned cover together, 0 to 1.
     reachable : float
-        The share of the area that all usable captures cover together, 0 to 1.
+        The share of the area that all usable captures and what is owned cover together, 0 to 1.
     missing : shapely geometry
         The part of the area that is not covered, EPSG:4326; an empty polygon if nothing is missing.
     gap : float or None
@@ -127,6 +128,8 @@ class CoverPlan:
         The captures that were left out, with their index labels: ``id`` and ``why``.
     calls : int
         The number of estimate requests.
+    owned : shapely geometry
+        The part of the area that is owned already and counts as covered, EPSG:4326; empty without ``use_owned``.
 
     Examples
     --------
@@ -150,6 +153,7 @@ class CoverPlan:
     why: pd.DataFrame = field(repr=False)
     excluded: pd.DataFrame = field(repr=False)
     calls: int = field(default=0, repr=False)
+    owned: BaseGeometry = field(default_factory=shapely.Polygon, repr=False)
 
     @property
     def is_complete(self) -> bool:
@@ -161,8 +165,10 @@ class CoverPlan:
         """How good the plan is, in a sentence or two."""
         best, requested = OBJECTIVES[self.objective].capitalize(), self.min_coverage
         limited, of_reachable = "", ""
+        if not self.owned.is_empty:
+            limited = f"{_percent(geodesic_km2(self.owned) / self.area.km2)} of the area is owned already. "
         if self.reachable < self.min_coverage - _TOLERANCE:
-            limited = (
+            limited += (
                 f"All usable captures together cover {_percent(self.reachable)}, less than the requested {_percent(requested)}. "
             )
             requested, of_reachable = self.min_coverage * self.reachable, f" for {_percent(self.min_coverage)} of that"
@@ -205,7 +211,7 @@ class CoverPlan:
         True
         """
         title = repr(self).removeprefix("CoverPlan(").removesuffix(")")
-        return draw_cover(self.area.geometry, list(self.cart.clipped()), self.missing, title, ax)
+        return draw_cover(self.area.geometry, list(self.cart.clipped()), self.missing, title, ax, owned=self.owned)
 
     def __repr__(self) -> str:
         price = "" if self.estimate is None else f", {self.estimate.total_credits:,} credits"
@@ -244,12 +250,19 @@ def plan_cover(
     options: PlanOptions,
     *,
     client: PricingClient,
+    owned: gpd.GeoDataFrame | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> CoverPlan:
-    """Choose captures that cover an area; see ``Client.cover``."""
+    """Choose captures that cover an area; see ``Client.cover``. ``owned`` is what is owned, if it counts as covered."""
     require_solver()
-    area = as_area(aoi)
+    whole = area = as_area(aoi)
     candidates, reasons = find_candidates(captures, area, options.max_cloud_cover)
+    held: BaseGeometry = shapely.Polygon()
+    if owned is not None:
+        held = _owned_ground(candidates, owned)
+        area = _rest_of(whole, held, options.min_coverage)
+    if area is not whole:
+        candidates, reasons = _find_more(captures, candidates, reasons, area)
     prices = Prices(candidates.km2, np.full(len(candidates.km2), np.nan), {}, 0)
     if options.prices == "service":
         prices = individual_prices(candidates, lambda rows: make_cart(rows, area, split_by_date=True, client=client).estimate())
@@ -261,34 +274,85 @@ def plan_cover(
         candidates, prices = candidates.without(without_price), prices.without(without_price)
     if len(candidates.km2) == 0:
         raise no_candidates_error(len(captures), reasons, operation=ESTIMATE.id)
-    planner = _Planner(area, candidates, prices, options, clock)
+    planner = _Planner((whole, area), candidates, prices, options, clock)
     chosen, choice, cart, estimate = planner.plan(lambda rows: make_cart(rows, area, client=client))
     covered = union(candidates.footprints[chosen])
     labels = captures.index
     return CoverPlan(
         cart=cart,
         estimate=estimate,
-        area=area,
+        area=whole,
         objective=options.objective,
         min_coverage=options.min_coverage,
-        coverage=min(1.0, geodesic_km2(covered) / area.km2),
-        reachable=min(1.0, planner.reachable_km2 / area.km2),
-        missing=_without_slivers(shapely.difference(area.geometry, covered), area.km2),
+        coverage=min(1.0, (geodesic_km2(held) + geodesic_km2(covered)) / whole.km2),
+        reachable=min(1.0, (geodesic_km2(held) + planner.reachable_km2) / whole.km2),
+        missing=_without_slivers(shapely.difference(area.geometry, covered), whole.km2),
         gap=planner.gap(choice),
         why=planner.why(chosen).set_axis(labels[candidates.positions[chosen]], axis=0),
         excluded=pd.DataFrame(
             {"id": captures["id"].iloc[list(reasons)], "why": list(reasons.values())}, index=labels[list(reasons)]
         ),
         calls=prices.calls + planner.calls,
+        owned=held,
     )
+
+
+def _rest_of(area: Area, held: BaseGeometry, min_coverage: float) -> Area:
+    """Return the part of an area that is not owned yet.
+
+    Raises
+    ------
+    InvalidCart
+        If what is owned covers enough.
+    """
+    if held.is_empty:
+        return area
+    share = geodesic_km2(held) / area.km2
+    rest = without_slivers(shapely.difference(area.geometry, held, grid_size=GRID_DEGREES))
+    if share >= min_coverage - _TOLERANCE or rest.is_empty:
+        raise InvalidCart(
+            f"Nothing needs to be bought: {_percent(share)} of the area is owned already.",
+            code="cover_all_owned",
+            hint="client.owned(aoi) lists what is owned. Ask for more coverage, or plan without use_owned.",
+            operation=ESTIMATE.id,
+        )
+    return Area(rest)
+
+
+def _find_more(
+    captures: gpd.GeoDataFrame, candidates: Candidates, reasons: dict[int, str], rest: Area
+) -> tuple[Candidates, dict[int, str]]:
+    """Return the candidates that cover a part of what is left of an area, and why the others do not."""
+    footprints = clip_each(candidates.footprints, rest.geometry)
+    km2 = each_km2(footprints)
+    is_useful = km2 >= LEAST_KM2
+    reasons = reasons | {int(position): "its part of the area is owned already" for position in candidates.positions[~is_useful]}
+    if not is_useful.any():
+        raise no_candidates_error(len(captures), reasons)
+    left = Candidates(candidates.frame[is_useful], candidates.positions[is_useful], footprints[is_useful], km2[is_useful])
+    return left, dict(sorted(reasons.items()))
+
+
+def _owned_ground(candidates: Candidates, owned: gpd.GeoDataFrame) -> BaseGeometry:
+    """Return the ground of the candidates that is owned."""
+    parts = list(owned_parts(candidates.frame, candidates.footprints, owned).ground_of().values())
+    return polygonal(union(parts)) if parts else shapely.Polygon()
 
 
 class _Planner:
     """Chooses among the candidates of one area."""
 
     def __init__(
-        self, area: Area, candidates: Candidates, prices: Prices, options: PlanOptions, clock: Callable[[], float]
+        self,
+        areas: tuple[Area, Area],
+        candidates: Candidates,
+        prices: Prices,
+        options: PlanOptions,
+        clock: Callable[[], float],
     ) -> None:
+        # what is owned lies outside the area that is left to cover
+        whole, area = areas
+        self._whole_km2, self._owned_km2 = whole.km2, max(0.0, whole.km2 - area.km2)
         self._area, self._candidates, self._prices, self._options = area, candidates, prices, options
         self._objective, tie_breakers, self._resolution = self._weigh()
         self._weights = self._objective + tie_breakers
@@ -328,9 +392,12 @@ class _Planner:
         if self._options.max_captures is not None:
             limits.append((np.ones(count), float(self._options.max_captures)))
         # a share of what is reachable, minus a tolerance: no capture is bought only for a sliver
-        is_reachable = self.reachable_km2 >= self._options.min_coverage * self._area.km2
-        coverable_km2 = self._area.km2 if is_reachable else self.reachable_km2
-        need = min(self._options.min_coverage * coverable_km2, self.reachable_km2 * (1 - _TOLERANCE))
+        reachable_km2 = self._owned_km2 + self.reachable_km2
+        is_reachable = reachable_km2 >= self._options.min_coverage * self._whole_km2
+        coverable_km2 = self._whole_km2 if is_reachable else reachable_km2
+        need = self._options.min_coverage * coverable_km2 - self._owned_km2
+        # what is owned may be more than this share of what can be covered; a plan then still covers something
+        need = min(max(need, self.reachable_km2 * _TOLERANCE), self.reachable_km2 * (1 - _TOLERANCE))
         geometry, footprints = self._area.geometry, self._candidates.footprints
         for needed_km2 in (need, None):
             seconds = max(1.0, self._end - self._clock())

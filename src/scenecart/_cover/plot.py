@@ -21,10 +21,19 @@ _COLOURS = (CLIPPED, "#5b8c5a", "#8e6bb0", "#b5893c", "#3f7f93", "#a65d57", "#6c
 _WIDTH_INCHES, _TALLEST, _FLATTEST = 7.2, 1.1, 0.35
 _HALF_WORLD = 180.0
 _LABELLED = 40
+_NOTHING = shapely.Polygon()
 
 
-def draw_cover(area: BaseGeometry, footprints: Sequence[BaseGeometry], missing: BaseGeometry, title: str, ax: Axes | None) -> Axes:
-    """Draw an area, the clipped footprints in the order of the cart, and what is not covered.
+def draw_cover(
+    area: BaseGeometry,
+    footprints: Sequence[BaseGeometry],
+    missing: BaseGeometry,
+    title: str,
+    ax: Axes | None,
+    *,
+    owned: BaseGeometry = _NOTHING,
+) -> Axes:
+    """Draw an area, the clipped footprints in the order of the cart, what is not covered, and what is owned already.
 
     Raises
     ------
@@ -38,7 +47,7 @@ def draw_cover(area: BaseGeometry, footprints: Sequence[BaseGeometry], missing: 
     except ModuleNotFoundError as error:
         raise missing_extra("Plotting a cover plan needs", error, "report") from error
     if is_narrower_unwrapped([area]):
-        area, missing, *footprints = (unwrap_longitudes(shape) for shape in (area, missing, *footprints))
+        area, missing, owned, *footprints = (unwrap_longitudes(shape) for shape in (area, missing, owned, *footprints))
     west, south, east, north = area.bounds
     stretch = degree_aspect(south, north)
     if ax is None:
@@ -54,6 +63,10 @@ def draw_cover(area: BaseGeometry, footprints: Sequence[BaseGeometry], missing: 
         hatching: dict[str, Any] = {"facecolor": "none", "edgecolor": AREA, "hatch": "////", "linewidth": 0}
         gpd.GeoSeries([missing], crs=4326).plot(ax=ax, aspect=None, **hatching)
         keys.append(Patch(**hatching, label="not covered"))
+    if not owned.is_empty:
+        dotted: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "hatch": "....", "linewidth": 0}
+        gpd.GeoSeries([owned], crs=4326).plot(ax=ax, aspect=None, **dotted)
+        keys.append(Patch(**dotted, label="owned already"))
     gpd.GeoSeries([area], crs=4326).boundary.plot(ax=ax, color=AREA, linewidth=1.6, aspect=None)
     if len(footprints) <= _LABELLED:
         for number, point in enumerate(_label_points(footprints), 1):

@@ -64,6 +64,11 @@ class DeliveryService:
         self._session = session
         self._cache = cache
 
+    def folder(self, order_id: str) -> Path | None:
+        """Return the folder with the files that ``Order.open`` keeps of an order; None without any."""
+        folder = self._cache / safe_name(order_id)
+        return folder if folder.is_dir() and any(folder.iterdir()) else None
+
     def items(self, order_id: str, captures: int = 0) -> gpd.GeoDataFrame:
         """Return the items of a delivered order; see ``Order.items``. ``captures`` is how many were ordered, 0 if unknown."""
         document = fetch_items(self._session, order_id, captures)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart._cart.checks import CaptureKey
     from scenecart._orders.journal import Journal, Placement
     from scenecart._orders.order_api import OrderApi
 
@@ -36,9 +37,6 @@ _LATE_SECONDS = 86_400.0
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
 _SAME_GROUND = 0.02
-
-# host, collection and id of a capture; host and collection are None where they are not stated
-CaptureKey = tuple[str | None, str | None, str]
 
 
 @dataclass(frozen=True)

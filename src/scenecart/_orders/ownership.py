@@ -12,21 +12,22 @@ import shapely
 
 from scenecart._api.order_states import ENDED, UNKNOWN
 from scenecart._captures.frame import CRS
+from scenecart._cart.checks import is_same_capture
+from scenecart._cart.owned import LEAST_KM2, LEAST_SHARE, WHOLE
 from scenecart._geo.geometry import geodesic_km2, polygonal, union
-from scenecart._orders.listing import CaptureKey, Ground, Holding, difference
+from scenecart._orders.listing import Ground, Holding, difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart._cart.checks import CaptureKey
+
 # a share of a capture's ground above which it is owned, unless the client says otherwise
 OWNED_SHARE = 0.1
-# shares below these are what buffers, roundings and neighbours share
-_LEAST_SHARE, _LEAST_KM2 = 0.01, 0.01
 # how far the ground of two orders may differ and be the same
 _EXACT = 0.001
-_WHOLE = 0.999
 # how far an area may differ that a service states rounded
 _ROUNDED_KM2 = 0.005
 
@@ -88,7 +89,7 @@ class Owned:
 
     def at_least(self, share: float) -> dict[CaptureKey, float]:
         """Return the captures of which at least this share is owned for certain."""
-        return {key: owned for key, owned in self.shares.items() if owned >= max(share, _LEAST_SHARE)}
+        return {key: owned for key, owned in self.shares.items() if owned >= max(share, LEAST_SHARE)}
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None
         return False if holding.grounds else None
     left = list(holding.grounds)
     for ours in wanted:
-        fitting = [one for one in left if _is_same_capture(ours.key, one.key) is not False]
+        fitting = [one for one in left if is_same_capture(ours.key, one.key) is not False]
         if not fitting:
             return False
         if any(one.geometry is None for one in fitting):
@@ -200,7 +201,7 @@ def _with_whole(holding: Holding, footprints: Mapping[CaptureKey, BaseGeometry],
             whole |= {key[2]: key for key in found}
     grounds = tuple(
         Ground(ground.key, footprints[whole[ground.key[2]]])
-        if ground.geometry is None and ground.key[2] in whole and _is_same_capture(ground.key, whole[ground.key[2]]) is not False
+        if ground.geometry is None and ground.key[2] in whole and is_same_capture(ground.key, whole[ground.key[2]]) is not False
         else ground
         for ground in holding.grounds
     )
@@ -219,7 +220,7 @@ def shares_ground(first: Iterable[Ground], second: Iterable[Ground]) -> bool:
     for ours in first:
         for theirs in others:
             claim = _claim(ours, theirs, None) if ours.key[2] == theirs.key[2] else None
-            if claim is not None and (claim.share is None or claim.share >= _LEAST_SHARE):
+            if claim is not None and (claim.share is None or claim.share >= LEAST_SHARE):
                 return True
     return False
 
@@ -253,7 +254,7 @@ def owned_frame(claims: Iterable[Claim]) -> gpd.GeoDataFrame:
 
 def _claim(ours: Ground, theirs: Ground, holding: Holding | None) -> Claim | None:
     """Return what an order holds of a capture; None if it holds nothing of it, or less than counts."""
-    is_same = _is_same_capture(ours.key, theirs.key)
+    is_same = is_same_capture(ours.key, theirs.key)
     if is_same is False or ours.geometry is None:
         return None
     if theirs.geometry is None:
@@ -264,19 +265,6 @@ def _claim(ours: Ground, theirs: Ground, holding: Holding | None) -> Claim | Non
         return Claim(ours.key, holding, None, 0.0, None, is_certain=False)  # type: ignore[arg-type]  # None only to compare
     share = shared.area / ours.geometry.area if ours.geometry.area else 0.0
     km2 = geodesic_km2(shared) if share else 0.0
-    if share < _WHOLE and (share < _LEAST_SHARE or km2 < _LEAST_KM2):
+    if share < WHOLE and (share < LEAST_SHARE or km2 < LEAST_KM2):
         return None
     return Claim(ours.key, holding, share, km2, shared, is_certain=is_same is True)  # type: ignore[arg-type]  # None only to compare
-
-
-def _is_same_capture(first: CaptureKey, second: CaptureKey) -> bool | None:
-    """Return whether two are the same capture; None if one of them does not state its host or collection."""
-    if first[2] != second[2]:
-        return False
-    is_certain = True
-    for ours, theirs in zip(first[:2], second[:2], strict=True):
-        if ours is None or theirs is None:
-            is_certain = is_certain and ours is theirs
-        elif ours != theirs:
-            return False
-    return True if is_certain else None

@@ -13,8 +13,8 @@ from scenecart._orders.ownership import Terms
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart._cart.checks import CaptureKey
     from scenecart._cart.estimate import Estimate
-    from scenecart._orders.listing import CaptureKey
     from scenecart._orders.purchase import Purchase
 
 

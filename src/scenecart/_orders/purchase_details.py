@@ -126,12 +126,18 @@ class PurchaseReader:
                 "collection": [capture.collection for capture in usable],
             }
             frame = gpd.GeoDataFrame(rows, geometry=[shape(dict(capture.geometry)) for capture in usable], crs=CRS)
-            return make_cart(self._with_catalog_columns(frame), split_by_date=split_by_date)
+            return make_cart(self.with_catalog_columns(frame), split_by_date=split_by_date)
         except (ScenecartError, shapely.errors.ShapelyError, AttributeError, KeyError, TypeError, ValueError):
             return None
 
-    def _with_catalog_columns(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        """Add the catalog's time, cloud cover, off-nadir angle and resolution."""
+    def with_catalog_columns(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return captures with the catalog's time, cloud cover, off-nadir angle and resolution, as far as it can be read.
+
+        Parameters
+        ----------
+        frame
+            Captures with ``id``, ``host`` and ``collection``; the first thousand are looked up.
+        """
         found: dict[tuple[Any, str], Mapping[str, Any]] = {}
         for host, captures in frame.head(_MAX_CAPTURES).groupby("host", sort=True):
             collections = sorted({name for name in captures["collection"] if isinstance(name, str)})

@@ -44,6 +44,9 @@ def search(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             progress=not arguments.json and sys.stderr.isatty(),
         )
+        arguments.progress.has_requested = True
+        if arguments.owned:
+            captures = client.mark_owned(captures, aoi=arguments.aoi or arguments.bbox)
     arguments.progress.has_requested = True
     if arguments.json:
         print(captures.to_json(default=str, drop_id=True))
@@ -60,14 +63,14 @@ def estimate(arguments: argparse.Namespace) -> int:
     _io.check_outputs(cart=arguments.save, report=arguments.report)
     with _io.connect(arguments) as client:
         cart = _io.read_cart(arguments.captures, arguments, client)
-        price = cart.estimate()
+        price, whole = _io.price(cart, arguments)
         arguments.progress.has_requested = True
         if arguments.json:
-            _output.document(_output.estimate_document(price))
+            _output.document(_output.estimate_document(price, whole))
         else:
-            _output.estimate_table(price)
+            _output.estimate_table(price, whole)
             _output.whole_footprints(price)
-        _write_outputs(cart, price, arguments)
+        _write_outputs(price.cart, price, arguments)
     return 0 if price.is_complete else _FAILED
 
 
@@ -89,6 +92,7 @@ def cover(arguments: argparse.Namespace) -> int:
             max_captures=arguments.max_captures,
             prices=arguments.prices,
             time_limit=arguments.time_limit,
+            use_owned=arguments.use_owned,
         )
         arguments.progress.has_requested = True
         if arguments.json:

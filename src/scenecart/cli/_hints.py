@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Names in braces are replaced by the error's details.
 HINTS: dict[str, str | None] = {
     "already_ordered": "To buy it again, add --again.",
+    "already_owned": "Add --without-owned to buy only what is missing, or --owned buy to buy it all the same.",
     "area_ambiguous": "Use --aoi or --bbox.",
     "area_empty_part": "Fix the outline and run the command again.",
     "area_invalid": "Fix the outline and run the command again.",
@@ -28,19 +29,25 @@ HINTS: dict[str, str | None] = {
     "captures_not_orderable": "Leave them out of the file.",
     "captures_outside_area": "Leave them out of the file, or choose another area.",
     "captures_single_row": "Pass a file that `scenecart search -o` wrote.",
+    "cart_all_owned": "`scenecart owned` lists what is owned. To buy it all the same, pass --owned buy without --without-owned.",
     "cart_file_changed": "To use it anyway, estimate its captures as a new cart.",
     "cart_without_prices": "`scenecart estimate` shows the reasons.",
     "collections_missing": "Add --collections or --ids.",
+    "cover_all_owned": "`scenecart owned` lists what is owned. Ask for more with --min-coverage, or leave out --use-owned.",
     "credentials_incomplete": "Set both SCENECART_USERNAME and SCENECART_PASSWORD.",
     "credentials_missing": "Try --profile sandbox without an account, set SCENECART_API_KEY, or sign in with `geopera login`.",
     "estimate_incomplete": "`scenecart estimate` shows which and why. Leave them out of the file.",
     "existing_order_ended": "To buy it, add --again.",
     "not_a_cart_file": "Pass a file that --save wrote.",
+    "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
     "order_not_delivered": "Add --wait to wait for its delivery.",
     "order_not_finished": "The order continues. Wait again later: `scenecart order {order_id} --wait`.",
     "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
+    "ordered_twice": "`scenecart cancel` with the id of yours may still be possible.",
+    "orders_not_checked": "Run the command again in a moment, or add --owned buy to place it unchecked.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_key_refused": "Add --new-key to place it under a new key.",
     "placement_not_found": "`scenecart placements` lists them.",
     "placement_recent": "`scenecart settle` finds out.",
     "placement_unknown": "You may have been charged. Run the same command again, or `scenecart settle`: neither buys it again. "
@@ -55,6 +62,9 @@ HINTS: dict[str, str | None] = {
     "retry_unavailable": "Run `scenecart settle`.",
     "too_many_candidates": "Use fewer captures, such as with --max-cloud-cover 20.",
 }
+
+# a refusal that the service gave before, whatever its code
+_MAY_BE_REPEATED = "The service gave this answer before and may only repeat it. If its cause is fixed, add --new-key."
 
 
 def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Collection[str]) -> list[str]:
@@ -80,6 +90,8 @@ def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Colle
         message = message_about(problem, f"{option if option in options else name}{bracket}{rest}")
     details = {} if isinstance(problem, ScenecartWarning) else problem.details
     hint = HINTS.get(problem.code, problem.hint)
+    if isinstance(problem, ScenecartError) and problem.can_start_anew and problem.code not in HINTS:
+        hint = _MAY_BE_REPEATED
     if hint and problem.code in HINTS:
         hint = hint.format_map(details)
     return [*message.splitlines(), *([hint] if hint else [])]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
     from scenecart.client import Client
 
 _CAPTURES = (".parquet", ".geojson", ".json")
@@ -65,6 +66,16 @@ def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:
             )
         return load_cart(path, client)
     return client.cart(read_captures(path), aoi=arguments.aoi, split_by_date=arguments.split_by_date)
+
+
+def price(cart: Cart, arguments: argparse.Namespace) -> tuple[Estimate, Estimate | None]:
+    """Return the price of a cart; with --without-owned, that of what is not owned yet, and that of the whole cart."""
+    if not arguments.without_owned:
+        return cart.estimate(), None
+    whole = cart.estimate()
+    arguments.progress.has_requested = True
+    rest = cart.without_owned()
+    return (whole, None) if rest == cart else (rest.estimate(), whole)
 
 
 def read_captures(path: Path) -> gpd.GeoDataFrame:

@@ -15,6 +15,7 @@ from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint, guarded_output
 from scenecart.cli._parser import make_parser, option_names
 from scenecart.exceptions import (
+    AlreadyOwned,
     AuthenticationRequired,
     InvalidRequest,
     PaymentRequired,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _NOT_PRINTED = 1, 2, 3, 4, 5
+_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _OWNED, _NOT_PRINTED = 1, 2, 3, 4, 5, 6
 _PLACING = "An order may exist: `scenecart placements` lists it, `scenecart settle` finds out what happened."
 
 
@@ -109,6 +110,8 @@ def _exit_code(error: ScenecartError, progress: Progress) -> int:
         return _USAGE_ERROR
     if isinstance(error, PaymentRequired):
         return _UNPAID
+    if isinstance(error, AlreadyOwned) or error.code == "cart_all_owned":
+        return _OWNED
     return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._api.order_states import check_state
 from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _io, _output
-from scenecart.exceptions import InvalidRequest, NotFound
+from scenecart.exceptions import AlreadyOwned, InvalidRequest, NotFound, ScenecartError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._cart.estimate import Estimate
+    from scenecart._orders.order import Order
     from scenecart.cli._main import Progress
 
 _FAILED = 1
@@ -40,9 +42,10 @@ def place(arguments: argparse.Namespace) -> int:
             hint="Pass --yes --max-credits 50000, for example.",
         )
     with _io.connect(arguments) as client, _output.only_json(arguments):
-        estimate = _io.read_cart(arguments.captures, arguments, client).estimate()
+        cart = _io.read_cart(arguments.captures, arguments, client)
+        estimate, whole = _io.price(cart, arguments)
         progress.has_requested = True
-        _output.estimate_table(estimate)
+        _output.estimate_table(estimate, whole)
         _output.whole_footprints(estimate)
         project = arguments.project or client.project
         is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
@@ -54,10 +57,25 @@ def place(arguments: argparse.Namespace) -> int:
         # placing estimates once more, and must not pay more than the user confirmed
         limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
         progress.has_placed = True
-        order = estimate.place(project=project, license_type=arguments.license, again=arguments.again, max_credits=limit)
+        order = _placed(estimate, arguments, project, limit)
         progress.completed = f"Order {order.id} was placed{' before' if order.note else ''}"
     _output.order_lines(order, arguments)
     return 0
+
+
+def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | None, limit: int) -> Order:
+    """Place an estimate; captures that are owned already are printed, and --new-key follows a refusal that is only repeated."""
+    try:
+        return estimate.place(
+            project=project, license_type=arguments.license, again=arguments.again, owned=arguments.owned, max_credits=limit
+        )
+    except AlreadyOwned as error:
+        _output.owned_table(error.owned)
+        raise
+    except ScenecartError as error:
+        if not (arguments.new_key and error.can_start_anew):
+            raise
+        return error.start_anew()
 
 
 def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
@@ -109,6 +127,23 @@ def orders(arguments: argparse.Namespace) -> int:
         _output.records(found.reset_index())
     else:
         _output.orders_table(found)
+    return 0
+
+
+def owned(arguments: argparse.Namespace) -> int:
+    """List what the organization owns."""
+    _io.check_captures(arguments.output)
+    with _io.connect(arguments) as client:
+        found = client.owned(aoi=arguments.aoi, project=arguments.project)
+    arguments.progress.has_requested = True
+    if arguments.json:
+        _output.records(found)
+    else:
+        _output.owned_table(found, "Nothing is owned here." if arguments.aoi or arguments.project else "Nothing is owned yet.")
+    if arguments.output:
+        _io.write_captures(found, Path(arguments.output))
+        if not arguments.json:
+            print(f"Owned captures: {arguments.output}")
     return 0
 
 

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 
 _SHOWN_ROWS = 20
+# what geometries lose by rounding, in per cent
+_ROUNDING = 0.01
 _PIPED_WIDTH = 200
-_NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only this capture", "Price alone"})
+_NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only this capture", "Price alone", "Owned"})
 # a longer word of free text is broken
 _LONGEST_WORD = 20
 # cells between two columns
@@ -67,6 +69,9 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
         _print(f"No captures found for {clean_text(captures.attrs.get('query') or 'this host', 1_000)}.")
         _print("Try other dates, a larger area or other collections.")
         return
+    from scenecart._cart.owned import SHARE, count_owned  # noqa: PLC0415  # keeps --help fast
+
+    is_marked = SHARE in captures.columns
     rows = [
         (
             row["id"],
@@ -74,16 +79,48 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
             _time(row["datetime"]),
             _quantity(row.get(CLOUD_COVER), " %"),
             _quantity(row.get(GSD), " m"),
+            *([_share(row[SHARE], "")] if is_marked else []),
         )
         for row in captures.head(_SHOWN_ROWS).to_dict("records")
     ]
-    _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD"), rows)
+    _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD", *(["Owned"] if is_marked else [])), rows)
     hidden = len(captures) - _SHOWN_ROWS
     _print(f"{pluralize(len(captures), 'capture')}{f' ({hidden:,} not displayed)' if hidden > 0 else ''}")
+    if is_marked and count_owned(captures):
+        _print(count_owned(captures))
 
 
-def estimate_table(estimate: Estimate) -> None:
-    """Print an estimate: price groups, total, captures without a price, and the balance."""
+def owned_table(owned: gpd.GeoDataFrame, if_empty: str = "") -> None:
+    """Print owned captures, newest first: what ``client.owned`` returns, or the captures of ``AlreadyOwned`` with their shares."""
+    rows = [
+        (
+            row["id"],
+            *([_share(row["share"])] if "share" in owned.columns else [_time(row["acquired"], "%Y-%m-%d")]),
+            row["order"],
+            _text(row["status"]),
+            _time(row["ordered"]),
+            _text(row["project"]),
+        )
+        for row in owned.drop(columns="geometry").to_dict("records")
+    ]
+    if rows:
+        second = "Owned" if "share" in owned.columns else "Acquired"
+        # ids are needed in the next command
+        _rows(("Capture", second, "Order", "Status", "Ordered (UTC)", "Project"), rows, optional="Project")
+    else:
+        _print(if_empty)
+
+
+def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
+    """Print an estimate: price groups, total, captures without a price, and the balance.
+
+    Parameters
+    ----------
+    estimate
+        The estimate.
+    whole
+        The estimate of the cart with what is owned, to compare; None without one.
+    """
     rows = [
         (
             str(number),
@@ -100,6 +137,11 @@ def estimate_table(estimate: Estimate) -> None:
         _print(f"No price for {clean_text(name, 80)}: {reason}")
     if estimate.balance_credits is not None:
         _print(f"Balance: {estimate.balance_credits:,} credits")
+    if whole is not None:
+        _print(
+            f"Without owned ground: {estimate.total_credits:,} credits; the whole cart: {whole.total_credits:,} credits. "
+            "Less ground can cost more, because services have minimum areas."
+        )
 
 
 def whole_footprints(estimate: Estimate) -> None:
@@ -112,8 +154,8 @@ def whole_footprints(estimate: Estimate) -> None:
     _print("To buy only the part inside an area, pass --aoi with a captures file.")
 
 
-def estimate_document(estimate: Estimate) -> dict[str, Any]:
-    """Return an estimate as a JSON document."""
+def estimate_document(estimate: Estimate, whole: Estimate | None = None) -> dict[str, Any]:
+    """Return an estimate as a JSON document, with the price of the whole cart if owned ground is left out."""
     return {
         "total_credits": estimate.total_credits,
         "total_aud": str(estimate.total_aud),
@@ -125,6 +167,7 @@ def estimate_document(estimate: Estimate) -> dict[str, Any]:
         "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
         "fingerprint": estimate.cart.fingerprint,
         "priced_at": estimate.priced_at.isoformat(),
+        **({} if whole is None else {"whole_total_credits": whole.total_credits}),
     }
 
 
@@ -345,6 +388,14 @@ def _integer(value: Any) -> str:
 
 def _money(value: Any) -> str:
     return "" if _is_missing(value) else f"{value:,.2f}"
+
+
+def _share(value: Any, nothing: str = "0 %") -> str:
+    """Return a share of ground in per cent; a missing one may be owned."""
+    if _is_missing(value):
+        return "perhaps"
+    # only all of it is 100 %
+    return f"{math.floor(100 * value + _ROUNDING)} %" if value else nothing
 
 
 def _quantity(value: Any, unit: str) -> str:

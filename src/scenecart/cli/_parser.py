@@ -38,7 +38,8 @@ exit codes:
   2    wrong usage; nothing was sent
   3    the service cannot charge; nothing was ordered
   4    unknown whether an order was placed; run `scenecart settle`
-  5    success, but the result could not be printed
+  5    captures are owned already; nothing was ordered
+  6    success, but the result could not be printed
   130  interrupted
 
 sign-in:
@@ -109,6 +110,7 @@ def _add_selection(commands: Commands) -> None:
         metavar="FILE",
         help="write the captures to a file: .parquet keeps every column, .geojson is for other programs",
     )
+    search.add_argument("--owned", action="store_true", help="show how much of each capture your organization owns already")
 
     estimate = _command(
         commands,
@@ -121,6 +123,7 @@ def _add_selection(commands: Commands) -> None:
     )
     estimate.add_argument("captures", metavar="FILE", help=_CART)
     _add_cart_options(estimate)
+    _add_without_owned(estimate)
     _add_outputs(estimate)
 
     cover = _command(
@@ -171,6 +174,9 @@ def _add_selection(commands: Commands) -> None:
         default=10.0,
         help="stop looking for a better plan after this time (default: 10)",
     )
+    cover.add_argument(
+        "--use-owned", action="store_true", help="count the ground of captures in FILE that are owned already as covered"
+    )
     cover.add_argument("--plot", metavar="FILE", help="draw the plan in a file: .png .svg .pdf")
     _add_outputs(cover)
 
@@ -218,7 +224,23 @@ def _add_placing(commands: Commands) -> None:
         help="refuse a higher price; N is a number of credits, such as 50000 or 50,000",
     )
     place.add_argument("--yes", action="store_true", help="buy without asking; requires --max-credits")
-    place.add_argument("--again", action="store_true", help="buy once more what is already ordered")
+    place.add_argument(
+        "--again",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="NAME",
+        help="buy once more what is already ordered; with a name, once for this name. Write it after FILE",
+    )
+    place.add_argument(
+        "--owned",
+        choices=("refuse", "buy"),
+        default="refuse",
+        help="what to do if captures are owned already (default: refuse, with exit code 5)",
+    )
+    place.add_argument(
+        "--new-key", action="store_true", help="if the service only repeats an old refusal, place the order with a new key"
+    )
     place.add_argument("--project", metavar="ID", help="project that the imagery is delivered to (default: SCENECART_PROJECT)")
     place.add_argument(
         "--license",
@@ -228,6 +250,7 @@ def _add_placing(commands: Commands) -> None:
         "or its answer to a type that it does not offer",
     )
     _add_cart_options(place)
+    _add_without_owned(place)
 
 
 def _add_orders(commands: Commands) -> None:
@@ -241,6 +264,18 @@ def _add_orders(commands: Commands) -> None:
     orders.add_argument("--status", help="only orders in this state: processing, delivered, failed or cancelled")
     orders.add_argument("--project", metavar="ID", help="only orders delivered to this project")
     orders.add_argument("--limit", type=int, metavar="N", help="list at most N orders")
+
+    owned = _command(
+        commands,
+        "owned",
+        _orders_cmd.owned,
+        "list what the organization owns, newest first; buys nothing",
+        "scenecart owned --aoi harbour.geojson",
+        "scenecart owned --project ID -o owned.parquet",
+    )
+    owned.add_argument("--aoi", metavar="AREA", help=f"only captures whose bought ground intersects this area: {_AREA}")
+    owned.add_argument("--project", metavar="ID", help="only captures delivered to this project")
+    owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
 
     order = _command(
         commands,
@@ -433,6 +468,12 @@ def _add_cart_options(parser: ArgumentParser) -> None:
         "--aoi", type=read_area, metavar="AREA", help=f"clip captures to this area: {_AREA} (default: whole footprints)"
     )
     parser.add_argument("--split-by-date", action="store_true", help="price the captures of each date as a group of their own")
+
+
+def _add_without_owned(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--without-owned", action="store_true", help="leave out the ground that your organization owns already; shows both prices"
+    )
 
 
 def _add_outputs(parser: ArgumentParser) -> None:

@@ -37,6 +37,7 @@ _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 _MAX_FIGURE = 1e12
 _MAX_HOSTS = 6
 _NOT_PRICED = ("Not priced", "no estimate was requested")
+_LEFT_OUT = "left out"
 _PRICE_UNAVAILABLE = ("Price not available", "the service does not report it")
 CAPTURES_UNAVAILABLE = (
     "The captures of this order are not available: the service does not list them, and it was not placed on this machine."
@@ -99,6 +100,8 @@ class Contents:
         Labels and values below the title.
     order_facts : tuple of (str, str)
         Those about an order.
+    owned : str
+        How many captures were marked as owned already, or that owned ground is left out; empty if neither.
     fetch_thumbnail : callable or None
         Returns the quicklook of a capture.
     thumbnails : tuple of bytes or None
@@ -124,6 +127,7 @@ class Contents:
     clipped: gpd.GeoSeries
     facts: tuple[tuple[str, str], ...] = ()
     order_facts: tuple[tuple[str, str], ...] = ()
+    owned: str = ""
     fetch_thumbnail: Callable[[Any], bytes | None] | None = None
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
@@ -150,7 +154,13 @@ class Contents:
     @property
     def clipped_label(self) -> str:
         """The label of the clipped footprints in the legend of the map."""
-        return "footprint" if self.area is None else "clipped footprint"
+        is_whole = self.area is None and not self.is_rest
+        return "footprint" if is_whole else "clipped footprint"
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether owned ground is left out."""
+        return self.owned == _LEFT_OUT
 
     @property
     def options(self) -> str:
@@ -216,6 +226,7 @@ def _of_cart(cart: Cart, title: str | None = None) -> Contents:
             price_note="This cart has not been priced, and this report is not an offer.",
             footprints=frame.geometry,
             clipped=cart.clipped(),
+            owned=_LEFT_OUT if cart.leaves_out_owned else cart.note or "",
             fetch_thumbnail=cart.quicklook,
         )
     )
@@ -226,6 +237,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     cart = estimate.cart
     of_cart = _of_cart(cart)
     extent = "whole footprints" if cart.area is None else "clipped to the area of interest"
+    extent += ", without the ground that is owned already" if cart.leaves_out_owned else ""
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
     price_note = (
         f"Priced by the service{_at(estimate.service)} ({operations.ESTIMATE.id}) on {when}, for exactly "
@@ -267,6 +279,8 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
         replace(
             base,
             kind="order",
+            # what was owned before it was ordered
+            owned=base.owned if base.is_rest else "",
             title=safe_text(title, 200) or "Order of archive imagery",
             time=order.created,
             area=base.area if details.is_original else None,
@@ -313,7 +327,9 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_original and contents.area_km2 is not None:
-        facts.append(("Area of interest", "none (whole footprints)"))
+        facts.append(("Area of interest", "none" if contents.is_rest else "none (whole footprints)"))
+    if contents.owned:
+        facts.append(("Owned", contents.owned))
     if contents.kind != "cart" or contents.split_by_date:
         facts.append(("Options", contents.options))
     return replace(contents, facts=tuple(facts))

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    import geopandas as gpd
+
+# what geometries lose by rounding, in per cent
+_ROUNDING = 0.01
 _TITLES: dict[Hashable, str] = {
     "eo:cloud_cover": "Cloud cover, %",
     "datetime": "Acquired",
@@ -33,6 +38,7 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
         number("eo:cloud_cover", " % cloud"),
         number("view:off_nadir", "° off-nadir"),
         number("gsd", " m"),
+        owned_text(pd.to_numeric(capture[OWNED], errors="coerce")) if OWNED in capture.index else "",
     ]
     reason = capture.get("not_orderable_reason")
     return {
@@ -41,6 +47,28 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
         "facts": [fact for fact in facts if fact],
         "not_orderable_reason": clean_text(reason, 200) if isinstance(reason, str) and reason else "",
     }
+
+
+def owned_text(share: Any, nothing: str = "") -> str:
+    """Return how much of a capture is owned; a missing share may be owned.
+
+    Examples
+    --------
+    >>> owned_text(1.0), owned_text(0.716), owned_text(float("nan")), owned_text(0.0)
+    ('100 % owned', '71 % owned', 'perhaps owned', '')
+    """
+    if pd.isna(share):
+        return "perhaps owned"
+    # only all of it is 100 %
+    return f"{np.floor(100 * float(share) + _ROUNDING):.0f} % owned" if share > 0 else nothing
+
+
+def owned_rows(captures: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
+    """Return which captures are owned, or may be; none where they are not marked."""
+    if OWNED not in captures.columns:
+        return np.zeros(len(captures), dtype=bool)
+    share = pd.to_numeric(captures[OWNED], errors="coerce")
+    return np.asarray(~(share <= 0), dtype=bool)
 
 
 def one_line(capture: pd.Series[Any]) -> str:

@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import pandas as pd
 import traitlets as t
 
 from scenecart._captures.frame import concat
-from scenecart._cart.cart import Cart
+from scenecart._cart.cart import Cart, left_of
 from scenecart._cart.checks import checked_frame, orderable_captures
 from scenecart._cart.estimate import estimate_html
 from scenecart._geo.area import as_area
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import AuthenticationRequired, InvalidCart, PaymentRequired, PlacementUnknown, PriceChanged
+from scenecart.exceptions import (
+    AlreadyOwned,
+    AuthenticationRequired,
+    InvalidCart,
+    PaymentRequired,
+    PlacementUnknown,
+    PriceChanged,
+)
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._capture_text import describe
+from scenecart.widgets._capture_text import describe, owned_text
+from scenecart.widgets._hints import hint_of
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._state import no_captures, state_of
 
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 0.6
 _MOST_ROWS = 200
+_MOST_OWNED = 20
 _IDENTITY = ("host", "collection", "id")
 
 
@@ -89,17 +99,23 @@ class CartPanel(Panel):
         self._estimates: dict[str, Estimate] = {}
         self._retry_purchase: Callable[[], Order] | None = None
         self._offered: Estimate | None = None
+        # the estimate that was refused because something of it is owned, and what is left of captures without that
+        self._refused: Estimate | None = None
+        self._left: dict[Any, Any] = {}
         self.state = None if picker is None else state_of(picker)
         self._make_list()
         self._make_fields(project if project is not None else client.project)
         self._make_purchase()
-        purchase = (self._order_button, self._confirmation, self._status, self._retry_button)
+        self._make_owned()
+        purchase = (self._order_button, self._confirmation, self._status, self._owned, self._whole_button, self._retry_button)
         super().__init__(_style.style_sheet(), self._head, self._rows, self._edit, self._fields, self._price, *purchase)
         self.add_class("scenecart-card")
         if self.state is not None:
             self.watch(self.state, lambda change: setattr(self, "aoi", change["new"]), "aoi")
             self.watch(self.state, self._count_selection, "selection")
             aoi = self.state.aoi if aoi is None else aoi
+        # what is left of a capture is clipped to the area, too
+        self.observe(self._forget_rest, "aoi")
         self.observe(self._cart_changed, ["captures", "aoi"])
         self.observe(self._show_price, "estimate")
         self.aoi = aoi
@@ -133,7 +149,7 @@ class CartPanel(Panel):
         if not len(self.captures):
             raise InvalidCart("The cart is empty.", code="cart_empty", hint="Add captures to it.")
         # client.cart would check the frame again, which was checked when it was set
-        return Cart(orderable_captures(self.captures, self.aoi), self.aoi, bool(self._by_date.value), self._client)
+        return Cart(orderable_captures(self.captures, self.aoi), self.aoi, bool(self._by_date.value), self._client, self._left)
 
     @property
     def project(self) -> str:
@@ -239,6 +255,94 @@ class CartPanel(Panel):
         self._confirm(is_open=False)
         _style.set_visible(self._retry_button, visible=False)
 
+    def _make_owned(self) -> None:
+        self._facts = W.HTML()
+        self._rest_button = _style.button(
+            "Buy only the rest…", "Leave out the ground that is owned, and show the new price first", kind="primary"
+        )
+        self._rest_button.on_click(self._guarded(self._price_rest))
+        self._all_button = _style.button("", "Buy all of it now, although it is owned. This spends money.", kind="danger")
+        self._all_button.on_click(self._guarded(self._buy_owned))
+        cancel = _style.button("Order nothing", "Nothing is ordered")
+        cancel.on_click(lambda _: self._offer_owned(None))
+        buttons = _style.box(self._rest_button, self._all_button, cancel, kind="row", horizontal=True)
+        self._owned = _style.box(self._facts, buttons, kind="card")
+        self._whole_button = _style.button("Whole ground again", "Put the ground that is owned back into the cart")
+        self._whole_button.on_click(self._guarded(self._restore_whole))
+        self._offer_owned(None)
+        _style.set_visible(self._whole_button, visible=False)
+
+    @synchronized
+    def _offer_owned(self, error: AlreadyOwned | None) -> None:
+        """Show what is owned, with a button for each choice; None withdraws the choice."""
+        estimate = self._refused
+        if error is not None and estimate is not None:
+            rows = [
+                {
+                    "id": clean_text(row["id"], 120),
+                    "facts": [
+                        owned_text(row["share"]),
+                        f"order {clean_text(row['order'], 80)}",
+                        *(clean_text(row[name], 60) for name in ("license_type", "status") if isinstance(row[name], str)),
+                        *([] if pd.isna(row["ordered"]) else [f"ordered {row['ordered']:%Y-%m-%d}"]),
+                        *([f"project {clean_text(row['project'], 80)}"] if isinstance(row["project"], str) else []),
+                    ],
+                }
+                for row in error.owned.drop(columns="geometry").head(_MOST_OWNED).to_dict("records")
+            ]
+            count = error.owned["id"].nunique()
+            state = f"{'is' if count == 1 else 'are'}" if error.certain else "may be"
+            self._facts.value = _style.render(
+                "widget_owned.html",
+                text=f"{count:,} of {pluralize(len(estimate.cart), 'capture')} {state} owned already. Nothing was ordered.",
+                hint=hint_of(error) if error.certain else "The service does not state which ground is owned.",
+                rows=rows,
+                rest=max(0, len(error.owned) - _MOST_OWNED),
+            )
+            self._all_button.description = f"Buy all the same for {estimate.total_credits:,} credits"
+            # what the service does not state cannot be left out
+            _style.set_visible(self._rest_button, error.certain)
+            self._status.value = ""
+        _style.set_visible(self._owned, error is not None)
+
+    @synchronized
+    def _price_rest(self, _: Any) -> None:
+        """Leave out what is owned, and request the price of the rest."""
+        refused = self._refused
+        if refused is None:
+            return
+        self._offer_owned(None)
+        self._status.value = _style.message("Asking for the price of the rest…", kind="busy")
+        self._runner.start(
+            "rest", lambda _: refused.cart.without_owned().estimate(), lambda rest: self._show_rest(refused, rest), self._show_error
+        )
+
+    def _show_rest(self, whole: Estimate, rest: Estimate) -> None:
+        self._estimates[rest.cart.fingerprint] = rest
+        self._left = left_of(rest.cart)
+        self.captures = rest.cart.captures
+        _style.set_visible(self._whole_button, self._left)
+        self._status.value = _style.message(
+            f"Only the rest: {rest.total_credits:,} credits. The whole cart: {whole.total_credits:,} credits.",
+            "Less ground can cost more, because services have minimum areas.",
+        )
+
+    @synchronized
+    def _buy_owned(self, _: Any) -> None:
+        """Buy what was refused, although something of it is owned."""
+        refused = self._refused
+        if refused is not None:
+            self._buy(refused, owned="buy")
+
+    def _restore_whole(self, _: Any) -> None:
+        self._forget_rest(None)
+        self._cart_changed(None)
+
+    @synchronized
+    def _forget_rest(self, _: Any) -> None:
+        self._left = {}
+        _style.set_visible(self._whole_button, visible=False)
+
     @synchronized
     def _append(self, captures: gpd.GeoDataFrame) -> None:
         """Add captures in EPSG:4326, each once by host, collection and id."""
@@ -252,6 +356,7 @@ class CartPanel(Panel):
     def _cart_changed(self, _: Any) -> None:
         """Remove the old price at once, and request a new one when the cart has settled."""
         self._confirm(is_open=False)
+        self._offer_owned(None)
         self._show_rows()
         try:
             cart = self.cart if len(self.captures) else None
@@ -285,6 +390,7 @@ class CartPanel(Panel):
         count = len(self.captures)
         title = f"{pluralize(count, 'capture')} in the cart" if count else "The cart is empty"
         area = "whole footprints, because no area is set" if self.aoi is None else f"clipped to {self.aoi.km2:,.1f} km²"
+        area = ", ".join(part for part in (area, "without owned ground" if self._left else "") if part)
         self._title.value = _style.render("widget_title.html", title=title, rest=area if count else "")
         refused = {} if self.estimate is None else dict(self.estimate.refused)
         rows = [describe(row) for _, row in self.captures.head(_MOST_ROWS).iterrows()]
@@ -328,6 +434,7 @@ class CartPanel(Panel):
             self._question.value = _style.render(
                 "widget_confirm.html",
                 captures=len(estimate.cart),
+                is_rest=estimate.cart.leaves_out_owned,
                 total_credits=estimate.total_credits,
                 total_aud=estimate.total_aud,
                 project=clean_text(self.project, 80),
@@ -350,15 +457,19 @@ class CartPanel(Panel):
         if self._offered is not None:
             self._confirm(is_open=False)
 
-    def _buy(self, estimate: Estimate) -> None:
+    def _buy(self, estimate: Estimate, owned: str = "refuse") -> None:
         project, license_type = self.project or None, self.license_type
-        self._place(lambda: estimate.place(project=project, license_type=license_type, max_credits=estimate.total_credits))
+        self._refused = estimate
+        self._place(
+            lambda: estimate.place(project=project, license_type=license_type, owned=owned, max_credits=estimate.total_credits)
+        )
 
     @synchronized
     def _place(self, purchase: Callable[[], Order]) -> None:
         if self.is_placing:
             return
         self._confirm(is_open=False)
+        self._offer_owned(None)
         self._order_button.disabled = True
         _style.set_visible(self._retry_button, visible=False)
         self._status.value = _style.message("Placing the order…", kind="busy")
@@ -376,7 +487,9 @@ class CartPanel(Panel):
     def _not_placed(self, error: Exception) -> None:
         self._order_button.disabled = False
         self._show_error(error)
-        if isinstance(error, PriceChanged):
+        if isinstance(error, AlreadyOwned):
+            self._offer_owned(error)
+        elif isinstance(error, PriceChanged):
             self._keep_estimate(error.estimate)
             self._show_error(error)
         elif isinstance(error, PaymentRequired | PlacementUnknown):

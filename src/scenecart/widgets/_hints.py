@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # hint, which then contains no Python. Braces are filled from the details of the error.
 HINTS: dict[str, str | None] = {
     "already_ordered": "To buy it again, use Python or the command line.",
+    "already_owned": "Buy only the rest, or buy it all the same.",
     "area_empty_part": "Fix the outline and load it again.",
     "area_invalid": "Fix the outline and load it again.",
     "area_layer_assumed": "To use another layer, save it as a file of one layer.",
@@ -24,17 +25,23 @@ HINTS: dict[str, str | None] = {
     "captures_not_orderable": "Remove them from the cart.",
     "captures_outside_area": "Remove them from the cart, or choose another area.",
     "captures_single_row": "Search first, then show the result.",
+    "cart_all_owned": "Nothing is left to buy. Whatever is in the cart can still be bought all the same.",
     "cart_without_prices": "The reasons are next to the captures.",
     "client_closed": "Run all cells again, or reload the page.",
     "collections_missing": "Choose a collection, or type its name.",
+    "cover_all_owned": "Ask for more coverage.",
     "datetime_reversed": "Choose a 'From' date that is not after the 'To' date.",
     "estimate_incomplete": "Remove them from the cart.",
     "existing_order_ended": "To buy it, use Python or the command line.",
+    "order_gone": "Ask the service's support. To buy it again nevertheless, use Python or the command line.",
     "order_not_cancellable": "It may be too late. The state of the order is displayed above.",
     "order_not_delivered": "Wait until the order is delivered.",
     "order_not_finished": "The order continues.",
     "order_not_found": "Check the id and your organization.",
+    "ordered_twice": "In the list of orders, cancelling yours may still be possible.",
+    "orders_not_checked": "Try again in a moment.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_key_refused": "To place it under a new key, use Python or the command line.",
     "placement_unknown": "You may have been charged. Try again: it checks first, and never buys a second time.",
     "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. "
     "To record it as placement {number}, use Python or the command line.",
@@ -45,6 +52,12 @@ HINTS: dict[str, str | None] = {
     "retry_unavailable": "Order the same cart again; nothing is bought twice.",
     "too_many_candidates": "Use the filters to reduce them.",
 }
+
+# a refusal that the service gave before, whatever its code
+_MAY_BE_REPEATED = (
+    "The service gave this answer before and may only repeat it. If its cause is fixed, use Python or the command line to place it "
+    "under a new key."
+)
 
 # The field that an argument is entered in. Other arguments appear by their name, with spaces.
 FIELDS = {
@@ -90,5 +103,7 @@ def hint_of(problem: ScenecartError | ScenecartWarning | Notice) -> str | None:
     'Look at it again.'
     """
     hint = HINTS.get(problem.code, problem.hint)
+    if isinstance(problem, ScenecartError) and problem.can_start_anew and problem.code not in HINTS:
+        hint = _MAY_BE_REPEATED
     details = {} if isinstance(problem, ScenecartWarning) else problem.details
     return hint.format_map(details) if hint and problem.code in HINTS else hint

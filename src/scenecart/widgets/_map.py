@@ -20,13 +20,14 @@ from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import AREA_FILES, read_area_file
 from scenecart.widgets._base import Panel, close_all
-from scenecart.widgets._capture_text import column_title, one_line
+from scenecart.widgets._capture_text import column_title, one_line, owned_rows
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keyboard
-from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend
+from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend, owned_legend
 from scenecart.widgets._map_layers import (
     EMPTY,
     HEIGHT,
+    OWNED_STYLE,
     PANES,
     WIDTH,
     area_outline,
@@ -289,8 +290,12 @@ class FootprintMap(Panel):
         colours, legend = colours_by(str(self._colour.value or ""), captures, self.state)
         pixel = self._degrees_per_pixel(bounds)
         features = [feature for world, parts in found for feature in index.features(world, parts, pixel)]
+        is_owned = owned_rows(captures)
         for feature in features:
-            feature["properties"]["style"] = {"color": colours[feature["properties"]["row"]]}
+            row = feature["properties"]["row"]
+            feature["properties"]["style"] = {"color": colours[row], **(OWNED_STYLE if is_owned[row] else {})}
+        if any(is_owned[feature["properties"]["row"]] for feature in features):
+            legend += owned_legend()
         return _View(collection(features), EMPTY, legend)
 
     def _show_view(self, view: _View) -> None:

@@ -58,6 +58,11 @@ def density_layer(cells: list[Cell]) -> dict[str, Any]:
     }
 
 
+def owned_legend() -> str:
+    """Return the legend of owned captures as HTML."""
+    return _legend("Dashed: owned already, or perhaps")
+
+
 def density_legend(cells: list[Cell]) -> str:
     """Return the legend of grid cells as HTML."""
     most = max((count for _, count in cells), default=1)

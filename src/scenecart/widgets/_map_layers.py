@@ -26,6 +26,8 @@ PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 
 _TILE = 256.0
 _LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
 _FOOTPRINTS = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+# a sign of captures that are owned already, visible in every colour
+OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
 # dashes on a light line, visible on a dark background and over dark footprints
 _OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})

@@ -15,12 +15,14 @@ from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
+from scenecart.widgets._capture_text import owned_text
 from scenecart.widgets._state import CaptureState
 from scenecart.widgets._style import box, message, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_OWNED = "owned"
 # column, title, least pixels, share of the remaining width, number format
 _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
@@ -30,9 +32,10 @@ _COLUMNS = (
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
+    ("owned", "Owned", 104, 1, _OWNED),
 )
 # a narrow table drops columns from the end of this list
-_PRIORITY = ("id", "datetime", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
+_PRIORITY = ("id", "datetime", "owned", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
 _SEARCHED = ("id", "host", "collection", "platform")
 _WINDOW, _MOST_WINDOW = 40, 200
 _LONGEST_TEXT = 120
@@ -252,6 +255,8 @@ def _sort_key(value: Any) -> tuple[int, float, str]:
 def _cells(column: pd.Series[Any], number_format: str) -> Iterable[str]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return ["" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}" for value in column]
+    if number_format == _OWNED:
+        return [owned_text(share, "–") for share in pd.to_numeric(column, errors="coerce")]
     if number_format:
         numbers = pd.to_numeric(column, errors="coerce")
         return ["" if pd.isna(value) else format(float(value), number_format) for value in numbers]

@@ -63,6 +63,16 @@ def test_up42_orders_are_read_in_the_form_of_up42(
         assert order["orderDetails"]["imageId"] == "first"
 
 
+def test_ground_orders_state_what_was_bought(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
+    """Each capture of an order that is read or listed has its host, its collection and the geometry that was bought."""
+    box = speak("bought-ground")
+    client = sign_in(box)
+    placed = client.place("first").json()
+    for order in (get(client, placed["id"]), *listed(client)):
+        assert order["captures"] == box.orders()[0]["captures"]
+        assert set(order["captures"][0]) == {"id", "host_name", "collection", "geometry"}
+
+
 def test_bare_orders_take_turns_in_what_they_name(speak: Callable[..., Sandbox], sign_in: Callable[..., ServiceClient]):
     """The first order names no captures, the second has objects, the third an integer as id; each stays as it is."""
     box = speak("bare-orders")
