@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -15,8 +16,12 @@ from shapely.geometry import box
 from _expect import raises, warns
 from scenecart import InvalidCart, InvalidQuery
 from scenecart._cart.cart import make_cart
+from scenecart._cart.files import load_cart
 from scenecart._cart.owned import count_owned, mark, remaining, without_slivers
 from scenecart._geo.area import as_area
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def captures(*shapes: Any, **columns: Any) -> gpd.GeoDataFrame:
@@ -224,3 +229,29 @@ def test_cart_with_left_ground_buys_it_alone():
     assert "without owned ground" in rest._repr_html_()
     assert not rest.remove("c0").leaves_out_owned
     assert rest.remove("c1").add(frame) == rest
+
+
+@pytest.mark.parametrize("name", ["marked.cart.parquet", "marked.cart.geojson"])
+def test_cart_of_marked_captures_is_saved(tmp_path: Path, name: str):
+    """The columns that marking adds survive a cart file, and so does the note."""
+    frame = mark(captures(box(0, 0, 1, 1), box(5, 0, 6, 1)), owned(("c0", "A", box(0, 0, 1, 1))))
+    cart = make_cart(frame)
+    loaded = load_cart(cart.save(tmp_path / name))
+    assert (loaded, loaded.note) == (cart, "1 of 2 captures is owned already.")
+    assert [list(names) for names in loaded.captures["owned_by"]] == [["A"], []]
+
+
+def test_cart_file_with_a_damaged_rest_is_refused(tmp_path: Path):
+    """What is left of a capture must be a polygon, and must be what was saved."""
+    path = make_cart(captures(box(0, 0, 2, 1)), left={("h", "c", "c0"): box(1, 0, 2, 1)}).save(tmp_path / "rest.cart.geojson")
+    document = json.loads(path.read_text("utf-8"))
+    assert document["scenecart"]["version"] == 3
+    for ground, code in (
+        ({"type": "Point", "coordinates": [0, 0]}, "cart_file_damaged"),
+        ({"type": "Polygon", "coordinates": 5}, "cart_file_damaged"),
+        (shapely.geometry.mapping(box(0, 0, 2, 1)), "cart_file_changed"),
+    ):
+        document["scenecart"]["left"][0][3] = ground
+        path.write_text(json.dumps(document), "utf-8")
+        with raises(InvalidCart, code):
+            load_cart(path)
