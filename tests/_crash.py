@@ -1,4 +1,4 @@
-"""Processes that are killed while they buy a pair of captures: at a chosen step, or after a time.
+"""Processes that are killed or interrupted while they buy a tile of a capture: at a chosen step, or after a time.
 
 As a script it is the parent of these processes, with the library loaded and a single thread: it reads one job a line, forks a
 process for it, and writes how it ended. ``CrashRunner`` starts it, and checks journal and service after each job.
@@ -16,9 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import shapely
+from shapely.geometry import shape
 
 import _ledger_check
 
@@ -31,21 +34,64 @@ if TYPE_CHECKING:
     from scenecart.sandbox import Sandbox
 
 FAULTS = ("drop-before", "drop-after", "429; retry_after=1", "500", "502", "503", "cut", "garbage", "empty", "expire-token")
+LIST_FAULTS = ("drop-before", "503", "cut", "garbage", "empty")
+# ways to answer that a purchase must survive; a trial draws up to three
+DIALECTS = (
+    "awaiting",
+    "bare-orders:none",
+    "bought-ground",
+    "cents",
+    "flaky-identity",
+    "get-by-post",
+    "one-based:clamped",
+    "other-names:geopera",
+    "problem-errors",
+    "seed-orders",
+    "short-keys",
+    "snake-order",
+    "stored-refusals",
+    "text-filters",
+    "up42-orders",
+    "whole-footprints",
+)
+# where orders state no captures, a second machine without a living key cannot see what the first one bought
+SILENT = frozenset({"bare-orders:none", "up42-orders"})
 _SECONDS = 60.0
-_MORE_THAN_A_DAY = 90_000.0
+_QUIET, _MORE_THAN_A_DAY = 1_000.0, 90_000.0
+_CELLS, _CELL_DEGREES = 25, 0.015
+_WIDEST_DEGREES = 5.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one process does: buy or settle, until it is finished or killed."""
+    """What one process does: buy, settle or resolve, until it is finished, killed or interrupted.
+
+    Attributes
+    ----------
+    tile : tuple of int
+        The capture, and the part of its footprint.
+    interrupt : bool
+        Whether it is interrupted (Ctrl+C) where it would be killed, and then tries once more.
+    fork : bool
+        Whether it forks when it is connected, and both processes buy.
+    order : str or None
+        The order to resolve an unknown placement by; an empty string says that nothing was ordered.
+    is_shared : bool
+        Whether another machine may have bought the tile.
+    """
 
     home: str
-    pair: tuple[int, int]
+    tile: tuple[int, int]
     settle: bool = False
     kill_at: int | None = None
     kill_after: float | None = None
+    interrupt: bool = False
+    fork: bool = False
     faults: tuple[str, ...] = ()
+    list_faults: tuple[str, ...] = ()
     clock_offset: float = 0.0
+    order: str | None = None
+    is_shared: bool = False
 
 
 @dataclass
@@ -55,8 +101,10 @@ class CrashRunner:
     box: Sandbox
     captures: gpd.GeoDataFrame
     folder: Path
+    dialect: tuple[str, ...] = ()
     runs: int = 0
     kills: int = 0
+    clock_offset: float = 0.0
     _parent: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
@@ -81,7 +129,7 @@ class CrashRunner:
         """Run one process to its end, and check journal and service."""
         if self._parent is None or self._parent.stdin is None or self._parent.stdout is None:
             raise RuntimeError("there is no parent process")
-        self._parent.stdin.write(json.dumps(asdict(job)) + "\n")
+        self._parent.stdin.write(json.dumps(asdict(replace(job, clock_offset=self.clock_offset))) + "\n")
         result: dict[str, Any] = json.loads(self._parent.stdout.readline())
         self.runs += 1
         self.kills += result["killed"]
@@ -89,12 +137,21 @@ class CrashRunner:
         self._check(job)
         return result
 
-    def orders(self, pair: tuple[int, int]) -> list[str]:
-        """Return the ids of the service's orders of a pair."""
-        wanted = sorted(str(self.captures["id"].iloc[number]) for number in pair)
-        with contextlib.closing(sqlite3.connect(self.box.data / "sandbox.sqlite")) as database:
-            rows = database.execute('SELECT id, captures FROM "order" WHERE captures LIKE ?', (f'%"{wanted[0]}"%',)).fetchall()
-        return [name for name, captures in rows if sorted(entry["id"] for entry in json.loads(captures)) == wanted]
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the service and for every later process."""
+        self.box.advance(seconds)
+        self.clock_offset += seconds
+
+    def orders(self, tile: tuple[int, int]) -> list[str]:
+        """Return the ids of the service's orders of a tile."""
+        ground = shapely.box(*area_of(self.captures, tile))
+        found = []
+        for order in self.box.orders():
+            (capture,) = order["captures"]
+            is_same = capture["id"] == self.captures["id"].iloc[tile[0]]
+            if is_same and ground.contains(shape(capture["geometry"]).representative_point()):
+                found.append(order["id"])
+        return found
 
     def placements(self, home: str) -> list[tuple[str, str, str | None]]:
         """Return key, state and order id of every placement in a home's journal."""
@@ -106,65 +163,113 @@ class CrashRunner:
                 return []
             return database.execute("SELECT key, state, order_id FROM placement ORDER BY number").fetchall()
 
-    def finish(self, home: str, pair: tuple[int, int], *, clock_offset: float = 0.0) -> None:
-        """Buy again without faults, and check that there is exactly one order."""
-        for _ in range(5):
-            result = self.run(Job(home, pair, clock_offset=clock_offset))
-            if "order" in result:
+    def finish(self, home: str, tile: tuple[int, int], *, is_shared: bool = False) -> bool:
+        """Buy again without faults until there is exactly one order; return whether it is this machine's.
+
+        A placement that nothing can settle any more is resolved by what the service's database says, as a person would.
+        """
+        result: dict[str, Any] = {}
+        for _ in range(6):
+            result = self.run(Job(home, tile, is_shared=is_shared))
+            if "order" in result or (is_shared and result["code"] == "already_owned"):
                 break
-            time.sleep(0.2)
-        orders = self.orders(pair)
-        assert orders == [result.get("order")], (result, orders)
-        order = orders[0]
+            if result["code"] == "placement_unknown_expired":
+                known = self.orders(tile)
+                self.run(Job(home, tile, order=known[0] if known else "", is_shared=is_shared))
+            elif result["code"] == "placement_unknown":
+                self.advance(_QUIET)
+        orders = self.orders(tile)
+        if "order" not in result and is_shared:
+            assert len(orders) == 1, result
+            return False
+        assert orders == [result.get("order")], (result, orders, self.placements(home))
         states = self.placements(home)
-        assert [name for _, state, name in states if state == "placed"] == [order]
-        assert {state for _, state, _ in states} <= {"placed", "refused"}
+        assert [name for _, state, name in states if state == "placed"] == orders
+        assert {state for _, state, _ in states} <= {"placed", "refused", "absent", "put away"}
+        return True
+
+    def finish_elsewhere(self, home: str, tile: tuple[int, int]) -> None:
+        """Buy the same on a second machine: it gets the order, or is told that the captures may be owned."""
+        (order,) = self.orders(tile)
+        result = self.run(Job(home, tile, is_shared=True))
+        assert result.get("order") == order or result["code"] in {"already_owned", "placement_unknown_expired"}, result
+        assert self.orders(tile) == [order]
 
     def _check(self, job: Job) -> None:
-        orders = self.orders(job.pair)
-        assert len(orders) <= 1, (job, orders)
+        orders = self.orders(job.tile)
+        assert len(orders) <= 1, (job, orders, self.dialect)
         states = {key: state for key, state, _ in self.placements(job.home)}
         bought = [key for key in self._keys_of(orders) if key in states]
+        if job.is_shared:
+            return
         assert len(bought) == len(orders), (job, "an order that is in no journal")
         assert {states[key] for key in bought} <= {"sent", "unknown", "placed"}, (job, states)
 
     def _keys_of(self, orders: list[str]) -> list[str]:
-        with contextlib.closing(sqlite3.connect(self.box.data / "sandbox.sqlite")) as database:
-            rows = [
-                database.execute("SELECT key FROM claim WHERE status < 300 AND instr(answer, ?)", (name.encode(),)).fetchall()
-                for name in orders
-            ]
-        return [key for found in rows for (key,) in found]
+        return [order["key"] for order in self.box.orders() if order["id"] in orders]
 
 
-def run_trial(runner: CrashRunner, pair: tuple[int, int], rng: random.Random, steps: int, seconds: float) -> None:
-    """Buy one pair in up to three processes that are killed within so many steps or seconds, then without faults."""
-    home = str(runner.folder / f"home-{pair[0]}-{pair[1]}")
-    clock_offset = 0.0
-    for _ in range(rng.randint(1, 3)):
+def area_of(captures: gpd.GeoDataFrame, tile: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the bounds of a tile: one of 25 parts around the middle of a footprint."""
+    capture, cell = tile
+    middle = captures.geometry.iloc[capture].representative_point()
+    west = middle.x + (cell % 5 - 2.5) * _CELL_DEGREES
+    south = middle.y + (cell // 5 - 2.5) * _CELL_DEGREES
+    margin = _CELL_DEGREES / 10
+    return (west + margin, south + margin, west + _CELL_DEGREES - margin, south + _CELL_DEGREES - margin)
+
+
+def with_room_for_tiles(captures: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the captures whose footprints hold all of their tiles."""
+    bounds = captures.geometry.bounds
+    is_narrow = (bounds["maxx"] - bounds["minx"] < _WIDEST_DEGREES).to_numpy()
+    usable = captures[captures["orderable"].to_numpy() & is_narrow].reset_index(drop=True)
+    reach = 2.5 * _CELL_DEGREES
+    middles = usable.geometry.representative_point()
+    squares = shapely.box(middles.x - reach, middles.y - reach, middles.x + reach, middles.y + reach)
+    return usable[shapely.contains(usable.geometry.to_numpy(), squares)].reset_index(drop=True)
+
+
+def tile_of(number: int, count: int) -> tuple[int, int]:
+    """Return the tile with this number among all tiles of so many captures."""
+    return number % count, number // count % _CELLS
+
+
+def run_trial(runner: CrashRunner, tile: tuple[int, int], rng: random.Random, steps: int, seconds: float) -> None:
+    """Buy one tile in up to three processes on up to two machines that are killed or interrupted, then without faults."""
+    home = str(runner.folder / f"home-{tile[0]}-{tile[1]}")
+    second = f"{home}-B"
+    has_second = False
+    is_silent = bool(SILENT & set(runner.dialect))
+    for number in range(rng.randint(1, 3)):
         by_step = rng.random() < 0.7  # otherwise at any instant
+        # without a word about captures, only a living key shows a second machine the order
+        is_second = number > 0 and rng.random() < 0.25 and not is_silent
+        has_second |= is_second
         runner.run(
             Job(
-                home,
-                pair,
+                second if is_second else home,
+                tile,
+                is_shared=has_second,
                 settle=rng.random() < 0.3,  # otherwise the cell is run again
                 kill_at=rng.randint(1, steps) if by_step else None,
                 kill_after=None if by_step else rng.uniform(0.0, seconds),
+                interrupt=rng.random() < 0.2,
+                fork=rng.random() < 0.15,
                 faults=tuple(rng.choices(FAULTS, k=rng.randint(0, 6))),
-                clock_offset=clock_offset,
+                list_faults=tuple(rng.choices(LIST_FAULTS, k=rng.randint(1, 3))) if rng.random() < 0.2 else (),
             )
         )
-        clock_offset = max(clock_offset, rng.choice([0.0, 0.0, 100.0, _MORE_THAN_A_DAY]))
-    runner.finish(home, pair, clock_offset=clock_offset)
-
-
-def pair_of(number: int, count: int) -> tuple[int, int]:
-    """Return the pair with this number among all pairs of so many captures."""
-    for first in range(count):
-        if number < count - first - 1:
-            return first, first + 1 + number
-        number -= count - first - 1
-    raise ValueError("number is too high")
+        if not has_second:
+            runner.advance(rng.choice([0.0, 0.0, 100.0, _QUIET, _MORE_THAN_A_DAY]))
+    if has_second:
+        # whichever machine bought it, the other one gets the order, or is told that it may be owned
+        is_first = runner.finish(home, tile, is_shared=True)
+        assert runner.finish(second, tile, is_shared=True) or is_first
+        return
+    runner.finish(home, tile)
+    if rng.random() < 0.3 and not is_silent:
+        runner.finish_elsewhere(second, tile)
 
 
 def reconcile(runner: CrashRunner) -> int:
@@ -173,20 +278,21 @@ def reconcile(runner: CrashRunner) -> int:
 
 
 class Steps:
-    """Counts the steps of a process, and kills it at a chosen one."""
+    """Counts the steps of a process, and kills or interrupts it at a chosen one."""
 
-    def __init__(self, kill_at: int | None) -> None:
+    def __init__(self, kill_at: int | None, *, interrupt: bool = False) -> None:
         self.count = 0
         self._kill_at = kill_at
+        self._signal = signal.SIGINT if interrupt else signal.SIGKILL
 
     def __call__(self, *_: object) -> None:
         self.count += 1
         if self.count == self._kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
-def _transport(step: Steps, faults: list[str]) -> Any:
-    """Return a transport that counts each event of a connection as a step, and injects a fault into each placing."""
+def _transport(step: Steps, faults: list[str], list_faults: list[str]) -> Any:
+    """Return a transport that counts each event of a connection as a step, and injects faults into placing and listing."""
     import httpx  # noqa: PLC0415  # used by the forked processes only
 
     class Stepping(httpx.BaseTransport):
@@ -196,8 +302,9 @@ def _transport(step: Steps, faults: list[str]) -> Any:
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             step()
             request.extensions["trace"] = step
-            if request.url.path.endswith("orders.archive.place") and faults:
-                request.headers["X-Sandbox-Fault"] = faults.pop(0)
+            for operation, planned in (("orders.archive.place", faults), ("orders.list", list_faults)):
+                if request.url.path.endswith(operation) and planned:
+                    request.headers["X-Sandbox-Fault"] = planned.pop(0)
             return self._inner.handle_request(request)
 
         def close(self) -> None:
@@ -209,7 +316,8 @@ def _transport(step: Steps, faults: list[str]) -> Any:
 def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFrame) -> dict[str, Any]:
     import scenecart  # noqa: PLC0415  # the parent has loaded it
 
-    step = Steps(job.kill_at)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    step = Steps(job.kill_at, interrupt=job.interrupt)
     connect = sqlite3.connect
 
     def counted(*args: Any, **options: Any) -> sqlite3.Connection:
@@ -225,17 +333,33 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
         home=job.home,
         sleep=lambda _: None,
         wall=lambda: time.time() + job.clock_offset,
-        transport=_transport(step, list(job.faults)),
+        transport=_transport(step, list(job.faults), list(job.list_faults)),
     )
-    result: dict[str, Any] = {"outcome": "settled"}
-    try:
+
+    def work() -> dict[str, Any]:
+        if job.order is not None:
+            number = int(client.placements().query("state in ['sent', 'unknown']")["number"].iloc[0])
+            client.resolve(number, order=job.order or None, nothing=not job.order)
+            return {"outcome": "resolved"}
         if job.settle:
             client.settle()
-        else:
-            result["order"] = client.cart(captures.iloc[list(job.pair)]).estimate().place().id
-            result["outcome"] = "placed"
+            return {"outcome": "settled"}
+        cart = client.cart(captures.iloc[[job.tile[0]]], aoi=area_of(captures, job.tile))
+        return {"outcome": "placed", "order": cart.estimate().place().id}
+
+    child = os.fork() if job.fork else None
+    try:
+        try:
+            result = work()
+        except KeyboardInterrupt:
+            # nothing that was interrupted may block the next try
+            result = work()
     except scenecart.ScenecartError as error:
-        result["outcome"] = f"{type(error).__name__}: {error}"
+        result = {"outcome": f"{type(error).__name__}: {error}", "code": error.code}
+    if child == 0:
+        os._exit(0)
+    if child is not None:
+        os.waitpid(child, 0)
     step()
     return {**result, "steps": step.count}
 
@@ -251,6 +375,10 @@ def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.write(write, json.dumps(run(job)).encode())
             status = 0
+        except KeyboardInterrupt:
+            # before it began, or after it had ended
+            os.write(write, json.dumps({"outcome": "interrupted", "code": "interrupted"}).encode())
+            status = 0
         except BaseException as error:  # noqa: BLE001  # the parent must hear of any error
             os.write(write, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         finally:
@@ -258,7 +386,7 @@ def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any
     os.close(write)
     if job.kill_after is not None:
         time.sleep(job.kill_after)
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, signal.SIGINT if job.interrupt else signal.SIGKILL)
     with os.fdopen(read, "rb") as stream:
         answer = stream.read()
     _, status = os.waitpid(child, 0)
@@ -286,7 +414,8 @@ def main(url: str, token: str, project: str, captures_file: str) -> None:
 
     for line in sys.stdin:
         fields = json.loads(line)
-        job = Job(**{**fields, "pair": tuple(fields["pair"]), "faults": tuple(fields["faults"])})
+        lists = {name: tuple(fields[name]) for name in ("tile", "faults", "list_faults")}
+        job = Job(**{**fields, **lists})
         sys.stdout.write(json.dumps(_in_process(job, run)) + "\n")
         sys.stdout.flush()
 

@@ -241,7 +241,7 @@ def test_orders_are_listed(box: Sandbox, tmp_path: Path):
     """Orders are a table for people and a list for programs, with or without a journal on this machine."""
     with box.client(home=tmp_path) as client:
         found = client.search("aurora", collections="aurora-50cm", bbox=(151.18, -33.99, 151.24, -33.94), limit=1)
-        order = client.cart(found, aoi=(151.18, -33.99, 151.24, -33.94)).estimate().place()
+        order = client.cart(found, aoi=(151.18, -33.99, 151.24, -33.94)).estimate().place(owned="buy")
         order.wait(timeout=60, progress=False)
     assert order.id in run("orders", box=box).stdout
     for variables in ({}, {"SCENECART_HOME": str(tmp_path)}):

@@ -349,7 +349,8 @@ def test_without_owned_of_nothing_owned_is_the_cart(office: Office):
 def test_without_owned_of_unknown_ground_warns_and_place_asks(office: Office):
     """Where another machine's ground is not stated, the capture stays, and placing says that it may be owned."""
     captures = found(office.machine("A"), 1)
-    buy(office.machine("A"), captures)
+    x, y = captures.geometry.iloc[0].representative_point().coords[0]
+    buy(office.machine("A"), captures, (x - 0.01, y - 0.01, x, y))
     other = office.machine("B")
     with warns("owned_ground_unknown"):
         rest = other.cart(captures).without_owned()

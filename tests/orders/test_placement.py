@@ -449,6 +449,17 @@ def test_place_after_a_repeated_refusal_uses_the_next_key(
     assert len(set(keys(service))) == count
 
 
+def test_place_after_a_repeated_refusal_of_a_second_request_keeps_the_key(service: ScriptedService, estimate: scenecart.Estimate):
+    """While the first request may have become an order, a repeated refusal of the second one leads to no other key."""
+    refusal = answer({"status": 403, "detail": "no"}, 403, Idempotent_Replayed="true")
+    service.put(PLACE, LOST, refusal)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        estimate.place()
+    service.put(PLACE, PLACED)
+    assert estimate.place().id == "o-1"
+    assert len(set(keys(service))) == 1
+
+
 @pytest.mark.parametrize("status", REFUSALS)
 def test_place_refused_after_lost_answer_keeps_the_key(service: ScriptedService, estimate: scenecart.Estimate, status: int):
     """Where the first request got no answer, a refusal of the second proves nothing: the first may have bought it."""

@@ -28,7 +28,12 @@ DOORS = {
 # modules without tests of their own, and where they are tested
 TESTED_WITH: dict[str, str] = {
     "_orders/journal_upgrade.py": "orders/test_journal.py",
+    "_orders/look_notices.py": "scenarios/test_two_machines.py",
+    "_orders/placement_checks.py": "orders/test_placement.py",
+    "_orders/placement_errors.py": "orders/test_placement.py",
+    "_orders/placement_request.py": "orders/test_placement.py",
     "_orders/sending.py": "orders/test_placement.py",
+    "_orders/unanswered.py": "orders/test_settlement.py",
     "report/_comparison_html.py": "report/test_comparison.py",
     "report/_comparison_pdf.py": "report/test_comparison.py",
     "report/_pdf_parts.py": "report/test_pdf.py",
@@ -45,7 +50,7 @@ LIBRARIES = {
     "ipyleaflet": {"widgets"},
     "jinja2": {"_util.html"},
     "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
-    "platformdirs": {"client"},
+    "platformdirs": {"_orders.journal_mark", "client"},
     "pystac": {"_delivery.download"},
     "pystac_client": {"_captures.stac_api"},
     "reportlab": {"report"},

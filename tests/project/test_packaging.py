@@ -44,7 +44,7 @@ cart = client.cart(captures, aoi=HARBOUR)
 FULL_WORKFLOW = """
 cart.save("harbour.cart.parquet")
 estimate = scenecart.load_cart("harbour.cart.parquet", client).estimate()
-order = estimate.place().wait(timeout=60)
+order = estimate.place(owned="buy").wait(timeout=60)
 files = order.download("files")
 print(json.dumps({
     "status": order.status,
@@ -67,7 +67,7 @@ print("added")
 """,
     "parquet": "files = client.search_to_parquet('all', 'aurora', collections='aurora-50cm', datetime='2024-03'); print('added')",
     "raster": """
-order = cart.estimate().place().wait(timeout=60)
+order = cart.estimate().place(owned="buy").wait(timeout=60)
 image = order.open("visual", item=order.items()["id"].iloc[0], directory="files")
 assert image.rio.crs is not None
 print("added")
@@ -217,7 +217,7 @@ def test_every_extra_is_tested_and_documented():
 def test_missing_extra_is_named_before_anything_is_done(core: Environment, account: dict[str, str], tmp_path: Path):
     """A function that needs an extra names the missing package and the install command before it does anything."""
     code = f"""{START}
-ORDER = cart.estimate().place().wait(timeout=60).id
+ORDER = cart.estimate().place(owned="buy").wait(timeout=60).id
 messages = {{}}
 for asked in {list(LACKS)!r}:
     try: eval(asked)

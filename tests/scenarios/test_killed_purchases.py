@@ -1,7 +1,8 @@
-"""Processes that are killed while they buy, at every step and under every fault; `make crash STORIES=5000` repeats it."""
+"""Processes that are killed or interrupted while they buy, at every step and under every fault; `make crash` repeats it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -11,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from _crash import FAULTS, CrashRunner, Job, pair_of, reconcile, run_trial
-from scenecart.sandbox import Sandbox
+from _crash import DIALECTS, FAULTS, CrashRunner, Job, reconcile, run_trial, tile_of, with_room_for_tiles
+from scenecart.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import geopandas as gpd
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="processes are forked and killed with SIGKILL"),
@@ -27,84 +26,118 @@ pytestmark = [
 
 TRIALS = int(os.environ.get("SCENECART_CRASH_STORIES", "40"))
 SEED = int(os.environ.get("SCENECART_CRASH_SEED", "1"))
+# so few that the list of orders stays short
+TRIALS_PER_SANDBOX = 25
 CAPTURES = 400
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """Run a sandbox whose orders stay unfinished."""
-    with Sandbox(pace="real") as box:
+@contextlib.contextmanager
+def running(folder: Path, dialect: tuple[str, ...] = ()) -> Iterator[CrashRunner]:
+    """Run a sandbox whose orders stay unfinished, and a runner for it; at the end every account must be right."""
+    with Sandbox(pace="real", captures=3_000, dialect=list(dialect)) as box:
         box.rate_limits = None
-        box.token_seconds = 10**6
+        box.token_seconds = 10**9
         box.top_up("analyst", 10**12)
-        yield box
-
-
-@pytest.fixture(scope="module")
-def captures(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> gpd.GeoDataFrame:
-    with sandbox.client("analyst", home=tmp_path_factory.mktemp("looking")) as client:
-        found = client.search("aurora", collections="aurora-50cm", datetime="2024", limit=CAPTURES)
-    return found[found["orderable"]].reset_index(drop=True)
+        with box.client("analyst", home=folder / "looking") as client:
+            found = client.search("aurora", collections="aurora-50cm", limit=2 * CAPTURES, datetime="2020/2025")
+        with CrashRunner(box, with_room_for_tiles(found).head(CAPTURES), folder, dialect) as runner:
+            yield runner
+        reconcile(runner)
 
 
 @pytest.fixture
-def runner(sandbox: Sandbox, captures: gpd.GeoDataFrame, tmp_path: Path) -> Iterator[CrashRunner]:
-    with CrashRunner(sandbox, captures, tmp_path) as running:
-        yield running
-    reconcile(running)
+def runner(tmp_path: Path) -> Iterator[CrashRunner]:
+    with running(tmp_path) as runner:
+        yield runner
 
 
-def steps_of(runner: CrashRunner, pair: tuple[int, int]) -> int:
+def steps_of(runner: CrashRunner, tile: tuple[int, int]) -> int:
     """Return the number of steps of a purchase without faults."""
-    steps: int = runner.run(Job(str(runner.folder / "undisturbed"), pair))["steps"]
+    steps: int = runner.run(Job(str(runner.folder / "undisturbed"), tile))["steps"]
     return steps
 
 
-def test_purchase_killed_at_every_step_buys_once(runner: CrashRunner):
-    """Killed at any step and run again, a purchase ends as one order, which the journal knew all along."""
-    steps = steps_of(runner, pair_of(0, CAPTURES // 2))
-    for step in range(1, steps + 1):
-        pair, home = pair_of(step, CAPTURES // 2), str(runner.folder / f"step-{step}")
-        assert runner.run(Job(home, pair, kill_at=step))["killed"]
-        runner.finish(home, pair)
-    assert runner.kills == steps
+def tiles(runner: CrashRunner) -> Iterator[tuple[int, int]]:
+    """Return tiles that nobody has bought, each of another capture as far as there are enough."""
+    count = len(runner.captures)
+    return (tile_of(number, count) for number in range(25 * count))
+
+
+@pytest.mark.parametrize("interrupt", [False, True], ids=["killed", "interrupted"])
+def test_purchase_ended_at_every_step_buys_once(runner: CrashRunner, *, interrupt: bool):
+    """Killed or interrupted at any step and run again, a purchase ends as one order, which the journal knew all along."""
+    fresh = tiles(runner)
+    steps = steps_of(runner, next(fresh))
+    # an interrupt is handled between two steps, so that every fourth is as good
+    for step in range(1, steps + 1, 4 if interrupt else 1):
+        tile, home = next(fresh), str(runner.folder / f"step-{step}")
+        assert runner.run(Job(home, tile, kill_at=step, interrupt=interrupt))["killed"] is not interrupt
+        runner.finish(home, tile)
+    assert runner.kills == (0 if interrupt else steps)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_purchase_under_every_fault_buys_once(runner: CrashRunner, fault: str):
     """However and however often the service fails, running again ends as one order."""
-    base = 1_000 + 10 * FAULTS.index(fault)
+    fresh = tiles(runner)
     for times in (1, 3, 8):
-        pair, home = pair_of(base + times, CAPTURES // 2), str(runner.folder / f"times-{times}")
-        runner.run(Job(home, pair, faults=(fault,) * times))
-        runner.finish(home, pair)
+        tile, home = next(fresh), str(runner.folder / f"times-{times}")
+        runner.run(Job(home, tile, faults=(fault,) * times))
+        runner.finish(home, tile)
 
 
-def test_purchase_killed_at_random_under_faults_buys_once(runner: CrashRunner):
-    """Killed up to three times, at a step or any instant, under random faults, settled or run again: one order."""
+def test_purchase_in_forked_processes_buys_once(runner: CrashRunner):
+    """Two processes that share a client over a fork and buy the same get one order."""
+    fresh = tiles(runner)
+    for number in range(5):
+        tile, home = next(fresh), str(runner.folder / f"fork-{number}")
+        runner.run(Job(home, tile, fork=True))
+        runner.finish(home, tile)
+
+
+def _drawn(rng: random.Random) -> tuple[str, ...]:
+    """Return up to three dialects that can be combined."""
+    while True:
+        some = tuple(sorted(rng.sample(DIALECTS, rng.randint(0, 3))))
+        try:
+            Sandbox(dialect=list(some))
+        except SandboxError:
+            continue
+        return some
+
+
+def test_purchase_killed_at_random_under_faults_buys_once(tmp_path: Path):
+    """Killed or interrupted, on two machines, forked, after minutes or days, under random faults and dialects: one order."""
     rng = random.Random(SEED)  # noqa: S311  # chooses steps, no secret
-    steps = steps_of(runner, pair_of(2_000, CAPTURES // 2))
-    began = time.monotonic()
-    runner.finish(str(runner.folder / "timed"), pair_of(2_001, CAPTURES // 2))
-    # faults make a purchase longer
-    steps, seconds = 3 * steps // 2, 1.5 * (time.monotonic() - began)
-    for number in range(TRIALS):
-        run_trial(runner, pair_of(3_000 + number, CAPTURES // 2), rng, steps, seconds)
-    orders = reconcile(runner)
-    print(f"seed {SEED}: {runner.runs:,} processes, {runner.kills:,} killed, {orders:,} orders, all accounts right")  # noqa: T201  # the result of `make crash`
+    runs = kills = orders = 0
+    for part in range(-(-TRIALS // TRIALS_PER_SANDBOX)):
+        dialect = _drawn(rng) if part else ()
+        folder = tmp_path / str(part)
+        folder.mkdir()
+        with running(folder, dialect) as runner:
+            fresh = tiles(runner)
+            steps = steps_of(runner, next(fresh))
+            began = time.monotonic()
+            runner.finish(str(folder / "timed"), next(fresh))
+            # faults make a purchase longer
+            steps, seconds = 3 * steps // 2, 1.5 * (time.monotonic() - began)
+            for _ in range(min(TRIALS_PER_SANDBOX, TRIALS - part * TRIALS_PER_SANDBOX)):
+                run_trial(runner, next(fresh), rng, steps, seconds)
+            orders += reconcile(runner)
+            runs, kills = runs + runner.runs, kills + runner.kills
+    print(f"seed {SEED}: {runs:,} processes, {kills:,} killed, {orders:,} orders, all accounts right")  # noqa: T201  # the result of `make crash`
 
 
-def test_purchase_in_two_racing_processes_buys_once(
-    runner: CrashRunner, sandbox: Sandbox, captures: gpd.GeoDataFrame, tmp_path: Path
-):
+def test_purchase_in_two_racing_processes_buys_once(runner: CrashRunner, tmp_path: Path):
     """Two processes with one journal that buy the same at once, one of which may be killed, end with one order and one key."""
     rng = random.Random(SEED)  # noqa: S311  # as above
-    steps = steps_of(runner, pair_of(9_000, CAPTURES // 2))
+    fresh = tiles(runner)
+    steps = steps_of(runner, next(fresh))
     (tmp_path / "second").mkdir()
-    with CrashRunner(sandbox, captures, tmp_path / "second") as second, ThreadPoolExecutor(2) as pool:
+    with CrashRunner(runner.box, runner.captures, tmp_path / "second") as second, ThreadPoolExecutor(2) as pool:
         for race in range(20):
-            pair, home = pair_of(9_001 + race, CAPTURES // 2), str(tmp_path / f"race-{race}")
-            killed = Job(home, pair, kill_at=rng.randint(1, steps) if race % 2 else None)
-            list(pool.map(lambda racer, job: racer.run(job), (runner, second), (killed, Job(home, pair))))
-            runner.finish(home, pair)
+            tile, home = next(fresh), str(tmp_path / f"race-{race}")
+            killed = Job(home, tile, kill_at=rng.randint(1, steps) if race % 2 else None)
+            list(pool.map(lambda racer, job: racer.run(job), (runner, second), (killed, Job(home, tile))))
+            runner.finish(home, tile)
             assert len(runner.placements(home)) == 1

@@ -350,8 +350,9 @@ def test_cart_panel_ground_that_is_not_stated_cannot_be_left_out(
 ):
     """Where the service does not state the ground, only buying all of it is offered."""
     some = captures.iloc[[17]]
+    x, y = some.geometry.iloc[0].representative_point().coords[0]
     with sandbox.client("enterprise", home=tmp_path / "A", say=lambda _: None) as there:
-        order = there.cart(some).estimate().place()
+        order = there.cart(some, (x - 0.01, y - 0.01, x, y)).estimate().place()
     with sandbox.client("enterprise", home=tmp_path / "B") as here:
         panel = display(CartPanel(here, some))
         refuse(panel)

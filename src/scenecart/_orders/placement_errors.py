@@ -115,29 +115,23 @@ def unknown(
         "idempotency_key": placement.key,
         "money_may_have_moved": True,
     }
-    sent = placement.unanswered_since or placement.created
-    details = {
-        "number": placement.number,
-        "credits": f"{placement.credits:,}",
-        "idempotency_key": placement.key,
-        "sent": f"{datetime.fromtimestamp(sent, UTC):%Y-%m-%d %H:%M} UTC",
-    }
+    sent = f"{datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC):%Y-%m-%d %H:%M} UTC"
     if is_young:
         error = PlacementUnknown(
             message,
             code="placement_unknown",
             hint="Call error.retry() or client.settle(), or place the same estimate again: each uses key "
             f"{placement.key}, so nothing is bought twice.",
-            details=details,
+            details={"idempotency_key": placement.key, "number": placement.number},
             **known,
         )
     else:
         error = PlacementUnknown(
             message,
             code="placement_unknown_expired",
-            hint=f"Look in the service's console for an order of {placement.credits:,} credits from {details['sent']}. Then "
+            hint=f"Look in the service's console for an order of {placement.credits:,} credits from {sent}. Then "
             f"client.resolve({placement.number}, order='…') or client.resolve({placement.number}, nothing=True) records it.",
-            details=details,
+            details={"number": placement.number, "credits": f"{placement.credits:,}", "sent": sent},
             **known,
         )
     error.bind(retry)

@@ -10,7 +10,7 @@ from scenecart._api.order_states import check_state
 from scenecart._orders.journal import UNANSWERED
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _io, _output
-from scenecart.exceptions import AlreadyOwned, InvalidRequest, NotFound, ScenecartError
+from scenecart.exceptions import AlreadyOwned, InvalidRequest, NotFound, PlacementUnknown, ScenecartError
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +82,7 @@ def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespac
     """Return whether to go on: the user confirmed the exact price, or an existing order will be returned."""
     try:
         existing = estimate.existing_order(project=arguments.project, license_type=arguments.license)
-    except NotFound as error:
+    except (NotFound, PlacementUnknown) as error:
         if not arguments.again:
             raise
         print(f"This cart was ordered before. {error.message} This buys it once more.")
