@@ -16,7 +16,8 @@ import httpx
 import scenecart
 from benchmarks.widgets import world_captures
 from scenecart._cart.cart import make_cart
-from scenecart._orders.journal import Intent, Journal
+from scenecart._orders.journal import Journal
+from scenecart._orders.purchase import Purchase
 from scenecart._util.json import dumps
 from scenecart.sandbox import Sandbox
 
@@ -75,9 +76,10 @@ def _journal() -> list[tuple[str, str, str]]:
 def record_placement(journal: Journal) -> None:
     """Write the journal records of a placement of a hundred captures, before and after its request."""
     body = dumps({"captures": [{"id": f"capture-{number}", "geometry": None} for number in range(100)]})
-    intent = Intent("http://h", "a", "p", str(uuid.uuid4()), "standard", 100, 1, "0.01", body)
-    placement = journal.begin(journal.claim(intent), 1, "0.01")
-    journal.mark(placement, "placed", order_id=placement.key, answer="{}")
+    ids = tuple(f"capture-{number}" for number in range(100))
+    purchase = Purchase("http://h", "a", "p", str(uuid.uuid4()), "standard", ids, 1, "0.01", body)
+    placement = journal.begin(journal.claim(purchase, "", "benchmark"), "benchmark", price=(1, "0.01"))
+    journal.place(placement, placement.key, answer="{}")
 
 
 class _CountingTransport(httpx.HTTPTransport):

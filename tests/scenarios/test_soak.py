@@ -102,6 +102,11 @@ def running(name: str, options: dict[str, Any]) -> Iterator[Process]:
         process.close()
 
 
+def _cart_of(body: bytes) -> str:
+    """Return the captures of a request as one text."""
+    return " ".join(sorted(capture["id"] for capture in json.loads(body)["captures"]))
+
+
 class Records:
     """The sandbox's database and the analysts' journals, read from their files."""
 
@@ -126,18 +131,18 @@ class Records:
         for path in sorted(homes.glob("*/placements.sqlite")):
             with contextlib.closing(sqlite3.connect(path)) as database:
                 database.row_factory = sqlite3.Row
-                rows = database.execute("SELECT key, state, order_id, credits, fingerprint FROM placement").fetchall()
-            self.placements += [{"who": path.parent.name, **dict(row)} for row in rows]
+                rows = database.execute("SELECT key, state, order_id, credits, body FROM placement").fetchall()
+            self.placements += [{"who": path.parent.name, **dict(row), "cart": _cart_of(row["body"])} for row in rows]
 
     def check(self, results: list[dict[str, Any]], before: dict[str, dict[str, int]]) -> None:
         """Check that service, journals and analysts agree."""
         _ledger_check.reconcile(self.data)
         placed = [entry for entry in self.placements if entry["state"] == "placed"]
         # a second purchase that could not be paid stays open: placing the cart returns the first order
-        bought = {(entry["who"], entry["fingerprint"]) for entry in placed}
-        unpaid = {(entry["who"], entry["fingerprint"]) for entry in self.placements if entry["state"] == "unpaid"}
+        bought = {(entry["who"], entry["cart"]) for entry in placed}
+        unpaid = {(entry["who"], entry["cart"]) for entry in self.placements if entry["state"] == "unpaid"}
         assert unpaid <= bought
-        assert {entry["state"] for entry in self.placements} <= {"placed", "refused", "unpaid"}
+        assert {entry["state"] for entry in self.placements} <= {"placed", "refused", "unpaid", "absent", "put away"}
         assert {entry["key"]: entry["order_id"] for entry in placed} == self.claims
         assert sorted(self.claims.values()) == sorted(self.orders)
         for entry in placed:
@@ -151,9 +156,9 @@ class Records:
         """Check that each cart was bought once, and again at most as often as requested."""
         requested: dict[tuple[str, str], int] = {}
         for who, carts in (entry for kernel in results for entry in kernel["requested"]):
-            for fingerprint, again in carts.items():
-                requested[who, fingerprint] = requested.get((who, fingerprint), 1) + again
-        bought = Counter((entry["who"], entry["fingerprint"].partition(":")[0]) for entry in placed)
+            for cart, again in carts.items():
+                requested[who, cart] = requested.get((who, cart), 1) + again
+        bought = Counter((entry["who"], entry["cart"]) for entry in placed)
         assert set(bought) == set(requested)
         assert {what: count for what, count in bought.items() if count > requested[what]} == {}
 
@@ -175,7 +180,8 @@ class Records:
 def run_analysts(folder: Path, clock: _soak.Clock) -> tuple[list[dict[str, Any]], list[Process], Records]:
     """Run the analysts, wait until every order is finished, check all records, and return results and resources."""
     with contextlib.ExitStack() as stack:
-        box = stack.enter_context(running("sandbox", {"clock": asdict(clock)}))
+        dialect = _soak.DIALECTS[(SEED - 1) % len(_soak.DIALECTS)]
+        box = stack.enter_context(running("sandbox", {"clock": asdict(clock), "dialect": dialect}))
         ready = box.read_line()
         data, before = Path(ready["data"]), Records(Path(ready["data"]), folder).accounts
         common = {"url": ready["url"], "principals": ready["principals"], "clock": asdict(clock)}

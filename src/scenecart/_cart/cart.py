@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from shapely.geometry import shape
 
 from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.filter import numbers_of
@@ -30,7 +29,7 @@ from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
@@ -432,13 +431,6 @@ def _checked_split(value: Any) -> bool:
     plain = bool(value) if isinstance(value, np.bool_) else value
     check_bool(plain, "split_by_date", kind=InvalidCart)
     return bool(plain)
-
-
-def fingerprint_of(captures: Sequence[CaptureOrder], *, split_by_date: bool) -> str:
-    """Return the fingerprint of captures as they were sent to be bought, however their geometries are written."""
-    shapes = np.array([shape(dict(capture.geometry)) for capture in captures], dtype=object)
-    same = [replace(capture, geometry=geometry) for capture, geometry in zip(captures, geojsons(canonical(shapes)), strict=True)]
-    return _digest(sorted(same, key=_sort_key), split_by_date=split_by_date)
 
 
 def _digest(captures: Iterable[CaptureOrder], *, split_by_date: bool) -> str:
