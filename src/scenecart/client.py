@@ -776,8 +776,9 @@ class Client:
     def placements(self) -> pd.DataFrame:
         """Return the placements at this service from this machine's journal, oldest first.
 
-        The column ``state`` is ``"placed"``, ``"unpaid"`` (the next attempt uses the same key), ``"refused"``, ``"unknown"``
-        or ``"sent"`` (``settle()`` finds out), or ``"intended"`` (about to be sent). The other columns are ``number`` (for
+        The column ``state`` is ``"placed"``, ``"unpaid"``, ``"refused"``, ``"absent"`` (the list of orders proves that there is
+        no order), ``"put away"`` (never sent, or resolved), ``"unknown"`` or ``"sent"`` (``settle()`` finds out), or
+        ``"intended"`` (about to be sent). The next attempt always uses the same key. The other columns are ``number`` (for
         :meth:`resolve`), ``order_id``, ``project``, ``captures`` (how many), ``total_credits`` (int), ``total_aud``, ``key``,
         ``created`` (UTC) and ``detail``.
 
@@ -835,7 +836,7 @@ class Client:
             The id of the order that it became.
         nothing
             True if it became no order. If the list of orders shows its order nevertheless, it is recorded as placed, with a
-            warning. Placing the same captures afterwards is a new purchase.
+            warning. Placing the same captures afterwards sends the same key.
         why
             The reason, such as ``"support ticket 4711"``.
 

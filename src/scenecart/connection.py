@@ -66,7 +66,8 @@ def connect(  # one keyword for each setting
     home
         Directory of the placement journal. Default: ``SCENECART_HOME``, or the user's data directory.
     **options
-        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``clock``, ``wall``, ``sleep`` and ``say`` of :class:`Client`.
+        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``owned_share``, ``clock``, ``wall``, ``sleep`` and ``say`` of
+        :class:`Client`.
 
     Raises
     ------

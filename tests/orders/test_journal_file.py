@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,3 +198,55 @@ def test_journal_of_an_older_version_in_use_is_not_taken_over(path: Path):
                 journal.claim(purchase(), "", "o")
         holder.execute("ROLLBACK")
     assert journal.placements(ADDRESS)[0].order_id == "o-1"
+
+
+def test_journal_on_a_drive_that_grants_every_lock_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where a second handle gets the same lock, two processes would buy at once: nothing is written."""
+    monkeypatch.setattr("scenecart._orders.journal_file._lock", lambda _: True)
+    with raises(JournalError, "journal_without_locks"):
+        Journal(path, now=time.time).claim(purchase(), "", "o")
+    assert not path.exists()
+
+
+def test_journal_of_an_older_version_is_copied_before_it_is_changed(path: Path):
+    """What version 0.1.0 wrote is kept beside the new journal, for people who go back."""
+    _old_journal(path, (ADDRESS, "f1", "k1", "placed", "o-1", purchase().body))
+    Journal(path, now=time.time).placements(ADDRESS)
+    copy = path.with_name("placements-before-0.2.sqlite")
+    with contextlib.closing(sqlite3.connect(copy)) as database:
+        assert database.execute("SELECT key, turn FROM placement").fetchall() == [("k1", 1)]
+    assert copy.stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "tries", "doubt", "expected"),
+    [
+        ("intended", 0, 0, ("intended", 0)),
+        ("sent", 1, 0, ("unknown", 1)),
+        ("unknown", 1, 0, ("unknown", 1)),
+        ("unpaid", 1, 0, ("unpaid", 0)),
+        ("unpaid", 2, 1, ("unknown", 1)),
+        ("refused", 1, 0, ("refused", 0)),
+        ("refused", 2, 0, ("unknown", 1)),
+    ],
+)
+def test_journal_of_an_older_version_keeps_what_may_be_an_order(
+    path: Path, state: str, tries: int, doubt: int, expected: tuple[str, int]
+):
+    """Whatever may have become an order is an open request that left early; keys stay as they were."""
+    _old_journal(path, (ADDRESS, "f1", "k1", state, None, purchase().body))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("UPDATE placement SET tries = ?, doubt = ?", (tries, doubt))
+    (found,) = Journal(path, now=time.time).placements(ADDRESS)
+    assert (found.state, found.open_tries) == expected
+    assert (found.key, found.key_form) == ("k1", 0)
+
+
+def test_journal_of_an_older_version_changes_only_keys_that_are_free(path: Path):
+    """A refused placement of version 0.1.0 gets the key of the purchase when it is placed again; an unknown one keeps its own."""
+    one = purchase()
+    _old_journal(path, (ADDRESS, "f1", "k1", "refused", None, one.body), (ADDRESS, "f2", "k2", "unknown", None, purchase("b").body))
+    journal = Journal(path, now=time.time)
+    for row, key in zip(journal.placements(ADDRESS), (None, "k2"), strict=True):
+        now = replace(one, fingerprint=row.fingerprint)
+        assert journal.claim(now, "", "o").key == (key or now.key())

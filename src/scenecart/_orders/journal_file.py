@@ -122,6 +122,7 @@ class JournalFile:
         self._checked: tuple[int, int] | None = None
         self._mark = JournalMark(path)
         self._is_new = False
+        self._has_locks = False
         self.setback: Setback | None = None
 
     @contextlib.contextmanager
@@ -291,10 +292,26 @@ class JournalFile:
                 if time.monotonic() > deadline:
                     raise _busy()
                 time.sleep(_PAUSE_SECONDS)
+            if not self._has_locks:
+                self._check_locks()
             yield
         finally:
             # this releases the lock
             os.close(handle)
+
+    def _check_locks(self) -> None:
+        """Check once that a second handle cannot take the lock: some network drives grant every lock."""
+        handle = os.open(self._lock_path, os.O_RDWR)
+        try:
+            if _lock(handle):
+                raise JournalError(
+                    f"The folder of the placement journal has no working locks. {_NO_PLACING}",
+                    code="journal_without_locks",
+                    hint="Keep it on a local disk: set SCENECART_HOME, and move the whole folder there.",
+                )
+        finally:
+            os.close(handle)
+        self._has_locks = True
 
     def _foreign(self, *, is_newer: bool) -> JournalError:
         """Return the error for a file of a newer version, or of something else."""

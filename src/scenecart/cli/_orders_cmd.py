@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FAILED = 1
 _OUTCOMES = {
     "placed": "ordered.",
+    "absent": "not ordered: the list of orders proves it.",
+    "put away": "never sent.",
     "refused": "not ordered, and not charged.",
     "unpaid": "not ordered, because the service could not charge. Solve the payment problem, then place the cart again.",
     "unknown": "still unknown, and possibly ordered. The reason is in the table.",
