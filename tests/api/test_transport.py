@@ -10,6 +10,7 @@ import pytest
 
 import scenecart
 from _expect import raises
+from _scripted_service import answer
 from _sessions import READ, make_session
 from scenecart._api.operations import SEARCH
 from scenecart._api.transport import secret_url
@@ -76,3 +77,23 @@ def test_unreachable_service_error_names_it():
         client.call("orders.list")
     assert "127.0.0.1:9" in caught.value.message
     assert caught.value.hint
+
+
+def test_interrupted_request_leaves_its_pool_of_connections(service: ScriptedService):
+    """After Ctrl+C in a request, the next one opens new connections: the old pool may be locked for ever."""
+    service.put(READ.id, answer({}))
+    session = make_session(service)
+    session.call(READ)
+    before = session._connections._http
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(before, "send", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.call(READ)
+    assert session._connections._http is not before
+    session.call(READ)
+    session.close()
+    assert before.is_closed

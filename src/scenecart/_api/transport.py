@@ -34,8 +34,9 @@ class Connections:
         # a proxy cannot reach this computer
         self._uses_proxies = not is_loopback(urlsplit(base_url).hostname or "")
         self._clients: dict[int, httpx.Client] = {}
+        self._interrupted: list[tuple[int, httpx.Client]] = []
         self._is_closed = False
-        self._finalizer = weakref.finalize(self, _close_own, self._clients)
+        self._finalizer = weakref.finalize(self, _close_own, self._clients, self._interrupted)
 
     def close(self) -> None:
         """Close the connections; requests then raise ``InvalidRequest``."""
@@ -82,6 +83,9 @@ class Connections:
         failed: ScenecartError
         try:
             return self._http.send(request, stream=True)
+        except KeyboardInterrupt:
+            self._renew()
+            raise
         except httpx.HTTPError as error:
             failed = _connection_error(error, name, request)
         except (httpx.InvalidURL, ValueError):
@@ -99,6 +103,12 @@ class Connections:
         # a traceback may show local variables, and the URL may be signed
         del request
         raise failed
+
+    def _renew(self) -> None:
+        """Leave the connections of this process to those who still use them: an interrupt may have left their pool locked."""
+        client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            self._interrupted.append((os.getpid(), client))
 
     def body(self, response: httpx.Response, name: str) -> bytes:
         """Read and close a response, up to the maximum size: a small body may decompress to an endless one.
@@ -139,6 +149,9 @@ class Connections:
         """
         try:
             yield from response.iter_bytes()
+        except KeyboardInterrupt:
+            self._renew()
+            raise
         except httpx.DecodingError:
             raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
         except httpx.HTTPError as error:
@@ -186,11 +199,11 @@ def secret_url(base: str, url: str) -> Secret:
     )
 
 
-def _close_own(clients: dict[int, httpx.Client]) -> None:
-    """Close the HTTP client of this process; those of a parent process stay open for it."""
-    client = clients.get(os.getpid())
-    if client is not None:
-        client.close()
+def _close_own(clients: dict[int, httpx.Client], interrupted: list[tuple[int, httpx.Client]]) -> None:
+    """Close the HTTP clients of this process; those of a parent process stay open for it."""
+    for process, client in [*clients.items(), *interrupted]:
+        if process == os.getpid():
+            client.close()
 
 
 def _check_host(base_url: str) -> None:
