@@ -87,3 +87,21 @@ def test_look_of_a_minute_ago_is_read_anew_before_anything_is_sent(service: Scri
 def _price() -> dict[str, Any]:
     group = {"captures": ["a", "b"], "aoi_km2": 1.5, "credits": 300, "aud": 3.0}
     return {"groups": [group], "errors": [], "total_credits": 300, "total_aud": 3.0}
+
+
+def test_look_after_a_price_that_takes_minutes_is_enough(service: ScriptedService, connect: Any):
+    """A cart whose price always takes longer than a minute can be bought: after the price only the orders are read again."""
+    ahead = [0.0]
+
+    def slow(_: Any) -> Any:
+        ahead[0] += 100
+        return answer(_price())
+
+    client = connect(wall=lambda: time.time() + ahead[0])
+    service.put("orders.archive.estimate", slow)
+    service.put(PLACE, PLACED)
+    estimate = client.cart(captures()).estimate()
+    service.received.clear()
+    assert estimate.place().id == "o-1"
+    assert len(service.requests(ESTIMATE)) == 1
+    assert len(service.requests(LIST)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from scenecart._api import schemas
 from scenecart._api.order_states import ENDED
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.evidence import Proof
-from scenecart._orders.listing import Holding, Listing, OrderLook, grounds_in, grounds_of
+from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, OrderLook, grounds_in, grounds_of
 from scenecart._orders.look_notices import LookNotices
 from scenecart._orders.matching import warn_of_other_price
 from scenecart._orders.notice import Notice
@@ -66,6 +67,7 @@ class _Round:
     request: PlacementRequest
     owner: str
     listing: Listing | None = None
+    priced_at: float = -math.inf
     notes: list[str] = field(default_factory=list)
 
 
@@ -244,9 +246,7 @@ class PlacementService:
             found = self._guard(attempt, row, listing)
             if found is not None:
                 return found
-        if request.max_credits is not None and request.estimate.total_credits > request.max_credits:
-            raise errors.over_limit(request.estimate, request.max_credits)
-        self._check_price(request.estimate, has_limit=request.max_credits is not None)
+        self._check_terms(attempt)
         price = (request.estimate.total_credits, str(request.estimate.total_aud))
         errand = Errand(attempt.owner, price, lambda: listing.is_fresh(self._now()), new_key=request.new_key)
         try:
@@ -261,6 +261,16 @@ class PlacementService:
         if outcome.is_stale:
             return None
         return self._after(attempt, outcome)
+
+    def _check_terms(self, attempt: _Round) -> None:
+        """Refuse a price above the limit, or another one than the estimate's."""
+        request = attempt.request
+        if request.max_credits is not None and request.estimate.total_credits > request.max_credits:
+            raise errors.over_limit(request.estimate, request.max_credits)
+        if not 0 <= self._now() - attempt.priced_at <= FRESH_SECONDS:
+            # a price that took longer than a look stays fresh is not asked for again after the next look
+            self._check_price(request.estimate, has_limit=request.max_credits is not None)
+            attempt.priced_at = self._now()
 
     def _settle_own(self, attempt: _Round, row: Placement, listing: Listing) -> Placement:
         """Find the order of this placement's earlier requests, or prove that there is none, before it is sent again."""
