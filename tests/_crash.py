@@ -316,7 +316,6 @@ def _transport(step: Steps, faults: list[str], list_faults: list[str]) -> Any:
 def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFrame) -> dict[str, Any]:
     import scenecart  # noqa: PLC0415  # the parent has loaded it
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     step = Steps(job.kill_at, interrupt=job.interrupt)
     connect = sqlite3.connect
 
@@ -350,8 +349,11 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
     child = os.fork() if job.fork else None
     try:
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             result = work()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             # nothing that was interrupted may block the next try
             result = work()
     except scenecart.ScenecartError as error:
@@ -374,10 +376,6 @@ def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.write(write, json.dumps(run(job)).encode())
-            status = 0
-        except KeyboardInterrupt:
-            # before it began, or after it had ended
-            os.write(write, json.dumps({"outcome": "interrupted", "code": "interrupted"}).encode())
             status = 0
         except BaseException as error:  # noqa: BLE001  # the parent must hear of any error
             os.write(write, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
@@ -403,6 +401,8 @@ def main(url: str, token: str, project: str, captures_file: str) -> None:
     import scenecart  # noqa: PLC0415  # loaded once, so that each forked process has it
 
     warnings.simplefilter("ignore")
+    # a forked process is interrupted only while it works
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     captures = pickle.loads(Path(captures_file).read_bytes())  # noqa: S301  # written by this test
     # load modules that are imported at first use; opens no connection, thread or database
     _ = scenecart.connect, httpx.HTTPTransport(verify=False).close()

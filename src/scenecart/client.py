@@ -157,6 +157,7 @@ class Client:
             owned_share=owned_share,
             now=wall,
         )
+        self._orders.after_wait = lambda: self._placing.say(None)
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
         self._holdings = HoldingReader(look, self._journal, purchases, deliveries, base_url=self._session.base_url, now=wall)
 

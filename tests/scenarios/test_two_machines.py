@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import scenecart
-from _expect import raises
+from _expect import raises, warns
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -305,6 +305,20 @@ def test_carts_of_two_machines_within_the_lag_are_told_later(box: Sandbox, machi
     (told,) = said["B"]
     assert earlier.id in told
     assert later.id in told
+
+
+def test_wait_of_the_later_of_two_buyers_tells_it(box: Sandbox, machine: Any):
+    """Whoever waits for the later of two orders of the same ground is told when it is delivered."""
+    box.list_lag = 30
+    ahead = [0.0]
+    first, second = (machine(name, wall=lambda: time.time() + ahead[0]) for name in "AB")
+    captures = found(first, 3)
+    first.cart(captures.iloc[[0, 1]]).estimate().place()
+    later = second.cart(captures.iloc[[1, 2]]).estimate().place()
+    ahead[0] = 10**6
+    box.advance(10**6)
+    with warns("ordered_twice"):
+        later.wait(progress=False, timeout=60)
 
 
 @pytest.mark.parametrize("status", [403, 405])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
@@ -243,6 +244,9 @@ class Order(Reportable):
         else:
             self._poll(timeout, poll, callback)
         self._raise_if_not_delivered()
+        # what cannot be looked up now is looked up by the next purchase
+        with contextlib.suppress(ScenecartError):
+            self._api.after_wait()
         return self
 
     def cancel(self) -> Order:

@@ -67,6 +67,8 @@ class OrderApi:
         self.clock = clock
         self.sleep = sleep
         self.notify = notify
+        # what is said when an order has been waited for, by then long after it was placed
+        self.after_wait: Callable[[], object] = lambda: None
         self._get_by_post = self._get_by_query = False
         self._first_page = 0
         self._refuses_ids = False
