@@ -77,7 +77,7 @@ def record_placement(journal: Journal) -> None:
     """Write the journal records of a placement of a hundred captures, before and after its request."""
     body = dumps({"captures": [{"id": f"capture-{number}", "geometry": None} for number in range(100)]})
     ids = tuple(f"capture-{number}" for number in range(100))
-    purchase = Purchase("http://h", "a", "p", str(uuid.uuid4()), "standard", ids, 1, "0.01", body)
+    purchase = Purchase("http://h", "a", "a", "p", str(uuid.uuid4()), "standard", ids, 1, "0.01", body)
     placement = journal.begin(journal.claim(purchase, "", "benchmark"), "benchmark", price=(1, "0.01"))
     journal.place(placement, placement.key, answer="{}")
 

@@ -139,4 +139,7 @@ def test_available_credits_are_none_where_a_card_pays(document: object, credits_
 )
 def test_identity_is_the_organization_or_the_user(userinfo: object, account: str, subject: str):
     """The account that pays is the organization in any spelling, else the user; empty strings for what is not stated."""
-    assert operations.identity_of(userinfo) == operations.Identity(account, subject)
+    found = operations.identity_of(userinfo)
+    assert (found.account, found.subject) == (account, subject)
+    assert found.organization in {account, ""}
+    assert (found.organization == "") is (account == subject)

@@ -200,7 +200,7 @@ def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path
 def test_resolve_records_what_a_person_says(box: Sandbox, tmp_path: Path):
     """`resolve` ends a placement that nothing else settles; the reason is kept, and resolving it again is refused."""
     journal = Journal(tmp_path / "placements.sqlite", now=lambda: time.time() - 3600)
-    purchase = Purchase(box.url, "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
+    purchase = Purchase(box.url, "", "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
     journal.begin(journal.claim(purchase, "", "a session that has ended"), "", price=(5, "0.05"))
     variables = {"SCENECART_HOME": str(tmp_path), "COLUMNS": "200"}
     resolved = run("resolve", "1", "--nothing", "--why", "ticket 4711", "--json", box=box, **variables)
@@ -216,7 +216,7 @@ def test_resolve_records_what_a_person_says(box: Sandbox, tmp_path: Path):
 def test_placements_display_the_reason(box: Sandbox, tmp_path: Path):
     """The reason in the journal is displayed as it was written, and a missing one is null in JSON."""
     journal = Journal(tmp_path / "placements.sqlite", now=time.time)
-    purchase = Purchase(box.url, "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
+    purchase = Purchase(box.url, "", "", "p", "f", "standard", ids=("a",), credits=5, aud="0.05", body=b"{}")
     sent = journal.begin(journal.claim(purchase, "", ""), "", price=(5, "0.05"))
     journal.end_try(sent, UNPAID, "unpaid", "The balance is too low.")
     journal.place(journal.claim(replace(purchase, fingerprint="g"), "", ""), "o-1")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RING = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
 BODY = dumps({"captures": [{"id": "a", "geometry": {"type": "Polygon", "coordinates": [RING]}}]})
-PURCHASE = Purchase("https://s.example", "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", BODY)
+PURCHASE = Purchase("https://s.example", "org", "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", BODY)
 PRICE = (100, "1.00")
 
 
@@ -66,14 +66,14 @@ def test_claim_of_another_wish_is_another_placement(journal: Journal, owner: str
 
 def test_claim_under_another_account_name_returns_one_placement(journal: Journal, owner: str):
     """A project has one organization, so a service that names the account differently meets the same placement."""
-    first = journal.claim(replace(PURCHASE, account="sub-1"), "", owner)
+    first = journal.claim(replace(PURCHASE, account="sub-1", payer=""), "", owner)
     assert journal.claim(PURCHASE, "", owner).number == first.number
 
 
 @pytest.mark.parametrize("is_open", [True, False])
 def test_claim_under_a_new_account_name_keeps_an_open_key(journal: Journal, owner: str, *, is_open: bool):
     """A request without an answer keeps its key; otherwise the key is that of the name that every machine reads."""
-    nameless = replace(PURCHASE, account="")
+    nameless = replace(PURCHASE, account="", payer="")
     sent = journal.begin(journal.claim(nameless, "", owner), owner, price=PRICE)
     if not is_open:
         journal.end_try(sent, REFUSED, "refused", "no")

@@ -39,7 +39,7 @@ OLD_SCHEMA = """CREATE TABLE placement (
 def purchase(name: str = "a") -> Purchase:
     captures = [{"id": name, "geometry": {"type": "Polygon", "coordinates": [RING]}}]
     body = dumps({"projectId": "p", "licenseType": "standard", "captures": captures, "splitByDate": False})
-    return Purchase(ADDRESS, "org", "p", f"f-{name}", "standard", (name,), 5, "0.05", body)
+    return Purchase(ADDRESS, "org", "org", "p", f"f-{name}", "standard", (name,), 5, "0.05", body)
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _purchases import PLACE, PROJECT, captures
+from _purchases import PLACE, PROJECT, captures, keys
 from _scripted_service import Answer, ScriptedService, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 USERINFO = "/realms/public/protocol/openid-connect/userinfo"
 ORG = answer({"sub": "user-1", "organization_id": "org-1"})
@@ -56,7 +57,7 @@ def test_payer_hiccup_is_asked_again(service: ScriptedService, place: Any):
     assert place().id == "o-1"
 
 
-@pytest.mark.parametrize("names", [{"geopera_org_id": "org-1"}, {"organizationId": "org-1"}, {"sub": "user-1"}, {"sub": "user-2"}])
+@pytest.mark.parametrize("names", [{"geopera_org_id": "org-1"}, {"organizationId": "org-1"}, {"sub": "user-2"}])
 def test_payer_under_another_name_finds_the_order(service: ScriptedService, place: Any, names: dict[str, str]):
     """A service that states the account in another way, or only the user, still gives back the order of the same project."""
     service.put(USERINFO, ORG)
@@ -71,3 +72,23 @@ def test_payer_never_stated_is_one_account(service: ScriptedService, place: Any)
     service.put(USERINFO, UNREADABLE["404"])
     assert place().id == place().id
     assert len(service.requests(PLACE)) == 1
+
+
+def test_payer_who_had_an_organization_and_states_none_is_not_believed(service: ScriptedService, place: Any):
+    """A user whose organization was stated before, and is not any more, orders nothing: the key would be another one."""
+    service.put(USERINFO, ORG)
+    place()
+    service.put(USERINFO, answer({"sub": "user-1"}))
+    with raises(scenecart.PlacementError, "payer_unknown"):
+        place()
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_payer_without_an_organization_is_not_part_of_the_key(service: ScriptedService, connect: Any, tmp_path: Path):
+    """Two people of one organization send the same key, also if the service states only who they are."""
+    service.put(PLACE, answer({"id": "o-1", "status": "processing", "totalCredits": 300, "captures": ["a", "b"]}, 202))
+    for name in ("user-1", "user-2"):
+        service.put(USERINFO, answer({"sub": name}))
+        connect(home=tmp_path / name, say=lambda _: None).cart(captures()).estimate().place(project=PROJECT)
+    assert len(keys(service)) == 2
+    assert len(set(keys(service))) == 1

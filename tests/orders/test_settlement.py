@@ -82,7 +82,7 @@ def test_settle_without_permission_raises(
 def test_settle_closes_abandoned_placements(service: ScriptedService, connect: Any, tmp_path: Path, clock: Clock):
     """A placement that was never sent is closed after a minute; a newer one may be about to be sent."""
     journal = Journal(tmp_path / "home" / "placements.sqlite", now=clock)
-    purchase = Purchase(service.url, "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", b"{}")
+    purchase = Purchase(service.url, "org", "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", b"{}")
     journal.claim(purchase, "", "a session that has ended")
     journal.close()
     client = connect(wall=clock)

@@ -228,21 +228,26 @@ class Identity:
 
     Attributes
     ----------
-    account : str
-        The organization that pays, or the subject if no organization is stated.
+    organization : str
+        The organization that pays; empty if it is not stated.
     subject : str
-        The user or key that is signed in.
+        The user or key that is signed in; empty if it is not stated.
     """
 
-    account: str
+    organization: str
     subject: str
+
+    @property
+    def account(self) -> str:
+        """The name that placements are kept under: the organization, or the subject if no organization is stated."""
+        return self.organization or self.subject
 
 
 def identity_of(userinfo: Any) -> Identity:
     """Return who is signed in; empty names for what the service does not state."""
     organization = _first_text(userinfo, _ORGANIZATION_FIELDS)
     subject = _first_text(userinfo, _SUBJECT_FIELDS)
-    return Identity(organization or subject, subject)
+    return Identity(organization, subject)
 
 
 _ORGANIZATION_FIELDS = (

@@ -172,6 +172,19 @@ class Journal:
         with self._file.read() as database:
             return [name for (name,) in database.execute("SELECT DISTINCT account FROM placement WHERE base_url = ?", (base_url,))]
 
+    def organization_of(self, base_url: str, subject: str) -> str | None:
+        """Return the organization that a service stated for a user before; None if it stated none."""
+        with self._file.read() as database:
+            found = database.execute(
+                "SELECT organization FROM payer WHERE base_url = ? AND subject = ?", (base_url, subject)
+            ).fetchone()
+        return None if found is None else str(found[0])
+
+    def note_organization(self, base_url: str, subject: str, organization: str) -> None:
+        """Keep the organization that a service states for a user."""
+        with self._file.write(_NOTHING_SENT) as database:
+            database.execute("INSERT OR REPLACE INTO payer VALUES (?, ?, ?)", (base_url, subject, organization))
+
     def claim(
         self,
         purchase: Purchase,
@@ -230,7 +243,7 @@ class Journal:
                 database.execute("UPDATE placement SET owner = ?, changed = ? WHERE number = ?", (owner, now, found.number))
                 number = found.number
                 # a key that may have become an order, or waits for payment, stays
-                is_of_another_name = found.key_form == PURCHASE_KEY and found.account != purchase.account
+                is_of_another_name = found.key_form == PURCHASE_KEY and found.key != purchase.key(wish, found.let_go)
                 if not found.open_tries and (is_of_another_name or (found.key_form != PURCHASE_KEY and found.state != "unpaid")):
                     database.execute(
                         "UPDATE placement SET key = ?, key_form = ?, account = ?, body = ?, body_form = ? WHERE number = ?",

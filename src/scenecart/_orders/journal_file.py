@@ -78,6 +78,9 @@ SCHEMA = (
     "CREATE TABLE capture (placement INTEGER NOT NULL REFERENCES placement (number), id TEXT NOT NULL) STRICT",
     "CREATE INDEX capture_id ON capture (id)",
     "CREATE INDEX placement_order ON placement (order_id)",
+    """CREATE TABLE payer (
+  base_url TEXT NOT NULL, subject TEXT NOT NULL, organization TEXT NOT NULL, PRIMARY KEY (base_url, subject)
+) STRICT""",
     "CREATE TABLE about (journal TEXT NOT NULL, serial INTEGER NOT NULL) STRICT",
 )
 

@@ -44,6 +44,10 @@ class Payer:
         """
         return self._known().account
 
+    def organization(self) -> str:
+        """Return the organization that pays, which every machine reads alike; an empty string if the service states none."""
+        return self._known().organization
+
     def aliases(self) -> tuple[str, ...]:
         """Return every name under which this session's placements may be kept, the present one first."""
         identity = self._known()
@@ -68,7 +72,7 @@ class Payer:
                 not_offered += 1
                 continue
             identity = operations.identity_of(answer)
-            if identity.account:
+            if identity.account and self._is_as_before(identity):
                 return identity
         if not_offered == len(_PAUSES) and not any(self._journal.accounts(self._session.base_url)):
             return operations.Identity("", "")
@@ -80,3 +84,12 @@ class Payer:
             hint="Try again in a moment. If this persists, check for a proxy between you and the service.",
             operation="userinfo",
         ) from failure
+
+    def _is_as_before(self, identity: operations.Identity) -> bool:
+        """Return whether an answer says as much as earlier ones: a user whose organization was stated still has one."""
+        known = self._journal.organization_of(self._session.base_url, identity.subject)
+        if identity.organization:
+            if identity.subject and identity.organization != known:
+                self._journal.note_organization(self._session.base_url, identity.subject, identity.organization)
+            return True
+        return known is None

@@ -248,7 +248,13 @@ class PlacementService:
                 return found
         self._check_terms(attempt)
         price = (request.estimate.total_credits, str(request.estimate.total_aud))
-        errand = Errand(attempt.owner, price, lambda: listing.is_fresh(self._now()), new_key=request.new_key)
+        errand = Errand(
+            attempt.owner,
+            price,
+            lambda: listing.is_fresh(self._now()),
+            new_key=request.new_key,
+            key=partial(request.purchase.key, row.wish),
+        )
         try:
             outcome = self._sender.send(row, errand)
         except ScenecartError:
@@ -519,6 +525,7 @@ class PlacementService:
         return Purchase(
             base_url=self._session.base_url,
             account=self.account(),
+            payer=self._payer.organization(),
             project=project,
             fingerprint=fingerprint_of(captures, project=project, license_type=license_type, split_by_date=cart.split_by_date),
             license_type=license_type,

@@ -31,7 +31,10 @@ class Purchase:
     base_url : str
         The service's URL.
     account : str
-        The organization that pays, as the service names it.
+        The name that the purchase is kept under: the organization that pays, or the user if the service states no organization.
+    payer : str
+        The organization that pays, for the key; empty if the service states none. Never the user: two people of one organization
+        would buy twice.
     project, license_type : str
         Where it is delivered to, and the licence.
     fingerprint : str
@@ -48,6 +51,7 @@ class Purchase:
 
     base_url: str
     account: str
+    payer: str
     project: str
     fingerprint: str
     license_type: str
@@ -63,7 +67,7 @@ class Purchase:
 
     def key(self, wish: str = PLAIN, let_go: int = 0) -> str:
         """Return the idempotency key of one order of this purchase; see :func:`key_of`."""
-        return key_of(self.account, self.fingerprint, wish, let_go)
+        return key_of(self.payer, self.fingerprint, wish, let_go)
 
 
 def fingerprint_of(captures: Iterable[CaptureOrder], *, project: str, license_type: str, split_by_date: bool) -> str:
@@ -84,12 +88,12 @@ def fingerprint_of(captures: Iterable[CaptureOrder], *, project: str, license_ty
     return hashlib.sha256(dumps(parts)).hexdigest()
 
 
-def key_of(account: str, fingerprint: str, wish: str, let_go: int) -> str:
+def key_of(payer: str, fingerprint: str, wish: str, let_go: int) -> str:
     """Return the idempotency key of one order, which is the same on every machine.
 
     Parameters
     ----------
-    account
+    payer
         The organization that pays. The service's address does not matter: a second name of it must not make a second key.
     fingerprint
         What is bought.
@@ -109,7 +113,7 @@ def key_of(account: str, fingerprint: str, wish: str, let_go: int) -> str:
     >>> key_of("org", "0" * 64, "", 0) == key_of("org", "0" * 64, "", 0) != key_of("org", "0" * 64, "text:B", 0)
     True
     """
-    stated = dumps(["scenecart purchase key", KEY_RULE, account, fingerprint, wish, let_go])
+    stated = dumps(["scenecart purchase key", KEY_RULE, payer, fingerprint, wish, let_go])
     return str(uuid.UUID(bytes=hashlib.sha256(stated).digest()[:16], version=4))
 
 

@@ -12,7 +12,7 @@ from scenecart._api.retry import SPEND_STATUSES
 from scenecart._orders.evidence import Evidence, Proof, weigh
 from scenecart._orders.journal import LIMITED, NOT_SENT, REFUSED, REPLAYED, UNPAID
 from scenecart._orders.matching import QUIET_SECONDS
-from scenecart._orders.purchase import PURCHASE_KEY, key_of
+from scenecart._orders.purchase import PURCHASE_KEY
 from scenecart.exceptions import AuthenticationError, ConnectionFailed, InvalidRequest, JournalError, ScenecartError
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Errand:
         Whether a person asked for a new key.
     detail : str or None
         What the journal notes if it is placed.
+    key : callable or None
+        Returns the key after so many were given up; None gives up none.
     """
 
     owner: str
@@ -87,6 +89,7 @@ class Errand:
     may_send: Callable[[], bool]
     new_key: bool = False
     detail: str | None = None
+    key: Callable[[int], str] | None = None
 
 
 class PlacementSender:
@@ -184,14 +187,14 @@ class PlacementSender:
 
     def _let_go(self, placement: Placement, errand: Errand) -> tuple[int, str] | None:
         """Return the next key, if the service says that it only repeats a stored refusal to this one, or a person asked for it."""
-        if placement.open_tries or placement.key_form != PURCHASE_KEY:
+        if placement.open_tries or placement.key_form != PURCHASE_KEY or errand.key is None:
             return None
         left = placement.last_left
         is_repeated = placement.last_outcome == REPLAYED and left is not None and 0 <= self._now() - left < QUIET_SECONDS
         if not (is_repeated or errand.new_key):
             return None
         let_go = placement.let_go + 1
-        return let_go, key_of(placement.account, placement.fingerprint, placement.wish, let_go)
+        return let_go, errand.key(let_go)
 
 
 class _Attempts:
