@@ -262,6 +262,24 @@ def test_place_of_a_cart_that_shares_ground_settles_the_open_one_first(box: Sand
     assert len(box.orders()) == 1
 
 
+def test_place_of_a_cart_that_shares_ground_never_buys_the_other_one(box: Sandbox, machine: Any):
+    """Placing a second cart never buys the first, whose request was lost; with owned="buy" only the second is bought."""
+    client = machine()
+    captures = found(client, 2)
+    lost, wanted = client.cart(captures).estimate(), client.cart(captures.head(1)).estimate()
+    box.faults.add("drop-before", 20, PLACE)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        lost.place()
+    box.faults.clear()
+    with raises(scenecart.PlacementUnknown, "placement_in_the_way"):
+        wanted.place(max_credits=wanted.total_credits)
+    assert box.orders() == []
+    order = wanted.place(owned="buy", max_credits=wanted.total_credits)
+    assert [one["id"] for one in box.orders()] == [order.id]
+    client.settle()
+    assert len(box.orders()) == 2
+
+
 def test_place_of_two_sessions_that_share_ground_waits(box: Sandbox, machine: Any):
     """Of two sessions of one machine whose carts share a capture, the second waits for the first, and is refused."""
     slow, fast = machine(), machine()

@@ -33,7 +33,6 @@ from scenecart._util.json import dumps
 from scenecart._util.text import pluralize
 from scenecart._util.validate import check_choice, check_count, check_text
 from scenecart.exceptions import (
-    AuthenticationError,
     JournalError,
     NotFound,
     PaymentRequired,
@@ -218,7 +217,7 @@ class PlacementService:
             if row.owner != attempt.owner:
                 if not self._is_free_in_time(row, patient_until):
                     if row.fingerprint != purchase.fingerprint:
-                        raise errors.unknown(row, None, None, reason=_in_work(row), is_young=True)
+                        raise errors.in_work(row)
                     take_over = True
                 continue
             rounds += 1
@@ -298,28 +297,22 @@ class PlacementService:
         return row
 
     def _settle_others(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
-        """Settle other placements without an answer that share ground; one of them may be this very purchase."""
+        """Look for other placements without an answer that share ground; one of them may be this very purchase."""
         request = attempt.request
         for other in self._journal.sharing(request.purchase):
             if other.number == row.number or not other.open_tries or not self.is_own(other) or is_working(other.owner):
                 continue
             if not shares_ground(request.grounds, grounds_of(other)):
                 continue
-            try:
-                settled = self.unanswered.finish(other, listing, send=True)
-            except (AuthenticationError, JournalError):
-                raise
-            except ScenecartError:
-                # the journal has the outcome
-                settled = self._journal.reload(other)
+            # it is only looked for: whoever places this cart has not asked to buy the other one
+            settled = self.unanswered.finish(other, listing, send=False)
             is_same = other.fingerprint == request.purchase.fingerprint
             if settled.state == "placed" and is_same and request.again is False:
                 return self._existing(self._holding(settled))
             if settled.open_tries:
-                text = f"Placement {settled.number} holds some of these captures, and its outcome is unknown"
                 if request.owned != "buy":
-                    raise errors.unknown(settled, None, None, reason=f"{text}.", is_young=self._matcher.is_young(settled))
-                attempt.notes.append(f"{text}.")
+                    raise errors.in_the_way(settled)
+                attempt.notes.append(f"Placement {settled.number} holds some of these captures, and its outcome is unknown.")
         return None
 
     def _guard(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
@@ -569,7 +562,3 @@ def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
     if holding.record.id == row.known:
         return True
     return row.known_at is not None and holding.created is not None and holding.created <= row.known_at
-
-
-def _in_work(row: Placement) -> str:
-    return f"Another session has been working on placement {row.number}, which holds some of these captures, for minutes."

@@ -167,6 +167,32 @@ def not_looked(listing: Listing, placement: Placement) -> PlacementError:
     )
 
 
+def in_the_way(placement: Placement) -> PlacementUnknown:
+    """Return the error for a cart that shares captures with a placement whose outcome is unknown."""
+    return PlacementUnknown(
+        f"Placement {placement.number} holds some of these captures, and it is not known whether it was ordered. Of this cart, "
+        "nothing was ordered.",
+        code="placement_in_the_way",
+        hint="client.settle() finds out, and completes it if it was not ordered; client.settle(send=False) only looks. "
+        "place(owned='buy') goes on without it.",
+        details={"number": placement.number},
+        operation=operations.PLACE.id,
+        idempotency_key=placement.key,
+        money_may_have_moved=True,
+    )
+
+
+def in_work(placement: Placement) -> PlacementError:
+    """Return the error for a cart that shares captures with one that another session is placing."""
+    return PlacementError(
+        f"Another session has been placing some of these captures for minutes (placement {placement.number}). {NOTHING_ORDERED}",
+        code="placement_in_work",
+        hint="Wait until it has ended, or end it. Then place this cart again.",
+        details={"number": placement.number},
+        operation=operations.PLACE.id,
+    )
+
+
 def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
     """Return the error for a cart of which captures are owned, or may be."""
     certain = owned.at_least(share)

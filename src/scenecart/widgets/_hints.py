@@ -41,6 +41,7 @@ HINTS: dict[str, str | None] = {
     "ordered_twice": "In the list of orders, cancelling yours may still be possible.",
     "orders_not_checked": "Try again in a moment.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "placement_in_the_way": "Check its outcome in the list of orders first.",
     "placement_key_refused": "To place it under a new key, use Python or the command line.",
     "placement_unknown": "You may have been charged. Try again: it checks first, and never buys a second time.",
     "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. "
