@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 import time
@@ -232,10 +233,52 @@ def test_place_with_a_replayed_key_of_a_cancelled_order_says_that_it_was_cancell
     """A machine without the journal gets the cancelled order that the key made, and is told that nothing was bought."""
     first = machine("A").cart(found(machine("A"), 1)).estimate().place()
     machine("A").order(first.id).cancel()
+    box.advance(5)
     client = machine("B")
     same = client.cart(found(client, 1)).estimate().place()
     assert (same.id, same.note.code) == (first.id, "existing_order_ended")
     assert len(box.orders()) == 1
+
+
+@pytest.mark.parametrize("skew", [-7_200, -61, 61])
+def test_place_with_a_replayed_key_on_a_wrong_clock_says_that_it_was_cancelled(box: Sandbox, machine: Any, skew: int):
+    """How old an order is, is told by the service's clock: a stored answer is not believed on a computer whose clock is wrong."""
+    first = machine("A").cart(found(machine("A"), 1)).estimate().place()
+    machine("A").order(first.id).cancel()
+    box.advance(5)
+    client = machine("B", wall=lambda: time.time() + skew)
+    same = client.cart(found(client, 1)).estimate().place()
+    assert (same.id, same.status, same.note.code) == (first.id, "cancelled", "existing_order_ended")
+
+
+@pytest.mark.parametrize("dialect", [["short-keys", "bare-orders:none"], ["short-keys"], ["bought-ground"]], indirect=True, ids=str)
+@pytest.mark.parametrize("skew", [-90_000, -600, 600, 90_000])
+def test_place_after_a_lost_answer_on_a_wrong_clock_buys_once(box: Sandbox, machine: Any, skew: int):
+    """A computer whose clock is minutes or a day wrong does not take the lost order for an older one."""
+    ahead = [float(skew)]
+    client = machine(wall=lambda: time.time() + ahead[0])
+    estimate = client.cart(found(client, 1)).estimate()
+    box.faults.add("drop-after", 20, PLACE)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        estimate.place()
+    box.faults.clear()
+    box.advance(7_200)
+    ahead[0] += 7_200
+    assert set(client.settle()["state"]) <= {"placed", "unknown"}
+    with contextlib.suppress(scenecart.PlacementUnknown):
+        client.cart(found(client, 1)).estimate().place()
+    assert len(box.orders()) == 1
+
+
+def test_place_of_an_order_that_was_replaced_elsewhere_returns_the_live_one(box: Sandbox, machine: Any):
+    """If the order of this machine was cancelled, and a colleague has ordered the same since, that order is given."""
+    client = machine("A")
+    estimate = client.cart(found(client, 1)).estimate()
+    estimate.place().cancel()
+    other = machine("B")
+    replacement = other.cart(found(other, 1)).estimate().place(again="replacement")
+    assert estimate.place().id == replacement.id
+    assert len(box.orders()) == 2
 
 
 @pytest.mark.parametrize("dialect", [["bought-ground", "short-keys"]], indirect=True)

@@ -122,7 +122,7 @@ class Session:
         self.sleep = sleep
         self.uniform = uniform
         self._is_default_url = credentials.is_default_url
-        self._connections = Connections(self.base_url, limits, transport)
+        self._connections = Connections(self.base_url, limits, transport, now)
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._tokens = Tokens(credentials, self._post_form, now)
@@ -166,6 +166,11 @@ class Session:
         """
         response = self._with_retries(operation, key, lambda: self._respond(operation, body, key, content, query=query))
         return _decoded(response, operation.id, key)
+
+    @property
+    def clock_ahead(self) -> float:
+        """How many seconds this computer's clock is ahead of the service's, as of the last response; 0 if it states no time."""
+        return self._connections.clock_ahead
 
     def sign_in(self) -> None:
         """Get a token now, so that a failing sign-in is not mistaken for a failing request."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import weakref
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,7 +19,7 @@ from scenecart._version import __version__
 from scenecart.exceptions import ConfigurationError, ConnectionFailed, InvalidRequest, RequestTimeout, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from scenecart._api.limits import Limits
     from scenecart.exceptions import ScenecartError
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 class Connections:
     """The connections to one service; thread-safe, and usable after a fork."""
 
-    def __init__(self, base_url: str, limits: Limits, transport: httpx.BaseTransport | None) -> None:
+    def __init__(
+        self, base_url: str, limits: Limits, transport: httpx.BaseTransport | None, now: Callable[[], float] = time.time
+    ) -> None:
         _check_host(base_url)
         self._transport = transport
         self._timeout = httpx.Timeout(limits.read, connect=limits.connect)
@@ -35,6 +39,9 @@ class Connections:
         self._uses_proxies = not is_loopback(urlsplit(base_url).hostname or "")
         self._clients: dict[int, httpx.Client] = {}
         self._interrupted: list[tuple[int, httpx.Client]] = []
+        self._now = now
+        # how much this computer's clock is ahead of the service's, in seconds, as of the last response
+        self.clock_ahead = 0.0
         self._is_closed = False
         self._finalizer = weakref.finalize(self, _close_own, self._clients, self._interrupted)
 
@@ -82,7 +89,7 @@ class Connections:
         """
         failed: ScenecartError
         try:
-            return self._http.send(request, stream=True)
+            response = self._http.send(request, stream=True)
         except KeyboardInterrupt:
             self._renew()
             raise
@@ -100,9 +107,17 @@ class Connections:
                 hint="Connect again. client.order(id) returns an earlier order.",
                 operation=name,
             )
+        else:
+            self._note_time(response)
+            return response
         # a traceback may show local variables, and the URL may be signed
         del request
         raise failed
+
+    def _note_time(self, response: httpx.Response) -> None:
+        stated = service_time(response.headers.get("date"))
+        if stated is not None:
+            self.clock_ahead = self._now() - stated
 
     def _renew(self) -> None:
         """Leave the connections of this process to those who still use them: an interrupt may have left their pool locked."""
@@ -156,6 +171,23 @@ class Connections:
             raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
         except httpx.HTTPError as error:
             raise _connection_error(error, name, response.request) from None
+
+
+def service_time(date: str | None) -> float | None:
+    """Return the Unix time of a header ``Date``, in whole seconds; None if it cannot be read.
+
+    Examples
+    --------
+    >>> from scenecart._api.transport import service_time
+    >>> service_time("Thu, 01 Jan 1970 00:01:00 GMT"), service_time("today")
+    (60.0, None)
+    """
+    if date is None:
+        return None
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def media_type(response: httpx.Response) -> str:

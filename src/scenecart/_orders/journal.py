@@ -87,6 +87,8 @@ class Placement:
         When the oldest and the newest open try left, in Unix time.
     last_outcome, last_left : str or None, float or None
         How the newest try ended, and when it left.
+    since_at_service : float or None
+        When the oldest open try left, by the service's clock.
     """
 
     number: int
@@ -119,6 +121,7 @@ class Placement:
     last_sent: float | None = None
     last_outcome: str | None = None
     last_left: float | None = None
+    since_at_service: float | None = None
 
     @property
     def is_uncertain(self) -> bool:
@@ -126,14 +129,15 @@ class Placement:
         return self.open_tries > 0
 
 
-_STORED = tuple(Placement.__dataclass_fields__)[:-6]
+_STORED = tuple(Placement.__dataclass_fields__)[:-7]
 _OF_TRIES = """
   (SELECT count(*) FROM try WHERE placement = p.number),
   (SELECT count(*) FROM try WHERE placement = p.number AND outcome IS NULL),
   (SELECT min(left_at) FROM try WHERE placement = p.number AND outcome IS NULL),
   (SELECT max(left_at) FROM try WHERE placement = p.number AND outcome IS NULL),
   (SELECT outcome FROM try WHERE placement = p.number ORDER BY number DESC LIMIT 1),
-  (SELECT left_at FROM try WHERE placement = p.number ORDER BY number DESC LIMIT 1)"""
+  (SELECT left_at FROM try WHERE placement = p.number ORDER BY number DESC LIMIT 1),
+  (SELECT min(left_at_service) FROM try WHERE placement = p.number AND outcome IS NULL)"""
 _SELECT = f"SELECT {', '.join(f'p.{name}' for name in _STORED)},{_OF_TRIES} FROM placement p"  # noqa: S608  # columns of this module
 
 
@@ -277,8 +281,14 @@ class Journal:
             )
             return _one(database, "p.number = ?", placement.number)
 
-    def begin(
-        self, placement: Placement, owner: str, *, price: tuple[int, str], let_go: tuple[int, str] | None = None
+    def begin(  # one keyword for each thing that is recorded
+        self,
+        placement: Placement,
+        owner: str,
+        *,
+        price: tuple[int, str],
+        let_go: tuple[int, str] | None = None,
+        clock_ahead: float = 0.0,
     ) -> Placement:
         """Record that a request is about to leave; a placement that was placed meanwhile is returned as it is.
 
@@ -290,13 +300,18 @@ class Journal:
             Credits and dollars that were agreed to.
         let_go
             The next number of keys given up, and the key that follows; None keeps the key.
+        clock_ahead
+            How many seconds this computer's clock is ahead of the service's.
         """
         now = self._now()
         with self._file.write(_NOTHING_SENT) as database:
             current = _one(database, "p.number = ?", placement.number)
             if current is None or current.state == "placed":
                 return current or placement
-            database.execute("INSERT INTO try (placement, left_at) VALUES (?, ?)", (placement.number, now))
+            database.execute(
+                "INSERT INTO try (placement, left_at, left_at_service) VALUES (?, ?, ?)",
+                (placement.number, now, now - clock_ahead),
+            )
             database.execute(
                 "UPDATE placement SET state = 'sent', owner = ?, credits = ?, aud = ?, changed = ? WHERE number = ?",
                 (owner, *price, now, placement.number),

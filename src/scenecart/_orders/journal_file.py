@@ -71,6 +71,7 @@ SCHEMA = (
   number INTEGER PRIMARY KEY,
   placement INTEGER NOT NULL REFERENCES placement (number),
   left_at REAL NOT NULL,
+  left_at_service REAL NOT NULL,
   ended_at REAL,
   outcome TEXT CHECK ((outcome IS NULL) = (ended_at IS NULL))
 ) STRICT""",

@@ -94,8 +94,8 @@ def _take_over(database: sqlite3.Connection, old: dict[str, Any], turns: Counter
     outcome = {"placed": "ordered", "refused": "refused", "unpaid": "unpaid"}.get(state)
     if is_open or outcome is not None:
         database.execute(
-            "INSERT INTO try (placement, left_at, ended_at, outcome) VALUES (?, ?, ?, ?)",
-            (old["number"], old["created"], None if is_open else old["changed"], None if is_open else outcome),
+            "INSERT INTO try (placement, left_at, left_at_service, ended_at, outcome) VALUES (?, ?, ?, ?, ?)",
+            (old["number"], old["created"], old["created"], None if is_open else old["changed"], None if is_open else outcome),
         )
 
 

@@ -96,7 +96,7 @@ class OrderMatcher:
     def candidates(self, placement: Placement, listing: Listing) -> list[str]:
         """Return the ids of the orders that a placement may be, newest first."""
         wanted = grounds_of(placement)
-        since = placement.unanswered_since or placement.created
+        since = _since(placement)
         return [
             holding.record.id
             for holding in listing.holdings
@@ -135,7 +135,7 @@ class OrderMatcher:
     def _find(self, placement: Placement, listing: Listing) -> tuple[Holding | None, str]:
         """Return the order that a placement certainly became, and how it was found."""
         wanted = grounds_of(placement)
-        since = placement.unanswered_since or placement.created
+        since = _since(placement)
         rivals = self._rivals(placement)
         fitting: list[Holding] = []
         for holding in listing.holdings:
@@ -157,8 +157,8 @@ class OrderMatcher:
     def _find_without_ground(self, placement: Placement, listing: Listing, rivals: list[Placement]) -> tuple[Holding | None, str]:
         """Return the only order that fits by captures, area and price, if this is the only placement that it fits."""
         wanted = grounds_of(placement)
-        first = (placement.unanswered_since or placement.created) - _EARLIER_SECONDS
-        last = (placement.last_sent or placement.unanswered_since or placement.created) + QUIET_SECONDS
+        first = _since(placement) - _EARLIER_SECONDS
+        last = _since(placement) + ((placement.last_sent or 0.0) - (placement.unanswered_since or 0.0)) + QUIET_SECONDS
         ids = sorted(ground.key[2] for ground in wanted)
         found = [
             holding
@@ -187,6 +187,11 @@ class OrderMatcher:
             None,
             placement.license_type,
         }
+
+
+def _since(placement: Placement) -> float:
+    """Return when the oldest open request of a placement left, by the service's clock, as far as it is known."""
+    return placement.since_at_service or placement.unanswered_since or placement.created
 
 
 def _is_older(holding: Holding, earliest: float) -> bool:

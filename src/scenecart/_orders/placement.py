@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api import schemas
 from scenecart._api.order_states import ENDED
+from scenecart._api.transport import service_time
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.evidence import Proof
 from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, OrderLook, grounds_in, grounds_of
@@ -167,7 +168,7 @@ class PlacementService:
         """Read the list of orders as far as captures and placements without an answer need it."""
         rows = [*placements, *self._notices.to_check()]
         names = {*captures, *(ground.key[2] for row in rows for ground in grounds_of(row))}
-        since = min((row.unanswered_since or row.created for row in rows), default=None)
+        since = min((row.since_at_service or row.unanswered_since or row.created for row in rows), default=None)
         return self._look.read(names, account=self.account(), since=since)
 
     def account(self) -> str:
@@ -202,7 +203,7 @@ class PlacementService:
             if request.again is False:
                 done = self._done(rows)
                 if done is not None:
-                    return self._existing(done)
+                    return self._existing(self._replacement(request, done) or done)
             request = attempt.request = self._with_wish(attempt, rows)
             row = self._journal.claim(
                 purchase,
@@ -378,7 +379,8 @@ class PlacementService:
                 hint="Place it again to record it: the same key is used, so nothing is bought twice.",
             )
         created = parse_time(record.created)
-        age = 0.0 if created is None else placement.created - created.timestamp()
+        answered = service_time(None if outcome.reply is None else outcome.reply.headers.get("date"))
+        age = 0.0 if created is None else (answered or placement.created) - created.timestamp()
         if outcome.evidence.is_repeated or age > 0:
             # an earlier request with this key, perhaps of somebody else, made it, and its stored answer may be old
             with contextlib.suppress(ScenecartError):
@@ -436,6 +438,13 @@ class PlacementService:
                 return holding
             ended = holding if row.wish == PLAIN else ended
         return ended
+
+    def _replacement(self, request: PlacementRequest, done: Holding) -> Holding | None:
+        """Return the live order of the same purchase that somebody placed after one that has ended."""
+        if done.record.phase != ENDED:
+            return None
+        holdings = with_whole_footprints(self.look(request.purchase.ids).holdings, request.footprints)
+        return owned_of(request.grounds, holdings, purchase_terms(request.purchase)).exact
 
     def _holding(self, placement: Placement) -> Holding:
         try:

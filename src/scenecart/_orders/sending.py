@@ -134,7 +134,9 @@ class PlacementSender:
                     return replace(outcome, is_stale=True) if outcome is not None else Outcome(placement, is_stale=True)
                 try:
                     let_go = self._let_go(placement, errand)
-                    placement = self._journal.begin(placement, errand.owner, price=errand.price, let_go=let_go)
+                    placement = self._journal.begin(
+                        placement, errand.owner, price=errand.price, let_go=let_go, clock_ahead=self._session.clock_ahead
+                    )
                 except JournalError:
                     if outcome is None:
                         raise

@@ -491,6 +491,7 @@ class Sandbox:
             catalog_source=CatalogSource(storage, catalog),
             faults=self.faults,
             advance=self.advance,
+            now=self._now,
             connections={},
             dialects=self._dialects,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class SandboxMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = self._dated(send)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         problem = _check_origin(headers)
         fault = None
@@ -53,6 +55,17 @@ class SandboxMiddleware:
             await self._app(scope, receive, send)
         else:
             await self._inject(fault, scope, receive, send)
+
+    def _dated(self, send: Send) -> Send:
+        """Return a function that sends messages with the time of the sandbox's clock."""
+
+        async def with_date(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._service.now(), usegmt=True).encode("ascii")
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        return with_date
 
     async def _inject(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         kind = fault.kind

@@ -47,6 +47,7 @@ class Service:
     catalog_source: ItemSource
     faults: Faults
     advance: Callable[[float], None]
+    now: Callable[[], float]
     connections: dict[Any, Any]
     dialects: tuple[tuple[Dialect, str | None], ...]
 

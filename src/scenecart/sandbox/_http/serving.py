@@ -78,6 +78,8 @@ def run_server(service: Service, listener: socket.socket) -> Iterator[None]:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
         server_header=False,
+        # the middleware states the sandbox's own time
+        date_header=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox-server", daemon=True)
