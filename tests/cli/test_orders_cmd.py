@@ -184,9 +184,8 @@ def test_place_payment_error_has_its_exit_code(box: Sandbox, tmp_path: Path, pri
 
 def test_settle_after_a_lost_answer_finds_the_order(box: Sandbox, tmp_path: Path, home: dict[str, str]):
     """After a lost answer the next command mentions the placement in one line, and `settle` finds the order."""
-    assert run(*SEARCH, "--limit", "2", "-o", "two.parquet", box=box, cwd=tmp_path).returncode == 0
     box.faults.add("garbage", 1, "orders.archive.place")
-    lost = run("place", "two.parquet", "--yes", "--max-credits", "9999999", box=box, cwd=tmp_path, **home)
+    lost = run(*PLACE, "9999999", box=box, cwd=tmp_path, **home)
     assert lost.returncode == 4
     assert "Nothing was ordered" not in lost.stderr
     settled = run("settle", box=box, cwd=tmp_path, **home)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from _widgets import wait_for
 from scenecart._orders.owner import finish, is_working, new_owner
 
 
@@ -27,6 +28,8 @@ def test_owner_of_a_process_that_ended_does_not_work():
         owner = other.stdout.readline().strip()
         assert is_working(owner)
         other.kill()
+        # as long as nobody has asked for its exit code, the process is still listed
+        wait_for(lambda: not is_working(owner))
     assert not is_working(owner)
 
 

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 _START_TIME_FIELD = 19
+_ENDED_STATES = frozenset("ZXx")
 _lock = threading.Lock()
 _working: set[str] = set()
 
@@ -55,13 +56,14 @@ def _is_alive(process: int) -> bool:
 
 
 def _start_of(process: int) -> str:
-    """Return when a process started, as Linux states it; an empty string elsewhere."""
+    """Return when a process started, as Linux states it; an empty string elsewhere, and for one that ended and was not awaited."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     # the name of the program may contain spaces
-    return stat.rpartition(")")[2].split()[_START_TIME_FIELD]
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in _ENDED_STATES else fields[_START_TIME_FIELD - 1]
 
 
 def _renew() -> None:

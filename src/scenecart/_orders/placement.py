@@ -222,13 +222,21 @@ class PlacementService:
                     take_over = True
                 continue
             rounds += 1
-            try:
-                order = self._work(attempt, row)
-            finally:
-                self._release(row, attempt.owner)
+            order = self._reserved_work(attempt, row)
             if order is not None:
                 return order
         raise self._too_slow(row, attempt)
+
+    def _reserved_work(self, attempt: _Round, row: Placement) -> Order | None:
+        """Do the work on a placement, and end the reservation of it in any case."""
+        try:
+            return self._work(attempt, row)
+        except ScenecartError as error:
+            if row.open_tries:
+                errors.add_may_be_ordered(error)
+            raise
+        finally:
+            self._release(row, attempt.owner)
 
     def _work(self, attempt: _Round, row: Placement) -> Order | None:
         """Look, ask the price and send; None if the look became too old meanwhile."""

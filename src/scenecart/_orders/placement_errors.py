@@ -45,6 +45,14 @@ def add_nothing_ordered(error: ScenecartError) -> None:
         error.argument = argument
 
 
+def add_may_be_ordered(error: ScenecartError) -> None:
+    """Say in an error that an earlier request for the same purchase may have ordered it, unless it says so already."""
+    if not error.money_may_have_moved:
+        error.money_may_have_moved = True
+        message = error.message.replace(NOTHING_ORDERED, "").rstrip()
+        reword(error, f"{message} An earlier request may have ordered it: its outcome is unknown.")
+
+
 def incomplete(estimate: Estimate) -> EstimateIncomplete:
     """Return the error for an estimate without all prices."""
     count = len(estimate.refused)
