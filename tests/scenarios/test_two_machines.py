@@ -209,7 +209,7 @@ def test_place_where_the_ground_is_not_stated_may_be_owned(box: Sandbox, machine
     first.cart(captures, aoi=tile(captures, 0)).estimate().place()
     second = machine("B")
     estimate = second.cart(captures, aoi=tile(captures, 3)).estimate()
-    with raises(scenecart.AlreadyOwned, "already_owned") as caught:
+    with raises(scenecart.AlreadyOwned, "perhaps_owned") as caught:
         estimate.place()
     assert not caught.value.certain
     assert estimate.place(owned="buy").id == estimate.place(owned="buy").id
@@ -303,6 +303,19 @@ def test_place_of_a_cart_that_shares_ground_settles_the_open_one_first(box: Sand
         client.cart(captures).estimate().place()
     assert client.placements()["state"].tolist() == ["placed"]
     assert len(box.orders()) == 1
+
+
+def test_place_again_for_another_text_after_a_lost_one_buys_both_once(box: Sandbox, machine: Any):
+    """A lost order for one text is found before the order for another text is placed, and neither is taken for the other."""
+    client = machine()
+    estimate = client.cart(found(client, 1)).estimate()
+    box.faults.add("drop-after", 20, PLACE)
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        estimate.place(again="a")
+    box.faults.clear()
+    second = estimate.place(again="b")
+    assert estimate.place(again="a").id != second.id
+    assert len(box.orders()) == 2
 
 
 def test_place_of_a_cart_that_shares_ground_never_buys_the_other_one(box: Sandbox, machine: Any):

@@ -248,7 +248,7 @@ class PlacementService:
                 return self._existing(self._holding(settled))
             row = settled
         found = self._settle_others(attempt, row, listing)
-        if found is not None:
+        if found is not None or attempt.listing is None:
             return found
         if not row.open_tries:
             found = self._guard(attempt, row, listing)
@@ -297,7 +297,7 @@ class PlacementService:
             return row
         obstacle = self._matcher.obstacle_to_absence(row, listing)
         if obstacle is not None:
-            reason = f"{errors.unanswered(row)} Since then: {obstacle}."
+            reason = f"{errors.unanswered(row, is_detailed=False)} Since then: {obstacle}."
             row = self._journal.leave_open(row, obstacle)
             raise errors.unknown(row, None, self._retry(attempt), reason=reason, is_young=False)
         row = self._journal.write_off(row, "the list of orders proves that it was not ordered")
@@ -316,8 +316,11 @@ class PlacementService:
             # it is only looked for: whoever places this cart has not asked to buy the other one
             settled = self.unanswered.finish(other, listing, send=False)
             is_same = other.fingerprint == request.purchase.fingerprint
-            if settled.state == "placed" and is_same and request.again is False:
-                return self._existing(self._holding(settled))
+            if settled.state == "placed":
+                if is_same and request.again is False:
+                    return self._existing(self._holding(settled))
+                # the look does not know yet whose order it is
+                attempt.listing = None
             if settled.open_tries:
                 if request.owned != "buy":
                     raise errors.in_the_way(settled)

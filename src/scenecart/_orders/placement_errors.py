@@ -146,9 +146,11 @@ def unknown(
     return error
 
 
-def unanswered(placement: Placement) -> str:
+def unanswered(placement: Placement, *, is_detailed: bool = True) -> str:
     """Return when a request left that got no answer, and how it ended."""
     sent = datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC)
+    if not is_detailed:
+        return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer."
     return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer: {(placement.detail or 'interrupted').rstrip('.')}."
 
 
@@ -206,7 +208,7 @@ def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
     certain = owned.at_least(share)
     claims = [claim for claim in owned.claims if claim.capture in certain] or list(owned.uncertain)
     names = list(dict.fromkeys(claim.capture for claim in claims))
-    listed = "; ".join(_described(claim, owned) for claim in claims[:_MOST_NAMED])
+    listed = "; ".join(_described(claim) for claim in claims[:_MOST_NAMED])
     rest = len(claims) - _MOST_NAMED
     listed += f"; and {pluralize(rest, 'other')}" if rest > 0 else ""
     count = f"{len(names)} of {pluralize(captures, 'capture')}"
@@ -218,13 +220,24 @@ def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
         message = (
             f"{count} may be owned already: {listed}. The service does not state enough to tell which ground. {NOTHING_ORDERED}"
         )
-    error = AlreadyOwned(
-        message,
-        code="already_owned",
-        hint="cart.without_owned() leaves it out; place(owned='buy') buys it all the same. error.owned lists the orders.",
-        details={"orders": ", ".join(dict.fromkeys(clean_text(claim.holding.record.id, 80) for claim in claims))},
-        operation=operations.PLACE.id,
-    )
+    orders = ", ".join(dict.fromkeys(clean_text(claim.holding.record.id, 80) for claim in claims))
+    if certain:
+        error = AlreadyOwned(
+            message,
+            code="already_owned",
+            hint="cart.without_owned() leaves it out; place(owned='buy') buys it all the same. error.owned lists the orders.",
+            details={"orders": orders},
+            operation=operations.PLACE.id,
+        )
+    else:
+        error = AlreadyOwned(
+            message,
+            code="perhaps_owned",
+            hint="Look at the orders in error.owned. place(owned='buy') goes on; it gives an order of the same cart as long as the "
+            "service remembers its key, and otherwise buys.",
+            details={"orders": orders},
+            operation=operations.PLACE.id,
+        )
     error.owned, error.certain = owned_frame(claims), bool(certain)
     return error
 
@@ -292,7 +305,7 @@ def ended_notice(record: schemas.OrderRecord) -> Notice:
     )
 
 
-def _described(claim: Claim, owned: Owned) -> str:
+def _described(claim: Claim) -> str:
     record = claim.holding.record
     parts = [f"order {clean_text(record.id, 80)}"]
     parts += [clean_text(part, 40) for part in (record.license_type, record.state) if part]
@@ -300,7 +313,7 @@ def _described(claim: Claim, owned: Owned) -> str:
         parts.append(f"ordered {datetime.fromtimestamp(claim.holding.created, UTC):%Y-%m-%d}")
     if record.project:
         parts.append(f"project {clean_text(record.project, 80)}")
-    share = "" if claim.share is None else f" {100 * owned.shares.get(claim.capture, claim.share):.0f} %"
+    share = "" if claim.share is None else f" {100 * claim.share:.0f} %"
     return f"{clean_text(claim.capture[2], 80)}{share} ({', '.join(parts)})"
 
 

@@ -47,6 +47,7 @@ HINTS: dict[str, str | None] = {
     "ordered_twice": "`scenecart cancel` with the id of yours may still be possible.",
     "orders_not_checked": "Run the command again in a moment, or add --owned buy to place it unchecked.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "perhaps_owned": "`scenecart order` shows each order. --owned buy goes on: it buys, unless one is of this very cart.",
     "placement_in_the_way": "`scenecart settle` finds out, and completes it if it was not ordered. --owned buy goes on without it.",
     "placement_key_refused": "Add --new-key to place it under a new key.",
     "placement_not_found": "`scenecart placements` lists them.",

@@ -273,7 +273,9 @@ def _add_orders(commands: Commands) -> None:
         "scenecart owned --aoi harbour.geojson",
         "scenecart owned --project ID -o owned.parquet",
     )
-    owned.add_argument("--aoi", metavar="AREA", help=f"only captures whose bought ground intersects this area: {_AREA}")
+    owned.add_argument(
+        "--aoi", type=read_area, metavar="AREA", help=f"only captures whose bought ground intersects this area: {_AREA}"
+    )
     owned.add_argument("--project", metavar="ID", help="only captures delivered to this project")
     owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
 

@@ -41,6 +41,7 @@ HINTS: dict[str, str | None] = {
     "ordered_twice": "In the list of orders, cancelling yours may still be possible.",
     "orders_not_checked": "Try again in a moment.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
+    "perhaps_owned": "Look at the orders, or buy it all the same.",
     "placement_in_the_way": "Check its outcome in the list of orders first.",
     "placement_key_refused": "To place it under a new key, use Python or the command line.",
     "placement_unknown": "You may have been charged. Try again: it checks first, and never buys a second time.",
