@@ -350,6 +350,9 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
         return {"outcome": "placed", "order": cart.estimate().place().id}
 
     child = os.fork() if job.fork else None
+    if child == 0:
+        signal.alarm(int(_SECONDS))
+        faulthandler.dump_traceback_later(_SECONDS - 10, exit=False)
     try:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)

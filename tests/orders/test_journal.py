@@ -109,6 +109,19 @@ def test_release_of_a_placement_that_never_left_removes_it(journal: Journal, own
     assert journal.reload(sent).owner is None
 
 
+def test_release_all_frees_what_an_interrupt_left_reserved(journal: Journal, owner: str):
+    """Everything that a session has reserved is free afterwards, and what others work on is theirs."""
+    other = new_owner()
+    for number, name in enumerate("abc"):
+        journal.claim(replace(PURCHASE, fingerprint=name), "", owner if number else other)
+    sent = journal.begin(journal.rows(replace(PURCHASE, fingerprint="b"))[0], owner, price=PRICE)
+    journal.release_all(owner)
+    assert journal.reload(sent).owner is None
+    assert journal.rows(replace(PURCHASE, fingerprint="c")) == []
+    assert journal.rows(replace(PURCHASE, fingerprint="a"))[0].owner == other
+    finish(other)
+
+
 @pytest.mark.parametrize(
     ("outcome", "state"), [(UNPAID, "unpaid"), (REFUSED, "refused"), (LIMITED, "intended"), (NOT_SENT, "intended")]
 )

@@ -281,6 +281,13 @@ class Journal:
             )
             return _one(database, "p.number = ?", placement.number)
 
+    def release_all(self, owner: str) -> None:
+        """End the work of a session on every placement: what was interrupted must not keep other sessions waiting."""
+        with self._file.read() as database:
+            rows = _found(database, "p.owner = ?", owner)
+        for row in rows:
+            self.release(row, owner)
+
     def begin(  # one keyword for each thing that is recorded
         self,
         placement: Placement,

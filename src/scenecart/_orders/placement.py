@@ -190,6 +190,11 @@ class PlacementService:
         owner = new_owner()
         try:
             return self._place(_Round(request, owner))
+        except BaseException:
+            # an interrupt may have come between reserving a placement and the work on it
+            with contextlib.suppress(JournalError):
+                self._journal.release_all(owner)
+            raise
         finally:
             finish(owner)
 
