@@ -7,7 +7,6 @@ process for it, and writes how it ended. ``CrashRunner`` starts it, and checks j
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import gc
 import json
 import os
@@ -17,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +29,7 @@ import _ledger_check
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from types import FrameType
 
     import geopandas as gpd
 
@@ -351,8 +352,7 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
 
     child = os.fork() if job.fork else None
     if child == 0:
-        signal.alarm(int(_SECONDS))
-        faulthandler.dump_traceback_later(_SECONDS - 10, exit=False)
+        signal.alarm(int(_SECONDS) - 10)
     try:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -372,6 +372,12 @@ def _buy(job: Job, url: str, token: str, project: str, captures: gpd.GeoDataFram
     return {**result, "steps": step.count}
 
 
+def _say_where(_signal: int, frame: FrameType | None) -> None:
+    """End a process that hangs, and print where."""
+    traceback.print_stack(frame)
+    os._exit(1)
+
+
 def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
     """Run a job in a forked process, and return how it ended."""
     read, write = os.pipe()
@@ -383,6 +389,9 @@ def _in_process(job: Job, run: Callable[[Job], dict[str, Any]]) -> dict[str, Any
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.write(write, json.dumps(run(job)).encode())
             status = 0
+        except KeyboardInterrupt:
+            # after it had ended
+            os.write(write, json.dumps({"outcome": "interrupted", "code": "interrupted"}).encode())
         except BaseException as error:  # noqa: BLE001  # the parent must hear of any error
             os.write(write, json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         finally:
@@ -415,9 +424,8 @@ def main(url: str, token: str, project: str, captures_file: str) -> None:
     gc.freeze()
 
     def run(job: Job) -> dict[str, Any]:
+        signal.signal(signal.SIGALRM, _say_where)
         signal.alarm(int(_SECONDS))
-        # what hangs says where
-        faulthandler.dump_traceback_later(_SECONDS - 5, exit=False)
         return _buy(job, url, token, project, captures)
 
     for line in sys.stdin:

@@ -357,6 +357,29 @@ def test_place_of_two_sessions_that_share_ground_waits(box: Sandbox, machine: An
     assert [order["id"] for order in box.orders()] == [results["slow"]]
 
 
+def test_place_after_another_session_gave_up_does_not_wait(box: Sandbox, machine: Any):
+    """A session that waits for another one goes on as soon as that has ended without ordering anything."""
+    slow, fast = machine(), machine()
+    captures = found(fast, 1)
+    estimates = [client.cart(captures).estimate() for client in (slow, fast)]
+    box.faults.add("stall", 1, LIST, seconds=2)
+    box.change_prices(1.5)
+
+    def give_up() -> None:
+        with raises(scenecart.PriceChanged, "price_changed"):
+            estimates[0].place()
+
+    thread = threading.Thread(target=give_up)
+    thread.start()
+    while slow.placements().empty:
+        time.sleep(0.02)
+    # a session that waited for its whole patience would not end within the time of a test
+    with raises(scenecart.PriceChanged, "price_changed"):
+        estimates[1].place()
+    thread.join(60)
+    assert fast.placements().empty
+
+
 def test_carts_of_two_machines_within_the_lag_are_told_later(box: Sandbox, machine: Any):
     """Two machines whose carts share ground buy twice while the list lags; the later buyer is told, and only once."""
     box.list_lag = 30

@@ -409,6 +409,11 @@ class Journal:
         with self._file.read() as database:
             return _one(database, "p.number = ?", placement.number) or placement
 
+    def present(self, placement: Placement) -> Placement | None:
+        """Return a placement in its present state; None if it was removed meanwhile."""
+        with self._file.read() as database:
+            return _one(database, "p.number = ?", placement.number)
+
     def by_order(self, order_id: str, base_url: str) -> Placement | None:
         """Return the placement that became an order, or None."""
         with self._file.read() as database:

@@ -521,12 +521,13 @@ class PlacementService:
 
     def _is_free_in_time(self, row: Placement, deadline: float) -> bool:
         """Wait until the session that works on a placement has ended its work, for a bounded time; Ctrl+C ends it."""
-        owner = row.owner
-        while is_working(row.owner) and row.owner == owner and row.state != "placed":
+        owner, now = row.owner, self._journal.present(row)
+        # one that is gone ended without having been sent
+        while now is not None and now.owner == owner and now.state != "placed" and is_working(now.owner):
             if time.monotonic() > deadline:
                 return False
             time.sleep(_PAUSE_SECONDS)
-            row = self._journal.reload(row)
+            now = self._journal.present(row)
         return True
 
     def _release(self, row: Placement, owner: str) -> None:
