@@ -607,3 +607,15 @@ def test_place_refusal_not_recorded_is_raised(
     service.put(PLACE, PLACED)
     assert estimate.place().id == "o-1"
     assert len(set(keys(service))) == 1
+
+
+def test_place_does_not_ask_for_orders_of_another_account(service: ScriptedService, connect: Any):
+    """What another account bought on this computer is not this account's: its orders are not requested, and nothing is owned."""
+    service.put(PLACE, PLACED, answer({**ORDER, "id": "o-2"}, 202))
+    service.put(USERINFO_PATH, answer({"organization_id": "org-1"}))
+    connect().cart(captures()).estimate().place()
+    service.put(USERINFO_PATH, answer({"organization_id": "org-2"}))
+    service.put(GET, answer({"status": 403, "title": "not yours"}, 403))
+    service.received.clear()
+    assert connect().cart(captures()).estimate().place(project="another").id == "o-2"
+    assert service.requests(GET) == []

@@ -486,7 +486,9 @@ class PlacementService:
         """Return the orders of the list, and those of this journal that it does not show."""
         shown = {one.record.id for one in listing.holdings}
         rows = [
-            row for row in self._journal.sharing(attempt.request.purchase) if row.state == "placed" and row.order_id not in shown
+            row
+            for row in self._journal.sharing(attempt.request.purchase)
+            if row.state == "placed" and row.order_id not in shown and self.is_own(row)
         ]
         holdings = list(listing.holdings)
         for row in rows[-_MOST_FETCHED:]:
