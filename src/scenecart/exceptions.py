@@ -182,7 +182,7 @@ class ScenecartError(Exception):
     def start_anew(self) -> Order:
         """Place the refused order under a new key, if the service only repeats its refusal. This spends money.
 
-        Call it when you have mended the cause of the refusal and the service still gives exactly the same answer.
+        Call it after you fixed the cause of the refusal, if the service still gives exactly the same answer.
 
         Returns
         -------

@@ -157,9 +157,9 @@ def unanswered(placement: Placement, *, is_detailed: bool = True) -> str:
 def not_looked(listing: Listing, placement: Placement) -> PlacementError:
     """Return the error for a purchase before which the list of orders could not be read."""
     failure = listing.failure
-    told: dict[str, Any] = {"operation": operations.LIST_ORDERS.id, "idempotency_key": placement.key}
+    known: dict[str, Any] = {"operation": operations.LIST_ORDERS.id, "idempotency_key": placement.key}
     if failure is not None:
-        told |= {"status": failure.status, "problem": failure.problem}
+        known |= {"status": failure.status, "problem": failure.problem}
     reason = listing.obstacle.rstrip(".")
     if placement.open_tries:
         return PlacementUnknown(
@@ -167,13 +167,13 @@ def not_looked(listing: Listing, placement: Placement) -> PlacementError:
             code="orders_not_read",
             hint="Try again in a moment.",
             money_may_have_moved=True,
-            **told,
+            **known,
         )
     return PlacementError(
         f"Whether this was ordered elsewhere could not be checked: {reason}. {NOTHING_ORDERED}",
         code="orders_not_checked",
         hint="Try again in a moment, or pass owned='buy' to place it unchecked.",
-        **told,
+        **known,
     )
 
 
@@ -257,7 +257,7 @@ def key_refused(placement: Placement, anew: Callable[[], Order]) -> PlacementErr
 
 def offer_new_key(error: ScenecartError, anew: Callable[[], Order]) -> None:
     """Say in a refusal that the service gave exactly this answer before, and offer a new key."""
-    hint = "The service gave this answer before and may only repeat it. If its cause is mended: error.start_anew()."
+    hint = "The service gave this answer before and may only repeat it. If its cause is fixed: error.start_anew()."
     reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)
     error.bind_anew(anew)
 
