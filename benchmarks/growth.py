@@ -82,9 +82,7 @@ def _journal(count: int) -> float:
         journal = Journal(Path(folder) / "placements.sqlite", now=time.time)
         for _ in range(count):
             record_placement(journal)
-        spent = _median(lambda: record_placement(journal), 50)
-        journal.close()
-    return spent
+        return _median(lambda: record_placement(journal), 50)
 
 
 def _report(count: int, suffix: str) -> float:

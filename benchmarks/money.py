@@ -69,7 +69,6 @@ def _journal() -> list[tuple[str, str, str]]:
         journal = Journal(Path(folder) / "placements.sqlite", now=time.time)
         record_placement(journal)
         seconds = statistics.median(_seconds(lambda: record_placement(journal)) for _ in range(50))
-        journal.close()
     return [("record a placement in the journal", f"{1_000 * seconds:.1f} ms", "< 10 ms")]
 
 

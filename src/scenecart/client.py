@@ -949,7 +949,6 @@ class Client:
     def close(self) -> None:
         """Close the connections and the journal."""
         self._session.close()
-        self._journal.close()
 
     def __enter__(self) -> Self:
         return self

@@ -32,10 +32,8 @@ PRICE = (100, "1.00")
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "home" / "placements.sqlite", now=time.time)
-    yield opened
-    opened.close()
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "home" / "placements.sqlite", now=time.time)
 
 
 @pytest.fixture

@@ -112,7 +112,6 @@ def test_journal_in_forked_processes_loses_nothing(path: Path, *, is_inherited: 
     children = [fork.Process(target=_claim_many, args=(path, journal if is_inherited else None, some)) for some in names]
     for child in children:
         child.start()
-    journal.close()
     for child in children:
         child.join(60)
     assert [child.exitcode for child in children] == [0] * 4

@@ -84,7 +84,6 @@ def test_settle_closes_abandoned_placements(service: ScriptedService, connect: A
     journal = Journal(tmp_path / "home" / "placements.sqlite", now=clock)
     purchase = Purchase(service.url, "org", "org", "project", "fingerprint", "standard", ("a",), 100, "1.00", b"{}")
     journal.claim(purchase, "", "a session that has ended")
-    journal.close()
     client = connect(wall=clock)
     assert len(client.settle()) == 0
     assert client.placements()["state"].tolist() == ["intended"]

@@ -380,15 +380,29 @@ def test_place_after_another_session_gave_up_does_not_wait(box: Sandbox, machine
     assert fast.placements().empty
 
 
-def test_carts_of_two_machines_within_the_lag_are_told_later(box: Sandbox, machine: Any):
-    """Two machines whose carts share ground buy twice while the list lags; the later buyer is told, and only once."""
+@pytest.fixture
+def ahead() -> list[float]:
+    """Return how many seconds the clocks of all computers are ahead; a test changes it."""
+    return [0.0]
+
+
+@pytest.fixture
+def bought_twice(box: Sandbox, machine: Any, ahead: list[float]) -> tuple[scenecart.Order, scenecart.Order]:
+    """Return the orders of two machines whose carts share a capture, placed while the list lags."""
     box.list_lag = 30
-    ahead = [0.0]
     first, second = (machine(name, wall=lambda: time.time() + ahead[0]) for name in "AB")
     captures = found(first, 3)
     earlier = first.cart(captures.iloc[[0, 1]]).estimate().place()
     later = second.cart(captures.iloc[[1, 2]]).estimate().place()
     assert len(box.orders()) == 2
+    return earlier, later
+
+
+def test_settle_after_two_machines_bought_the_same_ground_warns_the_later_one(
+    box: Sandbox, machine: Any, ahead: list[float], bought_twice: tuple[scenecart.Order, scenecart.Order]
+):
+    """Two machines whose carts share ground buy twice while the list lags; the later buyer gets a warning, and only once."""
+    earlier, later = bought_twice
     ahead[0] = 1_000
     box.advance(1_000)
     said: dict[str, list[str]] = {}
@@ -404,14 +418,11 @@ def test_carts_of_two_machines_within_the_lag_are_told_later(box: Sandbox, machi
     assert later.id in told
 
 
-def test_wait_of_the_later_of_two_buyers_tells_it(box: Sandbox, machine: Any):
-    """Whoever waits for the later of two orders of the same ground is told when it is delivered."""
-    box.list_lag = 30
-    ahead = [0.0]
-    first, second = (machine(name, wall=lambda: time.time() + ahead[0]) for name in "AB")
-    captures = found(first, 3)
-    first.cart(captures.iloc[[0, 1]]).estimate().place()
-    later = second.cart(captures.iloc[[1, 2]]).estimate().place()
+def test_wait_for_the_later_of_two_orders_of_the_same_ground_warns(
+    box: Sandbox, ahead: list[float], bought_twice: tuple[scenecart.Order, scenecart.Order]
+):
+    """Whoever waits for the later of two orders of the same ground gets a warning when it is delivered."""
+    _, later = bought_twice
     ahead[0] = 10**6
     box.advance(10**6)
     with warns("ordered_twice"):

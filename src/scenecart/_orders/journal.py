@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from scenecart._orders.journal_file import JournalFile
 from scenecart._orders.journal_upgrade import upgrade
 from scenecart._orders.owner import is_working
-from scenecart._orders.purchase import BODY_FORM, PLAIN, PURCHASE_KEY
+from scenecart._orders.purchase import BODY_FORM, PURCHASE_KEY
 from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
@@ -430,9 +430,6 @@ class Journal:
         with self._file.read() as database:
             return _sharing(database, purchase)
 
-    def close(self) -> None:
-        """Do nothing: no file stays open between operations."""
-
     def _end_all(self, placement: Placement, state: str, outcome: str, detail: str) -> Placement:
         now = self._now()
         with self._file.write(_NOT_RECORDED) as database:
@@ -476,21 +473,3 @@ def _one(database: sqlite3.Connection, where: str, *values: object) -> Placement
 def _found(database: sqlite3.Connection, where: str, *values: object) -> list[Placement]:
     # conditions of this module only
     return [Placement(*row) for row in database.execute(f"{_SELECT} WHERE {where}", values)]
-
-
-__all__ = [
-    "ABSENT",
-    "LIMITED",
-    "NOT_SENT",
-    "ORDERED",
-    "PLAIN",
-    "REFUSED",
-    "REPLAYED",
-    "RESOLVED",
-    "STATES",
-    "UNANSWERED",
-    "UNFINISHED",
-    "UNPAID",
-    "Journal",
-    "Placement",
-]

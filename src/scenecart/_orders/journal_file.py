@@ -78,6 +78,7 @@ SCHEMA = (
     "CREATE INDEX try_of ON try (placement)",
     "CREATE TABLE capture (placement INTEGER NOT NULL REFERENCES placement (number), id TEXT NOT NULL) STRICT",
     "CREATE INDEX capture_id ON capture (id)",
+    "CREATE INDEX placement_owner ON placement (owner) WHERE owner IS NOT NULL",
     "CREATE INDEX placement_order ON placement (order_id)",
     """CREATE TABLE payer (
   base_url TEXT NOT NULL, subject TEXT NOT NULL, organization TEXT NOT NULL, PRIMARY KEY (base_url, subject)

@@ -37,6 +37,8 @@ _LATE_SECONDS = 86_400.0
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
 _SAME_GROUND = 0.02
+# how far the ground or the area of two orders may differ and be the same, and how far an area that is stated rounded, in km²
+EXACT, _ROUNDED_KM2 = 0.001, 0.005
 
 
 @dataclass(frozen=True)
@@ -340,16 +342,22 @@ def _is_ground_of(stated: tuple[Ground, ...], sent: tuple[Ground, ...]) -> bool:
 
 
 def _fits_area(grounds: tuple[Ground, ...], record: schemas.OrderRecord) -> bool:
-    """Return whether the geometry of an order covers the area that its price groups state."""
-    by_id = {ground.key[2]: ground.geometry for ground in grounds if ground.geometry is not None}
-    for group in record.groups:
-        shapes = [by_id[name] for name in group.ids if name in by_id]
-        if group.aoi_km2 and len(shapes) == len(group.ids):
-            # a group is priced by the area of its union, or by the sum of its captures
-            areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
-            if not any(abs(area - group.aoi_km2) <= max(_SAME_GROUND * area, 0.01) for area in areas):
-                return False
-    return True
+    """Return whether no price group of an order states another area than its geometry covers."""
+    return all(group_fits(group, grounds, _SAME_GROUND) is not False for group in record.groups)
+
+
+def group_fits(group: schemas.PriceGroup, grounds: Iterable[Ground], tolerance: float) -> bool | None:
+    """Return whether the ground of a price group has the area that the group states, up to a share of it.
+
+    A group is priced by the area of its union, or by the sum of its captures. None if it states no area, or if the ground of a
+    capture is not known.
+    """
+    by_id = {ground.key[2]: ground.geometry for ground in grounds}
+    shapes = [found for name in group.ids if (found := by_id.get(name)) is not None]
+    if not group.aoi_km2 or len(shapes) != len(group.ids):
+        return None
+    areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
+    return any(abs(area - group.aoi_km2) <= max(tolerance * area, _ROUNDED_KM2) for area in areas)
 
 
 def difference(first: Any, second: Any) -> float:

@@ -1,4 +1,4 @@
-"""Finding the order of a placement whose outcome is unknown, and proving that there is none."""
+"""Match a placement of unknown outcome to its order, or prove that no order exists."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scenecart._orders.journal import UNANSWERED
-from scenecart._orders.listing import grounds_of, holding_of
-from scenecart._orders.ownership import has_area, has_same_ground
+from scenecart._orders.listing import EXACT, grounds_of, group_fits, holding_of
+from scenecart._orders.ownership import has_same_ground
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, warn
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # A service may forget keys after an hour; what is older is looked for among the orders.
 QUIET_SECONDS = 900.0
 # how much earlier than the request that made it an order may look, because clocks differ
-_EARLIER_SECONDS = 300.0
+EARLIER_SECONDS = 300.0
 # how much older than its placement an order may look if its ground fits: an order of somebody else is safer than buying twice
 _CLOCK_DIFFERENCE_SECONDS = 86_400.0
 _MOST_CANDIDATES = 5
@@ -78,7 +78,7 @@ class OrderMatcher:
             if last > self._now():
                 return "the clock of this computer was set back since the request was sent"
             when = datetime.fromtimestamp(last + QUIET_SECONDS, UTC)
-            return f"not found among the orders; whether it was ordered can be told from {when:%H:%M} UTC on"
+            return f"not found among the orders; the list of orders is conclusive from {when:%H:%M} UTC on"
         if not listing.is_offered:
             return "the service does not list its orders for this account"
         if listing.obstacle:
@@ -101,7 +101,7 @@ class OrderMatcher:
             holding.record.id
             for holding in listing.holdings
             if holding.placement is None
-            and not _is_older(holding, since - _EARLIER_SECONDS)
+            and not _is_older(holding, since - EARLIER_SECONDS)
             and has_same_ground(wanted, holding) is not False
         ]
 
@@ -157,7 +157,7 @@ class OrderMatcher:
     def _find_without_ground(self, placement: Placement, listing: Listing, rivals: list[Placement]) -> tuple[Holding | None, str]:
         """Return the only order that fits by captures, area and price, if this is the only placement that it fits."""
         wanted = grounds_of(placement)
-        first = _since(placement) - _EARLIER_SECONDS
+        first = _since(placement) - EARLIER_SECONDS
         last = _since(placement) + ((placement.last_sent or 0.0) - (placement.unanswered_since or 0.0)) + QUIET_SECONDS
         ids = sorted(ground.key[2] for ground in wanted)
         found = [
@@ -200,14 +200,8 @@ def _is_older(holding: Holding, earliest: float) -> bool:
 
 def _has_area_of(holding: Holding, placement: Placement) -> bool:
     """Return whether the price groups of an order state the area of a placement; without any area, nothing is proved."""
-    by_id = {ground.key[2]: ground.geometry for ground in grounds_of(placement)}
-    for group in holding.record.groups:
-        shapes = [found for name in group.ids if (found := by_id.get(name)) is not None]
-        if not group.aoi_km2 or len(shapes) != len(group.ids):
-            return False
-        if not has_area(shapes, group.aoi_km2):
-            return False
-    return bool(holding.record.groups)
+    fits = [group_fits(group, grounds_of(placement), EXACT) for group in holding.record.groups]
+    return bool(fits) and all(fits)
 
 
 def warn_of_other_price(record: schemas.OrderRecord, expected_credits: int) -> None:

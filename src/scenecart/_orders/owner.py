@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenecart.exceptions import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenecart._orders.journal import Journal
 
 _START_TIME_FIELD = 19
 _ENDED_STATES = frozenset("ZXx")
@@ -15,7 +24,7 @@ _working: set[str] = set()
 
 
 def new_owner() -> str:
-    """Return the name of a piece of work of this process, which counts as running until :func:`finish`."""
+    """Return the name of a piece of work of this process, which runs until :func:`finish`."""
     owner = f"{socket.gethostname()}/{os.getpid()}/{_start_of(os.getpid())}/{uuid.uuid4().hex[:12]}"
     with _lock:
         _working.add(owner)
@@ -26,6 +35,21 @@ def finish(owner: str) -> None:
     """Record that a piece of work has ended."""
     with _lock:
         _working.discard(owner)
+
+
+@contextlib.contextmanager
+def reservation(journal: Journal) -> Iterator[str]:
+    """Give a piece of work a name to reserve placements by; whatever it has reserved is free afterwards.
+
+    What cannot be freed, because the journal cannot be written, ends with the next ``settle()``.
+    """
+    owner = new_owner()
+    try:
+        yield owner
+    finally:
+        with contextlib.suppress(JournalError):
+            journal.release_all(owner)
+        finish(owner)
 
 
 def is_working(owner: str | None) -> bool:

@@ -1,8 +1,7 @@
-"""What of a purchase is owned already: shares of ground, exact orders, and what cannot be told."""
+"""What of a purchase is owned already: shares of ground, exact orders, and orders that state too little."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from scenecart._captures.frame import CRS
 from scenecart._cart.checks import is_same_capture
 from scenecart._cart.owned import LEAST_KM2, LEAST_SHARE, WHOLE
 from scenecart._geo.geometry import geodesic_km2, polygonal, union
-from scenecart._orders.listing import Ground, Holding, difference
+from scenecart._orders.listing import EXACT, Ground, Holding, difference, group_fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 
 # a share of a capture's ground above which it is owned, unless the client says otherwise
 OWNED_SHARE = 0.1
-# how far the ground of two orders may differ and be the same
-_EXACT = 0.001
-# how far an area may differ that a service states rounded
-_ROUNDED_KM2 = 0.005
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ def is_exact(wanted: tuple[Ground, ...], holding: Holding, terms: Terms) -> bool
 def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None:
     """Return whether an order holds exactly these captures with this ground; None if its captures fit and its ground is unknown.
 
-    Two tiles of one capture have the same id: they are told apart by their ground.
+    Two tiles of one capture have the same id: their ground distinguishes them.
     """
     if not holding.grounds or sorted(ground.key[2] for ground in wanted) != holding.ids:
         return False if holding.grounds else None
@@ -168,7 +163,7 @@ def has_same_ground(wanted: tuple[Ground, ...], holding: Holding) -> bool | None
             return False
         if any(one.geometry is None for one in fitting):
             return None
-        same = next((one for one in fitting if difference(ours.geometry, one.geometry) <= _EXACT), None)
+        same = next((one for one in fitting if difference(ours.geometry, one.geometry) <= EXACT), None)
         if same is None:
             return False
         left.remove(same)
@@ -194,24 +189,16 @@ def with_whole_footprints(holdings: Iterable[Holding], footprints: Mapping[Captu
 
 
 def _with_whole(holding: Holding, footprints: Mapping[CaptureKey, BaseGeometry], keys: Mapping[str, list[CaptureKey]]) -> Holding:
-    whole: dict[str, CaptureKey] = {}
-    for group in holding.record.groups:
-        found = [keys[name][0] for name in group.ids if len(keys.get(name, ())) == 1]
-        if group.aoi_km2 and len(found) == len(group.ids) and has_area([footprints[key] for key in found], group.aoi_km2):
-            whole |= {key[2]: key for key in found}
+    alone = {name: footprints[found[0]] for name, found in keys.items() if len(found) == 1}
+    wholes = [Ground((None, None, name), footprint) for name, footprint in alone.items()]
+    proved = {name for group in holding.record.groups if group_fits(group, wholes, EXACT) for name in group.ids}
     grounds = tuple(
-        Ground(ground.key, footprints[whole[ground.key[2]]])
-        if ground.geometry is None and ground.key[2] in whole and is_same_capture(ground.key, whole[ground.key[2]]) is not False
+        Ground(ground.key, alone[ground.key[2]])
+        if ground.geometry is None and ground.key[2] in proved and is_same_capture(ground.key, keys[ground.key[2]][0]) is not False
         else ground
         for ground in holding.grounds
     )
     return replace(holding, grounds=grounds)
-
-
-def has_area(shapes: list[BaseGeometry], km2: float) -> bool:
-    """Return whether shapes have an area that a service states: of their union, or of all of them added."""
-    areas = (geodesic_km2(union(shapes)), math.fsum(geodesic_km2(one) for one in shapes))
-    return any(abs(area - km2) <= max(_EXACT * area, _ROUNDED_KM2) for area in areas)
 
 
 def shares_ground(first: Iterable[Ground], second: Iterable[Ground]) -> bool:

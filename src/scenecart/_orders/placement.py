@@ -17,10 +17,10 @@ from scenecart._orders import placement_errors as errors
 from scenecart._orders.evidence import Proof
 from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, OrderLook, grounds_in, grounds_of
 from scenecart._orders.look_notices import LookNotices
-from scenecart._orders.matching import warn_of_other_price
+from scenecart._orders.matching import EARLIER_SECONDS, warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
-from scenecart._orders.owner import finish, is_working, new_owner
+from scenecart._orders.owner import is_working, reservation
 from scenecart._orders.ownership import OWNED_SHARE, has_same_ground, owned_of, shares_ground, with_whole_footprints
 from scenecart._orders.payer import Payer
 from scenecart._orders.placement_checks import check_again, check_estimate, check_project, check_service
@@ -34,7 +34,6 @@ from scenecart._util.json import dumps
 from scenecart._util.text import pluralize
 from scenecart._util.validate import check_choice, check_count, check_text
 from scenecart.exceptions import (
-    JournalError,
     NotFound,
     PaymentRequired,
     PlacementError,
@@ -54,8 +53,6 @@ _MOST_ROUNDS = 4
 # how long another session may work on the same captures before it is no longer waited for
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
 _MOST_FETCHED = 50
-# how much earlier than its request an order may look, because clocks differ
-_EARLIER_SECONDS = 300.0
 _LOST = "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
 OWNED_CHOICES = ("refuse", "buy")
 
@@ -187,16 +184,8 @@ class PlacementService:
             self._notices.say(listing)
 
     def _buy(self, request: PlacementRequest) -> Order:
-        owner = new_owner()
-        try:
+        with reservation(self._journal) as owner:
             return self._place(_Round(request, owner))
-        except BaseException:
-            # an interrupt may have come between reserving a placement and the work on it
-            with contextlib.suppress(JournalError):
-                self._journal.release_all(owner)
-            raise
-        finally:
-            finish(owner)
 
     def _place(self, attempt: _Round) -> Order:
         patient_until, take_over = time.monotonic() + _PATIENCE_SECONDS, False
@@ -227,21 +216,19 @@ class PlacementService:
                     take_over = True
                 continue
             rounds += 1
-            order = self._reserved_work(attempt, row)
+            order = self._worked(attempt, row)
             if order is not None:
                 return order
         raise self._too_slow(row, attempt)
 
-    def _reserved_work(self, attempt: _Round, row: Placement) -> Order | None:
-        """Do the work on a placement, and end the reservation of it in any case."""
+    def _worked(self, attempt: _Round, row: Placement) -> Order | None:
+        """Do the work on a placement; an error says if an earlier request may have become an order."""
         try:
             return self._work(attempt, row)
         except ScenecartError as error:
             if row.open_tries:
                 errors.add_may_be_ordered(error)
             raise
-        finally:
-            self._release(row, attempt.owner)
 
     def _work(self, attempt: _Round, row: Placement) -> Order | None:
         """Look, ask the price and send; None if the look became too old meanwhile."""
@@ -401,7 +388,7 @@ class PlacementService:
             # an earlier request with this key, perhaps of somebody else, made it, and its stored answer may be old
             with contextlib.suppress(ScenecartError):
                 record = self._orders.fetch(record.id)
-        if record.phase == ENDED or age > _EARLIER_SECONDS:
+        if record.phase == ENDED or age > EARLIER_SECONDS:
             return self._existing(Holding(record, (), None if created is None else created.timestamp()))
         order = Order(self._orders, record)
         warn_of_other_price(record, placement.credits)
@@ -531,11 +518,6 @@ class PlacementService:
             time.sleep(_PAUSE_SECONDS)
             now = self._journal.present(row)
         return True
-
-    def _release(self, row: Placement, owner: str) -> None:
-        # a placement that stays reserved is put away by the next settle()
-        with contextlib.suppress(JournalError):
-            self._journal.release(row, owner)
 
     def _purchase(self, estimate: Estimate, project: str, license_type: str) -> Purchase:
         """Return what is bought."""

@@ -40,7 +40,7 @@ class Outcome:
     Attributes
     ----------
     placement : Placement
-        The placement as it stands now; where its state is "placed", its order is known.
+        The placement in its present state; if that is "placed", its order is known.
     evidence : Evidence
         What the last response proves.
     error : ScenecartError or None

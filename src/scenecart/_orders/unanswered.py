@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from scenecart._api import operations, schemas
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.matching import warn_of_other_price
-from scenecart._orders.owner import finish, new_owner
+from scenecart._orders.owner import reservation
 from scenecart._orders.purchase import document_of
 from scenecart._orders.sending import Errand
-from scenecart.exceptions import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +74,7 @@ class UnansweredPlacements:
                 "to accept it, place the same cart again"
             )
             return self._journal.leave_open(placement, detail)
-        owner = new_owner()
-        try:
+        with reservation(self._journal) as owner:
             price = (placement.credits, placement.aud)
             detail = "sent again with the same key, at the agreed price"
             errand = Errand(owner, price, lambda: listing.is_fresh(self._now()), detail=detail)
@@ -86,11 +83,6 @@ class UnansweredPlacements:
                 raise outcome.not_recorded
             if outcome.evidence.record is not None:
                 warn_of_other_price(outcome.evidence.record, placement.credits)
-        finally:
-            # a placement that stays reserved is put away by the next settle()
-            with contextlib.suppress(JournalError):
-                self._journal.release(placement, owner)
-            finish(owner)
         return self._journal.reload(placement)
 
     def _current_price(self, placement: Placement) -> int:
