@@ -43,7 +43,7 @@ OF_WHOLE_PACKAGES = {"tests/report/test_report.py", "tests/sandbox/test_layers.p
 
 # the one module or package that imports an outside library
 LIBRARIES = {
-    "PIL": {"report"},
+    "PIL": {"_imagery", "report"},
     "antimeridian": {"_geo.geometry"},
     "anywidget": {"widgets"},
     "httpx": {"_api.transport"},
@@ -53,6 +53,7 @@ LIBRARIES = {
     "platformdirs": {"_orders.journal_mark", "client"},
     "pystac": {"_delivery.download"},
     "pystac_client": {"_captures.stac_api"},
+    "rasterio": {"_imagery"},
     "reportlab": {"report"},
     "rich": {"_util.progress", "cli"},
     "rioxarray": {"_imagery.raster"},
