@@ -26,6 +26,7 @@ from scenecart._cart.owned import mark
 from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._geo.area import as_area
+from scenecart._imagery.quicklook import SIZES, QuicklookStore
 from scenecart._orders.holdings import HoldingReader
 from scenecart._orders.journal import Journal
 from scenecart._orders.listing import OrderLook
@@ -41,7 +42,7 @@ from scenecart._orders.tables import footprints_of, orders_frame, placements_fra
 from scenecart._util.files import as_path
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
-from scenecart._util.validate import check_bool, check_count, shown_value
+from scenecart._util.validate import check_bool, check_choice, check_count, shown_value
 from scenecart.exceptions import (
     ConfigurationError,
     InvalidCart,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from scenecart._api.retry import Retry
     from scenecart._util.progress import ProgressCallback
 
-_MAX_IMAGE_BYTES = 4 * 2**20
 _OPERATION = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
@@ -136,6 +136,7 @@ class Client:
         directory = _home(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
+        self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
         deliveries = DeliveryService(self._session, directory / "imagery")
         purchases = PurchaseReader(self._journal, self)
         self._orders = OrderApi(
@@ -413,23 +414,30 @@ class Client:
         with progress_callback(progress, f"Searching {host}") as callback:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
-    def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
-        """Return the quicklook of a capture: a small picture from the catalog.
+    @checked_keywords()
+    def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any], size: str = "thumbnail") -> bytes | None:
+        """Return the quicklook of a capture: a picture from the catalog, which costs nothing.
+
+        Pictures are kept on disk in the client's home directory, so that each is requested once. It can be called from several
+        threads; at most six requests run at once.
 
         Parameters
         ----------
         capture
             A row of a search result, with ``host`` and ``id``.
+        size
+            ``"thumbnail"`` (default; often 256 pixels wide), or ``"large"``, the largest that the catalog has, often 1,000
+            pixels wide. If there is no large one, the thumbnail is returned.
 
         Returns
         -------
         bytes or None
-            PNG or JPEG. None if there is no image or the image is larger than 4 MB.
+            PNG, JPEG or WEBP. None if there is no image, or the image is larger than 4 MB, or 16 MB if large.
 
         Raises
         ------
         InvalidRequest
-            If ``capture`` is not a row with ``host`` and ``id``.
+            If ``capture`` is not a row with ``host`` and ``id``, or ``size`` is neither of the two.
         ScenecartError
             If the service fails.
 
@@ -437,12 +445,14 @@ class Client:
         --------
         >>> client = connect("sandbox")
         >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=1)
-        >>> client.quicklook(captures.iloc[0])[1:4]
-        b'PNG'
+        >>> thumbnail, large = (client.quicklook(captures.iloc[0], size) for size in ("thumbnail", "large"))
+        >>> thumbnail[1:4], len(large) > len(thumbnail)
+        (b'PNG', True)
         """
         row = checked_row(capture, "host", "id")
-        reference = operations.image_reference(str(row["host"]), str(row["id"]))
-        return self._session.image(operations.THUMBNAIL, reference, _MAX_IMAGE_BYTES)
+        check_choice(size, "size", SIZES)
+        collection = row.get("collection")
+        return self._quicklooks.fetch(str(row["host"]), "" if collection is None else str(collection), str(row["id"]), size)
 
     @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:

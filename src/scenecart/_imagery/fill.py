@@ -1,0 +1,72 @@
+"""Fill of pictures: the black, white or transparent pixels around a scene that is laid on a grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# the longest side of a mask, in pixels
+MASK_SIDE = 256
+# less fill than this says nothing
+LEAST_FILL = 0.01
+# a JPEG blurs the edge of black fill
+_BLACK, _WHITE = 16, 250
+
+
+def without_fill(picture: Image.Image) -> Image.Image:
+    """Return a picture whose black or white fill is transparent."""
+    fill = fill_of(picture)
+    if not fill.any():
+        return picture
+    pixels = np.array(picture.convert("RGBA"))
+    around = Image.fromarray(fill.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
+    is_near = np.asarray(around.resize(picture.size, Image.Resampling.NEAREST)) > 0
+    # the mask is coarse: its edge is taken from the picture itself
+    is_bright = pixels[..., :3][is_near].mean() > 128  # noqa: PLR2004  # half
+    is_flat = pixels[..., :3].min(-1) >= _WHITE if is_bright else pixels[..., :3].max(-1) <= _BLACK
+    pixels[..., 3][is_near & is_flat] = 0
+    return Image.fromarray(pixels)
+
+
+def fill_of(picture: Image.Image) -> NDArray[np.bool_]:
+    """Return where a picture is transparent, or black or white and connected with a corner; at most 256 pixels wide and high."""
+    small = picture.convert("RGBA")
+    small.thumbnail((MASK_SIDE, MASK_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    pixels = np.asarray(small)
+    clear = pixels[..., 3] < 128  # noqa: PLR2004  # half transparent
+    if clear.mean() >= LEAST_FILL:
+        return np.asarray(clear)
+    dark, bright = pixels[..., :3].max(-1) <= _BLACK, pixels[..., :3].min(-1) >= _WHITE
+    for candidate, corners in ((dark, 1), (bright, 3)):
+        seeds = np.zeros(candidate.shape, dtype=bool)
+        seeds[[0, 0, -1, -1], [0, -1, 0, -1]] = candidate[[0, 0, -1, -1], [0, -1, 0, -1]]
+        # clouds are white too, but seldom in three corners
+        if seeds.sum() >= corners:
+            return _connected(candidate, seeds)
+    return np.zeros(dark.shape, dtype=bool)
+
+
+def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the parts of a mask that touch the seeds, spreading along whole rows and columns at a time."""
+    found = seeds & mask
+    while True:
+        before = int(found.sum())
+        for _ in range(2):
+            found = _spread_along_rows(mask, found).T
+            mask = mask.T
+        if int(found.sum()) == before:
+            return found
+
+
+def _spread_along_rows(mask: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    # a column of walls keeps runs from going on in the next row
+    walled = np.pad(mask, ((0, 0), (0, 1)))
+    runs = np.cumsum(~walled).reshape(walled.shape)[:, :-1]
+    reached = np.zeros(int(runs.max(initial=0)) + 1, dtype=bool)
+    reached[runs[found]] = True
+    return np.asarray(reached[runs] & mask)

@@ -1,0 +1,64 @@
+"""Pictures: checked decoding of PNG, JPEG and WEBP, and encoding as WEBP."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MAX_PIXELS = 40_000_000
+_SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "WEBP": b"RIFF"}
+# the fastest method: slower ones save 5 % of the bytes
+_WEBP_METHOD = 0
+_OPAQUE = 255
+
+
+def picture_kind(content: bytes) -> str | None:
+    """Return ``"PNG"``, ``"JPEG"`` or ``"WEBP"`` by the first bytes; None for anything else, such as SVG, which may hold scripts.
+
+    Examples
+    --------
+    >>> from scenecart._imagery.picture import picture_kind
+    >>> picture_kind(b"GIF89a") is None
+    True
+    """
+    kind = next((kind for kind, signature in _SIGNATURES.items() if content.startswith(signature)), None)
+    return None if kind == "WEBP" and content[8:12] != b"WEBP" else kind
+
+
+def decode(content: bytes, side: int | None = None) -> Image.Image | None:
+    """Return a picture as RGBA; None if it is no PNG, JPEG or WEBP, damaged, or of more than 40 million pixels.
+
+    Parameters
+    ----------
+    side
+        The longest side that is needed, in pixels: a larger JPEG is decoded at a fraction of its size, which is faster.
+    """
+    kind = picture_kind(content)
+    if kind is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
+            if picture.width * picture.height > _MAX_PIXELS:
+                return None
+            if side is not None:
+                picture.draft("RGB", (side, side))
+            return picture.convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        # Pillow's errors of damaged files
+        return None
+
+
+def encode(pixels: NDArray[np.uint8], quality: int = 80) -> bytes:
+    """Return RGBA pixels (rows, columns, 4) as WEBP; without alpha if none is transparent."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if pixels[..., 3].min(initial=_OPAQUE) == _OPAQUE:
+        image = image.convert("RGB")
+    stream: Any = io.BytesIO()
+    image.save(stream, "WEBP", quality=quality, method=_WEBP_METHOD)
+    return bytes(stream.getvalue())

@@ -1,0 +1,161 @@
+"""The place of a picture on the ground: a CRS, and a perspective from it to the pixels."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyproj
+import shapely
+from PIL import Image
+
+from scenecart._imagery.mercator import from_mercator, to_mercator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Points = NDArray[np.float64]
+
+DEGREES, MERCATOR = "EPSG:4326", "EPSG:3857"
+# parts of an edge or of a picture within which a projection is straight
+EDGE_PARTS = 24
+_CELLS = 16
+
+
+@dataclass(frozen=True)
+class PicturePlace:
+    """The place of a picture on the ground.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the picture that was placed, in pixels. A smaller copy of it has the same place.
+    bounds : tuple of float
+        West, south, east and north of what it shows, in EPSG:3857 (metres). Across the antimeridian, east is beyond the edge of the
+        world.
+    method : str
+        ``"georeference"`` (told by the catalog), ``"north-up"`` or ``"corners"``.
+    is_sure : bool
+        Whether it is certain which part of the picture is where, within a few pixels.
+    note : str
+        Words about an approximate place, to be shown wherever the picture is; empty if the catalog tells the place.
+    """
+
+    size: tuple[int, int]
+    bounds: tuple[float, float, float, float]
+    method: str
+    is_sure: bool
+    note: str
+    _crs: str
+    _matrix: Points
+
+    def to_pixels(self, mercator: Points) -> Points:
+        """Return positions in the picture (columns and rows from its upper left corner) of points in EPSG:3857."""
+        return apply_matrix(self._matrix, project(from_mercator(mercator), self._crs))
+
+    def warp(self, picture: Image.Image, bounds: tuple[float, float, float, float], width: int, height: int) -> Image.Image:
+        """Return a part of the ground as a picture that is north up, in EPSG:3857; transparent where there is nothing.
+
+        Parameters
+        ----------
+        picture
+            The picture, at any size.
+        bounds
+            West, south, east and north, in EPSG:3857 (metres).
+        width, height
+            Size of the result, in pixels.
+        """
+        west, south, east, north = bounds
+        columns, rows = (np.linspace(0, end, max(2, min(_CELLS, end) + 1)).round() for end in (width, height))
+        x, y = west + (east - west) * columns / width, north - (north - south) * rows / height
+        points = np.stack(np.meshgrid(x, y), -1)
+        scale = np.array([picture.width / self.size[0], picture.height / self.size[1]])
+        found = self.to_pixels(points.reshape(-1, 2)).reshape(points.shape) * scale
+        mesh = []
+        for row in range(len(rows) - 1):
+            for column in range(len(columns) - 1):
+                box = (int(columns[column]), int(rows[row]), int(columns[column + 1]), int(rows[row + 1]))
+                corners = found[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
+                if np.isfinite(corners).all():
+                    mesh.append((box, tuple(corners.ravel().tolist())))
+        source = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        factor = _shrink_factor(found, width, height, len(columns) - 1, len(rows) - 1)
+        if factor > 1:
+            # bilinear sampling of a much larger picture would skip most of its pixels
+            source = source.reduce(factor)
+            mesh = [(box, tuple(number / factor for number in quad)) for box, quad in mesh]
+        return source.transform((width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+
+    def northing(self, picture: Image.Image, side: int = 1_024) -> Image.Image:
+        """Return the whole picture north up over its ``bounds``, at most ``side`` pixels wide and high."""
+        west, south, east, north = self.bounds
+        longest = max(east - west, north - south)
+        scale = min(side, 1.5 * max(picture.size)) / longest
+        width, height = max(1, round((east - west) * scale)), max(1, round((north - south) * scale))
+        return self.warp(picture, self.bounds, width, height)
+
+
+def place_by_matrix(size: tuple[int, int], crs: str, matrix: Points, outline: Points, method: str) -> PicturePlace:
+    """Return a place; its bounds are those of the outline, which is in the CRS, densified so that they hold in EPSG:3857."""
+    points = shapely.get_coordinates(
+        shapely.segmentize(shapely.LineString(outline), max(np.ptp(outline, 0).max() / EDGE_PARTS, 1e-9))
+    )
+    mercator = to_mercator(_unproject(points, crs))
+    finite = mercator[np.isfinite(mercator).all(1)]
+    (west, south), (east, north) = (finite.min(0), finite.max(0)) if len(finite) else ((0.0, 0.0), (1.0, 1.0))
+    bounds = (float(west), float(south), float(east), float(north))
+    return PicturePlace(size, bounds, method, is_sure=True, note="", _crs=crs, _matrix=matrix)
+
+
+@functools.lru_cache(maxsize=64)
+def transformer_to(crs: str) -> pyproj.Transformer | None:
+    """Return the transformation from degrees to a CRS of the Earth; None if it is not known."""
+    try:
+        target = pyproj.CRS.from_user_input(crs)
+        return pyproj.Transformer.from_crs(DEGREES, target, always_xy=True)
+    except pyproj.exceptions.ProjError:
+        return None
+
+
+def project(degrees: Points, crs: str) -> Points:
+    """Return unwrapped longitudes and latitudes in a CRS; flat ones keep longitudes beyond 180."""
+    if crs == DEGREES:
+        return degrees
+    if crs == MERCATOR:
+        return to_mercator(degrees)
+    transformer = transformer_to(crs)
+    if transformer is None:
+        return np.full(degrees.shape, np.nan)
+    return np.stack(transformer.transform(degrees[:, 0], degrees[:, 1]), 1)
+
+
+def _unproject(points: Points, crs: str) -> Points:
+    """Return points of a CRS as longitudes, made continuous, and latitudes."""
+    if crs == DEGREES:
+        return points
+    if crs == MERCATOR:
+        return from_mercator(points)
+    transformer = transformer_to(crs)
+    if transformer is None:
+        return np.full(points.shape, np.nan)
+    longitudes, latitudes = transformer.transform(points[:, 0], points[:, 1], direction="INVERSE")
+    return np.stack([np.unwrap(longitudes, period=360), latitudes], 1)
+
+
+def apply_matrix(matrix: Points, points: Points) -> Points:
+    """Apply a perspective matrix to points."""
+    moved = points @ matrix[:, :2].T + matrix[:, 2]
+    return np.asarray(moved[:, :2] / moved[:, 2:])
+
+
+def _shrink_factor(found: Points, width: int, height: int, columns: int, rows: int) -> int:
+    """Return by how much a picture may be reduced before it is sampled at this many pixels."""
+    steps = [np.linalg.norm(np.diff(found, axis=axis), axis=-1) for axis in (1, 0)]
+    ratios = [
+        float(np.nanmin(step)) / (length / cells)
+        for step, length, cells in zip(steps, (width, height), (columns, rows), strict=True)
+        if step.size
+    ]
+    return max(1, int(min(ratios, default=1.0)))

@@ -1,0 +1,220 @@
+"""Where quicklooks are on the ground."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+import pytest
+import rasterio
+import shapely
+from PIL import Image
+from shapely.geometry import shape
+
+from _pictures import capture, coded, error_of, inner_points, north_up, turned
+from conftest import SHARED_DATA
+from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
+from scenecart._imagery.placing import place_picture, placed_quicklook
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LANDSAT = SHARED_DATA / "rasters" / "landsat-quicklooks"
+SCENES = sorted(path.name.removesuffix("_SR_stac.json") for path in LANDSAT.glob("*_stac.json"))
+needs_scenes = pytest.mark.skipif(not SCENES, reason="the real quicklooks are not on this machine")
+
+
+@pytest.mark.parametrize("tilt", [-40, -14, 8, 25, 40])
+@pytest.mark.parametrize(("wide", "high"), [(12, 12), (12, 24), (24, 12)])
+def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high: float):
+    """A frame without fill lies on the corners of its footprint, wherever its ring starts and however it winds."""
+    corners = turned(tilt, wide, high)
+    picture = coded(wide * 20, high * 20)
+    truth = np.array([[0, 0], [picture.width, 0], [picture.width, picture.height], [0, picture.height]])
+    for start in range(4):
+        for step in (1, -1):
+            place = place_picture(picture, capture(shapely.Polygon(np.roll(corners, start, 0)[::step])))
+            assert place is not None
+            assert place.method == "corners"
+            assert place.note.startswith("Placed approximately")
+            assert error_of(place, corners, truth).max() < 1
+
+
+def test_place_picture_square_turned_by_45_degrees_is_not_sure():
+    """A square frame that is turned by 45 degrees cannot be told from its neighbours, and says so."""
+    place = place_picture(coded(300, 300), capture(shapely.Polygon(turned(45, 12, 12))))
+    assert place is not None
+    assert not place.is_sure
+    assert "not certain" in place.note
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32756"])
+@pytest.mark.parametrize("fill", [(0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)])
+def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, ...]):
+    """A scene laid north up with black, white or transparent fill is placed on its grid, and is sure."""
+    footprint = shapely.Polygon(turned(14, 60, 60))
+    picture, position = north_up(footprint, crs, fill=fill)
+    place = place_picture(picture, capture(footprint))
+    assert place is not None
+    assert (place.method, place.is_sure) == ("north-up", True)
+    points = inner_points(footprint)
+    assert error_of(place, points, position(points)).max() < 4
+
+
+def test_place_picture_grid_of_the_catalog_is_preferred():
+    """If the catalog names the grid and its bounds, a picture with a wide margin is placed exactly."""
+    footprint = shapely.Polygon(turned(14, 60, 60))
+    project = pyproj.Transformer.from_crs(4326, 32756, always_xy=True).transform
+    x, y = project(*shapely.get_coordinates(footprint).T)
+    box = [min(x) - 9_000, min(y) - 3_000, max(x) + 1_000, max(y) + 30_000]
+    width, height = 500, round(500 * (box[3] - box[1]) / (box[2] - box[0]))
+
+    def position(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = project(degrees[:, 0], degrees[:, 1])
+        return np.stack([(x - box[0]) / (box[2] - box[0]) * width, (box[3] - y) / (box[3] - box[1]) * height], 1)
+
+    inside = shapely.Polygon(position(shapely.get_coordinates(footprint)))
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    pixels = np.array(coded(width, height))
+    pixels[~shapely.contains_xy(inside, columns, rows)] = (0, 0, 0, 255)
+    place = place_picture(Image.fromarray(pixels), capture(footprint, **{"proj:code": "EPSG:32756", "proj:bbox": box}))
+    assert place is not None
+    assert place.is_sure
+    points = inner_points(footprint)
+    assert error_of(place, points, position(points)).max() < 0.1
+
+
+def test_place_picture_georeference_of_its_asset_is_exact():
+    """If the catalog tells where the quicklook itself is, nothing is guessed, and its place is not called approximate."""
+    asset = {"href": "a.png", "roles": ["overview"], "proj:epsg": 32756, "proj:shape": [200, 100]}
+    asset["proj:transform"] = [30, 0, 300_000, 0, -30, 6_250_000]
+    footprint = shapely.Polygon(turned(14, 3, 6))
+    place = place_picture(coded(50, 100), capture(footprint, assets=json.dumps({"quicklook": asset})))
+    assert place is not None
+    assert (place.method, place.is_sure, place.note) == ("georeference", True, "")
+    x, y = pyproj.Transformer.from_crs(32756, 4326, always_xy=True).transform(300_000 + 30 * 20, 6_250_000 - 30 * 40)
+    assert error_of(place, np.array([[x, y]]), np.array([[10.0, 20.0]])).max() < 1e-6
+
+
+def test_place_picture_antimeridian_is_one_picture():
+    """A capture across the antimeridian is one picture whose bounds go on beyond the edge of the world."""
+    corners = turned(10, 60, 60, longitude=179.95, latitude=-17)
+    split = shapely.MultiPolygon(
+        [
+            shapely.intersection(shapely.Polygon(corners), shapely.box(170, -90, 180, 90)),
+            shapely.transform(
+                shapely.intersection(shapely.Polygon(corners), shapely.box(180, -90, 190, 90)), lambda xy: xy - [360, 0]
+            ),
+        ]
+    )
+    place = place_picture(coded(300, 300), capture(split))
+    assert place is not None
+    west, _, east, _ = place.bounds
+    assert west < HALF_WORLD < east < west + 100_000
+    truth = np.array([[0, 0], [300, 0], [300, 300], [0, 300]])
+    assert error_of(place, corners, truth).max() < 1
+    drawn = np.asarray(place.northing(coded(300, 300)))
+    assert 0.5 < (drawn[..., 3] > 0).mean() < 0.9
+
+
+@pytest.mark.parametrize(
+    "footprint",
+    [None, shapely.Point(0, 0), shapely.Polygon(), shapely.Polygon([(0, 0), (1, 1), (2, 2)]), shapely.box(0, math.nan, 1, 1)],
+)
+def test_place_picture_footprint_unusable_has_no_place(footprint: Any):
+    """A capture without a usable footprint has no place, and is no error."""
+    assert place_picture(coded(20, 20), capture(footprint)) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"proj:code": "nonsense"},
+        {"proj:epsg": 999_999, "proj:bbox": [0, 0, 1, 1]},
+        {"proj:code": "IAU_2015:49900", "proj:bbox": [0, 0, 1, 1]},
+        {"proj:code": "EPSG:32756", "proj:bbox": [5, 5, 1, 1]},
+        {"proj:code": "EPSG:32756", "proj:bbox": ["a", None]},
+        {"proj:code": "EPSG:32756", "proj:shape": [0, 0], "proj:transform": [0] * 6},
+        {"assets": "no JSON"},
+        {"assets": json.dumps({"overview": {"proj:epsg": 32756, "proj:shape": [9, 9], "proj:transform": [0, 0, 0, 0, 0, 0]}})},
+    ],
+)
+def test_place_picture_metadata_unusable_is_placed_by_evidence(values: dict[str, Any]):
+    """Wrong words of a catalog about the grid do not prevent that the picture is placed by its corners."""
+    corners = turned(14, 12, 12)
+    place = place_picture(coded(200, 200), capture(shapely.Polygon(corners), **values))
+    assert place is not None
+    truth = np.array([[0, 0], [200, 0], [200, 200], [0, 200]])
+    assert error_of(place, corners, truth).max() < 1
+
+
+@pytest.mark.parametrize("side", [1, 2, 5])
+def test_place_picture_tiny_is_no_error(side: int):
+    """A picture of a few pixels is placed or not, without an error."""
+    for picture in (coded(side, side), Image.new("RGBA", (side, side)), Image.new("RGBA", (side, 400))):
+        place = place_picture(picture, capture(shapely.Polygon(turned(14, 12, 12))))
+        assert place is None or place.northing(picture).width > 0
+
+
+def test_placed_quicklook_no_picture_is_none():
+    """Bytes that are no picture have no place."""
+    assert placed_quicklook(b"<svg/>", capture(shapely.box(0, 0, 1, 1))) is None
+    stream = io.BytesIO()
+    coded(40, 40).save(stream, "PNG")
+    assert placed_quicklook(stream.getvalue(), capture(None)) is None
+    found = placed_quicklook(stream.getvalue(), capture(shapely.box(0, 0, 1, 1)))
+    assert found is not None
+    assert from_mercator(np.array([found[1].bounds[:2]])).round(6).tolist() == [[0.0, 0.0]]
+
+
+def _truth(scene: str) -> tuple[Image.Image, Any, NDArray[np.float64], NDArray[np.float64]]:
+    """Return a real quicklook, its footprint, points on the ground in degrees, and their true pixels by the quality band."""
+    picture = Image.open(LANDSAT / f"{scene}_thumb_large.jpeg").convert("RGBA")
+    footprint = shape(json.loads((LANDSAT / f"{scene}_SR_stac.json").read_text())["geometry"])
+    with rasterio.open(LANDSAT / f"{scene}_QA_PIXEL.TIF") as band:
+        rows, columns = np.nonzero((band.read(1) & 1) == 0)
+        chosen = np.random.default_rng(0).choice(len(rows), 500)
+        position = np.stack([columns[chosen] + 0.5, rows[chosen] + 0.5], 1)
+        x, y = band.transform @ tuple(position.T) if hasattr(band.transform, "__matmul__") else band.transform * tuple(position.T)
+        degrees = np.stack(pyproj.Transformer.from_crs(band.crs, 4326, always_xy=True).transform(x, y), 1)
+        return picture, footprint, degrees, position * picture.width / band.width
+
+
+@needs_scenes
+@pytest.mark.parametrize("scene", SCENES)
+def test_place_picture_real_quicklook_is_within_pixels(scene: str):
+    """Real quicklooks, north up with black fill, are placed within 9 of 1,024 pixels, and are sure."""
+    picture, footprint, degrees, truth = _truth(scene)
+    place = place_picture(picture, capture(footprint))
+    assert place is not None
+    assert (place.method, place.is_sure) == ("north-up", True)
+    assert np.median(error_of(place, degrees, truth)) < 6
+    assert error_of(place, degrees, truth).max() < 9
+
+
+@needs_scenes
+@pytest.mark.parametrize("scene", SCENES)
+def test_place_picture_real_frame_is_within_pixels(scene: str):
+    """The frames that were cut out of real quicklooks are placed by their corners within 10 of 800 pixels, for any ring."""
+    picture, footprint, degrees, truth = _truth(scene)
+    ring = shapely.get_coordinates(footprint)[:4]
+    grid = place_picture(picture, capture(footprint))
+    assert grid is not None
+    # the ring begins in the north, and the scenes are turned clockwise by up to 30 degrees
+    order = grid.to_pixels(to_mercator(ring))
+    upper_left, upper_right, lower_right, lower_left = order
+    side = 800
+    # Pillow wants upper left, lower left, lower right, upper right
+    quad = tuple(np.concatenate([upper_left, lower_left, lower_right, upper_right]).tolist())
+    frame = picture.transform((side, side), Image.Transform.QUAD, quad, Image.Resampling.BILINEAR)
+    matrix = np.linalg.solve(np.column_stack([order, np.ones(4)])[:3], np.array([[0, 0], [side, 0], [side, side]], dtype=float))
+    expected = np.column_stack([truth, np.ones(len(truth))]) @ matrix
+    for start in range(4):
+        place = place_picture(frame, capture(shapely.Polygon(np.roll(ring, start, 0)[:: 1 if start % 2 else -1])))
+        assert place is not None
+        assert place.method == "corners"
+        assert error_of(place, degrees, expected).max() < 14
