@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -45,6 +47,33 @@ def answer(document: Any, status: int = 200, **headers: str) -> Answer:
         document = {"status": status, **document}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(json.dumps(document).encode(), status, {"Content-Type": "application/json", **named})
+
+
+class Stall:
+    """An answer that does not come: put it as a response. With ``interrupt``, it sends the test an interrupt (Ctrl+C) first.
+
+    Release it at the end: the test proves that nobody waited for it by ``released``, which is then True.
+    """
+
+    def __init__(self, *, interrupt: bool = False) -> None:
+        self.interrupt = interrupt
+        self.begun = threading.Event()
+        self.released: list[bool] = []
+        self._end = threading.Event()
+        self._over = threading.Event()
+
+    def __call__(self, _: RecordedRequest) -> Answer:
+        self.begun.set()
+        if self.interrupt:
+            os.kill(os.getpid(), signal.SIGINT)
+        self.released.append(self._end.wait(40))
+        self._over.set()
+        return Answer(None)
+
+    def release(self) -> bool:
+        """End it, and return whether it was still stalling."""
+        self._end.set()
+        return self._over.wait(30) and all(self.released)
 
 
 class ScriptedService:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _scripted_service import answer
+from _scripted_service import Stall, answer
 from _sessions import READ, make_session
 from scenecart._api.operations import SEARCH
 from scenecart._api.transport import secret_url
@@ -27,6 +28,44 @@ def test_closed_connections_refuse_calls_and_send_nothing(service: ScriptedServi
         session.call(READ)
     assert caught.value.hint
     assert service.received == []
+
+
+def test_separate_session_aborted_ends_its_calls_only(service: ScriptedService):
+    """Aborting a separate session ends its blocked call at once, in another thread too, and leaves the first session usable."""
+    stall = Stall()
+    service.put(READ.id, answer({"n": 1}), stall, answer({"n": 2}))
+    session = make_session(service)
+    assert session.call(READ) == {"n": 1}
+    failed: list[scenecart.ScenecartError] = []
+
+    def call() -> None:
+        try:
+            separate.call(READ)
+        except scenecart.ScenecartError as error:
+            failed.append(error)
+
+    with session.separate() as separate:
+        thread = threading.Thread(target=call)
+        thread.start()
+        assert stall.begun.wait(30)
+        separate.abort()
+        thread.join(30)
+        assert [type(error) for error in failed] == [scenecart.ConnectionFailed]
+        with raises(scenecart.InvalidRequest, "client_closed"):
+            separate.call(READ)
+    assert stall.release()
+    assert session.call(READ) == {"n": 2}
+
+
+def test_separate_session_shares_a_transport_of_the_caller():
+    """Where the caller gave a transport, a separate session uses it too, and leaves it open."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    client = scenecart.connect(base_url="https://service.example", token="t", transport=transport)
+    session = client._session
+    with session.separate() as separate:
+        assert separate.call(READ) == {}
+        separate.abort()
+    assert session.call(READ) == {}
 
 
 def test_secret_url_relative_is_completed_and_never_prints():

@@ -15,7 +15,7 @@ import rasterio
 
 import scenecart
 from _expect import raises, warns
-from _scripted_service import Answer, RecordedRequest, ScriptedService, answer, feature, page
+from _scripted_service import Answer, RecordedRequest, ScriptedService, Stall, answer, feature, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,6 +113,17 @@ def test_download_interrupted_is_resumed(service: ScriptedService, order: scenec
     assert "range" not in first.headers
     assert second.headers["if-range"] == '"v1"'
     assert int(second.headers["range"][6:-1]) > 0
+
+
+@pytest.mark.parametrize("path", [FILE, "items.asset.download"])
+def test_download_interrupt_ends_a_stalled_read(service: ScriptedService, order: scenecart.Order, tmp_path: Path, path: str):
+    """Ctrl+C ends a download at once, although the server is silent, and leaves no thread behind."""
+    stall = Stall(interrupt=True)
+    service.put(path, stall)
+    with pytest.raises(KeyboardInterrupt):
+        order.download(tmp_path / "out", progress=False)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("scenecart-download")]
+    assert stall.release()
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

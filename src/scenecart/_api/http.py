@@ -7,13 +7,14 @@ retried.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import random
 import time
 import weakref
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from scenecart._api import operations
@@ -131,6 +132,21 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()
+
+    @contextlib.contextmanager
+    def separate(self) -> Iterator[Self]:
+        """Give a session with connections of its own, which shares sign-in and rate limits; ``abort`` ends its calls at once."""
+        other = copy.copy(self)
+        other._connections = self._connections.separate()  # noqa: SLF001  # its own class
+        try:
+            yield other
+        finally:
+            if other._connections is not self._connections:  # noqa: SLF001  # likewise
+                other.close()
+
+    def abort(self) -> None:
+        """Disconnect: calls in other threads end at once with ``ConnectionFailed``."""
+        self._connections.abort()
 
     def after_fork(self) -> None:
         """Replace locks in a forked process, where the threads that hold them do not exist."""
@@ -338,7 +354,8 @@ class Session:
                 # a refused attempt says nothing about an earlier one without a response
                 is_unknown = is_unknown or error.money_may_have_moved or (lost and key is not None)
                 error.money_may_have_moved = is_unknown
-                if not repeatable or error.given_up or not (lost or error.status in repeatable):
+                is_over = not repeatable or error.given_up or self._connections.is_closed
+                if is_over or not (lost or error.status in repeatable):
                     self._mention_default_url(error)
                     raise
                 wait = retries.next_wait(error)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
+import socket
 import time
 import weakref
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from scenecart._api.limits import Limits
     from scenecart.exceptions import ScenecartError
 
+# events of httpcore that open a socket
+_OPENED = ("connect_tcp.complete", "start_tls.complete")
+
 
 class Connections:
     """The connections to one service; thread-safe, and usable after a fork."""
@@ -39,16 +44,45 @@ class Connections:
         self._uses_proxies = not is_loopback(urlsplit(base_url).hostname or "")
         self._clients: dict[int, httpx.Client] = {}
         self._interrupted: list[tuple[int, httpx.Client]] = []
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
         self._now = now
         # how much this computer's clock is ahead of the service's, in seconds, as of the last response
         self.clock_ahead = 0.0
-        self._is_closed = False
+        self.is_closed = False
         self._finalizer = weakref.finalize(self, _close_own, self._clients, self._interrupted)
 
     def close(self) -> None:
         """Close the connections; requests then raise ``InvalidRequest``."""
-        self._is_closed = True
+        self.is_closed = True
         self._finalizer()
+
+    def separate(self) -> Self:
+        """Return connections of their own to the same service, which can be aborted without harm to others.
+
+        A transport that was given is shared: it cannot be aborted.
+        """
+        if self._transport is not None:
+            return self
+        other = copy.copy(self)
+        other._clients, other._interrupted, other._streams = {}, [], weakref.WeakSet()  # noqa: SLF001  # its own class
+        other._finalizer = weakref.finalize(other, _close_own, other._clients, other._interrupted)  # noqa: SLF001  # likewise
+        return other
+
+    def abort(self) -> None:
+        """Disconnect and close: calls that wait for the service in other threads end at once with ``ConnectionFailed``."""
+        if self._transport is not None:
+            return
+        self.is_closed = True
+        for stream in list(self._streams):
+            _disconnect(stream)
+        self._finalizer()
+
+    def _note_stream(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(_OPENED):
+            stream = info["return_value"]
+            self._streams.add(stream)
+            if self.is_closed:
+                _disconnect(stream)
 
     @property
     def _http(self) -> httpx.Client:
@@ -62,14 +96,15 @@ class Connections:
                 follow_redirects=False,
                 trust_env=self._uses_proxies,
             )
-            if self._is_closed:
+            if self.is_closed:
                 client.close()
             client = self._clients.setdefault(os.getpid(), client)
         return client
 
     def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Request:
         """Build a request; ``options`` are those of ``httpx.Client.build_request``."""
-        return self._http.build_request(method, url, headers=headers, **options)
+        extensions = {"trace": self._note_stream, **options.pop("extensions", {})}
+        return self._http.build_request(method, url, headers=headers, extensions=extensions, **options)
 
     def signed_request(self, url: Secret, headers: Mapping[str, str]) -> httpx.Request:
         """Build the request of a signed URL, whose response is not compressed: its length is that of the file."""
@@ -236,6 +271,15 @@ def _close_own(clients: dict[int, httpx.Client], interrupted: list[tuple[int, ht
     for process, client in [*clients.items(), *interrupted]:
         if process == os.getpid():
             client.close()
+
+
+def _disconnect(stream: Any) -> None:
+    """End the reads and writes of a socket in every thread."""
+    opened = stream.get_extra_info("socket")
+    if isinstance(opened, socket.socket):
+        # not the method of a TLS socket, which would send something first
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 def _check_host(base_url: str) -> None:

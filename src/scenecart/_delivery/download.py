@@ -7,7 +7,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from typing import IO, TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from scenecart._util.files import as_path
 from scenecart._util.json import dumps
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.threads import map_in_threads
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
     ConnectionFailed,
@@ -153,23 +153,17 @@ class DeliveryService:
 
     def _fetch_all(self, files: list[PlannedFile], workers: int, count: Callable[[int], None]) -> list[Path]:
         stop = threading.Event()
+        with self._session.separate() as session:
 
-        def one(file: PlannedFile) -> Path:
-            try:
-                return self._fetch(file, count, stop)
-            except BaseException:
+            def cancel() -> None:
                 stop.set()
-                raise
+                session.abort()
 
-        with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="scenecart-download") as pool:
-            try:
-                return list(pool.map(one, files))
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+            return map_in_threads(
+                lambda file: self._fetch(session, file, count, stop), files, workers, cancel=cancel, name="scenecart-download"
+            )
 
-    def _fetch(self, file: PlannedFile, count: Callable[[int], None], stop: threading.Event) -> Path:
+    def _fetch(self, session: Session, file: PlannedFile, count: Callable[[int], None], stop: threading.Event) -> Path:
         if file.target.is_symlink() or file.target.parent.is_symlink():
             raise DownloadError(
                 f"{file.target} or its folder is a symbolic link. Nothing was written.",
@@ -190,17 +184,17 @@ class DeliveryService:
         while True:
             try:
                 file.target.parent.mkdir(parents=True, exist_ok=True)
-                self._fetch_part(file, part, count, stop)
+                self._fetch_part(session, file, part, count, stop)
                 break
             except ConnectionFailed as error:
                 failures += 1
-                if failures >= _ATTEMPTS:
+                if failures >= _ATTEMPTS or stop.is_set():
                     raise DownloadError(
                         f"{file.target.name} was not downloaded completely: {error.message}",
                         code="download_interrupted",
                         hint="Download again. It resumes where it stopped.",
                     ) from error
-                self._session.pause(failures)
+                session.pause(failures)
             except OSError as error:
                 raise DownloadError(
                     f"{file.target.name} cannot be written: {error.strerror or error}.",
@@ -212,12 +206,14 @@ class DeliveryService:
         _etag_file(part).unlink(missing_ok=True)
         return file.target
 
-    def _fetch_part(self, file: PlannedFile, part: Path, count: Callable[[int], None], stop: threading.Event) -> None:
+    def _fetch_part(
+        self, session: Session, file: PlannedFile, part: Path, count: Callable[[int], None], stop: threading.Event
+    ) -> None:
         part_size = part.stat().st_size if part.is_file() and not part.is_symlink() else 0
         etag = _etag_file(part).read_text(encoding="ascii") if part_size and _etag_file(part).is_file() else ""
         headers = {"Range": f"bytes={part_size}-", "If-Range": etag} if etag else {}
         for attempt in range(2):
-            with self._session.download(self._signed_url(file), headers) as answer:
+            with session.download(_signed_url(session, file), headers) as answer:
                 if answer.status in _EXPIRED and attempt == 0:
                     continue
                 if answer.status in READ_STATUSES:
@@ -258,17 +254,16 @@ class DeliveryService:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _signed_url(self, file: PlannedFile) -> Secret:
-        url = operations.download_url(
-            self._session.call(operations.DOWNLOAD, operations.asset_reference(file.item_id, file.asset_id))
+
+def _signed_url(session: Session, file: PlannedFile) -> Secret:
+    url = operations.download_url(session.call(operations.DOWNLOAD, operations.asset_reference(file.item_id, file.asset_id)))
+    if url is None:
+        raise ServiceError(
+            "The service returned no download URL for a delivered file.",
+            code="download_url_missing",
+            operation=operations.DOWNLOAD.id,
         )
-        if url is None:
-            raise ServiceError(
-                "The service returned no download URL for a delivered file.",
-                code="download_url_missing",
-                operation=operations.DOWNLOAD.id,
-            )
-        return secret_url(self._session.base_url + "/", url)
+    return secret_url(session.base_url + "/", url)
 
 
 def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:
