@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
 STORIES ?= 2000
+CARTS ?= 1000
 SEED ?= $(shell date +%s)
 INPUTS ?= 1000000
 HOURS ?= 2
@@ -28,7 +29,7 @@ CONSTRAINTS_lowest := constraints-lowest.txt
 
 CLIENTS := geopera up42 stac schemathesis
 
-.PHONY: help demo test test-clients wheel test-wheel crash model soak guards messages house fuzz fuzz-million lint bench docs lab as-who clean
+.PHONY: help demo test test-clients wheel test-wheel crash machines model soak guards messages house fuzz fuzz-million lint bench docs lab as-who clean
 help:
 	@echo "make demo   run the whole workflow once, from search to delivered imagery, on the embedded sandbox"
 	@echo "make test   run all tests"
@@ -36,6 +37,7 @@ help:
 	@echo "make wheel  build the source distribution and the wheel into dist"
 	@echo "make test-wheel  run all tests against the installed wheel, with pinned versions or VERSIONS=lowest"
 	@echo "make crash  kill a process while it places orders, thousands of times"
+	@echo "make machines  place CARTS=1000 carts from two machines at the same moments"
 	@echo "make model  explore every interleaving of two buyers, with CALLS=2,2 calls of each"
 	@echo "make soak   run several analysts for two hours with random faults, on a clock twenty times as fast"
 	@echo "make guards  remove each guard against bad input, and check that its test fails"
@@ -57,6 +59,9 @@ test: $(VENV)/.test
 
 crash: $(VENV)/.test
 	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k random tests/scenarios/test_killed_purchases.py $(ARGS)
+
+machines: $(VENV)/.test
+	SCENECART_CARTS=$(CARTS) $(BIN)/python -m pytest -s -k at_once_is_one --timeout=7200 tests/scenarios/test_two_machines.py $(ARGS)
 
 model: $(VENV)/.test
 	SCENECART_MODEL_CALLS=$(CALLS) $(BIN)/python -m pytest tests/scenarios/test_purchase_model.py $(ARGS)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,21 @@ def test_journal_of_an_older_version_is_taken_over(path: Path):
     assert first.fingerprint == second.fingerprint
     assert (first.wish, second.wish, second.open_tries) == ("", "text:0.1.0 turn 2", 1)
     assert not path.with_name("placements.sqlite-wal").exists()
+
+
+def test_journal_of_an_earlier_development_version_keeps_its_placements(path: Path):
+    """A journal with the tables of today but without that of services that ignore keys gets it, and is not copied."""
+    journal = Journal(path, now=time.time)
+    journal.claim(purchase(), "", uuid.uuid4().hex)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE keyless")
+        database.execute("PRAGMA user_version = 4")
+    journal = Journal(path, now=time.time)
+    assert len(journal.placements(ADDRESS)) == 1
+    assert not journal.ignores_keys(ADDRESS)
+    journal.note_ignored_keys(ADDRESS)
+    assert Journal(path, now=time.time).ignores_keys(ADDRESS)
+    assert sorted(one.name for one in path.parent.iterdir()) == ["placements.lock", "placements.sqlite"]
 
 
 def test_journal_of_an_older_version_in_use_is_not_taken_over(path: Path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
+import os
 import threading
 import time
 import warnings
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import shapely
 
 import scenecart
 from _expect import raises, warns
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 PLACE, LIST = "orders.archive.place", "orders.list"
 Machine = "Callable[..., scenecart.Client]"
+# how many carts two machines place at the same moments
+CARTS = int(os.environ.get("SCENECART_CARTS") or 12)
 
 
 @pytest.fixture
@@ -75,11 +80,23 @@ def test_place_on_a_second_machine_returns_the_order_of_the_first(box: Sandbox, 
     assert client.placements()["order_id"].tolist() == [first.id]
 
 
+def _small_tile(footprint: Any, number: int) -> Any:
+    """Return one of a hundred tiles in the middle of a footprint."""
+    x, y = footprint.centroid.coords[0]
+    size = math.sqrt(footprint.area) / 20
+    column, row = number % 10 - 5, number // 10 - 5
+    return shapely.box(x + column * size, y + row * size, x + (column + 0.9) * size, y + (row + 0.9) * size)
+
+
 def _place_in_process(options: dict[str, Any], count: int, gate: Any, results: Any) -> None:
     client = scenecart.connect(**options, say=lambda _: None, sleep=lambda _: None)
-    estimates = [client.cart(found(client, 1, row)).estimate() for row in range(count)]
+    captures = found(client, 12)
     ids = []
-    for estimate in estimates:
+    for number in range(count):
+        row = captures.iloc[[number % 12]]
+        # tiles of one capture share no ground with each other
+        area = None if count <= 12 else _small_tile(row.geometry.iloc[0], number // 12)
+        estimate = client.cart(row, area).estimate()
         gate.wait(60)
         ids.append(estimate.place().id)
     results.put(ids)
@@ -90,7 +107,8 @@ def test_place_on_two_machines_at_once_is_one_order(box: Sandbox, tmp_path: Path
     """Two processes with two homes that place the same cart at the same moment get the same order, though the list lags."""
     box.list_lag = 30
     context = multiprocessing.get_context("spawn")
-    gate, results, count = context.Barrier(2), context.Queue(), 12
+    count = CARTS
+    gate, results = context.Barrier(2), context.Queue()
     who = {"base_url": box.url, "token": box.token(), "project": box.principals["analyst"]["project"]}
     machines = [
         context.Process(target=_place_in_process, args=({**who, "home": str(tmp_path / name)}, count, gate, results))
@@ -98,7 +116,7 @@ def test_place_on_two_machines_at_once_is_one_order(box: Sandbox, tmp_path: Path
     ]
     for process in machines:
         process.start()
-    first, second = results.get(timeout=100), results.get(timeout=100)
+    first, second = results.get(timeout=100 + 10 * count), results.get(timeout=100)
     for process in machines:
         process.join(30)
     assert first == second
@@ -418,6 +436,32 @@ def test_settle_after_two_machines_bought_the_same_ground_warns_the_later_one(
     assert later.id in told
 
 
+@pytest.mark.parametrize("dialect", [["bought-ground", "no-keys"]], indirect=True)
+def test_place_at_a_service_without_keys_repeats_no_request_once_that_was_noticed(
+    box: Sandbox, machine: Any, ahead: list[float]
+):
+    """Two orders for one key are noticed when all is quiet; from then on, only the list decides about a lost answer."""
+    client = machine(wall=lambda: time.time() + ahead[0])
+    captures = found(client, 2)
+    box.faults.add("drop-after", 1, PLACE)
+    client.cart(captures.iloc[[0]]).estimate().place()
+    assert len(box.orders()) == 2
+    ahead[0] = 1_000
+    box.advance(1_000)
+    with warns("key_ignored"):
+        client.settle()
+    box.faults.add("drop-after", 1, PLACE)
+    estimate = client.cart(captures.iloc[[1]]).estimate()
+    for _ in range(2):
+        with contextlib.suppress(scenecart.PlacementUnknown):
+            estimate.place()
+    assert len(box.orders()) == 3
+    ahead[0] = 2_000
+    box.advance(1_000)
+    assert estimate.place().id in {order["id"] for order in box.orders()}
+    assert len(box.orders()) == 3
+
+
 def test_wait_for_the_later_of_two_orders_of_the_same_ground_warns(
     box: Sandbox, ahead: list[float], bought_twice: tuple[scenecart.Order, scenecart.Order]
 ):
@@ -490,8 +534,6 @@ def test_place_after_a_stored_refusal_reaches_an_order(box: Sandbox, machine: An
             estimate.place()
         order = caught.value.start_anew()
     else:
-        with pytest.raises(scenecart.CardDeclined):
-            estimate.place()
         order = estimate.place()
     assert [one["id"] for one in box.orders()] == [order.id]
     assert estimate.place().id == order.id

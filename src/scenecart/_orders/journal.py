@@ -404,6 +404,16 @@ class Journal:
         with self._file.write(_NOT_RECORDED) as database:
             database.executemany("UPDATE placement SET is_checked = 1 WHERE number = ?", [(one.number,) for one in placements])
 
+    def note_ignored_keys(self, base_url: str) -> None:
+        """Record that a service made two orders for one key."""
+        with self._file.write(_NOT_RECORDED) as database:
+            database.execute("INSERT OR IGNORE INTO keyless VALUES (?)", (base_url,))
+
+    def ignores_keys(self, base_url: str) -> bool:
+        """Return whether a service made two orders for one key before."""
+        with self._file.read() as database:
+            return database.execute("SELECT 1 FROM keyless WHERE base_url = ?", (base_url,)).fetchone() is not None
+
     def reload(self, placement: Placement) -> Placement:
         """Return a placement in its present state; one that was removed meanwhile as it was."""
         with self._file.read() as database:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from scenecart._orders.journal_mark import Setback
 
 _APPLICATION_ID = 0x5343_4A4C
-VERSION = 4
+VERSION = 5
+_FIRST_OF_0_2 = 4
 _BUSY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -35,6 +36,8 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY = 0xFF
 _NO_PLACING = "Nothing can be placed until this is fixed."
 
+# the services that made two orders for one key
+KEYLESS = "CREATE TABLE keyless (base_url TEXT PRIMARY KEY) STRICT"
 # ``known`` and ``known_at``: the newest order of the same purchase when this one was asked for
 SCHEMA = (
     """CREATE TABLE placement (
@@ -84,6 +87,7 @@ SCHEMA = (
   base_url TEXT NOT NULL, subject TEXT NOT NULL, organization TEXT NOT NULL, PRIMARY KEY (base_url, subject)
 ) STRICT""",
     "CREATE TABLE about (journal TEXT NOT NULL, serial INTEGER NOT NULL) STRICT",
+    KEYLESS,
 )
 
 
@@ -233,7 +237,8 @@ class JournalFile:
             (mode,) = database.execute("PRAGMA journal_mode = DELETE").fetchone()
             if mode != "delete":
                 raise _busy()
-            self._back_up(database)
+            if version < _FIRST_OF_0_2:
+                self._back_up(database)
             database.execute("BEGIN IMMEDIATE")
             self._upgrade(database, version, SCHEMA)
             database.execute(f"PRAGMA user_version = {VERSION}")

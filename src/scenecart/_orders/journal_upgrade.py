@@ -12,6 +12,7 @@ from shapely.geometry import shape
 
 from scenecart._api import schemas
 from scenecart._geo.geometry import canonical, geojsons
+from scenecart._orders.journal_file import KEYLESS
 from scenecart._orders.purchase import RANDOM_KEY, document_of, fingerprint_of
 
 if TYPE_CHECKING:
@@ -22,14 +23,15 @@ _OLD = (
     "number, base_url, account, project, turn, key, state, order_id, license_type, captures, credits, aud, body, answer, detail,"
     " created, changed, tries, doubt"
 )
+_TODAYS_TABLES = 4
 _UNANSWERED = frozenset({"sent", "unknown"})
 
 
 def upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -> None:
-    """Bring a journal of version 0.1.0 to the format of today; the caller wraps this in a transaction.
+    """Bring an older journal to the format of today; the caller wraps this in a transaction.
 
-    Its keys were made at random, and are kept with their requests while one of them may have become an order. Fingerprints are
-    computed anew, because they depended on how a geometry was written. The first placement of a purchase is its plain one; of a
+    The keys of version 0.1.0 were made at random, and are kept with their requests while one of them may have become an order.
+    Fingerprints are computed anew, because they depended on how a geometry was written. The first placement of a purchase is its plain one; of a
     second one, only the number of its turn is known. A request without a proven answer is an open try that left when the placement
     was written, which is earlier than it did, and the safer mistake.
 
@@ -38,10 +40,13 @@ def upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -
     database
         The open journal.
     version
-        Its format: 1 has no counts of requests.
+        Its format: 1 has no counts of requests, 4 is the first with the tables of today.
     schema
         The tables of today.
     """
+    if version >= _TODAYS_TABLES:
+        database.execute(KEYLESS)
+        return
     if version == 1:
         database.execute("ALTER TABLE placement ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
         database.execute("ALTER TABLE placement ADD COLUMN doubt INTEGER NOT NULL DEFAULT 0")

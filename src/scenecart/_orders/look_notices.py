@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scenecart._api.order_states import ENDED
 from scenecart._orders.matching import QUIET_SECONDS
 from scenecart._orders.notice import Notice
-from scenecart._orders.ownership import owned_of
+from scenecart._orders.ownership import has_same_ground, owned_of
 from scenecart._util.text import clean_text
 from scenecart.exceptions import warn
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.listing import Listing
+    from scenecart._orders.listing import Holding, Listing
     from scenecart._orders.order_api import OrderApi
 
 
@@ -80,6 +80,9 @@ class LookNotices:
         for other in listing.holdings:
             if other.placement is not None or other.created is None or abs(other.created - own.created) > QUIET_SECONDS:
                 continue
+            if row.sends > 1 and other.record.phase != ENDED and has_same_ground(own.grounds, other) is True:
+                self._say_ignored_key(row, own, other)
+                return
             is_earlier = (other.created, other.record.id) < (own.created, own.record.id)
             if is_earlier and owned_of(own.grounds, [other]).at_least(self._owned_share):
                 minutes = max(1, round(abs(other.created - own.created) / 60))
@@ -90,6 +93,18 @@ class LookNotices:
                     hint=f"client.order({own.record.id!r}).cancel() may still be possible.",
                 )
                 return
+
+    def _say_ignored_key(self, row: Placement, own: Holding, other: Holding) -> None:
+        """Warn of a second order of a placement that was sent more than once, and repeat no key at this service any more."""
+        self._journal.note_ignored_keys(row.base_url)
+        warn(
+            f"Orders {clean_text(other.record.id, 80)} and {own.record.id} hold the same ground of the same captures, and "
+            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or somebody else "
+            "ordered the same at that time.",
+            code="key_ignored",
+            hint=f"client.order({own.record.id!r}).cancel() may still be possible. From now on, a request without an answer is "
+            "not repeated at this service before the list of orders shows what became of it.",
+        )
 
     def _say_setback(self) -> None:
         setback = self._journal.setback

@@ -50,7 +50,8 @@ class OrderMatcher:
     def is_young(self, placement: Placement) -> bool:
         """Return whether the service still has the key of the oldest open try, so that it may be sent again."""
         since = placement.unanswered_since
-        return since is not None and 0 <= self._now() - since < QUIET_SECONDS
+        is_recent = since is not None and 0 <= self._now() - since < QUIET_SECONDS
+        return is_recent and not self._journal.ignores_keys(placement.base_url)
 
     def is_quiet(self, placement: Placement) -> bool:
         """Return whether none of the requests of a placement can still be under way; after a clock was set back, it is unknown."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # another process may be placing with the same key: seconds between requests until its order is there
 _CONFLICT_PAUSES = (1.0, 2.0, 4.0, 8.0)
+# other computers may have had so many keys of this purchase refused, and each refusal may be stored
+_MOST_STORED_REFUSALS = 4
 # how a response ends the request that it answers, and the state of the placement if no other is open; the rest leaves it open
 _ENDS = {
     Proof.UNPAID: (UNPAID, "unpaid"),
@@ -206,11 +208,16 @@ class _Attempts:
         self._session = session
         self._retries = Retries(session)
         self._pauses = list(_CONFLICT_PAUSES)
+        self._stored_refusals = 0
         self._may_renew = True
 
     def may_continue(self, outcome: Outcome) -> bool:
         """Return whether the same key is sent again, after a pause."""
         proof, reply = outcome.evidence.proof, outcome.reply
+        if outcome.evidence.is_repeated and proof in {Proof.REFUSED, Proof.UNPAID} and not outcome.placement.open_tries:
+            # an answer to an earlier request, perhaps of somebody else: the next key is asked, which repeats nothing
+            self._stored_refusals += 1
+            return outcome.not_recorded is None and self._stored_refusals <= _MOST_STORED_REFUSALS
         if proof is Proof.REFUSED:
             return reply is not None and reply.status == HTTPStatus.UNAUTHORIZED and self._has_new_token(reply)
         if proof is Proof.KEY_IN_USE:
