@@ -55,6 +55,16 @@ def test_look_compares_the_ground_with_the_area_of_the_price(
     assert keys(service) == []
 
 
+def test_look_refused_in_the_middle_of_the_list_sends_nothing(service: ScriptedService, connect: Any):
+    """A service that lists its orders and then refuses a page has a list: what is on the other pages may be owned."""
+    others = [{**ORDER, "id": f"o-{number}", "captures": ["x"]} for number in range(100)]
+    refused = answer({"status": 403, "detail": "no"}, 403)
+    service.put(LIST, lambda request: answer({"content": others, "totalElements": 150}) if not request.json["page"] else refused)
+    with raises(scenecart.PlacementError, "orders_not_checked"):
+        connect().cart(captures()).estimate().place()
+    assert keys(service) == []
+
+
 def test_look_asks_for_orders_that_the_list_does_not_describe(service: ScriptedService, connect: Any):
     """An order without captures in the list is asked for by its id, once a session."""
     client = connect()

@@ -437,9 +437,7 @@ def test_settle_after_two_machines_bought_the_same_ground_warns_the_later_one(
 
 
 @pytest.mark.parametrize("dialect", [["bought-ground", "no-keys"]], indirect=True)
-def test_place_at_a_service_without_keys_repeats_no_request_once_that_was_noticed(
-    box: Sandbox, machine: Any, ahead: list[float]
-):
+def test_place_at_a_service_without_keys_repeats_no_request_once_that_was_noticed(box: Sandbox, machine: Any, ahead: list[float]):
     """Two orders for one key are noticed when all is quiet; from then on, only the list decides about a lost answer."""
     client = machine(wall=lambda: time.time() + ahead[0])
     captures = found(client, 2)

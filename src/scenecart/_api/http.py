@@ -124,6 +124,7 @@ class Session:
         self.uniform = uniform
         self._is_default_url = credentials.is_default_url
         self._connections = Connections(self.base_url, limits, transport, now)
+        self.calls_per_minute = limits.calls_per_minute
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._tokens = Tokens(credentials, self._post_form, now)

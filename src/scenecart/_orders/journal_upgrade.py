@@ -31,9 +31,9 @@ def upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -
     """Bring an older journal to the format of today; the caller wraps this in a transaction.
 
     The keys of version 0.1.0 were made at random, and are kept with their requests while one of them may have become an order.
-    Fingerprints are computed anew, because they depended on how a geometry was written. The first placement of a purchase is its plain one; of a
-    second one, only the number of its turn is known. A request without a proven answer is an open try that left when the placement
-    was written, which is earlier than it did, and the safer mistake.
+    Fingerprints are computed anew, because they depended on how a geometry was written. The first placement of a purchase is its
+    plain one; of a second one, only the number of its turn is known. A request without a proven answer is an open try that left
+    when the placement was written, which is earlier than it did, and the safer mistake.
 
     Parameters
     ----------

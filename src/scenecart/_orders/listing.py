@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,9 @@ from shapely.geometry import shape
 
 from scenecart._api import schemas
 from scenecart._geo.geometry import geodesic_km2, union
+from scenecart._orders.list_reader import ListReader, created_at
 from scenecart._orders.order_index import OrderIndex
 from scenecart._orders.purchase import document_of
-from scenecart._orders.tables import parse_time
 from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 60.0
 # orders that state no captures are asked for one by one: as many as this
 _MOST_ASKED = 50
-# late entries may appear behind newer ones
-_LATE_SECONDS = 86_400.0
 # a service without a list of orders says so with these, twice
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
@@ -152,13 +149,13 @@ class OrderLook:
         began = self._now()
         obstacle = ""
         index = OrderIndex(self._journal.path.with_name("orders.sqlite"), f"{account} at {self._orders.session.base_url}")
-        reader = _Reader(index, began if since is None else since) if captures is not None else None
+        reader = ListReader(index, self._orders, began if since is None else since) if captures is not None else None
         records: list[schemas.OrderRecord] = []
         try:
             for attempt in (1, 2):
                 records.clear()
                 try:
-                    records.extend(self._orders.each({}, None if reader is None else reader.is_enough))
+                    records.extend(self._orders.each({}, reader))
                     break
                 except AuthenticationError:
                     raise
@@ -166,7 +163,7 @@ class OrderLook:
                     if error.code == "order_list_incomplete":
                         obstacle = error.message
                         break
-                    if error.status not in _NOT_OFFERED:
+                    if error.status not in _NOT_OFFERED or records:
                         return Listing((), began, error.message, failure=error)
                     if attempt > 1:
                         return Listing((), began, error.message, is_offered=False, failure=error)
@@ -181,12 +178,12 @@ class OrderLook:
         return Listing(_holdings(records, placed), began, obstacle)
 
     def _remembered(
-        self, reader: _Reader, records: list[schemas.OrderRecord], captures: Iterable[str]
+        self, reader: ListReader, records: list[schemas.OrderRecord], captures: Iterable[str]
     ) -> list[schemas.OrderRecord]:
         """Keep what was read, and return the orders that matter and were read before, in their present state."""
-        dated = [(record, _time(record)) for record in records]
-        reader.index.write(dated, reader.newest(records), is_everything=not reader.is_cut)
-        if not reader.is_cut:
+        is_everything = not reader.is_cut and not reader.skipped
+        reader.finish(records, is_everything=is_everything)
+        if is_everything:
             return []
         shown = {record.id for record in records}
         older = [record for record in reader.index.related(captures, reader.since) if record.id not in shown]
@@ -212,7 +209,7 @@ class OrderLook:
             If the order does not exist any more.
         """
         record = self._orders.fetch(placement.order_id or "")
-        return Holding(record, grounds_of(placement), _time(record), placement)
+        return Holding(record, grounds_of(placement), created_at(record), placement)
 
     def _with_captures(self, records: list[schemas.OrderRecord]) -> list[schemas.OrderRecord]:
         """Ask for the newest orders one by one if the list does not state their captures."""
@@ -226,47 +223,7 @@ class OrderLook:
                 except ScenecartError:
                     # it stays an order of which nothing is known
                     break
-            if not self._asked[order_id].captures:
-                # a service that does not state them for one order does not for the next
-                break
         return [record if record.captures else _filled(record, self._asked.get(record.id)) for record in records]
-
-
-class _Reader:
-    """Decides how many pages of the list a look needs."""
-
-    def __init__(self, index: OrderIndex, since: float) -> None:
-        self.index = index
-        self.since = since
-        self.is_cut = False
-        self._complete_to = index.complete_to()
-        self._known = index.count() if self._complete_to is not None else 0
-        self._new = 0
-        self._last = math.inf
-
-    def is_enough(self, page: schemas.OrderPage) -> bool:
-        """Return whether every order after a page is known: the list is newest first, and nothing is missing from its total."""
-        times = [_time(record) for record in page.orders]
-        if self._complete_to is None or page.unreadable or not page.orders or None in times:
-            self._complete_to = None
-            return False
-        created = [time for time in times if time is not None]
-        is_sorted = all(first >= second for first, second in itertools.pairwise([self._last, *created]))
-        if not is_sorted:
-            self._complete_to = None
-            return False
-        self._last = created[-1]
-        known = self.index.known(record.id for record in page.orders)
-        self._new += len(page.orders) - len(known)
-        is_whole = page.total is None or page.total == self._known + self._new
-        is_past = created[-1] < min(self._complete_to, self.since) - _LATE_SECONDS
-        self.is_cut = is_past and is_whole
-        return self.is_cut
-
-    @staticmethod
-    def newest(records: list[schemas.OrderRecord]) -> float | None:
-        """Return when the newest of some orders was created."""
-        return max((time for record in records if (time := _time(record)) is not None), default=None)
 
 
 def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> schemas.OrderRecord:
@@ -276,7 +233,7 @@ def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> s
 def holding_of(record: schemas.OrderRecord) -> Holding:
     """Return what an order says that it holds."""
     grounds = _stated(record) or tuple(Ground((None, None, name), None) for name in record.captures)
-    return Holding(record, grounds, _time(record))
+    return Holding(record, grounds, created_at(record))
 
 
 def grounds_of(placement: Placement) -> tuple[Ground, ...]:
@@ -309,13 +266,8 @@ def _holdings(records: Iterable[schemas.OrderRecord], placed: dict[str | None, P
             grounds = told[record.id] or tuple(Ground((None, None, name), None) for name in record.captures)
             if not states_ground or not _fits_area(grounds, record):
                 grounds = tuple(Ground(ground.key, None) for ground in grounds)
-        holdings.append(Holding(record, grounds, _time(record), placement))
+        holdings.append(Holding(record, grounds, created_at(record), placement))
     return tuple(holdings)
-
-
-def _time(record: schemas.OrderRecord) -> float | None:
-    created = parse_time(record.created)
-    return None if created is None else created.timestamp()
 
 
 def _stated(record: schemas.OrderRecord) -> tuple[Ground, ...]:

@@ -99,8 +99,8 @@ class LookNotices:
         self._journal.note_ignored_keys(row.base_url)
         warn(
             f"Orders {clean_text(other.record.id, 80)} and {own.record.id} hold the same ground of the same captures, and "
-            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or somebody else "
-            "ordered the same at that time.",
+            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or "
+            "somebody else ordered the same at that time.",
             code="key_ignored",
             hint=f"client.order({own.record.id!r}).cancel() may still be possible. From now on, a request without an answer is "
             "not repeated at this service before the list of orders shows what became of it.",

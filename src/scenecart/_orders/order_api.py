@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scenecart._api import operations, schemas
 from scenecart._api.order_states import UNKNOWN, phase_of
@@ -115,17 +115,15 @@ class OrderApi:
             # a list may leave out an order that was placed a moment ago
             yield order_id, self.fetch(order_id)
 
-    def each(
-        self, filters: Mapping[str, Any], is_enough: Callable[[schemas.OrderPage], bool] | None = None
-    ) -> Iterator[schemas.OrderRecord]:
+    def each(self, filters: Mapping[str, Any], pager: Pager | None = None) -> Iterator[schemas.OrderRecord]:
         """Yield the orders that match the service's filters, newest first, each once; pages are requested as needed.
 
         Parameters
         ----------
         filters
             The service's filters.
-        is_enough
-            Whether nothing after a page is needed.
+        pager
+            Decides which page is read next.
 
         Raises
         ------
@@ -138,7 +136,7 @@ class OrderApi:
             return
         known: dict[str, None] = {}
         try:
-            yield from self._each_listed(filters, known, is_enough)
+            yield from self._each_listed(filters, known, pager)
         except ScenecartError as error:
             if not _is_refusal(error) or known or not (isinstance(ids, list) or isinstance(tags, list)):
                 raise
@@ -197,15 +195,12 @@ class OrderApi:
         return records
 
     def _each_listed(
-        self,
-        filters: Mapping[str, Any],
-        known: dict[str, None],
-        is_enough: Callable[[schemas.OrderPage], bool] | None,
+        self, filters: Mapping[str, Any], known: dict[str, None], pager: Pager | None
     ) -> Iterator[schemas.OrderRecord]:
         reader = _PageReader(self._page_of, filters)
-        # a list that changes while it is read is read twice
-        for _ in range(2):
-            yield from reader.read(known, is_enough)
+        # a list that changes while it is read is read twice, the second time every page
+        for chosen in (pager, None):
+            yield from reader.read(known, chosen)
             if reader.is_cut:
                 return
             if not reader.missing:
@@ -328,6 +323,21 @@ class OrderApi:
         return record
 
 
+class Pager(Protocol):
+    """Decides which pages of a list are read.
+
+    Attributes
+    ----------
+    skipped : int
+        How many orders of pages that were not read are known from before.
+    """
+
+    skipped: int
+
+    def next_page(self, page: schemas.OrderPage, number: int) -> int | None:
+        """Return the number of the page to read after this one; None if nothing after it is needed."""
+
+
 class _PageReader:
     """Reads the pages of one list, and counts what is missing.
 
@@ -346,14 +356,12 @@ class _PageReader:
         self.unreadable = 0
         self.is_cut = False
 
-    def read(
-        self, known: dict[str, None], is_enough: Callable[[schemas.OrderPage], bool] | None = None
-    ) -> Iterator[schemas.OrderRecord]:
+    def read(self, known: dict[str, None], pager: Pager | None = None) -> Iterator[schemas.OrderRecord]:
         """Yield the orders that are not known yet, up to a page that is enough."""
         seen: set[str] = set()
-        self.unreadable = useful = repeated = others = 0
+        self.unreadable = useful = repeated = others = number = skipped = 0
         total, pages = 0, None
-        for number in range(_MAX_PAGES):
+        for _ in range(_MAX_PAGES):
             page = self._fitting_page(number)
             fresh = {record.id: record for record in page.orders if record.id not in seen}
             seen.update(fresh)
@@ -363,20 +371,25 @@ class _PageReader:
                 elif name not in known:
                     known[name] = None
                     yield record
-            if is_enough is not None and is_enough(page):
+            next_number = number + 1 if pager is None else pager.next_page(page, number)
+            if next_number is None:
                 self.is_cut = True
                 return
+            skipped = 0 if pager is None else pager.skipped
+            useful += next_number - number - 1
             repeated = 0 if fresh else repeated + 1
             useful += bool(fresh)
             self.unreadable += page.unreadable if fresh or number == 0 else 0
             total, pages = max(total, page.total or 0), pages or page.pages
-            count = len(known) + others + self.unreadable
-            is_complete = page.total is not None and count >= total and (page.is_total_certain or number > 0)
+            count = len(known) + others + self.unreadable + skipped
+            # orders that are known from before may be gone: what was passed over is not counted to end a list
+            is_complete = page.total is not None and count >= total and not skipped and (page.is_total_certain or number > 0)
             is_empty = not page.orders and not page.unreadable
             # the first two pages may be one: page 0 and page 1 of a service that counts from 1
             if is_complete or is_empty or repeated > 1 or (pages and useful >= pages):
                 break
-        self.missing = max(0, total - len(known) - others - self.unreadable)
+            number = next_number
+        self.missing = max(0, total - len(known) - others - self.unreadable - skipped)
 
     def _fitting_page(self, number: int) -> schemas.OrderPage:
         """Request a page, and again while it has orders that were not asked for: a proxy may mix up responses."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE seen (
   whose TEXT NOT NULL, id TEXT NOT NULL, created REAL, document BLOB NOT NULL, PRIMARY KEY (whose, id)
@@ -26,7 +26,7 @@ CREATE TABLE seen (
 CREATE TABLE capture (whose TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL) STRICT;
 CREATE INDEX capture_name ON capture (whose, name);
 CREATE INDEX capture_id ON capture (whose, id);
-CREATE TABLE reading (whose TEXT PRIMARY KEY, complete_to REAL NOT NULL) STRICT;
+CREATE TABLE reading (whose TEXT PRIMARY KEY, complete_to REAL, begun_at REAL) STRICT;
 """
 
 
@@ -47,12 +47,25 @@ class OrderIndex:
 
     def complete_to(self) -> float | None:
         """Return when the newest order was created up to which every order is known, in Unix time; None if none is."""
+        return self._read("complete_to")
 
-        def ask(database: sqlite3.Connection) -> float | None:
-            found = database.execute("SELECT complete_to FROM reading WHERE whose = ?", (self._whose,)).fetchone()
-            return None if found is None else float(found[0])
+    def begun_at(self) -> float | None:
+        """Return when the newest order was created of a first reading that was broken off, in Unix time; None if there is none.
 
-        return self._run(ask, None)
+        Every order from there down to the oldest that is known is known.
+        """
+        return self._read("begun_at")
+
+    def begin(self, newest: float) -> None:
+        """Forget every order: a first reading begins, and the newest order was created at this time."""
+
+        def start(database: sqlite3.Connection) -> None:
+            database.execute("BEGIN IMMEDIATE")
+            self._clear(database)
+            database.execute("INSERT INTO reading VALUES (?, NULL, ?)", (self._whose, newest))
+            database.execute("COMMIT")
+
+        self._run(start, None)
 
     def count(self) -> int:
         """Return how many orders are known."""
@@ -95,8 +108,7 @@ class OrderIndex:
         def keep(database: sqlite3.Connection) -> None:
             database.execute("BEGIN IMMEDIATE")
             if is_everything:
-                for table in ("seen", "capture", "reading"):
-                    database.execute(f"DELETE FROM {table} WHERE whose = ?", (self._whose,))  # noqa: S608  # three names
+                self._clear(database)
             for record, created in records:
                 database.execute("DELETE FROM capture WHERE whose = ? AND id = ?", (self._whose, record.id))
                 database.execute(
@@ -105,7 +117,7 @@ class OrderIndex:
                 names = [(self._whose, record.id, name) for name in set(record.captures)]
                 database.executemany("INSERT INTO capture VALUES (?, ?, ?)", names)
             if complete_to is not None:
-                database.execute("INSERT OR REPLACE INTO reading VALUES (?, ?)", (self._whose, complete_to))
+                database.execute("INSERT OR REPLACE INTO reading VALUES (?, ?, NULL)", (self._whose, complete_to))
             database.execute("COMMIT")
 
         self._run(keep, None)
@@ -118,6 +130,18 @@ class OrderIndex:
                 database.execute(f"DELETE FROM {table} WHERE whose = ? AND id = ?", (self._whose, order_id))  # noqa: S608  # two names
 
         self._run(drop, None)
+
+    def _read(self, column: str) -> float | None:
+        def ask(database: sqlite3.Connection) -> float | None:
+            query = f"SELECT {column} FROM reading WHERE whose = ?"  # noqa: S608  # a column of this module
+            found = database.execute(query, (self._whose,)).fetchone()
+            return None if found is None or found[0] is None else float(found[0])
+
+        return self._run(ask, None)
+
+    def _clear(self, database: sqlite3.Connection) -> None:
+        for table in ("seen", "capture", "reading"):
+            database.execute(f"DELETE FROM {table} WHERE whose = ?", (self._whose,))  # noqa: S608  # three names
 
     def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Open the index for one operation; one that cannot be used is as good as an empty one."""
