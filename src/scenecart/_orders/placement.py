@@ -14,6 +14,7 @@ from scenecart._api import schemas
 from scenecart._api.order_states import ENDED
 from scenecart._api.transport import service_time
 from scenecart._orders import placement_errors as errors
+from scenecart._orders.delivered import delivered_holdings
 from scenecart._orders.evidence import Proof
 from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, OrderLook, grounds_in, grounds_of
 from scenecart._orders.look_notices import LookNotices
@@ -481,7 +482,7 @@ class PlacementService:
         for row in rows[-_MOST_FETCHED:]:
             with contextlib.suppress(NotFound):
                 holdings.append(self._look.holding_of(row))
-        return holdings
+        return holdings + delivered_holdings(self._session, listing, attempt.request.purchase.ids)
 
     def _existing(self, holding: Holding) -> Order:
         """Return an order that exists already, and say so."""
