@@ -9,11 +9,13 @@ import pytest
 import scenecart
 from _expect import raises
 from _widgets import ERROR, HARBOUR, enabled_buttons, press, wait_for, wait_for_estimate
+from scenecart.sandbox import Sandbox
 from scenecart.widgets import CaptureMap, CartPanel, CoverPanel
 from scenecart.widgets._cover_panel import _read_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import geopandas as gpd
 
@@ -81,3 +83,21 @@ def test_cover_panel_picker_not_a_capture_map_is_refused(client: scenecart.Clien
     """A cover panel needs a capture map."""
     with raises(scenecart.InvalidRequest, "picker_invalid"):
         CoverPanel(client, None)
+
+
+def test_cover_panel_with_owned_ground_plans_the_rest_unless_told_otherwise(tmp_path: Path, display: Callable[[Any], Any]):
+    """Owned ground counts as covered at no cost; without the tick, the area is covered as if nothing was owned."""
+    with Sandbox() as box:
+        box.top_up("analyst", 10**9)
+        client = box.client("analyst", home=tmp_path, say=lambda _: None)
+        found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06")
+        first = client.cover(found, HARBOUR, min_coverage=0.5, max_captures=1)
+        first.estimate.place()
+        panel = display(CoverPanel(client, display(CaptureMap(found, HARBOUR, basemap="none"))))
+        press(panel, "Cover this area")
+        rest = wait_for(lambda: panel.plan)
+        assert not rest.owned.is_empty
+        panel._use_owned.value = False
+        press(panel, "Cover this area")
+        whole = wait_for(lambda: panel.plan)
+        assert whole.owned.is_empty

@@ -73,7 +73,8 @@ class CoverPanel(Panel):
         self.state = state_of(picker)
         self._runner = Runner(1, resend=self.resend_state)
         self._make_parts()
-        controls = _style.box(self._objective, self._share, self._budget, self._start, kind="row", horizontal=True)
+        inputs = (self._objective, self._share, self._budget, self._use_owned, self._start)
+        controls = _style.box(*inputs, kind="row", horizontal=True)
         super().__init__(_style.style_sheet(), self._head, controls, self._status, self._plan_view, self._add_button)
         self.add_class("scenecart-card")
         self.watch(self.state, self._discard_plan, "aoi")
@@ -103,7 +104,7 @@ class CoverPanel(Panel):
         captures, area = self.state.filtered, self.state.aoi
         if len(captures) == 0:
             raise InvalidCart("No captures match the filters.", code="filters_match_nothing", hint="Remove or widen a filter.")
-        objective, share = str(self._objective.value), self._share.value / 100
+        objective, share, use_owned = str(self._objective.value), self._share.value / 100, self._use_owned.value
         budget = _read_budget(self._budget.value)
         self.plan = None
         self._update()
@@ -111,7 +112,9 @@ class CoverPanel(Panel):
         self._status.value = _style.message(f"Getting prices and planning with {pluralize(len(captures), 'capture')}…", kind="busy")
         self._runner.start(
             "cover",
-            lambda _: self._client.cover(captures, area, objective=objective, min_coverage=share, budget=budget),
+            lambda _: self._client.cover(
+                captures, area, objective=objective, min_coverage=share, budget=budget, use_owned=use_owned
+            ),
             self._planned,
             self._failed,
         )
@@ -129,6 +132,8 @@ class CoverPanel(Panel):
         self._share.tooltip = "Share of the area to cover, in percent"
         self._budget = W.Text(placeholder="no limit", description="Budget", style=style, layout=W.Layout(width="190px"))
         self._budget.tooltip = "Maximum number of credits to spend. Leave it empty for no limit."
+        self._use_owned = W.Checkbox(value=True, description="Use what we own", indent=False, layout=W.Layout(width="150px"))
+        self._use_owned.tooltip = "Ground that the organization owns already counts as covered, at no cost"
         self._start = _style.button(
             "Cover this area", "Choose captures that cover the area. Nothing is bought.", kind="primary", icon="th-large"
         )
