@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import shapely
 
+from scenecart._util.style import COLOUR_SCALE
 from scenecart.widgets import _style
 from scenecart.widgets._map_colours import colours_by, density_layer, density_legend, owned_legend
 from scenecart.widgets._state import CaptureState
@@ -19,7 +20,7 @@ def colours(column: str, values: list[object]) -> tuple[list[str], str]:
 def test_colours_by_number_span_the_colour_scale():
     """The lowest and the highest number have the ends of the scale, and a missing number is grey."""
     found, legend = colours("gsd", [0.3, 0.5, None])
-    assert found == [_style.COLOUR_SCALE[0], _style.COLOUR_SCALE[-1], _style.NO_VALUE]
+    assert found == [COLOUR_SCALE[0], COLOUR_SCALE[-1], _style.NO_VALUE]
     assert "0.3" in legend
     assert "0.5" in legend
 

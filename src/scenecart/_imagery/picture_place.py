@@ -55,7 +55,9 @@ class PicturePlace:
         """Return positions in the picture (columns and rows from its upper left corner) of points in EPSG:3857."""
         return apply_matrix(self._matrix, project(from_mercator(mercator), self._crs))
 
-    def warp(self, picture: Image.Image, bounds: tuple[float, float, float, float], width: int, height: int) -> Image.Image:
+    def warp(
+        self, picture: Image.Image, bounds: tuple[float, float, float, float], width: int, height: int, *, smooth: bool = True
+    ) -> Image.Image:
         """Return a part of the ground as a picture that is north up, in EPSG:3857; transparent where there is nothing.
 
         Parameters
@@ -66,6 +68,8 @@ class PicturePlace:
             West, south, east and north, in EPSG:3857 (metres).
         width, height
             Size of the result, in pixels.
+        smooth
+            False shows each pixel as it is, where a picture is much enlarged.
         """
         west, south, east, north = bounds
         columns, rows = (np.linspace(0, end, max(2, min(_CELLS, end) + 1)).round() for end in (width, height))
@@ -80,13 +84,16 @@ class PicturePlace:
                 corners = found[[row, row + 1, row + 1, row], [column, column, column + 1, column + 1]]
                 if np.isfinite(corners).all():
                     mesh.append((box, tuple(corners.ravel().tolist())))
-        source = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        # RGBX is opaque everywhere, and needs no multiplication with alpha
+        source = picture if picture.mode in {"RGBA", "RGBX"} else picture.convert("RGBA")
         factor = _shrink_factor(found, width, height, len(columns) - 1, len(rows) - 1)
         if factor > 1:
             # bilinear sampling of a much larger picture would skip most of its pixels
             source = source.reduce(factor)
             mesh = [(box, tuple(number / factor for number in quad)) for box, quad in mesh]
-        return source.transform((width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+        sampling = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+        warped = source.transform((width, height), Image.Transform.MESH, mesh, sampling)
+        return warped if warped.mode == "RGBA" else Image.frombuffer("RGBA", warped.size, warped.tobytes())
 
     def northing(self, picture: Image.Image, side: int = 1_024) -> Image.Image:
         """Return the whole picture north up over its ``bounds``, at most ``side`` pixels wide and high."""
@@ -140,8 +147,11 @@ def _unproject(points: Points, crs: str) -> Points:
     transformer = transformer_to(crs)
     if transformer is None:
         return np.full(points.shape, np.nan)
-    longitudes, latitudes = transformer.transform(points[:, 0], points[:, 1], direction="INVERSE")
-    return np.stack([np.unwrap(longitudes, period=360), latitudes], 1)
+    degrees = np.stack(transformer.transform(points[:, 0], points[:, 1], direction="INVERSE"), 1)
+    is_known = np.isfinite(degrees).all(1)
+    degrees[~is_known] = np.nan
+    degrees[is_known, 0] = np.unwrap(degrees[is_known, 0], period=360)
+    return degrees
 
 
 def apply_matrix(matrix: Points, points: Points) -> Points:

@@ -13,6 +13,8 @@ CLIPPED = "#0b6e99"  # footprints clipped to the area
 FOOTPRINT = "#7a8aa0"  # complete footprints
 TEXT, MUTED = "#16202c", "#5b6878"  # text on white paper, and secondary text
 INK = "#6b7a90"  # text and lines of maps and plots: 4.3:1, the best contrast possible on white and on a dark screen alike
+# cividis, which stays readable with colour vision deficiency
+COLOUR_SCALE = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
 
 
 def transparent_axes(width: float, height: float) -> Axes:

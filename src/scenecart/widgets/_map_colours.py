@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping
 
+from scenecart._util.style import COLOUR_SCALE
 from scenecart._util.text import clean_text
 from scenecart.widgets import _style
 from scenecart.widgets._capture_text import column_title
@@ -39,7 +40,7 @@ def colours_by(column: str, captures: gpd.GeoDataFrame, state: CaptureState) -> 
     shares = (values - low) / (high - low if high > low else 1.0)
     colours = [_style.NO_VALUE if np.isnan(share) else _style.colour_of(float(share)) for share in shares]
     ends = (day_text(low), day_text(high)) if column == "datetime" else (f"{low:g}", f"{high:g}")
-    return colours, _legend(column_title(column), ends=ends, scale=", ".join(_style.COLOUR_SCALE))
+    return colours, _legend(column_title(column), ends=ends, scale=", ".join(COLOUR_SCALE))
 
 
 def density_layer(cells: list[Cell]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._util import html
+from scenecart._util.style import COLOUR_SCALE
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets._hints import hint_of, message_of
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from scenecart._orders.order import Order
 
-# cividis, which stays readable with colour vision deficiency
-COLOUR_SCALE = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838")
 # Okabe and Ito's eight colours
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
 SELECTED, PLAIN, NO_VALUE = "#d55e00", "#0072b2", "#7f7f7f"

@@ -1,0 +1,123 @@
+"""Opening of raster files that reads the file itself and nothing that it points to."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from scenecart._imagery.ranges import RangeReader
+from scenecart._util.text import clean_text
+from scenecart.exceptions import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# no file beside it (.ovr, .msk, .aux.xml), each of which may name any other file or URL
+_SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+# GDAL finds a driver by the content of a file, a VRT that names other files too; by its first bytes only these are allowed
+_DRIVERS = {
+    b"II*\0": "GTiff",
+    b"MM\0*": "GTiff",
+    b"II+\0": "GTiff",
+    b"MM\0+": "GTiff",
+    b"\0\0\0\x0cjP  ": "JP2OpenJPEG",
+    b"\xffO\xffQ": "JP2OpenJPEG",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+}
+_HINT = "Choose a GeoTIFF, a COG or a JPEG 2000 file."
+# of one tile or strip when decoded: a small file may hold an endless one
+_MAX_BLOCK_BYTES = 512 * 2**20
+
+
+@contextlib.contextmanager
+def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[Any]:
+    """Open a raster, as a rasterio dataset that is read and closed in this thread.
+
+    Parameters
+    ----------
+    source
+        A file, or the reader of a remote one.
+    level
+        The overview to read, from 0; -1 reads the raster itself.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is not a raster of an allowed format, or points to other files.
+    ScenecartError
+        If a remote file cannot be read.
+    """
+    name = source.name
+    options: dict[str, Any] = {"driver": _driver(source), "sharing": False}
+    if level >= 0:
+        options["overview_level"] = level
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(rasterio.Env(**_SETTINGS))
+            stack.enter_context(_quiet())
+            where = source.opening() if isinstance(source, RangeReader) else {"fp": source}
+            dataset = stack.enter_context(rasterio.open(**where, **options))
+            if level < 0:
+                _check(dataset, name)
+            yield dataset
+    except (RasterioError, OSError) as error:
+        hidden = source.take_error() if isinstance(source, RangeReader) else None
+        if hidden is not None:
+            raise hidden from None
+        raise InvalidRequest(
+            f"{_shown(name)} cannot be read: it is damaged, or not a raster.", code="raster_unreadable", hint=_HINT
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Ignore rasterio's warning about rasters without a transform, which are reported by their missing CRS."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _driver(source: Path | RangeReader) -> str:
+    try:
+        if isinstance(source, RangeReader):
+            head = source.read(0, 12)
+        else:
+            with source.open("rb") as file:
+                head = file.read(12)
+    except OSError as error:
+        raise InvalidRequest(
+            f"{_shown(source.name)} cannot be opened ({error.strerror or type(error).__name__}).",
+            code="raster_file_missing",
+            hint="Check the path.",
+        ) from None
+    driver = next((driver for signature, driver in _DRIVERS.items() if head.startswith(signature)), None)
+    if driver is None:
+        raise InvalidRequest(f"{_shown(source.name)} is not a raster.", code="raster_format", hint=_HINT)
+    return driver
+
+
+def _check(dataset: Any, name: str) -> None:
+    if dataset.tags(ns="OVERVIEWS"):
+        # GDAL follows it to any file or URL, whatever the driver
+        raise InvalidRequest(
+            f"{_shown(name)} refers to another file. It was not opened.", code="raster_refers_elsewhere", hint=_HINT
+        )
+    rows, columns = max(dataset.block_shapes, key=lambda shape: shape[0] * shape[1])
+    depth = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
+    if rows * columns * depth * dataset.count > _MAX_BLOCK_BYTES:
+        raise InvalidRequest(
+            f"{_shown(name)} is not tiled: reading any part of it needs too much memory.",
+            code="raster_block_too_large",
+            hint="Convert it to a COG, such as with gdal_translate -of COG.",
+        )
+
+
+def _shown(name: str) -> str:
+    return clean_text(name, 120)
