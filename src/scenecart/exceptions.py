@@ -422,7 +422,15 @@ class RateLimited(ScenecartError):
 
 
 class ServiceError(ScenecartError):
-    """The service failed (5xx), or its response cannot be read."""
+    """The service failed (5xx), or its response cannot be read.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds to wait, if the service reports them.
+    """
+
+    retry_after: float | None = None
 
 
 class UntrustedEstimate(ServiceError):
@@ -532,7 +540,7 @@ class OrderCancelled(OrderFailed):
 
 
 class WaitTimeout(ScenecartError, TimeoutError):
-    """The order is still being processed; waiting can be resumed at any time."""
+    """The order is still being processed, or its state cannot be told; waiting can be resumed at any time."""
 
 
 class DownloadError(ScenecartError):

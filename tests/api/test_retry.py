@@ -62,10 +62,19 @@ def test_retry_after_is_waited_for(service: ScriptedService, header: str, sleeps
 
 
 def test_very_long_retry_after_is_an_error_at_once(service: ScriptedService):
-    """A wait longer than the limit is not waited for: the error is raised at once and has the requested seconds."""
+    """A wait longer than the limit is not waited for: the error is raised at once and has the requested seconds, at most a day."""
     clock = Clock()
     service.put("some.read", answer({}, 429, Retry_After="999999999"))
     with raises(scenecart.RateLimited, "rate_limited") as caught:
         make_session(service, clock).call(READ)
-    assert caught.value.retry_after == 999_999_999
+    assert caught.value.retry_after == 86_400
     assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_of_a_failing_service_is_waited_for(service: ScriptedService, status: int):
+    """The wait that a service asks for is kept to when it is down, as when there were too many requests."""
+    clock = Clock()
+    service.put("some.read", answer({}, status, Retry_After="7"), answer({"fine": 1}))
+    assert make_session(service, clock).call(READ) == {"fine": 1}
+    assert clock.sleeps == [7.0]

@@ -63,6 +63,22 @@ def test_wait_timeout_raises_with_the_order_id(connect: Any):
     assert caught.value.details == {"order_id": "o-1"}
 
 
+def test_wait_mentions_an_order_on_hold_once(service: ScriptedService, connect: Any):
+    """An order that goes on only after somebody acts is mentioned once, and waited for."""
+    said: list[Any] = []
+    held = [answer({**ORDER, "status": "Awaiting Approval"})] * 3
+    service.put(GET, *held, answer({**ORDER, "status": "delivered"}))
+    connect(say=said.append).order("o-1").wait(progress=False)
+    assert [notice.code for notice in said] == ["order_on_hold"]
+
+
+def test_wait_timeout_in_an_unknown_state_has_an_unknown_outcome(service: ScriptedService, connect: Any):
+    """A timeout in a state that is not known says so by its code."""
+    service.put(GET, answer({**ORDER, "status": "on the moon"}))
+    with raises(scenecart.WaitTimeout, "order_outcome_unknown"):
+        connect(say=lambda _: None).order("o-1").wait(timeout=0, progress=False)
+
+
 def test_wait_interrupted_can_continue(service: ScriptedService, connect: Any):
     """Interrupting the cell leaves the order as it is, and another session can wait for it by its id."""
 

@@ -144,3 +144,16 @@ def test_order_tracker_failed_check_shows_the_reason(
         press(tracker, "Check the outcome")
         wait_for(lambda: not is_visible(tracker._unknown))
         wait_for(lambda: tracker.orders and tracker.orders[0].id in tracker._status.value)
+
+
+def test_order_tracker_goes_through_an_outage(
+    client: scenecart.Client, sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+):
+    """While the service is down, a tracker says so and follows on; when it responds again, it says that too."""
+    order = client.cart(pair, HARBOUR).estimate().place()
+    with sandbox.client("analyst", home=tmp_path / "tracker", retry=ONE_ATTEMPT) as impatient:
+        sandbox.faults.add("503", times=12, operation="orders.list")
+        tracker = display(OrderTracker(impatient.order(order.id), basemap="none", poll=0.1))
+        wait_for(lambda: "Waiting goes on" in tracker._status.value)
+        wait_for(lambda: "responds again" in tracker._status.value)
+        wait_for(lambda: tracker.finished == 1, 60)

@@ -13,6 +13,7 @@ import random
 import time
 import weakref
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -20,12 +21,13 @@ from urllib.parse import urlsplit
 from scenecart._api import operations
 from scenecart._api.auth import USERINFO_PATH, Tokens
 from scenecart._api.credentials import Credentials, Secret, is_loopback
+from scenecart._api.deadline import seconds_left
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, parse_retry_after
-from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target
+from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
@@ -460,7 +462,9 @@ class Session:
         except NotJson:
             document = None
         problem = parse_problem(document)
-        retry_after = parse_retry_after(response.headers.get("retry-after"))
+        stated = service_time(response.headers.get("date"))
+        now = None if stated is None else datetime.fromtimestamp(stated, UTC)
+        retry_after = parse_retry_after(response.headers.get("retry-after"), now)
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
         error.problem = problem.shown()
@@ -508,10 +512,11 @@ class Retries:
     def next_wait(self, error: ScenecartError | None) -> float | None:
         """Return the seconds to wait before the next attempt, or None if a limit is reached."""
         self._failures += 1
-        retry_after = error.retry_after if isinstance(error, RateLimited) else None
+        retry_after = error.retry_after if isinstance(error, RateLimited | ServiceError) else None
         wait = self._session.retry.wait(self._failures, self._waited, retry_after, self._session.uniform)
         self._waited += wait or 0.0
-        return wait
+        left = seconds_left()
+        return wait if wait is None or left is None or wait < left else None
 
     def pause(self, error: ScenecartError | None) -> bool:
         """Wait before the next attempt, or return False if a limit is reached."""

@@ -39,6 +39,7 @@ _PHASES = {
     ),
 }
 _PHASE_OF = {state: phase for phase, states in _PHASES.items() for state in states.split()}
+_ON_HOLD = frozenset({"on_hold", "paused", "awaiting_payment", "awaiting_approval", "pending_payment", "pending_approval"})
 _CANCELLED = frozenset({"cancelled", "refunded", "voided", "withdrawn"})
 _KNOWN_STATES = tuple(dict.fromkeys(_STATES.values()))
 
@@ -94,6 +95,11 @@ def unknown_state_hint(value: str) -> str | None:
         return None
     near = get_close_matches(_normalized(value), [*_KNOWN_STATES, *_STATES, *_PHASE_OF], n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Use {', '.join(_KNOWN_STATES[:-1])} or {_KNOWN_STATES[-1]}."
+
+
+def is_on_hold(state: str) -> bool:
+    """Return whether an order goes on only after somebody acts, such as after an approval or a payment."""
+    return _normalized(order_state(state)) in _ON_HOLD
 
 
 def is_cancelled(state: str) -> bool:

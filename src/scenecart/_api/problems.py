@@ -70,7 +70,7 @@ def error_of_status(status: int, problem: Problem, name: str, retry_after: float
     """
     task = _TASKS.get(name, f"call {name}")
     error = _error(status, problem, name, task)
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | ServiceError):
         error.retry_after = retry_after
     return error
 

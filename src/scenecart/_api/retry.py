@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 READ_STATUSES = frozenset({429, 500, 502, 503, 504})
 SPEND_STATUSES = frozenset({429, 502, 503, 504})
+_MAX_RETRY_AFTER = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,14 @@ class Retry:
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds of a ``Retry-After`` header, which is a number or an HTTP date; None for anything else.
+    """Return the seconds of a ``Retry-After`` header, which is a number or an HTTP date, at most a day; None for anything else.
+
+    Parameters
+    ----------
+    value
+        The header.
+    now
+        The time that a date is compared with, best that of the service's own clock. Default: the time of this computer.
 
     Examples
     --------
@@ -68,14 +76,15 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return min(seconds, _MAX_RETRY_AFTER)
 
 
 Retry.__module__ = "scenecart"

@@ -16,6 +16,7 @@ import httpx
 
 from scenecart._api import operations
 from scenecart._api.credentials import BASE_URL_HINT, Secret, is_loopback
+from scenecart._api.deadline import seconds_left
 from scenecart._util.text import clean_text
 from scenecart._version import __version__
 from scenecart.exceptions import ConfigurationError, ConnectionFailed, InvalidRequest, RequestTimeout, ServiceError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # events of httpcore that open a socket
 _OPENED = ("connect_tcp.complete", "start_tls.complete")
+
+# a request of a call whose time is nearly over may take so long
+_LEAST_SECONDS = 0.1
 
 
 class Connections:
@@ -103,6 +107,11 @@ class Connections:
 
     def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Request:
         """Build a request; ``options`` are those of ``httpx.Client.build_request``."""
+        left = seconds_left()
+        if left is not None:
+            # httpx takes 0 for no time at all
+            least = max(_LEAST_SECONDS, left)
+            options["timeout"] = httpx.Timeout(_shorter(self._timeout.read, least), connect=_shorter(self._timeout.connect, least))
         extensions = {"trace": self._note_stream, **options.pop("extensions", {})}
         return self._http.build_request(method, url, headers=headers, extensions=extensions, **options)
 
@@ -271,6 +280,10 @@ def _close_own(clients: dict[int, httpx.Client], interrupted: list[tuple[int, ht
     for process, client in [*clients.items(), *interrupted]:
         if process == os.getpid():
             client.close()
+
+
+def _shorter(timeout: float | None, seconds: float) -> float:
+    return seconds if timeout is None else min(timeout, seconds)
 
 
 def _disconnect(stream: Any) -> None:

@@ -6,15 +6,15 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import schemas
-from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, phase_of
+from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.notice import Notice
-from scenecart._orders.polling import poll_until
+from scenecart._orders.polling import Poll
 from scenecart._orders.tables import parse_time
 from scenecart._util import html
 from scenecart._util.progress import bar
 from scenecart._util.reportable import Reportable
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, duration
 from scenecart.exceptions import (
     Conflict,
     ConnectionFailed,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from scenecart._api.schemas import PriceGroup
     from scenecart._cart.cart import Cart
     from scenecart._orders.order_api import OrderApi
+    from scenecart._orders.polling import Outage
     from scenecart._orders.purchase_details import PurchaseDetails
 
 _PAID_BY = {"card": "by card", "enterprise": "by invoice"}
@@ -209,14 +210,19 @@ class Order(Reportable):
         progress
             Show a progress bar.
 
-        A state that is not known is mentioned once, and waiting goes on until files of the order are listed.
+        While the service or the network fails, waiting goes on until ``timeout``; two notices say when that begins and ends. A
+        state that is not known, or in which somebody has to act, is mentioned once. Of an unknown state, waiting goes on until
+        files of the order are listed.
 
         Raises
         ------
         OrderFailed
             If it ended without delivery; the message says why. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
-            If the order is not finished after ``timeout``. It continues.
+            If the order is not finished after ``timeout``. It continues. The code is ``"order_outcome_unknown"`` if its state
+            is not known, or the service does not respond.
+        ScenecartError
+            If the service refuses, such as ``NotFound`` for an order that does not exist.
 
         Returns
         -------
@@ -501,27 +507,59 @@ class Order(Reportable):
         self._record = record
 
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
-        def look() -> bool:
-            self.refresh()
-            self._mention_unknown_state()
+        def is_done() -> bool:
+            self._mention_state()
             if callback is not None:
                 callback(self)
             return self.is_finished
 
-        if not poll_until(self._api, look, timeout, poll):
-            raise WaitTimeout(
-                f"Order {self.id} is still {self.status} after {timeout:g} seconds.",
-                code="order_not_finished",
-                hint=f"The order continues. Wait again later: client.order({self.id!r}).wait().",
-                details={"order_id": self.id},
-            )
+        polling = Poll(self._api, timeout, poll)
+        if not polling.until(self.refresh, is_done):
+            raise self._not_finished(timeout, polling.outage)
 
-    def _mention_unknown_state(self) -> None:
-        """Notify once of a state that is not known."""
-        if phase_of(self.status) != UNKNOWN or self._mentioned == self.status:
+    def _not_finished(self, timeout: float | None, outage: Outage) -> WaitTimeout:
+        state, hint = clean_text(self.status, 40), f"The order continues. Wait again later: client.order({self.id!r}).wait()."
+        details = {"order_id": self.id}
+        if outage.error is not None:
+            error = WaitTimeout(
+                f"The state of order {self.id} is unknown: the service has not responded for {duration(outage.seconds)} "
+                f"({outage.error.message.removesuffix('.')}). It was {state} before.",
+                code="order_outcome_unknown",
+                hint=hint,
+                details=details,
+            )
+            error.__cause__ = outage.error
+            return error
+        if self.phase == UNKNOWN:
+            return WaitTimeout(
+                f"Order {self.id} is in an unknown state after {timeout:g} seconds: {state}.",
+                code="order_outcome_unknown",
+                hint=hint,
+                details=details,
+            )
+        return WaitTimeout(
+            f"Order {self.id} is still {state} after {timeout:g} seconds.",
+            code="order_not_finished",
+            hint=hint,
+            details=details,
+        )
+
+    def _mention_state(self) -> None:
+        """Notify once of a state that is not known, or in which somebody has to act."""
+        if self._mentioned == self.status or not (phase_of(self.status) == UNKNOWN or is_on_hold(self.status)):
             return
         self._mentioned = self.status
-        state = clean_text(self.status, 40)
+        state, details = clean_text(self.status, 40), {"order_id": self.id}
+        if is_on_hold(self.status):
+            self._api.notify(
+                Notice(
+                    f"Order {self.id} is on hold ({state}). Waiting goes on.",
+                    code="order_on_hold",
+                    hint="Check it in the service's console.",
+                    details=details,
+                )
+            )
+            return
         if self.is_delivered:
             rest, hint = "Files of it are listed, so it counts as delivered.", None
         else:
@@ -529,7 +567,6 @@ class Order(Reportable):
                 "Waiting goes on until files of it are listed.",
                 "To stop waiting, interrupt it: the order is not affected.",
             )
-        details = {"order_id": self.id}
         self._api.notify(
             Notice(
                 f"Order {self.id} is in an unknown state: {state}. {rest}", code="order_state_unknown", hint=hint, details=details

@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scenecart._api import operations, schemas
+from scenecart._api.deadline import limited_to
 from scenecart._api.order_states import UNKNOWN, phase_of
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_text
@@ -15,6 +16,7 @@ from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from scenecart._api.http import Session
     from scenecart._delivery.download import DeliveryService
@@ -72,6 +74,10 @@ class OrderApi:
         self._get_by_post = self._get_by_query = False
         self._first_page = 0
         self._refuses_ids = False
+
+    def limited_to(self, seconds: float | None) -> AbstractContextManager[None]:
+        """End requests and retries of this thread after so many seconds; None for no limit."""
+        return limited_to(seconds, self.clock)
 
     def fetch(self, order_id: str) -> schemas.OrderRecord:
         """Get one order.

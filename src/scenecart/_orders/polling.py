@@ -1,23 +1,33 @@
-"""Polling: repeated requests with growing pauses."""
+"""Polling: repeated requests with growing pauses, through outages of the service or the network."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Protocol
 
+from scenecart._orders.notice import Notice
+from scenecart._util.text import duration
 from scenecart._util.validate import check_number, check_seconds
-from scenecart.exceptions import ConnectionFailed, RateLimited, ServiceError
+from scenecart.exceptions import AuthenticationError, ConnectionFailed, RateLimited, ScenecartError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 _POLL_SECONDS = (0.25, 15.0)
 _POLL_GROWTH = 1.5
-MOST_FAILURES = 8
+# the longest pause that a service can ask for
+_MAX_PAUSE = 300.0
+# a request near the end of the time may take so long, and with a timeout of zero the only one
+_LEAST_CALL_SECONDS = 10.0
+# refusals in a row that do not explain themselves, such as the pages of a gateway, before they are believed
+_MOST_UNEXPLAINED = 8
+# a gateway gave up, or the service is not ready: says nothing about the order
+_TEMPORARY = frozenset({408, 421, 425, 499})
 
 
 class Timing(Protocol):
-    """A clock, and a way to sleep by it."""
+    """A clock, ways to sleep and to limit calls by it, and somebody to notify."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -27,6 +37,15 @@ class Timing(Protocol):
     @property
     def sleep(self) -> Callable[[float], None]:
         """Wait so many seconds."""
+        ...
+
+    @property
+    def notify(self) -> Callable[[str], object]:
+        """Show a line of text to the user."""
+        ...
+
+    def limited_to(self, seconds: float | None) -> AbstractContextManager[None]:
+        """End calls of this thread after so many seconds."""
         ...
 
 
@@ -40,34 +59,138 @@ def pauses(poll: float | None) -> Iterator[float]:
             pause = min(most, pause * _POLL_GROWTH) * random.uniform(0.9, 1.1)  # noqa: S311  # spreads polling
 
 
-def poll_until(timing: Timing, is_done: Callable[[], bool], timeout: float | None, poll: float | None) -> bool:
-    """Call ``is_done`` until it returns True or the time is over, and return its last result; a failed call is repeated.
+class Outage:
+    """Failed polls in a row: which are waited through, and what the user is told.
+
+    Parameters
+    ----------
+    clock
+        Seconds that only go forward.
+    notify
+        Called with one notice when an outage begins, and with one when it ends.
+
+    Attributes
+    ----------
+    error : ScenecartError or None
+        Why the last poll failed; None if it succeeded.
+    """
+
+    def __init__(self, clock: Callable[[], float], notify: Callable[[Notice], object]) -> None:
+        self.error: ScenecartError | None = None
+        self._clock = clock
+        self._notify = notify
+        self._since = 0.0
+        self._unexplained = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return 0.0 if self.error is None else self._clock() - self._since
+
+    def add(self, error: ScenecartError) -> float:
+        """Record a failed poll, and return how many seconds the service asks to wait, at most five minutes.
+
+        Raises
+        ------
+        ScenecartError
+            The error itself, if polling again cannot help.
+        """
+        if not _is_temporary(error):
+            self._unexplained += 1
+            if _is_explained(error) or self._unexplained >= _MOST_UNEXPLAINED:
+                raise error
+        if self.error is None:
+            self._since = self._clock()
+            self._notify(
+                Notice(
+                    f"{error.message.removesuffix('.')}. Waiting goes on until the service responds.",
+                    code="waiting_through_outage",
+                    hint="To stop waiting, interrupt it: orders are not affected.",
+                )
+            )
+        self.error = error
+        asked = error.retry_after if isinstance(error, RateLimited | ServiceError) else None
+        return min(_MAX_PAUSE, asked or 0.0)
+
+    def end(self) -> None:
+        """Record a poll that succeeded."""
+        if self.error is not None:
+            self._notify(Notice(f"The service responds again after {duration(self.seconds)}.", code="outage_over"))
+        self.error = None
+        self._unexplained = 0
+
+
+class Poll:
+    """Repeated requests until something is done or the time is over.
+
+    Parameters
+    ----------
+    timing
+        The clock, and who is notified.
+    timeout
+        Most seconds in total; None for no limit.
+    interval
+        Seconds between two requests; None for growing ones.
+
+    Attributes
+    ----------
+    outage : Outage
+        Whether the last request failed.
 
     Raises
     ------
     InvalidRequest
         If a time is not a number of seconds.
-    ScenecartError
-        If ``is_done`` fails eight times in a row, or in a way that a repetition cannot help.
     """
-    check_seconds(timeout, "timeout")
-    # a pause that is too short, or negative, is made longer
-    check_number(poll, "poll", of="seconds")
-    deadline = None if timeout is None else timing.clock() + timeout
-    failures = 0
-    for pause in pauses(poll):
-        wanted = pause
-        try:
-            if is_done():
-                return True
-            failures = 0
-        except (ConnectionFailed, RateLimited, ServiceError) as error:
-            # the order continues whether or not it can be polled
-            failures += 1
-            if failures >= MOST_FAILURES:
-                raise
-            wanted = max(pause, getattr(error, "retry_after", None) or 0.0)
-        if deadline is not None and timing.clock() >= deadline:
-            return False
-        timing.sleep(wanted if deadline is None else min(wanted, max(0.0, deadline - timing.clock())))
-    return False
+
+    def __init__(self, timing: Timing, timeout: float | None, interval: float | None) -> None:
+        check_seconds(timeout, "timeout")
+        # a pause that is too short, or negative, is made longer
+        check_number(interval, "poll", of="seconds")
+        self.outage = Outage(timing.clock, timing.notify)
+        self._timing = timing
+        self._interval = interval
+        self._deadline = None if timeout is None else timing.clock() + timeout
+
+    def until(self, request: Callable[[], object], is_done: Callable[[], bool]) -> bool:
+        """Call ``request``, then ``is_done``, until that returns True or the time is over, and return its last result.
+
+        Raises
+        ------
+        ScenecartError
+            If ``request`` fails in a way that a repetition cannot help.
+        """
+        for pause in pauses(self._interval):
+            wanted = pause
+            try:
+                left = self._left
+                with self._timing.limited_to(None if left is None else max(_LEAST_CALL_SECONDS, left)):
+                    request()
+            except ScenecartError as error:
+                # the order continues whether or not it can be polled
+                wanted = max(pause, self.outage.add(error))
+            else:
+                self.outage.end()
+                if is_done():
+                    return True
+            left = self._left
+            if left is not None and left <= 0:
+                return False
+            self._timing.sleep(wanted if left is None else min(wanted, left))
+        return False
+
+    @property
+    def _left(self) -> float | None:
+        """Seconds that are left; None for no limit."""
+        return None if self._deadline is None else self._deadline - self._timing.clock()
+
+
+def _is_temporary(error: ScenecartError) -> bool:
+    return isinstance(error, ConnectionFailed | RateLimited | ServiceError) or error.status in _TEMPORARY
+
+
+def _is_explained(error: ScenecartError) -> bool:
+    """Return whether a refusal is surely the service's own: it gives a reason, or is about something else than a response."""
+    if error.status is None or isinstance(error, AuthenticationError):
+        return True
+    return any((error.problem or {}).get(name) for name in ("type", "title", "detail"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from scenecart._api.order_states import UNKNOWN
 from scenecart._orders.order import Order
-from scenecart._orders.polling import poll_until
+from scenecart._orders.polling import Poll
 from scenecart._util.progress import bar
-from scenecart._util.text import pluralize
+from scenecart._util.text import clean_text, duration, pluralize
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scenecart._orders.order_api import OrderApi
+    from scenecart._orders.polling import Outage
 
 _MAX_NAMED = 5
 
@@ -30,7 +32,8 @@ def wait_all(
 ) -> list[Order]:
     """Wait until many orders are delivered, with one request for all of them at a time.
 
-    You can interrupt the wait; the orders continue.
+    You can interrupt the wait; the orders continue. While the service or the network fails, waiting goes on until ``timeout``;
+    two notices say when that begins and ends.
 
     Parameters
     ----------
@@ -57,7 +60,8 @@ def wait_all(
     OrderFailed
         If some orders were not delivered; raised when all are finished. The message names them; ``order_id`` is the first.
     WaitTimeout
-        If some orders are not finished after ``timeout``. They continue.
+        If some orders are not finished after ``timeout``. They continue. The code is ``"orders_outcome_unknown"`` if the state of
+        one is not known, or the service does not respond.
 
     Examples
     --------
@@ -72,28 +76,25 @@ def wait_all(
     def count_finished() -> int:
         return sum(order.is_finished for order in waiting)
 
-    def look(show: Callable[[float], object]) -> bool:
+    def refresh() -> None:
         _refresh(api, [order for order in waiting if not order.is_finished])
+
+    def is_done(show: Callable[[float], object]) -> bool:
         for order in waiting:
-            order._mention_unknown_state()  # noqa: SLF001  # orders of this package
+            order._mention_state()  # noqa: SLF001  # orders of this package
         show(count_finished())
         if callback is not None:
             callback(waiting)
         return count_finished() == len(waiting)
 
+    polling = Poll(api, timeout, poll)
     if progress:
         with bar(f"Waiting for {pluralize(len(waiting), 'order')}", total=len(waiting)) as shown:
-            is_done = poll_until(api, lambda: look(shown.show), timeout, poll)
+            are_finished = polling.until(refresh, lambda: is_done(shown.show))
     else:
-        is_done = poll_until(api, lambda: look(lambda _: None), timeout, poll)
-    if not is_done:
-        unfinished = len(waiting) - count_finished()
-        raise WaitTimeout(
-            f"{unfinished:,} of {pluralize(len(waiting), 'order')} {'is' if unfinished == 1 else 'are'} not finished "
-            f"after {timeout:g} seconds.",
-            code="orders_not_finished",
-            hint="The orders continue. Wait again later: wait_all(orders).",
-        )
+        are_finished = polling.until(refresh, lambda: is_done(lambda _: None))
+    if not are_finished:
+        raise _not_finished(waiting, timeout, polling.outage)
     lost = [order for order in waiting if not order.is_delivered]
     if lost:
         raise _not_delivered(lost, len(waiting))
@@ -134,6 +135,27 @@ def _refresh(api: OrderApi, orders: list[Order]) -> None:
     for order_id, record in api.fetch_each(by_id):
         for order in by_id[order_id]:
             order._update(record)  # noqa: SLF001  # orders of this package
+
+
+def _not_finished(waiting: list[Order], timeout: float | None, outage: Outage) -> WaitTimeout:
+    left = [order for order in waiting if not order.is_finished]
+    text = (
+        f"{len(left):,} of {pluralize(len(waiting), 'order')} {'is' if len(left) == 1 else 'are'} not finished "
+        f"after {timeout:g} seconds"
+    )
+    hint = "The orders continue. Wait again later: wait_all(orders)."
+    if outage.error is not None:
+        error = WaitTimeout(
+            f"{text}. The service has not responded for {duration(outage.seconds)}: {outage.error.message}",
+            code="orders_outcome_unknown",
+            hint=hint,
+        )
+        error.__cause__ = outage.error
+        return error
+    unknown = [f"{order.id} {clean_text(order.status, 40)}" for order in left if order.phase == UNKNOWN][:_MAX_NAMED]
+    if unknown:
+        return WaitTimeout(f"{text}; in an unknown state: {'; '.join(unknown)}.", code="orders_outcome_unknown", hint=hint)
+    return WaitTimeout(f"{text}.", code="orders_not_finished", hint=hint)
 
 
 def _not_delivered(lost: list[Order], count: int) -> OrderFailed:

@@ -23,6 +23,21 @@ def pluralize(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in words, rounded to whole seconds, minutes or hours.
+
+    Examples
+    --------
+    >>> from scenecart._util.text import duration
+    >>> duration(0.2), duration(59), duration(90), duration(5_400), duration(40 * 3_600)
+    ('1 second', '59 seconds', '2 minutes', '90 minutes', '40 hours')
+    """
+    if seconds < 60:  # noqa: PLR2004  # a minute
+        return pluralize(max(1, round(seconds)), "second")
+    minutes = round(seconds / 60)
+    return pluralize(minutes, "minute") if minutes < 120 else pluralize(round(seconds / 3600), "hour")  # noqa: PLR2004  # two hours
+
+
 def missing_file_hint(path: Path) -> str:
     """Return a hint for a path that is not a file."""
     with contextlib.suppress(OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +13,19 @@ import traitlets as t
 
 from scenecart._api.order_states import DELIVERED, ENDED, phase_of
 from scenecart._orders.journal import UNANSWERED
-from scenecart._orders.polling import MOST_FAILURES, pauses
+from scenecart._orders.polling import Outage, pauses
 from scenecart._orders.wait import check_orders, refresh_orders
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart.client import count_unanswered
-from scenecart.exceptions import ConnectionFailed, JournalError, RateLimited, ServiceError
+from scenecart.exceptions import JournalError, ScenecartError
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel
 from scenecart.widgets._jobs import LOCK, Job, Runner, synchronized
 from scenecart.widgets._order_card import OrderCard
 
 if TYPE_CHECKING:
+    from scenecart._orders.notice import Notice
     from scenecart._orders.order import Order
     from scenecart.client import Client
 
@@ -154,21 +156,27 @@ class OrderTracker(Panel):
 
     def _poll_orders(self, job: Job) -> None:
         """Request the states of orders until all are finished, or the panel is closed."""
-        failures = 0
+        outage = Outage(time.monotonic, lambda notice: self._show_notice(job, notice))
         for pause in pauses(self._poll):
+            wanted = pause
             try:
                 refresh_orders(self.orders)
-                failures = 0
-            except (ConnectionFailed, RateLimited, ServiceError):
-                failures += 1
-                if failures >= MOST_FAILURES:
-                    raise
+            except ScenecartError as error:
+                wanted = max(pause, outage.add(error))
+            else:
+                outage.end()
             with LOCK:
                 if job.cancelled.is_set():
                     return
                 self._update()
-            if all(order.is_finished for order in self.orders) or job.cancelled.wait(pause):
+            if all(order.is_finished for order in self.orders) or job.cancelled.wait(wanted):
                 return
+
+    @synchronized
+    def _show_notice(self, job: Job, notice: Notice) -> None:
+        if not job.cancelled.is_set():
+            kind = "busy" if notice.code == "waiting_through_outage" else "success"
+            self._status.value = _style.message(notice.message, kind=kind)
 
     @synchronized
     def _check_outcome(self, client: Client) -> None:
