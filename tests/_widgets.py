@@ -77,3 +77,15 @@ def place_without_answer(sandbox: Sandbox, estimate: Estimate, fault: str) -> No
     sandbox.faults.add(fault, operation="orders.archive.place")
     with raises(PlacementUnknown, "placement_unknown"):
         estimate.place()
+
+
+def sent_messages(widget: W.Widget) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """Return a list that gets the custom messages that a widget sends from now on, each with its buffers."""
+    sent: list[tuple[dict[str, Any], list[bytes]]] = []
+
+    def record(_: str, data: Any = None, metadata: Any = None, buffers: Any = None, **__: Any) -> None:
+        if (data or {}).get("method") == "custom":
+            sent.append((data["content"], list(buffers or [])))
+
+    widget.comm.publish_msg = record
+    return sent

@@ -995,6 +995,11 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
     warn_of_pending_placements(client._settlement, client._orders.notify, session)  # noqa: SLF001  # likewise
 
 
+def session_of(client: Client) -> Session:
+    """Return the HTTP session of a client, for widgets that read delivered files."""
+    return client._session  # noqa: SLF001  # the client's own module
+
+
 def count_unanswered(client: Client) -> tuple[int, int]:
     """Return how many placements were sent and have no answer: of this account, and of others."""
     return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module

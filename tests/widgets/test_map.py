@@ -192,10 +192,12 @@ def test_map_quicklooks_are_added_and_removed(client: scenecart.Client, captures
     picker = display(CaptureMap(captures, client=client, basemap="none"))
     picker.selection = tuple(captures.index[:2])
     picker.map.show_quicklooks()
-    wait_for(lambda: len(picker.map._overlays.layers) == 2)
-    assert all(layer.url.startswith("data:image/png;base64,") for layer in picker.map._overlays.layers)
+    wait_for(lambda: picker.map.imagery == ["Quicklooks"])
+    (layer,) = picker.map._imagery.layers.layers
+    assert len(layer.fixed) == 2
+    assert all(picture.startswith(b"RIFF") for _, picture in layer.fixed.values())
     picker.map.show_quicklooks()
-    assert picker.map._overlays.layers == []
+    assert picker.map.imagery == []
 
 
 def test_map_marked_captures_have_a_sign(display: Callable[[Any], Any]):

@@ -312,24 +312,8 @@ class Session:
         ConnectionFailed, ServiceError
             If the URL cannot be opened, or redirects to an unsafe URL.
         """
-        with contextlib.ExitStack() as stack:
-            for _ in range(_MAX_REDIRECTS):
-                self._check_download_url(url)
-                stack.enter_context(hidden_from_logs(url))
-                # downloads do not count towards the organization's rate limit
-                response = self._connections.send(self._connections.signed_request(url, headers), operations.DOWNLOAD.id)
-                stack.callback(response.close)
-                target = redirect_target(response, url)
-                if target is None:
-                    chunks = self._connections.chunks(response, operations.DOWNLOAD.id)
-                    yield Download(response.status_code, lower_headers(response), chunks)
-                    return
-                url = target
-            raise ServiceError(
-                f"The download URL redirects more than {_MAX_REDIRECTS} times.",
-                code="download_redirects_too_often",
-                operation=operations.DOWNLOAD.id,
-            )
+        with follow_download(self._connections, url, headers, self._check_download_url) as download:
+            yield download
 
     def pause(self, failures: int) -> None:
         """Wait before an interrupted transfer is retried."""
@@ -470,6 +454,37 @@ class Session:
         error.problem = problem.shown()
         error.money_may_have_moved = key is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return error
+
+
+@contextlib.contextmanager
+def follow_download(
+    connections: Connections, url: Secret, headers: Mapping[str, str], check: Callable[[Secret], object]
+) -> Iterator[Download]:
+    """Open a URL without a token, through redirects; ``check`` refuses unsafe URLs.
+
+    Raises
+    ------
+    ConnectionFailed, ServiceError
+        If the URL cannot be opened, or redirects too often.
+    """
+    with contextlib.ExitStack() as stack:
+        for _ in range(_MAX_REDIRECTS):
+            check(url)
+            stack.enter_context(hidden_from_logs(url))
+            # downloads do not count towards the organization's rate limit
+            response = connections.send(connections.signed_request(url, headers), operations.DOWNLOAD.id)
+            stack.callback(response.close)
+            target = redirect_target(response, url)
+            if target is None:
+                chunks = connections.chunks(response, operations.DOWNLOAD.id)
+                yield Download(response.status_code, lower_headers(response), chunks)
+                return
+            url = target
+        raise ServiceError(
+            f"The download URL redirects more than {_MAX_REDIRECTS} times.",
+            code="download_redirects_too_often",
+            operation=operations.DOWNLOAD.id,
+        )
 
 
 def _decoded(response: _Response, name: str, key: str | None) -> Any:

@@ -38,7 +38,7 @@ class CaptureMap(Panel):
     aoi
         Area of interest, in any format that ``search`` accepts.
     client
-        Fetches quicklooks; None shows no quicklooks.
+        Fetches quicklooks, and the imagery of delivered items; None shows neither.
     basemap
         A tile provider's name; ``"none"`` shows the outline of the land alone. See :class:`FootprintMap`.
 
@@ -71,9 +71,8 @@ class CaptureMap(Panel):
     def __init__(self, captures: Any, aoi: Any = None, *, client: Client | None = None, basemap: Any = None) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner = Runner(resend=self.resend_state)
-        quicklook = None if client is None else client.quicklook
         self.filter_panel = CaptureFilters(self.state)
-        self.map = FootprintMap(self.state, basemap=basemap, quicklook=quicklook, runner=self._runner)
+        self.map = FootprintMap(self.state, basemap=basemap, client=client, runner=self._runner)
         self.table = CaptureTable(self.state)
         self._copy = _style.button("Copy as code", "Copy Python code for these captures", icon="copy")
         self._copy.on_click(self._copy_code)
@@ -151,6 +150,14 @@ class CaptureMap(Panel):
     def is_searching(self) -> bool:
         """Whether captures are still arriving."""
         return self._runner.is_busy("search")
+
+    def add_imagery(self, source: Any, name: str | None = None, bands: Any = None, **options: Any) -> list[str]:
+        """Show imagery on the map; see :meth:`FootprintMap.add_imagery`."""
+        return self.map.add_imagery(source, name, bands, **options)
+
+    def remove_imagery(self, name: str) -> None:
+        """Remove an imagery layer from the map."""
+        self.map.remove_imagery(name)
 
     def follow(self, frames: Any, host: str) -> None:
         """Add captures while they arrive."""

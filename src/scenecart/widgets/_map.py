@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,17 @@ from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import AREA_FILES, read_area_file
-from scenecart.widgets._base import Panel, close_all
+from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._capture_text import column_title, one_line, owned_rows
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keyboard
 from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend, owned_legend
+from scenecart.widgets._map_imagery import ImageryPanel, MapImagery, fetch_quicklooks
 from scenecart.widgets._map_layers import (
     EMPTY,
+    FOOTPRINT_STYLE,
     HEIGHT,
+    OUTLINE_STYLE,
     OWNED_STYLE,
     PANES,
     WIDTH,
@@ -38,7 +42,7 @@ from scenecart.widgets._map_layers import (
     make_layers,
     set_data,
 )
-from scenecart.widgets._map_quicklooks import HoverCard, QuicklookOverlays
+from scenecart.widgets._map_quicklooks import HoverCard
 from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
 from scenecart.widgets._state import CaptureState
 
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+
+    from scenecart.client import Client
 
 _SETTLE_SECONDS = 0.08
 _MOST_PIXELS = 20_000
@@ -64,7 +70,7 @@ class _View:
     note: str = ""
 
 
-class FootprintMap(Panel):
+class FootprintMap(ImageryPanel):
     """Footprints on a map: coloured by a column, selected by clicking or drawing, linked with a table.
 
     A click selects the footprint under it and, if several overlap, lists all of them; with Shift or Ctrl it adds or removes
@@ -81,7 +87,9 @@ class FootprintMap(Panel):
         A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
         alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
     quicklook
-        Returns the quicklook of a row of captures as bytes of PNG or JPEG, or None; such as ``client.quicklook``.
+        Returns the quicklook of a row of captures as bytes of PNG, JPEG or WEBP, or None. Default: those of the client.
+    client
+        Fetches quicklooks, and the imagery of delivered items; None shows neither.
     runner
         Runs background jobs; None makes one.
 
@@ -104,18 +112,30 @@ class FootprintMap(Panel):
         *,
         basemap: Any = None,
         quicklook: Callable[[pd.Series[Any]], bytes | None] | None = None,
+        client: Client | None = None,
         runner: Runner | None = None,
     ) -> None:
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner, self._owns_runner = (Runner(resend=self.resend_state), True) if runner is None else (runner, False)
-        self._quicklook = quicklook
+        self._client = None if client is None else checked_client(client)
+        self._quicklook = quicklook or (None if client is None else functools.partial(client.quicklook, size="large"))
         self._captures = self.state.captures
         self._index = FootprintIndex(self._captures)
         self._keyboard = Keyboard()
-        self._card = HoverCard(quicklook, self._runner)
+        self._card = HoverCard(quicklook or (None if client is None else client.quicklook), self._runner)
         self._make_map(basemap)
         self._make_controls()
-        parts = (self._toolbar, self._keyboard, self.map, self._view_note, self._status, self._stack, self._card)
+        parts = (
+            self._toolbar,
+            self._keyboard,
+            self.map,
+            *self._imagery.parts,
+            self._imagery_status,
+            self._view_note,
+            self._status,
+            self._stack,
+            self._card,
+        )
         super().__init__(_style.style_sheet(), *parts)
         self.watch(self.state, self._replace_captures, "captures")
         self.watch(self.state, self._update_view, "revision")
@@ -144,8 +164,10 @@ class FootprintMap(Panel):
         self.state.select(self.state.labels(self._index.intersecting(drawn.geometry, self.state.keep)), how)
 
     def zoom_to(self, what: str = "selection") -> None:
-        """Zoom to the selection, the area of interest (``"area"``) or all captures (``"all"``)."""
-        if what == "area" and self.state.aoi is not None:
+        """Zoom to the selection, the area of interest (``"area"``), the ``"imagery"`` or all captures (``"all"``)."""
+        if what == "imagery":
+            bounds = self._imagery.bounds
+        elif what == "area" and self.state.aoi is not None:
             bounds = self.state.aoi.geometry.bounds
         elif what == "selection" and self.state.selection:
             bounds = self._index.bounds_of(self.state.positions())
@@ -155,9 +177,12 @@ class FootprintMap(Panel):
             self.map.center, self.map.zoom = fit_view(bounds, *self._size())
 
     def show_quicklooks(self, _: Any = None) -> None:
-        """Lay the quicklooks of the selected captures over the map, or remove those that are there."""
-        if self._overlays.layers:
-            self._overlays.clear()
+        """Show the quicklooks of the selected captures below their footprints, or remove those that are there.
+
+        A quicklook whose place the catalog does not tell is placed by its outline or by the corners of its footprint, and is called
+        approximate.
+        """
+        if self._imagery.hide_quicklooks():
             return
         if self._quicklook is None:
             self._notify("This map has no quicklooks.")
@@ -170,8 +195,8 @@ class FootprintMap(Panel):
         fetch = self._quicklook
         self._runner.start(
             "quicklooks",
-            lambda _: [(row.geometry, fetch(row)) for _, row in rows.iterrows()],
-            self._add_overlays,
+            lambda _: fetch_quicklooks(rows, fetch),
+            lambda found: self._notify(self._imagery.show_quicklooks(found)),
             self._show_error,
         )
 
@@ -187,6 +212,7 @@ class FootprintMap(Panel):
         """End background jobs, and close the drawing tool that is not on the map."""
         for tool in (self._selecting_tool, self._area_tool):
             close_all(tool)
+        self._imagery.layers.release()
         if self._owns_runner:
             self._runner.close()
         else:
@@ -210,7 +236,8 @@ class FootprintMap(Panel):
             layout=W.Layout(height=f"{HEIGHT:g}px", width="100%"),
         )
         self.map.add_class("scenecart-map")
-        self._overlays = QuicklookOverlays(self.map)
+        self._imagery_status = W.HTML()
+        self._imagery = MapImagery(self.map, self._runner, self._show_imagery_error, self._imagery_toggled)
         self._selecting_tool, self._area_tool = draw_control(_style.SELECTED), draw_control(AREA, editable=True)
         self._area_tool.on_draw(self._area_drawn)
         self._selecting_tool.on_draw(self._shape_drawn)
@@ -293,7 +320,12 @@ class FootprintMap(Panel):
         is_owned = owned_rows(captures)
         for feature in features:
             row = feature["properties"]["row"]
-            feature["properties"]["style"] = {"color": colours[row], **(OWNED_STYLE if is_owned[row] else {})}
+            feature["properties"]["style"] = {
+                "color": colours[row],
+                **FOOTPRINT_STYLE,
+                **(OWNED_STYLE if is_owned[row] else {}),
+                **(OUTLINE_STYLE if self._imagery.is_shown else {}),
+            }
         if any(is_owned[feature["properties"]["row"]] for feature in features):
             legend += owned_legend()
         return _View(collection(features), EMPTY, legend)
@@ -417,7 +449,9 @@ class FootprintMap(Panel):
         if event != "mouseout" and isinstance(row, int) and 0 <= row < len(self.state.captures):
             self._card.display(row, self.state.captures.iloc[row])
 
-    def _add_overlays(self, pictures: list[tuple[Any, bytes | None]]) -> None:
-        self._overlays.add(pictures)
-        missing = sum(picture is None for _, picture in pictures)
-        self._notify(f"{missing} of {len(pictures)} captures have no quicklook." if missing else "")
+    def _imagery_toggled(self, _: bool) -> None:  # noqa: FBT001  # a callback
+        """Draw footprints as outlines while there is imagery below them, and filled otherwise."""
+        self._update_view(None)
+
+    def _show_imagery_error(self, html: str | None) -> None:
+        self._imagery_status.value = html or ""

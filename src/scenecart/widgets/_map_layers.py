@@ -25,9 +25,13 @@ EMPTY: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 _TILE = 256.0
 _LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
-_FOOTPRINTS = {"weight": 1, "opacity": 0.9, "fillOpacity": 0.12}
+# a layer's style overrides that of its features: what differs between footprints is in the style of each
+_FOOTPRINTS = {"opacity": 0.9}
+FOOTPRINT_STYLE = {"weight": 1, "fillOpacity": 0.12}
 # a sign of captures that are owned already, visible in every colour
 OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
+# what covers no imagery; the inside can still be clicked
+OUTLINE_STYLE = {"fillOpacity": 0, "weight": 2}
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
 # dashes on a light line, visible on a dark background and over dark footprints
 _OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})

@@ -1,0 +1,136 @@
+"""What can be shown as imagery: files, URLs, STAC items and orders, as rasters that are drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import pandas as pd
+
+from scenecart._api.public_files import PublicFile
+from scenecart._captures.frame import assets as decoded_assets
+from scenecart._delivery.remote import asset_reader
+from scenecart._imagery.raster import require_rioxarray
+from scenecart._orders.order import Order
+from scenecart._util.files import as_path
+from scenecart._util.text import clean_text
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import InvalidRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scenecart._api.http import Session
+    from scenecart._imagery.ranges import RangeReader
+    from scenecart._imagery.render import RasterPicture
+
+_FILE_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff", "application/geotiff")
+_WEB = ("https://", "http://")
+_SUFFIXES = (".tif", ".tiff", ".jp2")
+# keys of assets that are pictures for the eye, the best first
+_VISUAL_KEYS = ("visual", "rendered_preview", "true_color", "truecolor", "tci", "rgb", "image", "data", "analytic")
+
+
+@dataclass(frozen=True)
+class NamedSource:
+    """A raster to draw, and the name of its layer."""
+
+    name: str
+    place: Path | RangeReader
+
+    def picture(self, bands: Any, stretch: Any) -> RasterPicture:
+        """Open it; see :class:`RasterPicture`."""
+        from scenecart._imagery.render import RasterPicture  # noqa: PLC0415  # needs an extra
+
+        return RasterPicture(self.place, bands, stretch)
+
+
+def sources_of(source: Any, session: Session | None, asset: str | None = None) -> list[NamedSource]:
+    """Return the rasters of what is to be shown.
+
+    Parameters
+    ----------
+    source
+        A path, a URL, a STAC item (of pystac, as a mapping, or a row of a frame), or a delivered order.
+    session
+        The connection that delivered items are read with; None if there is none.
+    asset
+        The key of the asset; None chooses one for the eye.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is nothing of these, or has no such asset.
+    MissingExtra
+        If rioxarray, and with it rasterio, is not installed.
+    """
+    require_rioxarray()
+    if isinstance(source, Order):
+        items = source.items()
+        return [_source_of_item(row, source._api.session, asset) for _, row in items.iterrows()]  # noqa: SLF001  # its connection
+    if isinstance(source, str) and source.lower().startswith(_WEB):
+        return [_source_of_url(source, None)]
+    if isinstance(source, str | os.PathLike):
+        path = as_path(source, "source")
+        return [NamedSource(path.name, path)]
+    if isinstance(source, pd.Series | Mapping) and "assets" in source:
+        return [_source_of_item(source, session, asset)]
+    if hasattr(source, "to_dict") and hasattr(source, "assets") and hasattr(source, "get_self_href"):
+        return [_source_of_item({**source.to_dict(include_self_link=False), "self": source.get_self_href()}, session, asset)]
+    raise InvalidRequest(
+        f"must be a path, a URL, a STAC item or an order, got {shown_value(source)}.", argument="source", code="imagery_source"
+    )
+
+
+def _source_of_item(item: Any, session: Session | None, asset: str | None) -> NamedSource:
+    found = item["assets"] if isinstance(item["assets"], dict) else decoded_assets(item)
+    known = {str(key): value for key, value in found.items() if isinstance(value, dict)}
+    name = clean_text(item.get("id"), 80) or "imagery"
+    key = asset if asset is not None else _best_asset(known)
+    if key is None or key not in known:
+        listed = ", ".join(clean_text(key, 40) for key in known) or "none"
+        wanted = "no raster" if asset is None else f"no asset {shown_value(asset)}"
+        raise InvalidRequest(f"Item {name} has {wanted}. Assets: {listed}.", code="item_without_raster")
+    label = name if asset is None else f"{name} {clean_text(key, 40)}"
+    href = str(known[key].get("href") or "")
+    if session is not None and _is_delivered(item, href, session):
+        return NamedSource(label, asset_reader(session, str(item["id"]), key, f"{name} {clean_text(key, 40)}"))
+    base = str(item.get("self") or "")
+    if href.lower().startswith(_WEB):
+        return _source_of_url(href, label)
+    if base.lower().startswith(_WEB):
+        return _source_of_url(urljoin(base, href), label)
+    return NamedSource(label, (as_path(base, "source").parent / as_path(href, "source")) if base else as_path(href, "source"))
+
+
+def _source_of_url(url: str, name: str | None) -> NamedSource:
+    from scenecart._imagery.ranges import RangeReader  # noqa: PLC0415  # needs an extra
+
+    file = PublicFile(url)
+    label = clean_text(file.name, 120)
+    return NamedSource(name or label, RangeReader(lambda: file.url, file.download, label))
+
+
+def _is_delivered(item: Any, href: str, session: Session) -> bool:
+    """Return whether the service delivered an item: its files need a signed URL."""
+    properties = item.get("properties") if isinstance(item.get("properties"), dict) else item
+    is_of_order = any(isinstance(values.get("order:id"), str) for values in (item, properties))
+    return is_of_order or "provenance" in item or href.startswith(session.base_url.rstrip("/") + "/")
+
+
+def _best_asset(assets: Mapping[str, dict[str, Any]]) -> str | None:
+    """Return the key of the raster that is best looked at; None without a raster."""
+    rasters = [key for key, asset in assets.items() if _is_raster(asset)]
+    lower = {key.lower(): key for key in rasters}
+    by_key = next((lower[key] for key in _VISUAL_KEYS if key in lower), None)
+    by_role = next((key for key in rasters if "visual" in (assets[key].get("roles") or ())), None)
+    return by_role or by_key or next(iter(rasters), None)
+
+
+def _is_raster(asset: dict[str, Any]) -> bool:
+    media = str(asset.get("type") or "").partition(";")[0].strip().lower()
+    path = urlsplit(str(asset.get("href") or "")).path.lower()
+    return media in _FILE_TYPES or (not media and path.endswith(_SUFFIXES))
