@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import scenecart
 from _expect import raises, warns
 from scenecart import InvalidArea, InvalidQuery
+from scenecart._captures.stac_api import as_interval
 
 
 @pytest.fixture
@@ -125,6 +126,27 @@ def test_filter_time_range_matches_where_intervals_overlap(captures: gpd.GeoData
     captures["end_datetime"] = pd.to_datetime(["2024-06-10"] + [None] * 4, utc=True)
     assert "".join(scenecart.filter(captures, datetime="2024-06-05")["id"]) == "a"
     assert "".join(scenecart.filter(captures, datetime="2024-01")["id"]) == ""
+
+
+def test_filter_last_second_of_a_day_is_kept(captures: gpd.GeoDataFrame):
+    """A day ends with the last fraction of its last second, and a time is exactly that instant."""
+    captures["datetime"] = pd.to_datetime("2024-03-05T23:59:59.75Z")
+    assert len(scenecart.filter(captures, datetime="2024-03-05")) == 5
+    assert len(scenecart.filter(captures, datetime=("2024-03", dt.date(2024, 3, 5)))) == 5
+    assert len(scenecart.filter(captures, datetime="2024-03-05T00:00:00Z/2024-03-05T23:59:59Z")) == 0
+    assert len(scenecart.filter(captures, datetime="2024-03-06T01:59:59.75+02:00")) == 5
+    assert len(scenecart.filter(captures, datetime=dt.datetime(2024, 3, 5, 23, 59, 59, 750_000, tzinfo=dt.UTC))) == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["03/04/2024", "24-03-05", "5.3.2024", "2023-01-01/2023-06-01/2024", "10:00", "2024-Q1", "20240305", "2024-3", "now"]
+)
+def test_filter_datetime_that_search_refuses_is_refused(captures: gpd.GeoDataFrame, text: str):
+    """What could be read in two ways, or only by guessing, is refused as by a search."""
+    with raises(InvalidQuery, "datetime_invalid"):
+        scenecart.filter(captures, datetime=text)
+    with raises(InvalidQuery, "datetime_invalid"):
+        as_interval(text)
 
 
 def test_coverage_across_antimeridian_is_measured():

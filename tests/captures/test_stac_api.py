@@ -40,6 +40,9 @@ def search_sandbox(box: Sandbox, **criteria: Any) -> Any:
         ((dt.date(2024, 3, 1), dt.date(2024, 3, 5)), "2024-03-01T00:00:00Z/2024-03-05T23:59:59Z"),
         ((None, dt.date(2024, 3, 5)), "../2024-03-05T23:59:59Z"),
         ([dt.date(2024, 3, 1), "2024-04"], "2024-03-01T00:00:00Z/2024-04-30T23:59:59Z"),
+        # compared as instants, not as text
+        ("2024-01-01T10:00:00+02:00/2024-01-01T09:00:00Z", "2024-01-01T10:00:00+02:00/2024-01-01T09:00:00Z"),
+        ("2024-01-01T00:00:00Z/2024-01-01T00:00:00.5Z", "2024-01-01T00:00:00Z/2024-01-01T00:00:00.5Z"),
     ],
 )
 def test_as_interval_takes_text_datetimes_dates_and_pairs(value: object, interval: str):
@@ -55,6 +58,8 @@ def test_as_interval_takes_text_datetimes_dates_and_pairs(value: object, interva
         ("", "datetime_unbounded"),
         ("../..", "datetime_unbounded"),
         ("2024-06/2024-01", "datetime_reversed"),
+        ("2024-01-01T09:00:00Z/2024-01-01T10:00:00+02:00", "datetime_reversed"),
+        (pd.NaT, "datetime_invalid"),
     ],
 )
 def test_as_interval_invalid_value_is_refused(value: object, code: str):

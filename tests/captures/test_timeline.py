@@ -47,6 +47,18 @@ def test_timeline_draws_each_capture_with_a_time():
     assert marks.get_array().tolist() == [0, 1, 2]
 
 
+def test_timeline_draws_ranges_of_days_as_lines():
+    """A capture with a start and an end is a mark and a line; years no axis can show beside the others are counted."""
+    captures = frame()
+    captures["start_datetime"] = pd.Series(["2023-01-01", None, "9999-01-01", None], dtype=object)
+    captures["end_datetime"] = pd.Series(["9999-12-31", None, "9999-12-31", None], dtype=object)
+    ax = scenecart.timeline(captures)
+    marks, lines = ax.collections
+    assert (len(marks.get_offsets()), len(lines.get_segments())) == (2, 1)
+    assert "; 2 " in ax.get_xlabel()
+    ax.figure.canvas.draw()
+
+
 def test_timeline_long_names_fit_the_figure():
     """Names of any length stay within the figure."""
     captures = frame().assign(collection="a-collection-with-quite-a-long-name-that-goes-on")

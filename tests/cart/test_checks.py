@@ -17,7 +17,7 @@ from _scripted_service import feature, page
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
 from scenecart._cart.cart import make_cart
-from scenecart._cart.checks import acquisition_times, checked_frame, keys_of, orderable_captures, reasons_not_orderable, texts_of
+from scenecart._cart.checks import checked_frame, keys_of, orderable_captures, reasons_not_orderable, texts_of
 
 
 def test_checked_frame_empty_is_refused():
@@ -134,13 +134,3 @@ def test_keys_tell_apart_collections_of_one_id():
     assert keys_of(frame) == [("h", "c", "a"), ("h", "d", "a")]
     assert len(orderable_captures(frame, None)) == 2
     assert texts_of(frame, "no such column") == [None, None]
-
-
-def test_acquisition_times_fall_back_to_the_start():
-    """A capture with a time range counts at its start; one without any time is NaT."""
-    frame = captures("a", "b", "c")
-    frame["datetime"] = pd.to_datetime(["2024-03-01T10:00:00Z", None, None], utc=True)
-    frame["start_datetime"] = pd.to_datetime([None, "2024-02-01T00:00:00Z", None], utc=True)
-    times = acquisition_times(frame)
-    assert times.iloc[:2].dt.strftime("%Y-%m-%d").tolist() == ["2024-03-01", "2024-02-01"]
-    assert times.isna().tolist() == [False, False, True]

@@ -35,6 +35,13 @@ def test_one_line_joins_id_and_facts():
     assert one_line(pd.Series({"id": "x"})) == "x"
 
 
+def test_describe_range_of_time_is_its_days():
+    """A capture with a start and an end has its days, also as text of a file, and one with a time has that alone."""
+    span = {"start_datetime": "2024-02-01T00:00:00Z", "end_datetime": "2024-02-28T00:00:00Z", "datetime": pd.NaT}
+    assert describe(pd.Series(span))["facts"] == ["2024-02-01 – 2024-02-28 UTC"]
+    assert describe(pd.Series({**span, "datetime": "2024-02-05T10:00:00"}))["facts"] == ["2024-02-05 10:00 UTC"]
+
+
 def test_describe_marked_capture_says_what_is_owned():
     """Cards and lists say how much of a marked capture is owned, and nothing of one that is not."""
     facts = [describe(pd.Series({"id": "a", "owned": share}))["facts"] for share in (0.5, float("nan"), 0.0, "much")]

@@ -13,9 +13,9 @@ import pytest
 import shapely
 
 import scenecart
-from _expect import raises
+from _expect import raises, warns
 from _widgets import HARBOUR
-from scenecart.widgets._state import CaptureState, state_of
+from scenecart.widgets._state import CaptureState, day_iso, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +129,60 @@ def test_state_unique_index_labels_are_kept():
     state = CaptureState(frame)
     state.selection = ("z", "x")
     assert state.selected["id"].tolist() == ["c", "a"]
-    assert CaptureState(pd.concat([frame, frame])).captures.index.tolist() == list(range(6))
+    with warns("index_labels_repeated"):
+        assert CaptureState(pd.concat([frame, frame])).captures.index.tolist() == list(range(6))
+    state.add(frame.set_axis(["u", "v", "w"]))
+    assert state.captures.index.tolist() == list("xyzuvw")
+    assert state.selection == ("z", "x")
+    with warns("index_labels_repeated"):
+        state.add(frame)
+    assert state.captures.index.tolist() == list(range(9))
+    assert state.selected["id"].tolist() == ["c", "a"]
+
+
+def test_state_code_names_a_capture_by_host_collection_and_id():
+    """The copied code returns exactly the selected rows if several captures share an id, or have none."""
+    keys = {
+        "id": ["a", "a", "b", "b", "c", None, 7],
+        "collection": [*"xyxxx", None, "x"],
+        "host": ["h", "h", "h", "i", "h", "h", "h"],
+    }
+    captures = gpd.GeoDataFrame(keys, geometry=[shapely.box(0, 0, 1, 1)] * 7, crs=4326)
+    state = CaptureState(captures)
+    for selection in ([4], [0], [2], [0, 1], [2, 3], [3, 1, 4], [5], [6, 0]):
+        state.selection = tuple(selection)
+        names: dict[str, Any] = {"captures": captures}
+        exec(state.code(), names)  # noqa: S102  # the code that a user would run
+        assert sorted(names["chosen"].index) == sorted(selection)
+
+
+def test_state_ranges_of_time_match_as_in_filter():
+    """Captures with a start and an end, and no datetime, are filtered by date as by scenecart.filter() and the copied code."""
+    captures = gpd.GeoDataFrame(
+        {
+            "id": list("abcd"),
+            "datetime": [None, None, "2024-02-10T23:59:59.5Z", None],
+            "start_datetime": ["2024-01-20T00:00:00Z", "2024-03-01T00:00:00Z", None, None],
+            "end_datetime": ["2024-02-02T00:00:00Z", "9999-12-31T00:00:00Z", None, None],
+        },
+        geometry=[shapely.box(0, 0, 1, 1)] * 4,
+        crs=4326,
+    )
+    state = CaptureState(captures)
+    facet = next(facet for facet in state.facets if facet.name == "datetime")
+    assert day_iso(facet.low) == "2024-01-20"
+    for dates, expected in (
+        (("2024-02-01", "2024-02-10"), "ac"),
+        (("2025-01-01", "2025-01-02"), "b"),
+        (("2024-01-01", "2024-01-19"), ""),
+    ):
+        state.filters = {"datetime": list(dates)}
+        names: dict[str, Any] = {"captures": captures, "scenecart": scenecart}
+        exec(state.code(), names)  # noqa: S102  # the code that a user would run
+        assert "".join(state.filtered["id"]) == "".join(names["chosen"]["id"]) == expected
+        assert "".join(scenecart.filter(captures, datetime=dates)["id"]) == expected
+    only_ranges = CaptureState(captures.drop(columns="datetime").iloc[:2])
+    assert [facet.name for facet in only_ranges.facets] == ["datetime"]
 
 
 def test_state_captures_not_a_geodataframe_is_refused(captures: gpd.GeoDataFrame):

@@ -104,3 +104,21 @@ def test_table_marked_captures_have_a_sign(display: Callable[[Any], Any]):
     assert [cells[-1] for cells in table._grid.view["rows"]] == ["–", "100 % owned", "perhaps owned", "71 % owned"]
     table.sort = ("owned", True)
     assert table.shown["id"].tolist() == ["c1", "c3", "c0", "c2"]
+
+
+def test_table_of_ranges_of_time_displays_and_sorts_them():
+    """A capture with a start and an end, and no datetime, has its days in the column of times, and is sorted by the start."""
+    captures = gpd.GeoDataFrame(
+        {
+            "id": ["late", "early", "never"],
+            "start_datetime": pd.to_datetime(["2024-03-01", "2024-02-01", None], utc=True),
+            "end_datetime": pd.to_datetime(["2024-03-28", "2024-02-01", None], utc=True),
+        },
+        geometry=[shapely.box(0, 0, 1, 1)] * 3,
+        crs=4326,
+    )
+    table = CaptureTable(captures)
+    place = [column["name"] for column in table._grid.columns].index("datetime")
+    assert [row[place] for row in table._grid.view["rows"]] == ["2024-03-01 – 2024-03-28", "2024-02-01 00:00", ""]
+    table.sort = ("datetime", False)
+    assert table.shown["id"].tolist() == ["early", "late", "never"]

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._captures.properties import CLOUD_COVER, DATETIME, END_DATETIME, GSD, OFF_NADIR, START_DATETIME
+from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.query import warn_of_fraction
-from scenecart._captures.stac_api import invalid_datetime, reversed_datetime, unbounded_datetime
+from scenecart._captures.stac_api import as_interval
+from scenecart._captures.times import checked_time_ranges, instant
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
 from scenecart._util.keywords import checked_keywords
@@ -21,6 +22,8 @@ from scenecart.exceptions import InvalidQuery, not_captures
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+_REST_OF_SECOND = pd.Timedelta(999_999, "us")
 
 
 def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
@@ -91,7 +94,9 @@ def filter(  # noqa: A001  # the verb that analysts look for
     captures
         Rows of a search result.
     datetime
-        A day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may be ``..``. UTC.
+        What ``search`` takes: a day, month or year such as ``"2024-03"``, or a range ``"2024-01/2024-06"``, either end of which may
+        be ``..``. UTC. A capture with ``start_datetime`` and ``end_datetime`` matches if that range overlaps it. Columns of naive
+        times, dates and ISO 8601 text are read, as UTC.
     cloud_cover
         ``eo:cloud_cover`` in percent.
     off_nadir
@@ -265,50 +270,26 @@ def _price_column(captures: gpd.GeoDataFrame) -> str:
 
 def _in_time(captures: gpd.GeoDataFrame, interval: Any) -> np.ndarray[Any, Any]:
     """Return which captures were taken in an interval; one with a time range matches if the two overlap."""
-    begin, end = _instants(interval)
-    times = _column(captures, DATETIME, DATETIME)
-    first = captures[START_DATETIME].fillna(times) if START_DATETIME in captures.columns else times
-    last = captures[END_DATETIME].fillna(times) if END_DATETIME in captures.columns else times
-    keep = first.notna() & last.notna()
+    start, slash, end = as_interval(interval).partition("/")
+    begin, until = _instant(start), _instant(end if slash else start)
+    first, last = checked_time_ranges(captures)
+    keep = first.notna()
     if begin is not None:
         keep &= last >= begin
-    if end is not None:
-        keep &= first < end
+    if until is not None:
+        # a day, month or year ends with the last fraction of its last second
+        keep &= first <= (until if _ends_with_time(interval) else until + _REST_OF_SECOND)
     return keep.to_numpy(dtype=bool)
 
 
-def _instants(value: Any) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    """Return the first instant of an interval, and the first one after it."""
-    text = value
-    if isinstance(text, dt.date):
-        text = text.isoformat()
-    if isinstance(text, Sequence) and not isinstance(text, str) and len(text) == 2:  # noqa: PLR2004  # start and end
-        ends = [".." if end is None else end.isoformat() if isinstance(end, dt.date) else end for end in text]
-        text = "/".join(ends) if all(isinstance(end, str) for end in ends) else None
-    if not isinstance(text, str):
-        raise invalid_datetime(value)
-    first, slash, last = text.partition("/")
-    begin, until = _period(first), _period(last) if slash else _period(first)
-    begins, ends_before = (None if begin is None else begin[0]), (None if until is None else until[1])
-    if begins is None and ends_before is None:
-        raise unbounded_datetime(value)
-    if begins is not None and ends_before is not None and begins >= ends_before:
-        raise reversed_datetime(first, last)
-    return begins, ends_before
+def _instant(text: str) -> pd.Timestamp | None:
+    return None if text in {"", ".."} else instant(text)
 
 
-def _period(text: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    if text.strip() in {"", ".."}:
-        return None
-    try:
-        if "T" in text.upper() or ":" in text:
-            moment = pd.Timestamp(text)
-            moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-            return moment, moment + pd.Timedelta(1, "us")
-        period = pd.Period(text)
-    except (ValueError, TypeError):
-        raise invalid_datetime(text) from None
-    return period.start_time.tz_localize("UTC"), (period + 1).start_time.tz_localize("UTC")
+def _ends_with_time(interval: Any) -> bool:
+    """Return whether an interval ends at a time, not with a day, month or year."""
+    end = interval[-1] if isinstance(interval, list | tuple) else interval
+    return ":" in end.rpartition("/")[2] if isinstance(end, str) else isinstance(end, dt.datetime)
 
 
 coverage.__module__ = "scenecart"

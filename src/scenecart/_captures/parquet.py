@@ -21,6 +21,7 @@ from shapely.geometry import mapping
 
 from scenecart._captures.frame import CRS, OWN_COLUMNS, SEARCH_MANY_COLUMNS, concat, prefixed_column, property_of
 from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY
+from scenecart._captures.times import acquisition_times
 from scenecart._geo.geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
 from scenecart._util.json import loads
 from scenecart._util.validate import check_choice
@@ -121,7 +122,7 @@ class Writer:
                     file.write(json.dumps(item) + "\n")
             self._without_footprint += int((~has_footprint).sum())
             frame = frame[has_footprint]
-        keys = frame[DATETIME].dt.strftime(PARTITIONS[self._partition]).fillna(_NO_TIME)
+        keys = acquisition_times(frame).dt.strftime(PARTITIONS[self._partition]).fillna(_NO_TIME)
         for key, part in frame.groupby(keys.to_numpy(), sort=False):
             folder = self._pending / str(key)
             folder.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from scenecart._captures.times import instant
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, ServiceError
 
@@ -28,8 +29,12 @@ def as_interval(value: Any) -> str:
         raise invalid_datetime(value) from error
     if not isinstance(text, str) or not text.strip("./"):
         raise unbounded_datetime(value)
-    start, slash, end = text.partition("/")
-    if slash and ".." not in {start, end} and start > end:
+    start, _, end = text.partition("/")
+    try:
+        moments = [instant(side) for side in (start, end) if side not in {"", ".."}]
+    except ValueError as error:
+        raise invalid_datetime(value) from error
+    if moments[0] > moments[-1]:
         raise reversed_datetime(start, end)
     return text
 

@@ -16,7 +16,8 @@ from scenecart._api.schemas import CaptureOrder, estimate_body
 from scenecart._captures.filter import numbers_of
 from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
-from scenecart._cart.checks import acquisition_times, checked_frame, joined_ids, keys_of, orderable_captures, texts_of, with_ids
+from scenecart._captures.times import acquisition_times
+from scenecart._cart.checks import checked_frame, joined_ids, keys_of, orderable_captures, texts_of, with_ids
 from scenecart._cart.owned import count_owned, remaining
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union

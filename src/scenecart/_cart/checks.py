@@ -11,7 +11,6 @@ import pandas as pd
 import shapely
 
 from scenecart._captures.frame import CRS
-from scenecart._captures.properties import DATETIME, START_DATETIME
 from scenecart._geo.geometry import clip_each, reasons_unusable
 from scenecart._util.text import clean_text
 from scenecart._util.validate import is_unicode
@@ -171,15 +170,6 @@ def texts_of(captures: gpd.GeoDataFrame, column: str) -> list[str | None]:
     if column not in captures.columns:
         return [None] * len(captures)
     return [value if isinstance(value, str) else None for value in captures[column]]
-
-
-def acquisition_times(captures: gpd.GeoDataFrame) -> pd.Series[Any]:
-    """Return when each capture was taken, or the start of its time range, in UTC; NaT if unknown."""
-    times: pd.Series[Any] = pd.Series(pd.NaT, index=captures.index, dtype="datetime64[us, UTC]")
-    for name in (DATETIME, START_DATETIME):
-        if name in captures.columns:
-            times = times.fillna(pd.to_datetime(captures[name], utc=True, errors="coerce"))
-    return times
 
 
 def with_ids(error: InvalidCart, ids: Sequence[str]) -> InvalidCart:

@@ -12,7 +12,8 @@ import shapely
 
 from scenecart._captures.filter import may_intersect, numbers_of
 from scenecart._captures.properties import CLOUD_COVER
-from scenecart._cart.checks import acquisition_times, checked_frame, keys_of, reasons_not_orderable
+from scenecart._captures.times import acquisition_times
+from scenecart._cart.checks import checked_frame, keys_of, reasons_not_orderable
 from scenecart._geo.geometry import clip_each, each_km2
 from scenecart.exceptions import InvalidCart, InvalidQuery
 

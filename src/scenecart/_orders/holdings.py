@@ -12,7 +12,7 @@ import shapely
 from scenecart._api.order_states import ENDED, UNKNOWN
 from scenecart._api.schemas import OrderRecord
 from scenecart._captures.frame import CRS
-from scenecart._cart.checks import acquisition_times
+from scenecart._captures.times import acquisition_times
 from scenecart._geo.geometry import split_at_antimeridian
 from scenecart._orders.listing import Ground, Holding, grounds_of
 from scenecart._util.text import pluralize

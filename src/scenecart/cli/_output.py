@@ -69,19 +69,21 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
         _print(f"No captures found for {clean_text(captures.attrs.get('query') or 'this host', 1_000)}.")
         _print("Try other dates, a larger area or other collections.")
         return
-    from scenecart._cart.owned import SHARE, count_owned  # noqa: PLC0415  # keeps --help fast
+    from scenecart._captures.times import acquired_texts  # noqa: PLC0415  # keeps --help fast
+    from scenecart._cart.owned import SHARE, count_owned  # noqa: PLC0415  # likewise
 
     is_marked = SHARE in captures.columns
+    shown = captures.head(_SHOWN_ROWS)
     rows = [
         (
             row["id"],
-            row["collection"],
-            _time(row["datetime"]),
+            row.get("collection"),
+            acquired,
             _quantity(row.get(CLOUD_COVER), " %"),
             _quantity(row.get(GSD), " m"),
             *([_share(row[SHARE], "")] if is_marked else []),
         )
-        for row in captures.head(_SHOWN_ROWS).to_dict("records")
+        for row, acquired in zip(shown.to_dict("records"), acquired_texts(shown), strict=True)
     ]
     _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD", *(["Owned"] if is_marked else [])), rows)
     hidden = len(captures) - _SHOWN_ROWS

@@ -14,6 +14,7 @@ import pandas as pd
 
 from scenecart._api import operations
 from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
+from scenecart._captures.times import acquisition_times
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
 from scenecart._orders.order import Order, purchase_details_of
@@ -337,13 +338,14 @@ def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
 
 def _lines(frame: gpd.GeoDataFrame) -> tuple[CaptureLine, ...]:
     columns = {name: frame[name].tolist() if name in frame.columns else [None] * len(frame) for name in _COLUMNS}
+    columns["acquired"] = acquisition_times(frame).tolist()
     return tuple(
         CaptureLine(
             number=number,
             id=safe_text(row["id"], 200),
             host=safe_text(row["host"], 120),
             collection=safe_text(row["collection"], 120),
-            acquired=_utc_time(row["datetime"]) or _utc_time(row["start_datetime"]),
+            acquired=None if pd.isna(row["acquired"]) else row["acquired"].floor("s").to_pydatetime(),
             cloud=_number(row[CLOUD_COVER]),
             off_nadir=_number(row[OFF_NADIR]),
             gsd=_number(row[GSD]),
@@ -363,7 +365,7 @@ def _priced(lines: tuple[CaptureLine, ...], groups: tuple[PriceGroup, ...], reas
     )
 
 
-_COLUMNS = ("id", "host", "collection", "datetime", "start_datetime", CLOUD_COVER, OFF_NADIR, GSD)
+_COLUMNS = ("id", "host", "collection", CLOUD_COVER, OFF_NADIR, GSD)
 
 
 def _hosts(frame: gpd.GeoDataFrame) -> tuple[str, ...]:
@@ -378,13 +380,6 @@ def _at(address: str) -> str:
     except ValueError:
         host = None
     return f" at {safe_text(host, 120)}" if host else ""
-
-
-def _utc_time(value: Any) -> datetime | None:
-    if not isinstance(value, pd.Timestamp) or pd.isna(value):
-        return None
-    moment = value.tz_localize(UTC) if value.tzinfo is None else value.tz_convert(UTC)
-    return moment.floor("s").to_pydatetime()
 
 
 def _number(value: Any) -> float | None:

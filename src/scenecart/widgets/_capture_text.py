@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scenecart._captures.properties import DATETIME, END_DATETIME, START_DATETIME
+from scenecart._captures.times import acquired_texts
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.text import clean_text
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 # what geometries lose by rounding, in per cent
 _ROUNDING = 0.01
+_TIMES = (DATETIME, START_DATETIME, END_DATETIME)
 _TITLES: dict[Hashable, str] = {
     "eo:cloud_cover": "Cloud cover, %",
     "datetime": "Acquired",
@@ -32,9 +35,9 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
         value = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
         return "" if np.isnan(value) else f"{value:g}{unit}"
 
-    acquired = capture.get("datetime")
+    (acquired,) = acquired_texts(pd.DataFrame({name: [capture[name]] for name in _TIMES if name in capture.index}, index=[0]))
     facts = [
-        "" if acquired is None or pd.isna(acquired) else f"{acquired:%Y-%m-%d %H:%M} UTC",
+        f"{acquired} UTC" if acquired else "",
         number("eo:cloud_cover", " % cloud"),
         number("view:off_nadir", "° off-nadir"),
         number("gsd", " m"),

@@ -13,10 +13,11 @@ import traitlets as t
 
 from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
-from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR, SUN_ELEVATION
+from scenecart._captures.properties import CLOUD_COVER, DATETIME, END_DATETIME, GSD, OFF_NADIR, START_DATETIME, SUN_ELEVATION
+from scenecart._captures.times import acquisition_times, has_times, time_ranges
 from scenecart._geo.area import Area, as_area
 from scenecart._util.validate import shown_value
-from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures
+from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures, warn
 from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ _RANGES = (
     (GSD, "GSD", "m", 0.01),
     (SUN_ELEVATION, "Sun elevation", "°", 1.0),
 )
+# a facet, and both ends of the range of each capture: days since 1970
+_TIME_COLUMNS: dict[str, Callable[[gpd.GeoDataFrame], pd.Series[Any]]] = {
+    DATETIME: acquisition_times,
+    START_DATETIME: lambda captures: time_ranges(captures)[0],
+    END_DATETIME: lambda captures: time_ranges(captures)[1],
+}
 _CHOICES = (("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
 COVERAGE = "coverage"
 
@@ -164,9 +171,22 @@ class CaptureState(t.HasTraits):
 
     @synchronized
     def add(self, captures: gpd.GeoDataFrame) -> None:
-        """Append captures that arrived later."""
-        if len(captures):
-            self.captures = concat([self.captures, captures])
+        """Append captures that arrived later; index labels stay if they are unique together."""
+        if not len(captures):
+            return
+        joined, before = concat([self.captures, captures]), self.captures.index
+        if before.equals(pd.RangeIndex(len(before))):
+            self.captures = joined
+            return
+        labels = before.append(captures.index)
+        if labels.is_unique:
+            self.captures = joined.set_axis(labels)
+            return
+        _warn_of_new_labels()
+        positions = self.positions()
+        self.selection = ()
+        self.captures = joined
+        self.selection = self.labels(positions)
 
     @synchronized
     def count(self, facet: Facet) -> int:
@@ -177,15 +197,17 @@ class CaptureState(t.HasTraits):
     def code(self, name: str = "captures") -> str:
         """Return Python code for the selection, or for the captures that match the filters if nothing is selected."""
         if self.selection:
-            ids = ", ".join(repr(str(value)) for value in self.selected["id"]) if "id" in self.captures.columns else ""
-            if ids:
-                return f'chosen = {name}[{name}["id"].isin([{ids}])]'
-            return f"chosen = {name}.loc[{list(self.selection)!r}]"
-        terms = [_code_of(facet, self.filters[facet.name], name) for facet in self.facets if facet.name in self.filters]
-        if not terms:
-            return f"chosen = {name}"
-        lines = [f"shares = scenecart.coverage({name}, aoi)"] if COVERAGE in self.filters else []
-        return "\n".join([*lines, f"chosen = {name}[" + " & ".join(terms) + "]"])
+            return f"chosen = {name}{code_of_rows(self.captures, self.positions(), name)}"
+        filters = {facet: self.filters[facet.name] for facet in self.facets if facet.name in self.filters}
+        dates = next((value for facet, value in filters.items() if facet.kind == "dates"), None)
+        lines = [] if dates is None else [f'chosen = scenecart.filter({name}, datetime="{dates[0]}/{dates[1]}")']
+        source = "chosen" if lines else name
+        terms = [_code_of(facet, value, source) for facet, value in filters.items() if facet.kind != "dates"]
+        if COVERAGE in self.filters:
+            lines.append(f"shares = scenecart.coverage({source}, aoi)")
+        if terms or not lines:
+            lines.append(f"chosen = {source}[{' & '.join(terms)}]" if terms else f"chosen = {source}")
+        return "\n".join(lines)
 
     @synchronized
     def values(self, name: str) -> np.ndarray[Any, Any]:
@@ -199,7 +221,10 @@ class CaptureState(t.HasTraits):
             raise not_captures(frame)
         frame = frame.set_crs(4326) if frame.crs is None else frame.to_crs(4326)
         frame = frame if frame.geometry.name == "geometry" else frame.rename_geometry("geometry")
-        return frame if frame.index.is_unique else frame.reset_index(drop=True)
+        if frame.index.is_unique:
+            return frame
+        _warn_of_new_labels()
+        return frame.reset_index(drop=True)
 
     @t.validate("aoi")
     def _check_aoi(self, proposal: dict[str, Any]) -> Area | None:
@@ -273,7 +298,8 @@ class CaptureState(t.HasTraits):
         if facet.kind == "choice":
             return np.isin(values, [facet.options.index(choice) for choice in wanted])
         if facet.kind == "dates":
-            return np.asarray((values >= day_of(wanted[0])) & (values < day_of(wanted[1]) + 1))
+            first, last = self._values(START_DATETIME), self._values(END_DATETIME)
+            return np.asarray((last >= day_of(wanted[0])) & (first < day_of(wanted[1]) + 1))
         low, high = wanted
         # sliders and columns round differently
         tolerance = facet.step / 1_000
@@ -283,6 +309,35 @@ class CaptureState(t.HasTraits):
         if name not in self._columns:
             self._columns[name] = _read(self.captures, self.aoi, name)
         return self._columns[name]
+
+
+def code_of_rows(captures: gpd.GeoDataFrame, positions: np.ndarray[Any, Any], name: str = "captures") -> str:
+    """Return Python code that selects rows: by id, or by host, collection and id, or by number if these name other rows too."""
+    wanted = np.zeros(len(captures), dtype=bool)
+    wanted[positions] = True
+    for columns in (["id"], ["collection", "id"], ["host", "collection", "id"]):
+        # an id that is not a text, or is missing, is not found by its value
+        if not set(columns) <= set(captures.columns) or not _are_texts(captures[columns].iloc[positions]):
+            continue
+        keys = captures["id"] if columns == ["id"] else captures.set_index(columns).index
+        values = keys[positions].tolist() if len(columns) > 1 else keys.iloc[positions].tolist()
+        if np.array_equal(keys.isin(values), wanted):
+            listed = ", ".join(map(repr, values))
+            found = f'{name}["id"]' if columns == ["id"] else f"{name}.set_index({columns!r}).index".replace("'", '"')
+            return f"[{found}.isin([{listed}])]"
+    return f".iloc[{positions.tolist()!r}]"
+
+
+def _are_texts(values: pd.DataFrame) -> bool:
+    return all(isinstance(value, str) for column in values.columns for value in values[column])
+
+
+def _warn_of_new_labels() -> None:
+    warn(
+        "The index labels of the captures are not unique, so the rows are numbered from 0.",
+        code="index_labels_repeated",
+        hint="To keep labels, make them unique before.",
+    )
 
 
 def state_of(picker: Any) -> CaptureState:
@@ -332,10 +387,10 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
     """Return a facet as numbers: days since 1970, the position of a choice, percent of the area, or plain values."""
     if name == COVERAGE:
         return np.asarray(coverage(captures, aoi).to_numpy() * 100)
+    if name in _TIME_COLUMNS:
+        times = _TIME_COLUMNS[name](captures).dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
+        return np.where(np.isnat(times), np.nan, times.astype("int64") / 86_400)
     column = captures[name]
-    if name == "datetime":
-        seconds = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
-        return np.where(np.isnat(seconds), np.nan, seconds.astype("int64") / 86_400)
     if name in {choice for choice, _ in _CHOICES}:
         codes, _ = pd.factorize(column.astype("string"), sort=True)
         return np.asarray(codes)
@@ -343,10 +398,10 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
 
 
 def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, Any]], *, has_area: bool) -> Iterable[Facet]:
-    if "datetime" in captures.columns and isinstance(captures["datetime"].dtype, pd.DatetimeTZDtype):
-        days = values("datetime")
-        if np.isfinite(days).any():
-            yield Facet("datetime", "Acquired", "dates", "", float(np.floor(np.nanmin(days))), float(np.floor(np.nanmax(days))))
+    if has_times(captures):
+        first, last = values(START_DATETIME), values(END_DATETIME)
+        if np.isfinite(first).any():
+            yield Facet(DATETIME, "Acquired", "dates", "", float(np.floor(np.nanmin(first))), float(np.floor(np.nanmax(last))))
     prices = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith(_PRICE)]
     for name, title, unit, step in (*_RANGES, *((name, _price_title(name), "", 1.0) for name in prices[:1])):
         numbers = values(name) if name in captures.columns else np.empty(0)
@@ -405,8 +460,5 @@ def _code_of(facet: Facet, wanted: Any, name: str) -> str:
     column = "shares" if facet.name == COVERAGE else f'{name}["{facet.name}"]'
     if facet.kind == "choice":
         return f"{column}.isin({list(wanted)!r})"
-    if facet.kind == "dates":
-        after = day_iso(day_of(wanted[1]) + 1)
-        return f'({column} >= "{wanted[0]}") & ({column} < "{after}")'
     scale = 100 if facet.name == COVERAGE else 1
     return f"{column}.between({wanted[0] / scale:.12g}, {wanted[1] / scale:.12g})"

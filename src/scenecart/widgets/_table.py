@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
+from scenecart._captures.properties import DATETIME
+from scenecart._captures.times import acquired_texts, acquisition_times, has_times
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
@@ -28,7 +30,7 @@ _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
     ("host", "Provider", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
-    ("datetime", "Acquired (UTC)", 130, 1, ""),
+    (DATETIME, "Acquired (UTC)", 130, 1, ""),
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
@@ -118,7 +120,7 @@ class CaptureTable(Panel):
     @sort.setter
     def sort(self, value: tuple[str, bool]) -> None:
         column, descending = value
-        self._grid.sort = [column if column in self.state.captures.columns else "", bool(descending)]
+        self._grid.sort = [column if _has_column(self.state.captures, column) else "", bool(descending)]
         self._update_rows()
 
     @property
@@ -148,7 +150,8 @@ class CaptureTable(Panel):
             rows = rows[self._searchable().iloc[rows].str.contains(search, regex=False).to_numpy(dtype=bool)]
         column, descending = self.sort
         if column and len(rows):
-            values = self.state.captures[column].iloc[rows].reset_index(drop=True)
+            captures = self.state.captures.iloc[rows]
+            values = (acquisition_times(captures) if column == DATETIME else captures[column]).reset_index(drop=True)
             try:
                 found = values.sort_values(ascending=not descending, kind="stable", na_position="last")
             except TypeError:
@@ -174,7 +177,7 @@ class CaptureTable(Panel):
                 "look": "right" if number_format else "cut" if name == "id" else "",
             }
             for name, title, least, share, number_format in _COLUMNS
-            if name in self.state.captures.columns
+            if _has_column(self.state.captures, name)
         ]
 
     def _searchable(self) -> pd.Series[str]:
@@ -192,7 +195,7 @@ class CaptureTable(Panel):
         start, size = self._window
         start = max(0, min(start, len(self._order) - 1))
         rows = self.state.captures.iloc[self._order[start : start + size]]
-        cells = [_cells(rows[name], number_format) for name, _, _, _, number_format in _COLUMNS if name in rows.columns]
+        cells = [_cells(rows, name, number_format) for name, _, _, _, number_format in _COLUMNS if _has_column(rows, name)]
         texts = zip(*cells, strict=True) if cells else ((),) * len(rows)
         with self._grid.hold_sync():
             self._grid.view = {"start": start, "rows": [list(line) for line in texts]}
@@ -252,9 +255,15 @@ def _sort_key(value: Any) -> tuple[int, float, str]:
     return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
 
 
-def _cells(column: pd.Series[Any], number_format: str) -> Iterable[str]:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return ["" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M}" for value in column]
+def _has_column(captures: pd.DataFrame, name: str) -> bool:
+    """Return whether captures have values for a column of the table; times may be those of ranges."""
+    return has_times(captures) if name == DATETIME else name in captures.columns
+
+
+def _cells(captures: pd.DataFrame, name: str, number_format: str) -> Iterable[str]:
+    if name == DATETIME:
+        return acquired_texts(captures)
+    column = captures[name]
     if number_format == _OWNED:
         return [owned_text(share, "–") for share in pd.to_numeric(column, errors="coerce")]
     if number_format:
