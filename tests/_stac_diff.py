@@ -34,6 +34,6 @@ def _are_equal(left: Any, right: Any) -> bool:
     if isinstance(left, int | float) and isinstance(right, int | float):
         return isinstance(left, bool) == isinstance(right, bool) and math.isclose(left, right, rel_tol=1e-12)
     if isinstance(left, str) and isinstance(right, str) and left != right:
-        moments = pd.to_datetime(pd.Series([left, right]), format="ISO8601", utc=True, errors="coerce").dt.floor("us")
+        moments = pd.to_datetime(pd.Series([left, right], dtype=object), format="ISO8601", utc=True, errors="coerce").dt.floor("us")
         return bool(moments.notna().all() and moments[0] == moments[1])
     return bool(left == right)

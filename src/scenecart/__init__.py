@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scenecart import report, sandbox
     from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
+    from scenecart._captures.capture_files import read_captures
     from scenecart._captures.filter import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._captures.frame import assets
     from scenecart._captures.parquet import to_items
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from scenecart.report import compare_report
+    from scenecart.report._export import export
 
 # The module of each public name that is not an error. A name loads on first use, so `import scenecart` stays light.
 _HOMES = {
@@ -87,9 +89,11 @@ _HOMES = {
     "compare_report": "report",
     "connect": "connection",
     "coverage": "_captures.filter",
+    "export": "report._export",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",
     "read_area": "_geo.area",
+    "read_captures": "_captures.capture_files",
     "search_stac": "_captures.search",
     "timeline": "_captures.timeline",
     "to_items": "_captures.parquet",
@@ -148,9 +152,11 @@ __all__ = [
     "compare_report",
     "connect",
     "coverage",
+    "export",
     "filter",
     "load_cart",
     "read_area",
+    "read_captures",
     "report",
     "sandbox",
     "search_stac",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scenecart._api.error_documents import PaymentKind, Problem, parse_problem, payment_problem
+from scenecart._api.error_documents import PaymentKind, Problem, parse_problem, payment_problem, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,16 @@ def test_invalid_fields_are_read_from_a_mapping():
     """Errors by field are read too."""
     problem = parse_problem({"errors": {"name": ["too long", "not unique"], "tags": "bad"}})
     assert problem.fields == (("name", "too long"), ("name", "not unique"), ("tags", "bad"))
+
+
+def test_without_secrets_leaves_no_secret_and_no_signature():
+    """A document that is kept on disk has no secret of a payment and no signed URL, at any depth."""
+    document = {
+        "id": "o1",
+        "payment": {"client_secret": "seti_VERY-SECRET", "note": "use seti_VERY-SECRET"},
+        "files": ["https://bucket.example/x.png?X-Amz-Signature=deadbeef", 5, None],
+    }
+    kept = without_secrets(document)
+    assert kept["id"] == "o1"
+    assert kept["files"] == ["https://bucket.example/x.png?…", 5, None]
+    assert "VERY-SECRET" not in str(kept)

@@ -120,6 +120,7 @@ FOREIGN = (
     "/properties/title",
     "/properties/_",
     "/properties/collection",
+    "/properties/properties:collection",
 )
 
 

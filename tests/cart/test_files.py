@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from shapely.geometry import mapping
 
 import scenecart
 from _expect import raises
@@ -110,6 +111,16 @@ def test_load_changed_or_newer_file_is_refused(cart: scenecart.Cart, tmp_path: P
     path = cart.save(tmp_path / f"harbour{suffix}")
     change_file(path, change)
     with raises(scenecart.InvalidCart, code):
+        scenecart.load_cart(path)
+
+
+def test_load_larger_area_is_refused(cart: scenecart.Cart, tmp_path: Path):
+    """An area that was enlarged beyond every footprint buys the same, and is a change all the same."""
+    around = make_cart(cart.captures, shapely.box(*cart.captures.total_bounds).buffer(1, join_style="mitre"))
+    path = around.save(tmp_path / "harbour.cart.geojson")
+    assert scenecart.load_cart(path) == around
+    change_file(path, lambda about, _: about.update(area=mapping(around.area.geometry.buffer(1))))
+    with raises(scenecart.InvalidCart, "cart_file_changed"):
         scenecart.load_cart(path)
 
 

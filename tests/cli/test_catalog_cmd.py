@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pytest
 
+import scenecart
 from _cli import HARBOUR, SEARCH, account, run
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ def test_search_json_prints_geojson_only(box: Sandbox):
     assert [sorted(feature) for feature in features] == [["geometry", "properties", "type"]] * 2
     assert all(feature["properties"]["id"].startswith("AURORA") for feature in features)
     assert searched.stderr == ""
+
+
+def test_search_that_fails_keeps_what_had_arrived(box: Sandbox, tmp_path: Path):
+    """If a search breaks off, what had arrived is in a file beside the requested one, which stays as it was."""
+    (tmp_path / "found.parquet").write_text("of yesterday")
+    box.faults.add("cut", times=9, operation="catalog.search_stream")
+    arguments = ["search", "aurora", "--collections", "aurora-50cm", "--bbox=100,-60,180,60", "-o", "found.parquet"]
+    failed = run(*arguments, box=box, cwd=tmp_path)
+    box.faults.clear()
+    assert failed.returncode == 1
+    assert "found.partial.parquet" in failed.stderr
+    assert len(scenecart.read_captures(tmp_path / "found.partial.parquet")) > 0
+    assert (tmp_path / "found.parquet").read_text() == "of yesterday"
 
 
 def test_search_without_results_prints_the_query(box: Sandbox):

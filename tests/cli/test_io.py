@@ -93,8 +93,8 @@ def test_captures_of_several_layers_are_those_of_a_report(tmp_path: Path):
 
 
 def test_captures_format_is_checked_by_its_suffix():
-    """Captures are written as GeoParquet or GeoJSON, in any case of letters; other formats are refused."""
-    for name in (None, "a.parquet", "a.GEOJSON", "a.json"):
+    """Captures are written in every format of an export, in any case of letters; other formats are refused."""
+    for name in (None, "a.parquet", "a.GEOJSON", "a.json", "a.xlsx", "a.csv", "a.gpkg", "a.ndjson"):
         _io.check_captures(name)
     for name in ("a.xyz", "a"):
         with raises(InvalidRequest, "captures_format_unsupported"):

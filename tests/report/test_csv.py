@@ -35,6 +35,19 @@ def test_csv_text_is_never_a_formula(text: str):
     assert cell == f"'{text}"
 
 
+@pytest.mark.parametrize(
+    "text", ["x;=1+1", "a; \t=cmd|' /C calc'!A0", 'x;"=1+1"', 'x;""+1', "a\n=1", "a\tb\t@x", "L;-1;+2;@3", 'say "x";=1']
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_csv_text_is_no_formula_for_any_separator(text: str, separator: str):
+    """No cell is a formula in a spreadsheet that separates cells by semicolons or tabs, and the text is readable."""
+    content = csv_of([[1, text, "h"], [text, 2, text]]).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=separator) for cell in row]
+    assert not [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@"))]
+    (first, _) = csv.reader(io.StringIO(content, newline=""))
+    assert first[1].replace("'", "") == text.replace("'", "")
+
+
 def test_csv_writes_numbers_times_and_missing_values():
     """Numbers stay numbers, times are UTC, and missing values are empty cells."""
     time = datetime(2024, 3, 5, 10, 20, tzinfo=UTC)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from scenecart._api.operations import whole_number
-from scenecart._util.text import clean_text
+from scenecart._util.text import clean_text, without_signatures
 
 _KNOWN_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})
 _MAX_FIELDS, _MAX_DEPTH = 50, 8
@@ -41,6 +41,11 @@ class Problem:
         secrets = tuple(value for value in _secrets_in(self.extra) if value)
         rest = _without_secrets(dict(self.extra), secrets)
         return {"type": self.type, "title": self.title, "detail": self.text, **rest}
+
+
+def without_secrets(document: Any) -> Any:
+    """Return a document of the service without secrets and signatures of URLs, to be kept on disk."""
+    return _without_signatures(_without_secrets(document, tuple(value for value in _secrets_in(document) if value)))
 
 
 def parse_problem(document: Any) -> Problem:
@@ -157,6 +162,14 @@ def _without_secrets(value: Any, secrets: tuple[str, ...], depth: int = 0) -> An
     if isinstance(value, list):
         return [_without_secrets(inner, secrets, depth + 1) for inner in value]
     return _hide(value, secrets) if isinstance(value, str) else value
+
+
+def _without_signatures(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_signatures(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_signatures(inner) for inner in value]
+    return without_signatures(value) if isinstance(value, str) else value
 
 
 def _hide(text: str, secrets: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from geopandas.array import GeometryArray
 
 from scenecart._captures.features import Feature, columns_of, decode_each, foreign_of
 from scenecart._captures.footprints import differing_boxes, read_geometries
+from scenecart._captures.json_columns import json_value
 from scenecart._captures.properties import DATETIME, TIMES
 from scenecart._util.json import collector_paused, loads
 from scenecart._util.validate import is_unicode, shown_value
@@ -213,7 +214,9 @@ def assets(row: pd.Series[Any] | Mapping[str, Any]) -> dict[str, Any]:
     """
     value = checked_row(row).get("assets")
     if isinstance(value, Mapping):
-        return dict(value)
+        # a row of STAC GeoParquet, where all rows have the same assets and fields
+        found: dict[str, Any] = json_value(dict(value), keep_nulls=False)
+        return found
     decoded = loads(value.encode()) if isinstance(value, str) else {}
     return decoded if isinstance(decoded, dict) else {}
 
@@ -273,6 +276,11 @@ def property_of(column: str) -> str:
         return column.removeprefix(_PREFIX)
     base = column.removesuffix(_AS_GIVEN)
     return base if base in TIMES else column
+
+
+def column_from_values(name: str, values: list[Any]) -> Any:
+    """Return the JSON values of a column in the narrowest type that loses nothing; times stay text."""
+    return pd.Series(values, dtype=object) if name in TIMES else _column(name, [(0, _array_or_values(values))], len(values))
 
 
 def _array_or_values(values: list[Any]) -> Piece:

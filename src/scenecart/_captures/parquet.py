@@ -6,26 +6,29 @@ Frames are written to partitions by time, each spatially sorted; one partition a
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 from shapely.geometry import mapping
 
 from scenecart._captures.frame import CRS, OWN_COLUMNS, SEARCH_MANY_COLUMNS, concat, prefixed_column, property_of
+from scenecart._captures.json_columns import is_missing, json_value, restored
 from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY
 from scenecart._captures.times import acquisition_times
+from scenecart._captures.uniform import fit_names, fit_types, fits_table, notes_of, restore_members
 from scenecart._geo.geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
-from scenecart._util.json import loads
+from scenecart._util.json import NotJson, loads
 from scenecart._util.validate import check_choice
-from scenecart.exceptions import InvalidQuery, missing_extra
+from scenecart.exceptions import InvalidQuery, MissingExtra, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,22 +70,35 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
     >>> next(to_items(captures))["properties"]
     {'datetime': None, 'gsd': 0.5}
     """
-    frame = captures if captures.crs is None else captures.to_crs(CRS)
+    yield from _items(captures)
+
+
+def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield captures as STAC items; ``of_columns`` names properties as their columns, which are free of collisions."""
+    frame = restored(captures if captures.crs is None else captures.to_crs(CRS))
+    notes = notes_of(frame)
+    # a table of STAC GeoParquet has the fields of all items in each row, and a column for the member type
+    is_table = "not_orderable_reason" not in frame.columns
     added = {name for name in SEARCH_MANY_COLUMNS if prefixed_column(name) in frame.columns}
-    excluded = {*_NOT_PROPERTIES, *added, frame.geometry.name}
+    excluded = {*_NOT_PROPERTIES, *added, frame.geometry.name, *(["bbox"] if _has_bounds(frame) else [])}
     names = [name for name in frame.columns if isinstance(name, str) and name not in excluded]
     columns = {name: frame[name].astype(object).tolist() for name in names}
     members = {name: _column_values(frame, name) for name in _MEMBER_COLUMNS}
+    if is_table and _is_feature_type(frame):
+        columns.pop("type", None)
     for row, shape in enumerate(frame.geometry):
         properties: dict[str, Any] = {DATETIME: None}
         for name, values in columns.items():
-            value = _json_value(values[row])
+            value = json_value(values[row], keep_nulls=not is_table)
             if value is not None:
-                properties[property_of(name)] = value
+                if of_columns:
+                    properties[name] = value
+                else:
+                    properties[property_of(name)] = value
         item: dict[str, Any] = {
             "type": "Feature",
             "stac_version": members["stac_version"][row] or "1.0.0",
-            "stac_extensions": _json_value(members["stac_extensions"][row]) or [],
+            "stac_extensions": json_value(members["stac_extensions"][row]) or [],
             "id": members["id"][row],
             "geometry": None if shape is None or shape.is_empty else mapping(shape),
             "properties": properties,
@@ -94,7 +110,19 @@ def to_items(captures: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
         box = _published_bbox(members["bbox:as_given"][row]) or (_bbox(shape) if item["geometry"] is not None else None)
         if box is not None:
             item["bbox"] = box
-        yield {**(members["foreign_members"][row] or {}), **item}
+        item = {**_document(members["foreign_members"][row], {}), **item}
+        yield restore_members(item, notes) if notes else item
+
+
+def _is_feature_type(frame: gpd.GeoDataFrame) -> bool:
+    """Return whether a column ``type`` is the member of that name of each item, not a property."""
+    return "type" in frame.columns and bool(frame["type"].isin(["Feature"]).all())
+
+
+def _has_bounds(frame: gpd.GeoDataFrame) -> bool:
+    """Return whether a column ``bbox`` has the bounds of a table of GeoParquet."""
+    first = next((value for value in frame["bbox"] if not is_missing(value)), None) if "bbox" in frame.columns else None
+    return isinstance(first, Mapping) and "xmin" in first
 
 
 class Writer:
@@ -136,12 +164,10 @@ class Writer:
             parts = [pd.read_pickle(path) for path in sorted(folder.iterdir())]  # noqa: S301  # written by add()
             frame = concat(parts)
             frame = frame.iloc[np.argsort(frame.hilbert_distance(), kind="stable")]
-            target = self._directory / f"host={self._host}" / f"{self._partition}={folder.name}"
+            target = self._directory / f"host={quote(self._host, safe=' ')}" / f"{self._partition}={folder.name}"
             target.mkdir(parents=True, exist_ok=True)
             for number, part in enumerate(_files_of(frame)):
-                path = target / f"part-{number:04d}.parquet"
-                _write(part, path)
-                written.append(path)
+                written.append(_write(part, target / f"part-{number:04d}.parquet"))
             shutil.rmtree(folder)
         self.close()
         return [*written, *([self._directory / _WITHOUT_FOOTPRINT] if self._without_footprint else [])]
@@ -166,23 +192,51 @@ def _files_of(frame: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
             yield part.iloc[start : start + _ROWS_PER_FILE]
 
 
-def _write(frame: gpd.GeoDataFrame, path: Path) -> None:
-    """Write one file of STAC GeoParquet 1.1, in the layout of stac-geoparquet, with a bbox for each row."""
-    arrow = _stac_geoparquet()
-    items = [
-        _without_shadowed_members(item)
-        for item in to_items(frame.set_geometry(frame.geometry.map(_without_empty_parts), crs=frame.crs))
-    ]
+def _write(frame: gpd.GeoDataFrame, path: Path) -> Path:
+    """Write one file of STAC GeoParquet 1.1, in the layout of stac-geoparquet, with a bbox for each row.
+
+    What no table holds, such as ids of mixed types, is written as items, one on each line.
+    """
+    shapes = frame.geometry.map(_without_empty_parts)
+    items = list(_items(frame.set_geometry(shapes, crs=frame.crs), of_columns=True))
+    notes = fit_names(items, _ITEM_MEMBERS)
+    part = path.with_name(f".{path.name}.part")
     try:
-        table = arrow.parse_stac_items_to_arrow(items).read_all()
-        fits = not any(_has_empty_struct(field.type, top=True) for field in table.schema)
-    except (pa.ArrowException, TypeError, ValueError):
-        fits = False
-    if not fits:
-        table = arrow.parse_stac_items_to_arrow(_with_uniform_types(items)).read_all()
+        table = _as_table(items)
+        if table is None:
+            notes |= fit_types(items)
+            table = _stac_geoparquet().parse_stac_items_to_arrow(items).read_all()
+        _write_table(table, notes, part)
+    except (OSError, MissingExtra):
+        part.unlink(missing_ok=True)
+        raise
+    except Exception:  # noqa: BLE001  # Arrow, shapely and stac-geoparquet fail in many ways on what is not an item
+        part.unlink(missing_ok=True)
+        path = path.with_suffix(".ndjson")
+        part = path.with_name(f".{path.name}.part")
+        part.write_text("".join(json.dumps(item) + "\n" for item in to_items(frame)), encoding="utf-8", newline="\n")
+    part.replace(path)
+    return path
+
+
+def _as_table(items: list[dict[str, Any]]) -> pa.Table | None:
+    """Return items as a table, or None if Parquet cannot store their values as they are."""
+    try:
+        table = _stac_geoparquet().parse_stac_items_to_arrow(items).read_all()
+    except (pa.ArrowException, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        return None
+    return table if fits_table(table) else None
+
+
+def _write_table(table: pa.Table, notes: dict[str, Any], path: Path) -> None:
     # each batch becomes a row group with its own bounds
     batches = table.combine_chunks().to_batches(max_chunksize=_ROWS_PER_GROUP)
-    arrow.to_parquet(pa.RecordBatchReader.from_batches(table.schema, batches), path, compression="zstd")
+    _stac_geoparquet().to_parquet(pa.RecordBatchReader.from_batches(table.schema, batches), path, compression="zstd")
+    if notes:
+        # stac-geoparquet takes no metadata; pandas returns these as frame.attrs
+        written = pq.read_table(path, partitioning=None)
+        metadata = {**(written.schema.metadata or {}), b"PANDAS_ATTRS": json.dumps(notes).encode()}
+        pq.write_table(written.replace_schema_metadata(metadata), path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
 
 
 def _without_empty_parts(shape: Any) -> Any:
@@ -190,61 +244,6 @@ def _without_empty_parts(shape: Any) -> Any:
     parts = shapely.get_parts(shape)
     empty = shapely.is_empty(parts)
     return shapely.MultiPolygon(list(parts[~empty])) if shape.geom_type == "MultiPolygon" and empty.any() else shape
-
-
-def _without_shadowed_members(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item without the foreign members that have the name of a property: a table has one column for both."""
-    return {name: value for name, value in item.items() if name in _ITEM_MEMBERS or name not in item["properties"]}
-
-
-def _with_uniform_types(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return items with one type in each column: if a catalog mixes types, all values become JSON text."""
-    names = dict.fromkeys(name for item in items for name in item["properties"])
-    mixed = {name for name in names if not _fits([item["properties"].get(name) for item in items])}
-    for item in items:
-        item["properties"] = {name: _as_text(value) if name in mixed else value for name, value in item["properties"].items()}
-    asset_values: dict[tuple[str, str], list[Any]] = {}
-    for item in items:
-        for key, asset in item["assets"].items():
-            for name, value in (asset if isinstance(asset, Mapping) else {}).items():
-                asset_values.setdefault((key, name), []).append(value)
-    mixed_in_assets = {field for field, values in asset_values.items() if not _fits(values)}
-    for item in items:
-        item["assets"] = {
-            key: {name: _as_text(value) if (key, name) in mixed_in_assets else value for name, value in asset.items()}
-            if isinstance(asset, Mapping)
-            else _with_text_values(asset)
-            for key, asset in item["assets"].items()
-        }
-    if not _fits([item["links"] for item in items]):
-        for item in items:
-            item["links"] = [_with_text_values(link) for link in item["links"]]
-    return items
-
-
-def _with_text_values(part: Any) -> dict[str, str | None]:
-    """Return an asset or a link with all values as text."""
-    values = part if isinstance(part, Mapping) else {"href": part}
-    return {name: _as_text(value) for name, value in values.items()}
-
-
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
-
-
-def _fits(values: list[Any]) -> bool:
-    try:
-        return not _has_empty_struct(pa.array(values).type)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return False
-
-
-def _has_empty_struct(kind: pa.DataType, *, top: bool = False) -> bool:
-    """Return whether a type contains a struct without fields, which Parquet cannot store."""
-    if pa.types.is_struct(kind):
-        empty = kind.num_fields == 0 and not top
-        return empty or any(_has_empty_struct(kind.field(number).type) for number in range(kind.num_fields))
-    return pa.types.is_nested(kind) and any(_has_empty_struct(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def _stac_geoparquet() -> Any:
@@ -261,27 +260,19 @@ def _stac_geoparquet() -> Any:
 def _column_values(frame: gpd.GeoDataFrame, name: str) -> list[Any]:
     if name not in frame.columns:
         return [None] * len(frame)
-    return [None if _is_missing(value) else value for value in frame[name].astype(object)]
+    return [None if is_missing(value) else value for value in frame[name].astype(object)]
 
 
 def _document(text: Any, default: Any) -> Any:
-    found = loads(text.encode()) if isinstance(text, str) else text
+    found = _parsed(text) if isinstance(text, str) else json_value(text, keep_nulls=False)
     return found if isinstance(found, type(default)) else default
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value of a column as a JSON value."""
-    if _is_missing(value):
+def _parsed(text: str) -> Any:
+    try:
+        return loads(text.encode("utf-8", "surrogatepass"))
+    except NotJson:
         return None
-    if isinstance(value, pd.Timestamp):
-        return value.tz_convert("UTC").isoformat().replace("+00:00", "Z")
-    if isinstance(value, np.ndarray):
-        return [_json_value(inner) for inner in value.tolist()]
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _published_bbox(text: Any) -> list[float] | None:
@@ -306,7 +297,7 @@ def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partit
             for frame in frames:
                 writer.add(frame)
                 reporter.emit("arrived", writer.rows)
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             writer.finish()
             raise
         files = writer.finish()

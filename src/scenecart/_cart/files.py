@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely.geometry import mapping, shape
 
+from scenecart._captures.capture_files import to_geojson
+from scenecart._captures.json_columns import is_writable_type
 from scenecart._cart.cart import Cart, left_of, make_cart
 from scenecart._cart.owned import is_ground
 from scenecart._util.files import arrow_buffer, as_path, write_atomic
@@ -45,6 +47,7 @@ def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
         "area": None if cart.area is None else mapping(cart.area.geometry),
         **({"left": left} if left else {}),
     }
+    metadata["options"] = _digest_of_options(metadata)
     return write_atomic(_WRITERS[_suffix(path)](cart.captures, metadata), path, "The cart")
 
 
@@ -97,7 +100,9 @@ def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None)
         )
     cart = _cart_from(captures, metadata, source, client)
     # the fingerprint covers what is bought, the digest of the contents every other column
-    if cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents:
+    is_changed = cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents
+    # files of 0.1.0 have no digest of the options
+    if is_changed or metadata.get("options") not in {None, _digest_of_options(metadata)}:
         raise InvalidCart(
             f"{source.name} was changed since it was saved, so it is not the cart that was approved.",
             code="cart_file_changed",
@@ -197,8 +202,10 @@ def _mixed_as_json(captures: gpd.GeoDataFrame) -> dict[str, pd.Series[Any]]:
     mixed: dict[str, pd.Series[Any]] = {}
     for name in [name for name in captures.columns if pd.api.types.is_object_dtype(captures[name])]:
         try:
-            pa.array(captures[name], from_pandas=True)
+            fits = is_writable_type(pa.array(captures[name], from_pandas=True).type)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
             mixed[name] = captures[name].map(lambda value: value if isinstance(value, str) else json.dumps(value, default=str))
     return mixed
 
@@ -222,7 +229,7 @@ def _comparable_values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _to_geojson(captures: gpd.GeoDataFrame, metadata: dict[str, Any]) -> bytes:
-    document = json.loads(captures.to_json(default=str, drop_id=True))
+    document = loads(to_geojson(captures))
     try:
         # digest what a reader will parse: some numbers change when they are written and read
         contents = _digest_of_features(loads(dumps(document["features"])))
@@ -231,6 +238,12 @@ def _to_geojson(captures: gpd.GeoDataFrame, metadata: dict[str, Any]) -> bytes:
         raise InvalidCart(
             f"This cart cannot be saved as GeoJSON: {error}.", code="cart_not_geojson", hint="Use .cart.parquet."
         ) from error
+
+
+def _digest_of_options(metadata: dict[str, Any]) -> str:
+    """Return the SHA-256 digest of the area and the options; a larger area may clip the same captures alike."""
+    names = ("area", "left", "split_by_date")
+    return hashlib.sha256(dumps(loads(dumps({name: metadata.get(name) for name in names})))).hexdigest()
 
 
 def _digest_of_features(features: list[Any]) -> str:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from scenecart._api import operations
+from scenecart._api.error_documents import without_secrets
 from scenecart._api.http import Retries
 from scenecart._api.retry import SPEND_STATUSES
 from scenecart._orders.evidence import Evidence, Proof, weigh
@@ -172,7 +173,7 @@ class PlacementSender:
         ends = _ENDS.get(evidence.proof)
         try:
             if evidence.record is not None:
-                answer = None if outcome.reply is None else outcome.reply.document
+                answer = None if outcome.reply is None else without_secrets(outcome.reply.document)
                 placed = self._journal.place(placement, evidence.record.id, answer=answer, detail=detail_if_placed)
                 return replace(outcome, placement=placed)
             if ends is None:

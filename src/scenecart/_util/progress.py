@@ -81,7 +81,7 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
         "bytes": [DownloadColumn(), TransferSpeedColumn()],
         "state": [],
     }
-    console = Console(file=sys.stderr) if not _in_notebook() else Console(theme=_PLAIN)
+    console = Console(file=sys.stderr, emoji=False) if not _in_notebook() else Console(theme=_PLAIN, emoji=False)
     progress = Progress(
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}", markup=False),

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 _MAX_TEXT = 500
+_SIGNED_URL = re.compile(
+    r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
+)
 
 
 def pluralize(number: int, noun: str) -> str:
@@ -66,3 +69,15 @@ def clean_text(value: Any, limit: int = _MAX_TEXT) -> str:
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+", " ", value)
     line = line.encode("utf-8", "replace").decode()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def without_signatures(text: str) -> str:
+    """Return text with signed URLs cut before their signature.
+
+    Examples
+    --------
+    >>> from scenecart._util.text import without_signatures
+    >>> without_signatures("https://example.com/a.png?X-Amz-Signature=5")
+    'https://example.com/a.png?…'
+    """
+    return _SIGNED_URL.sub(r"\1…", text)

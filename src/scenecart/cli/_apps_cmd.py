@@ -29,7 +29,9 @@ def demo(arguments: argparse.Namespace) -> int:
     """Run the demo."""
     from scenecart.cli._demo import run  # noqa: PLC0415  # keeps --help fast
 
-    run(directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False))
+    run(
+        directory=Path(arguments.directory), items=arguments.items, aoi=arguments.aoi, console=Console(highlight=False, emoji=False)
+    )
     return 0
 
 

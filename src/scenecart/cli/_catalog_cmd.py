@@ -13,7 +13,7 @@ from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import write_atomic
 from scenecart._util.text import pluralize
 from scenecart.cli import _io, _output
-from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied
+from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied, ScenecartError
 
 if TYPE_CHECKING:
     import argparse
@@ -32,24 +32,28 @@ def search(arguments: argparse.Namespace) -> int:
     _io.check_captures(arguments.output)
     query = _io.json_argument(arguments.query, "query")
     with _io.connect(arguments) as client:
-        captures = client.search(
-            arguments.host,
-            collections=arguments.collections,
-            ids=arguments.ids,
-            aoi=arguments.aoi,
-            bbox=arguments.bbox,
-            datetime=arguments.datetime,
-            query=query,
-            max_cloud_cover=arguments.max_cloud_cover,
-            limit=arguments.limit,
-            progress=not arguments.json and sys.stderr.isatty(),
-        )
+        try:
+            captures = client.search(
+                arguments.host,
+                collections=arguments.collections,
+                ids=arguments.ids,
+                aoi=arguments.aoi,
+                bbox=arguments.bbox,
+                datetime=arguments.datetime,
+                query=query,
+                max_cloud_cover=arguments.max_cloud_cover,
+                limit=arguments.limit,
+                progress=not arguments.json and sys.stderr.isatty(),
+            )
+        except ScenecartError as error:
+            _io.write_arrived(error, arguments.output)
+            raise
         arguments.progress.has_requested = True
         if arguments.owned:
             captures = client.mark_owned(captures, aoi=arguments.aoi or arguments.bbox)
     arguments.progress.has_requested = True
     if arguments.json:
-        print(captures.to_json(default=str, drop_id=True))
+        _output.captures_geojson(captures)
     else:
         _output.captures_table(captures)
     if arguments.output:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart._orders.notice import Notice
-from scenecart._util.files import write_atomic
 from scenecart._util.text import missing_file_hint
-from scenecart._util.validate import shown_value
 from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint
 from scenecart.exceptions import InvalidRequest
@@ -24,11 +21,7 @@ if TYPE_CHECKING:
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart.client import Client
-
-_CAPTURES = (".parquet", ".geojson", ".json")
-# the layer of captures in a report as GeoPackage
-_LAYER = "captures"
-_MAX_LAYERS = 20
+    from scenecart.exceptions import ScenecartError
 
 
 def connect(arguments: argparse.Namespace) -> Client:
@@ -79,58 +72,10 @@ def price(cart: Cart, arguments: argparse.Namespace) -> tuple[Estimate, Estimate
 
 
 def read_captures(path: Path) -> gpd.GeoDataFrame:
-    """Read the captures of a search result or a saved cart.
+    """Read the captures of a search result or a saved cart; see :func:`scenecart.read_captures`."""
+    from scenecart._captures.capture_files import read_captures as read  # noqa: PLC0415  # keeps --help fast
 
-    Raises
-    ------
-    InvalidRequest
-        If the file cannot be read.
-    """
-    import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
-
-    try:
-        captures = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path, layer=_captures_layer(path))
-    except InvalidRequest:
-        raise
-    except Exception as error:
-        raise _unreadable(path) from error
-    # a file such as CSV is read as a table without geometries
-    if not isinstance(captures, gpd.GeoDataFrame):
-        raise _unreadable(path)
-    if "id" not in captures.columns:
-        raise InvalidRequest(
-            f"{path.name} is not a captures file: it has no column 'id'.",
-            code="not_a_captures_file",
-            hint="Pass a file that `scenecart search -o` wrote. An area of interest goes into --aoi.",
-        )
-    return captures
-
-
-def _captures_layer(path: Path) -> str | None:
-    """Return the layer to read: the one with geometry, or that of a report; None reads the first."""
-    import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
-
-    if path.suffix.lower() in _CAPTURES:
-        # GeoJSON has one layer, and listing it would read the file twice
-        return None
-    found = gpd.list_layers(path)
-    layers = [str(name) for name in found["name"][found["geometry_type"].notna()]]
-    if len(layers) > 1 and _LAYER not in layers:
-        shown = ", ".join(shown_value(name) for name in layers[:_MAX_LAYERS])
-        raise InvalidRequest(
-            f"{path.name} has several layers ({shown}).",
-            code="captures_layers_ambiguous",
-            hint="Save the layer with the captures as a file of its own, and pass that.",
-        )
-    return _LAYER if _LAYER in layers else next(iter(layers), None)
-
-
-def _unreadable(path: Path) -> InvalidRequest:
-    return InvalidRequest(
-        f"{path.name} is damaged, or is not a captures file.",
-        code="captures_unreadable",
-        hint="Pass a file that `scenecart search -o` wrote.",
-    )
+    return read(path)
 
 
 def existing_file(name: str) -> Path:
@@ -155,12 +100,10 @@ def check_captures(name: str | None) -> None:
     InvalidRequest
         If the suffix is unsupported.
     """
-    if name is not None and Path(name).suffix.lower() not in _CAPTURES:
-        raise InvalidRequest(
-            f"Unsupported captures format {Path(name).suffix!r}.",
-            code="captures_format_unsupported",
-            hint="Use .parquet, which keeps every column, or .geojson.",
-        )
+    if name is not None:
+        from scenecart.report import check_captures_suffix  # noqa: PLC0415  # keeps --help fast
+
+        check_captures_suffix(name)
 
 
 def check_outputs(*, cart: str | None = None, report: str | None = None, several: bool = False) -> None:
@@ -184,19 +127,21 @@ def check_outputs(*, cart: str | None = None, report: str | None = None, several
 
 
 def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:
-    """Write captures to a file, atomically.
+    """Write captures to a file, atomically; see :func:`scenecart.export`."""
+    from scenecart.report import export  # noqa: PLC0415  # keeps --help fast
 
-    Raises
-    ------
-    InvalidRequest
-        If the file cannot be written.
-    """
-    content = io.BytesIO()
-    if path.suffix.lower() == ".parquet":
-        captures.to_parquet(content)
-    else:
-        content.write(captures.to_json(default=str, drop_id=True).encode())
-    write_atomic(content.getvalue(), path, "The captures")
+    export(captures, path)
+
+
+def write_arrived(error: ScenecartError, name: str | None) -> None:
+    """Write the captures that had arrived when a search failed, beside the requested file, and add a note to the error."""
+    captures = error.captures
+    if name is None or captures is None or not len(captures):
+        return
+    path = Path(name)
+    path = path.with_name(f"{path.stem}.partial{path.suffix}")
+    write_captures(captures, path)
+    error.add_note(f"They are in {path}.")
 
 
 def json_argument(text: str | None, argument: str) -> Any:

@@ -63,6 +63,13 @@ def records(frame: pd.DataFrame) -> None:
     print(plain.to_json(orient="records", date_format="iso", default_handler=str))
 
 
+def captures_geojson(captures: gpd.GeoDataFrame) -> None:
+    """Print captures as GeoJSON."""
+    from scenecart._captures.capture_files import to_geojson  # noqa: PLC0415  # keeps --help fast
+
+    print(to_geojson(captures).decode())
+
+
 def captures_table(captures: gpd.GeoDataFrame) -> None:
     """Print the first captures of a search and their number, or the query that found none."""
     if not len(captures):
@@ -367,7 +374,8 @@ def _print(text: str) -> None:
 def _console() -> Console:
     # a pipe has no width; lines are not wrapped, so ids stay searchable
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH
-    return Console(highlight=False, width=width)
+    # ids may look like names of emoji, such as :ok:
+    return Console(highlight=False, emoji=False, width=width)
 
 
 def _is_missing(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # a cell that begins with one of these is a formula for spreadsheets
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# spreadsheets of countries with a decimal comma begin a cell after each semicolon, inside quotes too
+_FORMULA_INSIDE = re.compile(r"([;\t\r\n])(?=[\s\"]*[=+\-@])")
 
 
 def to_csv(contents: Contents) -> bytes:
@@ -44,9 +47,15 @@ def csv_of(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a cell; an apostrophe before a text keeps spreadsheets from reading it as a formula."""
+    """Return a value for a cell; an apostrophe keeps spreadsheets from reading a text as a formula.
+
+    It is before the text, and behind a semicolon or a line break in it that a formula would follow.
+    """
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
         return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = _FORMULA_INSIDE.sub(r"\1'", value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import singledispatch
@@ -19,7 +18,7 @@ from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
 from scenecart._orders.order import Order, purchase_details_of
 from scenecart._util import html
-from scenecart._util.text import clean_text, pluralize
+from scenecart._util.text import clean_text, pluralize, without_signatures
 from scenecart._util.validate import is_number
 from scenecart.exceptions import InvalidRequest
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from scenecart._api.schemas import PriceGroup
     from scenecart._geo.area import Area
 
-_SIGNED_URL = re.compile(
-    r"((?:https?|s3)://[^\s?]*\?)\S*?(?:sig|signature|token|key|credential|password|secret|expires)\b\S*", re.IGNORECASE
-)
 _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
 _MAX_FIGURE = 1e12
@@ -188,7 +184,7 @@ class Contents:
 
 def safe_text(value: Any, limit: int) -> str:
     """Return text from the service as one line, with signed URLs cut before their signature."""
-    return _SIGNED_URL.sub(r"\1…", clean_text(value, limit)).strip()
+    return without_signatures(clean_text(value, limit)).strip()
 
 
 @singledispatch
