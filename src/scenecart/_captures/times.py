@@ -32,8 +32,9 @@ def utc_times(values: pd.Series[Any]) -> Times:
 
     Examples
     --------
-    >>> utc_times(pd.Series(["2024-03-05T10:00:00+02:00", "2024/03/05", 5], dtype=object)).astype(str).tolist()
-    ['2024-03-05 08:00:00+00:00', '2024-03-05 00:00:00+00:00', 'NaT']
+    >>> times = utc_times(pd.Series(["2024-03-05T10:00:00+02:00", "2024/03/05", 5], dtype=object))
+    >>> times.dropna().astype(str).tolist()
+    ['2024-03-05 08:00:00+00:00', '2024-03-05 00:00:00+00:00']
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return pd.Series(values.dt.tz_convert("UTC").astype(_UTC))
