@@ -33,7 +33,7 @@ ScenecartError
 ├── OrderFailed               the order ended without delivery
 │   └── OrderCancelled
 ├── WaitTimeout               the order is still being processed
-├── DownloadError             a delivered file could not be downloaded completely
+├── DownloadError             delivered files could not be downloaded completely
 └── JournalError              the journal of placements cannot be read or written
 """
 
@@ -43,11 +43,13 @@ import os
 import re
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
+    from pathlib import Path
 
     import geopandas as gpd
     import pandas as pd
@@ -543,8 +545,36 @@ class WaitTimeout(ScenecartError, TimeoutError):
     """The order is still being processed, or its state cannot be told; waiting can be resumed at any time."""
 
 
+@dataclass(frozen=True)
+class FailedFile:
+    """A delivered file that was not downloaded.
+
+    Attributes
+    ----------
+    item, asset : str
+        The id of the item, and the key of its asset.
+    path : pathlib.Path
+        The path that the file would have.
+    error : ScenecartError
+        Why it was not downloaded: ``error.message``, ``error.code``, ``error.status``.
+    """
+
+    item: str
+    asset: str
+    path: Path
+    error: ScenecartError
+
+
 class DownloadError(ScenecartError):
-    """A delivered file could not be downloaded completely; no incomplete file is kept under its name."""
+    """Delivered files could not be downloaded completely; no incomplete file is kept under its name.
+
+    Attributes
+    ----------
+    failed : sequence of FailedFile
+        The files that were not downloaded. All others were; downloading again requests only these.
+    """
+
+    failed: Sequence[FailedFile] = ()
 
 
 class JournalError(ScenecartError):
@@ -560,5 +590,7 @@ PUBLIC = sorted(
 )
 for _name in PUBLIC:
     globals()[_name].__module__ = "scenecart"
+
+FailedFile.__module__ = "scenecart"
 
 __all__ = PUBLIC  # noqa: PLE0605  # derived, so no new error is forgotten

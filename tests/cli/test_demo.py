@@ -19,7 +19,7 @@ def test_demo_delivers_imagery_and_a_report(tmp_path: Path):
     for step in ("Found", "Estimate", "Placed", "Delivered", "Money", "verified"):
         assert step in done.stdout, step
     assert (tmp_path / "demo" / "quote.html").is_file()
-    assert len(list((tmp_path / "demo" / "imagery").rglob("visual.tif"))) == 3
+    assert len(list((tmp_path / "demo" / "imagery").rglob("*_visual.tif"))) == 3
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CONTENT = bytes(range(256)) * 4_000
 CHECKSUM = "1220" + hashlib.sha256(CONTENT).hexdigest()
 FILE = "/files/a.tif"
+FOLDER = "2024-03-05_item"
+NAME = f"{FOLDER}_visual.tif"
 
 
 def item(name: str = "item", **assets: Any) -> dict[str, Any]:
@@ -63,9 +65,10 @@ def test_items_are_a_frame_and_a_pystac_collection(order: scenecart.Order):
 def test_download_writes_a_verified_file(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """A file has exactly the announced bytes, no temporary file remains, and no token was sent to the signed URL."""
     (path,) = order.download(tmp_path / "out", progress=False)
-    assert path == tmp_path / "out" / "item" / "visual.tif"
+    assert path == tmp_path / "out" / FOLDER / NAME
     assert path.read_bytes() == CONTENT
-    assert [entry.name for entry in path.parent.iterdir()] == ["visual.tif"]
+    assert {entry.name for entry in path.parent.iterdir()} == {NAME, "item.json"}
+    assert {entry.name for entry in path.parent.parent.iterdir()} == {FOLDER, "catalog.json"}
     assert "authorization" not in service.requests(FILE)[0].headers
 
 
@@ -137,7 +140,7 @@ def test_download_server_error_is_retried(service: ScriptedService, order: scene
 
 def test_download_changed_file_starts_again(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """A file that changed after an interruption is downloaded from its beginning."""
-    cut = Answer(b"old" * 1_000, headers={"ETag": '"v0"'}, promised=len(CONTENT))
+    cut = Answer(b"old\0" * 1_000, headers={"ETag": '"v0"'}, promised=len(CONTENT))
     service.put(FILE, cut, Answer(CONTENT, headers={"ETag": '"v1"'}))
     (path,) = order.download(tmp_path / "out", progress=False)
     assert path.read_bytes() == CONTENT
@@ -162,7 +165,7 @@ def test_download_incomplete_leaves_no_file(service: ScriptedService, order: sce
     service.put(FILE, BROKEN[case])
     with pytest.raises((scenecart.DownloadError, scenecart.ServiceError)):
         order.download(tmp_path / "out", progress=False)
-    assert not (tmp_path / "out" / "item" / "visual.tif").exists()
+    assert not (tmp_path / "out" / FOLDER / NAME).exists()
     assert len(service.requests(FILE)) <= 20
 
 
@@ -197,7 +200,8 @@ def test_download_assets_chooses_by_key(service: ScriptedService, order: sceneca
 
 
 def test_undelivered_order_is_refused(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
-    """Before delivery, everything that needs the files is refused, with the state; for a failed order, with the reason."""
+    """Before anything is delivered, everything that needs files is refused, with the state; for a failed order, with the reason."""
+    service.put("orders.list_assets", answer(page()))
     uses: list[Callable[[], object]] = [
         lambda: order.download(tmp_path / "out", progress=False),
         lambda: order.open("visual", directory=tmp_path / "out"),
@@ -275,7 +279,7 @@ def test_download_workers_run_in_parallel(service: ScriptedService, order: scene
     service.put("orders.list_assets", answer(page(*(item(f"item-{number}") for number in range(3)))))
     service.put(FILE, wait_for_others)
     paths = order.download(tmp_path / "out", workers=3, progress=False)
-    assert [path.parent.name for path in paths] == ["item-0", "item-1", "item-2"]
+    assert [path.parent.name for path in paths] == [f"2024-03-05_item-{number}" for number in range(3)]
 
 
 def test_download_failure_keeps_complete_files(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
@@ -284,7 +288,7 @@ def test_download_failure_keeps_complete_files(service: ScriptedService, order: 
     service.put(FILE, Answer(CONTENT), answer({}, 404))
     with raises(scenecart.DownloadError, "file_not_available"):
         order.download(tmp_path / "out", workers=1, progress=False)
-    assert (tmp_path / "out" / "first" / "visual.tif").read_bytes() == CONTENT
+    assert (tmp_path / "out" / "2024-03-05_first" / "2024-03-05_first_visual.tif").read_bytes() == CONTENT
     service.put(FILE, Answer(CONTENT))
     assert len(order.download(tmp_path / "out", workers=1, progress=False)) == 2
     assert len(service.requests(FILE)) == 3
@@ -308,7 +312,7 @@ with scenecart.connect(base_url=sys.argv[1], token="t", home=sys.argv[2], sleep=
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes to run into on Windows")
 def test_download_full_disk_leaves_no_file(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
     """If the disk is full, an error says so, no file has the name, and the next download succeeds once there is space."""
-    target = tmp_path / "out" / "item" / "visual.tif"
+    target = tmp_path / "out" / FOLDER / NAME
     command = [sys.executable, "-c", FULL, service.url, str(tmp_path / "other"), str(tmp_path / "out")]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert ran.stdout.strip() == "file_not_written"
@@ -340,7 +344,7 @@ def test_open_returns_the_raster_as_an_array(service: ScriptedService, order: sc
         pass
     assert len(service.requests(FILE)) == 1
     with order.open("visual", directory=tmp_path / "here"):
-        assert (tmp_path / "here" / "item" / "visual.tif").is_file()
+        assert (tmp_path / "here" / FOLDER / NAME).is_file()
 
 
 def test_open_ambiguous_or_unknown_asset_is_refused(service: ScriptedService, order: scenecart.Order):
@@ -379,10 +383,10 @@ def test_download_directory_that_is_a_file_is_refused(order: scenecart.Order, tm
     assert (tmp_path / "found.parquet").read_text(encoding="utf-8") == "mine"
 
 
-def test_download_file_in_place_of_the_item_folder_is_refused(order: scenecart.Order, tmp_path: Path):
-    """If a file has the name of the item's folder, an error says so, and the file stays."""
+def test_download_file_in_place_of_the_item_folder_stays(order: scenecart.Order, tmp_path: Path):
+    """If a file has the name of the item's folder, the folder gets another name, and the file stays."""
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "item").write_text("mine", encoding="utf-8")
-    with raises(scenecart.DownloadError, "file_not_written"):
-        order.download(tmp_path / "out", progress=False)
-    assert (tmp_path / "out" / "item").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "out" / FOLDER).write_text("mine", encoding="utf-8")
+    (path,) = order.download(tmp_path / "out", progress=False)
+    assert path.parent.name.startswith(f"{FOLDER}-")
+    assert (tmp_path / "out" / FOLDER).read_text(encoding="utf-8") == "mine"

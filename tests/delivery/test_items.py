@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import scenecart
 from _expect import raises, warns
 from _scripted_service import ScriptedService, answer, feature, page
 from _sessions import make_session
-from scenecart._delivery.items import fetch_items
+from scenecart._delivery.items import fetch_items, missing_captures
 
 ASSETS = "orders.list_assets"
 
@@ -18,7 +19,7 @@ ASSETS = "orders.list_assets"
 def test_items_of_all_pages_are_one_collection(service: ScriptedService):
     """Pages are requested to the last; other members of the first page are kept."""
     service.put(ASSETS, answer(page(feature("a"), next="t", title="x")), answer(page(feature("b"))))
-    found = fetch_items(make_session(service), "o", captures=2)
+    found = fetch_items(make_session(service), "o", ["a", "b"])
     assert (found["type"], found["title"]) == ("FeatureCollection", "x")
     assert [item["id"] for item in found["features"]] == ["a", "b"]
     assert [request.json for request in service.requests(ASSETS)] == [{"order_id": "o"}, {"order_id": "o", "next": "t"}]
@@ -41,14 +42,31 @@ def test_integer_ids_are_text(service: ScriptedService):
     assert [item["id"] for item in found["features"]] == [str(10**20)]
 
 
-def test_fewer_items_than_captures_is_a_warning(service: ScriptedService):
-    """Fewer items than captures are a warning; as many or more, or an unknown number of captures, are not."""
-    service.put(ASSETS, answer(page(feature("a"), feature("b"))))
+@pytest.mark.parametrize(
+    ("captures", "missing"),
+    [
+        ([], []),
+        (["a", "b"], []),
+        (["a"], []),
+        (["a", "b", "c"], ["c"]),
+        # one capture was delivered twice, another not at all
+        (["a", "c"], ["c"]),
+        # ids of the service's own: as many items as captures are taken for all of them
+        (["x", "y"], []),
+        (["x", "y", "z"], ["x", "y", "z"]),
+        # "b-2" begins with "b", but "beta" does not
+        (["beta", "a"], ["beta"]),
+    ],
+)
+def test_missing_captures_are_named_in_a_warning(service: ScriptedService, captures: list[str], missing: list[str]):
+    """Captures of which no item has arrived are a warning, before and after the order is finished; none is no warning."""
+    items = [feature("a_89cf"), feature("number-2", **{"capture:id": "b"})]
+    service.put(ASSETS, answer(page(*items)))
     session = make_session(service)
-    with warns("items_fewer_than_captures"):
-        fetch_items(session, "o", captures=3)
-    for count in (0, 1, 2):
-        fetch_items(session, "o", captures=count)
+    assert missing_captures(items, captures) == missing
+    for is_open in (False, True):
+        with warns("items_fewer_than_captures") if missing else contextlib.nullcontext():
+            fetch_items(session, "o", captures, is_open=is_open)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import scenecart
 from _expect import raises
-from scenecart._delivery.paths import plan_files, safe_name
+from scenecart._delivery.checksums import Checksum
+from scenecart._delivery.paths import ItemFolder, PlannedFile, folder_names, items_with, plain_folder_names, plan_files, safe_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,19 +22,78 @@ HOSTILE_NAMES = [
 ]  # fmt: skip
 
 
-def test_plan_hostile_names_are_distinct_and_inside(tmp_path: Path):
-    """For any names of items and assets, every file is inside the folder and has a distinct, valid name."""
+def plan(folder: Path, assets: dict[str, Any], *, is_plain: bool = False) -> list[PlannedFile]:
+    """Return the files of one item, in a folder of this version or of 0.1.0."""
+    return plan_files([{"id": "item", "assets": assets}], {"item": ItemFolder(folder / "item", is_plain=is_plain)}, None)
+
+
+@pytest.mark.parametrize("layout", ["dated", "plain"])
+def test_plan_hostile_names_are_distinct_and_inside(tmp_path: Path, layout: str):
+    """For any names of items and assets, every file is inside its folder and has a distinct, valid name."""
     assets = {name: {"href": f"https://x.example/{name}", "type": "image/tiff"} for name in HOSTILE_NAMES}
-    files = plan_files({"features": [{"id": name, "assets": assets} for name in HOSTILE_NAMES]}, tmp_path, None)
-    paths = [file.target for file in files]
-    assert len({str(path).casefold() for path in paths}) == len(HOSTILE_NAMES) ** 2
+    paths = [
+        path for file in plan(tmp_path, assets, is_plain=layout == "plain") for path in (file.target, file.part, file.etag_path)
+    ]
+    assert len({str(path).casefold() for path in paths}) == 3 * len(HOSTILE_NAMES)
     for path in paths:
-        assert path.parent.parent == tmp_path
-        for part in (path.name, path.parent.name):
-            assert 0 < len(part.encode()) <= 240
-            assert part not in {".", ".."}
-            assert part.split(".")[0].lower() not in {"con", "nul"}
-            assert not set(part) & set('/\\:*?"<>|\0\n$')
+        assert path.parent == tmp_path / "item"
+        assert_valid(path.name)
+
+
+def test_folder_of_hostile_items_is_distinct_and_valid():
+    """For any ids of items, the names of folders are distinct and valid, as this version and 0.1.0 chose them."""
+    items: list[dict[str, Any]] = [{"id": name, "properties": {"datetime": "2024-06-18T00:00:00Z"}} for name in HOSTILE_NAMES]
+    for names in ([next(folder_names(item)) for item in items], list(plain_folder_names(items).values())):
+        for name in names:
+            assert_valid(name)
+    assert len({name.casefold() for name in plain_folder_names(items).values()}) == len(HOSTILE_NAMES)
+
+
+def assert_valid(name: str) -> None:
+    assert 0 < len(name.encode()) <= 240
+    assert name not in {".", ".."}
+    assert name.partition(".")[0].lower() not in {"con", "nul"}
+    assert not set(name) & set('/\\:*?"<>|\0\n$')
+
+
+@pytest.mark.parametrize(
+    ("capture", "when", "names"),
+    [
+        ("A2_20240618T001530_S33", "2024-06-18T00:15:30Z", ["2024-06-18_A2_S33", "2024-06-18_A2_20240618T001530_S33"]),
+        ("A2-2024-06-18", "2024-06-18T10:00:00+00:00", ["2024-06-18_A2", "2024-06-18_A2-2024-06-18"]),
+        # the date is the one in UTC, and another date in the id stays
+        ("A2_20240618", "2024-06-18T23:00:00-05:00", ["2024-06-19_A2_20240618"] * 2),
+        ("20240618", "2024-06-18", ["2024-06-18_20240618"] * 2),
+        ("A2", None, ["undated_A2"] * 2),
+        ("A2", "soon", ["undated_A2"] * 2),
+    ],
+)
+def test_folder_is_named_by_date_and_capture(capture: str, when: Any, names: list[str]):
+    """A folder is named by date and capture; further names are for captures that would have the same."""
+    found = folder_names({"id": "item", "properties": {"datetime": when, "capture:id": capture}})
+    assert [next(found), next(found)] == names
+    third, fourth = next(found), next(found)
+    assert third != fourth
+    assert third.startswith(names[0])
+
+
+def test_plan_one_asset_cannot_hide_beside_another(tmp_path: Path):
+    """No asset gets a name that raster libraries read along with another file, such as visual.tif.ovr or visual.aux."""
+    keys = {"visual": ".tif", "visual.tif": ".ovr", "visual.aux": ".aux", "VISUAL": ".msk", "visual.tif.aux": ".xml"}
+    files = plan(tmp_path, {key: {"href": f"https://x.example/a{suffix}"} for key, suffix in keys.items()})
+    stems = [file.target.name.split(".")[0].casefold() for file in files]
+    assert len(set(stems)) == len(keys)
+    assert all(file.target.name.count(".") == 1 for file in files)
+
+
+def test_plan_asset_named_like_our_own_files_is_renamed(tmp_path: Path):
+    """An asset in a folder of 0.1.0 does not get the name of a part, a lock or the item."""
+    keys = ["visual", "visual.part", "visual.part.etag", "item.json", ".visual.part.lock"]
+    files = plan(tmp_path, {key: {"href": "x"} for key in keys}, is_plain=True)
+    targets = {file.target.name for file in files}
+    own = {path.name for file in files for path in (file.part, file.etag_path, file.unverified_path)}
+    assert len(targets) == len(keys)
+    assert not targets & (own | {"item.json"})
 
 
 @example({"a/b", "a_b", "a:b"})
@@ -44,10 +104,6 @@ def test_safe_name_differs_for_different_texts(texts: set[str]):
     names = {safe_name(text) for text in texts}
     assert len(names) == len(texts)
     assert all(0 < len(name.encode()) <= 255 for name in names)
-
-
-def one_asset(**asset: Any) -> dict[str, Any]:
-    return {"features": [{"id": "item", "assets": {"visual": asset}}]}
 
 
 @pytest.mark.parametrize(
@@ -63,29 +119,23 @@ def one_asset(**asset: Any) -> dict[str, Any]:
 )
 def test_plan_suffix_follows_media_type_then_url(tmp_path: Path, asset: dict[str, Any], name: str):
     """A file is named after its asset, with the suffix of its media type or else of its URL."""
-    (file,) = plan_files(one_asset(**asset), tmp_path, None)
+    (file,) = plan(tmp_path, {"visual": asset})
+    assert file.target == tmp_path / "item" / f"item_{name}"
+    (file,) = plan(tmp_path, {"visual": asset}, is_plain=True)
     assert file.target == tmp_path / "item" / name
 
 
-@pytest.mark.parametrize(
-    ("checksum", "expected"),
-    [
-        ("1220" + "AB" * 32, ("sha256", "ab" * 32)),
-        ("1114" + "00" * 20, ("sha1", "00" * 20)),
-        ("9999", None),
-        ("12zz", None),
-        (5, None),
-    ],
-)
-def test_plan_reads_multihash(tmp_path: Path, checksum: Any, expected: tuple[str, str] | None):
-    """A hexadecimal multihash becomes algorithm and digest; anything else is no checksum."""
-    (file,) = plan_files(one_asset(**{"file:checksum": checksum, "file:size": 5}), tmp_path, None)
-    assert (file.checksum, file.size) == (expected, 5)
+def test_plan_reads_size_and_checksum(tmp_path: Path):
+    """A planned file has the announced size and checksum."""
+    (file,) = plan(tmp_path, {"visual": {"file:size": 5, "file:checksum": "1220" + "AB" * 32}})
+    assert (file.checksum, file.size) == (Checksum("sha256", "ab" * 32), 5)
 
 
-def test_plan_unknown_asset_is_refused_with_known_ones(tmp_path: Path):
-    """A requested asset that no item has is an error that names the available ones."""
-    assert plan_files(one_asset(), tmp_path, ["visual"])
+def test_unknown_asset_is_refused_with_known_ones():
+    """A requested asset that no item has is an error that names the available ones; items without it are left out."""
+    document = {"features": [{"id": "a", "assets": {"visual": {}}}, {"id": "b", "assets": {"thermal": {}}}, {"id": "c"}]}
+    assert [item["id"] for item in items_with(document, ["visual"])] == ["a"]
+    assert [item["id"] for item in items_with(document, None)] == ["a", "b"]
     with raises(scenecart.InvalidRequest, "asset_unknown") as caught:
-        plan_files(one_asset(), tmp_path, ["thermal"])
+        items_with(document, ["udm"])
     assert "visual" in caught.value.message

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
 from scenecart._api.paging import announced_count, next_token
-from scenecart._util.text import pluralize
+from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import ServiceError, warn
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 _LISTS = ("features", "items", "assets", "content", "results", "data")
 _ASSET_KEYS = ("key", "asset_key", "id", "name", "title")
+_CAPTURE_NAMES = ("capture:id", "capture_id", "scene_id")
 _MAX_PAGES = 10_000
+_MOST_NAMES = 5
 
 
-def fetch_items(session: Session, order_id: str, captures: int = 0) -> dict[str, Any]:
+def fetch_items(session: Session, order_id: str, captures: Sequence[str] = (), *, is_open: bool = False) -> dict[str, Any]:
     """Return the items of an order as one feature collection, with assets by key and text ids.
 
     Parameters
@@ -28,7 +30,9 @@ def fetch_items(session: Session, order_id: str, captures: int = 0) -> dict[str,
     order_id
         The order.
     captures
-        How many captures were ordered; fewer items cause a warning. 0 if unknown.
+        The ids of the ordered captures; if some have not arrived, a warning names them. Empty if unknown.
+    is_open
+        Whether the order is still being processed.
 
     Raises
     ------
@@ -64,8 +68,46 @@ def fetch_items(session: Session, order_id: str, captures: int = 0) -> dict[str,
                 f"The service repeats a page of the items of order {order_id}. Items are missing.", code="items_page_repeated"
             )
         tokens.add(token)
-    _warn_of_missing(order_id, len(items), ignored, captures)
+    _warn_of_missing(order_id, items, ignored, captures, is_open=is_open)
     return {**first, "type": "FeatureCollection", "features": items}
+
+
+def capture_of(item: Mapping[str, Any]) -> str | None:
+    """Return the id of the capture that an item shows, if the item states it.
+
+    Examples
+    --------
+    >>> from scenecart._delivery.items import capture_of
+    >>> capture_of({"id": "a_89cf19942b06", "properties": {"capture:id": "a"}})
+    'a'
+    """
+    properties = item.get("properties")
+    stated = [properties.get(name) for name in _CAPTURE_NAMES] if isinstance(properties, Mapping) else []
+    return next((value for value in stated if isinstance(value, str) and value), None)
+
+
+def missing_captures(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> list[str]:
+    """Return the ordered captures of which no item has arrived.
+
+    An item shows the capture that it states, or that its id begins with. If the service names no capture of any item, nobody can
+    tell which is missing: then all are returned as long as there are fewer items than captures.
+
+    Examples
+    --------
+    >>> from scenecart._delivery.items import missing_captures
+    >>> missing_captures([{"id": "a_89cf19942b06"}], ["a", "b"])
+    ['b']
+    >>> missing_captures([{"id": "x"}, {"id": "y"}], ["a", "b"])
+    []
+    """
+    stated = {capture_of(item) for item in items}
+    ids = [str(item["id"]) for item in items]
+    missing = [name for name in captures if name not in stated and not any(_begins_with(item_id, name) for item_id in ids)]
+    return [] if len(missing) == len(captures) and len(items) >= len(captures) else missing
+
+
+def _begins_with(item_id: str, capture: str) -> bool:
+    return item_id.startswith(capture) and not item_id[len(capture) : len(capture) + 1].isalnum()
 
 
 def _entries_of(document: Any) -> list[Any] | None:
@@ -109,20 +151,31 @@ def _check_complete(order_id: str, paging: Mapping[str, Any], received: int) -> 
         )
 
 
-def _warn_of_missing(order_id: str, items: int, ignored: int, captures: int) -> None:
+def _warn_of_missing(order_id: str, items: list[dict[str, Any]], ignored: int, captures: Sequence[str], *, is_open: bool) -> None:
     if ignored:
         warn(
             f"Entries of the list of items of order {order_id} that are not items were skipped: {ignored:,}.",
             code="items_skipped",
             hint="Contact the service's support: files may be missing.",
         )
-    if items < captures:
-        warn(
-            f"The service lists {pluralize(items, 'item')} for the {pluralize(captures, 'capture')} of order {order_id}. "
-            "Items may be missing.",
-            code="items_fewer_than_captures",
-            hint="Request them again in a few minutes: the service may still be adding items.",
-        )
+    missing = missing_captures(items, captures)
+    if not missing:
+        return
+    arrived = len(captures) - len(missing) if len(missing) < len(captures) else min(len(items), len(captures) - 1)
+    names = "" if arrived + len(missing) > len(captures) else f" Not yet: {_listed(missing)}."
+    warn(
+        f"{arrived:,} of {pluralize(len(captures), 'capture')} of order {order_id} have arrived.{names}",
+        code="items_fewer_than_captures",
+        hint="The order is still being processed: download again later."
+        if is_open
+        else "Download again in a few minutes: the service may still be adding items.",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(clean_text(name, 80) for name in names[:_MOST_NAMES])
+    rest = len(names) - _MOST_NAMES
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def _error(message: str, *, code: str) -> ServiceError:

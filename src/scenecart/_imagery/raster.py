@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart.exceptions import DownloadError, missing_extra
+from scenecart.exceptions import DownloadError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def require_rioxarray() -> Any:
 
 
 def open_raster(path: Path) -> xr.DataArray:
-    """Open a raster file; pixels are read when they are used.
+    """Open a raster file in one of the formats that hold their pixels themselves; pixels are read when they are used.
 
     Raises
     ------
@@ -41,12 +41,17 @@ def open_raster(path: Path) -> xr.DataArray:
     import xarray  # noqa: PLC0415  # comes with rioxarray
     from rasterio.errors import RasterioIOError  # noqa: PLC0415  # see above
 
+    from scenecart._imagery.opening import opened_raster  # noqa: PLC0415  # see above
+
+    not_raster = DownloadError(
+        f"{path.name} is not a raster.", code="file_not_raster", hint="Choose an asset that is an image, such as a GeoTIFF."
+    )
     try:
-        raster = rioxarray.open_rasterio(path, masked=False)
-    except RasterioIOError as error:
-        raise DownloadError(
-            f"{path.name} is not a raster.", code="file_not_raster", hint="Choose an asset that is an image, such as a GeoTIFF."
-        ) from error
+        with opened_raster(path) as checked:
+            driver = checked.driver
+        raster = rioxarray.open_rasterio(path, masked=False, driver=driver)
+    except (InvalidRequest, RasterioIOError) as error:
+        raise not_raster from error
     if not isinstance(raster, xarray.DataArray):
         raise DownloadError(
             f"{path.name} contains several rasters.",

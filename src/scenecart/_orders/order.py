@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from scenecart._api import schemas
 from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
+from scenecart._delivery.download import Delivered
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.notice import Notice
 from scenecart._orders.polling import Poll
@@ -319,7 +320,7 @@ class Order(Reportable):
         >>> items["provenance"].tolist(), items.crs.to_epsg()
         (['verified'], 4326)
         """
-        return self._api.deliveries.items(self._delivered_id(), len(self.captures))
+        return self._api.deliveries.items(self._delivered())
 
     def lineage(self) -> pd.DataFrame:
         """Return the recorded relations between the captures, this order and its items.
@@ -383,7 +384,7 @@ class Order(Reportable):
         (('band', 'y', 'x'), True)
         """
         require_rioxarray()
-        return self._api.deliveries.open(self._delivered_id(), asset, item=item, directory=directory)
+        return self._api.deliveries.open(self._delivered(), asset, item=item, directory=directory)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return the delivered items as a ``pystac.ItemCollection`` (STAC 1.0.0).
@@ -401,7 +402,7 @@ class Order(Reportable):
         >>> [sorted(item.assets) for item in order.item_collection()]
         [['thumbnail', 'visual']]
         """
-        return self._api.deliveries.item_collection(self._delivered_id(), len(self.captures))
+        return self._api.deliveries.item_collection(self._delivered())
 
     def download(
         self,
@@ -410,19 +411,28 @@ class Order(Reportable):
         *,
         progress: bool | Callable[[float], object] = True,
         workers: int = 4,
+        verify: bool | Literal["size"] = True,
     ) -> list[Path]:
-        """Download the delivered files; each is verified before it gets its final name.
+        """Download the delivered files into a folder that is a static STAC catalog; each is verified before it gets its name.
+
+        The folder has a ``catalog.json``, and a folder for each item, named by date (UTC) and capture, with the files and an
+        ``item.json``. Other orders can be downloaded into the same folder. Downloading again, also in several processes at once,
+        fetches only what is missing or damaged; the items that are ready can be fetched before the order is finished. A warning
+        says if captures are missing.
 
         Parameters
         ----------
         directory
-            The target directory; created if needed. Complete files in it are not downloaded again.
+            The target directory; created if needed.
         assets
             Keys of assets, one or several; None downloads all.
         progress
-            True shows a progress bar. A function is called with the fraction downloaded (0 to 1), from worker threads.
+            True shows a progress bar. A function is called with the fraction downloaded (0 to 1), in the calling thread.
         workers
-            How many files to download at once.
+            How many files to download at once; fewer if the file server allows fewer connections.
+        verify
+            True compares sizes and checksums with those that the service announces, ``"size"`` only sizes, False nothing, for
+            files of which the service announces a wrong size or checksum. The item says how far each file was verified.
 
         Returns
         -------
@@ -432,7 +442,7 @@ class Order(Reportable):
         Raises
         ------
         DownloadError
-            If the order is not delivered, or a file is incomplete. The next call resumes the download.
+            If nothing is delivered, or files could not be downloaded; ``error.failed`` lists these. The next call resumes.
         InvalidRequest
             If no item has one of the assets, or the directory is not a path.
 
@@ -443,19 +453,41 @@ class Order(Reportable):
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-04", limit=1)
         >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
         >>> [path.name for path in order.download(tempfile.mkdtemp(), ["visual"], progress=False)]
-        ['visual.tif']
+        ['2024-04-30_TERRAA_N1060W06705_visual.tif']
         """
-        order_id = self._delivered_id()
-        return self._api.deliveries.download(
-            order_id, directory, assets=assets, progress=progress, workers=workers, captures=len(self.captures)
-        )
+        order = self._delivered()
+        return self._api.deliveries.download(order, directory, assets=assets, progress=progress, workers=workers, verify=verify)
 
-    def _delivered_id(self) -> str:
-        """Return the id of a delivered order, after a refresh if needed; raise if it is not delivered."""
+    @property
+    def missing(self) -> list[str]:
+        """The ids of the ordered captures of which no item has arrived yet, from a request to the service.
+
+        Empty if everything has arrived, or if it is not known which captures were ordered. If the service does not say which
+        capture an item shows, all captures are missing until there are as many items.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-05", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> order.missing
+        []
+        """
+        return self._api.deliveries.missing(self._ordered())
+
+    def _ordered(self) -> Delivered:
+        captures = self.captures or ([] if self.cart is None else [str(name) for name in self.cart.captures["id"]])
+        return Delivered(self.id, captures, is_open=not self.is_finished)
+
+    def _delivered(self) -> Delivered:
+        """Return what to fetch, after a refresh if needed; raise if nothing is delivered.
+
+        Items of an order that is still being processed can be fetched as soon as the service lists them.
+        """
         if not self.is_delivered:
             self.refresh()
-        if self.is_delivered:
-            return self.id
+        if self.is_delivered or (not self.is_finished and self._api.deliveries.has_items(self.id)):
+            return self._ordered()
         state = clean_text(self.status, 40)
         details = {"order_id": self.id}
         if self.is_finished:

@@ -69,6 +69,15 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def dumps_readable(value: Any) -> bytes:
+    """Encode a value for people and other programs: indented, in the given order, UTF-8."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=1, allow_nan=False).encode()
+
+
 def encode(value: Any) -> bytes:
     """Encode a value quickly, in no canonical form, for decoding in this process."""
     return msgspec.json.encode(value)

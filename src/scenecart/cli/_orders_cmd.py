@@ -161,11 +161,16 @@ def order(arguments: argparse.Namespace) -> int:
         show_progress = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
             found.wait(timeout=arguments.timeout, progress=show_progress)
-        files = found.download(arguments.download, arguments.assets, progress=show_progress) if arguments.download else []
+        files = _download(found, arguments, show_progress=show_progress) if arguments.download else []
         if files:
             arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
     _output.order_lines(found, arguments, files)
     return 0
+
+
+def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> list[Path]:
+    verify = False if arguments.verify == "none" else arguments.verify
+    return order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
 
 
 def cancel(arguments: argparse.Namespace) -> int:

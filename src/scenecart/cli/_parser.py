@@ -289,6 +289,7 @@ def _add_orders(commands: Commands) -> None:
     order.add_argument("id", metavar="ORDER", help="order id")
     order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
     _add_waiting(order)
+    _add_verify(order)
 
     download = _command(
         commands,
@@ -301,6 +302,7 @@ def _add_orders(commands: Commands) -> None:
     download.add_argument("id", metavar="ORDER", help="order id")
     download.add_argument("download", metavar="DIR", help="folder for the files")
     _add_waiting(download)
+    _add_verify(download)
 
     cancel = _command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
     cancel.add_argument("id", metavar="ORDER", help="order id")
@@ -487,6 +489,15 @@ def _add_waiting(parser: ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until the order is delivered or ends")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time; the order continues")
     parser.add_argument("--assets", type=read_words, metavar="A,B", help="download only these assets of each item, such as visual")
+
+
+def _add_verify(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--verify",
+        choices=("checksum", "size", "none"),
+        default="checksum",
+        help="how far files are verified: by size and checksum (default), by size, or not at all",
+    )
 
 
 def _add_browser(parser: ArgumentParser) -> None:

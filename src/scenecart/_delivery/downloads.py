@@ -1,0 +1,278 @@
+"""Many transfers at once: few enough for the store, each failure collected, and stopped at once by an interrupt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scenecart._delivery.store import StoreBusy
+from scenecart._delivery.transfer import Held, Stopped, Transfer
+from scenecart._util.text import clean_text
+from scenecart.exceptions import AuthenticationError, ConnectionFailed, DownloadError, InvalidRequest, ScenecartError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from scenecart._api.http import Session
+    from scenecart._delivery.contents import Verify
+    from scenecart._delivery.paths import PlannedFile
+    from scenecart._delivery.stac_item import ReceivedFile
+
+_MOST_FAILURES = 4
+_MOST_REFUSALS = 12
+# a connection that brings at least this much is not counted as a failure
+_PROGRESS_BYTES = 2**20
+_MOST_WAIT_SECONDS = 300.0
+_HELD_SECONDS = 0.1
+_TICK_SECONDS = 0.1
+# how long an interrupted download waits for its threads
+_GRACE_SECONDS = 0.5
+# after so many files without a refusal, one more connection is tried
+_FILES_PER_CONNECTION = 4
+
+
+@dataclass(eq=False)
+class Job:
+    """One file, and what has become of it so far.
+
+    Attributes
+    ----------
+    file : PlannedFile
+        The file.
+    transfer : Transfer
+        Its transfer.
+    received : ReceivedFile or None
+        The file on disk, when it is complete.
+    error : ScenecartError or None
+        Why it is not.
+    """
+
+    file: PlannedFile
+    transfer: Transfer
+    received: ReceivedFile | None = None
+    error: ScenecartError | None = None
+    failures: int = 0
+    refusals: int = 0
+    reached: int = 0
+    waited: float = 0.0
+    not_before: float = 0.0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is complete or has failed."""
+        return self.received is not None or self.error is not None
+
+
+class Downloads:
+    """Downloads of many files.
+
+    Parameters
+    ----------
+    session
+        Connections of its own to the service; they are ended if the download is stopped.
+    files
+        The files.
+    verify
+        How far they are verified.
+    workers
+        How many are transferred at once; fewer if the store allows fewer connections.
+
+    Attributes
+    ----------
+    jobs : list of Job
+        The files, in the given order.
+    """
+
+    def __init__(self, session: Session, files: list[PlannedFile], *, verify: Verify, workers: int) -> None:
+        self.jobs = [Job(file, Transfer(session, file, verify)) for file in files]
+        self._session = session
+        self._workers = max(1, min(workers, len(files)))
+        self._limit = self._workers
+        self._running = 0
+        self._done_since_refusal = 0
+        self._queue = deque(self.jobs)
+        self._changed = threading.Condition()
+        self._fatal: BaseException | None = None
+        self._outage: ConnectionFailed | None = None
+        self._is_stopped = False
+        # daemons: one that waits for a silent store must not keep the program from ending
+        self._threads = [
+            threading.Thread(target=self._work, name=f"scenecart-download_{number}", daemon=True) for number in range(self._workers)
+        ]
+
+    def run(self) -> Generator[list[Job]]:
+        """Yield the jobs that finished since the last time, ten times a second, until all are; failed ones have an error.
+
+        Closing the iterator, or an interrupt, stops all transfers at once.
+
+        Raises
+        ------
+        AuthenticationError, InvalidRequest
+            If no file can be downloaded, such as after a sign-out or on a closed client.
+        """
+        seen: set[Job] = set()
+        try:
+            for thread in self._threads:
+                thread.start()
+            while len(seen) < len(self.jobs):
+                with self._changed:
+                    self._changed.wait(_TICK_SECONDS)
+                    if self._fatal is not None:
+                        raise self._fatal
+                finished = [job for job in self.jobs if job.is_finished and job not in seen]
+                seen.update(finished)
+                yield finished
+        finally:
+            self._stop()
+
+    def progress(self) -> tuple[int, int | None]:
+        """Return how many bytes are there, and how many there will be; None for the latter if it is not known."""
+        totals = [job.transfer.total for job in self.jobs]
+        known = [total for total in totals if total is not None]
+        return sum(job.transfer.arrived for job in self.jobs), sum(known) if len(known) == len(totals) else None
+
+    def _stop(self) -> None:
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+        for job in self.jobs:
+            job.transfer.stop()
+        if not all(job.is_finished for job in self.jobs):
+            self._session.abort()
+        until = time.monotonic() + _GRACE_SECONDS
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, until - time.monotonic()))
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            wait = self._attempt(job)
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+            if wait is None:
+                continue
+            if wait:
+                self._session.sleep(wait)
+            with self._changed:
+                self._queue.append(job)
+                self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        """Wait for a file that can be requested; None when there is nothing left to do."""
+        with self._changed:
+            while not self._is_stopped and self._fatal is None and not all(job.is_finished for job in self.jobs):
+                if self._outage is not None:
+                    while self._queue:
+                        job = self._queue.popleft()
+                        job.error = _interrupted(job, self._outage)
+                now = time.monotonic()
+                for _ in range(len(self._queue) if self._running < self._limit else 0):
+                    job = self._queue.popleft()
+                    if job.not_before <= now:
+                        self._running += 1
+                        return job
+                    self._queue.append(job)
+                self._changed.wait(_TICK_SECONDS)
+        return None
+
+    def _attempt(self, job: Job) -> float | None:
+        """Transfer a file once; return the seconds to wait before it is tried again, None if it is finished."""
+        try:
+            job.received = job.transfer.run()
+            self._raise_limit()
+        except Held:
+            job.not_before = time.monotonic() + _HELD_SECONDS
+            return 0.0
+        except StoreBusy as busy:
+            return self._after_refusal(job, busy)
+        except ConnectionFailed as error:
+            return self._after_interruption(job, error)
+        except (AuthenticationError, InvalidRequest) as error:
+            self._fatal = error
+        except ScenecartError as error:
+            job.error = _about(job, error)
+        except Stopped:
+            pass
+        except OSError as error:
+            job.error = _not_written(job, error)
+        except BaseException as error:  # noqa: BLE001  # raised where the download was called
+            self._fatal = error
+        return None
+
+    def _raise_limit(self) -> None:
+        with self._changed:
+            self._done_since_refusal += 1
+            if self._limit < self._workers and self._done_since_refusal >= _FILES_PER_CONNECTION:
+                self._limit, self._done_since_refusal = self._limit + 1, 0
+
+    def _after_refusal(self, job: Job, busy: StoreBusy) -> float | None:
+        """Use fewer connections, and return how long to wait; a file that is refused alone has failed in the end."""
+        with self._changed:
+            others = self._running - 1
+            if others:
+                self._limit, self._done_since_refusal = max(1, min(self._limit, others)), 0
+        job.refusals += 0 if others else 1
+        asked = busy.retry_after or 0.0
+        if not others and (not busy.is_certain or job.refusals >= _MOST_REFUSALS or job.waited + asked > _MOST_WAIT_SECONDS):
+            job.error = busy.error
+            return None
+        wait = min(asked, _MOST_WAIT_SECONDS) if busy.retry_after is not None else self._backoff(job.refusals + 1)
+        job.waited += 0.0 if others else wait
+        return wait
+
+    def _after_interruption(self, job: Job, error: ConnectionFailed) -> float | None:
+        """Return how long to wait after a lost connection; None if there were too many in a row."""
+        if error.given_up:
+            # the service itself cannot be reached, so no other file would get its URL
+            self._outage = error
+        if job.transfer.arrived - job.reached >= _PROGRESS_BYTES:
+            job.failures, job.reached = 0, job.transfer.arrived
+        job.failures += 1
+        if error.given_up or job.failures >= _MOST_FAILURES:
+            job.error = _interrupted(job, error)
+            return None
+        return self._backoff(job.failures)
+
+    def _backoff(self, failures: int) -> float:
+        retry = self._session.retry
+        return self._session.uniform(0.0, min(retry.cap, retry.base * 2**failures))
+
+
+def _interrupted(job: Job, error: ConnectionFailed) -> DownloadError:
+    failed = DownloadError(
+        f"{job.file.name} was not downloaded completely: {error.message}",
+        code="download_interrupted",
+        hint="Download again. It resumes where it stopped.",
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def _not_written(job: Job, error: OSError) -> DownloadError:
+    failed = DownloadError(
+        f"{job.file.name} cannot be written to {clean_text(job.file.target, 200)}: {error.strerror or error}.",
+        code="file_not_written",
+        hint="Free disk space or fix the folder's permissions, then download again.",
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def _about(job: Job, error: ScenecartError) -> ScenecartError:
+    """Return an error that names the file it is about."""
+    if isinstance(error, DownloadError):
+        return error
+    failed = DownloadError(
+        f"{job.file.name} was not downloaded: {error.message}",
+        code=error.code,
+        hint=error.hint,
+        operation=error.operation,
+        status=error.status,
+        problem=error.problem,
+    )
+    failed.__cause__ = error
+    return failed

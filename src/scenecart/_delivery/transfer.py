@@ -1,0 +1,371 @@
+"""The transfer of one file: resumed, checked, and given its name only when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from scenecart._api import operations
+from scenecart._api.transport import secret_url
+from scenecart._delivery import contents, store
+from scenecart._delivery.checksums import checksum_of
+from scenecart._delivery.locks import FileLock
+from scenecart._delivery.stac_item import ReceivedFile
+from scenecart.exceptions import ConnectionFailed, DownloadError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scenecart._api.credentials import Secret
+    from scenecart._api.http import Download, Session
+    from scenecart._delivery.contents import Verify
+    from scenecart._delivery.paths import PlannedFile
+
+_MOST_ETAG_BYTES = 1_000
+_MOST_OLD_FILES = 1_000
+_ETAG = re.compile(rb'"[\x21\x23-\x7e]*"')
+_VERIFY_HINT = "Download again. If what the service announces is wrong, verify='size' or verify=False keeps the file as it is."
+
+
+class Held(Exception):
+    """Another process or thread downloads the file at the moment."""
+
+
+class Stopped(Exception):
+    """The download was stopped; nothing is written any more."""
+
+
+class Transfer:
+    """The transfer of one file, in a thread; another thread can stop it at any time.
+
+    After ``stop()``, nothing is written, and the file is free for other processes, even if the thread still waits for the store.
+
+    Parameters
+    ----------
+    session
+        The connection to the service.
+    file
+        The file.
+    verify
+        How far it is verified.
+
+    Attributes
+    ----------
+    arrived : int
+        Bytes that have arrived so far.
+    total : int or None
+        Size of the file in bytes, as soon as it is known.
+    replaced : pathlib.Path or None
+        The name under which a damaged file was kept that this transfer replaced.
+    """
+
+    def __init__(self, session: Session, file: PlannedFile, verify: Verify) -> None:
+        self._session = session
+        self._file = file
+        self._verify = verify
+        self._guard = threading.Lock()
+        self._is_stopped = False
+        self._lock: FileLock | None = None
+        self.arrived = 0
+        self.total = file.size
+        self.replaced: Path | None = None
+
+    def stop(self) -> None:
+        """Stop the transfer at once."""
+        with self._guard:
+            self._is_stopped = True
+            if self._lock is not None:
+                self._lock.release()
+
+    def run(self) -> ReceivedFile:
+        """Return the complete file; it is downloaded unless it is there.
+
+        Raises
+        ------
+        Held
+            If somebody else downloads it.
+        StoreBusy
+            If fewer connections may help.
+        ConnectionFailed
+            If the transfer was interrupted; it can be run again.
+        DownloadError
+            If the file cannot be downloaded.
+        OSError
+            If it cannot be written.
+        """
+        file = self._file
+        contents.check_no_link(file)
+        found = self._existing()
+        if found is not None:
+            return found
+        file.target.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            # somebody else may have completed it meanwhile
+            return self._existing() or self._download()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = FileLock(self._file.part.with_name(f".{self._file.part.name}.lock"))
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            if not lock.acquire():
+                raise Held
+            self._lock = lock
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _existing(self) -> ReceivedFile | None:
+        """Return the file if it is there and right; None if it must be downloaded.
+
+        Raises
+        ------
+        DownloadError
+            If another file has its name.
+        """
+        file, recorded = self._file, self._file.recorded
+        if not file.target.exists():
+            return None
+        wrong = contents.mismatch(file.target, file, self._verify)
+        has_announced = wrong is None and contents.verified_by(file, self._verify) == "checksum"
+        is_recorded = has_announced or recorded is None or contents.is_as_recorded(file.target, recorded, self._verify)
+        # it was downloaded with less verification, and kept
+        was_accepted = recorded is not None and is_recorded and recorded.verified != "checksum"
+        is_imagery = contents.looks_wrong(contents.head_of(file.target), file) is None
+        if is_imagery and is_recorded and (wrong is None or was_accepted):
+            return self._found(is_right=wrong is None)
+        if recorded is None:
+            raise DownloadError(
+                f"{file.target} is another file than {file.name}. It was not overwritten.",
+                code="target_differs",
+                hint="Move it away, or choose another folder.",
+            )
+        return None
+
+    def _found(self, *, is_right: bool) -> ReceivedFile:
+        """Return a file that is there; its checksum is None if it is not known without reading the file only for that."""
+        file, recorded = self._file, self._file.recorded
+        self.arrived = self.total = file.target.stat().st_size
+        verified = contents.verified_by(file, self._verify) if is_right else "none"
+        if verified == "checksum":
+            checksum = file.checksum
+        elif self._verify == "checksum":
+            checksum = checksum_of(file.target) if recorded is None else recorded.checksum
+        else:
+            checksum = None
+        return ReceivedFile(file.asset_id, file.target, self.arrived, checksum, verified)
+
+    def _download(self) -> ReceivedFile:
+        """Download the file to its part, check it, and give it its name."""
+        file = self._file
+        if self._verify != "checksum" and not file.part.exists() and file.unverified_path.is_file():
+            file.unverified_path.replace(file.part)
+            return self._complete()
+        start = self._usable_part()
+        if start and start == file.size and self._part_mismatch() is None:
+            return self._complete()
+        if file.size is not None and start >= file.size and self._verify != "none":
+            self._drop_part()
+            start = 0
+        kept = self._request(start)
+        wrong = self._part_mismatch()
+        if wrong is not None and kept:
+            # the part may have been of another file
+            self._drop_part()
+            self._request(0)
+            wrong = self._part_mismatch()
+        if wrong is not None:
+            self._refuse(wrong)
+        return self._complete()
+
+    def _usable_part(self) -> int:
+        """Return how many bytes of an earlier download can be kept."""
+        part = self._file.part
+        return part.stat().st_size if part.is_file() and not part.is_symlink() else 0
+
+    def _request(self, start: int) -> int:
+        """Request the file from a byte on, and write what arrives to its part; return how many earlier bytes were kept.
+
+        An expired URL is renewed once.
+        """
+        etag = self._etag() if start else None
+        headers = {"Range": f"bytes={start}-", "If-Range": etag} if etag else {}
+        is_renewed = False
+        while True:
+            url = self._signed_url()
+            with self._session.download(url, headers) as answer:
+                if answer.status in store.REFUSED_STATUSES and not is_renewed:
+                    is_renewed = True
+                    continue
+                if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    if answer.headers.get("content-range", "").strip() == f"bytes */{start}":
+                        return start
+                    self._drop_part()
+                    raise ConnectionFailed("The server cannot resume this file.", code="download_not_resumable")
+                store.check_status(answer, self._file, url)
+                range_ = answer.headers.get("content-range", "")
+                resumes = answer.status == HTTPStatus.PARTIAL_CONTENT and range_.startswith(f"bytes {start}-")
+                if answer.status == HTTPStatus.PARTIAL_CONTENT and not resumes:
+                    self._drop_part()
+                    raise ConnectionFailed("The server sent another part of this file.", code="download_not_resumable")
+                keep = start if resumes else 0
+                self._write(answer, keep)
+                return keep
+
+    def _write(self, answer: Download, keep: int) -> None:
+        file = self._file
+        length = _length_of(answer)
+        chunks = iter(answer.chunks)
+        first = next(chunks, b"")
+        if not keep:
+            self._check_beginning(answer, first, length)
+        self.total = file.size if length is None else keep + length
+        most = None if self._verify == "none" else file.size
+        etag = answer.headers.get("etag", "").encode("ascii", "replace")
+        self._write_etag(etag if _ETAG.fullmatch(etag) else b"")
+        self.arrived = keep
+        part = contents.open_for_writing(file.part, append=bool(keep))
+        try:
+            chunk = first
+            while chunk:
+                self._put(part, chunk)
+                if most is not None and self.arrived > most:
+                    # longer than announced: do not read an endless body
+                    return
+                chunk = next(chunks, b"")
+            with self._guard:
+                if not self._is_stopped:
+                    os.fsync(part)
+        finally:
+            os.close(part)
+
+    def _put(self, part: int, chunk: bytes) -> None:
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(part, rest) :]
+        self.arrived += len(chunk)
+
+    def _check_beginning(self, answer: Download, first: bytes, length: int | None) -> None:
+        """Refuse a response that cannot be the file, before it replaces what has arrived earlier."""
+        file = self._file
+        kind = contents.looks_wrong(first[: contents.HEAD_BYTES], file, answer.headers.get("content-type", "").lower())
+        if kind is not None:
+            self._refuse_page(kind)
+        if self._verify != "none" and None not in {length, file.size} and length != file.size:
+            raise DownloadError(
+                f"{file.name} was not downloaded: the server has {length:,} bytes, the service announces {file.size:,}.",
+                code="file_size_differs",
+                hint=_VERIFY_HINT,
+            )
+
+    def _refuse_page(self, kind: str) -> None:
+        raise DownloadError(
+            f"{self._file.name} was not downloaded: {kind} arrived in its place, and was not kept.",
+            code="file_is_text",
+            hint="Check in a browser whether the network asks you to sign in. Then download again.",
+        )
+
+    def _refuse_text(self) -> None:
+        kind = contents.looks_wrong(contents.head_of(self._file.part), self._file)
+        if kind is not None:
+            self._drop_part()
+            self._refuse_page(kind)
+
+    def _part_mismatch(self) -> str | None:
+        return contents.mismatch(self._file.part, self._file, self._verify)
+
+    def _refuse(self, wrong: str) -> None:
+        """Raise the error of a complete file that is not what the service announces; it is kept under another name."""
+        file = self._file
+        self._refuse_text()
+        is_size = file.size is not None and file.part.stat().st_size != file.size
+        if is_size:
+            self._drop_part()
+            kept = "It was not kept."
+        else:
+            with self._guard:
+                if self._is_stopped:
+                    raise Stopped
+                file.part.replace(file.unverified_path)
+            kept = f"It was kept as {file.unverified_path.name}."
+        code = "file_size_differs" if is_size else "file_corrupt"
+        raise DownloadError(f"{file.name} arrived, but {wrong}. {kept}", code=code, hint=_VERIFY_HINT)
+
+    def _complete(self) -> ReceivedFile:
+        """Give a checked part its name; a damaged file that has it is kept beside it."""
+        file = self._file
+        self._refuse_text()
+        size = file.part.stat().st_size
+        checksum = contents.own_checksum(file.part, file, self._verify)
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            if file.target.exists():
+                self.replaced = _free_name(file.target)
+                file.target.replace(self.replaced)
+            file.part.replace(file.target)
+            file.etag_path.unlink(missing_ok=True)
+            file.unverified_path.unlink(missing_ok=True)
+        self.arrived = self.total = size
+        return ReceivedFile(file.asset_id, file.target, size, checksum, contents.verified_by(file, self._verify))
+
+    def _etag(self) -> str | None:
+        """Return the ETag that a part belongs to; a damaged one, as after a power cut, is thrown away."""
+        try:
+            etag = self._file.etag_path.read_bytes()[: _MOST_ETAG_BYTES + 1]
+        except OSError:
+            return None
+        if len(etag) <= _MOST_ETAG_BYTES and _ETAG.fullmatch(etag):
+            return etag.decode("ascii")
+        return None
+
+    def _write_etag(self, etag: bytes) -> None:
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            handle = contents.open_for_writing(self._file.etag_path)
+            try:
+                os.write(handle, etag)
+            finally:
+                os.close(handle)
+
+    def _drop_part(self) -> None:
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            self._file.part.unlink(missing_ok=True)
+            self._file.etag_path.unlink(missing_ok=True)
+        self.arrived = 0
+
+    def _signed_url(self) -> Secret:
+        reference = operations.asset_reference(self._file.item_id, self._file.asset_id)
+        url = operations.download_url(self._session.call(operations.DOWNLOAD, reference))
+        if url is None:
+            raise ServiceError(
+                "The service returned no download URL for a delivered file.",
+                code="download_url_missing",
+                operation=operations.DOWNLOAD.id,
+            )
+        return secret_url(self._session.base_url + "/", url)
+
+
+def _length_of(answer: Download) -> int | None:
+    """Return how many bytes a response announces; None if it does not, or they are compressed."""
+    text = answer.headers.get("content-length", "")
+    is_plain = answer.headers.get("content-encoding", "identity").lower() == "identity"
+    return int(text) if is_plain and text.isascii() and text.isdigit() else None
+
+
+def _free_name(target: Path) -> Path:
+    names = [f"{target.name}.old", *(f"{target.name}.{number}.old" for number in range(2, _MOST_OLD_FILES))]
+    return next(path for name in names if not (path := target.with_name(name)).exists())
