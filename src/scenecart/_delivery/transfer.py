@@ -297,6 +297,7 @@ class Transfer:
                 if self._is_stopped:
                     raise Stopped
                 file.part.replace(file.unverified_path)
+                file.etag_path.unlink(missing_ok=True)
             kept = f"It was kept as {file.unverified_path.name}."
         code = "file_size_differs" if is_size else "file_corrupt"
         raise DownloadError(f"{file.name} arrived, but {wrong}. {kept}", code=code, hint=_VERIFY_HINT)
