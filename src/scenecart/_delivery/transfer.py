@@ -288,19 +288,19 @@ class Transfer:
         """Raise the error of a complete file that is not what the service announces; it is kept under another name."""
         file = self._file
         self._refuse_text()
-        is_size = file.size is not None and file.part.stat().st_size != file.size
-        if is_size:
+        if file.size is not None and file.part.stat().st_size != file.size:
             self._drop_part()
-            kept = "It was not kept."
-        else:
-            with self._guard:
-                if self._is_stopped:
-                    raise Stopped
-                file.part.replace(file.unverified_path)
-                file.etag_path.unlink(missing_ok=True)
-            kept = f"It was kept as {file.unverified_path.name}."
-        code = "file_size_differs" if is_size else "file_corrupt"
-        raise DownloadError(f"{file.name} arrived, but {wrong}. {kept}", code=code, hint=_VERIFY_HINT)
+            raise DownloadError(f"{file.name} arrived, but {wrong}. It was not kept.", code="file_size_differs", hint=_VERIFY_HINT)
+        with self._guard:
+            if self._is_stopped:
+                raise Stopped
+            file.part.replace(file.unverified_path)
+            file.etag_path.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{file.name} arrived, but {wrong}. It was kept as {file.unverified_path.name}.",
+            code="file_corrupt",
+            hint=_VERIFY_HINT,
+        )
 
     def _complete(self) -> ReceivedFile:
         """Give a checked part its name; a damaged file that has it is kept beside it."""
