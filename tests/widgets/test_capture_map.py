@@ -30,7 +30,7 @@ def test_capture_map_filter_and_selection_change_all_parts(captures: gpd.GeoData
     wait_for(lambda: set(sent_rows(picker.map)) == kept)
     assert len(picker.table.shown) == len(picker.filtered) == len(kept)
     assert picker.filter_panel.filters == picker.filters
-    picker.table._pick(0, "replace")
+    picker.table._picker.receive({"kind": "pick", "row": 0, "how": "replace"})
     assert picker.selected["id"].tolist() == [picker.table.shown["id"].iloc[0]]
     wait_for(lambda: len(picker.map._layers.selected.data["features"]) == 1)
     picker.filter_panel.reset()

@@ -44,8 +44,8 @@ def test_table_selection_sends_no_rows_again(display: Callable[[Any], Any]):
     table = display(CaptureTable(world_captures(1_000)))
     sent: list[Any] = []
     table._grid.observe(lambda change: sent.append(change["name"]), ["view", "selected", "columns", "count"])
-    table._pick(3, "replace")
-    table._pick(5, "toggle")
+    table._picker.receive({"kind": "pick", "row": 3, "how": "replace"})
+    table._picker.receive({"kind": "pick", "row": 5, "how": "toggle"})
     assert sent == ["selected", "selected"]
     assert table._grid.selected == [3, 5]
     table._receive(None, {"kind": "window", "start": 4, "size": 40}, None)

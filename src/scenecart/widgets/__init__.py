@@ -17,6 +17,7 @@ _HOMES = {
     "CartPanel": "_cart_panel",
     "CoverPanel": "_cover_panel",
     "FootprintMap": "_map",
+    "Gallery": "_gallery",
     "OrderTracker": "_order_tracker",
     "Workbench": "_workbench",
 }
@@ -28,6 +29,7 @@ __all__ = [
     "CartPanel",
     "CoverPanel",
     "FootprintMap",
+    "Gallery",
     "OrderTracker",
     "Workbench",
 ]  # loaded on first use

@@ -110,6 +110,11 @@ class Runner:
         with LOCK:
             return name in self._jobs or name in self._timers
 
+    def is_any_busy(self) -> bool:
+        """Return whether anything runs or is due, besides sending the state again."""
+        with LOCK:
+            return bool(self._jobs) or any(name != _RESEND for name in self._timers)
+
     def close(self) -> None:
         """Cancel everything; threads finish what they are doing."""
         with LOCK:

@@ -18,6 +18,7 @@ from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
 from scenecart.widgets._capture_text import owned_text
+from scenecart.widgets._rows import Positions, RowPicker, sorted_rows
 from scenecart.widgets._state import CaptureState
 from scenecart.widgets._style import box, message, style_sheet
 
@@ -90,10 +91,9 @@ class CaptureTable(Panel):
         self._search.observe(lambda _: self._update_rows(), "value")
         self._status = W.HTML()
         self._captures: Any = None
-        self._order = np.empty(0, dtype=np.intp)
+        self._picker = RowPicker(self.state)
         self._texts: pd.Series[str] | None = None
         self._window = (0, _WINDOW)
-        self._anchor = 0
         head = box(self._search, self._status, kind="row", horizontal=True)
         head.layout.justify_content = "space-between"
         super().__init__(style_sheet(), head, self._grid)
@@ -128,6 +128,10 @@ class CaptureTable(Panel):
         """The rows of the table in their order, as a GeoDataFrame."""
         return self.state.captures.iloc[self._order]
 
+    @property
+    def _order(self) -> Positions:
+        return self._picker.order
+
     def static_html(self) -> str:
         """Return the first rows as HTML without scripts, for places without live widgets."""
         return _static_html.table_html(self.shown)
@@ -151,17 +155,10 @@ class CaptureTable(Panel):
         column, descending = self.sort
         if column and len(rows):
             captures = self.state.captures.iloc[rows]
-            values = (acquisition_times(captures) if column == DATETIME else captures[column]).reset_index(drop=True)
-            try:
-                found = values.sort_values(ascending=not descending, kind="stable", na_position="last")
-            except TypeError:
-                # a catalog may mix numbers and text in one property
-                ranks = values.map(_sort_key, na_action="ignore")
-                found = ranks.sort_values(ascending=not descending, kind="stable", na_position="last")
-            rows = rows[found.index.to_numpy()]
+            values = acquisition_times(captures) if column == DATETIME else captures[column]
+            rows = sorted_rows(values, rows, descending=descending)
         self._captures = self.state.captures
-        self._order = rows
-        self._anchor = 0
+        self._picker.show(rows)
         self._grid.nothing = self._empty_text(search)
         self._grid.count = len(rows)
         self._send_rows()
@@ -203,23 +200,17 @@ class CaptureTable(Panel):
 
     def _send_selection(self) -> None:
         """Send which rows of the window are selected, and how many are selected in all."""
-        start, labels = self._grid.view["start"], self.state.captures.index
-        window = self._order[start : start + len(self._grid.view["rows"])]
-        selected = set(self.state.selection)
-        self._grid.selected = [start + number for number, label in enumerate(labels[window].tolist()) if label in selected]
-        self._status.value = message(f"{len(self._order):,} rows · {len(selected):,} selected")
+        self._grid.selected = self._picker.selected_in(self._grid.view["start"], len(self._grid.view["rows"]))
+        self._status.value = message(f"{len(self._order):,} rows · {len(set(self.state.selection)):,} selected")
 
     def _show_selection(self, _: Any) -> None:
         if self._captures is not self.state.captures:
             # new captures drop selected rows before this table lists them
             return
         self._send_selection()
-        if len(self.state.selection) == 1:
-            (position,) = self.state.positions()
-            (rows,) = np.nonzero(self._order == position)
-            start, size = self._window
-            if len(rows) and not start <= rows[0] < start + size - _WINDOW // 2:
-                self._grid.reveal = int(rows[0])
+        row, (start, size) = self._picker.row_of_only_one(), self._window
+        if row is not None and not start <= row < start + size - _WINDOW // 2:
+            self._grid.reveal = row
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """Handle a message of the grid in the browser."""
@@ -232,27 +223,8 @@ class CaptureTable(Panel):
             name = str(content["column"])
             # ascending, descending, and back to the order of the captures
             self.sort = (name, False) if name != column else ("", False) if descending else (name, True)
-        elif kind == "pick":
-            self._pick(int(content["row"]), str(content["how"]))
-        elif kind == "all":
-            self.state.select(self.state.labels(self._order))
-        elif kind == "none":
-            self.state.select(())
-
-    def _pick(self, row: int, how: str) -> None:
-        if not 0 <= row < len(self._order):
-            return
-        if how == "span":
-            first, last = sorted((self._anchor, row))
-            self.state.select(self.state.labels(self._order[first : last + 1]))
-            return
-        self._anchor = row
-        self.state.select(self.state.labels([self._order[row]]), how)
-
-
-def _sort_key(value: Any) -> tuple[int, float, str]:
-    """Return a key that sorts values of mixed types: numbers by size, then everything else as text."""
-    return (0, float(value), "") if isinstance(value, int | float) else (1, 0.0, str(value))
+        else:
+            self._picker.receive(content)
 
 
 def _has_column(captures: pd.DataFrame, name: str) -> bool:

@@ -1,0 +1,218 @@
+// Pictures of captures: the page holds the cells in view alone, and asks for their pictures; the kernel sorts and cuts them.
+const GAP = 8;
+const CAPTION = 52;
+const KEPT = 400;
+
+function el(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+function render({ model, el: root }) {
+  const css = el("style");
+  css.textContent = model.get("_style");
+  const space = el("div", { class: "space", role: "presentation" });
+  const body = el("div", { class: "body", tabindex: "0", role: "listbox", "aria-multiselectable": "true", "aria-label": "Captures" }, space);
+  const empty = el("div", { class: "empty" });
+  const status = el("div", { class: "sr", role: "status", "aria-live": "polite" });
+  root.append(css, el("div", { class: "sc-gallery" }, body, empty, status));
+  const prefix = `sc-gallery-${Math.random().toString(36).slice(2)}`;
+  const cells = new Map();
+  const urls = new Map();
+  const requested = new Set();
+  let columns = 1;
+  let side = 160;
+  let active = 0;
+  let sent = [-1, -1];
+  let timer = 0;
+
+  const height = () => side + CAPTION + GAP;
+  const layout = () => {
+    const width = Math.max(120, body.clientWidth - GAP);
+    columns = Math.max(1, Math.floor(width / (model.get("side") + GAP)));
+    side = Math.floor(width / columns) - GAP;
+    space.style.height = Math.ceil(model.get("count") / columns) * height() + GAP + "px";
+  };
+  const span = () => {
+    const first = Math.max(0, Math.floor(body.scrollTop / height()) - 1) * columns;
+    const rows = Math.ceil(body.clientHeight / height()) + 2;
+    return [first, Math.min(model.get("count"), first + rows * columns)];
+  };
+  const rowOf = (number) => {
+    const { start, rows } = model.get("view");
+    return rows[number - start];
+  };
+  // the kernel sends the texts of a window around what is in view
+  const requestTexts = () => {
+    const [first, last] = span();
+    const { start, rows } = model.get("view");
+    if (first >= start && last <= start + rows.length) return;
+    if (sent[0] === first && sent[1] === last) return;
+    sent = [first, last];
+    model.send({ kind: "window", start: first, size: last - first });
+  };
+  const showPicture = (cell, key) => {
+    const frame = cell.firstChild;
+    if (urls.has(key)) {
+      const url = urls.get(key);
+      frame.classList.toggle("none", !url);
+      frame.classList.remove("waits");
+      frame.style.backgroundImage = url ? `url(${url})` : "";
+    } else {
+      frame.classList.remove("none");
+      frame.classList.add("waits");
+      frame.style.backgroundImage = "";
+    }
+  };
+  const makeCell = (number) => {
+    const cell = el(
+      "div",
+      { class: "cell", role: "option", id: `${prefix}-${number}` },
+      el("div", { class: "frame" }),
+      el("div", { class: "title" }),
+      el("div", { class: "facts" }),
+      el("div", { class: "facts" })
+    );
+    cell.addEventListener("click", (event) => {
+      activate(number);
+      body.focus({ preventScroll: true });
+      model.send({ kind: "pick", row: number, how: event.shiftKey ? "span" : event.ctrlKey || event.metaKey ? "toggle" : "replace" });
+    });
+    cells.set(number, cell);
+    space.append(cell);
+    return cell;
+  };
+  const paint = () => {
+    layout();
+    const [first, last] = span();
+    for (const [number, cell] of cells) {
+      if (number < first || number >= last) {
+        cell.remove();
+        cells.delete(number);
+      }
+    }
+    const selected = new Set(model.get("selected"));
+    const wanted = [];
+    for (let number = first; number < last; number++) {
+      const row = rowOf(number);
+      if (!row) continue;
+      const cell = cells.get(number) ?? makeCell(number);
+      const [frame, title, facts, more] = cell.children;
+      cell.style.left = GAP + (number % columns) * (side + GAP) + "px";
+      cell.style.top = GAP + Math.floor(number / columns) * height() + "px";
+      cell.style.width = frame.style.height = side + "px";
+      cell.setAttribute("aria-posinset", number + 1);
+      cell.setAttribute("aria-setsize", model.get("count"));
+      cell.setAttribute("aria-selected", selected.has(number) ? "true" : "false");
+      cell.classList.toggle("active", number === active);
+      cell.classList.toggle("owned", Boolean(row.owned));
+      cell.title = [row.id, row.title, row.facts, row.more].filter(Boolean).join("\n");
+      title.textContent = row.title;
+      facts.textContent = row.facts;
+      more.textContent = row.more;
+      showPicture(cell, row.key);
+      if (!urls.has(row.key)) wanted.push(row.key);
+    }
+    if (model.get("count")) body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
+    const missing = wanted.filter((key) => !requested.has(key));
+    // a fast scroll asks for the pictures where it ends
+    clearTimeout(timer);
+    if (missing.length)
+      timer = setTimeout(() => {
+        missing.forEach((key) => requested.add(key));
+        model.send({ kind: "pictures", keys: missing, visible: wanted, turn: model.get("turn"), pixels: Math.round(side * window.devicePixelRatio) });
+      }, 30);
+    requestTexts();
+  };
+  const activate = (number) => {
+    active = Math.max(0, Math.min(model.get("count") - 1, number));
+    for (const [other, cell] of cells) cell.classList.toggle("active", other === active);
+    body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
+    model.send({ kind: "active", row: active });
+  };
+  const scrollTo = (number) => {
+    const top = Math.floor(number / columns) * height();
+    if (top < body.scrollTop) body.scrollTop = top;
+    else if (top + height() + GAP > body.scrollTop + body.clientHeight) body.scrollTop = top + height() + GAP - body.clientHeight;
+  };
+  body.addEventListener("keydown", (event) => {
+    const page = columns * Math.max(1, Math.floor(body.clientHeight / height()));
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, PageDown: page, PageUp: -page, Home: -1e9, End: 1e9 };
+    if (event.key in steps) {
+      activate(active + steps[event.key]);
+      scrollTo(active);
+      paint();
+      if (event.shiftKey) model.send({ kind: "pick", row: active, how: "span" });
+    } else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: active, how: event.key === " " ? "toggle" : "replace" });
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) model.send({ kind: "all" });
+    else if (event.key === "Escape") model.send({ kind: "none" });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  const receive = (message, buffers) => {
+    if (message.kind !== "pictures" || message.turn !== model.get("turn")) return;
+    message.keys.forEach((key, place) => {
+      const bytes = buffers[place];
+      if (urls.get(key)) URL.revokeObjectURL(urls.get(key));
+      urls.set(key, bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/webp" })) : "");
+    });
+    // dropped by the kernel because they left the view: asked for again when they come back
+    message.dropped.forEach((key) => requested.delete(key));
+    const inView = new Set([...cells.keys()].map((number) => rowOf(number)?.key));
+    for (const key of urls.keys()) {
+      if (urls.size <= KEPT) break;
+      if (inView.has(key)) continue;
+      if (urls.get(key)) URL.revokeObjectURL(urls.get(key));
+      urls.delete(key);
+      requested.delete(key);
+    }
+    paint();
+  };
+  const forget = () => {
+    for (const url of urls.values()) if (url) URL.revokeObjectURL(url);
+    urls.clear();
+    requested.clear();
+    paint();
+  };
+  const update = () => {
+    const count = model.get("count");
+    empty.hidden = count > 0;
+    body.hidden = count === 0;
+    empty.textContent = model.get("nothing");
+    active = Math.min(active, Math.max(0, count - 1));
+    sent = [-1, -1];
+    paint();
+  };
+  const reveal = () => {
+    if (model.get("reveal") < 0) return;
+    active = model.get("reveal");
+    layout();
+    scrollTo(active);
+    paint();
+  };
+  const announce = () => {
+    status.textContent = `${model.get("selected").length} selected in view`;
+    paint();
+  };
+  body.addEventListener("scroll", paint, { passive: true });
+  model.on("msg:custom", receive);
+  model.on("change:view change:side", paint);
+  model.on("change:count change:nothing", update);
+  model.on("change:selected", announce);
+  model.on("change:turn", forget);
+  model.on("change:reveal", reveal);
+  const observer = new ResizeObserver(paint);
+  observer.observe(body);
+  update();
+  return () => {
+    observer.disconnect();
+    clearTimeout(timer);
+    model.off("msg:custom", receive);
+    for (const url of urls.values()) if (url) URL.revokeObjectURL(url);
+  };
+}
+
+export default { render };
