@@ -267,7 +267,7 @@ class Gallery(Panel):
         cover = None if self._cover is None else float(self._cover[position])
         more = ["" if cover is None or math.isnan(cover) else f"covers {math.floor(cover + 1e-6):.0f} %"]
         prices = [facet for facet in self.state.facets if facet.title.startswith("Price")]
-        more += [_number(capture, facet.name, f" {facet.title.removeprefix('Price').strip(', ')}".rstrip()) for facet in prices[:1]]
+        more += [_number(capture, facet.name, _price_unit(facet.title)) for facet in prices[:1]]
         share = pd.to_numeric(capture["owned"], errors="coerce") if "owned" in capture.index else 0.0
         owned = owned_text(share)
         return {
@@ -383,7 +383,19 @@ def _whole_view(capture: pd.Series[Any]) -> AreaView | None:
 
 def _number(capture: pd.Series[Any], name: str, unit: str) -> str:
     value = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
-    return "" if math.isnan(value) else f"{value:.3g}{unit}"
+    return "" if math.isnan(value) else f"{value:,.0f}{unit}" if abs(value) >= 100 else f"{value:.3g}{unit}"  # noqa: PLR2004  # three digits
+
+
+def _price_unit(title: str) -> str:
+    """Return the unit in the title of a price.
+
+    Examples
+    --------
+    >>> _price_unit("Price, credits km²"), _price_unit("Price")
+    (' credits/km²', '')
+    """
+    unit = title.removeprefix("Price").strip(", ").replace(" km²", "/km²")
+    return f" {unit}" if unit else ""
 
 
 def _distance(metres: float) -> str:

@@ -1,0 +1,109 @@
+"""The gallery in a real browser: pictures arrive as they come into view, and keys and clicks pick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from _jupyter import Jupyter, notebook
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from _jupyter import Kernel
+
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+GALLERY = f"""
+import scenecart
+client = scenecart.connect()
+captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], aoi={HARBOUR}, datetime="2020/2025")
+captures.loc[captures.index[1], "id"] = "<img src=x onerror=window.hacked=1>"
+gallery = scenecart.widgets.Gallery(captures, {HARBOUR}, client=client)
+gallery
+"""
+IN_VIEW = """() => [...document.querySelectorAll('.sc-gallery .frame')].filter((frame) => {
+  const box = frame.getBoundingClientRect(), body = frame.closest('.body').getBoundingClientRect();
+  return box.bottom > body.top && box.top < body.bottom;
+})"""
+ALL_PAINTED = f"""() => {{
+  const seen = ({IN_VIEW})();
+  const isDone = (frame) => frame.style.backgroundImage.startsWith('url("blob:') || frame.classList.contains("none");
+  return seen.length > 3 && seen.every(isDone);
+}}"""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    folder = tmp_path_factory.mktemp("voila")
+    with Sandbox(pace="demo") as box:
+        box.rate_limits = None
+        who = box.principals["analyst"]
+        environment = {
+            "SCENECART_BASE_URL": box.url,
+            "SCENECART_USERNAME": str(who["username"]),
+            "SCENECART_PASSWORD": str(who["password"]),
+            "SCENECART_PROJECT": str(who["project"]),
+        }
+        with Jupyter("voila", notebook(folder / "gallery.ipynb", GALLERY), folder, **environment) as running:
+            yield running
+
+
+@pytest.fixture
+def opened(browser: Browser, voila: Jupyter) -> Iterator[tuple[Page, Kernel]]:
+    page = browser.new_page(viewport={"width": 760, "height": 600})
+    page.set_default_timeout(90_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    voila.open(page)
+    page.wait_for_selector(".sc-gallery .cell")
+    kernel = voila.kernel()
+    yield page, kernel
+    assert page.evaluate("window.hacked") is None
+    assert errors == []
+    kernel.close()
+    page.close()
+
+
+def test_gallery_pictures_in_view_are_painted_and_the_page_stays_small(opened: tuple[Page, Kernel]):
+    """Every frame in view gets its picture; after a jump to the end too, and the page holds the cells in view alone."""
+    page, kernel = opened
+    page.wait_for_function(ALL_PAINTED)
+    count = kernel.value("len(gallery.shown)")
+    assert page.locator(".sc-gallery .cell").count() < count
+    page.evaluate("() => { const body = document.querySelector('.sc-gallery .body'); body.scrollTop = body.scrollHeight; }")
+    page.wait_for_selector(f".sc-gallery .cell[aria-posinset='{count}']")
+    page.wait_for_function(ALL_PAINTED)
+    assert page.locator(".sc-gallery .cell").count() < 120
+
+
+def test_gallery_keys_move_and_pick(opened: tuple[Page, Kernel]):
+    """A click picks one, arrow keys move, space adds, Shift extends, Escape clears; the kernel has the same selection."""
+    page, kernel = opened
+    page.locator(".sc-gallery .cell").first.click()
+    kernel.wait("list(gallery.state.selection)", lambda value: len(value) == 1)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press(" ")
+    kernel.wait("list(gallery.state.selection)", lambda value: len(value) == 2)
+    assert page.locator('.sc-gallery .cell[aria-selected="true"]').count() == 2
+    page.keyboard.press("Shift+ArrowRight")
+    kernel.wait("list(gallery.state.selection)", lambda value: len(value) == 2)
+    page.keyboard.press("Escape")
+    kernel.wait("list(gallery.state.selection)", lambda value: value == [])
+
+
+def test_gallery_sorted_shows_the_pictures_of_the_sorted_captures(opened: tuple[Page, Kernel]):
+    """After another order, the first cell has the text and the picture of the first capture."""
+    page, kernel = opened
+    page.wait_for_function(ALL_PAINTED)
+    page.locator("select").first.select_option(label="Newest")
+    first = kernel.wait("gallery.shown['datetime'].iloc[0].strftime('%Y-%m-%d %H:%M')")
+    page.wait_for_function(
+        f"() => document.querySelector('.sc-gallery .cell[aria-posinset=\"1\"] .title').textContent === {first!r}"
+    )
+    page.wait_for_function(ALL_PAINTED)
