@@ -24,7 +24,7 @@ def to_mercator(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> import numpy as np
     >>> from scenecart._imagery.mercator import to_mercator
     >>> to_mercator(np.array([[190.0, 0.0]])).round().tolist()
-    [[21150704.0, 0.0]]
+    [[21150703.0, 0.0]]
     """
     longitudes, latitudes = degrees[:, 0], np.clip(degrees[:, 1], -MAX_LATITUDE, MAX_LATITUDE)
     return np.stack([np.radians(longitudes) * RADIUS, np.arcsinh(np.tan(np.radians(latitudes))) * RADIUS], 1)
