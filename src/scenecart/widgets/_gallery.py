@@ -15,6 +15,8 @@ import pandas as pd
 import shapely
 import traitlets as t
 
+from scenecart._captures.properties import DATETIME
+from scenecart._captures.times import acquired_texts, has_times
 from scenecart._imagery.area_view import AreaView
 from scenecart._imagery.picture import encode
 from scenecart._util.keywords import checked_keywords
@@ -46,8 +48,8 @@ _QUALITY = 82
 # column, label, whether the largest comes first
 _ORDERS = (
     ("", "As found", False),
-    ("datetime", "Newest", True),
-    ("datetime", "Oldest", False),
+    (DATETIME, "Newest", True),
+    (DATETIME, "Oldest", False),
     ("eo:cloud_cover", "Least cloud", False),
     (AREA_CLOUD, "Least cloud over the area", False),
     ("view:off_nadir", "Least off-nadir", False),
@@ -209,6 +211,8 @@ class Gallery(Panel):
 
     def _sort_labels(self) -> list[str]:
         columns = {*self.state.captures.columns, "", *([COVERAGE] if self.state.aoi is not None else [])}
+        if has_times(self.state.captures):
+            columns.add(DATETIME)
         return [label for column, label, _ in self._orders() if column in columns]
 
     def _orders(self) -> list[tuple[str, str, bool]]:
@@ -235,7 +239,7 @@ class Gallery(Panel):
             # the captures or the area may have changed before the list of orders does
             if column and len(rows) and self._sort.label in self._sort_labels():
                 captures = self.state.captures
-                values = pd.Series(self.state.values(COVERAGE)) if column == COVERAGE else captures[column]
+                values = pd.Series(self.state.values(column)) if column in {COVERAGE, DATETIME} else captures[column]
                 rows = sorted_rows(values.iloc[rows], rows, descending=descending)
             self._captures = self.state.captures
             self._picker.show(rows)
@@ -260,8 +264,7 @@ class Gallery(Panel):
     def _texts(self, position: int) -> dict[str, Any]:
         """Return what is written below one picture."""
         capture = self.state.captures.iloc[position]
-        acquired = capture.get("datetime")
-        is_dated = acquired is not None and not pd.isna(acquired) and hasattr(acquired, "strftime")
+        (acquired,) = acquired_texts(self.state.captures.iloc[[position]])
         facts = [_number(capture, AREA_CLOUD, " % cloud here") or _number(capture, "eo:cloud_cover", " % cloud")]
         facts.append(_number(capture, "view:off_nadir", "° off-nadir"))
         cover = None if self._cover is None else float(self._cover[position])
@@ -272,7 +275,7 @@ class Gallery(Panel):
         owned = owned_text(share)
         return {
             "id": describe(capture)["id"],
-            "title": f"{acquired:%Y-%m-%d %H:%M}" if is_dated else describe(capture)["id"],
+            "title": acquired or describe(capture)["id"],
             "facts": " · ".join(fact for fact in facts if fact),
             "more": " · ".join(text for text in (*more, owned) if text),
             "owned": bool(owned),
