@@ -60,6 +60,7 @@ LIBRARIES = {
     "scipy": {"_cover.solver"},
     "sqlite3": {"_orders"},
     "stac_geoparquet": {"_captures.parquet"},
+    "voila": {"cli._app_server"},
     "xlsxwriter": {"report"},
 }
 

@@ -70,9 +70,18 @@ def app(arguments: argparse.Namespace) -> int:
         # Voilà would show this error as a page of its own
         with _io.connect(arguments) as client:
             client.whoami()
-    # Voilà takes a free port near its own one
-    listen = ["--Voila.ip=127.0.0.1", *([] if arguments.port is None else [f"--port={arguments.port}"]), "--theme=light"]
-    return _run("voila", [str(_notebooks() / _APP), *listen], arguments, {"SCENECART_APP_PROFILE": arguments.profile or ""})
+    from scenecart.cli._app_server import serve  # noqa: PLC0415  # an optional extra
+
+    os.environ["SCENECART_APP_PROFILE"] = arguments.profile or ""
+    serve(
+        _notebooks() / _APP,
+        port=arguments.port,
+        base_url=f"/{arguments.base_path.strip('/')}/".replace("//", "/"),
+        hosts=arguments.host_name,
+        idle_seconds=arguments.idle_timeout,
+        opens_browser=not arguments.no_browser,
+    )
+    return 0
 
 
 def lab(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import math
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ _NUMBER = re.compile(r"-\.?\d")
 _CREDITS = re.compile(r"[0-9]+|[0-9]{1,3}(?:([,_ \u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*")
 _BBOX_SIZES = (4, 6)
 _LAST_PORT = 65_535
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -124,6 +127,34 @@ def read_port(least: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def read_seconds(text: str) -> float:
+    """Read a positive number of seconds.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not such a number.
+    """
+    with contextlib.suppress(ValueError):
+        seconds = float(text)
+        if 0 < seconds < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
+
+
+def read_host_name(text: str) -> str:
+    """Read a host name without scheme, port and path.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not such a name.
+    """
+    if not _HOST_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"must be a host name such as hub.example.org, got {text!r}")
+    return text.lower()
 
 
 def read_words(text: str) -> list[str]:

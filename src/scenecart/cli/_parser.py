@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._version import __version__
 from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd
-from scenecart.cli._arguments import ArgumentParser, read_area, read_bbox, read_credits, read_port, read_words
+from scenecart.cli._arguments import (
+    ArgumentParser,
+    read_area,
+    read_bbox,
+    read_credits,
+    read_host_name,
+    read_port,
+    read_seconds,
+    read_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -417,9 +426,27 @@ def _add_programs(commands: Commands) -> None:
         _apps_cmd.app,
         "open the workbench in a browser tab, without JupyterLab",
         "scenecart app --profile sandbox",
+        note="The page can be opened on this computer only, with the token in its URL. Whoever has the token can buy with your "
+        "sign-in. SCENECART_APP_TOKEN sets the token; by default each start makes a new one.",
     )
     app.add_argument("--profile", metavar="NAME", help=_PROFILE)
     app.add_argument("--port", type=read_port(1), help="local port to listen on (default: 8866, or a free one near it)")
+    app.add_argument("--base-path", metavar="PATH", default="/", help="path of the page, behind a proxy (default: /)")
+    app.add_argument(
+        "--host-name",
+        action="append",
+        type=read_host_name,
+        default=[],
+        metavar="NAME",
+        help="host name in the browser's address, behind a proxy; only localhost and 127.0.0.1 are accepted otherwise",
+    )
+    app.add_argument(
+        "--idle-timeout",
+        type=read_seconds,
+        metavar="SECONDS",
+        default=600.0,
+        help="end the kernel of a page that is closed or not connected after it did nothing for this time (default: 600)",
+    )
     _add_browser(app)
 
 

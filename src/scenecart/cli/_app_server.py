@@ -1,0 +1,114 @@
+"""The web server of ``scenecart app``: Voila with a token, for this computer only. The only module that imports Voila."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server import DEFAULT_STATIC_FILES_PATH
+from traitlets.config import Config
+from voila.app import Voila
+
+from scenecart._util.html import render
+from scenecart.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
+# of these, an empty one would leave the server open to everybody
+_VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
+_LEAST_TOKEN = 16
+
+
+class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
+    """Voila for one notebook: it opens the browser with the token, as JupyterLab does."""
+
+    opens_browser = True
+
+    def launch_browser(self) -> None:
+        """Print the URL with its token, and open it. Voila calls this once it accepts requests."""
+        provider = self.identity_provider
+        url = f"{self.connection_url}?token={provider.token}"
+        print(f"The workbench is at {url if provider.token_generated else self.connection_url}", flush=True)
+        print("Only programs on this computer that know the token can reach it. To stop it, press Ctrl+C.", flush=True)
+        if self.opens_browser:
+            # other users of the computer see the arguments of a browser, but cannot read this file
+            self._redirect = Path(tempfile.mkdtemp(dir=self.connection_dir)) / "open.html"
+            self._redirect.write_text(render("open_app.html", url=url), encoding="utf-8")
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(self._redirect.as_uri())
+
+
+def serve(
+    notebook: Path, *, port: int | None, base_url: str, hosts: Sequence[str], idle_seconds: float, opens_browser: bool
+) -> None:
+    """Serve one notebook until it is stopped.
+
+    Parameters
+    ----------
+    notebook
+        The notebook. Each page that is opened has a kernel of its own.
+    port
+        The port; None for 8866, or a free one near it.
+    base_url
+        The path of the page, which ends with a slash.
+    hosts
+        Names besides localhost and 127.0.0.1 by which a proxy on this computer is reached.
+    idle_seconds
+        How long the kernel of a page that is closed, or not connected, may be idle before it ends.
+    opens_browser
+        Whether to open a browser.
+
+    Raises
+    ------
+    ConfigurationError
+        If the token in the environment is too short.
+    """
+    config = Config()
+    config.Voila.ip = "127.0.0.1"
+    config.Voila.base_url = base_url
+    # Voila reads voila.json and runs voila.py in the working directory, which could take the token away
+    config.Voila.config_file_paths = []
+    config.Voila.log_level = logging.WARNING
+    # Voila allows every host name, as a web page needs that has its own name resolve to this computer
+    config.Voila.tornado_settings = {
+        "allow_remote_access": False,
+        "local_hostnames": ["localhost", *hosts],
+        # error pages of Jupyter need both
+        "static_path": DEFAULT_STATIC_FILES_PATH,
+        "static_url_prefix": f"{base_url}voila/static/",
+    }
+    if port is not None:
+        config.Voila.port, config.Voila.port_retries = port, 0
+    config.VoilaConfiguration.theme = "light"
+    config.VoilaConfiguration.file_allowlist = []
+    config.MappingKernelManager.cull_idle_timeout = max(1, round(idle_seconds))
+    config.MappingKernelManager.cull_interval = max(1, min(30, round(idle_seconds)))
+    _set_token(config)
+    server = AppServer(config=config)
+    server.opens_browser = opens_browser
+    server.initialize([str(notebook)])
+    server.start()
+
+
+def _set_token(config: Any) -> None:
+    """Use the token in the environment, or a new one; kernels do not inherit it."""
+    for name in _VARIABLES_OF_JUPYTER:
+        os.environ.pop(name, None)
+    token = os.environ.pop(TOKEN_VARIABLE, None)
+    if token is None:
+        config.Voila.auto_token = True
+    elif len(token) < _LEAST_TOKEN:
+        raise ConfigurationError(
+            f"{TOKEN_VARIABLE} must have at least {_LEAST_TOKEN} characters.",
+            code="app_token_short",
+            hint="Leave it out to get a new token at every start.",
+        )
+    else:
+        config.Voila.token = token

@@ -1,0 +1,57 @@
+"""`scenecart app` in a real browser: the token signs in, and a page that is gone ends its kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from _app import App
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Start the app; kernels that nobody uses end after a few seconds."""
+    with App(tmp_path_factory.mktemp("app"), "--no-browser", "--idle-timeout", "8") as running:
+        yield running
+
+
+def test_app_without_the_token_asks_for_it(app: App, browser: Browser):
+    """Without the token there is a sign-in page; the token typed there opens the workbench."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(app.address)
+        assert app.kernels() == 0
+        page.fill("input[type=password] >> nth=0", app.token)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
+        assert page.get_by_role("button", name="Search").first.is_visible()
+        page.close(run_before_unload=True)
+        app.wait_for_kernels(0)
+
+
+def test_app_page_that_is_open_keeps_its_kernel_and_one_that_is_gone_ends_it(app: App, browser: Browser, tmp_path: Path):
+    """The kernel of an open page goes on, although nobody does anything; when the page is gone without a word, the kernel ends."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(app.url)
+        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
+        # longer than an unused kernel lives
+        page.wait_for_timeout(12_000)
+        assert app.kernels() == 1
+        page.get_by_role("button", name="Search").first.click()
+        # a browser that crashes, or a computer that is closed, sends nothing
+        context.set_offline(True)
+        page.close(run_before_unload=False)
+        app.wait_for_kernels(0)
+        page = context.new_page()
+        context.set_offline(False)
+        page.goto(app.address)
+        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
+        assert app.kernels() == 1
