@@ -41,7 +41,7 @@ def test_order_card_steps_show_the_state_of_the_order(status: str, phase: str, s
 def test_order_card_delivered_order_shows_files_and_items(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
-    """A delivered order offers its files and its items on a map, and a second click hides the map."""
+    """A delivered order offers its files and its imagery on a map, and a second click hides the map."""
     order = client.cart(pair.head(1), HARBOUR).estimate().place()
     tracker = display(OrderTracker(order, directory=tmp_path / "out", basemap="none"))
     card = tracker._cards[order.id]
@@ -55,7 +55,9 @@ def test_order_card_delivered_order_shows_files_and_items(
     assert not is_visible(card._progress)
     press(card.view, "Show on map")
     wait_for(lambda: card._map_box.children)
-    assert len(card._map_box.children[0].state.captures) == 1
+    shown = card._map_box.children[0]
+    assert len(shown.state.captures) == 1
+    assert shown.imagery == shown.state.captures["id"].tolist()
     press(card.view, "Show on map")
     assert card._map_box.children == ()
 

@@ -30,6 +30,8 @@ def require_rioxarray() -> Any:
 def open_raster(path: Path) -> xr.DataArray:
     """Open a raster file in one of the formats that hold their pixels themselves; pixels are read when they are used.
 
+    In a notebook the array shows a picture of the file.
+
     Raises
     ------
     MissingExtra
@@ -58,4 +60,6 @@ def open_raster(path: Path) -> xr.DataArray:
             code="file_several_rasters",
             hint=f"Open it with rioxarray.open_rasterio({str(path)!r}).",
         )
-    return raster
+    from scenecart._imagery.array_repr import with_picture  # noqa: PLC0415  # see above
+
+    return with_picture(raster, path)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from scenecart._orders.order_api import OrderApi
     from scenecart._orders.polling import Outage
     from scenecart._orders.purchase_details import PurchaseDetails
+    from scenecart.widgets._map import FootprintMap
 
 _PAID_BY = {"card": "by card", "enterprise": "by invoice"}
 
@@ -385,6 +386,49 @@ class Order(Reportable):
         """
         require_rioxarray()
         return self._api.deliveries.open(self._delivered(), asset, item=item, directory=directory)
+
+    def show(self, *, asset: str | None = None, bands: Any = None, stretch: Any = "auto", basemap: Any = None) -> FootprintMap:
+        """Show the delivered imagery on a map, at full depth; nothing is downloaded but what is in view.
+
+        Parameters
+        ----------
+        asset
+            The key of the asset. Default: the one that is best looked at, such as ``"visual"``.
+        bands
+            One band or three (red, green, blue), by number from 1 or by name; see ``FootprintMap.add_imagery``.
+        stretch
+            ``"auto"``, ``"percentile"``, ``"none"``, or the values ``(low, high)`` that become black and white.
+        basemap
+            A tile provider's name; ``"none"`` shows the outline of the land alone.
+
+        Returns
+        -------
+        scenecart.widgets.FootprintMap
+            A map with a layer for each of the first twenty items.
+
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+        MissingExtra
+            If the packages for widgets or rasters are not installed.
+        ScenecartError
+            If none of its imagery can be shown.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-02", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> shown = order.show(basemap="none")
+        >>> len(shown.imagery)
+        1
+        >>> shown.close()
+        """
+        from scenecart import widgets  # noqa: PLC0415  # an extra
+
+        shown: FootprintMap = widgets.FootprintMap.from_order(self, asset=asset, bands=bands, stretch=stretch, basemap=basemap)
+        return shown
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return the delivered items as a ``pystac.ItemCollection`` (STAC 1.0.0).

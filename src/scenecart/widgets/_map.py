@@ -43,6 +43,7 @@ from scenecart.widgets._map_layers import (
     set_data,
 )
 from scenecart.widgets._map_quicklooks import HoverCard
+from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
 from scenecart.widgets._state import CaptureState
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from scenecart._orders.order import Order
     from scenecart.client import Client
 
 _SETTLE_SECONDS = 0.08
@@ -143,6 +145,43 @@ class FootprintMap(ImageryPanel):
         self.watch(self.state, self._show_area, "aoi")
         self._show_area(None)
         self._replace_captures(None)
+
+    @classmethod
+    @checked_keywords()
+    def from_order(
+        cls, order: Order, *, asset: str | None = None, bands: Any = None, stretch: Any = "auto", basemap: Any = None
+    ) -> FootprintMap:
+        """Show the delivered imagery of an order; nothing is downloaded but what is in view.
+
+        Parameters
+        ----------
+        order
+            A delivered order. The imagery of its first twenty items is shown.
+        asset, bands, stretch
+            As for :meth:`add_imagery`.
+        basemap
+            As for the widget itself.
+
+        Raises
+        ------
+        DownloadError
+            If the order is not delivered.
+        ScenecartError
+            If none of its imagery can be shown.
+        """
+        found = open_delivered(order, asset, bands, stretch)
+        if found.errors and not found.layers:
+            raise found.errors[0]
+        shown = cls(found.items, basemap=basemap)
+        shown.show_delivered(found)
+        return shown
+
+    def show_delivered(self, found: DeliveredImagery) -> None:
+        """Add the imagery of an order that was opened, and zoom to it."""
+        self._imagery.show(found.layers)
+        self._notify(found.note)
+        if found.layers:
+            self.zoom_to("imagery")
 
     @synchronized
     def click(self, longitude: float, latitude: float, how: str = "replace") -> None:

@@ -14,11 +14,11 @@ from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number, check_text
 from scenecart.client import session_of
-from scenecart.exceptions import InvalidRequest
+from scenecart.exceptions import InvalidRequest, ScenecartError
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel
 from scenecart.widgets._imagery_layers import ImageryLayer, ImageryLayers, degrees_of
-from scenecart.widgets._imagery_sources import sources_of
+from scenecart.widgets._imagery_sources import NamedSource, sources_of
 from scenecart.widgets._layer_list import LayerList
 
 if TYPE_CHECKING:
@@ -62,6 +62,19 @@ def fetch_quicklooks(captures: pd.DataFrame, fetch: Callable[[pd.Series[Any]], b
 
     with ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="scenecart-quicklook") as pool:
         return list(pool.map(one, (row for _, row in captures.iterrows())))
+
+
+def open_layers(found: Sequence[NamedSource], bands: Any = None, stretch: Any = "auto") -> list[ImageryLayer | ScenecartError]:
+    """Open rasters in parallel; in place of each that cannot be shown there is its error."""
+
+    def one(source: NamedSource) -> ImageryLayer | ScenecartError:
+        try:
+            return ImageryLayer(source.name, source.picture(bands, stretch))
+        except ScenecartError as error:
+            return error
+
+    with ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="scenecart-imagery") as pool:
+        return list(pool.map(one, found))
 
 
 class MapImagery:
@@ -123,15 +136,20 @@ class MapImagery:
         for value, argument in ((name, "name"), (asset, "asset")):
             if value is not None:
                 check_text(value, argument)
-        found = sources_of(source, session, asset)
-        with ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="scenecart-imagery") as pool:
-            pictures = list(pool.map(lambda one: one.picture(bands, stretch), found))
-        given = (
-            [one.name for one in found] if name is None else [name] if len(found) == 1 else [f"{name} {one.name}" for one in found]
-        )
-        for label, picture in zip(given, pictures, strict=True):
-            self.layers.add(ImageryLayer(label, picture, opacity=float(opacity)))
-        return given
+        opened = open_layers(sources_of(source, session, asset), bands, stretch)
+        for one in opened:
+            if isinstance(one, ScenecartError):
+                raise one
+            one.opacity = float(opacity)
+            if name is not None:
+                one.name = name if len(opened) == 1 else f"{name} {one.name}"
+        return self.show([one for one in opened if isinstance(one, ImageryLayer)])
+
+    def show(self, layers: Sequence[ImageryLayer]) -> list[str]:
+        """Add opened layers, and return their names."""
+        for layer in layers:
+            self.layers.add(layer)
+        return [layer.name for layer in layers]
 
     def remove(self, name: str) -> None:
         """Remove a layer.

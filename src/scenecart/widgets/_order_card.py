@@ -12,6 +12,7 @@ from scenecart._delivery.paths import safe_name
 from scenecart._util.text import clean_text, pluralize
 from scenecart.widgets import _style
 from scenecart.widgets._map import FootprintMap
+from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ class OrderCard:
         tooltip = f"Download the files to {directory} and verify them"
         self._download_button = _style.button("Download", tooltip, kind="primary", icon="download")
         self._download_button.on_click(lambda _: self.download())
-        self._map_button = _style.button("Show on map", "Show or hide the delivered items on a map", icon="map")
+        self._map_button = _style.button("Show on map", "Show or hide the delivered imagery on a map", icon="map")
         self._map_button.on_click(lambda _: self.show_items())
         confirm = _style.button("Cancel the order", "Cancel the order now", kind="warning")
         confirm.on_click(lambda _: self.cancel())
@@ -116,13 +117,13 @@ class OrderCard:
         self._run("download", "Downloading…", fetch, self._downloaded)
 
     def show_items(self) -> None:
-        """Show the delivered items on a map, or hide the map."""
+        """Show the delivered imagery on a map, or hide the map."""
         if self._map_box.children:
             for part in self._map_box.children:
                 part.close()
             self._map_box.children = ()
             return
-        self._run("items", "Loading the delivered items…", lambda _: self.order.items(), self._show_map)
+        self._run("items", "Loading the delivered imagery…", lambda _: open_delivered(self.order), self._show_map)
 
     def _run(self, action: str, text: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> None:
         self._status.value = _style.message(text, kind="busy")
@@ -152,13 +153,16 @@ class OrderCard:
             rest=max(0, len(paths) - _MOST_PATHS),
         )
 
-    def _show_map(self, items: Any) -> None:
+    def _show_map(self, found: DeliveredImagery) -> None:
+        items = found.items
         missing = int((items["provenance"] == "missing").sum())
         text = f"{pluralize(len(items), 'item')} delivered."
         if missing:
             text += f" {missing:,} of them cannot be traced to this order."
         self._status.value = _style.message(text, kind="error" if missing else "info")
-        self._map_box.children = (FootprintMap(items, basemap=self._basemap),)
+        shown = FootprintMap(items, basemap=self._basemap)
+        shown.show_delivered(found)
+        self._map_box.children = (shown,)
 
     def _failed(self, error: Exception) -> None:
         _style.set_visible(self._progress, visible=False)
