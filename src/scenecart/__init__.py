@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from scenecart._captures.filter import coverage, filter  # noqa: A004  # the verb that analysts look for
     from scenecart._captures.frame import assets
     from scenecart._captures.parquet import to_items
-    from scenecart._captures.search import search_stac
+    from scenecart._captures.stac_collections import collections
+    from scenecart._captures.stac_search import search_stac
     from scenecart._captures.timeline import timeline
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
@@ -87,6 +88,7 @@ _HOMES = {
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
     "assets": "_captures.frame",
+    "collections": "_captures.stac_collections",
     "compare_report": "report",
     "connect": "connection",
     "coverage": "_captures.filter",
@@ -95,7 +97,7 @@ _HOMES = {
     "load_cart": "_cart.files",
     "read_area": "_geo.area",
     "read_captures": "_captures.capture_files",
-    "search_stac": "_captures.search",
+    "search_stac": "_captures.stac_search",
     "timeline": "_captures.timeline",
     "to_items": "_captures.parquet",
     "wait_all": "_orders.wait",
@@ -151,6 +153,7 @@ __all__ = [
     "WaitTimeout",
     "__version__",
     "assets",
+    "collections",
     "compare_report",
     "connect",
     "coverage",

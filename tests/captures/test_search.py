@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -313,13 +314,13 @@ def truncated(*documents: Any) -> Answer:
 
 
 def test_search_broken_stream_restarts_without_duplicates(service: ScriptedService, client: scenecart.Client):
-    """A broken stream is restarted and completed, in any order; only what the catalog repeats itself is there twice."""
+    """A broken stream is restarted and completed, in any order, and each capture is in the result once."""
     features = [feature(f"c{number}", west=number / 100) for number in range(300)]
     twins = [*features, features[5]]
     service.put(STREAM, truncated(*twins[:200], features[5]), truncated(*reversed(twins[50:280])), ndjson(*twins))
     events: list[scenecart.SearchEvent] = []
     found = find(client, limit=None, progress=events.append)
-    assert sorted(found["id"]) == sorted([one["id"] for one in twins])
+    assert sorted(found["id"]) == sorted([one["id"] for one in features])
     assert len(service.requests(STREAM)) == 3
     assert [event.kind for event in events].count("restarted") == 2
 
@@ -384,3 +385,106 @@ def test_search_large_area_is_applied_exactly(service: ScriptedService, client: 
     assert sent.covers(area)
     assert sent.area < area.area * 1.1
     assert found["id"].tolist() == ["inside"]
+
+
+def capture(name: Any, west: float = 10.0) -> dict[str, Any]:
+    """Return a feature, without its id if the name is None."""
+    return {**feature(str(name), west=west), "id": name}
+
+
+@pytest.mark.parametrize("is_paged", [False, True], ids=["stream", "pages"])
+def test_search_repeated_and_unnamed_captures_are_alike_by_stream_and_pages(
+    service: ScriptedService,
+    client: scenecart.Client,
+    is_paged: bool,  # noqa: FBT001  # a case
+):
+    """A repeated capture is in the result once; captures without an id, or with another footprint, are all kept."""
+    sent = [capture("a"), capture("a"), capture(None), capture("b"), capture(None), capture("a", west=20.0)]
+    service.put(STREAM, answer({}, 405) if is_paged else ndjson(*sent))
+    for limit in (None, 600):
+        service.put(SEARCH, answer(page(*sent[:3], next="2")), answer(page(sent[0], *sent[3:], numberMatched=6)))
+        assert find(client, limit=limit)["id"].fillna("").tolist() == ["a", "", "b", "", "a"]
+
+
+UNREADABLE = {
+    "204": Answer(b"", 204),
+    "an empty body": Answer(b"", 200, {"Content-Type": "application/x-ndjson"}),
+    "null": Answer(b"null", 200, {"Content-Type": "application/json"}),
+    "an empty array": Answer(b"[]", 200, {"Content-Type": "application/json"}),
+    "an array on a line": Answer(b"[1, 2]\n[]\n", 200, {"Content-Type": "application/x-ndjson"}),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+@pytest.mark.parametrize("executor", [False, True], ids=["here", "executor"])
+def test_search_unreadable_answer_is_an_error_by_stream_as_by_pages(
+    service: ScriptedService,
+    client: scenecart.Client,
+    case: str,
+    executor: bool,  # noqa: FBT001  # a case
+):
+    """A response that cannot be read is never taken for no imagery; the error states its status and content type."""
+    reply = UNREADABLE[case]
+    service.put(STREAM, reply)
+    service.put(SEARCH, reply)
+    with pytest.raises(scenecart.ServiceError) as by_pages:
+        find(client)
+    if executor:
+        with ThreadPoolExecutor(1) as threads, warns("areas_failed"):
+            found = client.search_many([(10, 10, 11, 11)], "h", collections=["c"], executor=threads)
+        assert by_pages.value.message in found.attrs["errors"][0]
+        return
+    with pytest.raises(scenecart.ServiceError) as by_stream:
+        find(client, limit=None)
+    assert (by_stream.value.code, by_stream.value.message) == (by_pages.value.code, by_pages.value.message)
+    assert f"status {reply.status}, {reply.headers.get('Content-Type', 'no content type')}" in by_stream.value.message
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [{"type": "summary", "count": 3}],
+        [{"numberMatched": 3}],
+        [{"links": [{"rel": "next", "href": "http://127.0.0.1/?token=2"}]}],
+        [{"type": "FeatureCollection", "features": [], "numberMatched": 3}],
+    ],
+)
+def test_search_stream_announcing_more_than_it_has_is_read_by_pages(
+    service: ScriptedService, client: scenecart.Client, sent: list[Any]
+):
+    """A stream that announces more than it has is not the result: the pages are, and if there are none it is an error."""
+    service.put(STREAM, ndjson(feature("a"), *sent))
+    service.put(SEARCH, answer(page(feature("a"), feature("b"), feature("c"), numberMatched=3)))
+    assert sorted(find(client, limit=None)["id"]) == ["a", "b", "c"]
+    service.put(SEARCH, answer({}, 405))
+    with raises(scenecart.ServiceError, "stream_aborted") as caught:
+        find(client, limit=None)
+    assert caught.value.captures["id"].tolist() == ["a"]
+    assert "status 200" in str(caught.value)
+
+
+def test_search_pages_announcing_more_than_came_are_an_error(service: ScriptedService, client: scenecart.Client):
+    """A result that is shorter than announced is an error, also when captures of earlier pages were repeated."""
+    service.put(STREAM, answer({}, 405))
+    service.put(SEARCH, answer(page(feature("a"), feature("b"), next="2")), answer(page(feature("b"), feature("c"), total_count=4)))
+    with raises(scenecart.ServiceError, "results_missing") as caught:
+        find(client, limit=None)
+    assert caught.value.captures["id"].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", ["stream", "pages"])
+def test_search_many_broken_response_names_the_provider_and_keeps_captures(
+    service: ScriptedService, client: scenecart.Client, kind: str
+):
+    """A response that breaks off gives an error with the provider's name, and the captures that had arrived."""
+    sent = [feature(f"c{number}") for number in range(40)]
+    service.put(STREAM, Answer((ndjson(*sent).body or b"") + b"<html>") if kind == "stream" else answer({}, 405))
+    for options in ({}, {"executor": ThreadPoolExecutor(1)}):
+        service.put(SEARCH, answer({}, 404) if kind == "stream" else answer(page(*sent, next="2")), answer([]))
+        with warns("areas_failed") as caught:
+            found = client.search_many({"bay": (10, 10, 11, 11)}, "h", collections=["c"], **options)
+        assert "'h'" in str(caught[0].message)
+        assert "'h'" in found.attrs["errors"]["bay"]
+        assert found["id"].tolist() == [one["id"] for one in sent]
+        for executor in options.values():
+            executor.shutdown()

@@ -1,30 +1,16 @@
-"""Tests of searches of open STAC APIs, and of time intervals."""
+"""Search requests of STAC APIs, and time intervals."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
 import pytest
 
-import scenecart
 from _expect import raises
-from scenecart import InvalidArea, InvalidQuery, ServiceError
-from scenecart._captures.stac_api import as_interval
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from scenecart.sandbox import Sandbox
-
-SYDNEY = (151.18, -33.99, 151.24, -33.94)
-
-
-def search_sandbox(box: Sandbox, **criteria: Any) -> Any:
-    """Search the sandbox's catalog as a STAC API."""
-    headers = {"Authorization": f"Bearer {box.token('analyst')}"}
-    return scenecart.search_stac(f"{box.url}/v2/catalog/", headers=headers, **criteria)
+from _stac_api import ALL, CORE, ITEM_SEARCH, catalog
+from scenecart import InvalidQuery, ServiceError
+from scenecart._captures.stac_api import StacApi, as_interval, checked_extensions
 
 
 @pytest.mark.parametrize(
@@ -70,51 +56,67 @@ def test_as_interval_invalid_value_is_refused(value: object, code: str):
     assert caught.value.hint
 
 
-def test_search_stac_has_the_columns_of_a_service_search(box: Sandbox, tmp_path: Path):
-    """The result of a STAC API has the columns of the service's own, and both can be concatenated."""
-    with box.client("analyst", home=tmp_path) as client:
-        ours = client.search("openterra", collections="openterra-10m", aoi=SYDNEY, datetime="2024-03")
-    theirs = search_sandbox(box, collections="openterra-10m", aoi=SYDNEY, datetime="2024-03", host="open")
-    assert theirs["id"].tolist() == ours["id"].tolist()
-    assert theirs["datetime"].tolist() == ours["datetime"].tolist()
-    assert theirs.geometry.geom_equals(ours.geometry).all()
-    assert set(ours.columns) <= set(theirs.columns)
-    both = pd.concat([ours, theirs], ignore_index=True)
-    assert both["host"].value_counts().to_dict() == {"openterra": len(ours), "open": len(ours)}
-    assert scenecart.filter(both, cloud_cover=30)["eo:cloud_cover"].max() <= 30
+SEARCH = [{"rel": "search", "href": "./search", "method": "POST"}, {"rel": "search", "href": "./search"}]
+URL = "https://example.com/stac/?key=secret"
 
 
-def test_search_stac_follows_pages_up_to_the_limit(box: Sandbox):
-    """More than one page is followed, the limit is kept, and progress is reported."""
-    events: list[scenecart.SearchEvent] = []
-    found = search_sandbox(box, bbox=(150, -35, 153, -32), datetime="2024-03", limit=25, progress=events.append)
-    assert len(found) == found["id"].nunique() == 25
-    assert (events[0].kind, events[-1].kind, events[-1].captures) == ("started", "finished", 25)
-    assert len(search_sandbox(box, bbox=(150, -35, 153, -32), datetime="2024-03", limit=25, page_size=10)) == 25
-    assert search_sandbox(box, ids=["nothing"]).empty
+def api(*links: Any, conforms: Any = ALL) -> StacApi:
+    """Return an API with these links."""
+    return StacApi(catalog("api", *links, conformsTo=conforms), URL)
+
+
+def test_stac_api_promises_are_its_conformance_classes():
+    """An API promises what its conformance classes say, and can be searched if it has a search endpoint."""
+    assert [api(*SEARCH).promises(name) for name in ("QUERY", "FILTER", "SORT", "FIELDS")] == [True] * 4
+    plain = api(*SEARCH, conforms=[CORE, 5, None])
+    assert plain.is_searchable
+    assert not plain.promises("QUERY")
+    assert not api(conforms="all").is_searchable
+    assert StacApi({"links": SEARCH}, URL, [f"{ITEM_SEARCH}#query"]).promises("QUERY")
+    assert not StacApi({"links": [None, 5, {"rel": "search"}]}, URL).is_searchable
+    with raises(ServiceError, "stac_api_invalid"):
+        StacApi(catalog("api", stac_extensions=5, stac_version=[]), URL)
+
+
+def test_stac_api_request_is_by_post_if_offered():
+    """A search is sent by POST if the API offers it; CQL2 text, and a short search of another API, by GET."""
+    found = api(*SEARCH).request({"collections": ["a"], "query": {"gsd": {"lte": 1}}})
+    assert (found.method, found.url) == ("POST", "https://example.com/stac/search")
+    assert found.body == {"collections": ("a",), "query": {"gsd": {"lte": 1}}}
+    by_get = api(SEARCH[1]).request({"collections": ["a", "b"], "bbox": [1.5, 2.5, 3.5, 4.5], "sortby": "-datetime"})
+    assert (by_get.method, by_get.url) == (
+        "GET",
+        "https://example.com/stac/search?bbox=1.5%2C2.5%2C3.5%2C4.5&collections=a%2Cb&sortby=-datetime",
+    )
+    text = api(*SEARCH).request({"filter": "gsd < 1"})
+    assert (text.method, "filter-lang=cql2-text" in text.url) == ("GET", True)
+    assert api(*SEARCH).request({"filter": {"op": "<"}}).body == {"filter": {"op": "<"}, "filter-lang": "cql2-json"}
+    assert api(SEARCH[1]).request({"ids": ["x" * 5_000]}).method == "POST"
+    keyed = api({"rel": "search", "href": "https://example.com/search?key=secret"})
+    assert keyed.request({"limit": 1}).url == "https://example.com/search?key=secret&limit=1"
+    assert keyed.request({}).url == "https://example.com/search?key=secret"
 
 
 @pytest.mark.parametrize(
-    ("url", "code"),
+    ("given", "expected"),
     [
-        ("{box}/openapi.json", "stac_api_invalid"),
-        ("http://127.0.0.1:9/?key=secret", "stac_search_failed"),
-        ("{box}/v2/catalog/", "stac_search_failed"),
+        ({"sortby": "-properties.datetime"}, {"sortby": [{"field": "properties.datetime", "direction": "desc"}]}),
+        ({"sortby": ("a", "+b")}, {"sortby": [{"field": "a", "direction": "asc"}, {"field": "b", "direction": "asc"}]}),
+        ({"fields": ["id", "-links"]}, {"fields": {"include": ["id"], "exclude": ["links"]}}),
+        ({"filter": "gsd < 1"}, {"filter": "gsd < 1"}),
+        ({"filter": {"op": "<"}}, {"filter": {"op": "<"}}),
+        ({}, {}),
     ],
 )
-def test_search_stac_failing_api_is_named_without_secrets(box: Sandbox, url: str, code: str):
-    """An API that is none, cannot be reached, or refuses the sign-in is an error that names the host and no key of the URL."""
-    with raises(ServiceError, code) as caught:
-        scenecart.search_stac(url.format(box=box.url), collections="a")
-    assert "127.0.0.1" in str(caught.value)
-    assert "secret" not in str(caught.value)
+def test_checked_extensions_take_the_forms_of_pystac_client(given: dict[str, Any], expected: dict[str, Any]):
+    """Texts, lists and dicts are read as pystac-client reads them."""
+    assert checked_extensions(given.get("sortby"), given.get("fields"), given.get("filter")) == expected
 
 
-def test_search_stac_invalid_argument_is_refused():
-    """Invalid arguments are refused before anything is sent."""
-    with raises(InvalidQuery, "stac_url_invalid"):
-        scenecart.search_stac("catalog.json")
-    with raises(InvalidQuery, "not_a_count"):
-        scenecart.search_stac("http://127.0.0.1:9/", limit=0)
-    with raises(InvalidArea, "area_file_missing"):
-        scenecart.search_stac("http://127.0.0.1:9/", aoi="nowhere.geojson")
+@pytest.mark.parametrize("given", [{"sortby": 5}, {"sortby": [5]}, {"sortby": [{}]}, {"fields": 5}, {"filter": 5}, {"filter": ""}])
+def test_checked_extensions_malformed_argument_is_refused(given: dict[str, Any]):
+    """Another form is refused before anything is sent, with an example."""
+    with raises(InvalidQuery, "stac_argument_invalid") as caught:
+        checked_extensions(given.get("sortby"), given.get("fields"), given.get("filter"))
+    assert caught.value.argument == next(iter(given))
+    assert caught.value.hint

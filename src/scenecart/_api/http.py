@@ -26,13 +26,11 @@ from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
-from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, parse_retry_after
+from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, check_policies, parse_retry_after
 from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
 from scenecart._util.json import NotJson, dumps, loads
-from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
     AuthenticationError,
-    ConfigurationError,
     ConnectionFailed,
     NotFound,
     RateLimited,
@@ -111,14 +109,7 @@ class Session:
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        if not isinstance(limits, Limits | None):
-            raise ConfigurationError(
-                f"must be a scenecart.Limits, got {shown_value(limits)}.", code="limits_not_limits", argument="limits"
-            )
-        if not isinstance(retry, Retry | None):
-            raise ConfigurationError(
-                f"must be a scenecart.Retry, got {shown_value(retry)}.", code="retry_not_retry", argument="retry"
-            )
+        check_policies(limits, retry)
         limits = limits or Limits()
         self.base_url = credentials.base_url
         self.retry = retry or Retry()
@@ -250,6 +241,10 @@ class Session:
         try:
             yield self._lines(response, operation.id)
         except ScenecartError as error:
+            if isinstance(error, ServiceError) and error.status is None:
+                # what came in place of a result
+                reword(error, f"{error.message.removesuffix('.')}: status {response.status_code}, {media_type(response)}.")
+                error.status = response.status_code
             # an error document inside a stream may contain the token
             reword(error, self._tokens.scrub(error.message))
             error.problem = None if error.problem is None else loads(self._tokens.scrub(dumps(error.problem).decode()).encode())

@@ -13,9 +13,19 @@ _NEXT_TOKENS = ("next_token", "nextToken", "next_page_token", "nextPageToken", "
 _TOKENS = ("next", "token", *_NEXT_TOKENS, "cursor")
 _FLAGS = ("has_more", "hasMore", "has_next", "hasNext")
 _NESTED = ("pagination", "paging", "page_info", "pageInfo", "meta")
-_TOTALS = ("numberMatched", "number_matched", "matched", "totalElements", "total")
+_TOTALS = (
+    "numberMatched",
+    "number_matched",
+    "matched",
+    "totalElements",
+    "total",
+    "totalCount",
+    "total_count",
+    "totalResults",
+    "total_results",
+)
 
-MEMBERS = ("next", "links", *_NEXT_TOKENS, *_FLAGS, *_NESTED, "numberMatched", "context")
+MEMBERS = ("next", "links", *_NEXT_TOKENS, *_FLAGS, *_NESTED, *_TOTALS, "context")
 """Members of a page that may announce more results."""
 
 
@@ -37,6 +47,11 @@ def next_token(document: Mapping[str, Any], operation: str) -> str | None:
             operation=operation,
         )
     return token
+
+
+def is_announced(document: Mapping[str, Any]) -> bool:
+    """Return whether a page announces another one in any form, understood or not."""
+    return next(_announced(document), None) is not None
 
 
 def check_count(document: Mapping[str, Any], count: int, operation: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scenecart._api.limits import check_settings
+from scenecart._api.limits import Limits, check_settings
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,22 @@ class Retry:
             return None
         wait = uniform(0.0, min(self.cap, self.base * 2**failures)) if retry_after is None else retry_after
         return wait if waited + wait <= self.seconds else None
+
+
+def check_policies(limits: Any, retry: Any) -> None:
+    """Refuse limits and retries of other types.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``limits`` is not a :class:`Limits`, or ``retry`` not a :class:`Retry`; None is the default of each.
+    """
+    if not isinstance(limits, Limits | None):
+        raise ConfigurationError(
+            f"must be a scenecart.Limits, got {shown_value(limits)}.", code="limits_not_limits", argument="limits"
+        )
+    if not isinstance(retry, Retry | None):
+        raise ConfigurationError(f"must be a scenecart.Retry, got {shown_value(retry)}.", code="retry_not_retry", argument="retry")
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:

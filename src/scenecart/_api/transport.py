@@ -257,6 +257,23 @@ def redirect_target(response: httpx.Response, url: Secret) -> Secret | None:
     return secret_url(url.reveal(), response.headers["location"])
 
 
+def web_url(base: str, href: Any) -> str | None:
+    """Return a link of a document as an absolute http(s) URL without user name and fragment, or None if it is none.
+
+    Examples
+    --------
+    >>> from scenecart._api.transport import web_url
+    >>> web_url("https://example.com/stac/", "../search?page=2"), web_url("https://example.com/", "file:///etc/passwd")
+    ('https://example.com/search?page=2', None)
+    """
+    try:
+        url = httpx.URL(urljoin(base, href)) if isinstance(href, str) else httpx.URL()
+        is_web = url.scheme in {"http", "https"} and bool(url.host) and not url.userinfo
+        return str(url.copy_with(fragment=None)) if is_web else None
+    except (httpx.InvalidURL, ValueError):
+        return None
+
+
 def secret_url(base: str, url: str) -> Secret:
     """Return a signed URL, absolute or relative to a base, as a secret.
 

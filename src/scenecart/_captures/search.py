@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import TYPE_CHECKING, TypeVar
 
 from scenecart._api import operations
 from scenecart._api.paging import check_count, next_token
 from scenecart._captures.decode import Batch, Page, Reader
 from scenecart._captures.footprints import intersect_each
 from scenecart._captures.frame import FrameBuilder, to_frame
-from scenecart._captures.query import Query, SearchCriteria, build_stac_query
-from scenecart._captures.stac_api import pages
+from scenecart._captures.repeats import Repeats
 from scenecart._captures.stream import (
     UNREADABLE_CODES,
-    InvalidLine,
     check_stream,
     empty_stream,
     raise_invalid_lines,
     read_stream,
 )
-from scenecart._util.json import encode
-from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import pluralize
-from scenecart._util.validate import shown_value
-from scenecart.exceptions import ConnectionFailed, InvalidQuery, ScenecartError, warn
+from scenecart.exceptions import ConnectionFailed, ScenecartError, ServiceError, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import geopandas as gpd
 
     from scenecart._api.http import Session
     from scenecart._captures.features import Feature
+    from scenecart._captures.query import Query
     from scenecart._util.progress import ProgressCallback
 
 _BATCH, _FIRST_BATCH = 2_000, 100
@@ -105,168 +97,113 @@ def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> 
         yield to_frame(pending, host=query.host)
 
 
-@checked_keywords()
-def search_stac(
-    url: str,
-    *,
-    aoi: Any = None,
-    bbox: Any = None,
-    intersects: Any = None,
-    collections: str | Sequence[str] | None = None,
-    ids: str | Sequence[str] | None = None,
-    datetime: Any = None,
-    query: Mapping[str, Any] | None = None,
-    max_cloud_cover: float | None = None,
-    limit: int | None = None,
-    page_size: int | None = None,
-    headers: Mapping[str, str] | None = None,
-    host: str | None = None,
-    progress: ProgressCallback | None = None,
-    return_on_interrupt: bool = False,
-) -> gpd.GeoDataFrame:
-    """Search any STAC API, with the same columns in the result as a search of the service.
-
-    Parameters
-    ----------
-    url
-        The API's landing page.
-    aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit, return_on_interrupt
-        As for :meth:`Client.search`; all are optional here.
-    page_size
-        How many items to request at a time. Default: the API decides.
-    query
-        As for :meth:`Client.search`; the API must support the query extension.
-    headers
-        HTTP headers of every request, such as ``Authorization``.
-    host
-        The value of the column ``host``. Default: the host name of ``url``.
-    progress
-        Called with a :class:`SearchEvent` each time captures arrive.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        As from :meth:`Client.search`.
-
-    Raises
-    ------
-    InvalidQuery, InvalidArea
-        If an argument is invalid; nothing was sent.
-    ServiceError
-        If the search fails; ``captures`` of the error contains what had arrived.
-
-    Examples
-    --------
-    >>> import scenecart
-    >>> box = scenecart.sandbox.Sandbox().start()
-    >>> headers = {"Authorization": f"Bearer {box.token()}"}
-    >>> captures = search_stac(f"{box.url}/v2/catalog/", collections="openterra-10m", limit=5, headers=headers)
-    >>> len(captures), captures["host"].iloc[0]
-    (5, '127.0.0.1')
-    >>> box.stop()
-    """
-    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
-        raise InvalidQuery(
-            f"must be the https:// URL of a STAC API's landing page, got {shown_value(url)}.",
-            code="stac_url_invalid",
-            argument="url",
-        )
-    criteria = SearchCriteria(
-        aoi=aoi,
-        bbox=bbox,
-        intersects=intersects,
-        collections=collections,
-        ids=ids,
-        datetime=datetime,
-        query=query,
-        max_cloud_cover=max_cloud_cover,
-        limit=limit,
-        page_size=page_size,
-    )
-    checked = build_stac_query(host or urlsplit(url).hostname or url, criteria)
-    reader = Reader()
-    body = {**checked.body, **_page_size(checked)}
-    responses = (reader.page(encode(page), "the STAC search") for page in pages(url, body, headers))
-    features = _apply_query((batch for response in responses for batch in response.batches()), checked)
-    return collect(features, checked.host, ProgressReporter(progress, checked.host), return_on_interrupt=return_on_interrupt)
-
-
-def _page_size(query: Query) -> dict[str, int]:
-    """Return how many items to request at a time, or nothing if the API decides."""
-    size = query.page_size or (min(query.limit, operations.PAGE_LIMIT) if query.limit else None)
-    return {} if size is None else {"limit": size}
-
-
 def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
     """Return the raw response to a query, and its kind: ``"lines"`` of a stream, or ``"pages"``.
 
     Raises
     ------
     ScenecartError
-        If the search fails.
+        If the search fails; ``captures`` of the error contains what had arrived.
     """
+    parts: list[bytes] = []
+
+    def received(kind: str, chunks: Iterable[bytes]) -> Iterator[tuple[list[bytes], str]]:
+        parts.clear()
+        try:
+            for chunk in chunks:
+                parts.append(chunk)  # noqa: PERF402  # the stream empties the list when it begins again
+        except ScenecartError as error:
+            error.captures = _readable_part(parts, kind, query)
+            raise
+        yield parts, kind
+
     response: Iterator[tuple[list[bytes], str]] = _stream_or_pages(
-        query, lambda: [(_fetch_stream(session, query), "lines")], lambda: [(_fetch_pages(session, query), "pages")]
+        query,
+        lambda: received("lines", _fetch_stream(session, query, parts)),
+        lambda: received("pages", _fetch_pages(session, query)),
     )
     return next(response)
 
 
-def _fetch_stream(session: Session, query: Query) -> list[bytes]:
-    failures = 0
-    while True:
+def _readable_part(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
+    """Build a frame of what can be read of a response that broke off."""
+
+    def readable() -> Iterator[list[Feature]]:
+        try:
+            for features, _ in _found_in(parts, kind, query):
+                yield _intersecting(features, query)
+        except ScenecartError:
+            return
+
+    return collect(readable(), query.host, ProgressReporter(None, query.host))
+
+
+def _fetch_stream(session: Session, query: Query, received: list[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of the stream, which the caller collects in ``received``; after a lost connection, begin again."""
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        received.clear()
         try:
             with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
-                received = list(chunks)
+                yield from chunks
                 check_stream(received, query.host)
-                return received
         except ConnectionFailed as error:
-            failures += 1
-            if failures == _MAX_ATTEMPTS or error.given_up:
+            if attempt == _MAX_ATTEMPTS or error.given_up:
                 raise
-            session.pause(failures)
+            session.pause(attempt)
+        else:
+            return
 
 
-def _fetch_pages(session: Session, query: Query) -> list[bytes]:
-    responses: list[bytes] = []
+def _fetch_pages(session: Session, query: Query) -> Iterator[bytes]:
     count = 0
     for data, page_batches in _pages(session, query):
-        responses.append(data)
+        yield data
         for features, _ in page_batches:
-            count += sum(_key(feature) is not None for feature in _intersecting(features, query))
+            count += len(_intersecting(features, query))
         if query.limit is not None and count >= query.limit:
             break
-    return responses
 
 
 def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
     """Build the frame from the response of :func:`fetch`; needs no connection, to run in another process."""
+    features = apply_query(_found_in(parts, kind, query), query)
+    return collect(features, query.host, ProgressReporter(None, query.host))
+
+
+def _found_in(parts: Sequence[bytes], kind: str, query: Query) -> Iterator[Batch]:
+    """Yield the captures of a response that was received before, each once."""
+    repeats = Repeats()
     if kind == "lines":
-        found = raise_invalid_lines(read_stream(parts, query.host), query.host)
-    else:
-        reader = Reader()
-        found = _drop_repeated((batch for data in parts for batch in reader.page(data, operations.SEARCH.id).batches()), set())
-    return collect(_apply_query(found, query), query.host, ProgressReporter(None, query.host))
+        for features, skipped in raise_invalid_lines(read_stream(parts, query.host), query.host):
+            yield repeats.fresh(features), skipped
+        return
+    reader = Reader()
+    for data in parts:
+        repeats.start_page()
+        for features, skipped in reader.page(data, operations.SEARCH.id).batches():
+            yield repeats.fresh(features), skipped
 
 
 def _features_of(session: Session, query: Query, reporter: ProgressReporter) -> Iterator[list[Feature]]:
     """Yield the features of a query while they arrive."""
-    delivered = _Delivered()
+    repeats = Repeats()
 
     def by_pages() -> Iterator[Batch]:
         # after a stream that broke off
-        repeated = delivered.count()
+        repeats.start_again()
         for _, page_batches in _pages(session, query):
             for features, skipped in page_batches:
-                yield (_drop_delivered(features, repeated) if repeated else features), skipped
+                yield repeats.fresh(features) if len(repeats) else features, skipped
 
-    return _apply_query(_stream_or_pages(query, lambda: _resumable_stream(session, query, reporter, delivered), by_pages), query)
+    return apply_query(_stream_or_pages(query, lambda: _resumable_stream(session, query, reporter, repeats), by_pages), query)
 
 
 def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_pages: Callable[[], Iterable[T]]) -> Iterator[T]:
     """Yield the results of a query by stream or by pages.
 
     A result that fits one page is requested as a page. A larger one is read from the stream, or page by page if the
-    service has no stream that can be read. If the pages fail too, the error is that of the stream.
+    service has no stream that can be read: only a page proves that there is no imagery. If the pages cannot be read either,
+    the error is that of the page; if they fail in another way, it is that of the stream.
     """
     fits_one_page = query.limit is not None and query.limit <= operations.PAGE_LIMIT
     unreadable: ScenecartError | None = None
@@ -281,13 +218,13 @@ def _stream_or_pages(query: Query, by_stream: Callable[[], Iterable[T]], by_page
             return
     try:
         yield from by_pages()
-    except ScenecartError:
-        if unreadable is None:
+    except ScenecartError as error:
+        if unreadable is None or error.code in UNREADABLE_CODES:
             raise
         raise unreadable from None
 
 
-def _apply_query(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
+def apply_query(found: Iterable[Batch], query: Query) -> Iterator[list[Feature]]:
     """Apply the exact geometry and the limit of a query, and count the entries that are not features."""
     remaining = query.limit
     skipped = 0
@@ -311,14 +248,6 @@ def _intersecting(features: list[Feature], query: Query) -> list[Feature]:
     return [feature for feature, is_match in zip(features, matches, strict=True) if is_match]
 
 
-def _drop_repeated(found: Iterable[Batch], seen: set[tuple[Any, str]]) -> Iterator[Batch]:
-    """Drop captures that are repeated on a later page; ``seen`` collects the keys of all captures so far."""
-    for features, skipped in found:
-        fresh = [feature for feature in features if _key(feature) not in seen]
-        seen.update(key for key in map(_key, features) if key is not None)
-        yield fresh, skipped
-
-
 def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Batch]]]:
     """Request page after page, and yield each with those of its captures that no earlier page had.
 
@@ -327,30 +256,31 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
     Raises
     ------
     ServiceError
-        If more is announced than can be requested.
+        If more is announced than came.
     """
     size = query.page_size or min(query.limit or operations.PAGE_LIMIT, operations.PAGE_LIMIT)
     token: str | None = None
     tokens: set[str] = set()
-    seen: set[tuple[Any, str]] = set()
     pages_without_new = 0
     count = 0
     reader = Reader()
+    repeats = Repeats()
 
     def counted(found: Iterable[Batch]) -> Iterator[Batch]:
         nonlocal count
         for features, skipped in found:
-            count += len(features) + skipped
-            yield features, skipped
+            count += len(features) + skipped - repeats.from_earlier_pages(features)
+            yield repeats.fresh(features), skipped
 
     def read(data: bytes) -> tuple[bytes, Page]:
         return data, reader.page(data, operations.SEARCH.id)
 
     while True:
         data, page = session.page(operations.SEARCH, operations.page_body(query.body, size, token), read)
-        seen_before = len(seen)
-        yield data, _drop_repeated(counted(page.batches()), seen)
-        pages_without_new = pages_without_new + 1 if len(seen) == seen_before else 0
+        repeats.start_page()
+        before = len(repeats)
+        yield data, counted(page.batches())
+        pages_without_new = pages_without_new + 1 if len(repeats) == before else 0
         token = next_token(page.paging, operations.SEARCH.id)
         if token is None:
             check_count(page.paging, count, operations.SEARCH.id)
@@ -364,22 +294,7 @@ def _pages(session: Session, query: Query) -> Iterator[tuple[bytes, Iterator[Bat
         tokens.add(token)
 
 
-class _Delivered:
-    """The keys of the captures that a stream delivered, encoded to save memory: a stream may hold a million."""
-
-    def __init__(self) -> None:
-        self._keys: list[bytes] = []
-
-    def add(self, features: Sequence[Feature]) -> None:
-        """Remember features that were delivered."""
-        self._keys.append(msgspec.json.encode([_key(feature) or ("", "") for feature in features]))
-
-    def count(self) -> Counter[tuple[Any, Any]]:
-        """Return how often each key was delivered."""
-        return Counter(key for keys in self._keys for key in msgspec.json.decode(keys, type=list[tuple[Any, Any]]))
-
-
-def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter, delivered: _Delivered) -> Iterator[Batch]:
+def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter, repeats: Repeats) -> Iterator[Batch]:
     """Read the stream to its end; when it breaks, start it again and drop what was delivered before.
 
     Raises
@@ -389,47 +304,23 @@ def _resumable_stream(session: Session, query: Query, reporter: ProgressReporter
     """
     is_empty, withheld = True, 0
     for attempt in range(1, _MAX_ATTEMPTS + 1):
-        repeated = delivered.count()
+        repeats.start_again()
         try:
             with session.stream(operations.SEARCH_STREAM, query.body) as chunks:
-                for features, skipped in read_stream(chunks, query.host):
+                for features, skipped in raise_invalid_lines(read_stream(chunks, query.host), query.host):
                     is_empty, withheld = is_empty and not features, withheld + skipped
                     if is_empty:
                         # perhaps nothing of this stream is understood, and the pages are read instead
                         continue
-                    fresh = _drop_delivered(features, repeated) if repeated else features
-                    delivered.add(fresh)
-                    yield fresh, withheld
+                    yield repeats.fresh(features), withheld
                     withheld = 0
-        except (ConnectionFailed, InvalidLine) as error:
-            if attempt == _MAX_ATTEMPTS or (isinstance(error, ConnectionFailed) and error.given_up):
-                if isinstance(error, InvalidLine):
-                    raise error.as_service_error(query.host) from None
+                if is_empty:
+                    raise empty_stream(query.host)
+        except (ConnectionFailed, ServiceError) as error:
+            is_broken = isinstance(error, ConnectionFailed) or error.code == "stream_line_not_json"
+            if not is_broken or attempt == _MAX_ATTEMPTS or error.given_up:
                 raise
             session.pause(attempt)
             reporter.emit("restarted")
         else:
-            if is_empty:
-                raise empty_stream(query.host)
             return
-
-
-def _drop_delivered(features: Sequence[Feature], repeated: Counter[tuple[Any, Any]]) -> list[Feature]:
-    """Drop each capture as many times as it was delivered before."""
-    fresh = []
-    for feature in features:
-        key = _key(feature) or ("", "")
-        if repeated[key] > 0:
-            repeated[key] -= 1
-        else:
-            fresh.append(feature)
-    return fresh
-
-
-def _key(feature: Feature) -> tuple[Any, str] | None:
-    if not isinstance(feature.id, str) or not isinstance(feature.collection, str | None):
-        return None
-    return feature.collection, feature.id
-
-
-search_stac.__module__ = "scenecart"

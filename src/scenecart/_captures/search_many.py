@@ -63,7 +63,7 @@ def search_areas(
             try:
                 frames[number] = future.result()
             except ScenecartError as error:
-                errors[labels[number]] = f"{type(error).__name__}: {error}"
+                errors[labels[number]] = f"{type(error).__name__} (provider {host!r}): {error}"
                 if error.captures is not None and len(error.captures):
                     frames[number] = error.captures
             captures += len(frames[number]) if number in frames else 0
@@ -71,16 +71,16 @@ def search_areas(
     found = _concat_areas([(labels[number], frames[number]) for number in sorted(frames)])
     found.attrs["errors"] = errors
     if errors:
-        _warn_of_failures(errors)
+        _warn_of_failures(errors, host)
     reporter.emit("finished", len(found), len(queries))
     return found
 
 
-def _warn_of_failures(errors: Mapping[Hashable, str]) -> None:
+def _warn_of_failures(errors: Mapping[Hashable, str], host: str) -> None:
     label, reason = next(iter(errors.items()))
     others = f" and {pluralize(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
     warn(
-        f"The search of area {label!r}{others} failed: {clean_text(reason, 300)}",
+        f"The search of area {label!r}{others} at provider {host!r} failed: {clean_text(reason, 300)}",
         code="areas_failed",
         hint='All errors are in captures.attrs["errors"].',
     )

@@ -1,18 +1,28 @@
-"""Open STAC APIs, through pystac-client."""
+"""Search requests of STAC APIs, written by pystac-client; the only module that imports it."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from scenecart._captures.times import instant
+from scenecart._util.json import dumps
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Sequence
 
+_LONGEST_URL = 4_000
+_EXTENSION_HINTS = {
+    "sortby": 'For example: sortby="-properties.datetime"',
+    "fields": 'For example: fields=["id", "geometry", "properties.datetime"]',
+    "filter": """For example: filter="eo:cloud_cover < 10 AND platform = 'sentinel-2a'\"""",
+}
 _DATETIME_HINT = 'For example: "2024-03-05", "2024-01/2024-06" or "2024-01-01/..".'
 
 
@@ -65,31 +75,142 @@ def _dates_as_text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
 
 
-def pages(url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
-    """Yield the pages of a search of a STAC API.
+@dataclass(frozen=True)
+class SearchRequest:
+    """One request of a search, to the API's search endpoint or to the link of a next page."""
+
+    url: str
+    method: str = "GET"
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] | None = None
+
+    @property
+    def key(self) -> bytes:
+        """What makes the request another one than those before."""
+        return dumps([self.url, self.method, self.body])
+
+
+class StacApi:
+    """The landing page of a STAC API: what the API promises, and how it is searched.
+
+    Parameters
+    ----------
+    landing
+        The landing page.
+    url
+        Its URL.
+    conforms_to
+        The conformance classes of another document, if the landing page has none.
 
     Raises
     ------
     ServiceError
-        If the API cannot be reached, is not a STAC API, or fails on the way.
+        If it is not a landing page.
     """
-    import requests  # noqa: PLC0415  # the HTTP library of pystac-client; needed for its errors
-    from pystac_client import Client  # noqa: PLC0415  # takes 0.2 s to import
-    from pystac_client.errors import ClientTypeError  # noqa: PLC0415  # as above
-    from pystac_client.exceptions import APIError  # noqa: PLC0415  # as above
 
+    def __init__(self, landing: Mapping[str, Any], url: str, conforms_to: Sequence[Any] = ()) -> None:
+        from pystac_client import Client  # noqa: PLC0415  # takes 0.2 s to import
+
+        classes = landing.get("conformsTo") or conforms_to
+        links = [{**link, "href": urljoin(url, link["href"])} for link in links_of(landing) if link["rel"] == "search"]
+        # no other link, since pystac would follow some of them by itself
+        document = {"id": "", "description": "", "stac_version": "1.0.0", **landing, "type": "Catalog", "links": links}
+        document["conformsTo"] = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
+        try:
+            self._client = Client.from_dict(document, href=url)
+        except Exception as error:
+            raise not_an_api(url, error) from error
+        # the last of a method is the first that is listed
+        self._urls = {str(link.get("method") or "GET").upper(): link["href"] for link in reversed(links)}
+        if self._urls and not self._client.conforms_to("ITEM_SEARCH"):
+            self._client.add_conforms_to("ITEM_SEARCH")
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether the API has a search endpoint."""
+        return bool(self._urls)
+
+    def promises(self, extension: str) -> bool:
+        """Return whether the API promises an extension, such as ``"QUERY"``, ``"FILTER"``, ``"SORT"`` or ``"FIELDS"``."""
+        return bool(self._client.conforms_to(extension))
+
+    def request(self, parameters: Mapping[str, Any], *, method: str | None = None) -> SearchRequest:
+        """Return the first request of a search, by GET if the API offers nothing else and the URL is not too long."""
+        expression = parameters.get("filter")
+        language = None if expression is None else "cql2-text" if isinstance(expression, str) else "cql2-json"
+        # by POST most APIs understand CQL2 as JSON only
+        chosen = method or ("POST" if "POST" in self._urls and language != "cql2-text" else "GET")
+        with warnings.catch_warnings():
+            # of methods and extensions that the API does not promise, which are our own warnings
+            warnings.simplefilter("ignore")
+            found = self._client.search(method=chosen, filter_lang=language, **parameters).get_parameters()
+        url = self._urls.get(chosen) or next(iter(self._urls.values()))
+        if chosen == "POST":
+            return SearchRequest(url, "POST", found)
+        query = urlencode(found)
+        address = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+        if method is None and len(address) > _LONGEST_URL:
+            return self.request(parameters, method="POST")
+        return SearchRequest(address)
+
+
+def checked_extensions(
+    sortby: Any,
+    fields: Any,
+    filter: Any,  # noqa: A002  # the name of the STAC API
+) -> dict[str, Any]:
+    """Return the arguments of extensions in the forms that STAC APIs take.
+
+    Raises
+    ------
+    InvalidQuery
+        If one of them is malformed.
+    """
+    from pystac_client import ItemSearch  # noqa: PLC0415  # takes 0.2 s to import
+
+    given: dict[str, Any] = {"sortby": sortby, "fields": fields, "filter": filter}
+    for argument, value in given.items():
+        if value is None:
+            continue
+        try:
+            if argument == "filter" and not (isinstance(value, Mapping | str) and value):
+                raise TypeError(argument)  # noqa: TRY301  # one error for each malformed form
+            value = list(value) if isinstance(value, tuple) else value  # noqa: PLW2901  # as pystac-client takes it
+            if argument == "filter":
+                given[argument] = dict(value) if isinstance(value, Mapping) else value
+                continue
+            keyword: dict[str, Any] = {argument: value}
+            found = ItemSearch(url="http://localhost", **keyword).get_parameters()[argument]
+            given[argument] = found
+            if argument == "sortby" and not all(isinstance(part.get("field"), str) and part["field"] for part in found):
+                raise TypeError(argument)  # noqa: TRY301  # as above
+        except Exception as error:
+            raise InvalidQuery(
+                f"has no valid form, got {shown_value(value)}.",
+                code="stac_argument_invalid",
+                argument=argument,
+                hint=_EXTENSION_HINTS[argument],
+            ) from error
+    return {argument: value for argument, value in given.items() if value is not None}
+
+
+def links_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the links of a document that have a relation and an address; malformed ones are left out."""
+    links = document.get("links")
+    return [
+        dict(link)
+        for link in (links if isinstance(links, list) else [])
+        if isinstance(link, Mapping) and isinstance(link.get("href"), str) and isinstance(link.get("rel"), str)
+    ]
+
+
+def not_an_api(url: str, error: Exception | None = None) -> ServiceError:
+    """Return the error for a document that is neither the landing page of a STAC API, nor a catalog, nor items."""
     # a URL may contain a key, so errors name the host alone
-    host = urlsplit(url).hostname or "this URL"
-    try:
-        catalog = Client.open(url, headers=dict(headers or {}))
-        yield from catalog.search(**body).pages_as_dicts()
-    except (APIError, requests.RequestException) as error:
-        status = getattr(error, "status_code", None)
-        reason = f"status {status}" if status else type(error).__name__
-        raise ServiceError(f"The search of the STAC API at {host} failed ({reason}).", code="stac_search_failed") from error
-    except (ClientTypeError, KeyError, TypeError, ValueError, NotImplementedError) as error:
-        raise ServiceError(
-            f"{host} is not a searchable STAC API ({type(error).__name__}).",
-            code="stac_api_invalid",
-            hint="Check that the URL is that of the API's landing page.",
-        ) from error
+    host = urlsplit(url).hostname or "This file"
+    reason = f" ({type(error).__name__})" if error is not None else ""
+    return ServiceError(
+        f"{host} is not a searchable STAC API, nor a STAC catalog{reason}.",
+        code="stac_api_invalid",
+        hint="Check that the URL is that of the API's landing page, or of a catalog.json.",
+    )

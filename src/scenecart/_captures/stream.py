@@ -40,8 +40,10 @@ _MIN_ERROR_STATUS, _MAX_ERROR_STATUS = 400, 599
 _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _WRAPPERS = ("feature", "features", "item", "items", "capture", "result", "results", "data", "payload")
 _ERROR_TYPES = frozenset({"error", "failure", "exception", "fatal"})
-_END_EVENTS = frozenset({"complete", "completed", "done", "end", "finished"})
+_END_EVENTS = frozenset({"complete", "completed", "done", "end", "finished", "footer", "summary", "trailer"})
+_COUNTS = ("count", "numberReturned", "returned")
 _END_OF_EVENTS = b"[DONE]"
+_FEATURE = b'"Feature"'
 
 
 class InvalidLine(ValueError):
@@ -81,6 +83,7 @@ def read_stream(chunks: Iterable[bytes], host: str) -> Iterator[Batch]:
     try:
         for lines in (many[start : start + _LINES] for many in batches(chunks) for start in range(0, len(many), _LINES)):
             yield from lines_reader.read(lines)
+        lines_reader.finish()
     except LineTooLong as error:
         raise _stream_error(f"The result stream of {host!r} cannot be read: {error}.", code="stream_line_too_long") from None
 
@@ -110,9 +113,10 @@ def _both_ends(chunks: Sequence[bytes]) -> bytes:
         if b"\n" in tail.rstrip():
             break
     first, last = bytes(head).lstrip().partition(b"\n")[0], bytes(tail).rstrip().rpartition(b"\n")[2]
-    # the end of an event stream counts all of its features
-    is_events = first.startswith(_EVENT_FIELDS)
-    return b"".join(chunks) if is_events else first if first == last else first + b"\n" + last
+    # a line that is not a feature may state how many there are
+    if any(_FEATURE not in line or line.startswith(_EVENT_FIELDS) for line in (first, last)):
+        return b"".join(chunks)
+    return first if first == last else first + b"\n" + last
 
 
 class _LineReader:
@@ -123,6 +127,7 @@ class _LineReader:
         self._reader = Reader()
         self._event = ""
         self._count = 0
+        self._announced = 0
 
     def read(self, lines: Sequence[bytes]) -> Iterator[Batch]:
         """Read some lines; the features before an invalid line are yielded before its error."""
@@ -145,9 +150,17 @@ class _LineReader:
         if failure is not None:
             raise failure
 
+    def finish(self) -> None:
+        """Refuse a stream that announced more captures than it had."""
+        if self._announced > self._count:
+            raise _stream_error(
+                f"The result stream of {self._host!r} announces {self._announced:,} captures, but has {self._count:,}.",
+                code="stream_aborted",
+            )
+
     def _read_line(self, line: bytes, features: list[Feature]) -> int:
         if not line.startswith(_EVENT_FIELDS):
-            return _read_document(line, features)
+            return self._read_document(line, features)
         name, _, value = line.partition(b":")
         value = value.strip()
         if name == b"event":
@@ -158,52 +171,63 @@ class _LineReader:
         if event in _ERROR_TYPES:
             raise _error_of_event(value)
         if event in _END_EVENTS:
-            self._check_end(value, self._count + len(features))
+            self._read_end(value)
             return 0
         known = len(features)
-        skipped = _read_document(value, features)
+        skipped = self._read_document(value, features)
         # events about progress are not captures
         return skipped if len(features) > known or event in {"", "feature", "item", "result", "data", "message"} else 0
 
-    def _check_end(self, value: bytes, count: int) -> None:
+    def _read_end(self, value: bytes) -> None:
         try:
             document = loads(value)
         except NotJson:
             return
-        announced = document.get("count") if isinstance(document, Mapping) else None
-        total = operations.whole_number(announced)
-        if total is not None and total > count:
-            raise _stream_error(
-                f"The result stream of {self._host!r} announces {total:,} captures, but has {count:,}.", code="stream_aborted"
-            )
+        if isinstance(document, Mapping):
+            self._note_announcements(document, is_end=True)
 
+    def _note_announcements(self, document: Mapping[str, Any], *, is_end: bool) -> bool:
+        """Return whether a line announces how many captures there are, and refuse one that announces another page."""
+        if next_token(document, operations.SEARCH_STREAM.id) is not None:
+            raise _stream_error("The result stream has one page of several.", code="stream_aborted")
+        counts = [announced_count(document)]
+        if is_end:
+            counts += [operations.whole_number(document.get(name)) for name in _COUNTS]
+        known = [count for count in counts if count is not None]
+        self._announced = max([self._announced, *known])
+        return bool(known)
 
-def _read_document(line: bytes, features: list[Feature]) -> int:
-    """Append the features of a line; return how many of its entries are not features."""
-    try:
-        feature = read_feature(line, typed=True)
-        if feature is not None:
-            features.append(feature)
-            return 0
-        document = loads(line)
-    except NotJson as error:
-        raise InvalidLine(str(error)) from None
-    if isinstance(document, list):
-        return _read_collection(b'{"type":"FeatureCollection","features":' + _without_mark(line) + b"}", features)
-    if not isinstance(document, Mapping):
-        return 1
-    if document.get("type") == "FeatureCollection":
-        return _read_collection(line, features)
-    if "status" in document and ("title" in document or "detail" in document):
-        raise _error_of_problem(document)
-    if _is_error(document):
-        raise _error_of_problem(document)
-    for name in _WRAPPERS:
-        inner = document.get(name)
-        is_collection = isinstance(inner, Mapping) and inner.get("type") in {"Feature", "FeatureCollection"}
-        if is_collection or isinstance(inner, list):
-            return _read_document(dumps(inner), features)
-    return 1
+    def _read_document(self, line: bytes, features: list[Feature]) -> int:
+        """Append the features of a line; return how many of its entries are not features."""
+        try:
+            feature = read_feature(line, typed=True)
+            if feature is not None:
+                features.append(feature)
+                return 0
+            document = loads(line)
+        except NotJson as error:
+            raise InvalidLine(str(error)) from None
+        if isinstance(document, list):
+            return _read_collection(b'{"type":"FeatureCollection","features":' + _without_mark(line) + b"}", features)
+        if not isinstance(document, Mapping):
+            return 1
+        if document.get("type") == "FeatureCollection":
+            return _read_collection(line, features)
+        if "status" in document and ("title" in document or "detail" in document):
+            raise _error_of_problem(document)
+        if _is_error(document):
+            raise _error_of_problem(document)
+        for name in _WRAPPERS:
+            inner = document.get(name)
+            is_collection = isinstance(inner, Mapping) and inner.get("type") in {"Feature", "FeatureCollection"}
+            if is_collection or isinstance(inner, list):
+                skipped = self._read_document(dumps(inner), features)
+                self._note_announcements(document, is_end=False)
+                return skipped
+        kind = str(document.get("type") or document.get("event") or "").lower()
+        # progress may be counted in other units
+        is_announcement = "progress" not in kind and self._note_announcements(document, is_end=kind in _END_EVENTS)
+        return 0 if is_announcement else 1
 
 
 def _read_collection(document: bytes, features: list[Feature]) -> int:

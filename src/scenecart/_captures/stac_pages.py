@@ -1,0 +1,172 @@
+"""Pages of a STAC API: the request of the next page, and when a search is at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from scenecart._api.paging import announced_count, is_announced
+from scenecart._captures.repeats import Repeats
+from scenecart._captures.stac_api import SearchRequest
+from scenecart._util.json import NotJson, dumps, loads
+from scenecart._util.text import clean_text
+from scenecart.exceptions import ScenecartError, ServiceError, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scenecart._api.web import Document, Web
+    from scenecart._captures.decode import Batch, Page, Reader
+
+    Modifier = Callable[[Any], Any]
+
+_MAX_PAGES_WITHOUT_NEW = 100
+_NOT_BY_POST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+
+
+def read_pages(
+    web: Web, first: SearchRequest, by_get: Callable[[], SearchRequest], reader: Reader, modifier: Modifier | None
+) -> Iterator[Batch]:
+    """Yield the items of a search while they arrive, each once.
+
+    Parameters
+    ----------
+    first
+        The first request.
+    by_get
+        Returns the first request by GET, for an API that has no POST.
+    modifier
+        Changes each page, for example signs the addresses of its assets.
+
+    Raises
+    ------
+    ScenecartError
+        If a page cannot be read, or announces another one that cannot be requested.
+    """
+    repeats = Repeats()
+    asked: set[bytes] = set()
+    request: SearchRequest | None = first
+    pages_without_new = count = 0
+    while request is not None:
+        asked.add(request.key)
+        document = _read(web, request, by_get if request is first else None)
+        page = read_items(document, reader, modifier)
+        repeats.start_page()
+        before = len(repeats)
+        for features, skipped in page.batches():
+            count += len(features) + skipped - repeats.from_earlier_pages(features)
+            yield repeats.fresh(features), skipped
+        pages_without_new = pages_without_new + 1 if len(repeats) == before else 0
+        request = next_request(web, page.paging, request, document)
+        if request is None:
+            _check_count(web, page.paging, count)
+        elif request.key in asked or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
+            warn(
+                f"{web.host} repeated a page, so the search ended there. The result may be incomplete.",
+                code="stac_page_repeated",
+            )
+            return
+
+
+def read_items(document: Document, reader: Reader, modifier: Modifier | None) -> Page:
+    """Decode a page of items, after the modifier has changed it.
+
+    Raises
+    ------
+    ServiceError
+        If the document is not a collection of items, or the modifier fails.
+    """
+    try:
+        return reader.page(modified(document.body, modifier), "the STAC search")
+    except ServiceError as error:
+        raise document.unreadable(error.message, code=error.code) from error
+
+
+def modified(body: bytes, modifier: Modifier | None) -> bytes:
+    """Return the JSON of items as the caller's modifier leaves it.
+
+    Raises
+    ------
+    ServiceError
+        If the modifier fails.
+    """
+    if modifier is None:
+        return body
+    try:
+        document = loads(body)
+    except NotJson:
+        # the reader says what is wrong with it
+        return body
+    try:
+        result = modifier(document)
+        return dumps(result if isinstance(result, Mapping) else document)
+    except ScenecartError:
+        raise
+    except Exception as error:
+        raise ServiceError(
+            f"The modifier failed: {type(error).__name__}: {clean_text(str(error), 200)}",
+            code="stac_modifier_failed",
+            hint="It gets a dict, a page of items or one item, and changes it in place.",
+        ) from error
+
+
+def next_request(web: Web, paging: Mapping[str, Any], request: SearchRequest, document: Document) -> SearchRequest | None:
+    """Return the request of the next page, or None on the last.
+
+    Raises
+    ------
+    ServiceError
+        If a next page is announced, but not how to request it.
+    """
+    link = next((link for link in _links(paging) if _is_next(link)), None)
+    if link is None and not is_announced(paging):
+        return None
+    href = paging.get("next") if link is None else link.get("href")
+    # a token alone does not say how to send it
+    is_token = link is None and not (isinstance(href, str) and href.startswith(("http://", "https://", "/", "?")))
+    url = None if is_token else web.resolve(document.url, href)
+    if url is None:
+        raise ServiceError(
+            f"{web.host} announces another page that cannot be requested. The result is incomplete.",
+            code="stac_next_page_invalid",
+            hint="Search for less at a time, so that the result fits one page: page_size=…, or a shorter time.",
+        )
+    link = link or {}
+    method = "POST" if str(link.get("method") or "GET").upper() == "POST" else "GET"
+    headers = link.get("headers") if isinstance(link.get("headers"), Mapping) else None
+    if method == "GET":
+        return SearchRequest(url, headers=headers)
+    body = link.get("body") if isinstance(link.get("body"), Mapping) else None
+    is_merged = bool(link.get("merge")) or body is None
+    return SearchRequest(url, "POST", {**((request.body or {}) if is_merged else {}), **(body or {})}, headers)
+
+
+def _read(web: Web, request: SearchRequest, by_get: Callable[[], SearchRequest] | None) -> Document:
+    try:
+        return web.read(request.url, method=request.method, body=request.body, headers=request.headers)
+    except ScenecartError as error:
+        if request.method != "POST" or by_get is None or error.status not in _NOT_BY_POST:
+            raise
+        other = by_get()
+    return web.read(other.url)
+
+
+def _links(paging: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    links = paging.get("links")
+    return [link for link in links if isinstance(link, Mapping)] if isinstance(links, list) else []
+
+
+def _is_next(link: Mapping[str, Any]) -> bool:
+    rel = link.get("rel")
+    return rel == "next" or (isinstance(rel, list) and "next" in rel)
+
+
+def _check_count(web: Web, paging: Mapping[str, Any], count: int) -> None:
+    """Warn if the API counts more results than it returned; some count by estimate, so this is no error."""
+    total = announced_count(paging)
+    if total is not None and total > count:
+        warn(
+            f"{web.host} announces {total:,} items, but returned {count:,}. The result may be incomplete.",
+            code="stac_results_missing",
+        )

@@ -1,0 +1,283 @@
+"""Searches of STAC APIs, static catalogs and files of items, as GeoDataFrames."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from scenecart._api import operations
+from scenecart._api.web import Web
+from scenecart._captures.decode import Reader
+from scenecart._captures.frame import column_of
+from scenecart._captures.query import SearchCriteria, build_stac_query
+from scenecart._captures.repeats import Repeats
+from scenecart._captures.search import apply_query, collect
+from scenecart._captures.stac_api import StacApi, checked_extensions, links_of
+from scenecart._captures.stac_checks import Checks, sorted_rows
+from scenecart._captures.stac_pages import read_items, read_pages
+from scenecart._captures.stac_static import Folder, Walk, local_file
+from scenecart._util.json import NotJson, loads
+from scenecart._util.keywords import checked_keywords
+from scenecart._util.progress import ProgressReporter
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import InvalidQuery, ScenecartError, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import geopandas as gpd
+
+    from scenecart._api.limits import Limits
+    from scenecart._api.retry import Retry
+    from scenecart._api.web import Document
+    from scenecart._captures.decode import Batch
+    from scenecart._captures.features import Feature
+    from scenecart._captures.query import Query
+    from scenecart._util.progress import ProgressCallback
+
+
+@checked_keywords()
+def search_stac(
+    url: str | Path,
+    *,
+    aoi: Any = None,
+    bbox: Any = None,
+    intersects: Any = None,
+    collections: str | Sequence[str] | None = None,
+    ids: str | Sequence[str] | None = None,
+    datetime: Any = None,
+    query: Mapping[str, Any] | None = None,
+    max_cloud_cover: float | None = None,
+    filter: str | Mapping[str, Any] | None = None,  # noqa: A002  # the name in STAC APIs
+    sortby: str | Sequence[Any] | None = None,
+    fields: str | Sequence[str] | Mapping[str, Any] | None = None,
+    limit: int | None = None,
+    page_size: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    modifier: Callable[[Any], Any] | None = None,
+    host: str | None = None,
+    limits: Limits | None = None,
+    retry: Retry | None = None,
+    progress: ProgressCallback | None = None,
+    return_on_interrupt: bool = False,
+) -> gpd.GeoDataFrame:
+    """Search a STAC API, a static STAC catalog or a file of items, with the columns of a search of the service.
+
+    Each item is in the result once. Items are checked against the search as they arrive; those that do not match are left
+    out, with a warning if the API should have left them out. A search ends with a warning if the API repeats its pages.
+
+    Parameters
+    ----------
+    url
+        The API's landing page, a ``catalog.json``, a collection, or a file of items; on this computer, its path. Catalogs
+        are read document by document, up to 10,000.
+    aoi, bbox, intersects, collections, ids, datetime, max_cloud_cover, limit, return_on_interrupt
+        As for :meth:`Client.search`; all are optional here.
+    query
+        As for :meth:`Client.search`. If the API does not promise the query extension, items are filtered here, and one
+        without the property does not match.
+    filter
+        A CQL2 expression, as text or as a dict of CQL2 JSON; the API must offer the filter extension.
+    sortby
+        A property or several, each with ``-`` in front for descending order, such as ``"-properties.datetime"``.
+    fields
+        What to return of each item, such as ``["id", "geometry", "properties.datetime"]``; of APIs only.
+    page_size
+        How many items to request at a time. Default: the API decides.
+    headers
+        HTTP headers, such as ``Authorization``. They are sent to the origin of ``url`` only (scheme, host and port).
+    modifier
+        Called with each page of items, or each item of a catalog, as a dict to change in place: for example
+        ``planetary_computer.sign_inplace``.
+    host
+        The value of the column ``host``. Default: the host name of ``url``, or the name of the file.
+    limits
+        Timeouts. Default: connect within 10 seconds, and read within 60; on this computer 3 and 6.
+    retry
+        How often failed requests are retried, as in :func:`connect`. Requests that time out are not.
+    progress
+        Called with a :class:`SearchEvent` each time captures arrive.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        As from :meth:`Client.search`.
+
+    Raises
+    ------
+    InvalidQuery, InvalidArea, InvalidRequest
+        If an argument is invalid (nothing was sent), or if the API lacks the extension that it needs.
+    ScenecartError
+        If the search fails: ``ServiceError``, ``ConnectionFailed``, ``AuthenticationError``, … ``captures`` of the error
+        contains what had arrived.
+
+    Examples
+    --------
+    >>> import scenecart
+    >>> box = scenecart.sandbox.Sandbox().start()
+    >>> headers = {"Authorization": f"Bearer {box.token()}"}
+    >>> captures = search_stac(f"{box.url}/v2/catalog/", collections="openterra-10m", limit=5, headers=headers)
+    >>> len(captures), captures["host"].iloc[0]
+    (5, '127.0.0.1')
+    >>> box.stop()
+    """
+    criteria = SearchCriteria(
+        aoi=aoi,
+        bbox=bbox,
+        intersects=intersects,
+        collections=collections,
+        ids=ids,
+        datetime=datetime,
+        query=query,
+        max_cloud_cover=max_cloud_cover,
+        limit=limit,
+        page_size=page_size,
+    )
+    if modifier is not None and not callable(modifier):
+        raise InvalidQuery(f"must be a function, got {shown_value(modifier)}.", code="stac_modifier_invalid", argument="modifier")
+    extensions = checked_extensions(sortby, fields, filter)
+    with open_source(url, headers, limits, retry) as (source, first):
+        checked = build_stac_query(host or source.host, criteria)
+        search = _Search(source, first, checked, extensions, modifier)
+        reporter = ProgressReporter(progress, checked.host)
+        found = collect(search.features(), checked.host, reporter, return_on_interrupt=return_on_interrupt)
+    frame = search.arranged(found)
+    search.warn()
+    if not len(frame):
+        frame.attrs["query"] = checked.description
+    return frame
+
+
+@contextlib.contextmanager
+def open_source(
+    url: Any, headers: Mapping[str, str] | None, limits: Limits | None, retry: Retry | None
+) -> Iterator[tuple[Web | Folder, str]]:
+    """Open the web, or the folder of a local file; give it and the address of the first document.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is neither a URL nor a file.
+    """
+    if isinstance(url, str) and urlsplit(url.strip()).scheme in {"http", "https"}:
+        with Web(url.strip(), headers, limits=limits, retry=retry) as web:
+            yield web, web.url
+    else:
+        path = local_file(url)
+        yield Folder(path), path.as_uri()
+
+
+def open_api(source: Web | Folder, first: Document) -> StacApi | None:
+    """Return the API whose landing page a document is; None for any other document.
+
+    Raises
+    ------
+    ServiceError
+        If it has a search endpoint, but cannot be read as a landing page.
+    """
+    try:
+        landing = loads(first.body)
+    except NotJson:
+        return None
+    if not isinstance(source, Web) or not isinstance(landing, Mapping) or landing.get("type", "Catalog") != "Catalog":
+        return None
+    links = links_of(landing)
+    if not any(link["rel"] == "search" for link in links):
+        return None
+    classes: Any = ()
+    conformance = next((source.resolve(first.url, link["href"]) for link in links if link["rel"] == "conformance"), None)
+    if not landing.get("conformsTo") and conformance is not None:
+        # an API that does not answer this promises nothing
+        with contextlib.suppress(ScenecartError, NotJson):
+            document = loads(source.read(conformance).body)
+            classes = document.get("conformsTo") if isinstance(document, Mapping) else ()
+    return StacApi(landing, first.url, classes)
+
+
+class _Search:
+    """One search: of the API or of the catalog that the first document turns out to be."""
+
+    def __init__(
+        self,
+        source: Web | Folder,
+        first: str,
+        query: Query,
+        extensions: Mapping[str, Any],
+        modifier: Callable[[Any], Any] | None,
+    ) -> None:
+        self._source = source
+        self._first = first
+        self._query = query
+        self._extensions = dict(extensions)
+        self._modifier = modifier
+        self._checks: Checks | None = None
+        self._sorts_here = False
+
+    def features(self) -> Iterator[list[Feature]]:
+        """Yield the items that match while they arrive."""
+        first = self._source.read(self._first)
+        api = open_api(self._source, first)
+        if api is not None and isinstance(self._source, Web):
+            self._check_extensions(api)
+            self._checks = Checks(self._query, promised=api.promises("QUERY"))
+            yield from apply_query(self._checks.matching(self._of_api(api, self._source)), self._query)
+            return
+        for argument in ("filter", "fields"):
+            if argument in self._extensions:
+                raise self._missing_extension(argument, "a catalog of files")
+        self._sorts_here = "sortby" in self._extensions
+        self._checks = Checks(self._query, promised=False, is_static=True)
+        query = replace(self._query, limit=None) if self._sorts_here else self._query
+        yield from apply_query(self._checks.matching(self._of_files(first)), query)
+
+    def arranged(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return the items of a catalog in the order of ``sortby``; an API has done that itself."""
+        if not self._sorts_here:
+            return frame
+        keys = []
+        for part in self._extensions["sortby"]:
+            column = column_of(part["field"].removeprefix("properties.")) if part["field"] not in frame.columns else part["field"]
+            values = frame[column].tolist() if column in frame.columns else [None] * len(frame)
+            keys.append((values, part.get("direction") == "desc"))
+        rows = sorted_rows(keys, len(frame))[: self._query.limit]
+        return frame.iloc[rows].reset_index(drop=True)
+
+    def warn(self) -> None:
+        """Warn of items that did not match."""
+        if self._checks is not None:
+            self._checks.warn(self._source.host)
+
+    def _of_api(self, api: StacApi, web: Web) -> Iterator[Batch]:
+        size = self._query.page_size or (min(self._query.limit, operations.PAGE_LIMIT) if self._query.limit else None)
+        parameters = {**self._query.body, **({} if size is None else {"limit": size}), **self._extensions}
+        first = api.request(parameters)
+        yield from read_pages(web, first, lambda: api.request(parameters, method="GET"), Reader(), self._modifier)
+
+    def _of_files(self, first: Document) -> Iterator[Batch]:
+        reader, repeats = Reader(), Repeats()
+        for document in Walk(self._source, self._query.body.get("collections", ())).items(first):
+            for features, skipped in read_items(document, reader, self._modifier).batches():
+                yield repeats.fresh(features), skipped
+
+    def _check_extensions(self, api: StacApi) -> None:
+        if "filter" in self._extensions and not api.promises("FILTER"):
+            raise self._missing_extension("filter", self._source.host)
+        for argument, extension in (("sortby", "SORT"), ("fields", "FIELDS")):
+            if argument in self._extensions and not api.promises(extension):
+                warn(f"{self._source.host} does not promise {argument}, and may ignore it.", code="stac_extension_not_promised")
+
+    @staticmethod
+    def _missing_extension(argument: str, host: str) -> InvalidQuery:
+        return InvalidQuery(
+            f"is not offered by {host}.",
+            code="stac_extension_missing",
+            argument=argument,
+            hint="Use query=…, or scenecart.filter() on the result." if argument == "filter" else "Omit it.",
+        )
+
+
+search_stac.__module__ = "scenecart"
