@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _scripted_service import RecordedRequest
     from scenecart.sandbox import Sandbox
 
 SYDNEY = (151.18, -33.99, 151.24, -33.94)
@@ -107,6 +108,27 @@ def test_search_stac_conformance_document_counts(service: ScriptedService):
     service.put("/conformance", answer({}, 404))
     with warns("stac_filtered_here"):
         assert len(scenecart.search_stac(f"{service.url}/", query={"gsd": {"lte": 1}})) == 1
+
+
+def test_search_stac_conditions_reach_apis_without_query(service: ScriptedService):
+    """Without the query extension, conditions are sent as CQL2; an API that refuses them gets the search without."""
+    url = landing(service, conforms=[CORE, ITEM_SEARCH, f"{ITEM_SEARCH}#filter"])
+    service.put("/search", answer(page(item("a"))))
+    expression = {"op": "=", "args": [{"property": "platform"}, "x"]}
+    assert len(scenecart.search_stac(url, max_cloud_cover=20, filter=expression)) == 1
+    cloud = {"op": "<=", "args": [{"property": "eo:cloud_cover"}, 20]}
+    assert service.received[-1].json == {"filter": {"op": "and", "args": [expression, cloud]}, "filter-lang": "cql2-json"}
+    with warns("stac_filtered_here"):
+        assert scenecart.search_stac(url, max_cloud_cover=20, filter="platform = 'x'").empty
+    landing(service, conforms=[CORE, ITEM_SEARCH])
+
+    def reply(request: RecordedRequest) -> Answer:
+        return answer({"detail": "unknown"}, 400) if "query" in request.json else answer(page(item("a", gsd=1), item("b", gsd=2)))
+
+    service.put("/search", reply)
+    with warns("stac_filtered_here"):
+        assert scenecart.search_stac(url, query={"gsd": {"lte": 1}}, collections="c")["id"].tolist() == ["a"]
+    assert service.received[-1].json == {"collections": ["c"]}
 
 
 @pytest.mark.parametrize(

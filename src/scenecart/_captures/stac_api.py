@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_URL = 4_000
+_CQL2 = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "neq": "<>", "in": "in"}
 _EXTENSION_HINTS = {
     "sortby": 'For example: sortby="-properties.datetime"',
     "fields": 'For example: fields=["id", "geometry", "properties.datetime"]',
@@ -192,6 +193,22 @@ def checked_extensions(
                 hint=_EXTENSION_HINTS[argument],
             ) from error
     return {argument: value for argument, value in given.items() if value is not None}
+
+
+def as_cql2(conditions: Mapping[str, Mapping[str, Any]], expression: Any = None) -> dict[str, Any]:
+    """Return conditions on properties as CQL2 JSON, together with another expression.
+
+    Examples
+    --------
+    >>> from scenecart._captures.stac_api import as_cql2
+    >>> as_cql2({"gsd": {"lte": 1}})
+    {'op': '<=', 'args': [{'property': 'gsd'}, 1]}
+    """
+    parts = [] if expression is None else [dict(expression)]
+    for name, operators in conditions.items():
+        reference = {"property": name}
+        parts += [{"op": _CQL2[operator], "args": [reference, value]} for operator, value in operators.items()]
+    return parts[0] if len(parts) == 1 else {"op": "and", "args": parts}
 
 
 def links_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:

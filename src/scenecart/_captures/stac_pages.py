@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api.paging import announced_count, is_announced
@@ -22,11 +21,14 @@ if TYPE_CHECKING:
     Modifier = Callable[[Any], Any]
 
 _MAX_PAGES_WITHOUT_NEW = 100
-_NOT_BY_POST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
 def read_pages(
-    web: Web, first: SearchRequest, by_get: Callable[[], SearchRequest], reader: Reader, modifier: Modifier | None
+    web: Web,
+    first: SearchRequest,
+    instead: Callable[[SearchRequest, int | None], SearchRequest | None],
+    reader: Reader,
+    modifier: Modifier | None,
 ) -> Iterator[Batch]:
     """Yield the items of a search while they arrive, each once.
 
@@ -34,8 +36,8 @@ def read_pages(
     ----------
     first
         The first request.
-    by_get
-        Returns the first request by GET, for an API that has no POST.
+    instead
+        Returns another request in place of the first, which the API refused with a status; None if there is none.
     modifier
         Changes each page, for example signs the addresses of its assets.
 
@@ -46,11 +48,10 @@ def read_pages(
     """
     repeats = Repeats()
     asked: set[bytes] = set()
-    request: SearchRequest | None = first
+    request, document = _read_first(web, first, instead)
     pages_without_new = count = 0
-    while request is not None:
+    while True:
         asked.add(request.key)
-        document = _read(web, request, by_get if request is first else None)
         page = read_items(document, reader, modifier)
         repeats.start_page()
         before = len(repeats)
@@ -58,15 +59,18 @@ def read_pages(
             count += len(features) + skipped - repeats.from_earlier_pages(features)
             yield repeats.fresh(features), skipped
         pages_without_new = pages_without_new + 1 if len(repeats) == before else 0
-        request = next_request(web, page.paging, request, document)
-        if request is None:
+        following = next_request(web, page.paging, request, document)
+        if following is None:
             _check_count(web, page.paging, count)
-        elif request.key in asked or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
+            return
+        if following.key in asked or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
             warn(
                 f"{web.host} repeated a page, so the search ended there. The result may be incomplete.",
                 code="stac_page_repeated",
             )
             return
+        request = following
+        document = _read(web, request)
 
 
 def read_items(document: Document, reader: Reader, modifier: Modifier | None) -> Page:
@@ -142,14 +146,21 @@ def next_request(web: Web, paging: Mapping[str, Any], request: SearchRequest, do
     return SearchRequest(url, "POST", {**((request.body or {}) if is_merged else {}), **(body or {})}, headers)
 
 
-def _read(web: Web, request: SearchRequest, by_get: Callable[[], SearchRequest] | None) -> Document:
-    try:
-        return web.read(request.url, method=request.method, body=request.body, headers=request.headers)
-    except ScenecartError as error:
-        if request.method != "POST" or by_get is None or error.status not in _NOT_BY_POST:
-            raise
-        other = by_get()
-    return web.read(other.url)
+def _read_first(
+    web: Web, request: SearchRequest, instead: Callable[[SearchRequest, int | None], SearchRequest | None]
+) -> tuple[SearchRequest, Document]:
+    while True:
+        try:
+            return request, _read(web, request)
+        except ScenecartError as error:
+            other = instead(request, error.status)
+            if other is None:
+                raise
+            request = other
+
+
+def _read(web: Web, request: SearchRequest) -> Document:
+    return web.read(request.url, method=request.method, body=request.body, headers=request.headers)
 
 
 def _links(paging: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

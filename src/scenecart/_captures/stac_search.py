@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from scenecart._captures.frame import column_of
 from scenecart._captures.query import SearchCriteria, build_stac_query
 from scenecart._captures.repeats import Repeats
 from scenecart._captures.search import apply_query, collect
-from scenecart._captures.stac_api import StacApi, checked_extensions, links_of
+from scenecart._captures.stac_api import SearchRequest, StacApi, as_cql2, checked_extensions, links_of
 from scenecart._captures.stac_checks import Checks, sorted_rows
 from scenecart._captures.stac_pages import read_items, read_pages
 from scenecart._captures.stac_static import Folder, Walk, local_file
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from scenecart._captures.features import Feature
     from scenecart._captures.query import Query
     from scenecart._util.progress import ProgressCallback
+
+
+_NOT_BY_POST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_REJECTED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 @checked_keywords()
@@ -223,8 +228,9 @@ class _Search:
         api = open_api(self._source, first)
         if api is not None and isinstance(self._source, Web):
             self._check_extensions(api)
-            self._checks = Checks(self._query, promised=api.promises("QUERY"))
-            yield from apply_query(self._checks.matching(self._of_api(api, self._source)), self._query)
+            parameters, is_promised = self._parameters(api)
+            self._checks = Checks(self._query, promised=is_promised)
+            yield from apply_query(self._checks.matching(self._of_api(api, self._source, parameters)), self._query)
             return
         for argument in ("filter", "fields"):
             if argument in self._extensions:
@@ -251,11 +257,34 @@ class _Search:
         if self._checks is not None:
             self._checks.warn(self._source.host)
 
-    def _of_api(self, api: StacApi, web: Web) -> Iterator[Batch]:
+    def _parameters(self, api: StacApi) -> tuple[dict[str, Any], bool]:
+        """Return the parameters of the search, and whether the API promises to filter by its conditions on properties.
+
+        Without the query extension, conditions are sent as CQL2 if the API offers that.
+        """
         size = self._query.page_size or (min(self._query.limit, operations.PAGE_LIMIT) if self._query.limit else None)
         parameters = {**self._query.body, **({} if size is None else {"limit": size}), **self._extensions}
-        first = api.request(parameters)
-        yield from read_pages(web, first, lambda: api.request(parameters, method="GET"), Reader(), self._modifier)
+        expression = parameters.get("filter")
+        if "query" not in parameters or api.promises("QUERY"):
+            return parameters, True
+        if not api.promises("FILTER") or isinstance(expression, str):
+            return parameters, False
+        parameters["filter"] = as_cql2(parameters.pop("query"), expression)
+        return parameters, True
+
+    def _of_api(self, api: StacApi, web: Web, parameters: dict[str, Any]) -> Iterator[Batch]:
+        promises_query = api.promises("QUERY")
+
+        def instead(failed: SearchRequest, status: int | None) -> SearchRequest | None:
+            if status in _NOT_BY_POST and failed.method == "POST":
+                return api.request(parameters, method="GET")
+            if status in _REJECTED and "query" in parameters and not promises_query:
+                # an API without the extension may refuse it; the items are filtered here
+                del parameters["query"]
+                return api.request(parameters, method=failed.method)
+            return None
+
+        yield from read_pages(web, api.request(parameters), instead, Reader(), self._modifier)
 
     def _of_files(self, first: Document) -> Iterator[Batch]:
         reader, repeats = Reader(), Repeats()
