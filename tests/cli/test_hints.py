@@ -48,6 +48,10 @@ PYTHON_ONLY = {
     "not_an_order",
     "orders_not_finished",
     "spending_by_call",
+    "stac_catalog_too_large",
+    "stac_extension_missing",
+    "stac_next_page_invalid",
+    "stac_sign_in_required",
 }
 
 
