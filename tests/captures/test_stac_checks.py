@@ -60,6 +60,7 @@ TIMES = [
     item("offset", datetime="2024-04-01T01:00:00+02:00"),
     item("range", datetime=None, start_datetime="2024-01-01T00:00:00Z", end_datetime="2024-12-31T00:00:00Z"),
     item("past", datetime=None, start_datetime="2023-01-01T00:00:00Z", end_datetime="2023-12-31T00:00:00Z"),
+    item("leap", datetime="2024-03-01T23:59:60Z"),
     item("unreadable", datetime="March"),
 ]
 
@@ -68,7 +69,7 @@ TIMES = [
 def test_checks_compare_times_as_instants(is_static: bool):  # noqa: FBT001  # a case
     """Offsets, fractions and ranges are compared as instants; an unreadable time is not compared."""
     found = kept(TIMES, datetime="2024-03", is_static=is_static)
-    assert found == ["start", "end", "offset", "range", *([] if is_static else ["unreadable"])]
+    assert found == ["start", "end", "offset", "range", "leap", *([] if is_static else ["unreadable"])]
     assert kept(TIMES, datetime="2024-03-31/..")[:1] == ["end"]
 
 

@@ -13,6 +13,7 @@ from shapely.geometry import shape
 from scenecart._captures.features import Slots, properties_of
 from scenecart._captures.footprints import intersect_each
 from scenecart._captures.properties import DATETIME, END_DATETIME, START_DATETIME
+from scenecart._captures.times import instant
 from scenecart._geo.area import as_geometry
 from scenecart._util.text import pluralize
 from scenecart._util.validate import is_number
@@ -184,9 +185,15 @@ def _time(value: Any) -> dt.datetime | None:
     """Return a time of an item or an interval; without a zone it is UTC."""
     if not isinstance(value, str):
         return None
+    text = value.strip()
     try:
-        moment = dt.datetime.fromisoformat(value.strip())
+        moment = dt.datetime.fromisoformat(text)
         return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        # slower, and reads the second 60; of other texts pandas would make a guess
+        return instant(text).to_pydatetime(warn=False) if text[:4].isdigit() else None
     except (ValueError, OverflowError):
         return None
 
