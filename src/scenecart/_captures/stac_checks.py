@@ -66,7 +66,7 @@ class Checks:
             self._total += len(features)
             yield self._matching(features), skipped
 
-    def warn(self, host: str) -> None:
+    def report(self, host: str) -> None:
         """Warn of items that were left out; those of files are filtered here by design."""
         left_out = sum(self._unmatched.values())
         if not left_out or self._is_static:

@@ -151,7 +151,7 @@ def search_stac(
         reporter = ProgressReporter(progress, checked.host)
         found = collect(search.features(), checked.host, reporter, return_on_interrupt=return_on_interrupt)
     frame = search.arranged(found)
-    search.warn()
+    search.report()
     if not len(frame):
         frame.attrs["query"] = checked.description
     return frame
@@ -252,10 +252,10 @@ class _Search:
         rows = sorted_rows(keys, len(frame))[: self._query.limit]
         return frame.iloc[rows].reset_index(drop=True)
 
-    def warn(self) -> None:
+    def report(self) -> None:
         """Warn of items that did not match."""
         if self._checks is not None:
-            self._checks.warn(self._source.host)
+            self._checks.report(self._source.host)
 
     def _parameters(self, api: StacApi) -> tuple[dict[str, Any], bool]:
         """Return the parameters of the search, and whether the API promises to filter by its conditions on properties.
