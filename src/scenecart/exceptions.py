@@ -84,10 +84,15 @@ class ScenecartWarning(UserWarning):
 
 def warn(message: str, *, code: str = "warning", hint: str | None = None) -> None:
     """Issue a :class:`ScenecartWarning` that points at the caller's line outside of scenecart."""
+    issue(ScenecartWarning(message, code=code, hint=hint))
+
+
+def issue(warning: ScenecartWarning) -> None:
+    """Issue a warning that was made before, as :func:`warn` does."""
     frame, depth = sys._getframe(1), 2  # noqa: SLF001  # skip_file_prefixes needs Python 3.12
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(ScenecartWarning(message, code=code, hint=hint), stacklevel=depth)
+    warnings.warn(warning, stacklevel=depth)
 
 
 class ScenecartError(Exception):

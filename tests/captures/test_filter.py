@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import scenecart
 from _expect import raises, warns
+from _footprints import ODD
 from scenecart import InvalidArea, InvalidQuery
 from scenecart._captures.stac_api import as_interval
 
@@ -205,3 +206,32 @@ def test_filter_not_a_geodataframe_is_refused(value: Any):
     """Anything but a frame is refused by a filter on properties too."""
     with raises(InvalidQuery, "captures_invalid"):
         scenecart.filter(value, cloud_cover=10)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_coverage_and_filter_odd_footprint_spoils_no_other(odd: str):
+    """One footprint without a place on the globe changes nothing for the others."""
+    good = [shapely.box(x, 0, x + 1, 1) for x in range(50)]
+    captures = gpd.GeoDataFrame({"id": [*map(str, range(50)), "odd"]}, geometry=[*good, ODD[odd]], crs=4326)
+    shares = scenecart.coverage(captures, (0, 0, 2, 1))
+    assert shares[:3].tolist() == pytest.approx([0.5, 0.5, 0])
+    assert 0 <= shares[50] <= 1
+    assert scenecart.filter(captures, aoi=(0.5, 0.2, 1.5, 0.8))["id"].tolist()[:2] == ["0", "1"]
+
+
+def test_coverage_of_a_footprint_around_a_pole():
+    """A footprint around a pole covers the pole, although its corners are all on one parallel."""
+    ring = [(lon, -75) for lon in range(-180, 180, 15)]
+    captures = gpd.GeoDataFrame({"id": ["cap", "west"]}, geometry=[shapely.Polygon(ring), shapely.Polygon(ring[::-1])], crs=4326)
+    assert scenecart.coverage(captures, (0, -89, 10, -88)).tolist() == pytest.approx([1, 1])
+    assert scenecart.coverage(captures, (0, 88, 10, 89)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("box", [(-100, -60, 100, 60), (-179, -60, 179, 60)])
+def test_coverage_of_a_box_wider_than_half_the_world(box: tuple[float, float, float, float]):
+    """A wide box is the box from west to east, and not the strip on the other side of the world."""
+    shapes = [shapely.box(2, 48, 3, 49), shapely.box(179.2, -18, 179.6, -17)]
+    captures = gpd.GeoDataFrame({"id": ["paris", "fiji"]}, geometry=shapes, crs=4326)
+    paris, fiji = scenecart.coverage(captures, box)
+    assert paris > 0
+    assert fiji == 0

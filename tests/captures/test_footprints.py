@@ -43,14 +43,37 @@ def test_read_geometries_equals_shapely_on_each(shapes: list[Any]):
     """Geometries, bounds and unusable rows are those of shapely's own parser, in any mixed batch."""
     found, bounds, reasons = read_geometries(features_of(*shapes))
     for row, shape in enumerate(shapes):
-        expected = None if shape is None else shapely.from_geojson(json.dumps(shape), on_invalid="ignore")
+        is_unclosed = shape is not None and shape["coordinates"] == [SQUARE[:-1]]
+        text = json.dumps({"type": "Polygon", "coordinates": [SQUARE]} if is_unclosed else shape)
+        expected = None if shape is None else shapely.from_geojson(text, on_invalid="ignore")
         if expected is None or expected.is_empty:
             assert found[row] is None
         else:
             assert shapely.equals_identical(found[row], expected)
             assert bounds[row].tolist() == pytest.approx(expected.bounds)
-        is_usable = expected is not None and expected.geom_type in {"Polygon", "MultiPolygon"} and expected.is_valid
+        is_usable = (
+            expected is not None and not is_unclosed and expected.geom_type in {"Polygon", "MultiPolygon"} and expected.is_valid
+        )
         assert (row in reasons) == (not is_usable)
+
+
+@pytest.mark.parametrize("extra", [[], [5.0]], ids=["flat", "with heights"])
+def test_read_geometries_unclosed_ring_is_closed_and_said(extra: list[float]):
+    """A ring whose last point is missing is shown closed, with the reason why it cannot be ordered."""
+    ring = [[*point, *extra] for point in SQUARE[:-1]]
+    shapes = [
+        {"type": "Polygon", "coordinates": [ring]},
+        {"type": "MultiPolygon", "coordinates": [[ring], [[[5, 5], [6, 5], [6, 6], [5, 5]]]]},
+        {"type": "Polygon", "coordinates": [ring[:2]]},
+        {"type": "Polygon", "coordinates": [[["0", "0"], ["1", "0"], ["1", "1"], ["0", "1"]]]},
+    ]
+    found, bounds, reasons = read_geometries(features_of(*shapes))
+    assert found[0].equals(shapely.box(0, 0, 1, 1))
+    assert bounds[1].tolist() == [0, 0, 6, 6]
+    assert "not closed" in reasons[0]
+    assert "not closed" in reasons[1]
+    assert found[2] is found[3] is None
+    assert reasons[2] == reasons[3] == "its footprint cannot be read"
 
 
 def test_intersect_each_keeps_intersecting_and_unreadable_features():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dask_geopandas
 import duckdb
 import geopandas as gpd
+import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from shapely.geometry import shape
 
 import scenecart
 from _expect import raises
+from _footprints import ODD
 from _scripted_service import page
 from _stac_diff import differences
 from scenecart import InvalidQuery, ScenecartError
@@ -194,3 +196,37 @@ def _as_page(path: Path) -> bytes:
     document = json.loads(content)
     features = document if isinstance(document, list) else document.get("features", [document])
     return json.dumps({"type": "FeatureCollection", "features": [one for one in features if one.get("type") == "Feature"]}).encode()
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_footprint_spoils_no_export(tmp_path: Path, odd: str):
+    """One footprint without a place on the globe is written as far as JSON can, and the others are written."""
+    good = [shapely.box(x, 0, x + 1, 1) for x in range(3)]
+    times = pd.to_datetime(["2024-03-05"] * 4, utc=True)
+    captures = gpd.GeoDataFrame({"id": list("abco"), "datetime": times}, geometry=[*good, ODD[odd]], crs=4326)
+    items = json.loads(json.dumps(list(scenecart.to_items(captures)), allow_nan=False))
+    assert [item["id"] for item in items] == list("abco")
+    assert items[0]["bbox"] == [0, 0, 1, 1]
+    assert "[[]]" not in json.dumps(items)
+    writer = Writer(tmp_path / "found", "archive", "year")
+    writer.add(captures)
+    found: list[str] = []
+    for path in writer.finish():
+        is_table = path.suffix == ".parquet"
+        found += gpd.read_parquet(path)["id"].tolist() if is_table else [json.loads(line)["id"] for line in path.open()]
+    assert sorted(found) == list("abco")
+
+
+def test_to_items_mixed_heights_are_those_of_the_catalog():
+    """A corner without a height has two numbers, and the others have three."""
+    captures = gpd.GeoDataFrame({"id": ["a"]}, geometry=[ODD["mixed heights"]], crs=4326)
+    (item,) = scenecart.to_items(captures)
+    assert [list(point) for point in item["geometry"]["coordinates"][0]] == [[0, 0, 5], [1, 0], [1, 1, 5], [0, 0, 5]]
+
+
+def test_to_items_numbers_that_json_lacks_are_null():
+    """NaN and infinity inside lists and objects never reach JSON."""
+    values = [{"a": float("nan"), "b": [1.5, float("inf")]}]
+    captures = gpd.GeoDataFrame({"id": ["a"], "proj:transform": values}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+    (item,) = scenecart.to_items(captures)
+    assert item["properties"]["proj:transform"] == {"a": None, "b": [1.5, None]}

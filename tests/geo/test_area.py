@@ -16,8 +16,9 @@ from shapely.affinity import translate
 
 import scenecart
 from _expect import raises
-from scenecart._geo.area import Area, as_area, as_geometry, read_area
-from scenecart._geo.geometry import geojson, split_at_antimeridian
+from scenecart._geo.area import Area, as_area, as_geometry, drawn_area, read_area
+from scenecart._geo.geometry import geojson
+from scenecart._geo.globe import split_at_antimeridian
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,31 @@ def test_bbox_of_half_the_world_is_taken_as_written():
         area = as_area(half)
         assert shapely.Point(179, 0).within(area.geometry)
         assert not shapely.Point(0, 0).intersects(area.geometry)
+
+
+@pytest.mark.parametrize("turn", [0, 360, -360, 1080])
+def test_drawn_area_is_what_was_drawn_in_any_copy_of_the_world(turn: float):
+    """A rectangle drawn over more than half the world, or far to the east, is that rectangle."""
+    drawn = drawn_area([translate(shapely.box(-100, -60, 100, 60), turn), translate(shapely.box(170, 0, 190, 10), turn)])
+    assert drawn.km2 == pytest.approx(as_area((-100, -60, 100, 60)).km2 + as_area((0, 0, 20, 10)).km2, rel=1e-6)
+    assert drawn.geometry.covers(shapely.box(-180, 0, -170, 10))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "code"), [([], "area_empty"), ([shapely.Polygon()], "area_empty"), ([shapely.box(0, 0, 0, 1)], "area_zero_size")]
+)
+def test_drawn_area_without_a_size_is_refused(shapes: list[Any], code: str):
+    """Nothing drawn, or a line, is no area."""
+    with pytest.raises(scenecart.InvalidArea) as caught:
+        drawn_area(shapes)
+    assert caught.value.code == code
+
+
+def test_geojson_of_a_wide_area_cannot_be_read_the_short_way():
+    """No edge of what is sent is longer than half the world, also of a simplified or clipped area."""
+    sent = geojson(shapely.box(-100, -60, 100, 60))
+    assert np.abs(np.diff(np.array(sent["coordinates"][0])[:, 0])).max() <= 90
+    assert as_area(sent).km2 == pytest.approx(as_area((-100, -60, 100, 60)).km2)
 
 
 def test_polar_area_has_the_right_size():

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
+from shapely.affinity import translate
 
 import scenecart
 from _expect import raises, warns
@@ -78,12 +80,12 @@ def test_layer_missing_lists_the_layers(two_layers: Path):
     assert "'harbour', 'airport'" in caught.value.message
 
 
-def test_several_layers_without_a_name_warn_and_read_the_first(two_layers: Path):
-    """Without a layer's name, a warning says which layer was read."""
-    with warns("area_layer_assumed") as caught:
+def test_several_layers_without_a_name_are_one_area(two_layers: Path):
+    """Without a layer's name, all layers are read together, and a warning names them."""
+    with warns("area_layers_united") as caught:
         area = as_area(two_layers)
-    assert area.bounds == (0, 0, 1, 1)
-    assert "'harbour'" in str(caught[0].message)
+    assert area.bounds == (0, 0, 6, 6)
+    assert "'harbour', 'airport'" in str(caught[0].message)
 
 
 @pytest.mark.parametrize("source", [(0, 0, 1, 1), SQUARE, "POLYGON((0 0,1 0,1 1,0 0))", shapely.box(0, 0, 1, 1)], ids=repr)
@@ -123,7 +125,9 @@ def test_folder_is_refused_with_a_hint(tmp_path: Path):
         ("area.geojson", '{"type": "Feature", "geometry": null}', "area_empty"),
         ("area.geojson", '{"type": 5}', "area_geojson_invalid"),
         ("area.geojson", '{"type": "Polygon", "coordinates": [[[NaN, 0], [1, 1], [2, 0]]]}', "area_json_invalid"),
-        ("area.csv", "a,b\n1,2\n", "area_geometry_missing"),
+        ("area.csv", "a,b\n1,2\n", "area_format_unsupported"),
+        ("area.xlsx", "PK", "area_format_unsupported"),
+        ("area.shp", "no", "area_file_unreadable"),
         ("area.gpkg", "not a database", "area_file_unreadable"),
         ("area.parquet", "PAR1", "area_file_unreadable"),
     ],
@@ -192,7 +196,7 @@ def test_frame_without_crs_is_read_as_degrees(tmp_path: Path):
                 "type": "FeatureCollection",
                 "features": [{"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]}] * 2,
             },
-            "area_merge_failed",
+            "area_self_intersecting",
         ),
         ({**SQUARE, "crs": {"properties": {"name": "EPSG:\ud800"}}}, "area_crs_unknown"),
         ({"type": "Polygon", "coordinates": [[[1e308, 0], [1, 0], [1, 1]]], "crs": {"properties": {"name": "EPSG:4978"}}}, None),
@@ -241,11 +245,83 @@ def test_bbox_south_above_north_is_refused(bbox: Any):
         as_area(bbox)
 
 
-def test_bbox_west_beyond_east_is_refused():
-    """A bounding box whose west is greater than its east is refused, unless it crosses the antimeridian."""
+@pytest.mark.parametrize("bbox", [(10, 20, 5, 30), (44, 20, -44, 30)])
+def test_bbox_west_a_little_beyond_east_is_refused(bbox: Any):
+    """A bounding box whose west is less than 90 degrees beyond its east is reversed, and not three quarters of the world."""
     with raises(scenecart.InvalidArea, "bbox_reversed"):
-        as_area((10, 20, 5, 30))
-    assert as_area((179, -20, -179, -18)).km2 > 0
+        as_area(bbox)
+
+
+@pytest.mark.parametrize(
+    ("bbox", "inside", "outside"),
+    [
+        ((-179, -60, 179, 60), (2, 48), (179.5, 0)),
+        ((-100, -60, 100, 60), (2, 48), (179.5, 0)),
+        ((-90.5, 0, 90.5, 10), (20, 5), (120, 5)),
+        ((-179.174265, 18.917466, 179.773922, 71.406235), (-98, 39), (179.9, 50)),
+        ((-180, -90, 179.9999, 90), (2, 48), None),
+        ((120, -60, -70, 60), (179.5, 0), (2, 48)),
+        ((60, -60, -60, 60), (179.5, 0), (2, 48)),
+        ((170, -60, 10, 60), (-100, 0), (100, 0)),
+    ],
+)
+def test_bbox_goes_from_west_to_east(bbox: tuple[float, float, float, float], inside: Any, outside: Any):
+    """West less than east is that box, however wide; only west greater than east crosses the antimeridian."""
+    area = as_area(bbox)
+    assert area.bounds == pytest.approx(bbox)
+    assert area.geometry.intersects(shapely.Point(inside))
+    assert outside is None or not area.geometry.intersects(shapely.Point(outside))
+    width = (bbox[2] - bbox[0]) % 360
+    assert area.km2 == pytest.approx(as_area((0, bbox[1], 1, bbox[3])).km2 * width, rel=1e-6)
+    longest = max(
+        np.abs(np.diff(shapely.get_coordinates(ring)[:, 0])).max() for ring in shapely.get_rings(shapely.get_parts(area.geometry))
+    )
+    assert longest <= 90
+
+
+@pytest.mark.parametrize("form", ["shapely", "GeoJSON", "Shapefile", "drawn the other way, 160 degrees wide"])
+def test_rectangle_that_can_be_read_in_two_ways_is_refused(tmp_path: Path, form: str):
+    """A rectangle with an edge of more than half the world is the box or its opposite; a bounding box says which."""
+    rectangle: Any = shapely.box(-100, -60, 100, 60)
+    if form == "GeoJSON":
+        rectangle = rectangle.__geo_interface__
+    elif form == "Shapefile":
+        gpd.GeoDataFrame({"n": [1]}, geometry=[rectangle], crs=4326).to_file(tmp_path / "area.shp")
+        rectangle = tmp_path / "area.shp"
+    elif form != "shapely":
+        rectangle = rectangle.reverse()
+    with raises(scenecart.InvalidArea, "area_rectangle_ambiguous"):
+        as_area(rectangle)
+
+
+def test_parquet_without_geometry_is_refused(tmp_path: Path):
+    """A table without geometries is told from a damaged file."""
+    pd.DataFrame({"n": [1]}).to_parquet(tmp_path / "area.parquet")
+    with raises(scenecart.InvalidArea, "area_geometry_missing"):
+        as_area(tmp_path / "area.parquet")
+
+
+ACROSS = shapely.Polygon([(179.9, -17), (-179.9, -17), (-179.9, -16), (179.9, -16)])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        shapely.box(179.5, -16.8, 179.8, -16.2),
+        shapely.box(179.5, -17, 179.8, -16),
+        shapely.box(151, -16.8, 152, -16.2),
+        shapely.box(179.5, -19, 179.8, -18),
+        translate(ACROSS, 0, 2),
+    ],
+    ids=["smaller", "of one height", "in Queensland", "to the south", "across, too"],
+)
+def test_features_beside_one_across_the_antimeridian_are_added(other: Any):
+    """Of several features each is placed for itself, so none is swallowed by the one across 180 degrees."""
+    frame = gpd.GeoDataFrame(geometry=[ACROSS, other], crs=4326)
+    size = as_area(ACROSS).km2 + as_area(other).km2
+    assert as_area(frame).km2 == pytest.approx(size, rel=1e-6)
+    assert as_area(json.loads(frame.to_json())).km2 == pytest.approx(size, rel=1e-6)
+    assert as_area(shapely.MultiPolygon([ACROSS, other])).km2 == pytest.approx(size, rel=1e-6)
 
 
 def test_bbox_with_swapped_axes_is_refused():

@@ -21,10 +21,10 @@ from scenecart._geo.geometry import (
     geojson,
     reasons_unusable,
     simplified,
-    split_at_antimeridian,
     union,
     why_unusable,
 )
+from scenecart._geo.globe import split_at_antimeridian
 
 ACROSS = "POLYGON((179 -20,-179 -20,-179 -18,179 -18,179 -20))"
 
@@ -65,12 +65,15 @@ def test_reasons_of_many_footprints_equal_those_of_each():
         "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((0 0, 1 0, 1 1, 0 0)))",
         "POINT (1 2)",
         "GEOMETRYCOLLECTION (POLYGON ((0 0, 1 0, 1 1, 0 0)))",
+        "MULTIPOLYGON (EMPTY, ((0 0, 1 0, 1 1, 0 0)))",
+        "POLYGON ((0 0, 1 0, 1 1, 0 0), EMPTY)",
+        "POLYGON ((-180.05 0, 180.05 0, 180.05 1, -180.05 1, -180.05 0))",
         "MULTIPOLYGON (((190 10, 180 90, 180 90, 190 10)), ((181 0, 181 1, 179 1, 179 0, 181 0)))",
     )
     shapes = np.array([*map(shapely.from_wkt, texts), None, shapely.Polygon([(0, 0), (np.inf, 0), (1, 1)])], dtype=object)
     reasons = reasons_unusable(shapes)
     assert reasons == [why_unusable(shape) for shape in shapes]
-    assert [reason is None for reason in reasons] == [True, False, True, True, *[False] * 8]
+    assert [reason is None for reason in reasons] == [True, False, True, True, *[False] * 11]
 
 
 @pytest.mark.parametrize("spread", [0.2, 3.0, 60.0])

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import shapely
 
-from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, outline_rings, unwrap_longitudes
+from scenecart._geo.unwrap import (
+    degree_aspect,
+    is_narrower_unwrapped,
+    join_at_antimeridian,
+    narrowest_span,
+    outline_rings,
+    unwrap_longitudes,
+)
 
 ACROSS = shapely.MultiPolygon([shapely.box(179, 0, 180, 1), shapely.box(-180, 0, -179, 1)])
 
@@ -31,6 +38,41 @@ def test_unwrapped_shape_is_one_piece():
     assert unwrapped.geom_type == "Polygon"
     assert unwrapped.bounds == (179, 0, 181, 1)
     assert unwrapped.area == pytest.approx(ACROSS.area)
+
+
+@pytest.mark.parametrize(
+    ("shape", "bounds"),
+    [
+        (ACROSS, (179, 0, 181, 1)),
+        (shapely.MultiPolygon([shapely.box(170, 0, 180, 1), shapely.box(-180, 0, 10, 1)]), (170, 0, 370, 1)),
+        (shapely.MultiPolygon([*ACROSS.geoms, shapely.box(-170, 0, -169, 1)]), (179, 0, 191, 1)),
+        (shapely.box(-180, 80, 180, 90), (-180, 80, 180, 90)),
+        (shapely.box(-180, 0, -179, 1), (-180, 0, -179, 1)),
+        (shapely.MultiPolygon([shapely.box(-100, 0, -90, 1), shapely.box(10, 0, 20, 1)]), (-100, 0, 20, 1)),
+    ],
+    ids=["across", "half the world", "with an island", "cap", "beside", "apart"],
+)
+def test_join_at_antimeridian_moves_only_what_touches_it(shape: shapely.Geometry, bounds: tuple[float, float, float, float]):
+    """A shape is in one piece across 180 degrees; one that does not cross it stays where it is."""
+    joined = join_at_antimeridian(shape)
+    assert joined.bounds == bounds
+    assert joined.area == pytest.approx(shape.area)
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([(177, 180), (-180, -178)], (177, 182)),
+        ([(179, 181), (-178, -177)], (179, 183)),
+        ([(10, 20)], (10, 20)),
+        ([(-180, 180), (10, 20)], (-180, 180)),
+        ([(-120, -60), (0, 20), (100, 150)], (-120, 150)),
+        ([(100, 150), (-120, -60)], (100, 300)),
+    ],
+)
+def test_narrowest_span_leaves_out_the_widest_gap(spans: list[tuple[float, float]], expected: tuple[float, float]):
+    """The way around the world is the one with the least empty space."""
+    assert narrowest_span(np.array(spans, dtype=float)) == expected
 
 
 def test_degree_aspect_grows_towards_the_poles():

@@ -33,7 +33,7 @@ def test_read_area_file_returns_the_area(name: str, content: bytes):
 
 def test_read_area_file_not_geodata_is_refused():
     """A file that is no geodata is refused, and its name in the message is escaped text."""
-    with raises(scenecart.InvalidArea, "area_upload_unreadable") as caught:
+    with raises(scenecart.InvalidArea, "area_format_unsupported") as caught:
         read_area_file("notes.txt", b"no")
     assert "notes.txt" in caught.value.message
 

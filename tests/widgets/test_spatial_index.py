@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 
+from _footprints import ODD
 from scenecart.widgets._spatial_index import FootprintIndex
 
 
@@ -23,6 +26,34 @@ def test_footprint_across_antimeridian_is_one_shape(view: tuple[float, float, fl
     assert {feature["properties"]["row"] for feature in features} == {0, 1}
     assert index.bounds == (179.0, -15.0, 183.0, -14.0)
     assert index.at(180.5, -14.5, keep).tolist() == index.at(-179.5, -14.5, keep).tolist() == [0]
+
+
+@pytest.mark.parametrize("view", [(-180.0, -20.0, -170.0, -10.0), (170.0, -20.0, 180.0, -10.0), (899.0, -20.0, 910.0, -10.0)])
+def test_footprint_across_antimeridian_is_in_every_copy_of_the_world(view: tuple[float, float, float, float]):
+    """A footprint across 180 degrees is drawn in one piece in views of either side, and in copies far away."""
+    split = shapely.MultiPolygon([shapely.box(179, -15, 180, -14), shapely.box(-180, -15, -179, -14)])
+    index, keep = FootprintIndex(gpd.GeoDataFrame({"id": ["over"]}, geometry=[split], crs=4326)), np.ones(1, dtype=bool)
+    (feature,) = [feature for world, parts in index.in_view(view, keep) for feature in index.features(world, parts, 0.01)]
+    xs = sorted({x for x, _ in feature["geometry"]["coordinates"][0]})
+    assert (xs[0], xs[-1]) in [(-181, -179), (179, 181), (899, 901)]
+    assert index.intersecting(shapely.box(-180, -15, -179.5, -14), keep).tolist() == [0]
+    assert index.intersecting(shapely.box(179.5, -15, 180, -14), keep).tolist() == [0]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_footprint_index_odd_footprint_spoils_no_other(odd: str):
+    """A footprint that has no place on the globe is not drawn, and all others are."""
+    boxes = [shapely.box(x, 0, x + 1, 1) for x in range(10)]
+    captures = gpd.GeoDataFrame({"id": [*map(str, range(10)), "odd"]}, geometry=[*boxes, ODD[odd]], crs=4326)
+    index, keep = FootprintIndex(captures), np.ones(11, dtype=bool)
+    west, south, east, north = index.bounds
+    assert -180 <= west < east <= 540
+    assert -91 <= south < north <= 91
+    features = [feature for world, parts in index.in_view((-1, -1, 11, 2), keep) for feature in index.features(world, parts, 0.01)]
+    json.dumps(features, allow_nan=False)
+    assert {feature["properties"]["row"] for feature in features} >= set(range(10))
+    assert 3 in index.at(3.5, 0.9, keep)
+    assert index.intersecting(shapely.box(4.2, 0.8, 4.8, 0.9), keep).tolist()[0] in {4, 10}
 
 
 def test_footprint_index_missing_footprint_is_in_no_view():

@@ -11,14 +11,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from shapely.geometry import mapping
 
 from scenecart._captures.decode import read_page
 from scenecart._captures.frame import CRS, column_from_values, to_frame
 from scenecart._captures.json_columns import JSON_COLUMNS, json_value, not_for_arrow, restored, with_text
-from scenecart._captures.parquet import to_items
+from scenecart._captures.parquet import geometry_document, to_items
 from scenecart._captures.properties import TIMES
 from scenecart._captures.times import utc_times
+from scenecart._geo.vector_files import is_vector_file
 from scenecart._util.files import as_path
 from scenecart._util.json import NotJson, loads
 from scenecart._util.text import clean_text, missing_file_hint
@@ -78,7 +78,7 @@ def features_of(captures: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     columns = [[json_value(value) for value in captures[name].astype(object)] for name in names]
     rows = zip(*columns, strict=True) if names else [()] * len(captures)
     return [
-        {"type": "Feature", "properties": dict(zip(names, row, strict=True)), "geometry": _geometry(shape)}
+        {"type": "Feature", "properties": dict(zip(names, row, strict=True)), "geometry": geometry_document(shape)}
         for row, shape in zip(rows, captures.geometry, strict=True)
     ]
 
@@ -97,7 +97,7 @@ def read_captures(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
     Parameters
     ----------
     path
-        The file: ``.parquet .geojson .json .ndjson .gpkg``, or another vector format of GDAL. Of several layers,
+        The file: ``.parquet .geojson .json .ndjson .gpkg``, or ``.shp .kml .fgb``. Of several layers,
         ``captures`` is read.
 
     Returns
@@ -128,7 +128,7 @@ def read_captures(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
         raise
     except Exception as error:  # each reader fails in its own ways on a damaged file
         raise _unreadable(source) from error
-    # a file such as CSV is read as a table without geometries
+    # a layer without geometries is a table
     if not isinstance(captures, gpd.GeoDataFrame):
         raise _unreadable(source)
     if "id" not in captures.columns:
@@ -152,7 +152,8 @@ def _read(source: Path) -> Any:
     if suffix in _LINES:
         lines = source.read_bytes().split(b"\n")
         return _from_documents([feature for line in lines if line.strip() for feature in _features_in(loads(line))], source)
-    return _from_gdal(source)
+    # GDAL opens what it finds, whatever the suffix, and some formats only name another file
+    return _from_gdal(source) if is_vector_file(source) else None
 
 
 def _from_gdal(source: Path) -> Any:
@@ -207,10 +208,6 @@ def _times(values: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of times in UTC, or as it is if a value of it is not a time."""
     times = utc_times(values)
     return times if (times.isna() == values.isna()).all() else values
-
-
-def _geometry(shape: Any) -> Any:
-    return None if shape is None or shape.is_empty else mapping(shape)
 
 
 def _unreadable(path: Path) -> InvalidRequest:

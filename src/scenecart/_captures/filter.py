@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import shapely
+from shapely.errors import ShapelyError
 
 from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.query import warn_of_fraction
 from scenecart._captures.stac_api import as_interval
 from scenecart._captures.times import checked_time_ranges, instant
 from scenecart._geo.area import as_area
-from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, split_at_antimeridian, union
+from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, union
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.validate import is_number, shown_value
-from scenecart.exceptions import InvalidQuery, not_captures
+from scenecart.exceptions import InvalidArea, InvalidQuery, not_captures
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -160,13 +162,13 @@ def filter(  # noqa: A001  # the verb that analysts look for
 def may_intersect(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, Any]:
     """Return which footprints may intersect an area, by their bounds.
 
-    A footprint wider than 180 degrees may cross the antimeridian, so only its latitudes count.
+    One wider than 180 degrees may cross the antimeridian or enclose a pole, so its bounds say nothing.
     """
     west, south, east, north = shapely.bounds(shapes).T if len(shapes) else np.empty((4, 0))
     low_x, low_y, high_x, high_y = area.bounds
-    is_beside = (east < low_x) | (west > high_x)
+    is_beside = (east < low_x) | (west > high_x) | (north < low_y) | (south > high_y)
     is_narrow = (east - west <= 180) & (west >= -180) & (east <= 180)  # noqa: PLR2004  # degrees
-    return np.asarray(~((north < low_y) | (south > high_y) | (is_beside & is_narrow)))
+    return np.asarray(~(is_beside & is_narrow) & ~np.isnan(west))
 
 
 def _valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -180,8 +182,12 @@ def _valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _valid_area(shape: Any) -> Any:
     if shape is None or shape.is_empty:
         return shapely.Polygon()
-    area = polygonal(split_at_antimeridian(shape))
-    return area if area.is_valid else polygonal(shapely.make_valid(area))
+    try:
+        area = polygonal(split_at_antimeridian(shape))
+        return area if area.is_valid else polygonal(shapely.make_valid(area))
+    except (InvalidArea, ShapelyError):
+        # it has no place on the globe
+        return shapely.Polygon()
 
 
 def _check_frame(captures: Any) -> None:

@@ -6,14 +6,16 @@ Coordinates go from JSON text to NumPy arrays directly, without a Python object 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
 import shapely
+from shapely.errors import ShapelyError
 
 from scenecart._captures.features import Geometry, geometry_text
-from scenecart._geo.geometry import COORDINATE_LIMITS, reasons_unusable, split_at_antimeridian
+from scenecart._geo.geometry import COORDINATE_LIMITS, reasons_unusable
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
@@ -23,12 +25,29 @@ if TYPE_CHECKING:
 
     from scenecart._captures.features import Feature
 
+
+_OpenRing: TypeAlias = list[Annotated[list[float], msgspec.Meta(min_length=2)]]
+
+
+class _OpenPolygon(msgspec.Struct, tag_field="type", tag="Polygon"):
+    """A polygon whose rings may not be closed."""
+
+    coordinates: list[_OpenRing]
+
+
+class _OpenMultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
+    """Polygons whose rings may not be closed."""
+
+    coordinates: list[list[_OpenRing]]
+
+
 _MIN_POINTS = 4
 _QUADRILATERAL_POINTS = 5
 _PUNCTUATION_OF_QUADRILATERAL, _NUMBER_CHARACTERS = b"[[[,],[,],[,],[,],[,]]]", b"0123456789.+-eE"
 _SHORTEST_POLYGON = len("[[[0,0],[0,0],[0,0],[0,0]]]") - 1
 _HALF_TURN = 180.0
 _TOLERANCE_DEGREES = 1e-9
+_open_polygon = msgspec.json.Decoder(_OpenPolygon | _OpenMultiPolygon)
 _numbers = msgspec.json.Decoder(list[float])
 
 
@@ -47,16 +66,19 @@ def read_geometries(features: Sequence[Feature]) -> tuple[np.ndarray[Any, Any], 
     bounds = np.full((len(features), 4), np.nan)
     unchecked = np.ones(len(features), dtype=bool)
     rest = _simple_polygons(features, geometry, bounds, unchecked)
+    reasons: dict[int, str] = {}
     if len(rest):
         texts = np.array([geometry_text(features[row]) for row in rest.tolist()], dtype=object)
         with np.errstate(over="ignore"):
             shapes = shapely.from_geojson(texts, on_invalid="ignore")
+        unclosed = _close_rings(texts, shapes)
         shapes[shapely.is_empty(shapes)] = None
         geometry[rest], bounds[rest] = shapes, shapely.bounds(shapes)
+        reasons = {int(rest[row]): "its footprint had a ring that was not closed; it is shown closed" for row in unclosed}
     outside = (np.abs(bounds) > COORDINATE_LIMITS).any(axis=1)
     around = _around_antimeridian(bounds)
     rows = np.flatnonzero(unchecked | outside | around)
-    return geometry, bounds, {} if not len(rows) else _reasons_by_row(features, geometry, rows)
+    return geometry, bounds, _reasons_by_row(features, geometry, rows) | reasons if len(rows) else reasons
 
 
 def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool]:
@@ -68,6 +90,23 @@ def intersect_each(features: Sequence[Feature], area: BaseGeometry) -> list[bool
     shapely.prepare(area)
     matches: list[bool] = (shapely.intersects(area, geometry) | shapely.is_missing(geometry)).tolist()
     return matches
+
+
+def _close_rings(texts: np.ndarray[Any, Any], shapes: np.ndarray[Any, Any]) -> list[int]:
+    """Read missing polygons that have rings without a closing point, closed, and return their rows."""
+    rows = []
+    for row in np.flatnonzero(shapely.is_missing(shapes)).tolist():
+        with contextlib.suppress(msgspec.DecodeError, RecursionError, ShapelyError, ValueError):
+            document = _open_polygon.decode(texts[row])
+            polygons = [document.coordinates] if isinstance(document, _OpenPolygon) else document.coordinates
+            rings = [ring for polygon in polygons for ring in polygon]
+            if all(rings) and any(ring[0] != ring[-1] for ring in rings):
+                # shapely closes rings
+                flat = [[[point[:2] for point in ring] for ring in polygon] for polygon in polygons]
+                parts = [shapely.Polygon(shell, holes) for shell, *holes in flat]
+                shapes[row] = parts[0] if isinstance(document, _OpenPolygon) else shapely.MultiPolygon(parts)
+                rows.append(row)
+    return rows
 
 
 def differing_boxes(texts: list[bytes], bounds: np.ndarray[Any, Any]) -> list[str | None] | None:

@@ -5,7 +5,9 @@ Frames are written to partitions by time, each spatially sorted; one partition a
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -25,10 +27,11 @@ from scenecart._captures.json_columns import is_missing, json_value, restored
 from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY
 from scenecart._captures.times import acquisition_times
 from scenecart._captures.uniform import fit_names, fit_types, fits_table, notes_of, restore_members
-from scenecart._geo.geometry import POLYGONAL, around_world_bounds, split_at_antimeridian
+from scenecart._geo.geometry import are_finite, around_world_bounds, have_empty_parts
+from scenecart._geo.globe import POLYGONAL, split_at_antimeridian
 from scenecart._util.json import NotJson, loads
 from scenecart._util.validate import check_choice
-from scenecart.exceptions import InvalidQuery, MissingExtra, missing_extra
+from scenecart.exceptions import InvalidArea, InvalidQuery, MissingExtra, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +103,7 @@ def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[
             "stac_version": members["stac_version"][row] or "1.0.0",
             "stac_extensions": json_value(members["stac_extensions"][row]) or [],
             "id": members["id"][row],
-            "geometry": None if shape is None or shape.is_empty else mapping(shape),
+            "geometry": geometry_document(shape),
             "properties": properties,
             "assets": _document(members["assets"][row], {}),
             "links": _document(members["links"][row], []),
@@ -143,7 +146,7 @@ class Writer:
 
     def add(self, frame: gpd.GeoDataFrame) -> None:
         """Add a frame to its partitions."""
-        has_footprint = frame.geometry.notna() & ~frame.geometry.is_empty
+        has_footprint = are_finite(frame.geometry.to_numpy())
         if not has_footprint.all():
             with (self._directory / _WITHOUT_FOOTPRINT).open("a", encoding="utf-8", newline="\n") as file:
                 for item in to_items(frame[~has_footprint]):
@@ -197,7 +200,7 @@ def _write(frame: gpd.GeoDataFrame, path: Path) -> Path:
 
     What no table holds, such as ids of mixed types, is written as items, one on each line.
     """
-    shapes = frame.geometry.map(_without_empty_parts)
+    shapes = frame.geometry.map(_writable)
     items = list(_items(frame.set_geometry(shapes, crs=frame.crs), of_columns=True))
     notes = fit_names(items, _ITEM_MEMBERS)
     part = path.with_name(f".{path.name}.part")
@@ -239,11 +242,15 @@ def _write_table(table: pa.Table, notes: dict[str, Any], path: Path) -> None:
         pq.write_table(written.replace_schema_metadata(metadata), path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
 
 
-def _without_empty_parts(shape: Any) -> Any:
-    """Return a geometry without its empty parts, on which some readers fail."""
-    parts = shapely.get_parts(shape)
-    empty = shapely.is_empty(parts)
-    return shapely.MultiPolygon(list(parts[~empty])) if shape.geom_type == "MultiPolygon" and empty.any() else shape
+def _writable(shape: Any) -> Any:
+    """Return a geometry without its empty parts and rings, and in 2D if only some corners have a height: some readers fail."""
+    if shape.has_z and np.isnan(shapely.get_coordinates(shape, include_z=True)).any():
+        shape = shapely.force_2d(shape)
+    if shape.geom_type not in POLYGONAL or not have_empty_parts(np.array([shape], dtype=object)):
+        return shape
+    parts = [part for part in shapely.get_parts(shape) if not part.is_empty]
+    full = [shapely.Polygon(part.exterior, [ring for ring in part.interiors if not ring.is_empty]) for part in parts]
+    return full[0] if shape.geom_type == "Polygon" else shapely.MultiPolygon(full)
 
 
 def _stac_geoparquet() -> Any:
@@ -282,10 +289,35 @@ def _published_bbox(text: Any) -> list[float] | None:
     return box if are_numbers and len(box) in {_BBOX_2D, _BBOX_3D} else None
 
 
+def geometry_document(shape: Any) -> dict[str, Any] | None:
+    """Return a geometry as GeoJSON; None if there is none or JSON cannot express it."""
+    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
+        return None
+    document = dict(mapping(shape))
+    if shape.geom_type == "MultiPolygon":
+        # shapely writes an empty part as a polygon of an empty ring
+        document["coordinates"] = [() if ring == ((),) else ring for ring in document["coordinates"]]
+    return _without_missing_heights(document) if shape.has_z else document
+
+
+def _without_missing_heights(part: Any) -> Any:
+    """Return GeoJSON in which a position without a height has two numbers, as in the catalog."""
+    if isinstance(part, dict):
+        return {name: _without_missing_heights(value) for name, value in part.items()}
+    if not isinstance(part, list | tuple):
+        return part
+    if part and isinstance(part[-1], float) and math.isnan(part[-1]):
+        return tuple(part[:-1])
+    return type(part)(_without_missing_heights(inner) for inner in part)
+
+
 def _bbox(shape: Any) -> list[float]:
     """Return the bbox of a geometry by RFC 7946: west is greater than east across the antimeridian."""
-    is_area = shape.geom_type in POLYGONAL
-    return list(around_world_bounds(split_at_antimeridian(shape))) if is_area else shapely.bounds(shape).tolist()
+    if shape.geom_type in POLYGONAL:
+        # what has no place on the globe has the bounds of its numbers
+        with contextlib.suppress(InvalidArea):
+            return list(around_world_bounds(split_at_antimeridian(shape)))
+    return list(map(float, shape.bounds))
 
 
 def write(frames: Iterator[gpd.GeoDataFrame], directory: Path, host: str, partition: str, reporter: ProgressReporter) -> list[Path]:

@@ -16,7 +16,8 @@ import shapely
 
 from scenecart._captures.frame import CRS
 from scenecart._cart.checks import is_same_capture, joined_ids, keys_of, with_ids
-from scenecart._geo.geometry import POLYGONAL, clip_each, each_km2, each_polygonal, polygonal, reasons_unusable, split_each, union
+from scenecart._geo.geometry import clip_each, each_km2, each_polygonal, polygonal, reasons_unusable, split_each, union
+from scenecart._geo.globe import POLYGONAL
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, not_captures, warn
 

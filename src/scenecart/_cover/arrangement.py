@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from scenecart._geo.geometry import GRID_DEGREES, each_km2
+from scenecart._geo.geometry import each_km2
+from scenecart._geo.globe import GRID_DEGREES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

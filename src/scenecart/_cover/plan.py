@@ -21,7 +21,8 @@ from scenecart._cover.plot import draw_cover
 from scenecart._cover.pricing import Prices, individual_prices
 from scenecart._cover.solver import Choice, Problem, require_solver, solve_in_subprocess
 from scenecart._geo.area import Area, as_area
-from scenecart._geo.geometry import GRID_DEGREES, clip_each, each_km2, geodesic_km2, polygonal, union
+from scenecart._geo.geometry import clip_each, each_km2, geodesic_km2, polygonal, union
+from scenecart._geo.globe import GRID_DEGREES
 from scenecart._util import html
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_choice, check_count, check_number, is_number, shown_value

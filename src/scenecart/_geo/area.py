@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from shapely.validation import explain_validity
+from shapely import affinity
+from shapely.errors import ShapelyError
 
-from scenecart._geo.formats import check_layer, read_geometry
+from scenecart._geo.formats import Source, check_layer, polygons_of, read_source
 from scenecart._geo.geometry import (
     MAX_LON,
-    POLYGONAL,
-    REPAIR_HINT,
     SWAP_HINT,
+    are_plain,
     around_world_bounds,
     geodesic_km2,
     geojson,
     have_empty_parts,
+    union,
+)
+from scenecart._geo.globe import (
+    FULL_TURN,
+    GRID_DEGREES,
+    HALF_TURN,
+    LONGEST_EDGE,
+    POLE,
+    POLYGONAL,
+    REPAIR_HINT,
+    ZERO_SIZE_HINT,
+    invalid_area,
     split_at_antimeridian,
+    zero_size,
 )
 from scenecart._geo.unwrap import outline_rings
 from scenecart._util import html
 from scenecart._util.style import AREA
-from scenecart.exceptions import InvalidArea
+from scenecart.exceptions import InvalidArea, issue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart.exceptions import ScenecartWarning
+
 _PICTURE, _MARGIN = (240.0, 160.0), 4.0
-_POLYGON_HINT = "Pass a polygon or a bounding box."
+_RECTANGLE_POINTS = 5
 
 
 @dataclass(frozen=True)
@@ -95,12 +113,14 @@ def read_area(source: Any, *, layer: str | None = None) -> Area:
     Parameters
     ----------
     source
-        A path to any file that geopandas reads; a GeoDataFrame or GeoSeries in any CRS (several features are merged); a
-        shapely polygon; a GeoJSON geometry, Feature or FeatureCollection; ``(west, south, east, north)`` in degrees,
-        where ``west > east`` crosses the antimeridian; WKT, also with ``SRID=…;``; or an :class:`Area`. Data without a CRS
-        is read as EPSG:4326: longitude and latitude in degrees.
+        A path to a file in GeoJSON, GeoPackage, Shapefile (all its files, or a zip of them), KML, KMZ, FlatGeobuf, file
+        geodatabase or GeoParquet; a GeoDataFrame or GeoSeries in any CRS; a shapely polygon; a GeoJSON geometry, Feature
+        or FeatureCollection; ``(west, south, east, north)`` in degrees, where only ``west > east`` crosses the
+        antimeridian; WKT, also with ``SRID=…;``; or an :class:`Area`. Several features are merged; points and lines beside
+        polygons are left out, with a warning. Data without a CRS is read as EPSG:4326: longitude and latitude in degrees.
     layer
-        The layer to read from a file with several, such as a GeoPackage or KML. Default: the first with geometry.
+        The layer to read from a file with several, such as a GeoPackage, a KML with folders or a zip of Shapefiles. Default:
+        all layers together, with a warning that names them.
 
     Returns
     -------
@@ -111,6 +131,12 @@ def read_area(source: Any, *, layer: str | None = None) -> Area:
     ------
     InvalidArea
         If it cannot be read, has no such layer, is empty, is outside the world, crosses itself or covers 0 km².
+
+    Notes
+    -----
+    An edge of more than 180 and less than 360 degrees of longitude crosses the antimeridian. A rectangle with such an edge is
+    refused if it may as well be the box of its corners; pass that as a bounding box. Straight edges in a projected CRS get points
+    where they are curves in degrees, and whether a polygon encloses a pole is seen in its own CRS.
 
     Examples
     --------
@@ -146,19 +172,47 @@ def as_area(value: Any, *, argument: str = "aoi", layer: str | None = None) -> A
     >>> as_area((151.2, -33.9, 151.3, -33.8)).km2 > 100
     True
     """
-    geometry = as_geometry(value, argument=argument, layer=layer)
-    if geometry.geom_type not in POLYGONAL:
-        raise InvalidArea(
-            f"must be a polygon, got a {geometry.geom_type}.", argument=argument, code="area_not_a_polygon", hint=_POLYGON_HINT
-        )
-    area = Area(geometry)
-    if not area.km2 > 0:
-        raise _zero_size(argument)
+    area, notices = read_with_notices(value, argument=argument, layer=layer)
+    for notice in notices:
+        issue(notice)
     return area
 
 
-# coordinates that are NaN or overflow are refused by a check of their own
-@np.errstate(over="ignore", invalid="ignore")
+def read_with_notices(value: Any, *, argument: str = "aoi", layer: str | None = None) -> tuple[Area, list[ScenecartWarning]]:
+    """Return an area as :func:`as_area` does, and what was assumed as warnings that are not issued."""
+    if isinstance(value, Area) and layer is None:
+        return value, []
+    source = _read(value, argument, layer)
+    geometry = _united(polygons_of(source), argument)
+    if geometry.geom_type not in POLYGONAL:
+        raise InvalidArea(
+            f"must be a polygon, got a {geometry.geom_type}.", argument=argument, code="area_not_a_polygon", hint=ZERO_SIZE_HINT
+        )
+    area = Area(geometry)
+    if not area.km2 > 0:
+        raise zero_size(argument)
+    return area, source.notices
+
+
+def drawn_area(shapes: Iterable[BaseGeometry], *, argument: str = "aoi") -> Area:
+    """Return shapes drawn on a map as one area: their edges are what was drawn, in any copy of the world.
+
+    Raises
+    ------
+    InvalidArea
+        As :func:`as_area`.
+    """
+    literal = []
+    for drawn in shapes:
+        if not drawn.is_empty:
+            copy = math.floor((drawn.bounds[0] + HALF_TURN) / FULL_TURN)
+            literal.append(shapely.segmentize(affinity.translate(drawn, xoff=-FULL_TURN * copy), LONGEST_EDGE))
+    geometry = _united(literal, argument)
+    if not geodesic_km2(geometry) > 0:
+        raise zero_size(argument)
+    return Area(geometry)
+
+
 def as_geometry(value: Any, *, argument: str = "intersects", layer: str | None = None) -> BaseGeometry:
     """Read and check a geometry of any type, in the formats that :func:`as_area` accepts.
 
@@ -169,32 +223,75 @@ def as_geometry(value: Any, *, argument: str = "intersects", layer: str | None =
     """
     if isinstance(value, Area) and layer is None:
         return value.geometry
-    try:
-        geometry = read_geometry(value, argument, layer)
-    except RecursionError:
-        raise InvalidArea("is nested too deeply.", argument=argument, code="area_nested_too_deeply") from None
-    if geometry is None or geometry.is_empty:
-        raise _empty(argument)
-    geometry = shapely.force_2d(geometry)
-    _check_position(geometry, argument)
-    if have_empty_parts(np.array([geometry], dtype=object)):
-        raise InvalidArea("has an empty part or ring.", argument=argument, code="area_empty_part", hint=REPAIR_HINT)
-    geometry = split_at_antimeridian(geometry, argument)
-    if geometry.is_empty:
-        raise _zero_size(argument)
-    if not geometry.is_valid:
-        raise _invalid(geometry, argument)
+    source = _read(value, argument, layer)
+    geometry = _united(source.shapes, argument)
+    for notice in source.notices:
+        issue(notice)
     return geometry
 
 
-def _check_position(geometry: BaseGeometry, argument: str) -> None:
-    coordinates = shapely.get_coordinates(geometry)
-    if not len(coordinates):
+def _read(value: Any, argument: str, layer: str | None) -> Source:
+    # coordinates that are NaN or overflow are refused by a check of their own
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return read_source(value, argument, layer)
+        except RecursionError:
+            raise InvalidArea("is nested too deeply.", argument=argument, code="area_nested_too_deeply") from None
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _united(given: list[BaseGeometry], argument: str) -> BaseGeometry:
+    """Return the union of shapes, each checked and placed on the globe for itself."""
+    shapes = shapely.force_2d(np.array([one for one in given if not one.is_empty], dtype=object))
+    if not len(shapes):
         raise _empty(argument)
+    _check_position(shapes, argument)
+    if have_empty_parts(shapes):
+        raise InvalidArea("has an empty part or ring.", argument=argument, code="area_empty_part", hint=REPAIR_HINT)
+    for row in np.flatnonzero(~are_plain(shapes)).tolist():
+        _check_long_edges(shapes[row], argument)
+        shapes[row] = split_at_antimeridian(shapes[row], argument)
+        if shapes[row].is_empty:
+            raise zero_size(argument)
+        if not shapes[row].is_valid:
+            raise invalid_area(shapes[row], argument)
+    if len(shapes) == 1:
+        geometry: BaseGeometry = shapes[0]
+        return geometry
+    try:
+        return shapely.union_all(shapes)
+    except ShapelyError:
+        # GEOS can fail where corners are closer than its arithmetic
+        return union(shapes)
+
+
+def _check_long_edges(geometry: BaseGeometry, argument: str) -> None:
+    """Refuse a rectangle that can be read in two ways: across the antimeridian, or as the box that its corners make.
+
+    The outer ring of a polygon is counter-clockwise (RFC 7946), so a rectangle that is so as it is written may be the box; and an
+    area across the antimeridian is narrow.
+    """
+    for part in shapely.get_parts(geometry):
+        west, _, east, _ = part.bounds
+        if part.geom_type != "Polygon" or not HALF_TURN < east - west < FULL_TURN - GRID_DEGREES:
+            continue
+        ring = shapely.get_coordinates(part.exterior)
+        is_rectangle = len(ring) == _RECTANGLE_POINTS and all(len(np.unique(side)) == 2 for side in ring.T)  # noqa: PLR2004  # sides
+        if is_rectangle and (shapely.is_ccw(part.exterior) or FULL_TURN - (east - west) > LONGEST_EDGE):
+            raise InvalidArea(
+                f"is a rectangle with an edge of {east - west:g} degrees of longitude, which can be read in two ways.",
+                argument=argument,
+                code="area_rectangle_ambiguous",
+                hint=f"Pass a bounding box, ({west:g}, …, {east:g}, …), or ({east:g}, …, {west:g}, …) across the antimeridian.",
+            )
+
+
+def _check_position(shapes: np.ndarray[Any, Any], argument: str) -> None:
+    coordinates = shapely.get_coordinates(shapes)
     if not np.isfinite(coordinates).all():
         raise InvalidArea("has a coordinate that is not a finite number.", argument=argument, code="area_coordinates_not_finite")
     lon, lat = np.abs(coordinates).max(axis=0)
-    if lat > 90:  # noqa: PLR2004  # the poles
+    if lat > POLE:
         looks_projected = lat > MAX_LON or lon > MAX_LON
         raise InvalidArea(
             f"must have latitudes from -90 to 90, got {max(coordinates[:, 1], key=abs):g}.",
@@ -212,23 +309,7 @@ def _check_position(geometry: BaseGeometry, argument: str) -> None:
 
 
 def _empty(argument: str) -> InvalidArea:
-    return InvalidArea("is empty: it has no feature with a geometry.", argument=argument, code="area_empty", hint=_POLYGON_HINT)
-
-
-def _zero_size(argument: str) -> InvalidArea:
-    return InvalidArea("covers 0 km².", argument=argument, code="area_zero_size", hint=_POLYGON_HINT)
-
-
-def _invalid(geometry: BaseGeometry, argument: str) -> InvalidArea:
-    """Return the error for an invalid geometry; no width or a crossing outline are the common cases."""
-    reason, _, point = explain_validity(geometry).removesuffix("]").partition("[")
-    if reason.startswith("Too few points"):
-        return _zero_size(argument)
-    lon, _, lat = point.partition(" ")
-    at = f" at longitude {lon}, latitude {lat}" if lat else ""
-    if "self-intersection" in reason.lower():
-        return InvalidArea(f"crosses or touches itself{at}.", argument=argument, code="area_self_intersecting", hint=REPAIR_HINT)
-    return InvalidArea(f"is not a valid geometry: {reason}{at}.", argument=argument, code="area_invalid", hint=REPAIR_HINT)
+    return InvalidArea("is empty: it has no feature with a geometry.", argument=argument, code="area_empty", hint=ZERO_SIZE_HINT)
 
 
 Area.__module__ = "scenecart"

@@ -5,23 +5,34 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from scenecart._geo.geometry import BBOX_HINT, COORDINATE_LIMITS, DEGREES, REPAIR_HINT, SWAP_HINT
+from scenecart._geo.geometry import BBOX_HINT, COORDINATE_LIMITS, DEGREES, SWAP_HINT
+from scenecart._geo.globe import FULL_TURN, GRID_DEGREES, HALF_TURN, LONGEST_EDGE, POLE, POLYGONAL
+from scenecart._geo.reproject import read_crs, to_degrees
+from scenecart._geo.vector_files import (
+    FILE_GEODATABASE,
+    GEOJSON_SUFFIXES,
+    MAX_NAME,
+    Layer,
+    has_layers,
+    missing_projection,
+    open_layers,
+)
 from scenecart._util.json import NotJson, loads
 from scenecart._util.text import clean_text, missing_file_hint
 from scenecart._util.validate import check_text, shown_value
-from scenecart.exceptions import InvalidArea, warn
+from scenecart.exceptions import InvalidArea, ScenecartWarning
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,15 +42,32 @@ _WKT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MAX_REASON = 300
-_MAX_NAME = 80
 _MAX_LAYERS = 20
-# a folder that is read as one file
-_FILE_GEODATABASE = ".gdb"
-_GEOJSON_SUFFIXES = frozenset({".geojson", ".json"})
+# a bbox whose west is this little beyond its east is meant the other way round
+_REVERSED_DEGREES = 90.0
 
 
-def read_geometry(value: Any, argument: str, layer: str | None = None) -> BaseGeometry | None:
-    """Read a geometry in degrees from any supported form, without checks; None if it has no geometry.
+@dataclass
+class Source:
+    """What an area is made of.
+
+    Attributes
+    ----------
+    shapes : list of shapely geometry
+        In degrees, longitude first, without checks.
+    is_collection : bool
+        Whether they are features, among which points and lines may be.
+    notices : list of ScenecartWarning
+        What was assumed.
+    """
+
+    shapes: list[BaseGeometry] = field(default_factory=list)
+    is_collection: bool = False
+    notices: list[ScenecartWarning] = field(default_factory=list)
+
+
+def read_source(value: Any, argument: str, layer: str | None = None) -> Source:
+    """Read geometries in degrees from any supported form, without checks.
 
     Raises
     ------
@@ -55,7 +83,7 @@ def read_geometry(value: Any, argument: str, layer: str | None = None) -> BaseGe
             "can only be passed with a file.", argument="layer", code="area_layer_unsupported", hint="Leave layer out."
         )
     if isinstance(value, BaseGeometry):
-        return value
+        return Source([value])
     if isinstance(value, str):
         return _read_text(value, argument)
     if isinstance(value, Mapping):
@@ -65,7 +93,7 @@ def read_geometry(value: Any, argument: str, layer: str | None = None) -> BaseGe
     if hasattr(value, "__geo_interface__"):
         return _read_geojson(value.__geo_interface__, argument)
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
-        return _read_bbox(value, argument)
+        return Source([_read_bbox(value, argument)])
     raise InvalidArea(
         f"must be a path, GeoDataFrame, shapely geometry, GeoJSON, WKT or (west, south, east, north), got {type(value).__name__}.",
         argument=argument,
@@ -78,7 +106,7 @@ def _is_file_name(text: str) -> bool:
     return bool(text.strip()) and _WKT.match(text) is None and not text.lstrip().startswith("{")
 
 
-def _read_text(text: str, argument: str) -> BaseGeometry | None:
+def _read_text(text: str, argument: str) -> Source:
     if not text.strip():
         raise InvalidArea("is an empty string.", argument=argument, code="area_empty", hint="Pass an area, or the name of a file.")
     match = _WKT.match(text)
@@ -87,17 +115,55 @@ def _read_text(text: str, argument: str) -> BaseGeometry | None:
             geometry = shapely.from_wkt(match["wkt"])
         except ShapelyError as error:
             raise InvalidArea(f"is not valid WKT: {_reason(error)}.", argument=argument, code="area_wkt_invalid") from None
-        return _to_degrees(geometry, f"EPSG:{match['srid']}", argument) if match["srid"] else geometry
+        return Source(_from_crs([geometry], f"EPSG:{match['srid']}", argument) if match["srid"] else [geometry])
     try:
         return _read_geojson(loads(text.encode("utf-8", "surrogatepass")), argument)
     except NotJson as error:
         raise InvalidArea(f"is not valid JSON: {error}.", argument=argument, code="area_json_invalid") from None
 
 
-def _read_file(path: Path, argument: str, layer: str | None) -> BaseGeometry | None:
+def _read_file(path: Path, argument: str, layer: str | None) -> Source:
+    path = _existing(path, argument)
+    name = clean_text(path.name, MAX_NAME)
+    if layer is not None and not has_layers(path):
+        raise InvalidArea(
+            f"cannot be used with {name}, which has no layers.",
+            argument="layer",
+            code="area_layer_unsupported",
+            hint="Leave layer out.",
+        )
+    with open_layers(path, argument) as layers:
+        chosen = layers if layer is None else _named(layers, layer, name)
+        read = [(one, source) for one in chosen if (source := _read_layer(one, name, argument)).shapes]
+    source = Source(is_collection=True)
+    for _, one in read:
+        source.shapes += one.shapes
+        source.notices += one.notices
+    if len(read) > 1:
+        source.notices.append(
+            ScenecartWarning(
+                f"{name} has several layers ({_listed([one.name for one, _ in read])}); the area is all of them together.",
+                code="area_layers_united",
+                hint='For one of them, pass scenecart.read_area(path, layer="…").',
+            )
+        )
+    if missing_projection(path):
+        source.notices.append(
+            ScenecartWarning(
+                f"{name} has no .prj file; its coordinates were read as longitude and latitude in degrees.",
+                code="area_crs_assumed",
+            )
+        )
+    if len(read) == 1 and path.suffix.lower() in GEOJSON_SUFFIXES:
+        source.is_collection = read[0][1].is_collection
+    return source
+
+
+def _existing(path: Path, argument: str) -> Path:
+    """Return the path of an existing file, or of a file geodatabase."""
     try:
         path = path.expanduser()
-        is_there = path.is_file() or (path.suffix.lower() == _FILE_GEODATABASE and path.is_dir())
+        is_there = path.is_file() or (path.suffix.lower() == FILE_GEODATABASE and path.is_dir())
     except (OSError, RuntimeError, ValueError):
         # a name that no file can have, or the home of an unknown user
         is_there = False
@@ -115,21 +181,33 @@ def _read_file(path: Path, argument: str, layer: str | None) -> BaseGeometry | N
             code="area_file_missing",
             hint=f"{missing_file_hint(path)} An area can also be WKT, GeoJSON or west, south, east, north.",
         )
-    name = clean_text(path.name, _MAX_NAME)
-    suffix = path.suffix.lower()
-    if suffix in _GEOJSON_SUFFIXES or suffix == ".parquet":
-        if layer is not None:
-            raise InvalidArea(
-                f"cannot be used with {name}, which has no layers.",
-                argument="layer",
-                code="area_layer_unsupported",
-                hint="Leave layer out.",
-            )
-        return _read_geojson_file(path, name, argument) if suffix in _GEOJSON_SUFFIXES else _read_vectors(path, name, argument)
-    return _read_vectors(path, name, argument, layer)
+    return path
 
 
-def _read_geojson_file(path: Path, name: str, argument: str) -> BaseGeometry | None:
+def _named(layers: list[Layer], layer: str, name: str) -> list[Layer]:
+    found = [one for one in layers if one.name == layer]
+    if not found:
+        names = [one.name for one in layers]
+        raise InvalidArea(
+            f"must be one of the layers of {name} ({_listed(names) or 'none has geometry'}), got {shown_value(layer)}.",
+            argument="layer",
+            code="area_layer_missing",
+            details={"layers": names},
+        )
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(shown_value(one) for one in names[:_MAX_LAYERS])
+    return f"{shown} and {len(names) - _MAX_LAYERS} more" if len(names) > _MAX_LAYERS else shown
+
+
+def _read_layer(layer: Layer, name: str, argument: str) -> Source:
+    content = layer.read()
+    return _read_geojson_file(content, name, argument) if isinstance(content, Path) else _read_frame(content, argument)
+
+
+def _read_geojson_file(path: Path, name: str, argument: str) -> Source:
     try:
         document = loads(path.read_bytes())
     except OSError as error:
@@ -143,103 +221,39 @@ def _read_geojson_file(path: Path, name: str, argument: str) -> BaseGeometry | N
     return _read_geojson(document, argument)
 
 
-def _read_vectors(path: Path, name: str, argument: str, layer: str | None = None) -> BaseGeometry | None:
-    import geopandas as gpd  # noqa: PLC0415  # half a second that a bbox need not pay
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            frame = gpd.read_parquet(path)
-        else:
-            frame = gpd.read_file(path, layer=_chosen_layer(path, name, layer))
-    except InvalidArea:
-        raise
-    except Exception as error:
-        raise InvalidArea(
-            f"file {name} cannot be read as vector data.",
-            argument=argument,
-            code="area_file_unreadable",
-            hint="Check that the file is complete and in a format that GDAL reads.",
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame):
-        raise InvalidArea(f"file {name} has no geometry column.", argument=argument, code="area_geometry_missing")
-    return _read_frame(frame, argument)
-
-
-def _chosen_layer(path: Path, name: str, layer: str | None) -> str | None:
-    """Return the layer to read: the one named, or the first with geometry, with a warning if there are several."""
-    import geopandas as gpd  # noqa: PLC0415  # likewise
-
-    found = gpd.list_layers(path)
-    layers = [str(one) for one in found["name"][found["geometry_type"].notna()]]
-    shown = ", ".join(shown_value(one) for one in layers[:_MAX_LAYERS])
-    if layer is not None:
-        if layer not in layers:
-            raise InvalidArea(
-                f"must be one of the layers of {name} ({shown or 'none has geometry'}), got {shown_value(layer)}.",
-                argument="layer",
-                code="area_layer_missing",
-                details={"layers": layers},
-            )
-        return layer
-    if len(layers) > 1:
-        warn(
-            f"{name} has several layers ({shown}); {shown_value(layers[0])} was read.",
-            code="area_layer_assumed",
-            hint='To read another, pass scenecart.read_area(path, layer="…").',
-        )
-    return layers[0] if layers else None
-
-
-def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, argument: str) -> BaseGeometry | None:
+def _read_frame(frame: gpd.GeoDataFrame | gpd.GeoSeries, argument: str) -> Source:
     series = frame.geometry
-    if len(series) == 0:
-        return None
-    if series.crs is None and (np.abs(series.total_bounds) > COORDINATE_LIMITS).any():
+    if len(series) and series.crs is None and (np.abs(series.total_bounds) > COORDINATE_LIMITS).any():
         raise InvalidArea(
             "has no CRS, and its coordinates are outside the world in degrees.",
             argument=argument,
             code="area_crs_missing",
             hint="Set its CRS; data without a CRS is read as EPSG:4326.",
         )
+    shapes = [one for one in series.dropna().to_list() if not one.is_empty]
     if series.crs is not None and series.crs != DEGREES:
-        try:
-            series = series.to_crs(DEGREES)
-        except (ProjError, ShapelyError):
-            raise _not_reprojected(series.crs, argument) from None
-    return _merged(series.dropna().to_list(), argument)
+        shapes = to_degrees(shapes, series.crs, argument)
+    return Source(shapes, is_collection=True)
 
 
-def _merged(parts: list[BaseGeometry], argument: str) -> BaseGeometry:
-    try:
-        return shapely.union_all(parts)
-    except ShapelyError as error:
-        raise InvalidArea(
-            f"has a geometry that cannot be merged with the others: {_reason(error)}.",
-            argument=argument,
-            code="area_merge_failed",
-            hint=REPAIR_HINT,
-        ) from None
-
-
-def _read_geojson(document: Mapping[str, Any], argument: str) -> BaseGeometry | None:
+def _read_geojson(document: Mapping[str, Any], argument: str) -> Source:
     kind = document.get("type")
     if not isinstance(kind, str):
         raise InvalidArea("is not GeoJSON: it has no 'type'.", argument=argument, code="area_geojson_invalid")
-    geometry: BaseGeometry | None
+    source = Source()
     if kind == "FeatureCollection":
         features = document.get("features")
-        parts = [
-            _read_geojson(feature, argument)
-            for feature in (features if isinstance(features, list) else [])
-            if isinstance(feature, Mapping)
-        ]
-        geometry = _merged([part for part in parts if part is not None], argument) if parts else None
+        for feature in features if isinstance(features, list) else []:
+            if isinstance(feature, Mapping):
+                source.shapes += _read_geojson(feature, argument).shapes
+        source.is_collection = True
     elif kind == "Feature":
         inner = document.get("geometry")
-        geometry = _read_geojson(inner, argument) if isinstance(inner, Mapping) else None
+        source.shapes = _read_geojson(inner, argument).shapes if isinstance(inner, Mapping) else []
+        source.is_collection = True
     else:
         try:
-            geometry = shape(dict(document))
+            source.shapes = [shape(dict(document))]
         except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
             raise InvalidArea(
                 f"is not a valid GeoJSON geometry: {_reason(error)}.", argument=argument, code="area_geojson_invalid"
@@ -247,7 +261,37 @@ def _read_geojson(document: Mapping[str, Any], argument: str) -> BaseGeometry | 
     crs = document.get("crs")
     properties = crs.get("properties") if isinstance(crs, Mapping) else None
     stated = properties.get("name") if isinstance(properties, Mapping) else None
-    return _to_degrees(geometry, stated, argument) if isinstance(stated, str) and geometry is not None else geometry
+    if isinstance(stated, str) and source.shapes:
+        source.shapes = _from_crs(source.shapes, stated, argument)
+    return source
+
+
+def _from_crs(shapes: list[BaseGeometry], crs: str, argument: str) -> list[BaseGeometry]:
+    source = read_crs(crs, argument)
+    return shapes if source is None else to_degrees(shapes, source, argument)
+
+
+def polygons_of(source: Source) -> list[BaseGeometry]:
+    """Return the polygons of features, and note how many points and lines were left out; without any polygon, return all."""
+    if not source.is_collection:
+        return source.shapes
+    single = [part for one in source.shapes for part in _opened(one)]
+    kept = [part for part in single if part.geom_type in POLYGONAL]
+    left_out = Counter("lines" if "Line" in part.geom_type else "points" for part in single if part.geom_type not in POLYGONAL)
+    if not kept or not left_out:
+        return kept or source.shapes
+    counts = " and ".join(f"{count:,} {kind if count > 1 else kind[:-1]}" for kind, count in sorted(left_out.items()))
+    source.notices.append(
+        ScenecartWarning(f"The area is made of the polygons alone; {counts} beside them left out.", code="area_shapes_left_out")
+    )
+    return kept
+
+
+def _opened(geometry: BaseGeometry) -> list[BaseGeometry]:
+    """Return the geometries of a collection, which may hold collections; any other geometry is itself."""
+    if geometry.geom_type != "GeometryCollection":
+        return [geometry]
+    return [inner for part in shapely.get_parts(geometry) for inner in _opened(part)]
 
 
 def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], argument: str) -> BaseGeometry:
@@ -261,7 +305,7 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], argument: str) -> Ba
             code="bbox_invalid",
         )
     west, south, east, north = numbers
-    if max(abs(south), abs(north)) > 90 and max(abs(west), abs(east)) <= 90:  # noqa: PLR2004  # the poles
+    if max(abs(south), abs(north)) > POLE and max(abs(west), abs(east)) <= POLE:
         raise InvalidArea(
             f"must have latitudes from -90 to 90, got {max(south, north, key=abs):g}.",
             argument=argument,
@@ -275,14 +319,19 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], argument: str) -> Ba
             code="bbox_reversed",
             hint=BBOX_HINT,
         )
-    if 0 < west - east < 180:  # noqa: PLR2004  # half the world
+    if 0 < west - east < _REVERSED_DEGREES:
         raise InvalidArea(
             f"must have west less than east, or cross the antimeridian, got west {west:g} and east {east:g}.",
             argument=argument,
             code="bbox_reversed",
             hint=BBOX_HINT,
         )
-    return box(west, south, east + 360.0 if west > east else east, north)
+    # a rounding error beyond the antimeridian does not cross it
+    west, east = (math.copysign(HALF_TURN, lon) if 0 < abs(lon) - HALF_TURN < GRID_DEGREES else lon for lon in (west, east))
+    east = east + FULL_TURN if west > east else east
+    area = box(west, south, east, north)
+    # with points on its long edges, nobody takes them the short way round
+    return shapely.segmentize(area, LONGEST_EDGE) if east - west > LONGEST_EDGE else area
 
 
 def _as_float(value: Any) -> float:
@@ -295,30 +344,8 @@ def _as_float(value: Any) -> float:
         return math.inf
 
 
-def _to_degrees(geometry: BaseGeometry, crs: str, argument: str) -> BaseGeometry:
-    try:
-        source = CRS.from_user_input(crs)
-    except (ProjError, ValueError):
-        raise InvalidArea(f"has an unknown CRS {shown_value(crs)}.", argument=argument, code="area_crs_unknown") from None
-    if source == DEGREES or crs.upper().endswith(("CRS84", "EPSG::4326")):
-        return geometry
-    try:
-        project = Transformer.from_crs(source, DEGREES, always_xy=True).transform
-        # as lists, since older pyproj takes an array of one point for a number
-        return shapely.transform(geometry, lambda xy: np.column_stack(project(*xy.T.tolist())))
-    except (ProjError, ShapelyError):
-        # a ring whose ends became NaN is no longer closed
-        raise _not_reprojected(crs, argument) from None
-
-
-def _not_reprojected(crs: object, argument: str) -> InvalidArea:
-    return InvalidArea(
-        f"cannot be reprojected to EPSG:4326 from {_reason(crs)}.", argument=argument, code="area_reprojection_failed"
-    )
-
-
 def _reason(error: object) -> str:
-    """Return what an error or a CRS says, on one line and cut to a sane length."""
+    """Return what an error says, on one line and cut to a sane length."""
     return clean_text(str(error), _MAX_REASON)
 
 

@@ -1,24 +1,20 @@
-"""Geometry operations in degrees (EPSG:4326): antimeridian split, clip, union, km², and why a footprint cannot be used.
+"""Geometry operations in degrees (EPSG:4326): clip, union, km², GeoJSON, and why a footprint cannot be used.
 
 Geometries that cross the antimeridian are kept as RFC 7946 prescribes: in parts on either side of it.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
-import antimeridian
 import numpy as np
 import shapely
 from pyproj import CRS, Transformer
-from shapely.errors import ShapelyError
 from shapely.geometry import box
 from shapely.validation import explain_validity
 
+from scenecart._geo.globe import GRID_DEGREES, HALF_TURN, LONGEST_EDGE, POLE, POLYGONAL, split_at_antimeridian
 from scenecart._util.json import loads
-from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
@@ -27,88 +23,43 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 DEGREES = CRS.from_epsg(4326)
-POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
-GRID_DEGREES = 1e-9
 _UNITS = 1e7
 MAX_LON = 540.0
-COORDINATE_LIMITS = (MAX_LON, 90.0, MAX_LON, 90.0)
+COORDINATE_LIMITS = (MAX_LON, POLE, MAX_LON, POLE)
 BBOX_HINT = "Pass west, south, east, north in degrees, in this order."
 SWAP_HINT = "Put longitude before latitude (west, south, east, north); they may be swapped."
-REPAIR_HINT = "Repair it, for example with shapely.make_valid, and check the result."
 _EDGE_DEGREES = 0.1
-_MAX_EDGE = 170.0
 # size of the first batch of a union; shapes that it covers are then skipped
 _UNION_BATCH = 256
 _POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_WORLD = (180.0, 90.0, 180.0, 90.0)
+_WORLD = (HALF_TURN, POLE, HALF_TURN, POLE)
 _MAX_SIMPLIFICATIONS = 16
 _equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
-
-
-def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
-    """Return the geometry with longitudes in ±180, split into parts if it crosses the antimeridian.
-
-    An edge of more than 180 degrees is taken the short way round. ``argument`` names the geometry in messages.
-
-    Raises
-    ------
-    InvalidArea
-        If a coordinate is not finite, or the polygon is too wide or cannot be split.
-    """
-    if geometry.is_empty or geometry.geom_type not in POLYGONAL:
-        return geometry
-    coordinates = shapely.get_coordinates(geometry)
-    west, east = float(coordinates[:, 0].min()), float(coordinates[:, 0].max())
-    if not math.isfinite(east - west):
-        raise InvalidArea("has a coordinate that is not a finite number.", argument=argument, code="area_coordinates_not_finite")
-    if east - west > 360 + GRID_DEGREES:  # once around
-        raise InvalidArea("is wider than 360 degrees of longitude.", argument=argument, code="area_wider_than_world")
-    beyond = max(-180 - west, east - 180)
-    if beyond <= 0 and east - west <= 180:  # noqa: PLR2004  # no step within half the world is longer
-        return geometry
-    try:
-        return _split(geometry, beyond)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, ValueError, ShapelyError) as error:
-        # antimeridian and GEOS raise many kinds of errors
-        reason = f": {clean_text(str(error))}" if str(error) else ""
-        raise InvalidArea(f"cannot be split at the antimeridian{reason}.", argument=argument, code="area_split_failed") from error
-
-
-def _split(geometry: BaseGeometry, beyond: float) -> BaseGeometry:
-    if 0 < beyond <= GRID_DEGREES:
-        # a coordinate a rounding error beyond the antimeridian does not cross it
-        geometry = shapely.transform(geometry, lambda xy: np.clip(xy, [-180, -np.inf], [180, np.inf]))
-    elif beyond > 0:
-        # an edge of half the world is taken as written, not the short way round
-        geometry = geometry if _has_long_step(geometry) else shapely.segmentize(geometry, _MAX_EDGE)
-        geometry = shapely.transform(geometry, lambda xy: np.column_stack(((xy[:, 0] + 180.0) % 360.0 - 180.0, xy[:, 1])))
-    if not _has_long_step(geometry):
-        return geometry
-    fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
-        fixed = fix(geometry, great_circle=False)
-    # a shape that only touches the antimeridian leaves a part of zero size on its other side
-    parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def why_unusable(footprint: BaseGeometry | None) -> str | None:
     """Return why a geometry cannot be a footprint, or None if it can.
 
     A geometry across the antimeridian is judged by its two parts.
+
+    Examples
+    --------
+    >>> why_unusable(box(500_000, 4_000_000, 600_000, 4_100_000))
+    'its footprint is outside the world'
     """
     if footprint is None or footprint.is_empty:
         return "it has no footprint"
     if footprint.geom_type not in POLYGONAL:
         return f"its footprint is a {footprint.geom_type}, not a polygon"
     west, south, east, north = footprint.bounds
-    if not (-MAX_LON <= west <= east <= MAX_LON and -90 <= south <= north <= 90):  # noqa: PLR2004  # the poles
+    if not (-MAX_LON <= west <= east <= MAX_LON and -POLE <= south <= north <= POLE):
         return "its footprint is outside the world"
+    if have_empty_parts(np.array([footprint], dtype=object)):
+        return "its footprint has an empty part or ring"
     try:
         split = split_at_antimeridian(footprint)
-    except InvalidArea:
-        return "its footprint cannot be split at the antimeridian"
+    except InvalidArea as error:
+        return f"its {error.message.rstrip('.')}"
     if split.is_empty and not footprint.is_empty:
         return "its footprint covers 0 km²"
     return None if split.is_valid else f"its footprint is not a valid polygon: {explain_validity(split)}"
@@ -124,18 +75,12 @@ def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return which geometries are valid polygons within ±180 and ±90 degrees, with nothing to split."""
     bounds = shapely.bounds(footprints)
     with np.errstate(invalid="ignore"):
-        plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= 180)  # noqa: PLR2004  # half the world
+        plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= HALF_TURN)
     plain &= np.isin(shapely.get_type_id(footprints), _POLYGONAL_IDS)
     plain[plain] = shapely.is_valid(footprints[plain])
+    if have_empty_parts(footprints[plain]):
+        plain[plain] = [not have_empty_parts(footprints[row : row + 1]) for row in np.flatnonzero(plain)]
     return np.asarray(plain)
-
-
-def _has_long_step(geometry: BaseGeometry) -> bool:
-    for ring in shapely.get_rings(shapely.get_parts(geometry)):
-        xy = shapely.get_coordinates(ring)
-        if (np.abs(np.diff(xy[:, 0])) > 180).any():  # noqa: PLR2004  # half the world
-            return True
-    return False
 
 
 def polygonal(geometry: BaseGeometry) -> BaseGeometry:
@@ -227,6 +172,14 @@ def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return km2
 
 
+def are_finite(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which geometries have coordinates, all of them finite numbers; bounds leave out what is not a number."""
+    finite = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
+    coordinates, owners = shapely.get_coordinates(geometries, return_index=True)
+    finite[owners[~np.isfinite(coordinates).all(axis=1)]] = False
+    return np.asarray(finite)
+
+
 def have_empty_parts(geometries: np.ndarray[Any, Any]) -> bool:
     """Return whether a geometry has a part or ring without points; GEOS crashes the process when it segmentizes one."""
     parts = shapely.get_parts(geometries)
@@ -248,7 +201,7 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
     """Return ``(west, south, east, north)`` in degrees, with west greater than east across the antimeridian."""
     west, south, east, north = (float(number) for number in geometry.bounds)
     parts = shapely.get_parts(geometry)
-    if west <= -180 and east >= 180 and len(parts) > 1:  # noqa: PLR2004  # both sides of the antimeridian
+    if west <= -HALF_TURN and east >= HALF_TURN and len(parts) > 1:
         bounds = shapely.bounds(parts)
         eastern, western = bounds[bounds[:, 0] >= 0], bounds[bounds[:, 0] < 0]
         if len(eastern) and len(western) and eastern[:, 0].min() > western[:, 2].max():
@@ -257,12 +210,20 @@ def around_world_bounds(geometry: BaseGeometry) -> tuple[float, float, float, fl
 
 
 def geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    """Return a two-dimensional geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946)."""
+    """Return a two-dimensional geometry as GeoJSON, with outer rings counter-clockwise (RFC 7946).
+
+    An edge of more than 180 degrees of longitude gets points, since some readers take it the short way round.
+    """
     return geojsons(np.array([geometry], dtype=object))[0]
 
 
 def geojsons(geometries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     """Return many geometries as GeoJSON, as :func:`geojson` does."""
+    bounds = shapely.bounds(geometries)
+    wide = np.flatnonzero(bounds[:, 2] - bounds[:, 0] > HALF_TURN)
+    if len(wide):
+        geometries = geometries.copy()
+        geometries[wide] = shapely.segmentize(geometries[wide], LONGEST_EDGE)
     documents: list[dict[str, Any]] = loads(f"[{','.join(shapely.to_geojson(shapely.orient_polygons(geometries)))}]".encode())
     return documents
 

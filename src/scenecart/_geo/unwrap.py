@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from shapely import affinity
 
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.globe import split_at_antimeridian
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 _HALF_WORLD = 180.0
-_FULL_TURN = np.array([360.0, 0.0])
+_FULL_TURN = 360.0
+_ROUNDING = 1e-9
 
 
 def is_narrower_unwrapped(shapes: Sequence[BaseGeometry]) -> bool:
@@ -24,15 +26,54 @@ def is_narrower_unwrapped(shapes: Sequence[BaseGeometry]) -> bool:
     bounds = shapely.bounds(shapely.get_parts(list(shapes)))
     if (bounds[:, 2] - bounds[:, 0] > _HALF_WORLD).any():
         return False
-    moved = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, _FULL_TURN[0], 0.0)
+    moved = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, _FULL_TURN, 0.0)
     return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min())
 
 
 def unwrap_longitudes(shape: BaseGeometry) -> BaseGeometry:
     """Return a shape with its parts west of Greenwich moved by 360 degrees, which joins the sides of the antimeridian."""
     parts = shapely.get_parts(shape)
-    moved = [shapely.transform(part, lambda xy: xy + _FULL_TURN) if part.bounds[2] <= 0 else part for part in parts]
+    return _joined(parts, shapely.bounds(parts)[:, 2] <= 0)
+
+
+def join_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
+    """Return a shape in one piece across the antimeridian, with longitudes beyond 180; any other shape unchanged.
+
+    Examples
+    --------
+    >>> join_at_antimeridian(shapely.box(-180, 0, -179, 1).union(shapely.box(179, 0, 180, 1))).bounds
+    (179.0, 0.0, 181.0, 1.0)
+    """
+    parts = shapely.get_parts(shape)
+    west, _, east, _ = shapely.bounds(parts).T
+    starts, ends = west <= -_HALF_WORLD, east >= _HALF_WORLD
+    # what goes all around the world has no side
+    is_western = (starts | (east <= 0)) & ~ends
+    return _joined(parts, is_western) if (starts & ~ends).any() and (ends & ~starts).any() else shape
+
+
+def _joined(parts: np.ndarray[Any, Any], is_western: np.ndarray[Any, Any]) -> BaseGeometry:
+    moved = [affinity.translate(part, xoff=_FULL_TURN) if west else part for part, west in zip(parts, is_western, strict=True)]
     return shapely.union_all(moved)
+
+
+def narrowest_span(spans: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return the west and east of spans of longitude, (n, 2), the shorter way round the world; east may be beyond 180.
+
+    Examples
+    --------
+    >>> narrowest_span(np.array([[177.0, 180.0], [-180.0, -178.0]]))
+    (177.0, 182.0)
+    """
+    # the widest gap between them, on a world that goes around
+    order = np.argsort(spans[:, 0], kind="stable")
+    west, east = spans[order, 0], np.maximum.accumulate(spans[order, 1])
+    gaps = np.append(west[1:], west[0] + _FULL_TURN) - east
+    # from west to east, unless another way round is clearly narrower
+    last = int(np.argmax(gaps - np.append(np.full(len(west) - 1, _ROUNDING), 0.0)))
+    if last == len(west) - 1:
+        return float(west[0]), float(east[-1])
+    return float(west[last + 1]), float(max(east[last] + _FULL_TURN, east[-1]))
 
 
 def degree_aspect(south: float, north: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from PIL import Image, ImageDraw
 
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
 from scenecart._imagery.placing import placed_quicklook

@@ -15,7 +15,7 @@ import shapely
 from PIL import Image, ImageDraw
 
 from scenecart._captures.frame import assets
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
 from scenecart._imagery.fill import LEAST_FILL, fill_of, without_fill
 from scenecart._imagery.picture import decode

@@ -13,7 +13,7 @@ from scenecart._api.order_states import ENDED, UNKNOWN
 from scenecart._api.schemas import OrderRecord
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import acquisition_times
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._orders.listing import Ground, Holding, grounds_of
 from scenecart._util.text import pluralize
 from scenecart._util.validate import check_text

@@ -12,7 +12,8 @@ from scenecart._api.operations import available_credits
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._cart.cart import make_cart
 from scenecart._geo.area import Area, as_area
-from scenecart._geo.geometry import clip_each, split_at_antimeridian
+from scenecart._geo.geometry import clip_each
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._util.text import clean_text, pluralize
 from scenecart.connection import connect
 from scenecart.exceptions import InvalidCart, missing_extra

@@ -17,7 +17,7 @@ from matplotlib.patches import Circle
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, unwrap_longitudes
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, INK, MUTED, TEXT
 from scenecart.report._basemap import MIN_WIDTH, globe, graticule, land_within

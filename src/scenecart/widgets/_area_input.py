@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
+import re
+import tempfile
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-
-from scenecart._geo.area import as_area
-from scenecart._util.files import arrow_buffer
-from scenecart._util.text import clean_text
-from scenecart.exceptions import InvalidArea, ScenecartError
+from scenecart._geo.area import as_area, read_with_notices
+from scenecart.exceptions import InvalidArea
+from scenecart.widgets._hints import hint_of, message_of
 
 if TYPE_CHECKING:
     from scenecart._geo.area import Area
 
-AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.parquet"
+AREA_FILES = ".geojson,.json,.gpkg,.zip,.kml,.kmz,.fgb,.parquet"
 _BOX_NUMBERS = 4
+_MAX_NAME = 80
 
 
 def read_area_file(name: str, content: bytes) -> Area:
@@ -27,18 +27,24 @@ def read_area_file(name: str, content: bytes) -> Area:
     InvalidArea
         If it holds no usable area.
     """
-    try:
-        if name.lower().endswith(".parquet"):
-            return as_area(gpd.read_parquet(arrow_buffer(content)))
-        return as_area(gpd.read_file(io.BytesIO(content)))
-    except ScenecartError:
-        raise
-    except Exception as error:
-        raise InvalidArea(
-            f"{clean_text(name, 80)} cannot be read as an area.",
-            code="area_upload_unreadable",
-            hint="Use GeoJSON, GeoPackage, a zipped Shapefile, KML or GeoParquet.",
-        ) from error
+    return read_area_upload(name, content)[0]
+
+
+def read_area_upload(name: str, content: bytes) -> tuple[Area, list[str]]:
+    """Read an uploaded file as an area of interest, and return what was assumed beside it, in the words of the widgets.
+
+    Raises
+    ------
+    InvalidArea
+        If it holds no usable area.
+    """
+    with tempfile.TemporaryDirectory(prefix="scenecart-upload-") as folder:
+        # its own name is in messages, and names the layer of a Shapefile
+        safe = re.sub(r"[^\w.\- ]", "_", PurePath(name).name)[-_MAX_NAME:]
+        path = Path(folder) / (safe if PurePath(safe).stem else f"area{safe}")
+        path.write_bytes(content)
+        area, notices = read_with_notices(path)
+    return area, [" ".join(filter(None, (message_of(notice), hint_of(notice)))) for notice in notices]
 
 
 def read_area_text(text: str) -> Any:

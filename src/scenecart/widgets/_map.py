@@ -12,14 +12,14 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
 
-from scenecart._geo.area import as_area
-from scenecart._geo.geometry import union
+from scenecart._geo.area import as_area, drawn_area
+from scenecart._geo.unwrap import join_at_antimeridian
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.style import AREA
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
-from scenecart.widgets._area_input import AREA_FILES, read_area_file
+from scenecart.widgets._area_input import AREA_FILES, read_area_upload
 from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._capture_text import column_title, one_line, owned_rows
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
@@ -36,6 +36,7 @@ from scenecart.widgets._map_layers import (
     WIDTH,
     area_outline,
     base_tiles,
+    bounds_of_area,
     collection,
     draw_control,
     fit_view,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from scenecart._geo.area import Area
     from scenecart._orders.order import Order
     from scenecart.client import Client
 
@@ -195,19 +197,15 @@ class FootprintMap(ImageryPanel):
 
     def draw(self, area: Any, how: str = "replace") -> None:
         """Select the footprints that intersect an area, or set the area of interest, as drawing on the map does."""
-        drawn = as_area(area)
-        if self._purpose.value == "area":
-            self.state.aoi = drawn
-            self._purpose.value = "select"
-            return
-        self.state.select(self.state.labels(self._index.intersecting(drawn.geometry, self.state.keep)), how)
+        self._use_drawn(as_area(area), how)
 
     def zoom_to(self, what: str = "selection") -> None:
         """Zoom to the selection, the area of interest (``"area"``), the ``"imagery"`` or all captures (``"all"``)."""
+        bounds: tuple[float, float, float, float] | None
         if what == "imagery":
             bounds = self._imagery.bounds
         elif what == "area" and self.state.aoi is not None:
-            bounds = self.state.aoi.geometry.bounds
+            bounds = bounds_of_area(self.state.aoi.geometry)
         elif what == "selection" and self.state.selection:
             bounds = self._index.bounds_of(self.state.positions())
         else:
@@ -261,7 +259,7 @@ class FootprintMap(ImageryPanel):
         tiles = base_tiles(basemap)
         layers = self._layers = make_layers()
         layers.footprints.on_hover(self._hover)
-        area = None if self.state.aoi is None else self.state.aoi.geometry.bounds
+        area = None if self.state.aoi is None else bounds_of_area(self.state.aoi.geometry)
         centre, zoom = fit_view(self._index.bounds or area or (-170, -55, 170, 70), WIDTH, HEIGHT)
         below = (layers.land, *([tiles] if tiles is not None else []))
         self.map = leaflet.Map(
@@ -374,6 +372,7 @@ class FootprintMap(ImageryPanel):
         set_data(self._layers.density, view.density)
         self._legend.value = view.legend
         self._view_note.value = _style.message(view.note) if view.note else ""
+        self._show_area(None)
         self._show_selection(None)
 
     def _bounds(self) -> tuple[float, float, float, float]:
@@ -406,7 +405,14 @@ class FootprintMap(ImageryPanel):
         set_data(self._layers.selected, collection(features))
 
     def _show_area(self, _: Any) -> None:
-        self._layers.area.data = area_outline(None if self.state.aoi is None else self.state.aoi.geometry)
+        set_data(self._layers.area, area_outline(None if self.state.aoi is None else self.state.aoi.geometry, self._bounds()))
+
+    def _use_drawn(self, drawn: Area, how: str = "replace") -> None:
+        if self._purpose.value == "area":
+            self.state.aoi = drawn
+            self._purpose.value = "select"
+            return
+        self.state.select(self.state.labels(self._index.intersecting(drawn.geometry, self.state.keep)), how)
 
     def _interaction(self, **event: Any) -> None:
         if event.get("type") == "click" and not self._keyboard.drawing:
@@ -418,7 +424,7 @@ class FootprintMap(ImageryPanel):
         if action != "created":
             return
         how = "add" if self._keyboard.shift else "replace"
-        self._guarded(lambda _: self.draw(shape(geo_json["geometry"]), how))(None)
+        self._guarded(lambda _: self._use_drawn(drawn_area([shape(geo_json["geometry"])]), how))(None)
         self._selecting_tool.clear()
 
     def _switch_tool(self, change: Any) -> None:
@@ -432,17 +438,18 @@ class FootprintMap(ImageryPanel):
 
     def _reset_area_tool(self) -> None:
         """Load the current area of interest into its drawing tool."""
-        parts = [] if self.state.aoi is None else shapely.get_parts([self.state.aoi.geometry]).tolist()
+        parts = [] if self.state.aoi is None else shapely.get_parts(join_at_antimeridian(self.state.aoi.geometry)).tolist()
         self._area_tool.data = [{"type": "Feature", "properties": {}, "geometry": mapping(part)} for part in parts]
 
     def _area_drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
         def change_area(_: Any) -> None:
             try:
+                # the area that was there is in the tool, and may have been edited
+                shapes = [shape(feature["geometry"]) for feature in self._area_tool.data]
                 if action == "created":
-                    self.draw(shape(geo_json["geometry"]))
+                    self._use_drawn(drawn_area([*shapes, shape(geo_json["geometry"])]))
                 else:
-                    left = [shape(feature["geometry"]) for feature in self._area_tool.data]
-                    self.state.aoi = union(left) if left else None
+                    self.state.aoi = drawn_area(shapes) if shapes else None
             except ScenecartError:
                 # a refused shape does not stay on the map
                 self._reset_area_tool()
@@ -456,9 +463,12 @@ class FootprintMap(ImageryPanel):
         if not change["new"]:
             return
         upload = change["new"][0]
-        self.state.aoi = read_area_file(str(upload["name"]), bytes(upload["content"]))
+        # the same file can be loaded again
+        self._file.value = ()
+        self.state.aoi, notices = read_area_upload(str(upload["name"]), bytes(upload["content"]))
         self.zoom_to("area")
-        self._notify(f"Area of interest: {clean_text(upload['name'], 80)}, {self.state.aoi.km2:,.1f} km²", kind="success")
+        taken = f"Area of interest: {clean_text(upload['name'], 80)}, {self.state.aoi.km2:,.1f} km²."
+        self._notify(" ".join([taken, *notices]), kind="success")
 
     def _list_stack(self, rows: np.ndarray[Any, Any]) -> None:
         """List the captures under a click, if there are several."""

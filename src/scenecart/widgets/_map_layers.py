@@ -10,13 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 import ipyleaflet as leaflet
+import shapely
 import xyzservices.providers
+from shapely import affinity
 from shapely.geometry import mapping
 
+from scenecart._geo.unwrap import join_at_antimeridian, narrowest_span
 from scenecart._util.style import AREA
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
+from scenecart.widgets._spatial_index import worlds_in
 
 WIDTH, HEIGHT = 800.0, 420.0
 EMPTY: dict[str, Any] = {"type": "FeatureCollection", "features": []}
@@ -24,6 +28,7 @@ EMPTY: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 # ipyleaflet passes a layer's own pane to Leaflet only after the layer's first data.
 PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 _TILE = 256.0
+_WORLD = (-180.0, -90.0, 180.0, 90.0)
 _LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
 # a layer's style overrides that of its features: what differs between footprints is in the style of each
 _FOOTPRINTS = {"opacity": 0.9}
@@ -72,12 +77,27 @@ def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def area_outline(geometry: Any) -> dict[str, Any]:
-    """Return the outline of an area of interest as GeoJSON; empty for None."""
+def area_outline(geometry: Any, view: tuple[float, float, float, float] = _WORLD) -> dict[str, Any]:
+    """Return the outline of an area of interest as GeoJSON, in one piece, in each copy of the world in a view; empty for None."""
     if geometry is None:
         return EMPTY
-    shape = mapping(geometry)
-    return collection([{"type": "Feature", "properties": {"style": style}, "geometry": shape} for style in _OUTLINES])
+    outline = join_at_antimeridian(geometry)
+    copies = [affinity.translate(outline, xoff=360.0 * world) for world in worlds_in(view[0], view[2])]
+    in_view = [copy for copy in copies if copy.bounds[0] <= view[2] and copy.bounds[2] >= view[0]]
+    return collection(
+        [
+            {"type": "Feature", "properties": {"style": style}, "geometry": mapping(copy)}
+            for copy in in_view or [outline]
+            for style in _OUTLINES
+        ]
+    )
+
+
+def bounds_of_area(geometry: Any) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of an area, the shorter way round the world; east may be beyond 180."""
+    bounds = shapely.bounds(shapely.get_parts(geometry))
+    west, east = narrowest_span(bounds[:, ::2])
+    return west, float(bounds[:, 1].min()), east, float(bounds[:, 3].max())
 
 
 def draw_control(colour: str, *, editable: bool = False) -> leaflet.DrawControl:

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from shapely import affinity
+from shapely.errors import ShapelyError
 
-from scenecart._geo.geometry import split_at_antimeridian
+from scenecart._geo.geometry import are_finite
+from scenecart._geo.globe import split_at_antimeridian
+from scenecart._geo.unwrap import join_at_antimeridian, narrowest_span
+from scenecart.exceptions import InvalidArea
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -16,7 +21,10 @@ if TYPE_CHECKING:
 MOST_SHAPES = 2_000
 _MOST_VERTICES = 60_000
 _GRID = (32, 20)
-_WORLD = 360.0
+_WORLD, _HALF = 360.0, 180.0
+# grids of the whole world may go a cell beyond the poles
+_MOST_LATITUDE = 91.0
+_MOST_WORLDS = 5
 
 
 class FootprintIndex:
@@ -30,16 +38,18 @@ class FootprintIndex:
 
     def __init__(self, captures: gpd.GeoDataFrame) -> None:
         shapes = captures.geometry.to_numpy()
-        present = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
+        present = np.flatnonzero(are_finite(shapes))
         footprints = shapes[present]
         bounds = shapely.bounds(footprints) if len(footprints) else np.empty((0, 4))
-        # what is wider than half the world crosses the antimeridian
-        crossing = np.flatnonzero((bounds[:, 2] - bounds[:, 0] > _WORLD / 2) | (bounds[:, 0] < -180) | (bounds[:, 2] > 180))  # noqa: PLR2004  # degrees
-        if len(crossing):
+        with np.errstate(invalid="ignore"):
+            is_plain = (bounds[:, 0] >= -_HALF) & (bounds[:, 2] <= _HALF) & (bounds[:, 2] - bounds[:, 0] <= _HALF)
+            is_plain &= (np.abs(bounds[:, 1::2]) <= _MOST_LATITUDE).all(axis=1)
+        if not is_plain.all():
             footprints = footprints.copy()
-            footprints[crossing] = [split_at_antimeridian(footprint) for footprint in footprints[crossing]]
-        self._parts, owners = shapely.get_parts(footprints, return_index=True)
-        self._owners = present[owners]
+            footprints[~is_plain] = [drawn_shape(footprint) for footprint in footprints[~is_plain]]
+        parts, owners = shapely.get_parts(footprints, return_index=True)
+        filled = ~shapely.is_empty(parts)
+        self._parts, self._owners = parts[filled], present[owners[filled]]
         # column-major, since a view compares one side of all bounds after the other
         self._bounds = np.asfortranarray(shapely.bounds(self._parts)) if len(self._parts) else np.empty((0, 4))
         self._is_one_part_each = len(self._owners) == len(captures) and bool((self._owners == np.arange(len(captures))).all())
@@ -56,10 +66,7 @@ class FootprintIndex:
         if not len(bounds):
             return None
         south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
-        direct = float(bounds[:, 0].min()), float(bounds[:, 2].max())
-        unwrapped = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, _WORLD, 0.0)
-        across = float(unwrapped[:, 0].min()), float(unwrapped[:, 1].max())
-        west, east = across if across[1] - across[0] < direct[1] - direct[0] else direct
+        west, east = narrowest_span(bounds[:, ::2])
         return west, south, east, north
 
     def in_view(
@@ -69,7 +76,7 @@ class FootprintIndex:
         west, south, east, north = view
         kept = keep if self._is_one_part_each else keep[self._owners]
         found = []
-        for world in _worlds(west, east):
+        for world in worlds_in(west, east):
             low, high = west - world * _WORLD, east - world * _WORLD
             bounds = self._bounds
             inside = (bounds[:, 2] >= low) & (bounds[:, 0] <= high) & (bounds[:, 3] >= south) & (bounds[:, 1] <= north)
@@ -80,8 +87,10 @@ class FootprintIndex:
 
     def at(self, longitude: float, latitude: float, keep: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the kept rows under a point, the smallest footprint first."""
-        point = shapely.Point((longitude + 180) % _WORLD - 180, latitude)
-        parts = self._strtree().query(point, predicate="intersects")
+        west = (longitude + _HALF) % _WORLD - _HALF
+        # a part across the antimeridian goes beyond 180
+        points = shapely.points([west, west + _WORLD], latitude)
+        _, parts = self._strtree().query(points, predicate="intersects")
         parts = parts[np.argsort(shapely.area(self._parts[parts]), kind="stable")]
         owners = list(dict.fromkeys(self._owners[parts].tolist()))
         return np.asarray([owner for owner in owners if keep[owner]], dtype=np.intp)
@@ -89,7 +98,8 @@ class FootprintIndex:
     def intersecting(self, area: Any, keep: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the kept rows whose footprint intersects an area, in their own order."""
         tree = self._strtree()
-        found = {int(owner) for part in shapely.get_parts([area]) for owner in self._owners[tree.query(part, "intersects")]}
+        sides = [moved for part in shapely.get_parts([area]) for moved in (part, affinity.translate(part, xoff=_WORLD))]
+        found = {int(owner) for part in sides for owner in self._owners[tree.query(part, "intersects")]}
         return np.asarray(sorted(owner for owner in found if keep[owner]), dtype=np.intp)
 
     def features(self, world: int, parts: np.ndarray[Any, Any], degrees_per_pixel: float) -> list[dict[str, Any]]:
@@ -131,13 +141,26 @@ class FootprintIndex:
         return self._tree
 
 
-def _worlds(west: float, east: float) -> range:
-    """Return the copies of the world in a view, three at most.
+def worlds_in(west: float, east: float) -> range:
+    """Return the copies of the world in a view, and the one west of it, whose shapes may reach into the view; a few at most.
 
     Examples
     --------
-    >>> list(_worlds(-10, 10)), list(_worlds(170, 190)), list(_worlds(-400, 400))
-    ([0], [0, 1], [-1, 0, 1])
+    >>> list(worlds_in(-10, 10)), list(worlds_in(170, 190)), list(worlds_in(700, 710)), list(worlds_in(-4_000, 4_000))
+    ([-1, 0], [-1, 0, 1], [1, 2], [-2, -1, 0, 1, 2])
     """
-    first, last = math.floor((west + 180) / _WORLD), math.floor((east + 180) / _WORLD)
-    return range(max(first, -1), min(last, 1) + 1)
+    first, last = math.floor((west + _HALF) / _WORLD) - 1, math.floor((east + _HALF) / _WORLD)
+    if last - first >= _MOST_WORLDS:
+        middle = math.floor(((west + east) / 2 + _HALF) / _WORLD)
+        return range(middle - _MOST_WORLDS // 2, middle + _MOST_WORLDS // 2 + 1)
+    return range(first, last + 1)
+
+
+def drawn_shape(footprint: Any) -> Any:
+    """Return a footprint as it is drawn: in one piece across the antimeridian; an empty polygon if it has no place on the globe."""
+    if footprint is None or not all(abs(lat) <= _MOST_LATITUDE for lat in footprint.bounds[1::2]):
+        return shapely.Polygon()
+    try:
+        return join_at_antimeridian(split_at_antimeridian(footprint))
+    except (InvalidArea, ShapelyError):
+        return shapely.Polygon()

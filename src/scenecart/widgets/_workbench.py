@@ -12,7 +12,7 @@ from scenecart._geo.area import as_area
 from scenecart._util.keywords import checked_keywords
 from scenecart.exceptions import InvalidCart, InvalidQuery
 from scenecart.widgets import _style
-from scenecart.widgets._area_input import AREA_FILES, read_area_file, read_area_text
+from scenecart.widgets._area_input import AREA_FILES, read_area_text, read_area_upload
 from scenecart.widgets._base import Panel, checked_client, close_all
 from scenecart.widgets._capture_map import CaptureMap
 from scenecart.widgets._cart_panel import CartPanel
@@ -160,7 +160,7 @@ class Workbench(Panel):
             description="Collections", placeholder="such as aurora-50cm, aurora-30cm", style=style, layout=wide()
         )
         self._area_text = W.Text(
-            value="" if self._area is None else ", ".join(f"{end:.5g}" for end in self._area.geometry.bounds),
+            value="" if self._area is None else ", ".join(f"{end:.5g}" for end in self._area.bounds),
             description="Area",
             placeholder="west, south, east, north; a file; WKT or GeoJSON",
             style=style,
@@ -214,9 +214,12 @@ class Workbench(Panel):
         self._status.value = ""
         if change["new"]:
             upload = change["new"][0]
-            area = read_area_file(str(upload["name"]), bytes(upload["content"]))
+            # the same file can be loaded again
+            self._file.value = ()
+            area, notices = read_area_upload(str(upload["name"]), bytes(upload["content"]))
             self._area_text.value = str(upload["name"])
             self._area = area
+            self._status.value = _style.message(" ".join([f"Area: {area.km2:,.1f} km².", *notices]), kind="success")
 
     def _criteria(self) -> dict[str, Any]:
         """Return the search criteria entered in the form."""

@@ -91,3 +91,20 @@ def test_parse_geometry_across_antimeridian_is_split():
 def test_area_km2_of_one_degree_at_the_equator():
     """One square degree at the equator has 12,308.5 km²."""
     assert geometry.area_km2(shapely.box(0, 0, 1, 1)) == pytest.approx(12_308.5, abs=0.1)
+
+
+@pytest.mark.parametrize("way", [1, -1], ids=["eastward", "westward"])
+def test_parse_geometry_around_a_pole_is_the_smaller_side(way: int):
+    """A ring around the world is the cap around the nearer pole, however it is wound, and a hole around the pole is cut out."""
+    ring = [[lon, -65] for lon in range(-180, 180, 15)][::way]
+    inner = [[lon, -75] for lon in range(-180, 180, 15)]
+    cap = geometry.parse_geometry({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})
+    belt = geometry.parse_geometry({"type": "Polygon", "coordinates": [[*ring, ring[0]], [*inner, inner[0]]]})
+    assert cap.covers(shapely.box(-180, -90, 180, -89))
+    assert geometry.area_km2(cap) == pytest.approx(geometry.area_km2(shapely.box(-180, -90, 180, -65)), rel=1e-3)
+    assert geometry.area_km2(belt) == pytest.approx(geometry.area_km2(shapely.box(-180, -75, 180, -65)), rel=1e-3)
+
+
+def test_area_km2_of_the_world():
+    """The whole world has 510 million km², and not none."""
+    assert geometry.area_km2(shapely.box(-180, -90, 180, 90)) == pytest.approx(510_065_622, rel=1e-6)

@@ -9,6 +9,7 @@ import antimeridian
 import numpy as np
 import shapely
 from pyproj import Geod
+from shapely import affinity
 from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _GEOD = Geod(ellps="WGS84")
 _EDGE_DEGREES = 0.02
+_HALF_TURN, _FULL_TURN = 180.0, 360.0
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 
 
@@ -62,25 +64,70 @@ def _has_empty_part(geometry: BaseGeometry) -> bool:
 
 
 def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
-    """Return a polygon with longitudes within ±180, split where it crosses the antimeridian."""
+    """Return a polygon with longitudes within ±180, split where it crosses the antimeridian.
+
+    A ring that goes once around the world encloses the pole on its smaller side.
+    """
     if geometry.geom_type not in POLYGONAL:
         return geometry
     x = shapely.get_coordinates(geometry)[:, 0]
-    long_step = any(
-        (np.abs(np.diff(shapely.get_coordinates(ring)[:, 0])) > 180).any()  # noqa: PLR2004  # half the world
-        for ring in shapely.get_rings(shapely.get_parts(geometry))
-    )
-    if np.abs(x).max() <= 180 and not long_step:  # noqa: PLR2004  # the antimeridian
+    long_step = any((np.abs(_steps(ring)) > _HALF_TURN).any() for ring in shapely.get_rings(shapely.get_parts(geometry)))
+    if np.abs(x).max() <= _HALF_TURN and not long_step:
         return geometry
-    fix: Any = antimeridian.fix_polygon if geometry.geom_type == "Polygon" else antimeridian.fix_multi_polygon
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
-            parts = [part for part in shapely.get_parts(fix(geometry, great_circle=False)) if part.area > 0]
+            fixed = [_polar(part) if _goes_around(part.exterior) else _fixed(part) for part in shapely.get_parts(geometry)]
+        parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError):
         # antimeridian raises many kinds of errors for polygons that it cannot split
         raise InvalidGeometry("the geometry cannot be split at the antimeridian") from None
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _fixed(polygon: shapely.Polygon) -> BaseGeometry:
+    fixed: BaseGeometry = antimeridian.fix_polygon(polygon, great_circle=False)
+    return fixed
+
+
+def _steps(ring: BaseGeometry) -> np.ndarray[Any, Any]:
+    """Return the steps in longitude along a ring, as written."""
+    return np.diff(shapely.get_coordinates(ring)[:, 0])
+
+
+def _goes_around(ring: shapely.LinearRing) -> bool:
+    """Return whether a ring goes around the world, so that its longitudes end a full turn from where they began."""
+    steps = _steps(ring)
+    turned = np.abs(steps) == _FULL_TURN
+    literal = shapely.Polygon(ring)
+    # the closing edge from 180 to -180, unlike the two edges of a band around the world
+    is_closing = turned if turned.sum() == 1 and not (literal.is_valid and literal.area > 0) else np.zeros_like(turned)
+    is_long = (np.abs(steps) > _HALF_TURN) & (~turned | is_closing)
+    short = np.where(is_long, (steps + _HALF_TURN) % _FULL_TURN - _HALF_TURN, steps)
+    return abs(float(short.sum())) > _HALF_TURN
+
+
+def _polar(polygon: shapely.Polygon) -> BaseGeometry:
+    """Return a polygon around a pole without its holes, which may be around the pole too."""
+    holes = [shapely.Polygon(ring) for ring in polygon.interiors]
+    left_out = [_cap(hole.exterior) if _goes_around(hole.exterior) else split_at_antimeridian(hole) for hole in holes]
+    return shapely.difference(_cap(polygon.exterior), shapely.union_all(left_out))
+
+
+def _cap(ring: shapely.LinearRing) -> BaseGeometry:
+    """Return the smaller of the two parts of the world that a ring around it divides."""
+    lon, lat = shapely.get_coordinates(ring).T
+    lon = np.unwrap(lon, period=_FULL_TURN)
+    closed = [shapely.Polygon([*zip(lon, lat, strict=True), (lon[-1], pole), (lon[0], pole)]) for pole in (90.0, -90.0)]
+    caps = []
+    for flat in closed:
+        if flat.is_valid:
+            middles = [_FULL_TURN * turn for turn in range(-3, 4)]
+            sides = [shapely.intersection(flat, shapely.box(x - _HALF_TURN, -90, x + _HALF_TURN, 90)) for x in middles]
+            caps.append(shapely.union_all([affinity.translate(side, -x) for side, x in zip(sides, middles, strict=True)]))
+    if not caps:
+        raise InvalidGeometry(f"the geometry is not valid: {shapely.is_valid_reason(closed[0])}")
+    return shapely.segmentize(min(caps, key=area_km2), _HALF_TURN / 2)
 
 
 def polygonal_part(geometry: BaseGeometry) -> BaseGeometry:
@@ -94,6 +141,11 @@ def area_km2(geometry: BaseGeometry) -> float:
     """Return the geodesic area in km²; edges are straight in longitude and latitude."""
     if geometry.is_empty:
         return 0.0
+    west, south, east, north = geometry.bounds
+    if east - west > _HALF_TURN:
+        # pyproj cannot tell the whole world from nothing
+        halves = [shapely.box(-_HALF_TURN, south, 0, north), shapely.box(0, south, _HALF_TURN, north)]
+        return sum(area_km2(polygonal_part(shapely.intersection(geometry, half))) for half in halves)
     fine = shapely.segmentize(geometry, _EDGE_DEGREES)
     return abs(float(_GEOD.geometry_area_perimeter(shapely.orient_polygons(fine))[0])) / 1e6
 
