@@ -12,7 +12,19 @@ import scenecart
 from _expect import raises, warns
 from _purchases import LIST, ORDER, PLACE, captures
 from _scripted_service import ScriptedService, answer
+from _sessions import Clock
 from scenecart._api.credentials import Credentials, Secret
+
+
+def test_order_that_waits_for_the_limit_of_a_minute_is_announced(service: ScriptedService, connect: Any):
+    """One order more than the limit of a minute waits, and a notice says so."""
+    clock, said = Clock(), list[Any]()
+    limits = scenecart.Limits(places_per_minute=1)
+    client = connect(limits=limits, clock=clock, sleep=clock.sleep, say=said.append)
+    service.put(PLACE, answer({"id": "o-1", "status": "processing"}, 202), answer({"id": "o-2", "status": "processing"}, 202))
+    orders = [client.cart(captures()).estimate().place(owned="buy", again=name) for name in (False, "more")]
+    assert [order.id for order in orders] == ["o-1", "o-2"]
+    assert "placing_limited" in [getattr(notice, "code", "") for notice in said]
 
 
 @pytest.mark.parametrize("name", [PLACE, "Orders.Archive.PLACE"])

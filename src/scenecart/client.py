@@ -31,6 +31,7 @@ from scenecart._orders.holdings import HoldingReader
 from scenecart._orders.journal import Journal
 from scenecart._orders.listing import OrderLook
 from scenecart._orders.matching import OrderMatcher
+from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
 from scenecart._orders.order_api import OrderApi
 from scenecart._orders.ownership import OWNED_SHARE
@@ -42,6 +43,7 @@ from scenecart._orders.tables import footprints_of, orders_frame, placements_fra
 from scenecart._util.files import as_path
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
+from scenecart._util.text import duration
 from scenecart._util.validate import check_bool, check_choice, check_count, shown_value
 from scenecart.exceptions import (
     ConfigurationError,
@@ -159,6 +161,7 @@ class Client:
             now=wall,
         )
         self._orders.after_wait = lambda: self._placing.say(None)
+        self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
         self._holdings = HoldingReader(look, self._journal, purchases, deliveries, base_url=self._session.base_url, now=wall)
 
@@ -1003,6 +1006,14 @@ def session_of(client: Client) -> Session:
 def count_unanswered(client: Client) -> tuple[int, int]:
     """Return how many placements were sent and have no answer: of this account, and of others."""
     return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module
+
+
+def _limit_notice(seconds: float) -> Notice:
+    """Return the notice about an order that waits, because the service limits the orders of a minute."""
+    return Notice(
+        f"The service's limit of orders in one minute is reached. The next is sent in {duration(seconds)}.",
+        code="placing_limited",
+    )
 
 
 def _home(given: str | os.PathLike[str] | None) -> Path:

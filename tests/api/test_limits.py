@@ -8,8 +8,10 @@ import pytest
 
 import scenecart
 from _expect import raises
+from _purchases import PLACE
 from _scripted_service import ScriptedService, answer
-from _sessions import READ, Clock, make_session
+from _sessions import KEY, READ, Clock, make_session
+from scenecart._api import operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,23 @@ def test_limiter_keeps_calls_within_the_limit(service: ScriptedService):
     for _ in range(7):
         session.call(READ)
     assert clock.now - 1_000.0 == pytest.approx(120.0)
+
+
+def test_limiter_says_once_that_it_waits(service: ScriptedService):
+    """Before an order waits because of the limit, somebody is told how long; an error of whoever is told changes nothing."""
+    clock, waits = Clock(), list[float]()
+    service.put(PLACE, answer({}, 202))
+    session = make_session(service, clock, limits=scenecart.Limits(places_per_minute=2))
+
+    def tell(seconds: float) -> None:
+        waits.append(seconds)
+        raise OSError
+
+    session.on_placing_wait(tell)
+    for _ in range(3):
+        session.send_once(operations.PLACE, b"{}", KEY)
+    assert waits == [60.0]
+    assert len(service.requests(PLACE)) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,10 +16,10 @@ import geopandas
 import pytest
 import shapely
 
-from _cli import HARBOUR, SEARCH, account, run
+from _cli import COMMAND, HARBOUR, SEARCH, account, environment, run
 from _purchases import ESTIMATE, GET, LIST, ORDER, PLACED, PROJECT, captures, keys, priced
 from _purchases import PLACE as PLACE_OPERATION
-from _scripted_service import answer
+from _scripted_service import Stall, answer
 from scenecart._orders.journal import UNPAID, Journal
 from scenecart._orders.purchase import Purchase
 from scenecart.sandbox import Sandbox
@@ -321,7 +324,7 @@ def test_place_of_owned_captures_has_its_exit_code(clean: tuple[Sandbox, dict[st
 
 
 def test_place_without_owned_buys_the_rest(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
-    """``--without-owned`` shows both prices and buys what is missing; the second time, everything is owned (5)."""
+    """``--without-owned`` shows both prices and buys what is missing; with ``--again``, everything is owned then (5)."""
     box, home = clean
     buy_half(box, tmp_path, home)
     priced = run("estimate", "two.parquet", "--without-owned", "--json", box=box, cwd=tmp_path, **home)
@@ -331,10 +334,38 @@ def test_place_without_owned_buys_the_rest(clean: tuple[Sandbox, dict[str, str]]
     assert bought.returncode == 0, bought.stderr
     assert f"{prices['total_credits']:,} credits" in bought.stdout
     assert f"{prices['whole_total_credits']:,} credits" in bought.stdout
-    again = run(*PLACE_TWO, "--without-owned", box=box, cwd=tmp_path, **home)
+    again = run(*PLACE_TWO, "--without-owned", "--again", "more", box=box, cwd=tmp_path, **home)
     assert again.returncode == 5
     assert "scenecart owned" in again.stderr
     assert "Nothing was ordered." in again.stderr
+
+
+def test_place_without_owned_twice_returns_the_order_of_the_first_run(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
+    """A second run with ``--without-owned`` gives the order of the first back, on another machine too, and buys nothing."""
+    box, home = clean
+    buy_half(box, tmp_path, home)
+    bought = run(*PLACE_TWO, "--without-owned", "--json", box=box, cwd=tmp_path, **home)
+    order = json.loads(bought.stdout)["id"]
+    elsewhere = {**home, "SCENECART_HOME": str(tmp_path / "third")}
+    for machine in (home, elsewhere):
+        second = run(*PLACE_TWO, "--without-owned", "--json", box=box, cwd=tmp_path, **machine)
+        assert second.returncode == 0, second.stderr
+        assert json.loads(second.stdout)["id"] == order
+        assert "Nothing was bought again." in json.loads(second.stdout)["note"]
+    shown = run("place", "two.parquet", "--without-owned", box=box, cwd=tmp_path, **home)
+    assert shown.returncode == 0, shown.stderr
+    assert order in shown.stdout
+    assert len(json.loads(run("orders", "--json", box=box, cwd=tmp_path, **home).stdout)) == 2
+
+
+def test_place_with_a_new_key_of_an_ordered_cart_says_that_it_is_ignored(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """``--new-key`` on a cart that is ordered already changes nothing, and that is said."""
+    order = json.loads(run(*PLACE, "999999", "--json", box=box, cwd=tmp_path, **home).stdout)["id"]
+    second = run(*PLACE, "999999", "--new-key", "--json", box=box, cwd=tmp_path, **home)
+    assert second.returncode == 0, second.stderr
+    assert json.loads(second.stdout)["id"] == order
+    assert "--new-key was ignored" in second.stderr
+    assert "--new-key" not in run(*PLACE, "999999", box=box, cwd=tmp_path, **home).stderr
 
 
 def test_owned_lists_captures_and_writes_a_file(clean: tuple[Sandbox, dict[str, str]], tmp_path: Path):
@@ -351,6 +382,12 @@ def test_owned_lists_captures_and_writes_a_file(clean: tuple[Sandbox, dict[str, 
     assert all(one["acquired"] and one["ordered"] for one in records)
     for options in (["--project", "another"], ["--aoi", "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))"]):
         assert json.loads(run("owned", *options, "--json", box=box, cwd=tmp_path, **home).stdout) == []
+    unknown = run("owned", "--project", "nope", box=box, cwd=tmp_path, **home)
+    assert unknown.returncode == 0
+    assert "project 'nope'" in unknown.stdout
+    assert home["SCENECART_PROJECT"] in unknown.stdout
+    elsewhere = run("owned", "--aoi", "POLYGON ((0 0, 1 0, 1 1, 0 1, 0 0))", box=box, cwd=tmp_path, **home)
+    assert elsewhere.stdout == "2 captures are owned, but none in this area matches the options.\n"
     wrong = run("owned", "-o", "owned.txt", box=box, cwd=tmp_path, **home)
     assert wrong.returncode == 2
 
@@ -379,6 +416,10 @@ def test_place_again_with_a_name_buys_once_for_it(clean: tuple[Sandbox, dict[str
     ]
     assert orders[0] != orders[1] == orders[2]
     assert orders[3] in orders[:2]
+    # the way to buy one more is another name
+    repeated = run(*PLACE_TWO, "--again", "office B", box=box, cwd=tmp_path, **home)
+    assert "--again NAME" in repeated.stdout
+    assert "name that was not used" in repeated.stdout
 
 
 def test_place_with_a_new_key_follows_a_repeated_refusal(service: ScriptedService, tmp_path: Path):
@@ -401,3 +442,89 @@ def test_place_with_a_new_key_follows_a_repeated_refusal(service: ScriptedServic
     service.put(PLACE_OPERATION, PLACED)
     bought = run(*PLACE_TWO, "--new-key", cwd=tmp_path, **home)
     assert bought.returncode == 0, bought.stderr
+
+
+def test_wait_delivered_orders_end_with_0(box: Sandbox, tmp_path: Path, home: dict[str, str]):
+    """``wait`` ends with 0 once every order is delivered, prints each, and can be given one or several."""
+    order = json.loads(run(*PLACE, "999999", "--json", box=box, cwd=tmp_path, **home).stdout)["id"]
+    more = json.loads(run(*PLACE, "999999", "--again", "more", "--json", box=box, cwd=tmp_path, **home).stdout)["id"]
+    waited = run("wait", order, box=box, cwd=tmp_path, **home)
+    assert (waited.returncode, waited.stderr) == (0, "")
+    assert f"{order}: delivered" in waited.stdout
+    records = json.loads(run("wait", order, more, order, "--json", box=box, cwd=tmp_path, **home).stdout)
+    assert [(one["id"], one["status"], one["phase"]) for one in records] == [
+        (order, "delivered", "delivered"),
+        (more, "delivered", "delivered"),
+    ]
+
+
+@pytest.fixture
+def waiting(service: ScriptedService, tmp_path: Path) -> dict[str, str]:
+    """Return the variables of an account with the order o-1 at a service whose answers the test writes."""
+    service.put(GET, answer(ORDER))
+    service.put(LIST, answer([]))
+    signed_in = {"SCENECART_BASE_URL": service.url, "SCENECART_TOKEN": "t", "SCENECART_PROJECT": PROJECT}
+    return {**signed_in, "SCENECART_HOME": str(tmp_path / "home")}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        (["failed"], 7),
+        (["delivered", "cancelled"], 7),
+        (["processing"], 8),
+        (["delivered", "on_hold"], 8),
+        (["on the moon"], 9),
+        (["processing", "on the moon"], 9),
+    ],
+)
+def test_wait_exit_code_says_how_it_ended(
+    service: ScriptedService, tmp_path: Path, waiting: dict[str, str], statuses: list[str], code: int
+):
+    """``wait`` ends with 7 after a failure or cancellation, 8 if an order is open after the timeout, and 9 if nobody knows."""
+    orders = [f"o-{number}" for number in range(len(statuses))]
+    records = [{**ORDER, "id": name, "status": status} for name, status in zip(orders, statuses, strict=True)]
+    service.put(GET, *[answer(record) for record in records], answer(records[0]))
+    service.put(LIST, answer(records))
+    done = run("wait", *orders, "--timeout", "0", "--json", cwd=tmp_path, **waiting)
+    assert done.returncode == code, done.stderr
+    assert [one["status"] for one in json.loads(done.stdout)] == statuses
+    assert "scenecart: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wait_until_the_timeout_of_an_outage_ends_with_9(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
+    """An outage that lasts until the timeout ends with 9: one line when it began, and the reason at the end."""
+    service.put(GET, answer(ORDER), answer({}, 503, Retry_After="600"))
+    done = run("wait", "o-1", "--timeout", "1", cwd=tmp_path, **waiting)
+    assert done.returncode == 9, done.stderr
+    assert (done.stdout + done.stderr).count("Waiting goes on") == 1
+    assert "503" in done.stderr
+    assert "scenecart wait o-1" in done.stderr
+
+
+def test_wait_of_an_unknown_order_or_for_no_time_is_refused(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
+    """An order that does not exist is a failure (1), and a timeout that is none is wrong usage (2), before anything is sent."""
+    service.put(GET, answer({"title": "Not Found"}, 404))
+    assert run("wait", "o-1", cwd=tmp_path, **waiting).returncode == 1
+    service.received.clear()
+    for wrong in ("-1", "nan"):
+        assert run("wait", "o-1", "--timeout", wrong, cwd=tmp_path, **waiting).returncode == 2
+    assert service.received == []
+    assert run("wait", cwd=tmp_path, **waiting).returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_wait_interrupted_ends_at_once(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
+    """Ctrl+C ends ``wait`` with 130 while the service is silent."""
+    stall = Stall()
+    service.put(GET, answer(ORDER), stall)
+    command = [*COMMAND, "wait", "o-1"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(**waiting), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert stall.begun.wait(60)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (130, "Interrupted.\n")
+    assert stall.release()

@@ -123,6 +123,10 @@ class Session:
         self._tokens = Tokens(credentials, self._post_form, now)
         _SESSIONS.add(self)
 
+    def on_placing_wait(self, notify: Callable[[float], object]) -> None:
+        """Set what is called with the seconds, before an order waits because too many were placed in the last minute."""
+        self._place_limiter.on_wait = notify
+
     def close(self) -> None:
         """Close the connections."""
         self._connections.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Limiter:
     """A limit of calls in any sixty seconds, shared by all threads of a client."""
 
     def __init__(self, calls: int, *, clock: Callable[[], float], sleep: Callable[[float], None], window: float = 60.0) -> None:
+        # called with the seconds before a wait of a second or more
+        self.on_wait: Callable[[float], object] = lambda _: None
         self._calls = calls
         self._window = window
         self._clock = clock
@@ -59,6 +62,7 @@ class Limiter:
 
     def enter(self) -> None:
         """Wait until one more call is within the limit."""
+        is_announced = False
         while True:
             with self._lock:
                 now = self._clock()
@@ -68,6 +72,11 @@ class Limiter:
                     self._starts.append(now)
                     return
                 wait = self._starts[0] + self._window - now
+            if wait >= 1 and not is_announced:
+                is_announced = True
+                # the call goes on, whatever becomes of the notice
+                with contextlib.suppress(Exception):
+                    self.on_wait(wait)
             self._sleep(wait)
 
 

@@ -30,7 +30,7 @@ from scenecart.exceptions import InvalidCart
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from shapely.geometry.base import BaseGeometry
@@ -230,7 +230,7 @@ class Cart(Reportable):
         """
         return replace(self, split_by_date=_checked_split(split_by_date))
 
-    def without_owned(self) -> Self:
+    def without_owned(self, *, ignored: Collection[str] = ()) -> Self:
         """Return a cart of the ground that is not owned yet. The list of orders is read; nothing is bought.
 
         Captures that are owned wholly are dropped, and the others are clipped to the ground that no order of the organization
@@ -239,6 +239,11 @@ class Cart(Reportable):
         unchanged, with the warning ``owned_ground_unknown``.
 
         Less ground can cost more, because services have minimum areas: compare the two estimates.
+
+        Parameters
+        ----------
+        ignored
+            Ids of orders that do not count, such as the order that an earlier run placed for the rest of this cart.
 
         Raises
         ------
@@ -261,7 +266,8 @@ class Cart(Reportable):
                 code="cart_not_connected",
                 hint="Load it with a client: load_cart(path, client).",
             )
-        left = remaining(self._captures, self._clipped, self._client.owned(acquired=False))
+        owned = self._client.owned(acquired=False)
+        left = remaining(self._captures, self._clipped, owned[~owned["order"].isin(list(ignored))])
         captures = self._captures[left.is_kept].reset_index(drop=True)
         return replace(self, _captures=captures, _left={**self._left, **left.ground})
 

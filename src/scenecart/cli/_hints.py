@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Hints for users of the command line, by code. An error or warning whose code is missing here keeps its own hint; None omits it.
 # Names in braces are replaced by the error's details.
 HINTS: dict[str, str | None] = {
-    "already_ordered": "To buy it again, add --again.",
+    "already_ordered": "To buy one more, add --again NAME with a name that was not used for it: each name buys once.",
     "already_owned": "Add --without-owned to buy only what is missing, or --owned buy to buy it all the same.",
     "area_ambiguous": "Use --aoi or --bbox.",
     "area_empty_part": "Fix the outline and run the command again.",
@@ -44,10 +44,14 @@ HINTS: dict[str, str | None] = {
     "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
     "order_not_delivered": "Add --wait to wait for its delivery.",
-    "order_not_finished": "The order continues. Wait again later: `scenecart order {order_id} --wait`.",
+    "order_not_finished": "The order continues. Wait again later: `scenecart wait {order_id}`.",
     "order_not_found": "Check the id and your organization. `scenecart orders` lists its orders.",
+    "order_on_hold": "Check it in the service's console.",
+    "order_outcome_unknown": "The order continues. Wait again later: `scenecart wait {order_id}`.",
     "ordered_twice": "`scenecart cancel` with the id of yours may still be possible.",
     "orders_not_checked": "Run the command again in a moment, or add --owned buy to place it unchecked.",
+    "orders_not_finished": "The orders continue. Run the same command again to go on waiting.",
+    "orders_outcome_unknown": "The orders continue. Run the same command again to go on waiting.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
     "perhaps_owned": "`scenecart order` shows each order. --owned buy goes on: it buys, unless one is of this very cart.",
     "placement_in_the_way": "`scenecart settle` finds out, and completes it if it was not ordered. --owned buy goes on without it.",
@@ -65,6 +69,7 @@ HINTS: dict[str, str | None] = {
     "project_missing": "Pass --project, or set SCENECART_PROJECT.",
     "retry_unavailable": "Run `scenecart settle`.",
     "too_many_candidates": "Use fewer captures, such as with --max-cloud-cover 20.",
+    "waiting_through_outage": "To stop waiting, press Ctrl+C: orders are not affected.",
 }
 
 # a refusal that the service gave before, whatever its code

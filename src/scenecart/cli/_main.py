@@ -18,10 +18,12 @@ from scenecart.exceptions import (
     AlreadyOwned,
     AuthenticationRequired,
     InvalidRequest,
+    OrderFailed,
     PaymentRequired,
     PlacementUnknown,
     ScenecartError,
     ScenecartWarning,
+    WaitTimeout,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 
 _FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _OWNED, _NOT_PRINTED = 1, 2, 3, 4, 5, 6
+_ORDER_FAILED, _NOT_FINISHED, _STATE_UNKNOWN = 7, 8, 9
+_UNKNOWN_OUTCOMES = frozenset({"order_outcome_unknown", "orders_outcome_unknown"})
 _PLACING = "An order may exist: `scenecart placements` lists it, `scenecart settle` finds out what happened."
 
 
@@ -112,6 +116,10 @@ def _exit_code(error: ScenecartError, progress: Progress) -> int:
         return _UNPAID
     if isinstance(error, AlreadyOwned) or error.code == "cart_all_owned":
         return _OWNED
+    if isinstance(error, OrderFailed):
+        return _ORDER_FAILED
+    if isinstance(error, WaitTimeout):
+        return _STATE_UNKNOWN if error.code in _UNKNOWN_OUTCOMES else _NOT_FINISHED
     return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
 
 

@@ -1,16 +1,29 @@
-"""Commands about orders: place, orders, order, download, cancel, placements and settle."""
+"""Commands about orders: place, orders, order, wait, download, cancel, placements and settle."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._api.order_states import check_state
 from scenecart._orders.journal import UNANSWERED
+from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.validate import check_seconds
 from scenecart.cli import _io, _output
-from scenecart.exceptions import AlreadyOwned, InvalidRequest, NotFound, PlacementUnknown, ScenecartError
+from scenecart.cli._hints import lines_of
+from scenecart.exceptions import (
+    AlreadyOwned,
+    InvalidCart,
+    InvalidRequest,
+    NotFound,
+    OrderFailed,
+    PlacementUnknown,
+    ScenecartError,
+    WaitTimeout,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -18,11 +31,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart._orders.order import Order
     from scenecart.cli._main import Progress
+    from scenecart.client import Client
 
 _FAILED = 1
+# notices about an order that existed before
+_EXISTING = frozenset({"already_ordered", "existing_order_ended", "rest_already_ordered"})
+# an earlier run's order is looked for among so many orders, newest first
+_MOST_LOOKED_AT = 5
+_MOST_PROJECTS = 10
 _OUTCOMES = {
     "placed": "ordered.",
     "absent": "not ordered: the list of orders proves it.",
@@ -44,25 +64,60 @@ def place(arguments: argparse.Namespace) -> int:
             hint="Pass --yes --max-credits 50000, for example.",
         )
     with _io.connect(arguments) as client, _output.only_json(arguments):
-        cart = _io.read_cart(arguments.captures, arguments, client)
-        estimate, whole = _io.price(cart, arguments)
-        progress.has_requested = True
-        _output.estimate_table(estimate, whole)
-        _output.whole_footprints(estimate)
-        project = arguments.project or client.project
-        is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
-        # no question if placing will fail: its error says why
-        can_be_bought = estimate.is_complete and project is not None and is_within
-        if can_be_bought and not arguments.yes and not _is_confirmed(estimate, str(project), arguments):
+        order = _existing_or_bought(client, arguments)
+        if order is None:
             print("scenecart: Nothing was ordered.", file=sys.stderr)
             return _FAILED
-        # placing estimates once more, and must not pay more than the user confirmed
-        limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
-        progress.has_placed = True
-        order = _placed(estimate, arguments, project, limit)
+        if arguments.new_key and order.note is not None and order.note.code in _EXISTING:
+            print("scenecart: --new-key was ignored: there was no refusal, because this cart is ordered already.", file=sys.stderr)
         progress.completed = f"Order {order.id} was placed{' before' if order.note else ''}"
     _output.order_lines(order, arguments)
     return 0
+
+
+def _existing_or_bought(client: Client, arguments: argparse.Namespace) -> Order | None:
+    """Return the order of a cart, placed now or before; None if the user does not confirm the price."""
+    progress: Progress = arguments.progress
+    cart = _io.read_cart(arguments.captures, arguments, client)
+    try:
+        estimate, whole = _io.price(cart, arguments)
+    except InvalidCart as error:
+        existing = _order_of_rest(client, cart, arguments) if error.code == "cart_all_owned" and not arguments.again else None
+        if existing is None:
+            raise
+        return existing
+    progress.has_requested = True
+    _output.estimate_table(estimate, whole)
+    _output.whole_footprints(estimate)
+    project = arguments.project or client.project
+    is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
+    # no question if placing will fail: its error says why
+    can_be_bought = estimate.is_complete and project is not None and is_within
+    if can_be_bought and not arguments.yes and not _is_confirmed(estimate, str(project), arguments):
+        return None
+    # placing estimates once more, and must not pay more than the user confirmed
+    limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
+    progress.has_placed = True
+    return _placed(estimate, arguments, project, limit)
+
+
+def _order_of_rest(client: Client, cart: Cart, arguments: argparse.Namespace) -> Order | None:
+    """Return the order that an earlier run placed for what was left of a cart; None if there is none. Nothing is bought."""
+    owned = client.owned(acquired=False)
+    for order_id in owned.loc[owned["id"].isin(cart.ids), "order"].drop_duplicates().head(_MOST_LOOKED_AT):
+        # whatever cannot be told: the cart is owned, and nothing is bought
+        with contextlib.suppress(ScenecartError):
+            rest = cart.without_owned(ignored=[order_id]).estimate()
+            found = rest.existing_order(project=arguments.project, license_type=arguments.license)
+            if found is not None and found.id == order_id:
+                found.note = Notice(
+                    f"Nothing is left to buy: order {order_id} is of the rest of this cart. Nothing was bought again.",
+                    code="rest_already_ordered",
+                    details={"order_id": order_id},
+                )
+                print(*lines_of(found.note, ()), sep="\n")
+                return found
+    return None
 
 
 def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | None, limit: int) -> Order:
@@ -137,15 +192,52 @@ def owned(arguments: argparse.Namespace) -> int:
     _io.check_captures(arguments.output)
     with _io.connect(arguments) as client:
         found = client.owned(aoi=arguments.aoi, project=arguments.project)
-    arguments.progress.has_requested = True
+        arguments.progress.has_requested = True
+        # without a project that is misspelled, there may be something
+        every = found if len(found) or not (arguments.aoi or arguments.project) else client.owned(acquired=False)
     if arguments.json:
         _output.records(found)
     else:
-        _output.owned_table(found, "Nothing is owned here." if arguments.aoi or arguments.project else "Nothing is owned yet.")
+        _output.owned_table(found, _nothing_owned(every, arguments))
     if arguments.output:
         _io.write_captures(found, Path(arguments.output))
         if not arguments.json:
             print(f"Owned captures: {arguments.output}")
+    return 0
+
+
+def _nothing_owned(every: pd.DataFrame, arguments: argparse.Namespace) -> str:
+    """Return why a list of owned captures is empty."""
+    if not len(every):
+        return "Nothing is owned yet."
+    projects = [clean_text(name, 80) for name in every["project"].dropna().drop_duplicates()]
+    if arguments.project and arguments.project not in projects:
+        known = f" Projects with owned captures: {', '.join(projects[:_MOST_PROJECTS])}." if projects else ""
+        return f"No owned capture was delivered to project {clean_text(arguments.project, 80)!r}.{known}"
+    where = " in this area" if arguments.aoi else ""
+    return f"{pluralize(len(every), 'capture')} {'is' if len(every) == 1 else 'are'} owned, but none{where} matches the options."
+
+
+def wait(arguments: argparse.Namespace) -> int:
+    """Wait for orders, and print what became of each."""
+    from scenecart._orders.wait import wait_all  # noqa: PLC0415  # keeps --help fast
+
+    check_seconds(arguments.timeout, "timeout")
+    failed: ScenecartError | None = None
+    with _io.connect(arguments) as client, _output.only_json(arguments):
+        orders = [client.order(name) for name in dict.fromkeys(arguments.id)]
+        arguments.progress.has_requested = True
+        show_progress = not arguments.json and sys.stderr.isatty()
+        try:
+            if len(orders) == 1:
+                orders[0].wait(timeout=arguments.timeout, progress=show_progress)
+            else:
+                wait_all(orders, timeout=arguments.timeout, progress=show_progress)
+        except (OrderFailed, WaitTimeout) as error:
+            failed = error
+    _output.waited(orders, arguments)
+    if failed is not None:
+        raise failed
     return 0
 
 

@@ -265,6 +265,15 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
         _print(if_empty)
 
 
+def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
+    """Print the state of orders that were waited for, one line or one record for each."""
+    if arguments.json:
+        document([{"id": one.id, "status": one.status, "phase": one.phase, "reason": one.reason} for one in orders])
+        return
+    for one in orders:
+        order_lines(one, arguments)
+
+
 def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
     """Print one order and the paths of its downloaded files."""
     if arguments.json:

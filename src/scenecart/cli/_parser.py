@@ -49,6 +49,9 @@ exit codes:
   4    unknown whether an order was placed; run `scenecart settle`
   5    captures are owned already; nothing was ordered
   6    success, but the result could not be printed
+  7    an order that was waited for failed or was cancelled
+  8    an order is not finished after --timeout; it continues
+  9    the state of an order is not known after --timeout; it continues
   130  interrupted
 
 sign-in:
@@ -299,6 +302,20 @@ def _add_orders(commands: Commands) -> None:
     order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
     _add_waiting(order)
     _add_verify(order)
+
+    wait = _command(
+        commands,
+        "wait",
+        _orders_cmd.wait,
+        "wait until orders are delivered or end; the exit code says how",
+        "scenecart wait ORDER && scenecart download ORDER harbour/",
+        "scenecart wait ORDER ORDER --timeout 43200 --json",
+        note="Outages of the network and the service are waited through. The exit code is 0 if all orders are delivered, 7 if one "
+        "ended without delivery, 8 if one is not finished after --timeout, and 9 if its state is then not known. Orders continue "
+        "in any case.",
+    )
+    wait.add_argument("id", nargs="+", metavar="ORDER", help="order id")
+    wait.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time (default: no limit)")
 
     download = _command(
         commands,
