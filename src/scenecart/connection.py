@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from scenecart._api.credentials import resolve
+from scenecart._api.sign_in import resolve
 from scenecart._util.keywords import checked_keywords
 from scenecart.client import Client, warn_of_pending
 from scenecart.exceptions import missing_extra

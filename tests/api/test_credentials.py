@@ -13,7 +13,9 @@ import pytest
 import scenecart
 from _expect import raises, warns
 from _scripted_service import TOKEN_PATH, ScriptedService, answer
-from scenecart._api.credentials import ProfileStore, Secret, check_base_url, resolve
+from scenecart._api.credentials import Secret, check_base_url
+from scenecart._api.profiles import ProfileStore
+from scenecart._api.sign_in import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

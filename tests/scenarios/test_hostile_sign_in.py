@@ -14,7 +14,7 @@ import pytest
 import scenecart
 from _expect import raises
 from _scripted_service import TOKEN_PATH, Answer, ScriptedService, answer
-from scenecart._api.credentials import resolve
+from scenecart._api.sign_in import resolve
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:

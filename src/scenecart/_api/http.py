@@ -24,11 +24,12 @@ from scenecart._api.credentials import Credentials, Secret, is_loopback
 from scenecart._api.deadline import seconds_left
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
-from scenecart._api.logs import hidden_from_logs
 from scenecart._api.problems import error_of_status
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, check_policies, parse_retry_after
+from scenecart._api.token_response import TokenResponse, parse_token_response
 from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
 from scenecart._util.json import NotJson, dumps, loads
+from scenecart._util.tracebacks import hide_frames
 from scenecart.exceptions import (
     AuthenticationError,
     ConnectionFailed,
@@ -54,7 +55,7 @@ class _Response:
 
     status: int
     media_type: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Session:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
+        ca_bundle: str | os.PathLike[str] | None = None,
     ) -> None:
         check_policies(limits, retry)
         limits = limits or Limits()
@@ -116,11 +118,11 @@ class Session:
         self.sleep = sleep
         self.uniform = uniform
         self._is_default_url = credentials.is_default_url
-        self._connections = Connections(self.base_url, limits, transport, now)
+        self._connections = Connections(self.base_url, limits, transport, now, ca_bundle)
         self.calls_per_minute = limits.calls_per_minute
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
-        self._tokens = Tokens(credentials, self._post_form, now)
+        self._tokens = Tokens(credentials, self._token_form, now, sleep, self._account_of)
         _SESSIONS.add(self)
 
     def on_placing_wait(self, notify: Callable[[float], object]) -> None:
@@ -208,16 +210,18 @@ class Session:
         headers = {operations.IDEMPOTENCY_HEADER: key, "Content-Type": "application/json"}
         token = self._tokens.bearer()
         self._limiter.enter()
-        request = self._request("POST", operation.path, token, headers=headers, content=content)
-        response = self._connections.send(request, operation.id)
-        body = self._connections.body(response, operation.id)
-        error = None if response.is_success else self._error(response, body, operation.id, key)
+        url = self.base_url + operation.path
+        response = self._connections.send("POST", url, operation.id, token=token, headers=headers, content=content)
+        return self._reply(response, operation.id, key, token)
+
+    @hide_frames
+    def _reply(self, response: httpx.Response, name: str, key: str, token: Secret) -> Reply:
+        body = self._connections.body(response, name)
+        error = None if response.is_success else self._error(response, body, name, key)
         try:
             document = loads(self._tokens.scrub(body.decode("utf-8", "replace")).encode()) if error else loads(body)
         except NotJson:
             document = None
-        # a traceback may show local variables, and the body of a 402 contains a secret
-        body = b""
         return Reply(response.status_code, media_type(response), lower_headers(response), document, error, token)
 
     def page(self, operation: operations.Operation, body: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
@@ -270,11 +274,21 @@ class Session:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
-            return _decoded(self._with_retries(operation, None, attempt), operation.id, None)
+            document = _decoded(self._with_retries(operation, None, attempt), operation.id, None)
         except ScenecartError as error:
             if error.status in operations.NOT_OFFERED:
                 return None
             raise
+        self._tokens.note_account(document)
+        return document
+
+    def _account_of(self, token: Secret) -> operations.Identity | None:
+        """Return the account of a token that is not this session's yet; None if the service does not tell now."""
+        with contextlib.suppress(ScenecartError):
+            self._limiter.enter()
+            response = self._connections.send("GET", self.base_url + USERINFO_PATH, "userinfo", token=token)
+            return operations.identity_of(_decoded(self._read(response, "userinfo", None), "userinfo", None))
+        return None
 
     def image(self, operation: operations.Operation, body: Mapping[str, Any], max_bytes: int) -> bytes | None:
         """Call an operation that redirects to an image, and return it; None if there is none or it is larger than ``max_bytes``."""
@@ -389,9 +403,9 @@ class Session:
 
     def _exchange(self, method: str, path: str, name: str, **options: Any) -> httpx.Response:
         """Send a request, and again with a new token if the first is refused; return the open response."""
-        token = self._tokens.bearer()
+        url, token = self.base_url + path, self._tokens.bearer()
         self._limiter.enter()
-        response = self._connections.send(self._request(method, path, token, **options), name)
+        response = self._connections.send(method, url, name, token=token, **options)
         if response.status_code != HTTPStatus.UNAUTHORIZED:
             return response
         with contextlib.closing(response):
@@ -399,20 +413,14 @@ class Session:
             if fresh is None:
                 self._read(response, name, None)
         self._limiter.enter()
-        return self._connections.send(self._request(method, path, fresh or token, **options), name)
+        return self._connections.send(method, url, name, token=fresh or token, **options)
 
-    def _request(self, method: str, path: str, token: Secret, **options: Any) -> httpx.Request:
-        headers = {**options.pop("headers", {}), "Authorization": f"Bearer {token.reveal()}"}
-        return self._connections.request(method, self.base_url + path, headers, **options)
-
+    @hide_frames
     def _read(self, response: httpx.Response, name: str, key: str | None) -> _Response:
         """Read and close a response; raise the error of its status."""
         body = self._connections.body(response, name)
         if not response.is_success:
-            error = self._error(response, body, name, key)
-            # likewise: the body of a 402 contains a secret
-            body = b""
-            raise error
+            raise self._error(response, body, name, key)
         return _Response(response.status_code, media_type(response), body)
 
     def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
@@ -425,18 +433,31 @@ class Session:
             empty = _Response(response.status_code, media_type(response), b"")
             raise _unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
 
-    def _post_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, bytes]:
-        def attempt() -> tuple[int, bytes]:
+    def post_form(self, path: str, fields: Mapping[str, str | Secret], read: Callable[[bytes], T]) -> tuple[int, T]:
+        """Send a form to the sign-in service without a token, and return the status and what the response says.
+
+        Raises
+        ------
+        ScenecartError
+            If there is no response, or one that is worth a later attempt.
+        """
+
+        def attempt() -> tuple[int, T]:
             self._limiter.enter()
-            request = self._connections.request("POST", self.base_url + path, data=_revealed(fields))
-            response = self._connections.send(request, "sign-in")
+            response = self._connections.send("POST", self.base_url + path, "sign-in", form=fields)
             if response.status_code in READ_STATUSES:
                 self._read(response, "sign-in", None)
-            return response.status_code, self._connections.body(response, "sign-in")
+            return self._form_answer(response, read)
 
-        # if a refresh token is sent twice, the service takes the session for stolen
-        safe = fields.get("grant_type") != "refresh_token"
-        return self._with_retries(operations.Operation("sign-in", safe=safe), None, attempt)
+        # a refresh token too: if its response was lost, so is the session, and a second attempt cannot make it worse
+        return self._with_retries(operations.Operation("sign-in", safe=True), None, attempt)
+
+    @hide_frames
+    def _form_answer(self, response: httpx.Response, read: Callable[[bytes], T]) -> tuple[int, T]:
+        return response.status_code, read(self._connections.body(response, "sign-in"))
+
+    def _token_form(self, path: str, fields: Mapping[str, str | Secret]) -> tuple[int, TokenResponse]:
+        return self.post_form(path, fields, parse_token_response)
 
     def _error(self, response: httpx.Response, body: bytes, name: str, key: str | None) -> ScenecartError:
         status = response.status_code
@@ -469,9 +490,9 @@ def follow_download(
     with contextlib.ExitStack() as stack:
         for _ in range(_MAX_REDIRECTS):
             check(url)
-            stack.enter_context(hidden_from_logs(url))
-            # downloads do not count towards the organization's rate limit
-            response = connections.send(connections.signed_request(url, headers), operations.DOWNLOAD.id)
+            # downloads do not count towards the organization's rate limit; a compressed one would not have the file's length
+            sent = {"Accept-Encoding": "identity", **headers}
+            response = connections.send("GET", url, operations.DOWNLOAD.id, headers=sent)
             stack.callback(response.close)
             target = redirect_target(response, url)
             if target is None:
@@ -486,6 +507,7 @@ def follow_download(
         )
 
 
+@hide_frames
 def _decoded(response: _Response, name: str, key: str | None) -> Any:
     """Return the JSON document of a response."""
     try:
@@ -499,10 +521,6 @@ def _decoded(response: _Response, name: str, key: str | None) -> Any:
             unreadable = _unreadable(f"The response to {name} is empty.", response, name, code="response_empty")
         unreadable.idempotency_key, unreadable.money_may_have_moved = key, key is not None
         raise unreadable from None
-
-
-def _revealed(fields: Mapping[str, str | Secret]) -> dict[str, str]:
-    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in fields.items()}
 
 
 def _unreadable(message: str, response: _Response, name: str, *, code: str) -> ServiceError:

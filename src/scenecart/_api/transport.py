@@ -5,19 +5,27 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import re
 import socket
+import ssl
+import threading
 import time
 import weakref
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
 from scenecart._api import operations
-from scenecart._api.credentials import BASE_URL_HINT, Secret, is_loopback
+from scenecart._api.certificates import trusted_certificates
+from scenecart._api.credentials import BASE_URL_HINT, Secret
 from scenecart._api.deadline import seconds_left
+from scenecart._api.logs import redacted_logs
+from scenecart._api.proxies import Proxies, Proxy
 from scenecart._util.text import clean_text
+from scenecart._util.tracebacks import hide_frames, without_frames
 from scenecart._version import __version__
 from scenecart.exceptions import ConfigurationError, ConnectionFailed, InvalidRequest, RequestTimeout, ServiceError
 
@@ -25,27 +33,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from scenecart._api.limits import Limits
-    from scenecart.exceptions import ScenecartError
+
+# errors of httpx, of httpcore and of ssl
+_MAX_CHAIN = 10
 
 # events of httpcore that open a socket
 _OPENED = ("connect_tcp.complete", "start_tls.complete")
 
 # a request of a call whose time is nearly over may take so long
 _LEAST_SECONDS = 0.1
+_LEAST_SIGN_IN_SECONDS = 10.0
 
 
 class Connections:
     """The connections to one service; thread-safe, and usable after a fork."""
 
     def __init__(
-        self, base_url: str, limits: Limits, transport: httpx.BaseTransport | None, now: Callable[[], float] = time.time
+        self,
+        base_url: str,
+        limits: Limits,
+        transport: httpx.BaseTransport | None,
+        now: Callable[[], float] = time.time,
+        ca_bundle: str | os.PathLike[str] | None = None,
     ) -> None:
         _check_host(base_url)
         self._transport = transport
         self._timeout = httpx.Timeout(limits.read, connect=limits.connect)
         self._max_bytes = limits.answer_bytes
-        # a proxy cannot reach this computer
-        self._uses_proxies = not is_loopback(urlsplit(base_url).hostname or "")
+        self._proxies = Proxies()
+        # a proxy that cannot be used is an error now, not in the middle of a purchase
+        self._proxies.of(base_url)
+        self._certificates = None
+        if ca_bundle is not None or base_url.startswith("https:"):
+            self._certificates = trusted_certificates(ca_bundle)
         self._clients: dict[int, httpx.Client] = {}
         self._interrupted: list[tuple[int, httpx.Client]] = []
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -94,33 +114,46 @@ class Connections:
         client = self._clients.get(os.getpid())
         if client is None:
             client = httpx.Client(
-                transport=self._transport,
+                transport=self._transport or _Routes(self._proxies, self._certificates),
                 timeout=self._timeout,
                 headers={"User-Agent": f"scenecart/{__version__}"},
                 follow_redirects=False,
-                trust_env=self._uses_proxies,
+                # proxies and certificates are those of the transport
+                trust_env=False,
             )
             if self.is_closed:
                 client.close()
             client = self._clients.setdefault(os.getpid(), client)
         return client
 
-    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Request:
-        """Build a request; ``options`` are those of ``httpx.Client.build_request``."""
-        left = seconds_left()
-        if left is not None:
-            # httpx takes 0 for no time at all
-            least = max(_LEAST_SECONDS, left)
-            options["timeout"] = httpx.Timeout(_shorter(self._timeout.read, least), connect=_shorter(self._timeout.connect, least))
-        extensions = {"trace": self._note_stream, **options.pop("extensions", {})}
-        return self._http.build_request(method, url, headers=headers, extensions=extensions, **options)
+    @hide_frames
+    def send(
+        self,
+        method: str,
+        url: str | Secret,
+        name: str,
+        *,
+        token: Secret | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        form: Mapping[str, str | Secret] | None = None,
+        **options: Any,
+    ) -> httpx.Response:
+        """Send a request once, and return the open response.
 
-    def signed_request(self, url: Secret, headers: Mapping[str, str]) -> httpx.Request:
-        """Build the request of a signed URL, whose response is not compressed: its length is that of the file."""
-        return self.request("GET", url.reveal(), headers={"Accept-Encoding": "identity", **headers})
-
-    def send(self, request: httpx.Request, name: str) -> httpx.Response:
-        """Send a request of the operation ``name`` once, and return the open response.
+        Parameters
+        ----------
+        method, url
+            The request; a secret URL is signed.
+        name
+            The id of the operation, for messages.
+        token
+            The bearer token.
+        headers
+            More headers.
+        form
+            The fields of a form.
+        **options
+            ``content`` or ``params`` of ``httpx.Client.build_request``.
 
         Raises
         ------
@@ -130,33 +163,50 @@ class Connections:
             If the response redirects to an invalid URL.
         InvalidRequest
             If the connections are closed.
+        ConfigurationError
+            If the proxy cannot be used.
         """
-        failed: ScenecartError
+        # what is secret is revealed in this frame and below it alone, and errors do not keep these frames
+        sent = {header: value.reveal() if isinstance(value, Secret) else value for header, value in (headers or {}).items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token.reveal()}"
+        if form is not None:
+            options["data"] = {field: value.reveal() if isinstance(value, Secret) else value for field, value in form.items()}
+        left = seconds_left()
+        if left is not None:
+            # httpx takes 0 for no time at all; a refresh token whose response is cut off is lost
+            least = max(_LEAST_SECONDS if form is None else _LEAST_SIGN_IN_SECONDS, left)
+            options["timeout"] = httpx.Timeout(_shorter(self._timeout.read, least), connect=_shorter(self._timeout.connect, least))
+        address = url.reveal() if isinstance(url, Secret) else url
         try:
-            response = self._http.send(request, stream=True)
+            traced = {"trace": self._note_stream}
+            request = self._http.build_request(method, address, headers=sent, extensions=traced, **options)
+            with redacted_logs(is_signed=isinstance(url, Secret)):
+                response = self._http.send(request, stream=True)
         except KeyboardInterrupt:
             self._renew()
             raise
         except httpx.HTTPError as error:
-            failed = _connection_error(error, name, request)
+            raise self._connection_error(error, name, address) from None
         except (httpx.InvalidURL, ValueError):
             # a redirect is parsed although it is not followed
-            failed = ServiceError(f"The service redirected {name} to an invalid URL.", code="redirect_url_invalid", operation=name)
+            raise ServiceError(
+                f"The service redirected {name} to an invalid URL.", code="redirect_url_invalid", operation=name
+            ) from None
         except RuntimeError:
             if not self._http.is_closed:
                 raise
-            failed = InvalidRequest(
+            raise InvalidRequest(
                 "This client is closed. Nothing was sent.",
                 code="client_closed",
                 hint="Connect again. client.order(id) returns an earlier order.",
                 operation=name,
-            )
-        else:
-            self._note_time(response)
-            return response
-        # a traceback may show local variables, and the URL may be signed
-        del request
-        raise failed
+            ) from None
+        self._note_time(response)
+        return response
+
+    def _connection_error(self, error: httpx.HTTPError, name: str, url: str) -> ConnectionFailed:
+        return connection_error(error, name, httpx.URL(url).netloc.decode("ascii", "replace"), self._proxies.of(url))
 
     def _note_time(self, response: httpx.Response) -> None:
         stated = service_time(response.headers.get("date"))
@@ -169,6 +219,7 @@ class Connections:
         if client is not None:
             self._interrupted.append((os.getpid(), client))
 
+    @hide_frames
     def body(self, response: httpx.Response, name: str) -> bytes:
         """Read and close a response, up to the maximum size: a small body may decompress to an endless one.
 
@@ -181,20 +232,15 @@ class Connections:
         """
         body = bytearray()
         with contextlib.closing(response):
-            try:
-                for chunk in self.chunks(response, name):
-                    body += chunk
-                    if len(body) > self._max_bytes:
-                        break
-                else:
-                    return bytes(body)
-            finally:
-                # a traceback may show local variables, and part of a sign-in response may contain the token
-                chunk = b""
-                body.clear()
-        raise ServiceError(
-            f"The response to {name} is larger than {self._max_bytes:,} bytes.", code="response_too_large", operation=name
-        )
+            for chunk in self.chunks(response, name):
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise ServiceError(
+                        f"The response to {name} is larger than {self._max_bytes:,} bytes.",
+                        code="response_too_large",
+                        operation=name,
+                    )
+        return bytes(body)
 
     def chunks(self, response: httpx.Response, name: str) -> Iterator[bytes]:
         """Yield the bytes of a response while they arrive.
@@ -206,15 +252,56 @@ class Connections:
         ConnectionFailed
             If the connection is lost.
         """
+        failed: BaseException
         try:
             yield from response.iter_bytes()
-        except KeyboardInterrupt:
-            self._renew()
+        except GeneratorExit:
             raise
+        except KeyboardInterrupt as error:
+            self._renew()
+            failed = error
         except httpx.DecodingError:
-            raise ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name) from None
+            failed = ServiceError(f"The compressed response to {name} is corrupt.", code="response_corrupt", operation=name)
         except httpx.HTTPError as error:
-            raise _connection_error(error, name, response.request) from None
+            failed = self._connection_error(error, name, str(response.request.url))
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            failed = error
+        else:
+            return
+        # the frames below hold what has arrived, such as part of a token
+        raise without_frames(failed)
+
+
+class _Routes(httpx.BaseTransport):
+    """Connections, direct or through the proxy that a URL needs."""
+
+    def __init__(self, proxies: Proxies, certificates: ssl.SSLContext | None) -> None:
+        self._proxies = proxies
+        self._certificates = certificates
+        self._lock = threading.Lock()
+        self._transports: dict[Secret | None, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        proxy = self._proxies.of(str(request.url))
+        return self._transport(None if proxy is None else proxy.url).handle_request(request)
+
+    def _transport(self, proxy: Secret | None) -> httpx.HTTPTransport:
+        with self._lock:
+            if self._certificates is None:
+                self._certificates = httpx.create_ssl_context(trust_env=False)
+            if proxy not in self._transports:
+                self._transports[proxy] = httpx.HTTPTransport(
+                    verify=self._certificates,
+                    trust_env=False,
+                    proxy=None if proxy is None else httpx.Proxy(proxy.reveal()),
+                )
+            return self._transports[proxy]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            transport.close()
 
 
 def service_time(date: str | None) -> float | None:
@@ -274,6 +361,7 @@ def web_url(base: str, href: Any) -> str | None:
         return None
 
 
+@hide_frames
 def secret_url(base: str, url: str) -> Secret:
     """Return a signed URL, absolute or relative to a base, as a secret.
 
@@ -285,11 +373,9 @@ def secret_url(base: str, url: str) -> Secret:
     try:
         return Secret(str(httpx.URL(urljoin(base, url))), "URL")
     except (httpx.InvalidURL, ConfigurationError, ValueError):
-        # a traceback may show local variables
-        base = url = ""
-    raise ServiceError(
-        "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
-    )
+        raise ServiceError(
+            "The service returned an invalid download URL.", code="download_url_invalid", operation=operations.DOWNLOAD.id
+        ) from None
 
 
 def _close_own(clients: dict[int, httpx.Client], interrupted: list[tuple[int, httpx.Client]]) -> None:
@@ -322,20 +408,84 @@ def _check_host(base_url: str) -> None:
         raise ConfigurationError("has no valid host name.", code="base_url_host_invalid", argument="base_url", hint=BASE_URL_HINT)
 
 
-def _connection_error(error: httpx.HTTPError, name: str, request: httpx.Request) -> ConnectionFailed:
-    where = request.url.netloc.decode("ascii", "replace")
+def connection_error(error: httpx.HTTPError, name: str, where: str, proxy: Proxy | None) -> ConnectionFailed:
+    """Return the error for a request without a response: it says whether the service, a proxy or a certificate is the cause.
+
+    Parameters
+    ----------
+    error
+        The error of httpx.
+    name
+        The id of the operation.
+    where
+        The host of the URL.
+    proxy
+        The proxy that was used.
+    """
+    through = "" if proxy is None else f" through the {proxy.shown}"
     if isinstance(error, httpx.TimeoutException):
         failed: ConnectionFailed = RequestTimeout(
-            f"{where} did not respond in time ({name}).", code="request_timed_out", operation=name
+            f"{where} did not respond in time{through} ({name}).", code="request_timed_out", operation=name
+        )
+    elif isinstance(error, httpx.ProxyError) and proxy is not None:
+        failed = _proxy_error(error, name, where, proxy)
+    elif (reason := _certificate_problem(error)) is not None:
+        failed = ConnectionFailed(
+            f"The certificate of {where} is not trusted{through}: {reason} ({name}).",
+            code="certificate_not_trusted",
+            hint="If your network inspects encrypted connections, set SSL_CERT_FILE, or pass ca_bundle= to connect(), with the "
+            "certificates of your company as a PEM file. Otherwise check the base URL: somebody may be reading along.",
+            operation=name,
+        )
+        # waiting does not change a certificate
+        failed.given_up = True
+    elif isinstance(error, httpx.ConnectError) and proxy is not None:
+        failed = ConnectionFailed(
+            f"Cannot connect to {where}{through} ({name}).",
+            code="proxy_unreachable",
+            hint=f"Check {proxy.source}. For a host that needs no proxy, add it to NO_PROXY.",
+            operation=name,
         )
     elif isinstance(error, httpx.ConnectError):
         failed = ConnectionFailed(
             f"Cannot connect to {where} ({name}).",
             code="service_unreachable",
-            hint="Check the base URL and the network connection.",
+            hint="Check the base URL and the network connection. In a company network, set HTTPS_PROXY.",
             operation=name,
         )
     else:
-        failed = ConnectionFailed(f"The connection to {where} was lost ({name}).", code="connection_lost", operation=name)
-    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        failed = ConnectionFailed(f"The connection to {where} was lost{through} ({name}).", code="connection_lost", operation=name)
+    failed.was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError)
     return failed
+
+
+def _proxy_error(error: httpx.ProxyError, name: str, where: str, proxy: Proxy) -> ConnectionFailed:
+    """Return the error for a proxy that refused to connect; its own words may repeat what was sent to it."""
+    status = re.match(r"\d{3}\b", str(error))
+    if status is not None and int(status[0]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        failed = ConnectionFailed(
+            f"The {proxy.shown} requires a user name and password (status 407).",
+            code="proxy_sign_in_required",
+            hint=f"Set {proxy.source} to http://user:password@host:port, with special characters of the password percent-encoded. "
+            "A proxy with NTLM or Kerberos needs a local relay, such as px or cntlm.",
+            operation=name,
+        )
+        failed.given_up = True
+        return failed
+    reason = "" if status is None else f" (status {status[0]})"
+    return ConnectionFailed(
+        f"The {proxy.shown} did not connect to {where}{reason}.",
+        code="proxy_refused",
+        hint=f"Ask the administrator of the proxy, or check {proxy.source} and NO_PROXY.",
+        operation=name,
+    )
+
+
+def _certificate_problem(error: BaseException | None) -> str | None:
+    """Return why a certificate was refused; None if it was something else."""
+    seen = 0
+    while error is not None and seen < _MAX_CHAIN:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return clean_text(error.verify_message or "it cannot be verified", 120)
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return None

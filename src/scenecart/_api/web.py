@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import random
 import time
@@ -14,7 +13,6 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from scenecart._api.credentials import Secret, is_loopback
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
-from scenecart._api.logs import hidden_from_logs
 from scenecart._api.retry import READ_STATUSES, Retry, check_policies, parse_retry_after
 from scenecart._api.transport import Connections, media_type, redirect_target, web_url
 from scenecart._util.json import NotJson, dumps, loads
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+# errors of connections whose hint names the base URL
+_OF_THE_NETWORK = frozenset({"service_unreachable", "connection_lost"})
 _MAX_REDIRECTS = 5
 _SHORTEST_SECRET = 6
 _HIDDEN = "[secure]"
@@ -163,7 +163,7 @@ class Web:
             except ScenecartError as error:
                 reword(error, self._scrub(error.message))
                 is_slow = isinstance(error, RequestTimeout) and error.was_sent
-                if not (isinstance(error, ConnectionFailed) or error.status in READ_STATUSES) or is_slow:
+                if not (isinstance(error, ConnectionFailed) or error.status in READ_STATUSES) or is_slow or error.given_up:
                     raise
                 failures += 1
                 retry_after = error.retry_after if isinstance(error, RateLimited) else None
@@ -206,23 +206,23 @@ class Web:
     def _send(self, url: str, method: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> httpx.Response:
         if self._limiter is not None:
             self._limiter.enter()
-        sent = {"Accept": "application/geo+json, application/json"}
+        sent: dict[str, str | Secret] = {"Accept": "application/geo+json, application/json"}
         if _origin(url) == self._origin:
             sent |= {name: value for name, value in headers.items() if _is_harmless(name, value)}
-            sent |= {name: value.reveal() if isinstance(value, Secret) else value for name, value in self._headers.items()}
+            sent |= self._headers
         options: dict[str, Any] = {}
         if body is not None:
             sent["Content-Type"] = "application/json"
             options["content"] = dumps(body)
-        hidden = hidden_from_logs(Secret(url, "URL")) if urlsplit(url).query else contextlib.nullcontext()
+        # the query may hold a key, so it is not logged
+        address = Secret(url, "URL") if urlsplit(url).query else url
         try:
-            with hidden:
-                return self._connections.send(self._connections.request(method, url, sent, **options), "STAC")
+            return self._connections.send(method, address, "STAC", headers=sent, **options)
         except ConnectionFailed as error:
-            hint = "Check the URL and the network connection."
             if isinstance(error, RequestTimeout):
-                hint = "Ask for less at a time (page_size), or wait longer: limits=scenecart.Limits(read=…)"
-            reword(error, hint=hint)
+                reword(error, hint="Ask for less at a time (page_size), or wait longer: limits=scenecart.Limits(read=…)")
+            elif error.code in _OF_THE_NETWORK:
+                reword(error, hint="Check the URL and the network connection.")
             raise
 
     def _read(self, response: httpx.Response, url: str) -> Document:
