@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import numpy as np
-import platformdirs
 
 from scenecart._api import operations, schemas
 from scenecart._api.http import Session
@@ -41,6 +38,7 @@ from scenecart._orders.purchase_details import PurchaseReader
 from scenecart._orders.settlement import SettlementService
 from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
 from scenecart._util.files import as_path
+from scenecart._util.folders import data_folder
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
 from scenecart._util.text import duration
@@ -55,8 +53,10 @@ from scenecart.exceptions import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
+    from pathlib import Path
 
     import geopandas as gpd
     import httpx
@@ -85,6 +85,10 @@ class Client:
         Directory of the placement journal. Default: ``SCENECART_HOME``, or the user's data directory.
     transport
         An ``httpx.BaseTransport`` that sends the requests; None opens network connections.
+    ca_bundle
+        File of trusted certificates in PEM form, or a folder of them, in place of the public authorities: that of a company whose
+        network inspects encrypted connections. Default: ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or
+        ``SSL_CERT_DIR``, else the public authorities.
     limits, retry
         Timeouts and rate limits, and the rule for retries.
     price_seconds
@@ -122,6 +126,7 @@ class Client:
         project: str | None = None,
         home: str | os.PathLike[str] | None = None,
         transport: httpx.BaseTransport | None = None,
+        ca_bundle: str | os.PathLike[str] | None = None,
         limits: Limits | None = None,
         retry: Retry | None = None,
         price_seconds: float = 0.0,
@@ -131,11 +136,20 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         say: Callable[[str], object] = print,
     ) -> None:
-        self._session = Session(credentials, transport=transport, limits=limits, retry=retry, clock=clock, now=wall, sleep=sleep)
+        self._session = Session(
+            credentials,
+            transport=transport,
+            limits=limits,
+            retry=retry,
+            clock=clock,
+            now=wall,
+            sleep=sleep,
+            ca_bundle=ca_bundle,
+        )
         self._credentials = credentials
         self.project = project if project is not None else credentials.project
         self.hosts: dict[str, list[str]] = {}
-        directory = _home(home)
+        directory = data_folder(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
         self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
@@ -1014,11 +1028,6 @@ def _limit_notice(seconds: float) -> Notice:
         f"The service's limit of orders in one minute is reached. The next is sent in {duration(seconds)}.",
         code="placing_limited",
     )
-
-
-def _home(given: str | os.PathLike[str] | None) -> Path:
-    chosen = given or os.environ.get("SCENECART_HOME")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("scenecart", appauthor=False))
 
 
 Client.__module__ = "scenecart"

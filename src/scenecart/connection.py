@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._api.sign_in import resolve
 from scenecart._util.keywords import checked_keywords
+from scenecart._util.tracebacks import hide_frames
 from scenecart.client import Client, warn_of_pending
 from scenecart.exceptions import missing_extra
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SANDBOX_KEYWORDS = ("captures", "data", "items", "pace", "port", "seed")
 
 
+@hide_frames
 @checked_keywords(
     also=Client,
     without=("credentials",),
@@ -39,13 +41,14 @@ def connect(  # one keyword for each setting
     project: str | None = None,
     credentials_file: str | os.PathLike[str] | None = None,
     home: str | os.PathLike[str] | None = None,
+    ca_bundle: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Client:
     """Connect to the ordering service.
 
     Credentials are taken from the arguments, else from ``SCENECART_*`` and ``GEOPERA_*`` environment variables
     (``…_BASE_URL``, ``…_TOKEN``, ``…_API_KEY``, ``…_USERNAME``, ``…_PASSWORD``, ``…_PROJECT``, ``…_PROFILE``), else from a
-    profile saved by the official command line. Nothing is sent until the first call.
+    profile saved by ``scenecart login`` or by the official command line. Nothing is sent until the first call.
 
     Parameters
     ----------
@@ -65,6 +68,10 @@ def connect(  # one keyword for each setting
         Path of the saved profiles. Default ``~/.config/geopera/credentials.json``.
     home
         Directory of the placement journal. Default: ``SCENECART_HOME``, or the user's data directory.
+    ca_bundle
+        File of trusted certificates in PEM form, or a folder of them, in place of the public authorities: that of a company whose
+        network inspects encrypted connections. Default: ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or
+        ``SSL_CERT_DIR``, else the public authorities. A proxy is taken from ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
     **options
         ``transport``, ``limits``, ``retry``, ``price_seconds``, ``owned_share``, ``clock``, ``wall``, ``sleep`` and ``say`` of
         :class:`Client`.
@@ -72,7 +79,7 @@ def connect(  # one keyword for each setting
     Raises
     ------
     ConfigurationError
-        If there are no credentials, or they are contradictory or unsafe.
+        If there are no credentials, or they are contradictory or unsafe; if a proxy or certificates cannot be used.
 
     Examples
     --------
@@ -90,7 +97,7 @@ def connect(  # one keyword for each setting
         project=project,
         credentials_file=credentials_file,
         home=home,
-        options=options,
+        options=options if ca_bundle is None else {**options, "ca_bundle": ca_bundle},
     )
     warn_of_pending(client)
     return client

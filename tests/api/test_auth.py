@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import traceback
 from typing import Any
@@ -199,3 +200,83 @@ def test_secrets_are_in_no_error_log_or_repr(service: ScriptedService, caplog: p
     output = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value)) + repr(session) + caplog.text
     assert "the-token" not in output
     assert "gpra_key" not in output
+
+
+HICCUPS = {
+    "a page": Answer(b"<html>Please sign in to the network</html>", 200, {"Content-Type": "text/html"}),
+    "not found": Answer(b"<html>Not found</html>", 404, {"Content-Type": "text/html"}),
+    "a gateway's refusal": Answer(b"<html>Forbidden</html>", 403, {"Content-Type": "text/html"}),
+    "no service": answer({"detail": "down"}, 503),
+    "too many": answer({"detail": "slow down"}, 429, Retry_After="1"),
+    "a lost connection": Answer(None),
+    "null": answer(None),
+}
+
+
+@pytest.mark.parametrize("hiccup", HICCUPS)
+def test_failed_renewal_does_not_end_a_session(service: ScriptedService, hiccup: str):
+    """Whatever answers in place of the sign-in service: a token that is still valid is used, and then renewed."""
+    clock = Clock()
+    service.put(TOKEN_PATH, *tokens("one", refresh_token="r1"), HICCUPS[hiccup])
+    service.put("some.read", answer({}))
+    session = make_session(service, clock, username="ann", password=Secret("p", "password"), limits=scenecart.Limits())
+    session.retry = scenecart.Retry(attempts=1)
+    session.call(READ)
+    # within the last half minute of the token
+    clock.now += 280
+    session.call(READ)
+    requested = len(grants(service))
+    session.call(READ)
+    assert len(grants(service)) == requested, "another attempt follows after some seconds only"
+    service.put(TOKEN_PATH, *tokens("two", refresh_token="r2"))
+    clock.now += 10
+    session.call(READ)
+    assert bearers(service) == ["Bearer one"] * 3 + ["Bearer two"]
+
+
+@pytest.mark.parametrize("hiccup", HICCUPS)
+def test_failed_renewal_of_an_expired_token_can_be_repeated(service: ScriptedService, hiccup: str):
+    """Once the token has expired, the error is one that waiting for an order survives, and the next call renews."""
+    clock = Clock()
+    service.put(TOKEN_PATH, *tokens("one", refresh_token="r1"), HICCUPS[hiccup])
+    service.put("some.read", answer({}))
+    session = make_session(service, clock, username="ann", password=Secret("p", "password"))
+    session.retry = scenecart.Retry(attempts=1)
+    session.call(READ)
+    clock.now += 400
+    with pytest.raises((scenecart.ConnectionFailed, scenecart.ServiceError, scenecart.RateLimited)):
+        session.call(READ)
+    service.put(TOKEN_PATH, *tokens("two", refresh_token="r2"))
+    assert session.call(READ) == {}
+    assert grants(service)[-1]["refresh_token"] == "r1"
+
+
+def test_refused_renewal_is_not_a_hiccup(service: ScriptedService):
+    """A refusal in the form of OAuth ends a session that cannot sign in again."""
+    clock = Clock()
+    service.put(TOKEN_PATH, answer({"error": "invalid_grant"}, 400))
+    session = make_session(service, clock, token=Secret("old"), refresh_token=Secret("r1"), expires_at=clock.now + 10)
+    with raises(scenecart.AuthenticationError, "session_expired"):
+        session.call(READ)
+
+
+@pytest.mark.parametrize(
+    "secret", [{"username": "ann", "password": Secret("very-private", "password")}, {"api_key": Secret("gpra_very-private")}]
+)
+def test_no_frame_of_an_interrupted_sign_in_holds_a_secret(service: ScriptedService, secret: dict[str, Any]):
+    """Ctrl+C while the sign-in service answers leaves no secret in the frames that a verbose traceback shows."""
+
+    def interrupt(_: Any) -> Answer:
+        signal.raise_signal(signal.SIGINT)
+        return tokens("very-private-token")[0]
+
+    service.put(TOKEN_PATH, interrupt)
+    session = make_session(service, **secret)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        session.call(READ)
+    assert caught.value.__context__ is None
+    frame = caught.value.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename != __file__:
+            assert "very-private" not in repr(frame.tb_frame.f_locals)
+        frame = frame.tb_next

@@ -11,13 +11,18 @@ import pytest
 
 import scenecart
 from _expect import raises
+from _network import Proxy, SocksProxy, TlsService, make_certificates
 from _scripted_service import Stall, answer
 from _sessions import READ, make_session
 from scenecart._api.operations import SEARCH
 from scenecart._api.transport import secret_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from _scripted_service import ScriptedService
+
+HOST = "api.company.example"
 
 
 def test_closed_connections_refuse_calls_and_send_nothing(service: ScriptedService):
@@ -136,3 +141,92 @@ def test_interrupted_request_leaves_its_pool_of_connections(service: ScriptedSer
     session.call(READ)
     session.close()
     assert before.is_closed
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsService]:
+    """Start a service of another computer: reached through a proxy only, with a certificate of the company's authority."""
+    certificates = make_certificates(tmp_path_factory.mktemp("certificates"), HOST)
+    with TlsService(certificates) as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificates.authority))
+        running.put("orders.list", answer([]))
+        yield running
+
+
+@pytest.fixture
+def behind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., scenecart.Client]:
+    """Return a function that connects to that service through a proxy."""
+
+    def connect(proxy: str) -> scenecart.Client:
+        for name in ("https_proxy", "all_proxy", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1,::1,fd00::/8")
+        return scenecart.connect(base_url=f"https://{HOST}", token="t", sleep=lambda _: None)
+
+    return connect
+
+
+@pytest.mark.parametrize("kind", [Proxy, SocksProxy])
+def test_service_is_reached_through_a_proxy(remote: TlsService, behind: Callable[..., scenecart.Client], kind: type[Proxy]):
+    """A call goes through the proxy, encrypted to the service; the proxy sees its host only."""
+    with kind(remote.url) as proxy, behind(proxy.url()) as client:
+        assert client.call("orders.list") == []
+    assert len(proxy.asked) == 1
+    assert HOST in proxy.asked[0]
+    assert remote.requests("orders.list")[-1].headers["authorization"] == "Bearer t"
+
+
+@pytest.mark.parametrize("kind", [Proxy, SocksProxy])
+def test_proxy_that_refuses_the_password_is_named(
+    remote: TlsService, behind: Callable[..., scenecart.Client], kind: type[Proxy], caplog: pytest.LogCaptureFixture
+):
+    """A refused password is one error that says proxy, once, without the password; the service was sent nothing."""
+    caplog.set_level("DEBUG")
+    with (
+        kind(remote.url) as proxy,
+        behind(proxy.url("other-private")) as client,
+        raises(scenecart.ConnectionFailed, "proxy_sign_in_required") as caught,
+    ):
+        client.call("orders.list")
+    assert proxy.address in caught.value.message
+    assert not caught.value.was_sent
+    assert not caught.value.money_may_have_moved
+    assert "HTTPS_PROXY" in caught.value.message
+    assert "other-private" not in str(caught.value) + caplog.text
+    assert len(proxy.asked) <= 1
+
+
+def test_proxy_that_refuses_the_host_is_named(remote: TlsService, behind: Callable[..., scenecart.Client]):
+    """A proxy that allows no connection to the service is named with its status, and not with its own words."""
+    with (
+        Proxy(remote.url, refuse=403) as proxy,
+        behind(proxy.url()) as client,
+        raises(scenecart.ConnectionFailed, "proxy_refused") as caught,
+    ):
+        client.call("orders.list")
+    assert "403" in caught.value.message
+    assert "CONNECT" not in str(caught.value)
+    assert not caught.value.was_sent
+
+
+def test_proxy_that_is_not_there_is_named(behind: Callable[..., scenecart.Client]):
+    """If the proxy does not answer, the error names the proxy and its variable, not only the service."""
+    with behind("http://me:private@127.0.0.1:9") as client, raises(scenecart.ConnectionFailed, "proxy_unreachable") as caught:
+        client.call("orders.list")
+    assert "127.0.0.1:9" in caught.value.message
+    assert "private" not in str(caught.value)
+
+
+def test_certificate_of_a_proxy_that_reads_along_is_not_trusted(
+    remote: TlsService, behind: Callable[..., scenecart.Client], monkeypatch: pytest.MonkeyPatch
+):
+    """Without the company's certificates, the error says certificate, and names the proxy that it came through."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with (
+        Proxy(remote.url) as proxy,
+        behind(proxy.url()) as client,
+        raises(scenecart.ConnectionFailed, "certificate_not_trusted") as caught,
+    ):
+        client.call("orders.list")
+    assert proxy.address in caught.value.message

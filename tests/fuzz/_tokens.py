@@ -12,8 +12,10 @@ from zlib import crc32
 from fuzz import _mutate
 from fuzz._engine import Place, WithFolder
 from scenecart import ConfigurationError
-from scenecart._api.auth import _parse_response
-from scenecart._api.credentials import Credentials, ProfileStore, Secret, resolve
+from scenecart._api.credentials import Credentials, Secret, StoredSession
+from scenecart._api.profiles import ProfileStore
+from scenecart._api.sign_in import resolve
+from scenecart._api.token_response import parse_token_response
 
 if TYPE_CHECKING:
     from random import Random
@@ -71,7 +73,7 @@ class Tokens(WithFolder):
         """Read the input, and check that no secret is visible."""
         kind, _, content = data.partition(b"\n")
         if kind == b"answer":
-            response = _parse_response(content)
+            response = parse_token_response(content)
             assert _SECRET not in repr(response)
             assert response.access is None or _is_header_value(response.access)
             assert response.seconds is None or 60 < response.seconds < 1e10
@@ -99,10 +101,10 @@ class Tokens(WithFolder):
         for name in _PROFILES:
             with contextlib.suppress(ConfigurationError):
                 store = ProfileStore(self._path, name)
-                found = store.load(name)
+                found = store.load()
                 if found is None or found.token is None:
                     continue
-                store.save(Secret("new.access"), Secret("new-refresh"), 1_800_000_000.0)
+                store.write(StoredSession(Secret("new.access"), Secret("new-refresh"), 1_800_000_000.0), store.read())
                 after = json.loads(self._path.read_bytes())
                 assert after[name]["auth"]["access_token"] == "new.access"
                 # compared as text, in which NaN equals itself

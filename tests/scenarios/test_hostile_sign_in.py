@@ -176,13 +176,13 @@ def test_revoked_session_is_one_error(service: ScriptedService, connect: Any, tm
     assert path.read_bytes() == before
 
 
-def test_refresh_token_is_sent_once(service: ScriptedService, connect: Any, tmp_path: Path):
-    """If the response is lost, a refresh token is not sent again: the service would take the session for stolen."""
+def test_renewal_whose_response_is_lost_is_tried_again(service: ScriptedService, connect: Any, tmp_path: Path):
+    """If the response to a renewal is lost, it is requested again: a session whose new token nobody has is over anyway."""
     path = profile(tmp_path / "credentials.json", service)
-    service.put(TOKEN_PATH, Answer(None))
-    with raises(scenecart.AuthenticationError, "session_renewal_interrupted"):
-        connect(token=None, profile="default", credentials_file=path).orders()
-    assert len(service.requests(TOKEN_PATH)) == 1
+    service.put(TOKEN_PATH, Answer(None), answer({"access_token": "at2", "refresh_token": "rt2", "expires_in": 300}))
+    service.put(READ, answer([]))
+    connect(token=None, profile="default", credentials_file=path).orders()
+    assert len(service.requests(TOKEN_PATH)) == 2
 
 
 def test_renewed_session_is_saved_atomically(service: ScriptedService, connect: Any, tmp_path: Path):
@@ -203,7 +203,7 @@ def test_renewed_session_is_saved_atomically(service: ScriptedService, connect: 
     assert saved["other"] == json.loads(before)["other"]
     assert old.read_bytes() == before
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "home", "old.json", "real.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["credentials.json.lock", "folder", "home", "old.json", "real.json"]
 
 
 FILES = {

@@ -128,6 +128,13 @@ def _other_error(status: int, problem: Problem, task: str) -> RateLimited | Serv
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         limited = RateLimited(f"Too many requests to {task}.", code="rate_limited", hint="Wait a minute. Then try again.")
         return _explained(limited, problem)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        # what the proxy says is no explanation of the service
+        return BadRequest(
+            "A proxy between this computer and the service requires a user name and password (status 407).",
+            code="proxy_sign_in_required",
+            hint="Set HTTPS_PROXY to http://user:password@host:port.",
+        )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         failed = ServiceError(
             f"The service failed to {task} (status {status}).", code="service_failed", hint="Try again in a few minutes."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
 import re
 import socket
@@ -101,10 +102,11 @@ class Connections:
             _disconnect(stream)
         self._finalizer()
 
-    def _note_stream(self, event: str, info: Mapping[str, Any]) -> None:
+    def _note_stream(self, opened: list[Any], event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(_OPENED):
             stream = info["return_value"]
             self._streams.add(stream)
+            opened[:] = [stream]
             if self.is_closed:
                 _disconnect(stream)
 
@@ -178,8 +180,9 @@ class Connections:
             least = max(_LEAST_SECONDS if form is None else _LEAST_SIGN_IN_SECONDS, left)
             options["timeout"] = httpx.Timeout(_shorter(self._timeout.read, least), connect=_shorter(self._timeout.connect, least))
         address = url.reveal() if isinstance(url, Secret) else url
+        opened: list[Any] = []
         try:
-            traced = {"trace": self._note_stream}
+            traced = {"trace": functools.partial(self._note_stream, opened)}
             request = self._http.build_request(method, address, headers=sent, extensions=traced, **options)
             with redacted_logs(is_signed=isinstance(url, Secret)):
                 response = self._http.send(request, stream=True)
@@ -187,6 +190,10 @@ class Connections:
             self._renew()
             raise
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.ProxyError):
+                # httpcore leaves the connection to a SOCKS proxy open
+                for stream in opened:
+                    stream.close()
             raise self._connection_error(error, name, address) from None
         except (httpx.InvalidURL, ValueError):
             # a redirect is parsed although it is not followed
@@ -462,9 +469,10 @@ def connection_error(error: httpx.HTTPError, name: str, where: str, proxy: Proxy
 def _proxy_error(error: httpx.ProxyError, name: str, where: str, proxy: Proxy) -> ConnectionFailed:
     """Return the error for a proxy that refused to connect; its own words may repeat what was sent to it."""
     status = re.match(r"\d{3}\b", str(error))
-    if status is not None and int(status[0]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+    is_407 = status is not None and int(status[0]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    if is_407 or "password" in str(error):
         failed = ConnectionFailed(
-            f"The {proxy.shown} requires a user name and password (status 407).",
+            f"The {proxy.shown} requires another user name and password{' (status 407)' if is_407 else ''}.",
             code="proxy_sign_in_required",
             hint=f"Set {proxy.source} to http://user:password@host:port, with special characters of the password percent-encoded. "
             "A proxy with NTLM or Kerberos needs a local relay, such as px or cntlm.",

@@ -203,7 +203,7 @@ class JournalFile:
             raise JournalError(
                 f"The placement journal cannot be opened ({reason}). {_NO_PLACING}",
                 code="journal_not_opened",
-                hint=f"Check that you may write to {self.path}.",
+                hint=f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
         try:
             _make_durable(database)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import platformdirs
+from scenecart._util.folders import state_folder
+from scenecart.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # names that synchronizing services give to the second of two files
 _CONFLICT_WORDS = ("conflict", "conflicted copy")
@@ -47,13 +50,16 @@ class JournalMark:
 
     def __init__(self, path: Path) -> None:
         self._journal = path
-        chosen = os.environ.get("SCENECART_STATE")
-        folder = Path(chosen).expanduser() if chosen else Path(platformdirs.user_state_dir("scenecart", appauthor=False))
         name = hashlib.sha256(str(path.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:24]
-        self._path = folder / "journals" / f"{name}.json"
+        self._path: Path | None = None
+        # without a home directory there is no note, and the journal works without one
+        with contextlib.suppress(ConfigurationError):
+            self._path = state_folder() / "journals" / f"{name}.json"
 
     def write(self, journal: str, serial: int) -> None:
         """Note how far the journal is. A note that cannot be written is left out: it only helps to notice a setback."""
+        if self._path is None:
+            return
         part = self._path.with_suffix(f".{uuid.uuid4().hex[:8]}")
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,6 +97,8 @@ class JournalMark:
         return None
 
     def _read(self) -> tuple[str, int] | None:
+        if self._path is None:
+            return None
         try:
             noted = json.loads(self._path.read_text(encoding="utf-8"))
             return str(noted["journal"]), int(noted["serial"])

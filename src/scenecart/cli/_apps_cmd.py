@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from scenecart._util.files import as_path
 from scenecart._util.text import clean_text
 from scenecart.cli import _io
 from scenecart.exceptions import ConfigurationError, InvalidRequest, missing_extra
@@ -89,7 +90,7 @@ def lab(arguments: argparse.Namespace) -> int:
     _require("JupyterLab", ("jupyterlab", "ipyleaflet", "anywidget"))
     if not arguments.allow_root and hasattr(os, "geteuid") and os.geteuid() == 0:
         raise ConfigurationError("As root, JupyterLab starts only with --allow-root.", code="jupyterlab_as_root")
-    folder = Path(arguments.directory).expanduser()
+    folder = as_path(arguments.directory)
     for path in copy_notebooks(folder):
         print(f"Copied {path}")
     listen = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={arguments.port}", f"--ServerApp.root_dir={folder.resolve()}"]

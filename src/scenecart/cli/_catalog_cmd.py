@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api.operations import available_credits
 from scenecart._orders.journal import UNFINISHED
-from scenecart._util.files import write_atomic
+from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import pluralize
 from scenecart.cli import _io, _output
 from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied, ScenecartError
@@ -213,7 +213,7 @@ def _named(arguments: list[str]) -> list[tuple[str, str]]:
 
 def _subject(source: str, arguments: argparse.Namespace, client: Client) -> Estimate | Order | Cart:
     """Return what a report is about: the price of a file, or its cart with --no-prices, or an order."""
-    if Path(source).expanduser().is_file():
+    if as_path(source).is_file():
         cart = _io.read_cart(source, arguments, client)
         return cart if arguments.no_prices else cart.estimate()
     return client.order(source)

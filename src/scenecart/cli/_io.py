@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart._orders.notice import Notice
+from scenecart._util.files import as_path
 from scenecart._util.text import missing_file_hint
 from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint
@@ -86,7 +87,7 @@ def existing_file(name: str) -> Path:
     InvalidRequest
         If the file does not exist.
     """
-    path = Path(name).expanduser()
+    path = as_path(name)
     if not path.is_file():
         raise InvalidRequest(f"There is no file {name!r}.", code="file_missing", hint=missing_file_hint(path))
     return path

@@ -73,10 +73,11 @@ def _items_signature(items: Path) -> str:
 
 
 def _cache_path(signature: str) -> Path | None:
-    folder = user_cache_path("scenecart") / "sandbox"
     try:
+        # the home directory may be unknown
+        folder = user_cache_path("scenecart") / "sandbox"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
         return None
     if not os.access(folder, os.W_OK):
         return None
