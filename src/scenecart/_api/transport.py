@@ -174,11 +174,8 @@ class Connections:
             sent["Authorization"] = f"Bearer {token.reveal()}"
         if form is not None:
             options["data"] = {field: value.reveal() if isinstance(value, Secret) else value for field, value in form.items()}
-        left = seconds_left()
-        if left is not None:
-            # httpx takes 0 for no time at all; a refresh token whose response is cut off is lost
-            least = max(_LEAST_SECONDS if form is None else _LEAST_SIGN_IN_SECONDS, left)
-            options["timeout"] = httpx.Timeout(_shorter(self._timeout.read, least), connect=_shorter(self._timeout.connect, least))
+        # a refresh token whose response is cut off is lost
+        options["timeout"] = self._time_left(_LEAST_SECONDS if form is None else _LEAST_SIGN_IN_SECONDS)
         address = url.reveal() if isinstance(url, Secret) else url
         opened: list[Any] = []
         try:
@@ -214,6 +211,14 @@ class Connections:
 
     def _connection_error(self, error: httpx.HTTPError, name: str, url: str) -> ConnectionFailed:
         return connection_error(error, name, httpx.URL(url).netloc.decode("ascii", "replace"), self._proxies.of(url))
+
+    def _time_left(self, least: float) -> httpx.Timeout:
+        """Return the timeouts of a request, shortened to the time that its caller has, but not below a number of seconds."""
+        left = seconds_left()
+        if left is None:
+            return self._timeout
+        left = max(least, left)
+        return httpx.Timeout(_shorter(self._timeout.read, left), connect=_shorter(self._timeout.connect, left))
 
     def _note_time(self, response: httpx.Response) -> None:
         stated = service_time(response.headers.get("date"))
