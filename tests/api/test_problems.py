@@ -28,6 +28,7 @@ STATUSES = {
     403: (scenecart.PermissionDenied, "permission_denied"),
     404: (scenecart.NotFound, "not_found"),
     405: (scenecart.BadRequest, "bad_request"),
+    407: (scenecart.BadRequest, "proxy_authentication_required"),
     409: (scenecart.Conflict, "conflict"),
     410: (scenecart.Gone, "no_longer_offered"),
     413: (scenecart.BadRequest, "bad_request"),
@@ -47,8 +48,8 @@ def test_error_of_status_each_status_has_its_class(service: ScriptedService, sta
         make_session(service).call(READ)
     error = caught.value
     assert (error.status, error.operation, error.problem["detail"]) == (status, "some.read", "what happened")
-    # a redirect is explained by its status alone
-    assert ("what happened" in error.message) is (status >= 400)
+    # a redirect, and a proxy, are explained by their status alone
+    assert ("what happened" in error.message) is (status >= 400 and status != 407)
 
 
 NOT_FOUND = {

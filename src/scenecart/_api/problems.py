@@ -132,7 +132,7 @@ def _other_error(status: int, problem: Problem, task: str) -> RateLimited | Serv
         # what the proxy says is no explanation of the service
         return BadRequest(
             "A proxy between this computer and the service requires a user name and password (status 407).",
-            code="proxy_sign_in_required",
+            code="proxy_authentication_required",
             hint="Set HTTPS_PROXY to http://user:password@host:port.",
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
