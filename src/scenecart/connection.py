@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from scenecart._api.session_cache import SessionCache
 from scenecart._api.sign_in import resolve
+from scenecart._util.folders import state_folder
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.tracebacks import hide_frames
 from scenecart.client import Client, warn_of_pending
-from scenecart.exceptions import missing_extra
+from scenecart.exceptions import ConfigurationError, missing_extra
 
 if TYPE_CHECKING:
     import os
@@ -109,6 +112,7 @@ def open_client(
     project: str | None = None,
     home: str | os.PathLike[str] | None = None,
     options: Mapping[str, Any] = MappingProxyType({}),
+    keep_session: bool = False,
     **sign_in: Any,
 ) -> Client:
     """Return a client as :func:`connect` does, without warnings about what an earlier session left unfinished.
@@ -119,12 +123,19 @@ def open_client(
         As for ``connect``.
     options
         Arguments of :class:`Client`.
+    keep_session
+        Whether the token of a password or key is kept for the next program of this user, as commands do.
     **sign_in
         The other arguments of ``connect``.
     """
     if profile == "sandbox":
         return _connect_to_sandbox(project, home, options)
-    return Client(resolve(profile, project=project, **sign_in), home=home, **options)
+    credentials = resolve(profile, project=project, **sign_in)
+    if keep_session and (credentials.password is not None or credentials.api_key is not None):
+        # without a home directory each command signs in
+        with contextlib.suppress(ConfigurationError):
+            credentials = replace(credentials, store=SessionCache(state_folder(), credentials))
+    return Client(credentials, home=home, **options)
 
 
 # the sandbox of this process, started by the first connection to it

@@ -101,7 +101,7 @@ def test_renewed_tokens_are_kept_in_the_keyring(memory: MemoryKeyring, store: Pr
 
 def test_sign_out_deletes_the_entry(memory: MemoryKeyring, store: ProfileStore):
     """Signing out empties the keyring, and returns the tokens so that they can be revoked."""
-    session = store.sign_out()
+    session, _ = store.sign_out()
     assert session is not None
     assert session.refresh == Secret("very-private")
     assert memory.entries == {}

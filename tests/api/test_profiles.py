@@ -348,9 +348,10 @@ def test_new_sign_in_makes_a_private_file_in_a_private_folder(tmp_path: Path):
 def test_sign_out_removes_the_sign_in_and_keeps_the_rest(profiles: Path):
     """Signing out removes the tokens of one profile; its service and the other profiles stay."""
     before = json.loads(profiles.read_text())
-    session = ProfileStore(profiles, "oauth").sign_out()
+    session, was_signed_in = ProfileStore(profiles, "oauth").sign_out()
+    assert was_signed_in
     assert session is not None
     assert session.refresh == Secret("rt")
     assert json.loads(profiles.read_text()) == {**before, "oauth": {"api_url": URL}}
-    assert ProfileStore(profiles, "oauth").sign_out() is None
-    assert ProfileStore(profiles, "unknown").sign_out() is None
+    assert ProfileStore(profiles, "oauth").sign_out() == (None, False)
+    assert ProfileStore(profiles, "unknown").sign_out() == (None, False)

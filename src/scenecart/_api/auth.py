@@ -240,7 +240,7 @@ class Tokens:
 
     def _keep(self, replaced: StoredSession | None) -> None:
         """Store the new tokens for other programs; a store that cannot be written does not end the session."""
-        if self._store is None or self._session is None or self._refused_exchange is not None:
+        if self._store is None or self._session is None or self._session.access == self._credentials.api_key:
             return
         try:
             self._store.write(self._session, replaced)

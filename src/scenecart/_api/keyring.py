@@ -14,6 +14,17 @@ from scenecart.exceptions import ConfigurationError, missing_extra
 _SERVICE = "scenecart"
 
 
+def require() -> None:
+    """Check that the package is installed.
+
+    Raises
+    ------
+    MissingExtra
+        If it is not.
+    """
+    _library()
+
+
 @hide_frames
 def read(name: str) -> dict[str, Any] | None:
     """Return the entry of a name; None if there is none.

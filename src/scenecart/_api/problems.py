@@ -244,7 +244,7 @@ _RETRY_HINT = "Then try again. You will not be charged twice."
 def _payment_error(problem: Problem) -> PaymentRequired:
     payment = payment_problem(problem)
     if payment.kind is PaymentKind.CONFIRMATION:
-        url = _web_url(payment.challenge_url)
+        url = web_url(payment.challenge_url)
         where = "" if url is None else f" at {url}" if _is_printable_url(url) else ", at error.challenge_url"
         required = AuthenticationRequired(
             "Your bank requires confirmation of this payment (3-D Secure).",
@@ -330,7 +330,7 @@ def _content_words(text: str) -> set[str]:
     return set(re.findall(r"[^\W_]+", text.lower())) - _FILLERS
 
 
-def _web_url(url: object) -> str | None:
+def web_url(url: object) -> str | None:
     """Return a URL that a person may open: http(s) only, so no script and no local file."""
     try:
         parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None

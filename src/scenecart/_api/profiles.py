@@ -132,8 +132,14 @@ class ProfileStore:
 
     @property
     def service(self) -> str | None:
-        """The URL of the service that the profile was last used for, unchecked; None if there is none."""
-        with contextlib.suppress(FileNotFoundError, ConfigurationError):
+        """The URL of the service that the profile is for, unchecked; None if there is none.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file cannot be read.
+        """
+        with contextlib.suppress(FileNotFoundError):
             url = self._entry(self._read()).get("api_url")
             return url if isinstance(url, str) else None
         return None
@@ -207,8 +213,8 @@ class ProfileStore:
         self._base_url = base_url
 
     @hide_frames
-    def sign_out(self) -> StoredSession | None:
-        """Remove the sign-in of the profile, and return its tokens; None if there was none to revoke.
+    def sign_out(self) -> tuple[StoredSession | None, bool]:
+        """Remove the sign-in of the profile; return its tokens, if there are any to revoke, and whether there was a sign-in.
 
         Raises
         ------
@@ -218,16 +224,16 @@ class ProfileStore:
         try:
             profiles = self._read()
         except FileNotFoundError:
-            return None
+            return None, False
         session = self.read()
         entry = self._entry(profiles)
         if not {"auth", "keyring"} & entry.keys():
-            return None
+            return None, False
         if entry.pop("keyring", False):
             keyring.delete(self._keyring_name(entry))
         entry.pop("auth", None)
         self._save(profiles)
-        return session
+        return session, True
 
     def _entry(self, profiles: Mapping[str, Any]) -> dict[str, Any]:
         entry = profiles.get(self.profile)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _BASE_URL_VARIABLES = ("SCENECART_BASE_URL", "GEOPERA_API_URL", "GEOPERA_BASE_URL")
 _PROFILE_VARIABLES = ("SCENECART_PROFILE", "GEOPERA_PROFILE")
+_TOKENS = ("SCENECART_TOKEN", "GEOPERA_API_TOKEN", "GEOPERA_TOKEN")
+_API_KEYS = ("SCENECART_API_KEY", "GEOPERA_API_KEY")
+_USERNAMES = ("SCENECART_USERNAME", "GEOPERA_USERNAME")
 _DEFAULT_PROFILE = "default"
 
 
@@ -47,9 +50,9 @@ def resolve(  # one keyword for each setting
     if given is None and profile is None:
         given = _from_values(
             "environment variables",
-            _first(env, "SCENECART_TOKEN", "GEOPERA_API_TOKEN", "GEOPERA_TOKEN"),
-            _first(env, "SCENECART_API_KEY", "GEOPERA_API_KEY"),
-            _first(env, "SCENECART_USERNAME", "GEOPERA_USERNAME"),
+            _first(env, *_TOKENS),
+            _first(env, *_API_KEYS),
+            _first(env, *_USERNAMES),
             _first(env, "SCENECART_PASSWORD", "GEOPERA_PASSWORD"),
         )
     if given is not None:
@@ -72,16 +75,22 @@ def resolve(  # one keyword for each setting
     return replace(found, project=project or found.project)
 
 
-def login_target(profile: str | None, base_url: str | None, store_url: str | None, environ: Mapping[str, str]) -> str:
-    """Return the service that a login of a profile is for: a stated one, that of the saved profile, or the public one.
+def login_service(store: ProfileStore, base_url: str | None, environ: Mapping[str, str]) -> str:
+    """Return the service that a login is for: a stated one, else that of the saved profile, else the public one.
 
     Raises
     ------
     ConfigurationError
-        If the URL is invalid.
+        If the URL is invalid, or the credentials file cannot be read.
     """
     stated, origin = _stated_url(base_url, environ)
-    return check_base_url(stated or store_url or DEFAULT_BASE_URL, argument=origin if stated else f"api_url of profile {profile}")
+    saved = store.service
+    return check_base_url(stated or saved or DEFAULT_BASE_URL, argument=origin)
+
+
+def variable_in_use(environ: Mapping[str, str]) -> str | None:
+    """Return the variable of the environment that holds a sign-in, which goes before profiles; None if there is none."""
+    return next((name for name in (*_TOKENS, *_API_KEYS, *_USERNAMES) if environ.get(name)), None)
 
 
 def profile_name(profile: str | None, environ: Mapping[str, str]) -> str:

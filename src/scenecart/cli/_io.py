@@ -35,7 +35,7 @@ def connect(arguments: argparse.Namespace) -> Client:
         with contextlib.suppress(CannotPrint):
             print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n")
 
-    client = open_client(arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": say})
+    client = open_client(arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": say}, keep_session=True)
     warn_of_pending(client, of_account=True)
     return client
 

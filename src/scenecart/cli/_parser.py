@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from scenecart._version import __version__
-from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd
+from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd, _sign_in_cmd
 from scenecart.cli._arguments import (
     ArgumentParser,
     read_area,
@@ -55,9 +55,10 @@ exit codes:
   130  interrupted
 
 sign-in:
-  Set SCENECART_TOKEN, or SCENECART_API_KEY, or both SCENECART_USERNAME and
-  SCENECART_PASSWORD; or pass --profile. Set SCENECART_BASE_URL for another
-  service. No option takes a secret: other users of the machine could read it.
+  Run `scenecart login`, which saves a profile. In a script, set
+  SCENECART_API_KEY, or SCENECART_TOKEN, or both SCENECART_USERNAME and
+  SCENECART_PASSWORD. Set SCENECART_BASE_URL for another service. No option
+  takes a secret: other users of the machine could read it.
 """
 _CART = "captures from `scenecart search -o`, or a saved cart"
 _AREA = "a file, WKT, GeoJSON, or west,south,east,north in degrees"
@@ -84,6 +85,7 @@ def make_parser() -> ArgumentParser:
     _add_selection(commands)
     _add_placing(commands)
     _add_orders(commands)
+    _add_sign_in(commands)
     _add_programs(commands)
     return parser
 
@@ -365,6 +367,32 @@ def _add_orders(commands: Commands) -> None:
     outcome.add_argument("--order", metavar="ORDER", help="id of its order")
     outcome.add_argument("--nothing", action="store_true", help="it was not ordered")
     resolve.add_argument("--why", metavar="TEXT", help="reason to record, such as a support ticket")
+
+
+def _add_sign_in(commands: Commands) -> None:
+    login = _command(
+        commands,
+        "login",
+        _sign_in_cmd.login,
+        "sign in in a browser, and save the sign-in for all programs of this user",
+        "scenecart login",
+        "scenecart login --profile work --base-url https://api.example.com",
+        note="It prints an address and a code. Open the address in a browser, on this machine or another, and confirm the code. "
+        "The official command line uses the same file of profiles.",
+    )
+    login.add_argument("--no-browser", action="store_true", help="only print the address; do not open a browser")
+    login.add_argument(
+        "--keyring",
+        action="store_true",
+        help="keep the sign-in in the keyring of the operating system; the official command line cannot use it then",
+    )
+    _command(
+        commands,
+        "logout",
+        _sign_in_cmd.logout,
+        "remove the sign-in of a profile, and the tokens that commands keep, and revoke them at the service",
+        "scenecart logout --profile work",
+    )
     _command(
         commands,
         "login-status",
