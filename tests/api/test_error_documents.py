@@ -134,3 +134,31 @@ def test_without_secrets_leaves_no_secret_and_no_signature():
     assert kept["id"] == "o1"
     assert kept["files"] == ["https://bucket.example/x.png?…", 5, None]
     assert "VERY-SECRET" not in str(kept)
+
+
+OPAQUE = "sk9Xw83kd0Qpz71bVt5n"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"payment_token": OPAQUE},
+        {"detail": {"message": "confirm", "key": OPAQUE}},
+        {"next": [{"confirmation": OPAQUE}]},
+        {"challenge_url": f"https://bank.example/c?k={OPAQUE}"},
+        {"challenge_url": f"https://bank.example/c#{OPAQUE}"},
+    ],
+)
+def test_opaque_word_of_a_refused_payment_is_hidden_under_any_name(document: dict[str, Any]):
+    """What may open a payment is hidden by its form, whatever the service calls it and wherever it is."""
+    assert OPAQUE not in repr(parse_problem({"status": 402, **document}).shown(is_payment=True))
+
+
+def test_plain_words_and_ids_of_a_refused_payment_stay():
+    """Codes, amounts and ids are shown: support asks for them."""
+    given = {
+        "decline_code": "insufficient_funds_on_card", "required_credits": 5, "request_id": "req9Xw83kd0Qpz71bVt5n",
+        "order": {"id": "0b8f6c1e-3f0b-4b0a-9a1d-2f6c5d7e8a90"}, "url": "https://console.example/billing",
+    }  # fmt: skip
+    shown = parse_problem({"status": 402, **given}).shown(is_payment=True)
+    assert {name: shown[name] for name in given} == given

@@ -78,6 +78,22 @@ try: plan.plot()
 except scenecart.MissingExtra as error: assert 'pip install "scenecart[report]"' in str(error)
 print("added")
 """,
+    "keyring": """
+import keyring
+from keyring.backends import null
+keyring.set_keyring(null.Keyring())
+from scenecart._api.keyring import read
+assert read("work") is None
+print("added")
+""",
+    "socks": """
+import os
+os.environ["ALL_PROXY"] = "socks5://127.0.0.1:9"
+with scenecart.connect(base_url="https://service.example", token="t", retry=scenecart.Retry(attempts=1)) as other:
+    try: other.balance()
+    except scenecart.ConnectionFailed as error: assert error.code == "proxy_unreachable", error
+print("added")
+""",
     "sandbox": """
 with scenecart.connect("sandbox") as other:
     assert other.balance()["balance_credits"] == 5_000_000
@@ -98,6 +114,8 @@ LACKS = {
     "client.search_to_parquet('all', 'aurora', collections='aurora-50cm', datetime='2024-03')": "parquet",
     "client.order(ORDER).open('visual', directory='files')": "raster",
     "client.cover(captures, HARBOUR)": "cover",
+    "__import__('scenecart._api.keyring', fromlist=['require']).require()": "keyring",
+    "__import__('scenecart._api.proxies', fromlist=['Proxies']).Proxies({'https': 'socks5://p'}).of('https://s.example')": "socks",
 }
 
 

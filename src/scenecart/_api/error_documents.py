@@ -17,6 +17,9 @@ _HIDDEN = "[secure]"
 # a secret of a payment provider has this form under any name
 _SECRET_FORM = re.compile(r"[\w-]+_secret_[\w-]+")
 _SECRET_NAMES = frozenset({"password", "accesstoken", "refreshtoken", "idtoken", "apikey", "authorization"})
+# in the refusal of a payment: a word of letters and digits that is no id; it may open the payment, under any name
+_OPAQUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]{16,}")
+_QUERY = re.compile(r"(https?://[^\s?#]+)[?#]\S*")
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,18 @@ class Problem:
             return clean_text("; ".join(f"{name}: {message}" if name else message for name, message in self.fields[:5]))
         return self.detail or self.title
 
-    def shown(self) -> dict[str, Any]:
-        """Return the document without secrets, such as the one that opens a payment."""
+    def shown(self, *, is_payment: bool = False) -> dict[str, Any]:
+        """Return the document without secrets, such as the one that opens a payment.
+
+        Parameters
+        ----------
+        is_payment
+            Whether it refuses a payment: then what looks like a secret is hidden under any name, and so are the queries of URLs.
+        """
         secrets = tuple(value for value in _secrets_in(self.extra) if value)
         rest = _without_secrets(dict(self.extra), secrets)
+        if is_payment:
+            rest = _without_opaque_words(rest)
         return {"type": self.type, "title": self.title, "detail": self.text, **rest}
 
 
@@ -170,6 +181,19 @@ def _without_signatures(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_signatures(inner) for inner in value]
     return without_signatures(value) if isinstance(value, str) else value
+
+
+def _without_opaque_words(value: Any, name: str = "") -> Any:
+    """Return a value without what may be a secret by its form: ids and plain words stay."""
+    if isinstance(value, Mapping):
+        return {key: _without_opaque_words(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_opaque_words(inner, name) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if _OPAQUE.fullmatch(value) and not _plain(name).endswith("id"):
+        return _HIDDEN
+    return _QUERY.sub(rf"\1?{_HIDDEN}", value)
 
 
 def _hide(text: str, secrets: tuple[str, ...]) -> str:

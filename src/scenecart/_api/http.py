@@ -471,7 +471,7 @@ class Session:
         retry_after = parse_retry_after(response.headers.get("retry-after"), now)
         error = error_of_status(status, problem, name, retry_after)
         error.operation, error.status, error.idempotency_key = name, status, key
-        error.problem = problem.shown()
+        error.problem = problem.shown(is_payment=status == HTTPStatus.PAYMENT_REQUIRED)
         error.money_may_have_moved = key is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return error
 

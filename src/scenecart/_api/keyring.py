@@ -72,7 +72,7 @@ def _library() -> Any:
     try:
         import keyring  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
-        raise missing_extra("A sign-in in the system keyring needs", error, "keyring") from error
+        raise missing_extra("The system keyring needs", error, "keyring") from error
     return keyring
 
 

@@ -117,7 +117,7 @@ def _proxy(setting: Secret, source: str) -> Proxy:
             hint="Use http, https, socks5 or socks5h.",
         )
     if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise missing_extra(f"{source} names a SOCKS proxy, which needs", ModuleNotFoundError(name="socksio"), "socks")
+        raise missing_extra(f"The SOCKS proxy of {source} needs", ModuleNotFoundError(name="socksio"), "socks")
     name = f"[{host}]" if ":" in host else host
     return Proxy(Secret(url, "password"), name if port is None else f"{name}:{port}", source)
 
