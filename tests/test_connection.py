@@ -54,3 +54,15 @@ def test_unknown_keyword_is_refused_with_a_hint(keyword: str, expected: str):
     with pytest.raises(scenecart.UnknownKeyword) as caught:
         scenecart.connect(**{keyword: 5})  # type: ignore[arg-type]  # the mistake
     assert expected in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("wrong", [{"base_url": "ftp://x"}, {"bas_url": "x"}, {"token": "t"}])
+def test_failed_connect_keeps_no_password_in_its_frames(wrong: dict[str, str]):
+    """A verbose traceback of connect() shows no argument of it, such as a password."""
+    with pytest.raises(scenecart.ScenecartError) as caught:
+        scenecart.connect(**{"username": "ann", "password": "very-private", **wrong})  # type: ignore[arg-type]  # the mistake
+    frame = caught.value.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename != __file__:
+            assert "very-private" not in repr(frame.tb_frame.f_locals)
+        frame = frame.tb_next

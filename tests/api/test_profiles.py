@@ -270,6 +270,20 @@ def test_refresh_token_that_the_official_program_used_is_replaced_by_its_own(ser
     assert saved(path)["refresh_token"] == "rt2"
 
 
+def test_stored_token_that_has_expired_too_is_renewed(service: ScriptedService, tmp_path: Path):
+    """If the token of another program is refused as well, for example after the clock was set back, it is renewed."""
+    path = tmp_path / "credentials.json"
+    save(path, service.url, "at", "rt", expires_at=None)
+    service.put("orders.list", answer({}, 401), answer({}, 401), answer([]))
+    service.put(TOKEN_PATH, answer({"access_token": "renewed", "refresh_token": "rt3", "expires_in": 300}))
+    with scenecart.connect(credentials_file=path, home=tmp_path) as client:
+        save(path, service.url, "newer", "rt2", expires_at=None)
+        client.orders()
+    used = [request.headers["authorization"] for request in service.requests("orders.list")]
+    assert used == ["Bearer at", "Bearer newer", "Bearer renewed"]
+    assert b"rt2" in service.requests(TOKEN_PATH)[0].body
+
+
 def test_newer_sign_in_during_a_renewal_is_kept(service: ScriptedService, tmp_path: Path):
     """A sign-in that is saved while the service answers a renewal is not overwritten by it."""
     path = tmp_path / "credentials.json"

@@ -87,6 +87,7 @@ class Tokens:
         self._identity: Identity | None = None
         self._refused_exchange: AuthenticationError | None = None
         self._hiccup_until = 0.0
+        self._shared_token: Secret | None = None
         self._has_warned = False
 
     def after_fork(self) -> None:
@@ -148,6 +149,10 @@ class Tokens:
             self._renew()
             renewed = self._current()
             return renewed if renewed != refused else None
+
+    def is_shared(self, token: Secret) -> bool:
+        """Return whether a token is one that another program has stored."""
+        return token == self._shared_token
 
     def scrub(self, text: str) -> str:
         """Remove every secret of this client from a text of the service."""
@@ -213,7 +218,7 @@ class Tokens:
             return False
         belongs = False if stored.is_foreign else own is None or self._is_of_this_account(stored, own)
         if belongs:
-            self._session = stored
+            self._session, self._shared_token = stored, stored.access
         elif belongs is False:
             self._store = None
             warn(

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MAX_REDIRECTS = 5
+_MAX_RENEWALS = 3
 
 
 @dataclass(frozen=True)
@@ -404,16 +405,21 @@ class Session:
     def _exchange(self, method: str, path: str, name: str, **options: Any) -> httpx.Response:
         """Send a request, and again with a new token if the first is refused; return the open response."""
         url, token = self.base_url + path, self._tokens.bearer()
+        for _ in range(_MAX_RENEWALS):
+            self._limiter.enter()
+            response = self._connections.send(method, url, name, token=token, **options)
+            if response.status_code != HTTPStatus.UNAUTHORIZED:
+                return response
+            with contextlib.closing(response):
+                fresh = self._tokens.renew(token)
+                if fresh is None:
+                    self._read(response, name, None)
+            token = fresh or token
+            # the token of another program may have expired as well
+            if not self._tokens.is_shared(token):
+                break
         self._limiter.enter()
-        response = self._connections.send(method, url, name, token=token, **options)
-        if response.status_code != HTTPStatus.UNAUTHORIZED:
-            return response
-        with contextlib.closing(response):
-            fresh = self._tokens.renew(token)
-            if fresh is None:
-                self._read(response, name, None)
-        self._limiter.enter()
-        return self._connections.send(method, url, name, token=fresh or token, **options)
+        return self._connections.send(method, url, name, token=token, **options)
 
     @hide_frames
     def _read(self, response: httpx.Response, name: str, key: str | None) -> _Response:
