@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACROSS = "POLYGON((179 -20,-179 -20,-179 -18,179 -18,179 -20))"
+BOW_TIE = [shapely.box(5, 5, 6, 6), shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])]
 RING_OVER_ITSELF = [[151, -34], [151.4, -34], [151.4, -33.7], [151.1, -33.7], [511, -34], [151, -34]]
 
 
@@ -77,7 +78,13 @@ def test_drawn_area_is_what_was_drawn_in_any_copy_of_the_world(turn: float):
 
 
 @pytest.mark.parametrize(
-    ("shapes", "code"), [([], "area_empty"), ([shapely.Polygon()], "area_empty"), ([shapely.box(0, 0, 0, 1)], "area_zero_size")]
+    ("shapes", "code"),
+    [
+        ([], "area_empty"),
+        ([shapely.Polygon()], "area_empty"),
+        ([shapely.box(0, 0, 0, 1)], "area_zero_size"),
+        (BOW_TIE, "area_self_intersecting"),
+    ],
 )
 def test_drawn_area_without_a_size_is_refused(shapes: list[Any], code: str):
     """Nothing drawn, or a line, is no area."""

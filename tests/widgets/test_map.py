@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import shapely
 
+from _footprints import ODD
 from _widgets import ERROR, HARBOUR, is_visible, sent_rows, wait_for, world_captures
 from scenecart.widgets import CaptureMap, FootprintMap
 from scenecart.widgets._spatial_index import MOST_SHAPES
@@ -110,6 +111,88 @@ def test_map_drawn_area_is_edited_and_deleted(captures: gpd.GeoDataFrame, displa
     assert footprints.state.aoi is None
     footprints._area_drawn(None, "created", {"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [0, 0], [0, 0], [0, 0]]]}})
     assert ERROR in footprints._status.value
+
+
+@pytest.mark.parametrize("start", [None, shapely.box(0, 0, 1, 1)], ids=["no area", "an area"])
+def test_map_second_drawn_area_is_added(display: Callable[[Any], Any], start: Any):
+    """Plots that are drawn one after the other are one area, together with the area that was there."""
+    footprints = display(FootprintMap(world_captures(5), start, basemap="none"))
+    for plot in (shapely.box(0, 0, 1, 1), shapely.box(3, 0, 4, 1)):
+        footprints._purpose.value = "area"
+        drawn = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(plot)}
+        # the browser sends the data of the tool before the event
+        footprints._area_tool.data = [*footprints._area_tool.data, drawn]
+        footprints._area_drawn(None, "created", {"geometry": drawn["geometry"]})
+    assert footprints.state.aoi.geometry.equals(shapely.union(shapely.box(0, 0, 1, 1), shapely.box(3, 0, 4, 1)))
+
+
+@pytest.mark.parametrize("turn", [0, 360, -720])
+def test_map_drawn_rectangle_selects_what_is_in_it(display: Callable[[Any], Any], turn: int):
+    """A rectangle over more than half the world selects what is in it, in each copy of the world."""
+    shapes = [shapely.box(2, 48, 3, 49), shapely.box(179.2, -18, 179.6, -17)]
+    captures = gpd.GeoDataFrame({"id": ["paris", "fiji"]}, geometry=shapes, crs=4326)
+    footprints = display(FootprintMap(captures, basemap="none"))
+    for west, east, expected in ((-100, 100, ["paris"]), (170, 190, ["fiji"])):
+        rectangle = shapely.box(west + turn, -60, east + turn, 60)
+        footprints._shape_drawn(None, "created", {"geometry": shapely.geometry.mapping(rectangle)})
+        assert footprints.state.selected["id"].tolist() == expected
+
+
+def test_map_zooms_to_an_area_across_antimeridian(display: Callable[[Any], Any]):
+    """An area across 180 degrees is in the middle of the map, with one outline in each copy of the world that is in view."""
+    footprints = display(FootprintMap(world_captures(5), (177, -19, -178, -16), basemap="none"))
+    footprints.zoom_to("area")
+    assert footprints.map.center == pytest.approx((-17.5, 179.5), abs=0.1)
+    assert footprints.map.zoom > 5
+    for west, east in ((170, 190), (-190, -170), (530, 550)):
+        for side, degrees in {"south": -25.0, "west": west, "north": -10.0, "east": east}.items():
+            footprints.map.set_trait(side, float(degrees))
+        wait_for(lambda west=west, east=east: all(west <= x <= east for x in _outlined(footprints)))
+        assert max(_outlined(footprints)) - min(_outlined(footprints)) == pytest.approx(5)
+        assert len(footprints._layers.area.data["features"]) == 2  # a dashed line on a light one
+
+
+def _outlined(footprints: FootprintMap) -> list[float]:
+    """Return the longitudes of the outline of the area."""
+    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in footprints._layers.area.data["features"]]
+    return shapely.get_coordinates(shapes)[:, 0].tolist()
+
+
+def test_map_upload_says_what_was_taken_and_can_be_repeated(display: Callable[[Any], Any]):
+    """Of a file with two folders and a pin both are taken, and the map says so; the same file is read again."""
+    footprints = display(FootprintMap(world_captures(5), basemap="none"))
+    assert ".kmz" in footprints._file.accept
+    ring = "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs></Polygon>"
+    corners = {"N": "0,0 1,0 1,1 0,0", "S": "3,0 4,0 4,1 3,0"}
+    folders = "".join(
+        f"<Folder><name>{name}</name><Placemark>{ring.format(at)}</Placemark></Folder>" for name, at in corners.items()
+    )
+    pin = "<Placemark><Point><coordinates>9,9</coordinates></Point></Placemark>"
+    content = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{folders}{pin}</Document></kml>'.encode()
+    upload = {"name": "two.kml", "content": content, "type": "", "size": len(content), "last_modified": dt.datetime.now(dt.UTC)}
+    for _ in range(2):
+        footprints.state.aoi = None
+        footprints._file.value = (upload,)
+        assert footprints._file.value == ()
+        assert footprints.state.aoi.bounds == (0, 0, 4, 1)
+        status = footprints._status.value
+        assert ERROR not in status
+        assert all(word in status for word in ("two.kml", "km²", "&#39;N&#39;", "&#39;S&#39;", "1 point"))
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_map_odd_footprint_spoils_no_other(display: Callable[[Any], Any], odd: str):
+    """A footprint without a place on the globe is not drawn, and the map of the others works."""
+    captures = world_captures(50)
+    captures.loc[50] = {"id": "odd", "eo:cloud_cover": 5.0, "geometry": ODD[odd]}
+    picker = display(CaptureMap(captures, (0, -60, 90, 60), basemap="none"))
+    picker.map.zoom_to("all")
+    wait_for(lambda: len(picker.map._layers.footprints.data["features"]) >= 50)
+    picker.filters = {"coverage": [0, 50]}
+    assert len(picker.filtered) >= 50
+    picker.selection = (50,)
+    picker.map.zoom_to("selection")
+    assert ERROR not in picker.map._status.value
 
 
 def test_map_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):

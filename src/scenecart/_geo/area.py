@@ -204,6 +204,9 @@ def drawn_area(shapes: Iterable[BaseGeometry], *, argument: str = "aoi") -> Area
     """
     literal = []
     for drawn in shapes:
+        if not drawn.is_valid:
+            # GEOS repairs what it adds points to
+            raise invalid_area(drawn, argument)
         if not drawn.is_empty:
             copy = math.floor((drawn.bounds[0] + HALF_TURN) / FULL_TURN)
             literal.append(shapely.segmentize(affinity.translate(drawn, xoff=-FULL_TURN * copy), LONGEST_EDGE))

@@ -41,7 +41,7 @@ def read_area_upload(name: str, content: bytes) -> tuple[Area, list[str]]:
     with tempfile.TemporaryDirectory(prefix="scenecart-upload-") as folder:
         # its own name is in messages, and names the layer of a Shapefile
         safe = re.sub(r"[^\w.\- ]", "_", PurePath(name).name)[-_MAX_NAME:]
-        path = Path(folder) / (safe if PurePath(safe).stem else f"area{safe}")
+        path = Path(folder) / (f"area{safe}" if safe.startswith(".") else safe)
         path.write_bytes(content)
         area, notices = read_with_notices(path)
     return area, [" ".join(filter(None, (message_of(notice), hint_of(notice)))) for notice in notices]
