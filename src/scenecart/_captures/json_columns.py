@@ -84,9 +84,13 @@ def json_value(value: Any, *, keep_nulls: bool = True) -> Any:
         return [json_value(inner, keep_nulls=keep_nulls) for inner in (value.tolist() if isinstance(value, np.ndarray) else value)]
     if isinstance(value, dt.datetime):
         return rfc3339(pd.Timestamp(value))
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, BaseGeometry):
         return json_value(mapping(value))
-    return value.item() if isinstance(value, np.generic) else value
+    plain = value.item() if isinstance(value, np.generic) else value
+    # JSON has no infinity
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
 def rfc3339(moment: pd.Timestamp) -> str:
