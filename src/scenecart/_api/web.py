@@ -219,10 +219,11 @@ class Web:
         try:
             return self._connections.send(method, address, "STAC", headers=sent, **options)
         except ConnectionFailed as error:
+            # an error about a proxy or a certificate has its own hint
+            hint = "Check the URL and the network connection." if error.code in _OF_THE_NETWORK else None
             if isinstance(error, RequestTimeout):
-                reword(error, hint="Ask for less at a time (page_size), or wait longer: limits=scenecart.Limits(read=…)")
-            elif error.code in _OF_THE_NETWORK:
-                reword(error, hint="Check the URL and the network connection.")
+                hint = "Ask for less at a time (page_size), or wait longer: limits=scenecart.Limits(read=…)"
+            reword(error, hint=hint)
             raise
 
     def _read(self, response: httpx.Response, url: str) -> Document:
