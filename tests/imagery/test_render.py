@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from rasterio.shutil import copy
 
 import scenecart
 from _expect import raises
+from _scripted_service import Answer, RecordedRequest
 from conftest import SHARED_DATA
+from scenecart._api.public_files import PublicFile
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
+from scenecart._imagery.ranges import RangeReader
 from scenecart._imagery.render import RasterPicture
 from scenecart._imagery.view import View
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from _scripted_service import ScriptedService
 
 REAL = SHARED_DATA / "rasters"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real rasters are not on this machine")
@@ -258,6 +264,26 @@ def test_draw_file_gone_is_an_error(tmp_path: Path):
     path.write_text("<html/>")
     with raises(scenecart.InvalidRequest, "raster_format"):
         picture.draw(picture.bounds, 30, 30)
+
+
+def test_draw_remote_view_takes_few_requests(service: ScriptedService, tmp_path: Path):
+    """The whole of a remote COG and a view of it are drawn with at most six requests, and a small part of its bytes."""
+    noise = np.random.default_rng(1).integers(0, 255, (3, 4_096, 4_096)).astype("uint8")
+    content = write(tmp_path / "a.tif", noise, cog=True, compress="deflate").read_bytes()
+
+    def serve(request: RecordedRequest) -> Answer:
+        first, last = map(int, re.findall(r"\d+", request.headers["range"]))
+        part = content[first : last + 1]
+        return Answer(part, 206, {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(content)}"})
+
+    service.put("/cog.tif", serve)
+    file = PublicFile(f"{service.url}/cog.tif")
+    reader = RangeReader(lambda: file.url, file.download, file.name)
+    picture = RasterPicture(reader)
+    assert (picture.draw(picture.bounds, 400, 400)[..., 3] > 0).mean() > 0.9
+    part_of(picture, 13, 600, 400)
+    assert reader.requests <= 6
+    assert reader.received < len(content) / 4
 
 
 @needs_real

@@ -113,6 +113,7 @@ LACKS = {
     "exec('from scenecart.widgets import Workbench')": "widgets",
     "client.search_to_parquet('all', 'aurora', collections='aurora-50cm', datetime='2024-03')": "parquet",
     "client.order(ORDER).open('visual', directory='files')": "raster",
+    "client.order(ORDER).show()": "widgets",
     "client.cover(captures, HARBOUR)": "cover",
     "__import__('scenecart._api.keyring', fromlist=['require']).require()": "keyring",
     "__import__('scenecart._api.proxies', fromlist=['Proxies']).Proxies({'https': 'socks5://p'}).of('https://s.example')": "socks",

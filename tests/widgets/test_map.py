@@ -283,6 +283,16 @@ def test_map_quicklooks_are_added_and_removed(client: scenecart.Client, captures
     assert picker.map.imagery == []
 
 
+def test_map_single_selection_shows_its_card(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A capture that is selected alone, as by the keys of the table, shows its card with its quicklook."""
+    picker = display(CaptureMap(captures, client=client, basemap="none"))
+    for label in captures.index[:2]:
+        picker.selection = (label,)
+        assert captures.loc[label, "id"] in picker.map._card.value
+    wait_for(lambda: "<img" in picker.map._card.value)
+    assert captures.loc[captures.index[1], "id"] in picker.map._card.value
+
+
 def test_map_marked_captures_have_a_sign(display: Callable[[Any], Any]):
     """Footprints that are owned, or may be, are dashed, and the legend says so; the others are not."""
     captures = world_captures(4).assign(owned=[0.0, 1.0, float("nan"), 0.5])

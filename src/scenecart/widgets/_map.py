@@ -144,6 +144,7 @@ class FootprintMap(ImageryPanel):
         self.watch(self.state, self._replace_captures, "captures")
         self.watch(self.state, self._update_view, "revision")
         self.watch(self.state, self._show_selection, "selection")
+        self.watch(self.state, self._show_card, "selection")
         self.watch(self.state, self._show_area, "aoi")
         self._show_area(None)
         self._replace_captures(None)
@@ -403,6 +404,13 @@ class FootprintMap(ImageryPanel):
         found = self._index.in_view(bounds, selected)
         features = [feature for world, parts in found for feature in self._index.features(world, parts, pixel)]
         set_data(self._layers.selected, collection(features))
+
+    @synchronized
+    def _show_card(self, _: Any) -> None:
+        """Show the card of a capture that is selected alone, such as with the arrow keys in the table."""
+        if self._captures is self.state.captures and len(self.state.selection) == 1:
+            (row,) = self.state.positions()
+            self._card.display(int(row), self._captures.iloc[int(row)])
 
     def _show_area(self, _: Any) -> None:
         set_data(self._layers.area, area_outline(None if self.state.aoi is None else self.state.aoi.geometry, self._bounds()))
