@@ -52,6 +52,15 @@ def test_place_picture_square_turned_by_45_degrees_is_not_sure():
     assert "not certain" in place.note
 
 
+def test_place_picture_of_a_box_is_sure_either_way():
+    """Where a footprint is a box, the frame and the scene laid north up are the same place, which is sure."""
+    for picture in (coded(300, 300), coded(1, 1)):
+        place = place_picture(picture, capture(shapely.box(150, -17.5, 151, -16.5)))
+        assert place is not None
+        assert place.is_sure
+        assert "may also" not in place.note
+
+
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32756"])
 @pytest.mark.parametrize("fill", [(0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)])
 def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, ...]):

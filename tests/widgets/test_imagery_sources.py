@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,24 @@ def test_sources_item_shows_its_visual_asset(geotiff: Path):
             sources_of(document, None, asset)
     with raises(scenecart.InvalidRequest, "item_without_raster"):
         sources_of({"id": "a", "assets": {"thumbnail": {"href": "a.png", "type": "image/png"}}}, None)
+
+
+def test_sources_folder_of_delivered_items_has_one_raster_each(geotiff: Path, tmp_path: Path):
+    """A folder of delivered items gives a raster for each; a folder without items, or with a damaged one, is refused."""
+    for name in ("first", "second"):
+        folder = tmp_path / "harbour" / name
+        folder.mkdir(parents=True)
+        (folder / "visual.tif").write_bytes(geotiff.read_bytes())
+        asset = {"href": "./visual.tif", "type": "image/tiff; application=geotiff", "roles": ["visual"]}
+        (folder / "item.json").write_text(json.dumps({"type": "Feature", "id": name, "assets": {"visual": asset}}))
+    assert opened(tmp_path / "harbour") == [("first", 77), ("second", 77)]
+    assert opened(tmp_path / "harbour" / "first") == [("first", 77)]
+    (tmp_path / "harbour" / "second" / "item.json").write_text("[")
+    with raises(scenecart.InvalidRequest, "imagery_item_unreadable"):
+        sources_of(tmp_path / "harbour", None)
+    (tmp_path / "empty").mkdir()
+    with raises(scenecart.InvalidRequest, "imagery_folder_empty"):
+        sources_of(tmp_path / "empty", None)
 
 
 @pytest.mark.parametrize("source", [None, 5, [], {"id": "a"}, b"a.tif", np.zeros((3, 3))])

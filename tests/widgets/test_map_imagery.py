@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from PIL import Image
 
 import scenecart
 from _expect import raises
 from _widgets import sent_messages, wait_for
 from scenecart._imagery.mercator import HALF_WORLD, to_mercator
 from scenecart.widgets import CaptureMap, FootprintMap
+from scenecart.widgets._imagery_layers import degrees_of
 from scenecart.widgets._map_imagery import PlacedQuicklook, fetch_quicklooks
 
 if TYPE_CHECKING:
@@ -160,3 +163,23 @@ def test_fetch_quicklooks_missing_or_damaged_is_none(captures: gpd.GeoDataFrame)
     """Captures without a quicklook, or with one that is no picture, have none."""
     contents = iter([None, b"<svg/>", b"\x89PNG\r\n\x1a\n"])
     assert fetch_quicklooks(captures.iloc[:3], lambda _: next(contents)) == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "footprint",
+    [
+        shapely.MultiPolygon([shapely.box(179.5, -18, 180, -17), shapely.box(-180, -18, -179.5, -17)]),
+        shapely.box(179.5, -18, 180.5, -17),
+        shapely.Polygon([(179.5, -18), (-179.5, -18), (-179.5, -17), (179.5, -17)]),
+    ],
+    ids=["split", "beyond 180", "with a step"],
+)
+def test_quicklook_across_the_antimeridian_is_as_wide_as_its_footprint(footprint: Any):
+    """However a catalog writes a footprint across the antimeridian, its quicklook is one picture of its width."""
+    stream = io.BytesIO()
+    Image.new("RGB", (90, 90), (10, 90, 60)).save(stream, "PNG")
+    frame = gpd.GeoDataFrame({"id": ["a"]}, geometry=[footprint], crs=4326)
+    (found,) = fetch_quicklooks(frame, lambda _: stream.getvalue())
+    assert found is not None
+    (_, west), (_, east) = degrees_of(found.bounds)
+    assert east - west == pytest.approx(1, abs=0.01)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _SURE_AGREEMENT, _SURE_LEAD = 0.93, 0.04
 # how far a frame laid north up may be from the bounds of the footprint, as a share of its size
 _MAX_MARGIN = 0.06
+_SAME_PLACE = 0.02
 _UTM_LATITUDE = 84.0
 _SQUARE = 0.1
 _CORNERS = 4
@@ -76,7 +77,8 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         return None
     # the first of equals: the frame if there is no fill, then the grid that the catalog names
     agreement, best = max(candidates, key=lambda pair: round(pair[0], 3))
-    others = [score for score, place in candidates if place.method != best.method]
+    # another way that puts the picture in the same place is no doubt about it
+    others = [score for score, place in candidates if place.method != best.method and _differ(place, best)]
     lead = agreement - max(others, default=0.0)
     if best.method == "north-up":
         is_sure = agreement >= _SURE_AGREEMENT and (lead >= _SURE_LEAD or share < LEAST_FILL)
@@ -86,6 +88,15 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         why = best.note if not best.is_sure else "" if is_sure else "it may also be laid north up"
     way = "by its outline" if best.method == "north-up" else "by the corners of its footprint"
     return replace(best, is_sure=is_sure, note=f"{APPROXIMATE}, {way}{f'; {why}' if why else ''}.")
+
+
+def _differ(first: PicturePlace, second: PicturePlace) -> bool:
+    """Return whether two places of a picture differ by more than two percent of its size anywhere on the ground."""
+    west, south, east, north = second.bounds
+    x, y = np.meshgrid(np.linspace(west, east, 5), np.linspace(south, north, 5))
+    points = np.stack([x.ravel(), y.ravel()], 1)
+    apart = np.abs(first.to_pixels(points) - second.to_pixels(points)) / np.array(second.size)
+    return not np.nanmax(apart, initial=0.0) < _SAME_PLACE
 
 
 def placed_quicklook(

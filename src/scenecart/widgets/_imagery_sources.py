@@ -16,6 +16,7 @@ from scenecart._delivery.remote import asset_reader
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.order import Order
 from scenecart._util.files import as_path
+from scenecart._util.json import NotJson, loads
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from scenecart._imagery.render import RasterPicture
 
 _FILE_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff", "application/geotiff")
+# layers that a map still draws in time
+MAX_LAYERS = 20
 _WEB = ("https://", "http://")
 _SUFFIXES = (".tif", ".tiff", ".jp2")
 # keys of assets that are pictures for the eye, the best first
@@ -54,7 +57,8 @@ def sources_of(source: Any, session: Session | None, asset: str | None = None) -
     Parameters
     ----------
     source
-        A path, a URL, a STAC item (of pystac, as a mapping, or a row of a frame), or a delivered order.
+        A path of a raster or of a folder of delivered items, a URL, a STAC item (of pystac, as a mapping, or a row of a frame), or
+        a delivered order.
     session
         The connection that delivered items are read with; None if there is none.
     asset
@@ -75,7 +79,7 @@ def sources_of(source: Any, session: Session | None, asset: str | None = None) -
         return [_source_of_url(source, None)]
     if isinstance(source, str | os.PathLike):
         path = as_path(source, "source")
-        return [NamedSource(path.name, path)]
+        return _sources_of_folder(path, asset) if path.is_dir() else [NamedSource(path.name, path)]
     if isinstance(source, pd.Series | Mapping) and "assets" in source:
         return [_source_of_item(source, session, asset)]
     if hasattr(source, "to_dict") and hasattr(source, "assets") and hasattr(source, "get_self_href"):
@@ -83,6 +87,28 @@ def sources_of(source: Any, session: Session | None, asset: str | None = None) -
     raise InvalidRequest(
         f"must be a path, a URL, a STAC item or an order, got {shown_value(source)}.", argument="source", code="imagery_source"
     )
+
+
+def _sources_of_folder(folder: Path, asset: str | None) -> list[NamedSource]:
+    """Return the rasters of a folder that ``order.download`` wrote, or of one of its items."""
+    files = [*sorted(folder.glob("item.json")), *sorted(folder.glob("*/item.json"))]
+    if not files:
+        raise InvalidRequest(
+            f"must be a raster or a folder of delivered items, got {shown_value(str(folder))}.",
+            argument="source",
+            code="imagery_folder_empty",
+            hint="Pass the folder that order.download() wrote.",
+        )
+    found = []
+    for file in files[:MAX_LAYERS]:
+        try:
+            item = loads(file.read_bytes())
+        except (OSError, NotJson):
+            item = None
+        if not isinstance(item, dict) or not isinstance(item.get("assets"), dict):
+            raise InvalidRequest(f"{clean_text(file, 200)} is not a STAC item.", code="imagery_item_unreadable")
+        found.append(_source_of_item({**item, "self": str(file)}, None, asset))
+    return found
 
 
 def _source_of_item(item: Any, session: Session | None, asset: str | None) -> NamedSource:

@@ -219,9 +219,9 @@ class ImageryPanel(Panel):
         Parameters
         ----------
         source
-            A raster file, the ``https`` URL of a COG, a STAC item (of pystac, as a mapping, or a row of a frame; a delivered one
-            needs the map's ``client``), or a delivered order, each of whose items becomes a layer. GeoTIFF, COG and JPEG 2000 are
-            opened.
+            A raster file, a folder that ``order.download`` wrote, the ``https`` URL of a COG, a STAC item (of pystac, as a mapping,
+            or a row of a frame; a delivered one needs the map's ``client``), or a delivered order. Each item of an order or a
+            folder becomes a layer, at most twenty. GeoTIFF, COG and JPEG 2000 are opened.
         name
             The name of the layer; one of the same name is replaced. Default: the name of the file or the id of the item.
         bands

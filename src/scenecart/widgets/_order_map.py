@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.text import pluralize
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets._imagery_layers import ImageryLayer
-from scenecart.widgets._imagery_sources import sources_of
+from scenecart.widgets._imagery_sources import MAX_LAYERS, sources_of
 from scenecart.widgets._map_imagery import open_layers
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from scenecart._orders.order import Order
-
-# layers that a map still draws in time
-_MAX_LAYERS = 20
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,8 @@ class DeliveredImagery:
     def note(self) -> str:
         """What to say about items that are not shown; empty if all are."""
         count = len(self.items)
-        if count > _MAX_LAYERS:
-            return f"The imagery of the first {_MAX_LAYERS} of {count:,} items is shown."
+        if count > MAX_LAYERS:
+            return f"The imagery of the first {MAX_LAYERS} of {count:,} items is shown."
         if self.errors:
             return f"The imagery of {len(self.errors)} of {pluralize(count, 'item')} cannot be shown: {self.errors[0].message}"
         return ""
@@ -60,7 +57,7 @@ def open_delivered(order: Order, asset: str | None = None, bands: Any = None, st
     items = order.items()
     sources: list[Any] = []
     errors: list[ScenecartError] = []
-    for _, row in items.head(_MAX_LAYERS).iterrows():
+    for _, row in items.head(MAX_LAYERS).iterrows():
         try:
             sources += sources_of(row, order._api.session, asset)  # noqa: SLF001  # its connection
         except ScenecartError as error:
