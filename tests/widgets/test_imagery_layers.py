@@ -205,6 +205,17 @@ def test_layer_picture_is_at_most_300_kb(stack: Stack):
     assert all(len(data) <= 300_000 for _, data in stack.pictures())
 
 
+def test_layer_sharp_screen_gets_a_quick_picture_first(stack: Stack):
+    """A high-resolution screen gets a picture of a quarter of the pixels first, then the sharp one in its place."""
+    stack.imagery.add(ImageryLayer("a", Picture(EVERYWHERE)))
+    stack.look(1_000, 2_000, scale=2)
+    stack.settle()
+    (first, quick), (second, sharp) = stack.pictures()
+    assert [Image.open(io.BytesIO(data)).size for data in (quick, sharp)] == [(560, 420), (1_120, 840)]
+    assert first["bounds"] == second["bounds"]
+    assert first["turn"] < second["turn"] < first["turn"] + 1
+
+
 def test_layer_antimeridian_is_drawn_from_either_side(stack: Stack):
     """A source across the antimeridian is drawn where the map shows it, in whichever copy of the world."""
     source = Picture((HALF_WORLD - 2e4, -2e4, HALF_WORLD + 2e4, 2e4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +32,8 @@ _WHOLE_SIDE = 600
 _MAX_BYTES = 300_000
 _QUALITIES = (80, 65, 50, 35)
 _MAX_PIXELS = 20_000
+# from this many pixels of the screen for each of the map
+_SHARP = 1.3
 WHOLE, VIEW = "whole", "view"
 
 
@@ -195,14 +197,22 @@ class ImageryLayers:
                 layer.fixed[WHOLE] = whole_of(source)
                 self._send_fixed(layer)
             found = view.within(source.bounds)
-            data = b""
-            part, shift = found or (view, 0.0)
-            if found is not None:
-                west, south, east, north = part.mercator
-                pixels = source.draw((west - shift, south, east - shift, north), *part.size)
+            if found is None:
+                self._send(layer, b"", part=VIEW, turn=turn, bounds=view.degrees, covers=view.degrees)
+                return
+            part, shift = found
+            # a high-resolution screen gets a picture of a quarter of the pixels at once, and the sharp one if the map stays
+            for scale in (1.0, part.scale) if part.scale > _SHARP else (part.scale,):
+                if job.cancelled.is_set() or (scale > _SHARP and self._view != view):
+                    return
+                drawn = replace(part, scale=scale)
+                west, south, east, north = drawn.mercator
+                pixels = source.draw((west - shift, south, east - shift, north), *drawn.size)
                 data = self._encoded(layer, pixels)
-            if not job.cancelled.is_set():
-                self._send(layer, data, part=VIEW, turn=turn, bounds=part.degrees, covers=view.degrees)
+                if not job.cancelled.is_set():
+                    # the page drops a picture of an earlier turn that is decoded later
+                    later = turn + 0.5 * (scale > _SHARP)
+                    self._send(layer, data, part=VIEW, turn=later, bounds=drawn.degrees, covers=view.degrees)
 
         def done(_: None) -> None:
             layer.drawn = view
