@@ -169,6 +169,19 @@ def test_place_picture_tiny_is_no_error(side: int):
         assert place is None or place.northing(picture).width > 0
 
 
+def test_placed_quicklook_keeps_dark_water_at_the_edge():
+    """Dark water in the corner of a frame stays, and the fill around a scene becomes transparent."""
+    footprint = shapely.Polygon(turned(14, 12, 12))
+    frame = np.array(coded(300, 300))
+    frame[:60, :60, :3] = 3
+    for picture, share in ((Image.fromarray(frame), 0.0), (north_up(footprint, "EPSG:32756")[0], 0.3)):
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        found = placed_quicklook(stream.getvalue(), capture(footprint))
+        assert found is not None
+        assert (np.asarray(found[0])[..., 3] == 0).mean() == pytest.approx(share, abs=0.06)
+
+
 def test_placed_quicklook_no_picture_is_none():
     """Bytes that are no picture have no place."""
     assert placed_quicklook(b"<svg/>", capture(shapely.box(0, 0, 1, 1))) is None

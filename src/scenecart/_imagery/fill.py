@@ -10,6 +10,8 @@ from PIL import Image, ImageFilter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Mask = NDArray[np.bool_]
+
 # the longest side of a mask, in pixels
 MASK_SIDE = 256
 # less fill than this says nothing
@@ -18,9 +20,18 @@ LEAST_FILL = 0.01
 _BLACK, _WHITE = 16, 250
 
 
-def without_fill(picture: Image.Image) -> Image.Image:
-    """Return a picture whose black or white fill is transparent."""
+def without_fill(picture: Image.Image, inside: Mask | None = None) -> Image.Image:
+    """Return a picture whose black or white fill is transparent.
+
+    Parameters
+    ----------
+    inside
+        Where there is no fill, such as inside the footprint, as a mask of the size of :func:`fill_of`: dark water at the edge of a
+        scene looks like fill.
+    """
     fill = fill_of(picture)
+    if inside is not None:
+        fill = fill & ~inside
     if not fill.any():
         return picture
     pixels = np.array(picture.convert("RGBA"))

@@ -18,6 +18,7 @@ from scenecart._captures.frame import assets
 from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
 from scenecart._imagery.fill import LEAST_FILL, fill_of, without_fill
+from scenecart._imagery.mercator import to_mercator
 from scenecart._imagery.picture import decode
 from scenecart._imagery.picture_place import (
     DEGREES,
@@ -115,7 +116,11 @@ def placed_quicklook(
     """
     picture = decode(content, side)
     place = None if picture is None else place_picture(picture, capture)
-    return None if picture is None or place is None else (without_fill(picture), place)
+    footprint = _unwrapped(capture.get("geometry"))
+    if picture is None or place is None or footprint is None:
+        return None
+    outline = place.to_pixels(to_mercator(_outline(footprint)))
+    return without_fill(picture, _drawn(outline, place.size, fill_of(picture).shape)), place
 
 
 def _told_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
