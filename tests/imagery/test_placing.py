@@ -74,6 +74,31 @@ def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, 
     assert error_of(place, points, position(points)).max() < 4
 
 
+def test_place_picture_dark_water_beside_the_fill_is_no_frame():
+    """A scene laid north up, whose dark water touches its black fill, is not taken for a frame."""
+    footprint = shapely.Polygon(turned(14, 60, 60))
+    picture, position = north_up(footprint, "EPSG:32756")
+    pixels = np.array(picture)
+    pixels[:180, :, :3] = np.minimum(pixels[:180, :, :3], 3)
+    place = place_picture(Image.fromarray(pixels), capture(footprint))
+    assert place is not None
+    assert (place.method, place.is_sure) == ("north-up", True)
+    points = inner_points(footprint)
+    assert error_of(place, points, position(points)).max() < 8
+
+
+def test_place_picture_clouds_in_three_corners_are_no_fill():
+    """A frame with saturated clouds in its corners is a frame."""
+    corners = turned(14, 12, 18)
+    pixels = np.array(coded(240, 360))
+    for rows, columns in ((slice(0, 90), slice(0, 200)), (slice(250, 360), slice(0, 90)), (slice(280, 360), slice(150, 240))):
+        pixels[rows, columns, :3] = 255
+    place = place_picture(Image.fromarray(pixels), capture(shapely.Polygon(corners)))
+    assert place is not None
+    assert (place.method, place.is_sure) == ("corners", True)
+    assert error_of(place, corners, np.array([[0, 0], [240, 0], [240, 360], [0, 360]])).max() < 1
+
+
 def test_place_picture_grid_of_the_catalog_is_preferred():
     """If the catalog names the grid and its bounds, a picture with a wide margin is placed exactly."""
     footprint = shapely.Polygon(turned(14, 60, 60))

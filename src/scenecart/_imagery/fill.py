@@ -38,8 +38,7 @@ def without_fill(picture: Image.Image, inside: Mask | None = None) -> Image.Imag
     around = Image.fromarray(fill.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
     is_near = np.asarray(around.resize(picture.size, Image.Resampling.NEAREST)) > 0
     # the mask is coarse: its edge is taken from the picture itself
-    is_bright = pixels[..., :3][is_near].mean() > 128  # noqa: PLR2004  # half
-    is_flat = pixels[..., :3].min(-1) >= _WHITE if is_bright else pixels[..., :3].max(-1) <= _BLACK
+    is_flat = pixels[..., :3].min(-1) >= _WHITE if is_bright(picture, fill) else pixels[..., :3].max(-1) <= _BLACK
     pixels[..., 3][is_near & is_flat] = 0
     return Image.fromarray(pixels)
 
@@ -60,6 +59,13 @@ def fill_of(picture: Image.Image) -> NDArray[np.bool_]:
         if seeds.sum() >= corners:
             return _connected(candidate, seeds)
     return np.zeros(dark.shape, dtype=bool)
+
+
+def is_bright(picture: Image.Image, fill: Mask) -> bool:
+    """Return whether the fill of a picture is white."""
+    rows, columns = fill.shape
+    small = np.asarray(picture.convert("RGB").resize((columns, rows), Image.Resampling.NEAREST))
+    return bool(fill.any() and small[fill].mean() > 128)  # noqa: PLR2004  # half
 
 
 def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:

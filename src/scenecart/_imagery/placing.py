@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from scenecart._captures.frame import assets
 from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
-from scenecart._imagery.fill import LEAST_FILL, fill_of, without_fill
+from scenecart._imagery.fill import LEAST_FILL, fill_of, is_bright, without_fill
 from scenecart._imagery.mercator import to_mercator
 from scenecart._imagery.picture import decode
 from scenecart._imagery.picture_place import (
@@ -33,17 +33,20 @@ from scenecart._imagery.picture_place import (
 from scenecart.exceptions import ScenecartError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    Mask = NDArray[np.bool_]
     Points = NDArray[np.float64]
 
 _SURE_AGREEMENT, _SURE_LEAD = 0.93, 0.04
 # how far a frame laid north up may be from the bounds of the footprint, as a share of its size
 _MAX_MARGIN = 0.06
+# of the outside of a scene that is laid north up, and of it and the valid share of the inside together
+_FILLED, _CONTRAST = 0.95, 1.4
 _SAME_PLACE = 0.02
 _UTM_LATITUDE = 84.0
 _SQUARE = 0.1
@@ -68,12 +71,15 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
     told = _told_place(picture, capture)
     if told is not None:
         return told
-    valid = ~fill_of(picture)
-    frame = _frame_by_corners(picture, footprint)
-    share = float(1 - valid.mean())
-    candidates = [] if frame is None else [(1 - share, frame)]
-    for crs, box in _grids(capture, footprint):
-        candidates += _north_up(picture, footprint, valid, crs, box, is_told=box is not None)
+    fill = fill_of(picture)
+    share, candidates = float(fill.mean()), _candidates(picture, capture, footprint, ~fill)
+    is_matched = any(score >= _SURE_AGREEMENT for score, place in candidates if place.method == "north-up")
+    if share >= LEAST_FILL and not is_matched:
+        # clouds in the corners of a frame are no white fill, and dark water at the edge of a scene looks like black fill
+        is_white = is_bright(picture, fill)
+        share = 0.0 if is_white else share
+        valid = np.ones_like(fill) if is_white else ~fill
+        candidates = _candidates(picture, capture, footprint, valid, agreement=_outside_agreement)
     if not candidates:
         return None
     # the first of equals: the frame if there is no fill, then the grid that the catalog names
@@ -89,6 +95,22 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         why = best.note if not best.is_sure else "" if is_sure else "it may also be laid north up"
     way = "by its outline" if best.method == "north-up" else "by the corners of its footprint"
     return replace(best, is_sure=is_sure, note=f"{APPROXIMATE}, {way}{f'; {why}' if why else ''}.")
+
+
+def _candidates(
+    picture: Image.Image,
+    capture: Mapping[str, Any] | pd.Series[Any],
+    footprint: BaseGeometry,
+    valid: Mask,
+    *,
+    agreement: Callable[[Mask, Mask], float] | None = None,
+) -> list[tuple[float, PicturePlace]]:
+    """Return the ways of placing a picture, each with how well it agrees with where the picture has no fill."""
+    frame = _frame_by_corners(picture, footprint)
+    found = [] if frame is None else [(float(valid.mean()), frame)]
+    for crs, box in _grids(capture, footprint):
+        found += _north_up(picture, footprint, valid, (crs, box), agreement or _agreement)
+    return found
 
 
 def _differ(first: PicturePlace, second: PicturePlace) -> bool:
@@ -176,12 +198,11 @@ def _north_up(
     picture: Image.Image,
     footprint: BaseGeometry,
     valid: NDArray[np.bool_],
-    crs: str,
-    box: tuple[float, ...] | None,
-    *,
-    is_told: bool,
+    grid: tuple[str, tuple[float, ...] | None],
+    agreement: Callable[[Mask, Mask], float],
 ) -> list[tuple[float, PicturePlace]]:
     """Return the picture laid north up on a grid, with the agreement of its fill; also with margins around the footprint."""
+    crs, box = grid
     outline = project(_outline(footprint), crs)
     if not np.isfinite(outline).all():
         return []
@@ -197,11 +218,11 @@ def _north_up(
         ]
     )
     expected = _drawn(apply_matrix(matrix, outline), picture.size, valid.shape)
-    found = [(_agreement(expected, valid), place_by_matrix(picture.size, crs, matrix, outline, "north-up"))]
-    moved = None if is_told else _fitted(matrix, expected, valid, picture.size)
+    found = [(agreement(expected, valid), place_by_matrix(picture.size, crs, matrix, outline, "north-up"))]
+    moved = None if box is not None else _fitted(matrix, expected, valid, picture.size)
     if moved is not None:
         again = _drawn(apply_matrix(moved, outline), picture.size, valid.shape)
-        found.append((_agreement(again, valid), place_by_matrix(picture.size, crs, moved, outline, "north-up")))
+        found.append((agreement(again, valid), place_by_matrix(picture.size, crs, moved, outline, "north-up")))
     return found
 
 
@@ -298,10 +319,18 @@ def _drawn(pixels: Points, size: tuple[int, int], shape: tuple[int, ...]) -> NDA
     return np.asarray(mask, dtype=bool)
 
 
-def _agreement(expected: NDArray[np.bool_], valid: NDArray[np.bool_]) -> float:
-    """Return the intersection over the union of two masks."""
+def _agreement(expected: Mask, valid: Mask) -> float:
+    """Return the intersection over the union of where a picture is expected and where it has no fill."""
     union = (expected | valid).sum()
     return float((expected & valid).sum() / union) if union else 0.0
+
+
+def _outside_agreement(expected: Mask, valid: Mask) -> float:
+    """Return how much of the outside is filled, if that is nearly all of it and much more than of the inside."""
+    if not LEAST_FILL <= 1 - expected.mean() < 1:
+        return _agreement(expected, valid)
+    outside, inside = float(1 - valid[~expected].mean()), float(valid[expected].mean())
+    return outside if outside >= _FILLED and outside + inside >= _CONTRAST else _agreement(expected, valid)
 
 
 def _outline(footprint: BaseGeometry) -> Points:
