@@ -53,6 +53,13 @@ class AreaView:
         x, y = (west + east) / 2, (south + north) / 2
         return cls((x - half, y - half, x + half, y + half), rings)
 
+    @classmethod
+    def square(cls, bounds: tuple[float, float, float, float]) -> AreaView:
+        """Return the smallest square view of bounds in EPSG:3857, without an outline."""
+        west, south, east, north = bounds
+        x, y, half = (west + east) / 2, (south + north) / 2, max(east - west, north - south) / 2
+        return cls((x - half, y - half, x + half, y + half))
+
     @property
     def metres(self) -> float:
         """The width of the ground that is shown, in metres at its middle latitude."""
