@@ -91,7 +91,7 @@ function render({ model, el: root }) {
   };
   const step = (by) => {
     const next = (model.get("right") + by + count()) % count();
-    set({ right: next });
+    set(model.get("mode") === "flicker" ? { right: next, other: true } : { right: next });
     strip.children[next]?.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   const playing = (on) => {

@@ -1,4 +1,4 @@
-"""The gallery in a real browser: pictures arrive as they come into view, and keys and clicks pick."""
+"""The gallery and the comparison in a real browser: pictures arrive when they are needed, and keys and clicks work."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from _jupyter import Kernel
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
-GALLERY = f"""
+PICTURES = f"""
 import scenecart
 client = scenecart.connect()
 captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], aoi={HARBOUR}, datetime="2020/2025")
 captures.loc[captures.index[1], "id"] = "<img src=x onerror=window.hacked=1>"
 gallery = scenecart.widgets.Gallery(captures, {HARBOUR}, client=client)
-gallery
+whole = captures[scenecart.coverage(captures, {HARBOUR}) > 0.99].iloc[2:6]
+compare = scenecart.widgets.Compare(whole, aoi={HARBOUR}, client=client)
+display(gallery, compare)
 """
 IN_VIEW = """() => [...document.querySelectorAll('.sc-gallery .frame')].filter((frame) => {
   const box = frame.getBoundingClientRect(), body = frame.closest('.body').getBoundingClientRect();
@@ -50,7 +52,7 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
             "SCENECART_PASSWORD": str(who["password"]),
             "SCENECART_PROJECT": str(who["project"]),
         }
-        with Jupyter("voila", notebook(folder / "gallery.ipynb", GALLERY), folder, **environment) as running:
+        with Jupyter("voila", notebook(folder / "pictures.ipynb", PICTURES), folder, **environment) as running:
             yield running
 
 
@@ -107,3 +109,25 @@ def test_gallery_sorted_shows_the_pictures_of_the_sorted_captures(opened: tuple[
         f"() => document.querySelector('.sc-gallery .cell[aria-posinset=\"1\"] .title').textContent === {first!r}"
     )
     page.wait_for_function(ALL_PAINTED)
+
+
+def test_compare_steps_and_flickers_in_the_page(opened: tuple[Page, Kernel]):
+    """Both pictures are painted; down steps to the next date, F and space show one after the other, and the kernel knows."""
+    page, kernel = opened
+    painted = "(one) => one.src.startsWith('blob:') && one.naturalWidth"
+    pictures = f"() => [...document.querySelectorAll('.sc-compare img')].every({painted})"
+    page.wait_for_function(pictures)
+    page.locator(".sc-compare .stage input").focus()
+    page.keyboard.press("ArrowDown")
+    kernel.wait("compare.shown[1]", lambda value: value == 2)
+    page.wait_for_function(pictures)
+    page.keyboard.press("f")
+    kernel.wait("compare.mode", lambda value: value == "flicker")
+    second = page.locator(".sc-compare .stage span").nth(1)
+    assert second.evaluate("(one) => getComputedStyle(one).visibility") == "hidden"
+    page.keyboard.press(" ")
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelectorAll('.sc-compare .stage span')[1]).visibility === 'visible'"
+    )
+    page.locator(".sc-compare .modes button").nth(2).click()
+    kernel.wait("compare.mode", lambda value: value == "side")
