@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, missing_extra
-from scenecart.report._export import check_suffix as check_captures_suffix
+from scenecart.report._export import check_captures_suffix as check_captures_suffix  # for the command line
 from scenecart.report._export import export
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
     from scenecart._util.reportable import Reportable
 
-__all__ = ["check_captures_suffix", "compare_report", "export", "write"]
+__all__ = ["compare_report", "export", "write"]
 
 # module and function of each format; they load on first use, since most need packages of an extra
 _FORMATS = {

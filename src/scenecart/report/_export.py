@@ -76,12 +76,12 @@ def export(captures: gpd.GeoDataFrame, path: str | os.PathLike[str]) -> Path:
     >>> export(captures, pathlib.Path(tempfile.mkdtemp()) / "captures.xlsx").name
     'captures.xlsx'
     """
-    suffix = check_suffix(path)
+    suffix = check_captures_suffix(path)
     content = _FORMATS[suffix](restored(capture_files.checked_captures(captures)))
     return write_atomic(content, path, "The captures")
 
 
-def check_suffix(path: str | os.PathLike[str]) -> str:
+def check_captures_suffix(path: str | os.PathLike[str]) -> str:
     """Return the suffix of a path, which is the format of the captures.
 
     Raises
