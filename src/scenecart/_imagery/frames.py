@@ -15,6 +15,8 @@ from scenecart.exceptions import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
 _QUALITY = 85
 _BACKGROUND = (238, 240, 243, 255)
 _LEAST_FRAMES = 2
@@ -52,6 +54,11 @@ class Frame:
         pen.rectangle((left - 5, top - 4, right + 5, bottom + 4), fill=(0, 0, 0, 150))
         pen.text((10, 8), self.label, font=font, fill=(255, 255, 255, 255))
         return whole.convert("RGB")
+
+
+def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return RGBA pixels (rows, columns, 4) as an image."""
+    return Image.fromarray(pixels)
 
 
 def gif(frames: Sequence[Frame], seconds: float) -> bytes:

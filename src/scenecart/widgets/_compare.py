@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import pandas as pd
 import traitlets as t
-from PIL import Image
 
 from scenecart._captures.times import acquired_texts
 from scenecart._geo.area import as_area
 from scenecart._imagery.area_view import AreaView
-from scenecart._imagery.frames import Frame, FrameSource, gif
+from scenecart._imagery.frames import Frame, FrameSource, gif, image_of
 from scenecart._util.files import write_atomic
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from PIL import Image
 
     from scenecart._imagery.render import RasterPicture
     from scenecart.client import Client
@@ -235,7 +236,7 @@ class Compare(Panel):
 
         def draw(width: int, height: int) -> tuple[Image.Image, str] | None:
             pixels = picture.draw(view.bounds, width, height)
-            return (self._outlined(Image.fromarray(pixels)), "") if pixels[..., 3].any() else None
+            return (self._outlined(image_of(pixels)), "") if pixels[..., 3].any() else None
 
         return FrameSource(clean_text(name, 60), draw)
 
