@@ -576,10 +576,13 @@ class DownloadError(ScenecartError):
     Attributes
     ----------
     failed : sequence of FailedFile
-        The files that were not downloaded. All others were; downloading again requests only these.
+        The files that were not downloaded; downloading again requests only these.
+    files : sequence of pathlib.Path
+        The files that are complete.
     """
 
     failed: Sequence[FailedFile] = ()
+    files: Sequence[Path] = ()
 
 
 class JournalError(ScenecartError):

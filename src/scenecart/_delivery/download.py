@@ -320,4 +320,5 @@ def _raise_failed(jobs: list[Job]) -> None:
             hint="Download again: only these files are requested. error.failed lists them.",
         )
     error.failed = failed
+    error.files = [job.received.path for job in jobs if job.received is not None]
     raise error from first

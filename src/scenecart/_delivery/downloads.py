@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES = 4
 _MOST_REFUSALS = 12
+_MOST_DOUBTS = 2
+_DOUBTED = frozenset({"file_is_text", "file_size_differs"})
 # a connection that brings at least this much is not counted as a failure
 _PROGRESS_BYTES = 2**20
 _MOST_WAIT_SECONDS = 300.0
@@ -56,6 +58,7 @@ class Job:
     error: ScenecartError | None = None
     failures: int = 0
     refusals: int = 0
+    doubts: int = 0
     reached: int = 0
     waited: float = 0.0
     not_before: float = 0.0
@@ -194,13 +197,21 @@ class Downloads:
         except (AuthenticationError, InvalidRequest) as error:
             self._fatal = error
         except ScenecartError as error:
-            job.error = _about(job, error)
+            return self._after_error(job, error)
         except Stopped:
             pass
         except OSError as error:
             job.error = _not_written(job, error)
         except BaseException as error:  # noqa: BLE001  # raised where the download was called
             self._fatal = error
+        return None
+
+    def _after_error(self, job: Job, error: ScenecartError) -> float | None:
+        """Note an error; a page or another length may have come from a gateway for a moment, so it must be repeated to count."""
+        job.doubts += 1
+        if error.code in _DOUBTED and job.doubts <= _MOST_DOUBTS:
+            return self._backoff(job.doubts)
+        job.error = _about(job, error)
         return None
 
     def _raise_limit(self) -> None:
@@ -262,7 +273,7 @@ def _not_written(job: Job, error: OSError) -> DownloadError:
     return failed
 
 
-def _about(job: Job, error: ScenecartError) -> ScenecartError:
+def _about(job: Job, error: ScenecartError) -> DownloadError:
     """Return an error that names the file it is about."""
     if isinstance(error, DownloadError):
         return error

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _MOST_ETAG_BYTES = 1_000
 _MOST_OLD_FILES = 1_000
 _ETAG = re.compile(rb'"[\x21\x23-\x7e]*"')
+_SIZE_HINT = "Download again. If what the service announces is wrong, verify=False keeps the file as it is."
 _VERIFY_HINT = "Download again. If what the service announces is wrong, verify='size' or verify=False keeps the file as it is."
 
 
@@ -265,7 +266,7 @@ class Transfer:
             raise DownloadError(
                 f"{file.name} was not downloaded: the server has {length:,} bytes, the service announces {file.size:,}.",
                 code="file_size_differs",
-                hint=_VERIFY_HINT,
+                hint=_SIZE_HINT,
             )
 
     def _refuse_page(self, kind: str) -> None:
@@ -290,7 +291,7 @@ class Transfer:
         self._refuse_text()
         if file.size is not None and file.part.stat().st_size != file.size:
             self._drop_part()
-            raise DownloadError(f"{file.name} arrived, but {wrong}. It was not kept.", code="file_size_differs", hint=_VERIFY_HINT)
+            raise DownloadError(f"{file.name} arrived, but {wrong}. It was not kept.", code="file_size_differs", hint=_SIZE_HINT)
         with self._guard:
             if self._is_stopped:
                 raise Stopped

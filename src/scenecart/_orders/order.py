@@ -594,7 +594,10 @@ class Order(Reportable):
             raise self._not_finished(timeout, polling.outage)
 
     def _not_finished(self, timeout: float | None, outage: Outage) -> WaitTimeout:
-        state, hint = clean_text(self.status, 40), f"The order continues. Wait again later: client.order({self.id!r}).wait()."
+        state, hint = (
+            clean_text(self.status, 40),
+            f"The order goes on without you. Wait again later: client.order({self.id!r}).wait().",
+        )
         details = {"order_id": self.id}
         if outage.error is not None:
             error = WaitTimeout(

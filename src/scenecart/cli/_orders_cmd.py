@@ -16,6 +16,7 @@ from scenecart.cli import _io, _output
 from scenecart.cli._hints import lines_of
 from scenecart.exceptions import (
     AlreadyOwned,
+    DownloadError,
     InvalidCart,
     InvalidRequest,
     NotFound,
@@ -253,16 +254,29 @@ def order(arguments: argparse.Namespace) -> int:
         show_progress = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
             found.wait(timeout=arguments.timeout, progress=show_progress)
-        files = _download(found, arguments, show_progress=show_progress) if arguments.download else []
-        if files:
+        received = _download(found, arguments, show_progress=show_progress) if arguments.download else _output.Received()
+        if received.files and received.error is None:
             arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
-    _output.order_lines(found, arguments, files)
-    return 0
+    _output.order_lines(found, arguments, received)
+    if received.error is not None:
+        raise received.error
+    return _FAILED if received.missing else 0
 
 
-def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> list[Path]:
+def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> _output.Received:
+    """Download what is ready; files that failed, and captures that have not arrived, are part of the result."""
     verify = False if arguments.verify == "none" else arguments.verify
-    return order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
+    error, missing = None, []
+    try:
+        files = order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
+    except DownloadError as failed:
+        if not failed.failed:
+            raise
+        files, error = list(failed.files), failed
+    # what is on disk is told also if the service cannot be asked any more
+    with contextlib.suppress(ScenecartError):
+        missing = order.missing
+    return _output.Received(files, error, missing)
 
 
 def cancel(arguments: argparse.Namespace) -> int:

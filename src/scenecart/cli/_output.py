@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from rich.cells import cell_len
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cover.plan import CoverPlan
     from scenecart._orders.order import Order
+    from scenecart.exceptions import DownloadError
 
 
 _SHOWN_ROWS = 20
@@ -265,6 +267,25 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
         _print(if_empty)
 
 
+@dataclass(frozen=True)
+class Received:
+    """What a download brought.
+
+    Attributes
+    ----------
+    files : sequence of pathlib.Path
+        The files that are complete.
+    error : DownloadError or None
+        The error that names the files that failed.
+    missing : sequence of str
+        Captures of which nothing has arrived yet.
+    """
+
+    files: Sequence[Path] = ()
+    error: DownloadError | None = None
+    missing: Sequence[str] = ()
+
+
 def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
     """Print the state of orders that were waited for, one line or one record for each."""
     if arguments.json:
@@ -274,8 +295,9 @@ def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
         order_lines(one, arguments)
 
 
-def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Path] = ()) -> None:
-    """Print one order and the paths of its downloaded files."""
+def order_lines(order: Order, arguments: argparse.Namespace, received: Received = Received()) -> None:
+    """Print one order, the paths of its downloaded files, and what has failed or not arrived."""
+    failed = [] if received.error is None else received.error.failed
     if arguments.json:
         document(
             {
@@ -286,14 +308,22 @@ def order_lines(order: Order, arguments: argparse.Namespace, files: Sequence[Pat
                 "project": order.project,
                 "captures": order.captures,
                 "note": None if order.note is None else " ".join(lines_of(order.note, ())),
-                "files": [str(path) for path in files],
+                "files": [str(path) for path in received.files],
+                "failed": [
+                    {"item": one.item, "asset": one.asset, "code": one.error.code, "message": one.error.message} for one in failed
+                ],
+                "missing": list(received.missing),
             }
         )
         return
     credits_ = "" if order.total_credits is None else f", {order.total_credits:,} credits"
     print(f"Order {clean_text(order.id, 80)}: {clean_text(order.status, 40)}{credits_}")
-    for path in files:
+    for path in received.files:
         print(path)
+    for one in failed:
+        print(f"Not downloaded: {clean_text(one.asset, 80)} of {clean_text(one.item, 120)}")
+    for name in received.missing:
+        print(f"Not arrived: {clean_text(name, 120)}")
 
 
 def pairs(lines: Iterable[tuple[str, str]]) -> None:

@@ -326,6 +326,8 @@ def _add_orders(commands: Commands) -> None:
         "download and verify the files of an order; an interrupted download resumes",
         "scenecart download ORDER harbour/ --wait",
         "scenecart download ORDER harbour/ --assets visual",
+        note="What is ready is downloaded, also before the order is finished. The exit code is 1 if a file failed, or a capture "
+        "has not arrived yet.",
     )
     download.add_argument("id", metavar="ORDER", help="order id")
     download.add_argument("download", metavar="DIR", help="folder for the files")

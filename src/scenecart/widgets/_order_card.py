@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 from scenecart._api.order_states import DELIVERED, ENDED
 from scenecart._delivery.paths import safe_name
 from scenecart._util.text import clean_text, pluralize
+from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _style
 from scenecart.widgets._map import FootprintMap
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
@@ -36,7 +38,7 @@ class OrderCard:
     runner
         Runs background jobs.
     directory
-        The directory to download into; each order gets a folder in it.
+        The directory to download into, which several orders may share.
     basemap
         For the map of delivered items; see :class:`FootprintMap`.
     """
@@ -109,10 +111,16 @@ class OrderCard:
         self._download_button.disabled = True
         self._progress.value = 0.0
         _style.set_visible(self._progress, visible=True)
-        target = self._directory / safe_name(self.order.id)
+        # until 0.1.0, each order had a folder of its own
+        own = self._directory / safe_name(self.order.id)
+        target = own if own.is_dir() else self._directory
 
-        def fetch(job: Job) -> list[Path]:
-            return self.order.download(target, progress=lambda share: self._show_progress(job, share))
+        def fetch(job: Job) -> tuple[list[Path], list[str]]:
+            paths = self.order.download(target, progress=lambda share: self._show_progress(job, share))
+            # what is on disk is shown also if the service cannot be asked any more
+            with contextlib.suppress(ScenecartError):
+                return paths, self.order.missing
+            return paths, []
 
         self._run("download", "Downloading…", fetch, self._downloaded)
 
@@ -143,7 +151,8 @@ class OrderCard:
         self._cancel_button.disabled = False
         self.update()
 
-    def _downloaded(self, paths: list[Path]) -> None:
+    def _downloaded(self, result: tuple[list[Path], list[str]]) -> None:
+        paths, missing = result
         _style.set_visible(self._progress, visible=False)
         self._download_button.disabled = False
         self._status.value = _style.render(
@@ -152,6 +161,10 @@ class OrderCard:
             paths=[str(path) for path in paths[:_MOST_PATHS]],
             rest=max(0, len(paths) - _MOST_PATHS),
         )
+        if missing:
+            count = len(self.order.captures) or len(missing)
+            text = f"{len(missing):,} of {pluralize(count, 'capture')} have not arrived yet."
+            self._status.value += _style.message(text, "Download again later.", "error")
 
     def _show_map(self, found: DeliveredImagery) -> None:
         items = found.items

@@ -62,3 +62,22 @@ def test_next_for_matches_the_operation():
     faults.add("503", operation="orders.get")
     assert faults.next_for("orders.list") is None
     assert faults.next_for("orders.get") == Fault("503", 0, "orders.get", {})
+
+
+@pytest.mark.parametrize("kind", ["403", "404", "410"])
+def test_fault_of_a_file_store_answers_with_its_status(box: Sandbox, sign_in: Callable[..., ServiceClient], kind: str):
+    """The refusals of file stores can be injected like any failure."""
+    client = sign_in(box)
+    client.http.post("/_sandbox/faults", json={"kind": kind, "operation": "files"})
+    assert client.http.get("/files/x").status_code == int(kind)
+
+
+def test_next_for_a_share_affects_about_that_many_requests():
+    """A fault with a share affects a random part of the matching requests, until it is used up."""
+    faults = Faults()
+    faults.add("503", times=1_000, operation="files", share=0.1)
+    affected = sum(faults.next_for("files") is not None for _ in range(2_000))
+    assert 150 <= affected <= 250
+    faults.clear()
+    faults.add("503", times=3, share=0.5)
+    assert sum(faults.next_for("files") is not None for _ in range(100)) == 3

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 from scenecart.sandbox._problem import SandboxError
 
-KINDS = ("drop-before", "drop-after", "stall", "429", "500", "502", "503", "cut", "garbage", "empty", "expire-token")
+KINDS = ("drop-before", "drop-after", "stall", "403", "404", "410", "429", "500", "502", "503", "cut", "garbage", "empty",
+         "expire-token")  # fmt: skip
 _MOST_QUEUED = 10_000
 
 
@@ -28,6 +30,7 @@ class Faults:
     def __init__(self) -> None:
         self._queue: list[Fault] = []
         self._lock = threading.Lock()
+        self._random = random.Random(5)  # noqa: S311  # the same faults in every run
 
     def add(self, kind: str, times: int = 1, operation: str | None = None, **options: Any) -> None:
         """Make the next matching requests fail.
@@ -36,15 +39,15 @@ class Faults:
         ----------
         kind
             ``drop-before`` and ``drop-after`` close the connection before or after the request is processed; ``stall`` waits
-            ``seconds`` first; ``429`` with ``retry_after``; ``500``, ``502``, ``503``; ``cut`` closes the connection in the
-            middle of the body; ``garbage`` and ``empty`` answer 200 with an HTML page or without a body; ``expire-token``
-            answers 401.
+            ``seconds`` first; ``429`` with ``retry_after``; ``403``, ``404``, ``410``, ``500``, ``502``, ``503``; ``cut`` closes
+            the connection in the middle of the body; ``garbage`` and ``empty`` answer 200 with an HTML page or without a body;
+            ``expire-token`` answers 401.
         times
             Number of requests.
         operation
             Operation id, ``"token"`` for the token endpoint, ``"files"`` for downloads; None for any request.
         **options
-            ``seconds``, ``retry_after``.
+            ``seconds``, ``retry_after``; ``share``: the probability from 0 to 1 that a matching request is affected (default 1).
 
         Raises
         ------
@@ -66,7 +69,7 @@ class Faults:
         """Return the fault for a request of an operation, or None."""
         with self._lock:
             for fault in self._queue:
-                if fault.operation in {None, operation}:
+                if fault.operation in {None, operation} and self._random.random() < float(fault.options.get("share", 1)):
                     fault.times -= 1
                     if fault.times <= 0:
                         self._queue.remove(fault)

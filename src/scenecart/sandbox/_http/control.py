@@ -32,6 +32,7 @@ class AddFault(Struct):
     operation: str | None = None
     seconds: Annotated[float, Meta(ge=0, le=600)] | None = None
     retry_after: str | int | float | None = None
+    share: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
 class TopUp(Struct):
@@ -197,7 +198,7 @@ def _find_organization(service: Service, principal: str) -> str:
 
 
 def _add_fault(service: Service, body: AddFault) -> None:
-    options = {"seconds": body.seconds, "retry_after": body.retry_after}
+    options = {"seconds": body.seconds, "retry_after": body.retry_after, "share": body.share}
     known = {name: value for name, value in options.items() if value is not None}
     service.faults.add(body.kind, body.times, body.operation, **known)
 
