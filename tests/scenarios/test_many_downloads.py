@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PROCESSES, ITEMS, ASSETS = 8, 20, ("visual", "analytic")
 FILE_BYTES = 200_000
-# of ten requests for a file, one fails in one of these ways
+# of the requests for files, this share fails in one of these ways
+SHARE = 0.1
 FAULTS: dict[str, Answer] = {
     "429": Answer(b"slow down", 429, {"Retry-After": "0"}),
     "403": Answer(b"too many flows", 403),
@@ -73,7 +74,7 @@ class Store:
         content, etag = self._files[name], f'"{name}"'
         start = int(request.headers["range"].removeprefix("bytes=")[:-1]) if "range" in request.headers else 0
         with self._lock:
-            kind = self._random.choice([*FAULTS, "cut"]) if self._random.random() < 0.1 else None
+            kind = self._random.choice([*FAULTS, "cut"]) if self._random.random() < SHARE else None
             if kind is not None:
                 self.faults[kind] += 1
             if kind in FAULTS:
