@@ -51,7 +51,6 @@ def test_check_status_of_the_file_is_nothing(status: int):
     ("status", "kind", "code"),
     [
         (404, scenecart.DownloadError, "file_not_available"),
-        (410, scenecart.DownloadError, "file_not_available"),
         (418, scenecart.DownloadError, "file_not_available"),
         (500, scenecart.ConnectionFailed, "file_server_busy"),
         (599, scenecart.DownloadError, "file_not_available"),
@@ -67,7 +66,7 @@ def test_check_status_names_file_and_status(status: int, kind: Any, code: str):
     assert kind is not scenecart.DownloadError or "visual of item-7" in caught.value.message
 
 
-@pytest.mark.parametrize(("status", "is_certain"), [(429, True), (503, True), (401, False), (403, False)])
+@pytest.mark.parametrize(("status", "is_certain"), [(429, True), (503, True), (401, False), (403, False), (410, False)])
 def test_check_status_that_may_mean_too_many_connections_is_busy(status: int, is_certain: bool):  # noqa: FBT001  # of the table
     """A refusal may mean that the store serves no further connection; it keeps how long to wait, and its error."""
     with pytest.raises(StoreBusy) as caught:

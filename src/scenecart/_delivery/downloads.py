@@ -226,11 +226,13 @@ class Downloads:
             others = self._running - 1
             if others:
                 self._limit, self._done_since_refusal = max(1, min(self._limit, others)), 0
-        job.refusals += 0 if others else 1
         asked = busy.retry_after or 0.0
-        if not others and (not busy.is_certain or job.refusals >= _MOST_REFUSALS or job.waited + asked > _MOST_WAIT_SECONDS):
-            job.error = busy.error
-            return None
+        if not others:
+            job.refusals += 1
+            most = _MOST_REFUSALS if busy.is_certain else _MOST_DOUBTS + 1
+            if job.refusals >= most or job.waited + asked > _MOST_WAIT_SECONDS:
+                job.error = busy.error
+                return None
         wait = min(asked, _MOST_WAIT_SECONDS) if busy.retry_after is not None else self._backoff(job.refusals + 1)
         job.waited += 0.0 if others else wait
         return wait

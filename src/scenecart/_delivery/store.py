@@ -72,7 +72,7 @@ def check_status(answer: Download, file: PlannedFile, url: Secret) -> None:
         hint="Download again. If this persists, contact the service's support.",
         status=status,
     )
-    if status in BUSY_STATUSES | REFUSED_STATUSES and status != HTTPStatus.GONE:
+    if status in BUSY_STATUSES | REFUSED_STATUSES:
         raise StoreBusy(error, parse_retry_after(answer.headers.get("retry-after")), is_certain=status in BUSY_STATUSES)
     raise error
 
