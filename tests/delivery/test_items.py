@@ -51,9 +51,7 @@ def test_integer_ids_are_text(service: ScriptedService):
         (["a", "b", "c"], ["c"]),
         # one capture was delivered twice, another not at all
         (["a", "c"], ["c"]),
-        # ids of the service's own: as many items as captures are taken for all of them
-        (["x", "y"], []),
-        (["x", "y", "z"], ["x", "y", "z"]),
+        (["x", "y"], ["x", "y"]),
         # "b-2" begins with "b", but "beta" does not
         (["beta", "a"], ["beta"]),
     ],
@@ -67,6 +65,13 @@ def test_missing_captures_are_named_in_a_warning(service: ScriptedService, captu
     for is_open in (False, True):
         with warns("items_fewer_than_captures") if missing else contextlib.nullcontext():
             fetch_items(session, "o", captures, is_open=is_open)
+
+
+def test_items_with_ids_of_their_own_count_as_captures():
+    """Items that name no capture may show any: only if there are fewer than captures, something is missing."""
+    items = [feature("7"), feature("b"), feature("8")]
+    assert missing_captures(items, ["a", "b", "c"]) == []
+    assert missing_captures(items, ["a", "b", "c", "d"]) == ["a", "c", "d"]
 
 
 @pytest.mark.parametrize(

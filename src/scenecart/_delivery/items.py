@@ -89,8 +89,8 @@ def capture_of(item: Mapping[str, Any]) -> str | None:
 def missing_captures(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> list[str]:
     """Return the ordered captures of which no item has arrived.
 
-    An item shows the capture that it states, or that its id begins with. If the service names no capture of any item, nobody can
-    tell which is missing: then all are returned as long as there are fewer items than captures.
+    An item shows the capture that it states, or that its id begins with. If it says neither, it may show any of them: then all
+    that may be missing are returned, as long as there are more of them than such items.
 
     Examples
     --------
@@ -100,10 +100,17 @@ def missing_captures(items: Sequence[Mapping[str, Any]], captures: Sequence[str]
     >>> missing_captures([{"id": "x"}, {"id": "y"}], ["a", "b"])
     []
     """
+    missing, unnamed = _compared(items, captures)
+    return missing if len(missing) > unnamed else []
+
+
+def _compared(items: Sequence[Mapping[str, Any]], captures: Sequence[str]) -> tuple[list[str], int]:
+    """Return the captures that no item names, and how many items name no capture."""
     stated = {capture_of(item) for item in items}
     ids = [str(item["id"]) for item in items]
     missing = [name for name in captures if name not in stated and not any(_begins_with(item_id, name) for item_id in ids)]
-    return [] if len(missing) == len(captures) and len(items) >= len(captures) else missing
+    silent = [str(item["id"]) for item in items if capture_of(item) is None]
+    return missing, sum(not any(_begins_with(item_id, name) for name in captures) for item_id in silent)
 
 
 def _begins_with(item_id: str, capture: str) -> bool:
@@ -158,11 +165,11 @@ def _warn_of_missing(order_id: str, items: list[dict[str, Any]], ignored: int, c
             code="items_skipped",
             hint="Contact the service's support: files may be missing.",
         )
-    missing = missing_captures(items, captures)
-    if not missing:
+    missing, unnamed = _compared(items, captures)
+    if len(missing) <= unnamed:
         return
-    arrived = len(captures) - len(missing) if len(missing) < len(captures) else min(len(items), len(captures) - 1)
-    names = "" if arrived + len(missing) > len(captures) else f" Not yet: {_listed(missing)}."
+    arrived = len(captures) - len(missing) + unnamed
+    names = "" if unnamed else f" Not yet: {_listed(missing)}."
     warn(
         f"{arrived:,} of {pluralize(len(captures), 'capture')} of order {order_id} have arrived.{names}",
         code="items_fewer_than_captures",
