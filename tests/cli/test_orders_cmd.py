@@ -19,7 +19,7 @@ import shapely
 from _cli import COMMAND, HARBOUR, SEARCH, account, environment, run
 from _purchases import ESTIMATE, GET, LIST, ORDER, PLACED, PROJECT, captures, keys, priced
 from _purchases import PLACE as PLACE_OPERATION
-from _scripted_service import Stall, answer
+from _scripted_service import Answer, ScriptedService, Stall, answer, feature, page
 from scenecart._orders.journal import UNPAID, Journal
 from scenecart._orders.purchase import Purchase
 from scenecart.sandbox import Sandbox
@@ -27,8 +27,6 @@ from scenecart.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from _scripted_service import ScriptedService
 
 PLACE = ["place", "one.parquet", "--yes", "--max-credits"]
 
@@ -528,3 +526,32 @@ def test_wait_interrupted_ends_at_once(service: ScriptedService, tmp_path: Path,
         _, errors = running.communicate(timeout=60)
     assert (running.returncode, errors) == (130, "Interrupted.\n")
     assert stall.release()
+
+
+def test_download_says_what_arrived_failed_and_is_missing(tmp_path: Path):
+    """Files that arrived are printed, those that failed and captures that have not arrived are named, and the exit code is 1."""
+    content = b"II*\0" + bytes(500)
+    entry = {"href": "x", "type": "image/tiff", "file:size": len(content)}
+    items = [{**feature(name), "assets": {"visual": entry}} for name in ("a", "b")]
+    with ScriptedService() as service:
+        service.put("orders.get", answer({"id": "o", "status": "delivered", "captures": ["a", "b", "c"]}))
+        service.put("orders.list_assets", answer(page(*items)))
+        service.put("items.asset.download", lambda request: answer({"url": f"{service.url}/files/{request.json['item_id']}?s=1"}))
+        service.put("/files/a", Answer(content))
+        service.put("/files/b", answer({"detail": "no such object"}, 404))
+        sign_in = {"SCENECART_BASE_URL": service.url, "SCENECART_TOKEN": "t", "SCENECART_HOME": str(tmp_path / "home")}
+        done = run("download", "o", "out", cwd=tmp_path, **sign_in)
+        assert done.returncode == 1
+        assert "2024-03-05_a_visual.tif" in done.stdout
+        assert "Not downloaded: visual of b" in done.stdout
+        assert "Not arrived: c" in done.stdout
+        for part in ("404", "no such object", "2 of 3 captures"):
+            assert part in done.stderr
+        service.put("/files/b", Answer(content))
+        found = run("download", "o", "out", "--json", cwd=tmp_path, **sign_in)
+        assert found.returncode == 1
+        result = json.loads(found.stdout)
+        assert (len(result["files"]), result["failed"], result["missing"]) == (2, [], ["c"])
+        service.put("orders.get", answer({"id": "o", "status": "delivered", "captures": ["a", "b"]}))
+        assert run("download", "o", "out", "--verify", "size", cwd=tmp_path, **sign_in).returncode == 0
+        assert len(service.requests("/files/a")) == 1

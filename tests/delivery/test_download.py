@@ -390,3 +390,80 @@ def test_download_file_in_place_of_the_item_folder_stays(order: scenecart.Order,
     (path,) = order.download(tmp_path / "out", progress=False)
     assert path.parent.name.startswith(f"{FOLDER}-")
     assert (tmp_path / "out" / FOLDER).read_text(encoding="utf-8") == "mine"
+
+
+def test_download_of_an_open_order_fetches_what_is_ready(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """Items that are listed before the order is finished are downloaded; a warning and ``missing`` name the other captures."""
+    service.put("orders.get", answer({"id": "o", "status": "BEING_FULFILLED", "captures": ["item", "later"]}))
+    order.refresh()
+    with warns("items_fewer_than_captures"):
+        (path,) = order.download(tmp_path / "out", progress=False)
+    assert path.read_bytes() == CONTENT
+    assert order.missing == ["later"]
+    with warns("items_fewer_than_captures"):
+        assert order.items()["id"].tolist() == ["item"]
+    service.put("orders.list_assets", answer(page(item(), item("later"))))
+    assert len(order.download(tmp_path / "out", progress=False)) == 2
+    assert order.missing == []
+    assert len(service.requests(FILE)) == 2
+
+
+def test_download_failures_are_collected(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """One error names every file that failed, and the files that are complete; the next download requests only the others."""
+    service.put("orders.list_assets", answer(page(*(item(name) for name in ("a", "b", "c")))))
+    service.put("items.asset.download", lambda request: answer({"url": f"{service.url}/files/{request.json['item_id']}?s=1"}))
+    service.put("/files/b", Answer(CONTENT))
+    for name in ("a", "c"):
+        service.put(f"/files/{name}", answer({"detail": "no such object"}, 404))
+    with raises(scenecart.DownloadError, "files_failed") as caught:
+        order.download(tmp_path / "out", progress=False)
+    error = caught.value
+    assert [(one.item, one.asset, one.error.code, one.error.status) for one in error.failed] == [
+        (name, "visual", "file_not_available", 404) for name in ("a", "c")
+    ]
+    assert [path.parent.name for path in error.files] == ["2024-03-05_b"]
+    for part in ("visual of a", "visual of c", "404", "no such object", "2 of 3 files"):
+        assert part in error.message
+    service.put("/files/a", Answer(CONTENT))
+    with raises(scenecart.DownloadError, "file_not_available") as caught:
+        order.download(tmp_path / "out", progress=False)
+    assert "visual of c" in caught.value.message
+    assert len(service.requests("/files/b")) == 1
+
+
+def test_download_progress_callback_gets_true_shares(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """A function gets shares that only grow without interruptions, in the calling thread, and 1 at the end alone."""
+    service.put("orders.list_assets", answer(page(item("a"), item("b"))))
+    shares: list[float] = []
+    threads: set[int] = set()
+
+    def note(share: float) -> None:
+        shares.append(share)
+        threads.add(threading.get_ident())
+
+    order.download(tmp_path / "out", progress=note)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert shares.count(1.0) == 1
+    assert threads == {threading.get_ident()}
+
+
+def test_download_progress_callback_that_fails_stops_the_download(order: scenecart.Order, tmp_path: Path):
+    """An error of the function is raised, and nothing is left running or locked."""
+
+    def fail(_: float) -> None:
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        order.download(tmp_path / "out", progress=fail)
+    assert len(order.download(tmp_path / "out", progress=False)) == 1
+
+
+def test_download_of_a_folder_of_the_first_version_keeps_it(service: ScriptedService, order: scenecart.Order, tmp_path: Path):
+    """Files that 0.1.0 downloaded are not fetched again, renamed or moved; the item is added beside them."""
+    old = tmp_path / "out" / "item"
+    old.mkdir(parents=True)
+    (old / "visual.tif").write_bytes(CONTENT)
+    assert order.download(tmp_path / "out", progress=False) == [old / "visual.tif"]
+    assert service.requests(FILE) == []
+    assert {path.name for path in old.iterdir()} == {"visual.tif", "item.json"}
