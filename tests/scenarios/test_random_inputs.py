@@ -30,7 +30,7 @@ from scenecart._captures.frame import to_frame
 from scenecart._captures.parquet import to_items
 from scenecart._captures.properties import TIMES
 from scenecart._cart.estimate import Estimate
-from scenecart._delivery.paths import plan_files
+from scenecart._delivery.paths import ItemFolder, plan_files
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import clip_each, geodesic_km2
 from scenecart._util.html import render
@@ -110,10 +110,11 @@ def test_download_plan_any_asset_names_give_distinct_paths(keys: set[str], data:
     folder = Path("folder")
     assets = {key: {"type": "image/tiff"} for key in sorted(keys, key=ascii)}
     item = {**feature("item"), "assets": assets}
-    given_names = [file.target.stem for file in plan_files({"features": [item]}, folder, None)]
+    folders = {"item": ItemFolder(folder / "item", is_plain=data.draw(st.booleans()))}
+    given_names = [file.target.stem for file in plan_files([item], folders, None)]
     repeated = data.draw(st.lists(st.sampled_from(given_names), max_size=3)) if given_names else []
     item["assets"] = {**{name: {"type": "image/tiff"} for name in repeated}, **assets}
-    files = plan_files({"features": [item]}, folder, None)
+    files = plan_files([item], folders, None)
     assert [file.asset_id for file in files] == list(item["assets"])
     assert len({unicodedata.normalize("NFD", str(file.target)).casefold() for file in files}) == len(files)
     for file in files:
