@@ -236,10 +236,10 @@ class Transfer:
         try:
             chunk = first
             while chunk:
+                if most is not None and self.arrived + len(chunk) > most:
+                    # do not read an endless body
+                    self._refuse_longer(most)
                 self._put(part, chunk)
-                if most is not None and self.arrived > most:
-                    # longer than announced: do not read an endless body
-                    return
                 chunk = next(chunks, b"")
             with self._guard:
                 if not self._is_stopped:
@@ -268,6 +268,14 @@ class Transfer:
                 code="file_size_differs",
                 hint=_SIZE_HINT,
             )
+
+    def _refuse_longer(self, most: int) -> None:
+        self._drop_part()
+        raise DownloadError(
+            f"{self._file.name} was not downloaded: the server sends more than the {most:,} bytes that the service announces.",
+            code="file_size_differs",
+            hint=_SIZE_HINT,
+        )
 
     def _refuse_page(self, kind: str) -> None:
         raise DownloadError(
