@@ -233,19 +233,23 @@ class Transfer:
         self._write_etag(etag if _ETAG.fullmatch(etag) else b"")
         self.arrived = keep
         part = contents.open_for_writing(file.part, append=bool(keep))
+        is_longer = False
         try:
             chunk = first
-            while chunk:
+            while chunk and not is_longer:
                 if most is not None and self.arrived + len(chunk) > most:
                     # do not read an endless body
-                    self._refuse_longer(most)
-                self._put(part, chunk)
-                chunk = next(chunks, b"")
+                    is_longer = True
+                else:
+                    self._put(part, chunk)
+                    chunk = next(chunks, b"")
             with self._guard:
                 if not self._is_stopped:
                     os.fsync(part)
         finally:
             os.close(part)
+        if is_longer:
+            self._refuse_longer(file.size or 0)
 
     def _put(self, part: int, chunk: bytes) -> None:
         with self._guard:
