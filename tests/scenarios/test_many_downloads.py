@@ -49,7 +49,7 @@ for number in range(processes):
             with scenecart.connect(base_url=url, token="t", home=f"{home}/{number}") as client:
                 files = client.order("o").download(folder, progress=False)
                 # in one piece, since the processes share the pipe
-                os.write(1, f"{len(files)} {len({path.read_bytes() for path in files})}\n".encode())
+                os.write(1, f"{len(files)} {len({path.read_bytes() for path in files})}\\n".encode())
                 code = 0
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)
