@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scenecart._captures.parquet import to_items
     from scenecart._captures.stac_collections import collections
     from scenecart._captures.stac_search import search_stac
+    from scenecart._captures.thumbnails import quicklook
     from scenecart._captures.timeline import timeline
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
@@ -95,6 +96,7 @@ _HOMES = {
     "export": "report._export",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",
+    "quicklook": "_captures.thumbnails",
     "read_area": "_geo.area",
     "read_captures": "_captures.capture_files",
     "search_stac": "_captures.stac_search",
@@ -160,6 +162,7 @@ __all__ = [
     "export",
     "filter",
     "load_cart",
+    "quicklook",
     "read_area",
     "read_captures",
     "report",

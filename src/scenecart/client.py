@@ -17,6 +17,7 @@ from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_many import search_areas
+from scenecart._captures.thumbnails import quicklook as own_quicklook
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._cart.estimate import Estimate, PricingService
 from scenecart._cart.owned import mark
@@ -435,6 +436,7 @@ class Client:
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any], size: str = "thumbnail") -> bytes | None:
         """Return the quicklook of a capture: a picture from the catalog, which costs nothing.
 
+        For captures of :func:`search_stac` it is the thumbnail that the item itself links to; see :func:`scenecart.quicklook`.
         Pictures are kept on disk in the client's home directory, so that each is requested once. It can be called from several
         threads; at most six requests run at once.
 
@@ -469,7 +471,10 @@ class Client:
         row = checked_row(capture, "host", "id")
         check_choice(size, "size", SIZES)
         collection = row.get("collection")
-        return self._quicklooks.fetch(str(row["host"]), "" if collection is None else str(collection), str(row["id"]), size)
+        found = self._quicklooks.fetch(str(row["host"]), "" if collection is None else str(collection), str(row["id"]), size)
+        # the service knows no captures of open catalogs, whose host is that of their API
+        is_open = "assets" in row and "." in str(row["host"])
+        return own_quicklook(row) if found is None and is_open else found
 
     @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:

@@ -112,7 +112,7 @@ class Web:
         parts = urlsplit(address)
         self.host = parts.hostname or ""
         # what an address of the local network links to may be there too
-        self._is_internal = _is_internal(self.host)
+        self._is_internal = is_internal(self.host)
         self._origin = _origin(address)
         self._headers = {name: Secret(value, "password") if value else value for name, value in _checked(headers).items()}
         if self._headers and parts.scheme == "http" and not is_loopback(self.host):
@@ -186,7 +186,7 @@ class Web:
         is_ours = theirs.hostname == ours.hostname
         if is_ours and (ours.scheme, theirs.scheme) == ("https", "http") and theirs.port in {None, 80}:
             url = urlunsplit(theirs._replace(scheme="https", netloc=ours.netloc))
-        return url if is_ours or self._is_internal or not _is_internal(theirs.hostname or "") else None
+        return url if is_ours or self._is_internal or not is_internal(theirs.hostname or "") else None
 
     def _follow(self, url: str, method: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Document:
         for _ in range(_MAX_REDIRECTS + 1):
@@ -300,7 +300,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
 
 
-def _is_internal(host: str) -> bool:
+def is_internal(host: str) -> bool:
     """Return whether a host is this computer, or an address that only its own network can reach."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
