@@ -110,6 +110,17 @@ def test_search_stac_conformance_document_counts(service: ScriptedService):
         assert len(scenecart.search_stac(f"{service.url}/", query={"gsd": {"lte": 1}})) == 1
 
 
+@pytest.mark.parametrize("href", ["ftp://example.com/search", "http://[", "https://user:password@example.com/search"])
+def test_search_stac_search_link_that_cannot_be_requested_is_an_error(service: ScriptedService, href: str):
+    """A landing page whose search endpoint is no web address is an error, not an empty result."""
+    service.put("/", answer(catalog("api", link("search", href), type=None)))
+    with raises(ServiceError, "stac_api_invalid"):
+        scenecart.search_stac(f"{service.url}/")
+    service.put("/", answer(catalog("api", link("search", href), link("search", "search"), type=None)))
+    service.put("/search", answer(page(item("a"))))
+    assert len(scenecart.search_stac(f"{service.url}/")) == 1
+
+
 def test_search_stac_conditions_reach_apis_without_query(service: ScriptedService):
     """Without the query extension, conditions are sent as CQL2; an API that refuses them gets the search without."""
     url = landing(service, conforms=[CORE, ITEM_SEARCH, f"{ITEM_SEARCH}#filter"])
@@ -129,6 +140,19 @@ def test_search_stac_conditions_reach_apis_without_query(service: ScriptedServic
     with warns("stac_filtered_here"):
         assert scenecart.search_stac(url, query={"gsd": {"lte": 1}}, collections="c")["id"].tolist() == ["a"]
     assert service.received[-1].json == {"collections": ["c"]}
+
+
+def test_search_stac_page_size_that_the_api_refuses_is_left_to_it(service: ScriptedService):
+    """A page size that the caller did not choose, and the API refuses, is left to the API; a refusal of the rest is an error."""
+    url = landing(service)
+    refusal = answer({"detail": "limit must be at most 100"}, 400)
+    service.put("/search", lambda request: refusal if "limit" in request.json else answer(page(item("a"))))
+    assert len(scenecart.search_stac(url, limit=300)) == 1
+    with raises(scenecart.BadRequest, "stac_request_rejected"):
+        scenecart.search_stac(url, limit=300, page_size=300)
+    service.put("/search", refusal)
+    with raises(scenecart.BadRequest, "stac_request_rejected"):
+        scenecart.search_stac(url, limit=300)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from scenecart._api.credentials import Secret, is_loopback
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.retry import READ_STATUSES, Retry, check_policies, parse_retry_after
-from scenecart._api.transport import Connections, media_type, redirect_target, web_url
+from scenecart._api.transport import Connections, media_type, web_url
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
@@ -191,11 +191,11 @@ class Web:
     def _follow(self, url: str, method: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Document:
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._send(url, method, body, headers)
-            if not response.is_redirect:
+            location = response.headers.get("location")
+            if not response.is_redirect or not location:
                 return self._read(response, url)
             response.close()
-            target = redirect_target(response, Secret(url, "URL"))
-            following = None if target is None else self.resolve(url, target.reveal())
+            following = self.resolve(url, location)
             if following is None or (url.startswith("https:") and following.startswith("http:")):
                 raise ServiceError(f"{self.host} redirects to an unsafe URL.", code="stac_redirect_unsafe")
             if response.status_code == HTTPStatus.SEE_OTHER:

@@ -102,11 +102,6 @@ class StacApi:
         Its URL.
     conforms_to
         The conformance classes of another document, if the landing page has none.
-
-    Raises
-    ------
-    ServiceError
-        If it is not a landing page.
     """
 
     def __init__(self, landing: Mapping[str, Any], url: str, conforms_to: Sequence[Any] = ()) -> None:
@@ -114,13 +109,10 @@ class StacApi:
 
         classes = landing.get("conformsTo") or conforms_to
         links = [{**link, "href": urljoin(url, link["href"])} for link in links_of(landing) if link["rel"] == "search"]
-        # no other link, since pystac would follow some of them by itself
-        document = {"id": "", "description": "", "stac_version": "1.0.0", **landing, "type": "Catalog", "links": links}
+        # nothing else of the landing page, since pystac would follow some links by itself, and migrate old versions
+        document: dict[str, Any] = {"type": "Catalog", "id": "", "description": "", "stac_version": "1.0.0", "links": links}
         document["conformsTo"] = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
-        try:
-            self._client = Client.from_dict(document, href=url)
-        except Exception as error:
-            raise not_an_api(url, error) from error
+        self._client = Client.from_dict(document, href=url)
         # the last of a method is the first that is listed
         self._urls = {str(link.get("method") or "GET").upper(): link["href"] for link in reversed(links)}
         if self._urls and not self._client.conforms_to("ITEM_SEARCH"):
@@ -221,13 +213,12 @@ def links_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def not_an_api(url: str, error: Exception | None = None) -> ServiceError:
+def not_an_api(url: str) -> ServiceError:
     """Return the error for a document that is neither the landing page of a STAC API, nor a catalog, nor items."""
     # a URL may contain a key, so errors name the host alone
     host = urlsplit(url).hostname or "This file"
-    reason = f" ({type(error).__name__})" if error is not None else ""
     return ServiceError(
-        f"{host} is not a searchable STAC API, nor a STAC catalog{reason}.",
+        f"{host} is not a searchable STAC API, nor a STAC catalog.",
         code="stac_api_invalid",
         hint="Check that the URL is that of the API's landing page, or of a catalog.json.",
     )

@@ -16,7 +16,7 @@ from scenecart._captures.frame import column_of
 from scenecart._captures.query import SearchCriteria, build_stac_query
 from scenecart._captures.repeats import Repeats
 from scenecart._captures.search import apply_query, collect
-from scenecart._captures.stac_api import SearchRequest, StacApi, as_cql2, checked_extensions, links_of
+from scenecart._captures.stac_api import SearchRequest, StacApi, as_cql2, checked_extensions, links_of, not_an_api
 from scenecart._captures.stac_checks import Checks, sorted_rows
 from scenecart._captures.stac_pages import read_items, read_pages
 from scenecart._captures.stac_static import Folder, Walk, local_file
@@ -188,11 +188,16 @@ def open_api(source: Web | Folder, first: Document) -> StacApi | None:
         landing = loads(first.body)
     except NotJson:
         return None
-    if not isinstance(source, Web) or not isinstance(landing, Mapping) or landing.get("type", "Catalog") != "Catalog":
+    if not isinstance(source, Web) or not isinstance(landing, Mapping) or landing.get("type") not in {None, "Catalog"}:
         return None
     links = links_of(landing)
-    if not any(link["rel"] == "search" for link in links):
+    search = [link for link in links if link["rel"] == "search"]
+    if not search:
         return None
+    addresses = [(link, source.resolve(first.url, link["href"])) for link in search]
+    usable = [{**link, "href": address} for link, address in addresses if address is not None]
+    if not usable:
+        raise not_an_api(first.url)
     classes: Any = ()
     conformance = next((source.resolve(first.url, link["href"]) for link in links if link["rel"] == "conformance"), None)
     if not landing.get("conformsTo") and conformance is not None:
@@ -200,7 +205,7 @@ def open_api(source: Web | Folder, first: Document) -> StacApi | None:
         with contextlib.suppress(ScenecartError, NotJson):
             document = loads(source.read(conformance).body)
             classes = document.get("conformsTo") if isinstance(document, Mapping) else ()
-    return StacApi(landing, first.url, classes)
+    return StacApi({**landing, "links": usable}, first.url, classes)
 
 
 class _Search:
@@ -281,6 +286,10 @@ class _Search:
             if status in _REJECTED and "query" in parameters and not promises_query:
                 # an API without the extension may refuse it; the items are filtered here
                 del parameters["query"]
+                return api.request(parameters, method=failed.method)
+            if status in _REJECTED and "limit" in parameters and self._query.page_size is None:
+                # perhaps more at a time than the API allows
+                del parameters["limit"]
                 return api.request(parameters, method=failed.method)
             return None
 
