@@ -74,6 +74,17 @@ def test_place_picture_north_up_is_found_by_its_fill(crs: str, fill: tuple[int, 
     assert error_of(place, points, position(points)).max() < 4
 
 
+def test_place_picture_polar_scene_is_found_by_its_fill():
+    """A scene near a pole that is laid on a polar grid is placed on it."""
+    footprint = shapely.Polygon(turned(20, 120, 120, longitude=20, latitude=78))
+    picture, position = north_up(footprint, "EPSG:3413")
+    place = place_picture(picture, capture(footprint))
+    assert place is not None
+    assert (place.method, place.is_sure) == ("north-up", True)
+    points = inner_points(footprint)
+    assert error_of(place, points, position(points)).max() < 4
+
+
 def test_place_picture_dark_water_beside_the_fill_is_no_frame():
     """A scene laid north up, whose dark water touches its black fill, is not taken for a frame."""
     footprint = shapely.Polygon(turned(14, 60, 60))

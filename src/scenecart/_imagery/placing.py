@@ -48,7 +48,7 @@ _MAX_MARGIN = 0.06
 # of the outside of a scene that is laid north up, and of it and the valid share of the inside together
 _FILLED, _CONTRAST = 0.95, 1.4
 _SAME_PLACE = 0.02
-_UTM_LATITUDE = 84.0
+_UTM_LATITUDE, _POLAR_LATITUDE = 84.0, 60.0
 _SQUARE = 0.1
 _CORNERS = 4
 _OVERVIEW_ROLES = frozenset({"overview", "thumbnail", "quicklook"})
@@ -191,7 +191,7 @@ def _grids(capture: Mapping[str, Any] | pd.Series[Any], footprint: BaseGeometry)
             right, bottom = left + transform[0] * shape[1], top + transform[4] * shape[0]
             grids.append((code, (min(left, right), min(top, bottom), max(left, right), max(top, bottom))))
         grids.append((code, None))
-    return [*grids, *((name, None) for name in (_local_crs(footprint), DEGREES, MERCATOR) if name != code)]
+    return [*grids, *((name, None) for name in _usual_crs(footprint) if name != code)]
 
 
 def _north_up(
@@ -351,12 +351,23 @@ def _unwrapped(footprint: Any) -> BaseGeometry | None:
     return shapely.force_2d(flat) if np.isfinite(shapely.get_coordinates(flat)).all() and flat.area > 0 else None
 
 
+def _usual_crs(footprint: BaseGeometry) -> list[str]:
+    """Return the CRS that scenes are usually laid on: the UTM zone, near a pole the polar one, degrees, and Web Mercator."""
+    latitude = (footprint.bounds[1] + footprint.bounds[3]) / 2
+    polar = [_polar_crs(latitude)] if _POLAR_LATITUDE <= abs(latitude) < _UTM_LATITUDE else []
+    return [_local_crs(footprint), *polar, DEGREES, MERCATOR]
+
+
+def _polar_crs(latitude: float) -> str:
+    return "EPSG:3413" if latitude > 0 else "EPSG:3031"
+
+
 def _local_crs(footprint: BaseGeometry) -> str:
     """Return the UTM zone of a footprint, or a polar CRS."""
     west, south, east, north = footprint.bounds
     longitude, latitude = (west + east) / 2, (south + north) / 2
     if abs(latitude) >= _UTM_LATITUDE:
-        return "EPSG:3413" if latitude > 0 else "EPSG:3031"
+        return _polar_crs(latitude)
     zone = int((longitude + 180) // 6) % 60 + 1
     return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
 
