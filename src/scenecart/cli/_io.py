@@ -102,7 +102,7 @@ def check_captures(name: str | None) -> None:
         If the suffix is unsupported.
     """
     if name is not None:
-        from scenecart.report import check_captures_suffix  # noqa: PLC0415  # keeps --help fast
+        from scenecart.report._export import check_captures_suffix  # noqa: PLC0415  # keeps --help fast
 
         check_captures_suffix(name)
 

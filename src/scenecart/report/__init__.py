@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, missing_extra
-from scenecart.report._export import check_captures_suffix as check_captures_suffix  # for the command line
 from scenecart.report._export import export
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from _stac_diff import differences
 from scenecart.sandbox import Sandbox, SandboxError
 
 if TYPE_CHECKING:
@@ -144,6 +145,33 @@ def test_load_saved_search_and_cart_round_trips(tmp_path: Path, suffix: str):
     for name in set(found.columns) - {"host", "geometry"}:
         assert listed[name].tolist() == found[name].tolist(), name
     assert set(listed.columns) == set(found.columns)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".geojson", ".ndjson", ".json"])
+def test_load_exported_search_of_mixed_kinds(tmp_path: Path, suffix: str, sign_in: Callable[..., ServiceClient]):
+    """A file that scenecart exported, or wrote while searching, loads as the items that were searched."""
+    import scenecart  # noqa: PLC0415  # only this test and the one above need it
+
+    def listed(path: Path) -> dict[str, Any]:
+        with Sandbox(items=path, pace="instant") as box:
+            found = sign_in(box).stream(host_name="archive", collections=box.hosts["archive"])
+        return {one["id"]: {name: value for name, value in one.items() if name != "bbox"} for one in found}
+
+    ring = [[1, 0], [2, 0], [2, 1], [1, 0]]
+    head = {"type": "Feature", "stac_version": "1.0.0", "stac_extensions": [], "collection": "c", "links": []}
+    head |= {"geometry": {"type": "Polygon", "coordinates": [ring]}, "assets": {"a": {"href": "x"}}}
+    mixed = [{"x": ["a"], "y": {}, "id": "other"}, {"x": "5", "y": {"z": {}}, "created": "soon"}, {"x": 5}]
+    times = {"datetime": "2024-03-05T10:00:00Z"}
+    items = [{**head, "id": str(number), "properties": {**times, **properties}} for number, properties in enumerate(mixed)]
+    (tmp_path / "items.json").write_text(json.dumps(items))
+    with Sandbox(items=tmp_path / "items.json", pace="instant") as box, box.client(home=tmp_path / "home") as client:
+        path = scenecart.export(client.search("archive", collections="c"), tmp_path / f"found{suffix}")
+        files = client.search_to_parquet(tmp_path / "found", "archive", collections="c")
+    original = listed(tmp_path / "items.json")
+    assert len(original) == 3
+    assert len(files) == 1
+    for found in (listed(path), listed(tmp_path / "found")):
+        assert list(differences(original, found)) == []
 
 
 def test_load_lone_surrogate_becomes_question_mark(tmp_path: Path, sign_in: Callable[..., ServiceClient]):

@@ -23,3 +23,12 @@ def test_parse_time_invalid_text_is_refused():
     """Text that is not an ISO 8601 time is a ValueError."""
     with pytest.raises(ValueError, match="yesterday"):
         parse_time("yesterday")
+
+
+def test_times_at_the_ends_of_the_calendar_are_kept_within_it():
+    """The last instant of 9999 and the first of the year 1 are formatted, and what is beyond in UTC is refused."""
+    assert to_rfc3339(parse_time("9999-12-31T23:59:59.999999Z")) == "9999-12-31T23:59:59.000Z"
+    assert to_rfc3339(parse_time("0001-01-01T00:00:00Z")) == "0001-01-01T00:00:00.000Z"
+    for text in ("0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"):
+        with pytest.raises(ValueError, match="out of range"):
+            parse_time(text)

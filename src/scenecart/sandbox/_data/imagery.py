@@ -44,7 +44,7 @@ def draw(name: str, cloud: float | None, height: int, width: int) -> NDArray[np.
     image += random.normal(0, 3.5, (height, width, 1))
     if cloud:
         overcast = _noise(random, height, width, 5)
-        edge = np.quantile(overcast, max(0.0, 1 - min(cloud, 100) / 100))
+        edge = np.quantile(overcast, 1 - min(max(cloud, 0), 100) / 100)
         depth = np.clip((overcast - edge) * 9, 0, 1)[..., None]
         image = image * (1 - depth) + (232 + 16 * cover[..., None]) * depth
     return np.moveaxis(np.clip(image, 0, 255).astype(np.uint8), 2, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -22,6 +24,10 @@ HOST = "archive"
 _NO_COLLECTION = "uncollected"
 _TIMES = ("datetime", "start_datetime", "acquired")
 _UNKNOWN_TIME = 0.0
+_TIME_NAMES = frozenset({"datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires"})
+# where a table that scenecart wrote names its columns that are JSON text
+_JSON_COLUMNS = "scenecart:json_columns"
+_LARGEST = sys.float_info.max
 _FORMATS = "Use JSON, NDJSON, GeoParquet, or a folder of such files"
 # a table of captures that scenecart wrote has these columns beside the properties; the first group is not part of the item
 _NOT_IN_ITEM = frozenset({"host", "orderable", "not_orderable_reason", "geometry", "bbox", "bbox:as_given"})
@@ -90,7 +96,7 @@ def _item_of_columns(columns: dict[str, Any], geometry: Any) -> dict[str, Any]:
     known = {name: _parse_column(value, _DOCUMENTS.get(name)) for name, value in columns.items() if value is not None}
     foreign = known.pop("foreign_members", None) or {}
     members = {name: known.pop(name) for name in _MEMBERS if name in known}
-    properties = {name.removeprefix("properties:"): value for name, value in known.items() if name not in _NOT_IN_ITEM}
+    properties = {_property_of(name): value for name, value in known.items() if name not in _NOT_IN_ITEM}
     return {**foreign, "type": "Feature", **members, "geometry": geometry, "properties": properties}
 
 
@@ -98,11 +104,45 @@ def _parse_column(value: Any, kind: type | None) -> Any:
     """Parse the JSON text of a nested column; return any other value unchanged."""
     if kind is None or not isinstance(value, str):
         return value
-    try:
-        found = json.loads(value)
-    except ValueError:
-        return value
+    found = _parse_text(value)
     return found if isinstance(found, kind) else value
+
+
+def _parse_text(value: Any) -> Any:
+    """Return the value of JSON text, and anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _property_of(column: str) -> str:
+    """Return the property of a column: names that were taken have a prefix, and times that cannot be read a suffix."""
+    if column.startswith("properties:"):
+        return column.removeprefix("properties:")
+    base = column.removesuffix(":as_given")
+    return base if base in _TIME_NAMES else column
+
+
+def _with_notes(item: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a table as it was before values of mixed types became JSON text, which the table's notes name."""
+    texts = set(notes.get(_JSON_COLUMNS, ()))
+    properties = {name: _parse_text(value) if name in texts else value for name, value in item["properties"].items()}
+    for key, name in notes.get("scenecart:json_assets", ()):
+        asset = item["assets"].get(key)
+        if isinstance(asset, dict) and name in asset:
+            asset[name] = _parse_text(asset[name])
+    if notes.get("scenecart:json_links"):
+        item["links"] = [{name: _parse_text(value) for name, value in link.items()} for link in item["links"]]
+    foreign = {name: properties.pop(name) for name in notes.get("scenecart:foreign_members", ()) if name in properties}
+    properties = {_property_of(name): value for name, value in properties.items()}
+    return {**foreign, **item, "properties": properties}
 
 
 def _ndjson_documents(text: str, path: Path) -> Iterator[Any]:
@@ -139,9 +179,11 @@ def _parquet_features(path: Path) -> Iterator[dict[str, Any]]:
         if {"assets", "stac_version", "geometry"} <= set(schema.names) and pa.types.is_struct(schema.field("assets").type):
             from stac_geoparquet.arrow import stac_table_to_items  # noqa: PLC0415  # likewise
 
+            notes = json.loads((schema.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
             for item in stac_table_to_items(file.read()):
                 # a table has the same columns for all items: fields that an item did not have are null
-                yield {name: _without_nulls(value) if name in {"assets", "links"} else value for name, value in item.items()}
+                bare = {name: _without_nulls(value) if name in {"assets", "links"} else value for name, value in item.items()}
+                yield _with_notes(bare, notes) if notes else bare
             return
     yield from _table_features(path)
 
@@ -160,12 +202,16 @@ def _table_features(path: Path) -> Iterator[dict[str, Any]]:
         frame = gpd.read_parquet(path)
     except ValueError as error:
         raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
+    texts = [name for name in frame.attrs.get(_JSON_COLUMNS, ()) if name in frame.columns]
     for document in json.loads(frame.to_json(default=_to_json))["features"]:
-        yield _item_of_columns(document["properties"], document["geometry"])
+        columns = document["properties"]
+        yield _item_of_columns(columns | {name: _parse_text(columns[name]) for name in texts}, document["geometry"])
 
 
 def _to_json(value: Any) -> Any:
-    """Convert a value that JSON does not have: an array to a list, anything else to text."""
+    """Convert a value that JSON does not have: an array to a list, a time to RFC 3339, anything else to text."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
@@ -184,7 +230,7 @@ def _row(feature: dict[str, Any]) -> Row:
         _name(feature.get("id")),
         begins,
         max(begins, _time(properties.get("end_datetime")) or begins),
-        float(cloud) if isinstance(cloud, int | float) and not isinstance(cloud, bool) else None,
+        float(cloud) if isinstance(cloud, int | float) and not isinstance(cloud, bool) and abs(cloud) <= _LARGEST else None,
         *(rfc7946_bbox(shape) if shape is not None else (None,) * 4),
         shapely.to_wkb(shape) if shape is not None else None,
         feature,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BEGIN = datetime(2021, 1, 1, tzinfo=UTC).timestamp()
 END = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 COUNT = 240_000
+# a ring of places is generated whole unless there would be so many captures too many
+_LARGEST_EXCESS = 1.25
 _MU, _RADIUS, _J2 = 398_600.4418, 6_378.137, 1.08262668e-3  # km³/s², km, none
 _SUN_RATE = 2 * np.pi / 365.2422 / 86_400  # radians a second
 _KM_PER_DEGREE = 111.32
@@ -142,11 +145,14 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for ring in range(1_000):
         places = _places(ring)
+        found: list[tuple[int, tuple[Any, ...]]] = []
         for number, orbit in enumerate(orbits):
             random = np.random.Generator(np.random.PCG64([seed, number, ring]))
-            found = _captures(orbit, places, random)
-            rows += found
-        # only whole rings are generated, so the same count always gives the same captures
+            found += _captures(orbit, places, random)
+        if len(rows) + len(found) > _LARGEST_EXCESS * count:
+            # as many places as it takes, in order, so the same count always gives the same captures
+            found = sorted(found, key=itemgetter(0))[: count - len(rows)]
+        rows += map(itemgetter(1), found)
         if len(rows) >= count or batch * ring > 50 * count:
             break
     rows.sort(key=lambda row: (row[0], -row[3], row[2]))
@@ -178,7 +184,8 @@ def _orbit(satellite: Satellite) -> Passes:
     return Passes(satellite, nodes[order], longitudes[order], inclination, period)
 
 
-def _captures(orbit: Passes, places: Numbers, random: np.random.Generator) -> list[tuple[Any, ...]]:
+def _captures(orbit: Passes, places: Numbers, random: np.random.Generator) -> list[tuple[int, tuple[Any, ...]]]:
+    """Return the captures of an orbit as rows, each with the number of its place."""
     satellite = orbit.satellite
     lon, lat = places.T
     ratio = np.sin(np.radians(lat)) / np.sin(orbit.inclination)
@@ -205,7 +212,8 @@ def _captures(orbit: Passes, places: Numbers, random: np.random.Generator) -> li
     kept = np.abs(off_nadir) >= satellite.least_off_nadir
     places_of, passes, off_nadir = places_of[kept], passes[kept], off_nadir[kept]
     times = np.round(orbit.times[passes] + later[places_of], 3)
-    return _rows(satellite, lon[places_of], lat[places_of], heading[places_of], times, off_nadir, random.random((len(times), 4)))
+    rows = _rows(satellite, lon[places_of], lat[places_of], heading[places_of], times, off_nadir, random.random((len(times), 4)))
+    return list(zip(places_of.tolist(), rows, strict=True))
 
 
 def _rows(  # noqa: PLR0917  # columns of one table

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+_FIRST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+# as a float, a later fraction of a second would be the year 10000
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
 
 def to_rfc3339(seconds: float, precision: str = "milliseconds") -> str:
-    """Format Unix time in seconds as UTC, for example 2024-03-05T10:20:30.000Z."""
+    """Format Unix time in seconds as UTC, for example 2024-03-05T10:20:30.000Z; within the years 1 to 9999."""
+    seconds = min(max(seconds, _FIRST), _LAST)
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
@@ -19,4 +24,7 @@ def parse_time(text: str) -> float:
         If the text is not an ISO 8601 time.
     """
     time = datetime.fromisoformat(text)
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    if not _FIRST <= seconds <= _LAST + 1:
+        raise ValueError(f"{text} is out of range in UTC")
+    return min(seconds, _LAST)

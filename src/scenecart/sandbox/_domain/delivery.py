@@ -90,7 +90,7 @@ class Delivery:
             asset["href"] = f"{url}/v2/assets/{quote(item['id'], safe='')}/{key}"
         collection = f"{url}/stac/collections/{quote(item['collection'])}"
         item["links"] = [
-            {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{quote(item['id'])}"},
+            {"rel": "self", "type": "application/geo+json", "href": f"{collection}/items/{quote(item['id'], safe='')}"},
             {"rel": "collection", "type": "application/json", "href": collection},
             {"rel": "parent", "type": "application/json", "href": collection},
             {"rel": "root", "type": "application/json", "href": f"{url}/stac/"},

@@ -8,7 +8,7 @@ import logging
 import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import anyio
 import msgspec
@@ -320,6 +320,16 @@ def _stac_routes(service: Service, stac: StacApi, scope: str) -> list[Route]:
 
         return _authorized_route(service, f"{stac.path}{path}", method, scope, answer)
 
+    def in_collection(request: Request, caller: Caller, body: Any) -> Any:
+        match _segments(request, f"{stac.path}/collections/"):
+            case [collection]:
+                return stac.collection(caller, collection)
+            case [collection, "items"]:
+                return stac.items(caller, collection, body)
+            case [collection, "items", item]:
+                return stac.item(caller, collection, item)
+        raise Problem(404, "there is no such resource")
+
     return [
         route("", lambda _r, caller, _b: stac.landing(caller)),
         route("/", lambda _r, caller, _b: stac.landing(caller)),
@@ -331,9 +341,16 @@ def _stac_routes(service: Service, stac: StacApi, scope: str) -> list[Route]:
             "/collections/{collection}/items/{item}",
             lambda r, c, _b: stac.item(c, r.path_params["collection"], r.path_params["item"]),
         ),
+        # names with slashes, which are escaped in the request
+        route("/collections/{rest:path}", in_collection),
         route("/search", lambda _r, c, body: stac.search(c, body, from_query=True)),
         route("/search", lambda _r, c, body: stac.search(c, body, from_query=False), "POST"),
     ]
+
+
+def _segments(request: Request, prefix: str) -> list[str]:
+    """Return the parts of a path behind a prefix, each unescaped by itself, so that a name may have a slash."""
+    return [unquote(part) for part in request.scope["raw_path"].decode("ascii", "replace").removeprefix(prefix).split("/")]
 
 
 def _resource_routes(service: Service) -> list[Route]:
@@ -379,7 +396,8 @@ def _resource_routes(service: Service) -> list[Route]:
 
 def _asset_routes(service: Service) -> list[Route]:
     """Return the routes of delivered files: a redirect to the file, and a signed URL for clients that cannot send a token."""
-    path = "/v2/assets/{item_id}/{asset_id}"
+    # an item's id may have slashes
+    path = "/v2/assets/{item_id:path}/{asset_id}"
 
     def open_asset(request: Request, caller: Caller, _body: Any) -> Response:
         return RedirectResponse(service.delivery.sign_download(caller, **request.path_params)["url"], 307)

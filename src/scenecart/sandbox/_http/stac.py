@@ -129,16 +129,19 @@ class StacApi:
     def with_links(self, feature: dict[str, Any]) -> dict[str, Any]:
         """Return an item with the links of this API; links with other relations stay."""
         collection = f"{self.root}/collections/{quote(str(feature.get('collection')), safe='')}"
+        name = feature.get("id")
+        # an item without a usable id cannot be requested
+        own = [{**_link("self", f"{collection}/items/{quote(name, safe='')}"), "type": _GEOJSON}] if isinstance(name, str) else []
         links = [
-            {**_link("self", f"{collection}/items/{quote(str(feature.get('id')), safe='')}"), "type": _GEOJSON},
+            *own,
             _link("collection", collection),
             _link("parent", collection),
             _link("root", f"{self.root}/"),
         ]
-        own_relations = {link["rel"] for link in links}
+        own_relations = {"self", *(link["rel"] for link in links)}
         existing = feature.get("links")
         if isinstance(existing, list):
-            links += [link for link in existing if isinstance(link, dict) and link.get("rel") not in own_relations]
+            links += [link for link in existing if _is_absolute(link) and link.get("rel") not in own_relations]
         return {"stac_version": "1.0.0", "assets": {}, **feature, "links": links}
 
     def _parse(self, body: Any, *, from_query: bool) -> StacSearch:
@@ -308,7 +311,12 @@ class CatalogSource:
         token = request.token or request.next
         search.after = None if token is None else parse_page_token(token)
         found, following = self._catalog.find_page(search)
-        return [self._catalog.feature(row) for row in found], following, None
+        return [self._in_collection(row) for row in found], following, None
+
+    def _in_collection(self, row: Any) -> dict[str, Any]:
+        """Return a capture as an item of the collection under which it is listed."""
+        feature = self._catalog.feature(row)
+        return feature if feature.get("collection") == row["collection"] else {**feature, "collection": row["collection"]}
 
 
 def parse_filter(expression: dict[str, Any] | None) -> list[Condition]:
@@ -350,6 +358,11 @@ def _capped_limit(limit: Any, *, from_query: bool) -> dict[str, Any]:
     if from_query:
         return {"limit": [str(min(int(limit[-1][:9]), LARGEST_STAC_PAGE))]} if limit and limit[-1].isdecimal() else {}
     return {"limit": LARGEST_STAC_PAGE} if isinstance(limit, int) and limit > LARGEST_STAC_PAGE else {}
+
+
+def _is_absolute(link: Any) -> bool:
+    """Return whether a link can be followed from here; one that is relative led to files beside the item."""
+    return isinstance(link, dict) and isinstance(link.get("href"), str) and "://" in link["href"]
 
 
 def _link(relation: str, href: str) -> dict[str, Any]:
