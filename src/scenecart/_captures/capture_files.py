@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 
 from scenecart._captures.decode import read_page
@@ -34,7 +36,8 @@ LAYER = "captures"
 # its columns that are JSON text
 LAYER_METADATA = "scenecart_json_columns"
 _JSON, _LINES = frozenset({".geojson", ".json"}), frozenset({".ndjson", ".jsonl"})
-_MAX_LAYERS = 20
+_MAX_LAYERS, _HALF_TURN = 20, 180.0
+_SIDES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 
 
 def checked_captures(captures: Any) -> gpd.GeoDataFrame:
@@ -146,7 +149,7 @@ def _read(source: Path) -> Any:
     suffix = source.suffix.lower()
     if suffix == ".parquet":
         path = source.absolute()
-        return restored(gpd.read_parquet(path))
+        return _with_published_boxes(restored(gpd.read_parquet(path)), path)
     if suffix in _JSON:
         return _from_documents(_features_in(loads(source.read_bytes())), source)
     if suffix in _LINES:
@@ -154,6 +157,28 @@ def _read(source: Path) -> Any:
         return _from_documents([feature for line in lines if line.strip() for feature in _features_in(loads(line))], source)
     # GDAL opens what it finds, whatever the suffix, and some formats only name another file
     return _from_gdal(source) if is_vector_file(source) else None
+
+
+def _with_published_boxes(captures: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """Return captures of a file of items with the boxes that the catalog published, which geopandas leaves out."""
+    schema = pq.read_schema(path)
+    kind = schema.field("bbox").type if "bbox" in schema.names else None
+    fields = {field.name for field in kind} if isinstance(kind, pa.StructType) else set()
+    if "stac_version" not in schema.names or "bbox:as_given" in schema.names or not {"xmin", "ymin", "xmax", "ymax"} <= fields:
+        return captures
+    names = [name for name in _SIDES if name in fields]
+    column = pq.read_table(path, columns=["bbox"], partitioning=None)["bbox"]
+    boxes = [box and [box[name] for name in names] for box in column.to_pylist()]
+    bounds = captures.geometry.bounds.to_numpy().tolist()
+    # a box around the world may be that of a footprint across the antimeridian
+    is_same = [
+        box is None or (box == edges and edges[0] >= -_HALF_TURN and edges[2] <= min(_HALF_TURN, edges[0] + _HALF_TURN))
+        for box, edges in zip(boxes, bounds, strict=True)
+    ]
+    if all(is_same):
+        return captures
+    texts = [None if same else json.dumps(box) for same, box in zip(is_same, boxes, strict=True)]
+    return captures.assign(**{"bbox:as_given": pd.Series(texts, captures.index, dtype=object)})
 
 
 def _from_gdal(source: Path) -> Any:

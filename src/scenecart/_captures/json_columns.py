@@ -83,7 +83,7 @@ def json_value(value: Any, *, keep_nulls: bool = True) -> Any:
     if isinstance(value, list | tuple | np.ndarray):
         return [json_value(inner, keep_nulls=keep_nulls) for inner in (value.tolist() if isinstance(value, np.ndarray) else value)]
     if isinstance(value, dt.datetime):
-        return rfc3339(pd.Timestamp(value))
+        return rfc3339(value)
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, BaseGeometry):
@@ -93,7 +93,7 @@ def json_value(value: Any, *, keep_nulls: bool = True) -> Any:
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
 
 
-def rfc3339(moment: pd.Timestamp) -> str:
+def rfc3339(moment: dt.datetime) -> str:
     """Return an instant as RFC 3339; one without a zone is UTC.
 
     Examples
@@ -101,7 +101,7 @@ def rfc3339(moment: pd.Timestamp) -> str:
     >>> rfc3339(pd.Timestamp("2024-03-05T12:00:00+02:00"))
     '2024-03-05T10:00:00Z'
     """
-    moment = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+    moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
     return moment.isoformat().replace("+00:00", "Z")
 
 

@@ -182,7 +182,7 @@ def orders(arguments: argparse.Namespace) -> int:
     with _io.connect(arguments) as client:
         found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
     if arguments.json:
-        _output.records(found.reset_index())
+        _output.order_records(found.reset_index())
     else:
         _output.orders_table(found)
     return 0

@@ -65,6 +65,15 @@ def records(frame: pd.DataFrame) -> None:
     print(plain.to_json(orient="records", date_format="iso", default_handler=str))
 
 
+def order_records(frame: pd.DataFrame) -> None:
+    """Print orders or placements as JSON, with the names that one order has: ``id``, ``order_id`` and ``capture_count``."""
+    ids = frame["order_id" if "order_id" in frame.columns else "id"]
+    plain = frame.drop(columns=["id", "order_id"], errors="ignore").rename(columns={"captures": "capture_count"})
+    plain.insert(0, "id", ids)
+    plain.insert(1, "order_id", ids)
+    records(plain)
+
+
 def captures_geojson(captures: gpd.GeoDataFrame) -> None:
     """Print captures as GeoJSON."""
     from scenecart._captures.capture_files import to_geojson  # noqa: PLC0415  # keeps --help fast
@@ -244,7 +253,7 @@ def orders_table(orders: pd.DataFrame) -> None:
 def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str = "No placements.") -> None:
     """Print placements from the journal, or ``if_empty``."""
     if arguments.json:
-        records(found)
+        order_records(found)
         return
     rows = [
         (
@@ -299,14 +308,20 @@ def order_lines(order: Order, arguments: argparse.Namespace, received: Received 
     """Print one order, the paths of its downloaded files, and what has failed or not arrived."""
     failed = [] if received.error is None else received.error.failed
     if arguments.json:
+        from scenecart._captures.json_columns import rfc3339  # noqa: PLC0415  # keeps --help fast
+
         document(
             {
                 "id": order.id,
+                "order_id": order.id,
                 "status": order.status,
+                "created": None if order.created is None else rfc3339(order.created),
+                "billing_mode": order.billing_mode,
                 "total_credits": order.total_credits,
                 "total_aud": None if order.total_aud is None else str(order.total_aud),
                 "project": order.project,
                 "captures": order.captures,
+                "capture_count": len(order.captures) or None,
                 "note": None if order.note is None else " ".join(lines_of(order.note, ())),
                 "files": [str(path) for path in received.files],
                 "failed": [

@@ -300,7 +300,7 @@ def _add_orders(commands: Commands) -> None:
         "show one order; on request, wait for it and download its files",
         "scenecart order ORDER --wait --json",
     )
-    order.add_argument("id", metavar="ORDER", help="order id")
+    order.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
     order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
     _add_waiting(order)
     _add_verify(order)
@@ -329,13 +329,13 @@ def _add_orders(commands: Commands) -> None:
         note="What is ready is downloaded, also before the order is finished. The exit code is 1 if a file failed, or a capture "
         "has not arrived yet.",
     )
-    download.add_argument("id", metavar="ORDER", help="order id")
+    download.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
     download.add_argument("download", metavar="DIR", help="folder for the files")
     _add_waiting(download)
     _add_verify(download)
 
     cancel = _command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
-    cancel.add_argument("id", metavar="ORDER", help="order id")
+    cancel.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
     _command(
         commands,
         "placements",
@@ -366,7 +366,7 @@ def _add_orders(commands: Commands) -> None:
     )
     resolve.add_argument("number", metavar="NUMBER", type=int, help="number of the purchase in `scenecart placements`")
     outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--order", metavar="ORDER", help="id of its order")
+    outcome.add_argument("--order", type=str.strip, metavar="ORDER", help="id of its order")
     outcome.add_argument("--nothing", action="store_true", help="it was not ordered")
     resolve.add_argument("--why", metavar="TEXT", help="reason to record, such as a support ticket")
 

@@ -9,6 +9,7 @@ from reportlab.platypus import Spacer
 from scenecart._util import html
 from scenecart._util.style import MUTED
 from scenecart.report._comparison import format_value
+from scenecart.report._pdf_canvas import warn_of_missing_letters
 from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, listing, notes, words
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 def comparison_to_pdf(comparison: Comparison) -> bytes:
     """Return the comparison as PDF; equal contents give equal bytes."""
     sides = comparison.sides
+    ids = {line.id: None for _, captures in comparison.sections for line in captures}
+    warn_of_missing_letters([comparison.title, *(side.name for side in sides), *ids])
     names_line = " · ".join(side.name for side in sides)
     rows = [
         (words(name, LABEL), *(words(format_value(value, style), RIGHT) for value in values))

@@ -142,8 +142,10 @@ def _to_gpkg(captures: gpd.GeoDataFrame) -> bytes:
     frame.attrs = {}
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "captures.gpkg"
+        metadata = {capture_files.LAYER_METADATA: json.dumps(marked)}
+        # a polygon stays a polygon, beside multi-part ones too
         frame.reset_index(drop=True).to_file(
-            target, layer=capture_files.LAYER, driver="GPKG", layer_metadata={capture_files.LAYER_METADATA: json.dumps(marked)}
+            target, layer=capture_files.LAYER, driver="GPKG", layer_metadata=metadata, promote_to_multi=False
         )
         return target.read_bytes()
 

@@ -12,7 +12,7 @@ from scenecart._util import html
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, MUTED
 from scenecart.report._map import draw_globe, draw_map, flattened, position_text, scene_of
 from scenecart.report._model import CAPTURES_UNAVAILABLE
-from scenecart.report._pdf_canvas import PAPER, PLAIN, draw_figure, draw_image
+from scenecart.report._pdf_canvas import PAPER, PLAIN, draw_figure, draw_image, warn_of_missing_letters
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,
@@ -44,6 +44,8 @@ _BOX, _SMALL_BOX, _MANY_CAPTURES = (44.0, 33.0), (30.0, 22.5), 60
 
 def to_pdf(contents: Contents) -> bytes:
     """Return the report as PDF; equal contents give equal bytes."""
+    names = {text: None for line in contents.lines for text in (line.id, line.collection, line.host)}
+    warn_of_missing_letters([contents.title, *names])
     above: list[Any] = [_head(contents), Spacer(0, 14), facts(contents.facts), Spacer(0, 6)]
     below = _below(contents)
     scene = scene_of(contents)

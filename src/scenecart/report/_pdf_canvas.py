@@ -18,8 +18,12 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from scenecart._util.style import MUTED
+from scenecart._util.text import pluralize
+from scenecart._util.validate import shown_value
+from scenecart.exceptions import warn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from matplotlib.figure import Figure
@@ -55,6 +59,19 @@ def writable(text: str) -> str:
     # reportlab draws in visual order, so runs written right to left are reversed
     visual = _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)
     return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in visual)
+
+
+def warn_of_missing_letters(texts: Iterable[str]) -> None:
+    """Warn if the fonts lack letters of some texts, which a reader of the PDF sees as code points."""
+    known = register_fonts()
+    missing = {letter: text for text in texts for letter in text if ord(letter) not in known and letter.isalpha()}
+    if missing:
+        warn(
+            f"The PDF has code points in place of {pluralize(len(missing), 'letter')} that its fonts lack, "
+            f"such as those of {shown_value(next(iter(missing.values())))}.",
+            code="letters_not_in_pdf",
+            hint="Write the report as .html or .xlsx, which any script can be read in.",
+        )
 
 
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
