@@ -76,7 +76,7 @@ def _without_empty_parts(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(item: dict[str, Any]) -> str:
-    return json.dumps([item.get("collection"), item["id"]], default=str)
+    return json.dumps([item.get("collection"), item.get("id")], default=str)
 
 
 def _text(item: dict[str, Any]) -> str:
@@ -151,7 +151,9 @@ def check_reports(client: scenecart.Client, captures: gpd.GeoDataFrame, folder: 
 
 def run_corpus(folder: Path, work: Path, at_most: int | None) -> int:
     """Take the features of a folder through every part; return how many there were."""
-    published = list(published_in(folder))[:at_most]
+    # a search returns a capture that is listed twice once
+    named = {_key(item) if isinstance(item.get("id"), str) else number: item for number, item in enumerate(published_in(folder))}
+    published = list(named.values())[:at_most]
     work.mkdir()
     (work / "items.json").write_text(json.dumps(published))
     with Sandbox(items=work / "items.json", pace="instant") as box, box.client(home=work / "home") as client:
