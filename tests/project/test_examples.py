@@ -68,7 +68,7 @@ def test_public_examples_run_with_public_names(name: str):
 def test_readme_examples_run(tmp_path: Path):
     """The Python of the README runs in one process, from the search to the verified imagery."""
     order, widgets, errors, larger = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    delivered = "assert len(items) == 2 and len(files) == 4 and all(path.is_file() for path in files)"
+    delivered = "assert len(items) == 2 and len(files) == 8 and all(path.is_file() for path in files)"
     opened = "assert image.rio.crs is not None"
     found = "assert len(shares) == len(captures) and len(files) == 1"
     code = f"{order}\n{delivered}\n{widgets}\n{errors}\n{opened}\n{larger}\n{found}"

@@ -284,7 +284,7 @@ def test_items_in_each_form_are_delivered_completely(speak: Callable[..., Any], 
     items = order.items()
     assert (len(items), set(items["provenance"])) == (3, {"verified"})
     paths = order.download(tmp_path / "out", progress=False)
-    assert len(paths) == 6
+    assert len(paths) == 12
     assert all(path.stat().st_size for path in paths)
     assert len(order.item_collection()) == 3
 
@@ -296,7 +296,7 @@ def test_items_that_arrive_later_are_warned_of(speak: Callable[..., Any], tmp_pa
     with warns("items_fewer_than_captures"):
         assert len(order.items()) == 2
     assert len(order.items()) == 3
-    assert len(order.download(tmp_path / "out", progress=False)) == 6
+    assert len(order.download(tmp_path / "out", progress=False)) == 12
 
 
 @pytest.fixture
@@ -386,7 +386,7 @@ def test_all_dialects_at_once_lose_nothing(speak: Callable[..., Any], expected: 
         assert sorted(client.search(**ALL)["id"]) == expected
     order = deliver(client)
     assert len(client.orders()) == 1
-    assert len(order.download(tmp_path / "out", progress=False)) == 6
+    assert len(order.download(tmp_path / "out", progress=False)) == 12
 
 
 def test_call_refuses_what_the_service_says_spends(speak: Callable[..., Any]):

@@ -444,7 +444,7 @@ class Order(Reportable):
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-02", limit=1)
         >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
         >>> [sorted(item.assets) for item in order.item_collection()]
-        [['thumbnail', 'visual']]
+        [['analytic', 'thumbnail', 'udm', 'visual']]
         """
         return self._api.deliveries.item_collection(self._delivered())
 

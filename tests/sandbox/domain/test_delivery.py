@@ -47,7 +47,7 @@ def test_items_are_valid_stac(delivered: Any):
         assert read.datetime is not None
         assert read.properties["order:id"] == order
         assert shape(item["geometry"]).bounds == pytest.approx(tuple(item["bbox"]))
-        assert set(read.assets) == {"visual", "thumbnail"}
+        assert list(read.assets) == ["visual", "analytic", "udm", "thumbnail"]
 
 
 def test_imagery_is_cloud_optimized_geotiff(delivered: Any):

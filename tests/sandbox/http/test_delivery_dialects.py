@@ -50,7 +50,7 @@ def test_paged_assets_take_turns_by_order(delivered: Callable[..., tuple[Service
     assert (first["links"][0]["body"]["next"], first["numberMatched"], "next" in second) == (first["next"], 2, False)
     assert [captures(assets(client, late)["features"]) for _ in range(2)] == [["first"], ["first", "far"]]
     found = assets(client, listed)["features"][0]["assets"]
-    assert [asset["id"] for asset in found] == ["visual", "thumbnail"]
+    assert [asset["id"] for asset in found] == ["visual", "analytic", "udm", "thumbnail"]
     assert [feature["id"] for feature in assets(client, integers)["features"]] == [7, 8]
     assert captures(assets(client, bare)) == ["first", "far"]
 

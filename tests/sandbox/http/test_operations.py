@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from _ledger_check import reconcile
 from scenecart.sandbox._http.operations import OPERATIONS
@@ -22,15 +24,38 @@ SQUARE = {"type": "Polygon", "coordinates": [RING]}
 NAMES: list[Any] = ["", " ", "a" * 100_000, "../../x", "a/b", "\u202e", "x\0y", "%00", "é", None, 5, True, [], {}]
 
 
-def test_image_operations_redirect_to_png(shared_box: Sandbox, sign_in: Callable[..., ServiceClient]):
-    """Quicklook and thumbnail of a capture are PNG images, by their links and by their operations."""
+@pytest.mark.parametrize(
+    ("host", "collection", "quicklook"),
+    [
+        ("aurora", "aurora-50cm", "JPEG"),
+        ("openterra", "openterra-10m", "JPEG"),
+        ("lumen", "lumen-spot", "JPEG"),
+        ("aurora", "aurora-legacy", "PNG"),
+    ],
+)
+def test_image_operations_redirect_to_images(
+    shared_box: Sandbox, sign_in: Callable[..., ServiceClient], host: str, collection: str, quicklook: str
+):
+    """Quicklook and thumbnail of a capture are images of 1,024 and 256 pixels, by their links and by their operations."""
     client = sign_in(shared_box)
-    one = client.search(**AURORA, limit=1)[0]
-    for kind in ("quicklook", "thumbnail"):
-        assert client.http.get(one["assets"][kind]["href"]).content.startswith(b"\x89PNG")
-        redirected = client.call(f"catalog.image.{kind}", {"host_name": "aurora", "image_id": one["id"]})
+    one = client.search(host_name=host, collections=[collection], limit=1)[0]
+    for kind, side, form in (("quicklook", 1_024, quicklook), ("thumbnail", 256, "PNG")):
+        asset = one["assets"][kind]
+        answer = client.http.get(asset["href"])
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert (max(picture.size), picture.format) == (side, form)
+        assert answer.headers["content-type"] == asset["type"] == f"image/{form.lower()}"
+        redirected = client.call(f"catalog.image.{kind}", {"host_name": host, "image_id": one["id"]})
         assert redirected.status_code == 307
-        assert redirected.headers["location"] == one["assets"][kind]["href"]
+        assert redirected.headers["location"] == asset["href"]
+
+
+def test_image_of_a_capture_of_a_file_follows_its_footprint(box: Sandbox, sign_in: Callable[..., ServiceClient]):
+    """A capture of a file has images too; one without a valid footprint has none, nor have unknown kinds of images."""
+    client = sign_in(box)
+    for name, suffix, status in (("first", "png", 200), ("crossed", "png", 404), ("unknown", "png", 404), ("first", "gif", 404)):
+        assert client.http.get(f"/images/archive/{name}/quicklook.{suffix}").status_code == status
+    assert client.http.get("/images/archive/first/map.png").status_code == 404
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda one: repr(one)[:20])

@@ -95,7 +95,7 @@ PRODUCTS = (
 _RATES = {product.collection: product.credits_per_km2 for product in PRODUCTS}
 
 # Ports, cities, and places at the antimeridian and near the poles: longitude and latitude in degrees.
-_PORTS = np.array([
+PORTS = np.array([
     (151.21, -33.965), (151.23, -33.855), (4.10, 51.935), (4.48, 51.92), (103.75, 1.27), (121.80, 31.35), (114.20, 22.33),
     (139.80, 35.58), (129.05, 35.08), (55.05, 25.00), (9.95, 53.53), (4.30, 51.27), (-118.22, 33.74), (-74.05, 40.67),
     (-95.05, 29.70), (-46.30, -23.97), (31.02, -29.88), (18.43, -33.90), (32.33, 31.25), (29.00, 41.02), (23.62, 37.94),
@@ -141,7 +141,7 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
         sun_elevation, sun_azimuth.
     """
     orbits = [_orbit(satellite) for satellite in SATELLITES]
-    batch = len(_PORTS)
+    batch = len(PORTS)
     rows: list[tuple[Any, ...]] = []
     for ring in range(1_000):
         places = _places(ring)
@@ -162,12 +162,12 @@ def generate(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
 def _places(ring: int) -> Numbers:
     """Return longitudes and latitudes: ring 0 is the ports, each further ring other places around them."""
     if ring == 0:
-        return _PORTS
+        return PORTS
     near, far = _HINTERLAND_KM
-    angle = ring * _GOLDEN_ANGLE + np.arange(len(_PORTS))
+    angle = ring * _GOLDEN_ANGLE + np.arange(len(PORTS))
     distance = near + (far - near) * np.sqrt((ring * 0.618034 + 0.1) % 1)
-    lat = np.clip(_PORTS[:, 1] + distance * np.cos(angle) / _KM_PER_DEGREE, -80, 80)
-    lon = _PORTS[:, 0] + distance * np.sin(angle) / (_KM_PER_DEGREE * np.cos(np.radians(lat)))
+    lat = np.clip(PORTS[:, 1] + distance * np.cos(angle) / _KM_PER_DEGREE, -80, 80)
+    lon = PORTS[:, 0] + distance * np.sin(angle) / (_KM_PER_DEGREE * np.cos(np.radians(lat)))
     return np.stack([(lon + 180) % 360 - 180, lat], axis=1)
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 import shapely
@@ -29,6 +30,8 @@ _PAGE, _BATCH = 100, 1_000
 _MOST_BOXES = 6_000
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "=", "neq": "!="}
 _NUMBERS_PER_POSITION = 2
+# the others' pictures are north-up in degrees, with transparent pixels around the footprint
+_LAYOUTS = {"aurora-50cm": "frame", "aurora-30cm": "frame", "lumen-spot": "frame", "openterra-10m": "utm"}
 _MOST_CONDITIONS = 100
 _encode = msgspec.json.Encoder().encode
 
@@ -98,13 +101,24 @@ class Catalog:
             item: dict[str, Any] = msgspec.json.decode(row["body"])
             return item
         feature = synthetic.feature(row)
-        where = f"{self.url}/images/{row['host']}/{row['id']}"
+        thumbnail, quicklook = self.image_url(row, "thumbnail"), self.image_url(row, "quicklook")
+        kind = "image/png" if quicklook.endswith(".png") else "image/jpeg"
         feature["assets"] = {
-            "thumbnail": {"href": f"{where}/thumbnail.png", "type": "image/png", "roles": ["thumbnail"]},
-            "quicklook": {"href": f"{where}/quicklook.png", "type": "image/png", "roles": ["overview"]},
+            "thumbnail": {"href": thumbnail, "type": "image/png", "roles": ["thumbnail"]},
+            "quicklook": {"href": quicklook, "type": kind, "roles": ["overview"]},
         }
         feature["links"] = []
         return feature
+
+    def image_url(self, row: Any, kind: str) -> str:
+        """Return the URL of a thumbnail or quicklook; a quicklook with transparent pixels is a PNG, any other a JPEG."""
+        is_png = kind == "thumbnail" or self.layout(row) == "degrees"
+        return f"{self.url}/images/{quote(row['host'])}/{quote(row['id'], safe='')}/{kind}.{'png' if is_png else 'jpg'}"
+
+    @staticmethod
+    def layout(row: Any) -> str:
+        """Return how pictures of a capture lie; see ``imagery.quicklook``."""
+        return _LAYOUTS.get(row["collection"], "degrees")
 
     @staticmethod
     def properties(row: Any) -> dict[str, Any]:

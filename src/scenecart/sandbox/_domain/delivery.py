@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 import shapely
 
 from scenecart.sandbox._data import imagery
-from scenecart.sandbox._data.geometry import parse_geometry, rfc7946_bbox
-from scenecart.sandbox._data.synthetic import EO_EXTENSION, VIEW_EXTENSION
+from scenecart.sandbox._data.geometry import parse_geometry
 from scenecart.sandbox._data.times import to_rfc3339
+from scenecart.sandbox._domain.delivered_items import file_fields, files_of, new_item, scene_of
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
@@ -29,16 +29,7 @@ if TYPE_CHECKING:
 
 SIGNED_SECONDS = 900
 _MOST_DIGITS = 15
-_THUMBNAIL_SIZE = 256
 _POLL_SECONDS = 0.05
-_COPIED_PROPERTIES = ("gsd", "platform", "constellation", "instruments", "eo:cloud_cover", "view:off_nadir", "view:azimuth",
-         "view:sun_elevation", "view:sun_azimuth")  # fmt: skip
-_EXTENSIONS = [
-    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-    EO_EXTENSION,
-    VIEW_EXTENSION,
-]
 
 
 class Delivery:
@@ -52,6 +43,7 @@ class Delivery:
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-delivery", daemon=True)
+        self._writing = threading.Lock()
         self._secret = (storage.setting("file-secret") or "").encode()
         self.failures: list[BaseException] = []
 
@@ -84,7 +76,7 @@ class Delivery:
 
     def to_stac(self, row: Any) -> dict[str, Any]:
         """Return an item as STAC, with the URLs of this server."""
-        item: dict[str, Any] = json.loads(row["body"])
+        item = self._with_files(row)
         url = self._catalog.url
         for key, asset in item["assets"].items():
             asset["href"] = f"{url}/v2/assets/{quote(item['id'], safe='')}/{key}"
@@ -100,7 +92,7 @@ class Delivery:
 
     def sign_download(self, caller: Caller, item_id: str, asset_id: str) -> dict[str, Any]:
         """Return a signed URL that opens one file for 15 minutes."""
-        item = json.loads(self._row(caller, item_id)["body"])
+        item = self._with_files(self._row(caller, item_id))
         asset = item["assets"].get(asset_id)
         if asset is None:
             raise Problem(404, "the item has no such asset")
@@ -177,13 +169,15 @@ class Delivery:
         )
         return found.fetchone() is not None
 
-    def quicklook(self, host: str, name: str, side: int) -> bytes:
-        """Return a small image of a capture as PNG."""
+    def quicklook(self, host: str, name: str, side: int, kind: str) -> bytes:
+        """Return a small picture of a whole capture, as PNG or JPEG."""
         row = self._catalog.find_capture(host, None, name)
         if row is None:
             raise Problem(404, "there is no such capture")
-        with imagery.environment():
-            return imagery.png(imagery.draw(name, row["cloud"], side, side))
+        if row["shape"] is None:
+            raise Problem(404, "there is no image of this capture")
+        layout = self._catalog.layout(row)
+        return imagery.quicklook(scene_of(row, self._catalog.properties(row)), side, layout, kind)
 
     def _run(self) -> None:
         while not self._stop.wait(_POLL_SECONDS):
@@ -208,7 +202,13 @@ class Delivery:
             if row is None or properties.get("sandbox:fails"):
                 self._fail(order, f"the archive no longer has {capture['id']}")
                 return
-            items.append(self._create_item(order, number, capture, row, properties))
+            digest = hashlib.sha256(f"{order['id']}/{number}/{capture['id']}".encode()).hexdigest()[:12]
+            item_id = f"{capture['id']}_{digest}"
+            item = new_item(order, item_id, f"{order['id']}/{number}", capture, row, properties, len(captures))
+            item["properties"]["created"] = to_rfc3339(self._clock())
+            owner = (order["organization"], order["project"], order["id"])
+            wkb = shapely.to_wkb(parse_geometry(capture["geometry"]))
+            items.append((item_id, *owner, capture["id"], row["begins"], wkb, json.dumps(item)))
         with self._storage.write() as database:
             if self._orders.finish(database, order, None):
                 database.executemany(
@@ -221,59 +221,28 @@ class Delivery:
         with self._storage.write() as database:
             self._orders.finish(database, order, reason)
 
-    def _create_item(
-        self, order: Any, number: int, capture: dict[str, Any], row: Any, properties: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        """Write the files of one capture and return the row of its item."""
-        area = parse_geometry(capture["geometry"])
-        digest = hashlib.sha256(f"{order['id']}/{number}/{capture['id']}".encode()).hexdigest()[:12]
-        item_id = f"{capture['id']}_{digest}"
-        folder = self._folder / order["id"] / str(number)
-        folder.mkdir(parents=True, exist_ok=True)
-        with imagery.environment():
-            crs, shape, transform, extent = imagery.write_geotiff(folder / "visual.tif", capture["id"], row["cloud"], area)
-            (folder / "thumbnail.png").write_bytes(
-                imagery.png(imagery.draw(capture["id"], row["cloud"], _THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-            )
-        item = {
-            "type": "Feature",
-            "stac_version": "1.0.0",
-            "stac_extensions": _EXTENSIONS,
-            "id": item_id,
-            "collection": f"project-{order['project']}",
-            "geometry": capture["geometry"],
-            "bbox": rfc7946_bbox(area),
-            "properties": {
-                "datetime": to_rfc3339(row["begins"]),
-                "created": to_rfc3339(self._clock()),
-                **{name: properties[name] for name in _COPIED_PROPERTIES if properties.get(name) is not None},
-                "proj:code": crs,
-                "order:id": order["id"],
-                "order:status": "succeeded",
-                "capture:id": capture["id"],
-                "capture:host": capture["host_name"],
-                "capture:collection": capture["collection"],
-            },
-            "assets": {
-                "visual": {
-                    **_file_fields(self._folder, folder / "visual.tif"),
-                    "type": "image/tiff; application=geotiff; profile=cloud-optimized",
-                    "title": "Natural colour",
-                    "roles": ["data", "visual"],
-                    "proj:shape": shape,
-                    "proj:transform": transform,
-                    "proj:bbox": extent,
-                },
-                "thumbnail": {
-                    **_file_fields(self._folder, folder / "thumbnail.png"),
-                    "type": "image/png",
-                    "title": "Thumbnail",
-                    "roles": ["thumbnail"],
-                },
-            },
-        }
-        owner = (order["organization"], order["project"], order["id"])
-        return item_id, *owner, capture["id"], row["begins"], shapely.to_wkb(area), json.dumps(item)
+    def _with_files(self, row: Any) -> dict[str, Any]:
+        """Return the stored item of a row. Its files are written when it is first read: most orders are never looked at."""
+        item: dict[str, Any] = json.loads(row["body"])
+        if all("file:size" in asset for asset in item["assets"].values()):
+            return item
+        with self._writing:
+            item = json.loads(self._storage.read.execute("SELECT body FROM item WHERE id = ?", (row["id"],)).fetchone()["body"])
+            if all("file:size" in asset for asset in item["assets"].values()):
+                return item
+            source = (item["properties"][f"capture:{name}"] for name in ("host", "collection", "id"))
+            capture = self._catalog.find_capture(*source)
+            if capture is None:
+                raise Problem(404, "the archive no longer has this capture")
+            for key, content in files_of(item, capture, self._catalog.properties(capture)).items():
+                asset = item["assets"][key]
+                path = self._folder / asset["href"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                asset |= file_fields(content)
+            with self._storage.write() as database:
+                database.execute("UPDATE item SET body = ? WHERE id = ?", (json.dumps(item), row["id"]))
+        return item
 
     def _row(self, caller: Caller, item_id: str) -> Any:
         row = self._storage.read.execute(
@@ -298,12 +267,3 @@ def replace_base(document: Any, url: str, base_url: str | None) -> Any:
     if isinstance(document, str) and document.startswith(url):
         return base_url.rstrip("/") + document.removeprefix(url)
     return document
-
-
-def _file_fields(root: Path, path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {
-        "href": path.relative_to(root).as_posix(),
-        "file:size": len(content),
-        "file:checksum": "1220" + hashlib.sha256(content).hexdigest(),
-    }

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("scenecart.sandbox")
 _EXACT_INTEGERS = 2**53
-_IMAGE_SIZES = {"quicklook": 512, "thumbnail": 256}
+# pixels of the longer side
+_IMAGE_SIZES = {"quicklook": 1_024, "thumbnail": 256}
+_IMAGE_TYPES = {"png": "PNG", "jpg": "JPEG"}
 
 
 def application(service: Service) -> ASGIApp:
@@ -51,7 +53,7 @@ def application(service: Service) -> ASGIApp:
         Route("/v1/op/{operation}", _operation(service), methods=["GET", "POST"]),
         *_sign_in_routes(service),
         Route("/files/{path:path}", _file(service), methods=["GET"]),
-        Route("/images/{host}/{name}/{kind}.png", _image(service), methods=["GET"]),
+        Route("/images/{host}/{name}/{kind}.{suffix}", _image(service), methods=["GET"]),
         Route("/openapi.json", _openapi(service), methods=["GET"]),
         *_stac_routes(service, StacApi(service.delivery_source, service.url, "/stac"), "items:read"),
         *_stac_routes(service, StacApi(service.delivery_source, service.url, "/v2/assets/stac"), "items:read"),
@@ -279,11 +281,12 @@ def _file(service: Service) -> Endpoint:
 def _image(service: Service) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         params = request.path_params
-        size = _IMAGE_SIZES.get(params["kind"])
-        if size is None:
+        size, kind = _IMAGE_SIZES.get(params["kind"]), _IMAGE_TYPES.get(params["suffix"])
+        if size is None or kind is None:
             raise Problem(404, "there is no such image")
-        content = await run_in_threadpool(service.delivery.quicklook, params["host"], params["name"], size)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+        content = await run_in_threadpool(service.delivery.quicklook, params["host"], params["name"], size, kind)
+        media_type = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+        return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=86400"})
 
     return endpoint
 

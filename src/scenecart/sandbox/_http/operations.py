@@ -89,9 +89,10 @@ def _stream(service: Service, _caller: Caller, request: schemas.CatalogSearch) -
 
 def _image(kind: str) -> Callable[[Service, Caller, schemas.Image], Response]:
     def run(service: Service, _caller: Caller, request: schemas.Image) -> Response:
-        if service.catalog.find_capture(request.host_name, None, request.image_id) is None:
+        row = service.catalog.find_capture(request.host_name, None, request.image_id)
+        if row is None:
             raise Problem(404, "there is no such capture")
-        return RedirectResponse(f"{service.url}/images/{request.host_name}/{request.image_id}/{kind}.png", 307)
+        return RedirectResponse(service.catalog.image_url(row, kind), 307)
 
     return run
 

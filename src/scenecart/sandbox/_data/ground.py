@@ -1,0 +1,142 @@
+"""The ground that all pictures of the sandbox show: coast, harbours, towns, fields and forests as a function of place.
+
+Two captures of one place show the same ground, in quicklooks and in delivered files, whatever their grid. Only fields change: their
+crops grow with the season.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scenecart.sandbox._data.noise import fractal, hashed, patches
+from scenecart.sandbox._data.synthetic import PORTS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scenecart.sandbox._data.noise import Positions, Values
+
+BANDS = ("blue", "green", "red", "nir")
+_WATER, _SAND, _FIELD, _FOREST, _DRY, _TOWN, _QUAY = range(7)
+# reflectance in blue, green, red and near infrared of each kind of ground
+_REFLECTANCE = np.array(
+    [
+        (0.060, 0.055, 0.035, 0.015),
+        (0.170, 0.220, 0.270, 0.330),
+        (0.080, 0.110, 0.150, 0.240),
+        (0.030, 0.055, 0.035, 0.340),
+        (0.085, 0.120, 0.140, 0.250),
+        (0.150, 0.160, 0.175, 0.220),
+        (0.240, 0.250, 0.260, 0.280),
+    ],
+    np.float32,
+)
+_CROP = np.array((0.030, 0.075, 0.040, 0.450), np.float32)
+_SEA_LEVEL, _BEACH = 0.48, 0.006
+_KM_PER_DEGREE = 111.32
+# how far a port bends the coast and spreads its town, in km
+_PORT_COAST, _PORT_TOWN, _HARBOUR = 9.0, 2.6, 1.7
+_DAYS = 365.25
+
+
+def reflectance(lon: Positions, lat: Positions, day: float) -> Values:
+    """Return the reflectance of the ground in blue, green, red and near infrared, as bands, rows and columns.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees (EPSG:4326) of the columns and of the rows; longitudes may be beyond 180.
+    day
+        Day of the year, which decides how green the fields are.
+    """
+    height, near_port = _elevation(lon, lat)
+    kinds = _kinds(height, near_port, lon, lat)
+    found = np.ascontiguousarray(_REFLECTANCE.T[:, kinds])
+    green = np.where(kinds == _FIELD, _greenness(lon, lat, day), np.float32(0))
+    texture = 0.86 + 0.28 * fractal(61, 1_500, 3, lon, lat)
+    texture *= np.where(kinds == _TOWN, 0.7 + 0.6 * patches(62, 1_100, lon, lat), np.float32(1))
+    # shallow water is brighter
+    texture[kinds == _WATER] += np.clip(2 - 12 * (_SEA_LEVEL - height[kinds == _WATER]), 0, 1)
+    found += (_CROP - _REFLECTANCE[_FIELD])[:, None, None] * green
+    found *= texture
+    return found
+
+
+def _elevation(lon: Positions, lat: Positions) -> tuple[Values, Values]:
+    """Return the height of the ground, with the sea below ``_SEA_LEVEL``, and how near a port is, from 0 to 1."""
+    height = fractal(11, 4, 11, lon, lat)
+    near_port = np.zeros_like(height)
+    for number, (east, north) in _ports_within(lon, lat, 3 * _PORT_COAST):
+        across = np.exp(-((east / _PORT_COAST) ** 2)).astype(np.float32)
+        weight = np.exp(-((north / _PORT_COAST) ** 2)).astype(np.float32)[:, None] * across
+        bearing = _bearing(number)
+        inland = (north * math.cos(bearing)).astype(np.float32)[:, None] + (east * math.sin(bearing)).astype(np.float32)
+        # the coast runs through the port itself
+        relief = np.float32(0.6) * (height - fractal(11, 4, 11, *(np.array([degrees]) for degrees in PORTS[number])))
+        coast = np.float32(_SEA_LEVEL) + inland * np.float32(0.25 / _PORT_COAST) + relief
+        height += weight * (coast - height)
+        town = np.exp(-((north / _PORT_TOWN) ** 2)).astype(np.float32)[:, None] * np.exp(-((east / _PORT_TOWN) ** 2)).astype(
+            np.float32
+        )
+        np.maximum(near_port, town, out=near_port)
+    return height, near_port
+
+
+def _kinds(height: Values, near_port: Values, lon: Positions, lat: Positions) -> NDArray[np.uint8]:
+    """Return what each place is: water, sand, field and so on."""
+    moist = fractal(24, 12, 7, lon, lat)
+    kinds = np.full(height.shape, _DRY, np.uint8)
+    kinds[moist > 0.44] = _FIELD  # noqa: PLR2004  # shares of the land
+    kinds[moist > 0.58] = _FOREST  # noqa: PLR2004  # likewise
+    kinds[near_port + 1.5 * (moist - 0.5) > 0.5] = _TOWN  # noqa: PLR2004  # likewise
+    kinds[height < _SEA_LEVEL + _BEACH] = _SAND
+    kinds[height < _SEA_LEVEL] = _WATER
+    for number, (east, north) in _ports_within(lon, lat, _HARBOUR):
+        rows, columns = np.abs(north) < _HARBOUR, np.abs(east) < _HARBOUR
+        window = np.ix_(rows, columns)
+        kinds[window] = _harbour(kinds[window], _bearing(number), east[columns], north[rows])
+    return kinds
+
+
+def _harbour(kinds: NDArray[np.uint8], bearing: float, east: Positions, north: Positions) -> NDArray[np.uint8]:
+    """Return the kinds of ground with a harbour: quays around three basins, and two breakwaters; distances in km."""
+    inland = north[:, None] * math.cos(bearing) + east * math.sin(bearing)
+    along = np.abs(east * math.cos(bearing) - north[:, None] * math.sin(bearing))
+    quay = (along < 1.2) & (inland > -0.25) & (inland < 0.75)  # noqa: PLR2004  # the plan of the harbour, here and below
+    is_basin = (inland < 0.45) & ((along < 0.2) | (np.abs(along - 0.7) < 0.2))  # noqa: PLR2004
+    water = (along < 1.2) & (inland > -0.9) & ((inland <= -0.25) | (quay & is_basin))  # noqa: PLR2004
+    breakwater = (along > 0.15) & (along < 1.2) & (np.abs(inland + 0.9) < 0.04)  # noqa: PLR2004
+    return np.where(breakwater, _QUAY, np.where(water, _WATER, np.where(quay, _QUAY, kinds))).astype(np.uint8)
+
+
+def _greenness(lon: Positions, lat: Positions, day: float) -> Values:
+    """Return how far the crops of each parcel have grown on a day, from 0 to 1: most in the summer of the hemisphere."""
+    parcel, crop = patches(41, 300, lon, lat), patches(42, 300, lon, lat)
+    summer = np.where(lat >= 0, 0.5, 0.0).astype(np.float32)[:, None]
+    phase = np.float32(day / _DAYS) - summer - np.float32(0.24) * (parcel - np.float32(0.5))
+    grown = np.float32(0.45) + np.float32(0.6) * np.cos(np.float32(2 * math.pi) * phase)
+    # a part lies fallow, another is always green
+    grown = np.where(crop < 0.15, np.float32(0.05), np.where(crop > 0.85, np.float32(0.8), grown))  # noqa: PLR2004  # shares
+    return np.asarray(np.clip(grown, 0, 1))
+
+
+def _bearing(port: int) -> float:
+    """Return the direction inland at a port, in radians from north."""
+    return 2 * math.pi * hashed(51, port)
+
+
+def _ports_within(lon: Positions, lat: Positions, km: float) -> list[tuple[int, tuple[Positions, Positions]]]:
+    """Return the ports near an area, each with the distances in km of the columns to its east and of the rows to its north."""
+    margin = km / _KM_PER_DEGREE
+    middle = (lon[0] + lon[-1]) / 2
+    found = []
+    for number, (port_lon, port_lat) in enumerate(PORTS.tolist()):
+        near = (port_lon - middle + 180) % 360 - 180 + middle
+        per_degree = _KM_PER_DEGREE * math.cos(math.radians(port_lat))
+        is_beside = lon.min() - km / per_degree <= near <= lon.max() + km / per_degree
+        if is_beside and lat.min() - margin <= port_lat <= lat.max() + margin:
+            found.append((number, ((lon - near) * per_degree, (lat - port_lat) * _KM_PER_DEGREE)))
+    return found
