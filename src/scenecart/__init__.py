@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cart.files import load_cart
     from scenecart._cover.plan import CoverPlan
+    from scenecart._delivery.opened import Delivery, open_delivery
     from scenecart._geo.area import Area, read_area
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
@@ -83,6 +84,7 @@ _HOMES = {
     "Cart": "_cart.cart",
     "Client": "client",
     "CoverPlan": "_cover.plan",
+    "Delivery": "_delivery.opened",
     "Estimate": "_cart.estimate",
     "Limits": "_api.limits",
     "Order": "_orders.order",
@@ -96,6 +98,7 @@ _HOMES = {
     "export": "report._export",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",
+    "open_delivery": "_delivery.opened",
     "quicklook": "_captures.thumbnails",
     "read_area": "_geo.area",
     "read_captures": "_captures.capture_files",
@@ -119,6 +122,7 @@ __all__ = [
     "Conflict",
     "ConnectionFailed",
     "CoverPlan",
+    "Delivery",
     "DownloadError",
     "Estimate",
     "EstimateIncomplete",
@@ -162,6 +166,7 @@ __all__ = [
     "export",
     "filter",
     "load_cart",
+    "open_delivery",
     "quicklook",
     "read_area",
     "read_captures",

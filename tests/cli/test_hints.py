@@ -52,6 +52,7 @@ PYTHON_ONLY = {
     "stac_extension_missing",
     "stac_next_page_invalid",
     "stac_sign_in_required",
+    "stack_grid_unknown",
 }
 
 

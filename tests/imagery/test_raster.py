@@ -42,3 +42,12 @@ def test_open_raster_file_not_a_raster_is_refused(tmp_path: Path):
     with raises(scenecart.DownloadError, "file_not_raster") as caught:
         open_raster(path)
     assert "notes.tif" in caught.value.message
+
+
+@pytest.mark.parametrize("content", [b"<VRTDataset/>", b"II*\0<VRTDataset/>", b"GIF89a", b""])
+def test_open_raster_format_that_may_point_elsewhere_is_refused(tmp_path: Path, content: bytes):
+    """A VRT is not opened, whatever the file is called and whatever it begins with."""
+    path = tmp_path / "visual.tif"
+    path.write_bytes(content)
+    with raises(scenecart.DownloadError, "file_not_raster"):
+        open_raster(path)

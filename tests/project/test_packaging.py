@@ -207,7 +207,7 @@ def test_core_alone_completes_the_full_workflow(core: Environment, account: dict
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "status": "delivered",
-        "files": [True] * 4,
+        "files": [True] * 8,
         "provenance": ["verified"] * 2,
         "items": 2,
         "spent": True,

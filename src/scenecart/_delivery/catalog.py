@@ -171,11 +171,7 @@ class DeliveryFolder:
             yield
 
     def _items(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the name of each folder with an item, and the item."""
-        for path in sorted(self._path.glob(f"*/{ITEM_FILE}")):
-            item = None if path.is_symlink() or path.parent.is_symlink() else _read(path)
-            if item is not None:
-                yield path.parent.name, item
+        return items_in(self._path)
 
     def _known_folders(self) -> tuple[dict[_Key, str], set[str]]:
         """Return the folders of items by order and item, and the names that exist, in lower case."""
@@ -194,6 +190,14 @@ class DeliveryFolder:
         folder.mkdir()
         _write(folder / ITEM_FILE, self.item_of(item))
         return ItemFolder(folder)
+
+
+def items_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name of each folder with a delivered item in a folder of deliveries, and the item."""
+    for path in sorted(folder.glob(f"*/{ITEM_FILE}")):
+        item = None if path.is_symlink() or path.parent.is_symlink() else _read(path)
+        if item is not None and isinstance(item.get("assets"), dict) and isinstance(item.get("properties"), dict):
+            yield path.parent.name, item
 
 
 class ItemRecorder:

@@ -13,13 +13,15 @@ import pandas as pd
 from scenecart._api import operations
 from scenecart._captures import decode
 from scenecart._captures.frame import to_frame
-from scenecart._delivery.catalog import DeliveryFolder, ItemRecorder
+from scenecart._delivery.catalog import DeliveryFolder, ItemRecorder, items_in
 from scenecart._delivery.contents import Verify, verify_mode
 from scenecart._delivery.downloads import Downloads, Job
 from scenecart._delivery.items import fetch_items, missing_captures
+from scenecart._delivery.loading import choose_item, open_asset, stack_items
+from scenecart._delivery.opened import file_of
 from scenecart._delivery.paths import items_with, plan_files, safe_name
 from scenecart._delivery.provenance import fetch_edges, provenance_of
-from scenecart._imagery.raster import open_raster
+from scenecart._delivery.remote import asset_reader
 from scenecart._util.files import as_path
 from scenecart._util.json import dumps
 from scenecart._util.progress import bar
@@ -29,7 +31,7 @@ from scenecart.exceptions import DownloadError, FailedFile, InvalidRequest, Serv
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import geopandas as gpd
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
     from scenecart._api.http import Session
     from scenecart._delivery.stac_item import ReceivedFile
+    from scenecart._imagery.ranges import RangeReader
+    from scenecart._imagery.stack import StackOptions
 
 _NEARLY_ALL = 0.999
 _MOST_NAMED = 5
@@ -98,6 +102,7 @@ class DeliveryService:
     def __init__(self, session: Session, cache: Path) -> None:
         self._session = session
         self._cache = cache
+        self._downloads: dict[str, set[Path]] = {}
 
     def folder(self, order_id: str) -> Path | None:
         """Return the folder with the files that ``Order.open`` keeps of an order; None without any."""
@@ -116,28 +121,48 @@ class DeliveryService:
         edges = fetch_edges(self._session, "order", order_id)
         return pd.DataFrame([asdict(edge) for edge in edges], columns=[one.name for one in fields(operations.Edge)])
 
-    def open(self, order: Delivered, asset: str, *, item: str | None, directory: str | os.PathLike[str] | None) -> xr.DataArray:
-        """Download one file of a delivered order and open it; see ``Order.open``."""
+    def open(
+        self,
+        order: Delivered,
+        asset: str,
+        *,
+        item: str | None,
+        directory: str | os.PathLike[str] | None,
+        remote: bool,
+        **how: Any,
+    ) -> xr.DataArray:
+        """Open one file of a delivered order, downloaded or read by ranges; see ``Order.open``."""
         folder = self._cache / safe_name(order.id) if directory is None else as_path(directory, "directory")
         document = fetch_items(self._session, order.id)
-        with_asset = items_with(document, [asset])
-        matching = [one for one in with_asset if item in {None, one["id"]}]
-        if len(matching) == 1:
-            return open_raster(self._receive(order.id, matching, Options(folder, [asset]))[0])
-        names = ", ".join(clean_text(one["id"], 80) for one in sorted(with_asset, key=lambda one: str(one["id"])))
-        details = {"items": names}
-        if matching:
-            raise InvalidRequest(
-                f"Several items have an asset {asset!r}: {names}.",
-                code="asset_ambiguous",
-                hint=f'Choose one: open({asset!r}, item="…").',
-                details=details,
-            )
-        raise InvalidRequest(
-            f"Item {clean_text(item, 80)!r} has no asset {asset!r}. Items that have it: {names}.",
-            code="item_without_asset",
-            details=details,
-        )
+        chosen = choose_item(items_with(document, [asset]), asset, item)
+        fields = chosen["assets"][asset]
+        if remote:
+            return open_asset(asset_reader(self._session, chosen["id"], asset, _file_name(chosen, asset)), fields, **how)
+        return open_asset(self._receive(order.id, [chosen], Options(folder, [asset]))[0], fields, **how)
+
+    def stack(
+        self,
+        order: Delivered,
+        bands: str | Iterable[str] | None,
+        options: StackOptions,
+        directory: str | os.PathLike[str] | None,
+    ) -> xr.Dataset:
+        """Stack bands of a delivered order, from files that are on disk, and else by ranges; see ``Order.stack``."""
+        folders = [self._cache / safe_name(order.id), *self._downloads.get(order.id, ())]
+        folders += [] if directory is None else [as_path(directory, "directory")]
+        on_disk = {
+            str(item.get("id")): (folder / name, item)
+            for folder in folders
+            for name, item in items_in(folder)
+            if item["properties"].get("order:id") == order.id
+        }
+
+        def source_of(item: Mapping[str, Any], key: str) -> Path | RangeReader:
+            folder, kept = on_disk.get(item["id"], (None, None))
+            path = None if folder is None or kept is None else file_of(folder, kept["assets"].get(key) or {})
+            return path or asset_reader(self._session, item["id"], key, _file_name(item, key))
+
+        return stack_items(items_with(self._items(order), None), bands, source_of, options)
 
     def has_items(self, order_id: str) -> bool:
         """Return whether the service lists items of an order, as of one that is still being processed."""
@@ -175,6 +200,7 @@ class DeliveryService:
         check_count(workers, "workers", optional=False)
         options = Options(folder, keys, verify_mode(verify), workers)
         items = items_with(self._items(order), keys)
+        self._downloads.setdefault(order.id, set()).add(folder)
         if callable(progress):
             return self._receive(order.id, items, options, lambda downloads: progress(_share(downloads)))
         if not progress:
@@ -239,6 +265,11 @@ class DeliveryService:
 
     def _items(self, order: Delivered) -> dict[str, Any]:
         return fetch_items(self._session, order.id, order.captures, is_open=order.is_open)
+
+
+def _file_name(item: Mapping[str, Any], key: str) -> str:
+    """Return a name of a remote file, for messages."""
+    return clean_text(f"{item['id']}_{key}", 120)
 
 
 def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:

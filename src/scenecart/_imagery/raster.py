@@ -1,15 +1,18 @@
-"""Raster files as xarray arrays, opened with rioxarray."""
+"""Raster files as xarray arrays, whose pixels are read when they are used."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart.exceptions import DownloadError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     import xarray as xr
+
+    from scenecart._imagery.ranges import RangeReader
 
 
 def require_rioxarray() -> Any:
@@ -27,10 +30,30 @@ def require_rioxarray() -> Any:
     return rioxarray
 
 
-def open_raster(path: Path) -> xr.DataArray:
-    """Open a raster file in one of the formats that hold their pixels themselves; pixels are read when they are used.
+def open_raster(
+    source: Path | RangeReader,
+    *,
+    names: Sequence[str] = (),
+    masked: bool = False,
+    scaled: bool = False,
+    resolution: float | None = None,
+) -> xr.DataArray:
+    """Open a raster in one of the formats that hold their pixels themselves; pixels are read when they are used.
 
     In a notebook the array shows a picture of the file.
+
+    Parameters
+    ----------
+    source
+        A file, or the reader of a remote one.
+    names
+        Names of the bands, for a file that does not name them.
+    masked
+        Return NaN where the file has no data, by its no-data value, its alpha band or its mask; the alpha band is left out.
+    scaled
+        Apply scale and offset of each band. Without data is NaN, too.
+    resolution
+        Read the coarsest overview whose pixels are at most this large, in units of the CRS; None reads the raster itself.
 
     Raises
     ------
@@ -38,28 +61,33 @@ def open_raster(path: Path) -> xr.DataArray:
         If rioxarray is not installed.
     DownloadError
         If the file is not a raster, or holds several.
+    ConnectionFailed
+        If a remote file cannot be read.
     """
-    rioxarray = require_rioxarray()
+    require_rioxarray()
     import xarray  # noqa: PLC0415  # comes with rioxarray
-    from rasterio.errors import RasterioIOError  # noqa: PLC0415  # see above
 
-    from scenecart._imagery.opening import opened_raster  # noqa: PLC0415  # see above
+    from scenecart._imagery.array_repr import with_picture  # noqa: PLC0415  # likewise
+    from scenecart._imagery.lazy_raster import Layout, lazy_pixels, read_layout  # noqa: PLC0415  # likewise
 
-    not_raster = DownloadError(
-        f"{path.name} is not a raster.", code="file_not_raster", hint="Choose an asset that is an image, such as a GeoTIFF."
-    )
     try:
-        with opened_raster(path) as checked:
-            driver = checked.driver
-        raster = rioxarray.open_rasterio(path, masked=False, driver=driver)
-    except (InvalidRequest, RasterioIOError) as error:
-        raise not_raster from error
-    if not isinstance(raster, xarray.DataArray):
+        layout: Layout = read_layout(source, names, masked=masked, scaled=scaled, resolution=resolution)
+    except InvalidRequest as error:
         raise DownloadError(
-            f"{path.name} contains several rasters.",
+            f"{source.name} is not a raster.", code="file_not_raster", hint="Choose an asset that is an image, such as a GeoTIFF."
+        ) from error
+    if layout.rasters:
+        raise DownloadError(
+            f"{source.name} contains several rasters.",
             code="file_several_rasters",
-            hint=f"Open it with rioxarray.open_rasterio({str(path)!r}).",
+            hint="Open one of them with rioxarray.open_rasterio().",
         )
-    from scenecart._imagery.array_repr import with_picture  # noqa: PLC0415  # see above
-
-    return with_picture(raster, path)
+    variable = xarray.Variable(("band", "y", "x"), lazy_pixels(source, layout), layout.attributes)
+    array = xarray.DataArray(variable, coords=layout.coordinates())
+    if layout.crs is not None:
+        array = array.rio.write_crs(layout.crs)
+    array = array.rio.write_transform(layout.transform)
+    array = array.rio.write_nodata(float("nan") if layout.is_masked else layout.nodata)
+    if isinstance(source, Path):
+        array.encoding["source"] = str(source)
+    return with_picture(array, source)

@@ -9,6 +9,7 @@ from scenecart._api import schemas
 from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
 from scenecart._delivery.download import Delivered
 from scenecart._imagery.raster import require_rioxarray
+from scenecart._imagery.stack import StackOptions
 from scenecart._orders.notice import Notice
 from scenecart._orders.polling import Poll
 from scenecart._orders.tables import parse_time
@@ -29,7 +30,7 @@ from scenecart.exceptions import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -348,8 +349,18 @@ class Order(Reportable):
         """
         return self._api.deliveries.lineage(self.id)
 
-    def open(self, asset: str, *, item: str | None = None, directory: str | os.PathLike[str] | None = None) -> xr.DataArray:
-        """Download and verify a delivered raster, and open it as an array.
+    def open(
+        self,
+        asset: str,
+        *,
+        item: str | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        remote: bool = False,
+        masked: bool = False,
+        scaled: bool = False,
+        resolution: float | None = None,
+    ) -> xr.DataArray:
+        """Open a delivered raster as an array, after downloading and verifying it, or remotely without downloading it.
 
         Parameters
         ----------
@@ -359,20 +370,30 @@ class Order(Reportable):
             The id of the item; required if several items have this asset.
         directory
             The directory to keep the file in. Default: a folder in the client's home directory.
+        remote
+            Read only the parts of the remote file that are used, without downloading it. Suits cloud-optimized GeoTIFFs.
+        masked
+            Return NaN where the file has no data, by its no-data value, its alpha band or its mask; the alpha band is left out.
+        scaled
+            Apply scale and offset of the bands. Without data is NaN, too.
+        resolution
+            Read the coarsest overview whose pixels are at most this large, in units of the file's CRS; None reads the raster
+            itself.
 
         Returns
         -------
         xarray.DataArray
-            Dimensions ``band``, ``y``, ``x``, in the file's own CRS (``.rio.crs``); pixels are read when they are used.
+            Dimensions ``band``, ``y``, ``x``, with the names of the bands, in the file's own CRS (``.rio.crs``); pixels are read
+            when they are used.
 
         Raises
         ------
         InvalidRequest
-            If no item has this asset, or several items have it.
+            If no item has this asset, several items have it, or the resolution is not valid.
         MissingExtra
             If rioxarray is not installed.
         DownloadError
-            If the order is not delivered, or the file is incomplete.
+            If the order is not delivered, the file is incomplete or not a raster, or the server does not serve parts of files.
 
         Examples
         --------
@@ -381,11 +402,84 @@ class Order(Reportable):
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-01", limit=1)
         >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
         >>> image = order.open("visual", directory=tempfile.mkdtemp())
-        >>> image.dims, image.rio.crs.is_projected
-        (('band', 'y', 'x'), True)
+        >>> image.dims, image.band.values.tolist(), image.rio.crs.is_projected
+        (('band', 'y', 'x'), ['red', 'green', 'blue', 'alpha'], True)
+        >>> overview = order.open("analytic", remote=True, scaled=True, resolution=2_000)
+        >>> overview.sizes["x"] < image.sizes["x"]
+        True
         """
         require_rioxarray()
-        return self._api.deliveries.open(self._delivered(), asset, item=item, directory=directory)
+        how = {"masked": masked, "scaled": scaled, "resolution": resolution}
+        return self._api.deliveries.open(self._delivered(), asset, item=item, directory=directory, remote=remote, **how)
+
+    def stack(
+        self,
+        bands: str | Iterable[str] | None = None,
+        *,
+        resolution: float | None = None,
+        crs: Any = None,
+        bbox: Sequence[float] | None = None,
+        chunks: Mapping[str, int] | None = None,
+        masked: bool = False,
+        scaled: bool = False,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> xr.Dataset:
+        """Stack bands of all delivered items in time, through odc-stac.
+
+        Files that were downloaded with this client, or are in ``directory``, are read from disk, the others remotely, as far
+        as they are needed.
+
+        Parameters
+        ----------
+        bands
+            Names of bands: a name or common name such as ``"red"``, an asset with one band such as ``"udm"``, or asset and
+            band such as ``"visual.red"``. None takes the bands of the asset with the most bands.
+        resolution
+            Size of the pixels in units of the CRS; None takes that of the files.
+        crs
+            The CRS of the stack, such as ``"EPSG:32756"``; None takes that of most files.
+        bbox
+            West, south, east and north in degrees (EPSG:4326); None takes the extent of all items.
+        chunks
+            Sizes of chunks by dimension, such as ``{"x": 1024, "y": 1024}``, for a stack that Dask reads when it is computed;
+            None reads it now.
+        masked
+            Return NaN where there is no data, by the no-data value or the alpha band of each file.
+        scaled
+            Apply scale and offset of the bands. Without data is NaN, too.
+        directory
+            A folder that the order was downloaded to earlier.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable for each band, with the dimensions ``time`` (UTC), ``y``, ``x``. Items of one time are one slice.
+
+        Raises
+        ------
+        InvalidRequest
+            If an argument is not valid, no item has the bands, or the items do not say in which grid they are.
+        MissingExtra
+            If odc-stac is not installed.
+        DownloadError
+            If the order is not delivered, or a file cannot be read.
+
+        Warns
+        -----
+        ScenecartWarning
+            If items without some of the bands are left out.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2021-07", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> stack = order.stack(["red", "nir"], resolution=2_000, scaled=True)
+        >>> list(stack), stack.sizes["time"]
+        (['red', 'nir'], 1)
+        """
+        options = StackOptions(resolution, crs, bbox, chunks, masked, scaled)
+        return self._api.deliveries.stack(self._delivered(), bands, options, directory)  # noqa: PD013  # no pandas
 
     def show(self, *, asset: str | None = None, bands: Any = None, stretch: Any = "auto", basemap: Any = None) -> FootprintMap:
         """Show the delivered imagery on a map, at full depth; nothing is downloaded but what is in view.
@@ -497,7 +591,7 @@ class Order(Reportable):
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-04", limit=1)
         >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
         >>> [path.name for path in order.download(tempfile.mkdtemp(), ["visual"], progress=False)]
-        ['2024-04-30_TERRAA_N1060W06705_visual.tif']
+        ['2024-04-30_TERRAA_S7793E15988_visual.tif']
         """
         order = self._delivered()
         return self._api.deliveries.download(order, directory, assets=assets, progress=progress, workers=workers, verify=verify)
