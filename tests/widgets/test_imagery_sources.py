@@ -115,8 +115,8 @@ def test_sources_anything_else_is_refused(source: Any):
         sources_of(source, None)
 
 
-def test_sources_order_is_read_without_downloading(client: scenecart.Client, pair: gpd.GeoDataFrame):
-    """Each item of a delivered order is a raster that is read through the client's session; so is a row of its items."""
+def test_sources_order_is_read_without_downloading(client: scenecart.Client, pair: gpd.GeoDataFrame, tmp_path: Path):
+    """Each item of a delivered order is read through the client's session; so is a row, an item, and the folder once downloaded."""
     order = client.cart(pair, HARBOUR).estimate().place().wait(progress=False, timeout=60)
     items = order.items()
     found = sources_of(order, None)
@@ -125,3 +125,9 @@ def test_sources_order_is_read_without_downloading(client: scenecart.Client, pai
     assert all((picture.draw(picture.bounds, 60, 60)[..., 3] > 0).mean() > 0.5 for picture in pictures)
     (row,) = sources_of(items.iloc[0], session_of(client))
     assert row.picture(None, "auto").bounds == pictures[0].bounds
+    # a link to a catalog that needs a sign-in is not followed
+    (item,) = sources_of(order.item_collection()[0], session_of(client))
+    assert item.picture(None, "auto").bounds in {picture.bounds for picture in pictures}
+    order.download(tmp_path / "harbour", progress=False)
+    kept = sources_of(tmp_path / "harbour", None)
+    assert {one.picture(None, "auto").bounds for one in kept} == {picture.bounds for picture in pictures}

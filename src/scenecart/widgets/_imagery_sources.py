@@ -83,7 +83,11 @@ def sources_of(source: Any, session: Session | None, asset: str | None = None) -
     if isinstance(source, pd.Series | Mapping) and "assets" in source:
         return [_source_of_item(source, session, asset)]
     if hasattr(source, "to_dict") and hasattr(source, "assets") and hasattr(source, "get_self_href"):
-        return [_source_of_item({**source.to_dict(include_self_link=False), "self": source.get_self_href()}, session, asset)]
+        return [
+            _source_of_item(
+                {**source.to_dict(include_self_link=False, transform_hrefs=False), "self": source.get_self_href()}, session, asset
+            )
+        ]
     raise InvalidRequest(
         f"must be a path, a URL, a STAC item or an order, got {shown_value(source)}.", argument="source", code="imagery_source"
     )
