@@ -23,7 +23,7 @@ OPTIONS = option_names(make_parser())
 PYTHON = re.compile(
     r"(?<!-)\b[A-Za-z_]\w*\((?!s\))"  # a call
     r"|(?<![-\w])\b[a-z_]+=(?!\S*\.parquet)"  # a keyword
-    r"|(?<![\w`*…])\.(?!cart|parquet|geojson|html|pdf|xlsx|md|csv|gpkg|png|svg|json|part)[a-z_]+"  # an attribute
+    r"|(?<![\w`*…])\.(?!cart|parquet|geojson|html|pdf|xlsx|md|csv|gpkg|png|svg|json|part|prj)[a-z_]+"  # an attribute
     r"|(?<=\w)(?<!\"scenecart)\["  # an item
     r"|(?<![-\w/{:])[a-z]+_[a-z_]+"  # a name of several words
 )
@@ -47,6 +47,9 @@ PYTHON_ONLY = {
     "not_an_estimate",
     "not_an_order",
     "orders_not_finished",
+    "raster_block_too_large",
+    "raster_without_crs",
+    "raster_without_overviews",
     "spending_by_call",
     "stac_catalog_too_large",
     "stac_extension_missing",

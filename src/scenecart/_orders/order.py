@@ -692,14 +692,13 @@ class Order(Reportable):
             clean_text(self.status, 40),
             f"The order goes on without you. Wait again later: client.order({self.id!r}).wait().",
         )
-        details = {"order_id": self.id}
         if outage.error is not None:
             error = WaitTimeout(
                 f"The state of order {self.id} is unknown: the service has not responded for {duration(outage.seconds)} "
                 f"({outage.error.message.removesuffix('.')}). It was {state} before.",
                 code="order_outcome_unknown",
                 hint=hint,
-                details=details,
+                details={"order_id": self.id},
             )
             error.__cause__ = outage.error
             return error
@@ -708,13 +707,13 @@ class Order(Reportable):
                 f"Order {self.id} is in an unknown state after {timeout:g} seconds: {state}.",
                 code="order_outcome_unknown",
                 hint=hint,
-                details=details,
+                details={"order_id": self.id},
             )
         return WaitTimeout(
             f"Order {self.id} is still {state} after {timeout:g} seconds.",
             code="order_not_finished",
             hint=hint,
-            details=details,
+            details={"order_id": self.id},
         )
 
     def _mention_state(self) -> None:

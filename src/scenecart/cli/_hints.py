@@ -28,6 +28,7 @@ HINTS: dict[str, str | None] = {
     "captures_not_orderable": "Leave them out of the file.",
     "captures_outside_area": "Leave them out of the file, or choose another area.",
     "captures_single_row": "Pass a file that `scenecart search -o` wrote.",
+    "captures_unreadable": "Pass a file that `scenecart search -o` wrote.",
     "cart_all_owned": "`scenecart owned` lists what is owned. To buy it all the same, pass --owned buy without --without-owned.",
     "cart_file_changed": "To use it anyway, estimate its captures as a new cart.",
     "cart_without_prices": "`scenecart estimate` shows the reasons.",
@@ -44,6 +45,9 @@ HINTS: dict[str, str | None] = {
     "file_corrupt": "Download again. If what the service announces is wrong, --verify size (or none) keeps the file as it is.",
     "file_size_differs": "Download again. If what the service announces is wrong, --verify none keeps the file as it is.",
     "files_failed": "Download again: only these files are requested.",
+    "key_ignored": "`scenecart cancel {order_id}` may still be possible. A request without an answer is not repeated at this "
+    "service from now on before the list of orders shows what became of it.",
+    "not_a_captures_file": "Pass a file that `scenecart search -o` wrote.",
     "not_a_cart_file": "Pass a file that --save wrote.",
     "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
@@ -75,6 +79,7 @@ HINTS: dict[str, str | None] = {
     "project_missing": "Pass --project, or set SCENECART_PROJECT.",
     "retry_unavailable": "Run `scenecart settle`.",
     "session_expired": "Run `scenecart login`.",
+    "times_unreadable": "Write them as RFC 3339 does, such as 2024-06-18T00:12:00Z.",
     "too_many_candidates": "Use fewer captures, such as with --max-cloud-cover 20.",
     "waiting_through_outage": "To stop waiting, press Ctrl+C: orders are not affected.",
 }
