@@ -9,7 +9,7 @@ from scenecart._orders.matching import QUIET_SECONDS
 from scenecart._orders.notice import Notice
 from scenecart._orders.ownership import has_same_ground, owned_of
 from scenecart._util.text import clean_text
-from scenecart.exceptions import ScenecartWarning, issue, warn
+from scenecart.exceptions import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,16 +97,13 @@ class LookNotices:
     def _say_ignored_key(self, row: Placement, own: Holding, other: Holding) -> None:
         """Warn of a second order of a placement that was sent more than once, and repeat no key at this service any more."""
         self._journal.note_ignored_keys(row.base_url)
-        issue(
-            ScenecartWarning(
-                f"Orders {clean_text(other.record.id, 80)} and {own.record.id} hold the same ground of the same captures, and "
-                f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or "
-                "somebody else ordered the same at that time.",
-                code="key_ignored",
-                hint=f"client.order({own.record.id!r}).cancel() may still be possible. From now on, a request without an answer is "
-                "not repeated at this service before the list of orders shows what became of it.",
-                details={"order_id": own.record.id},
-            )
+        warn(
+            f"Orders {clean_text(other.record.id, 80)} and {own.record.id} hold the same ground of the same captures, and "
+            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or "
+            "somebody else ordered the same at that time.",
+            code="key_ignored",
+            hint=f"client.order({own.record.id!r}).cancel() may still be possible. From now on, a request without an answer is "
+            "not repeated at this service before the list of orders shows what became of it.",
         )
 
     def _say_setback(self) -> None:

@@ -45,7 +45,7 @@ HINTS: dict[str, str | None] = {
     "file_corrupt": "Download again. If what the service announces is wrong, --verify size (or none) keeps the file as it is.",
     "file_size_differs": "Download again. If what the service announces is wrong, --verify none keeps the file as it is.",
     "files_failed": "Download again: only these files are requested.",
-    "key_ignored": "`scenecart cancel {order_id}` may still be possible. A request without an answer is not repeated at this "
+    "key_ignored": "`scenecart cancel ID` may still be possible. A request without an answer is not repeated at this "
     "service from now on before the list of orders shows what became of it.",
     "not_a_captures_file": "Pass a file that `scenecart search -o` wrote.",
     "not_a_cart_file": "Pass a file that --save wrote.",
