@@ -11,8 +11,8 @@ import pytest
 import scenecart
 from _expect import raises
 from _scripted_service import Answer, RecordedRequest
-from scenecart._api.credentials import resolve
 from scenecart._api.http import Session
+from scenecart._api.sign_in import resolve
 from scenecart._imagery.quicklook import QuicklookStore
 
 if TYPE_CHECKING:

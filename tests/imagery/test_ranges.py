@@ -14,8 +14,9 @@ from rasterio.shutil import copy
 import scenecart
 from _expect import raises
 from _scripted_service import Answer, RecordedRequest
-from scenecart._api.credentials import Secret, resolve
+from scenecart._api.credentials import Secret
 from scenecart._api.http import Session
+from scenecart._api.sign_in import resolve
 from scenecart._imagery.ranges import BLOCK, RangeReader
 
 if TYPE_CHECKING:
