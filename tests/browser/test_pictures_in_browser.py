@@ -92,7 +92,8 @@ def test_gallery_keys_move_and_pick(opened: tuple[Page, Kernel]):
     page.keyboard.press("ArrowRight")
     page.keyboard.press(" ")
     kernel.wait("list(gallery.state.selection)", lambda value: len(value) == 2)
-    assert page.locator('.sc-gallery .cell[aria-selected="true"]').count() == 2
+    chosen = """document.querySelectorAll('.sc-gallery .cell[aria-selected="true"]').length === 2"""
+    page.wait_for_function(chosen)
     page.keyboard.press("Shift+ArrowRight")
     kernel.wait("list(gallery.state.selection)", lambda value: len(value) == 2)
     page.keyboard.press("Escape")

@@ -169,7 +169,7 @@ def test_login_status_prints_account_and_credits(box: Sandbox, tmp_path: Path):
         (["estimate", "harbour.geojson"], 2, "--aoi"),
         (["search", "aurora", "--collections", "x", "--base-url", "http://other.example"], 1, "--base-url"),
         ([*SEARCH[:4], "--datetime", "soon"], 2, "soon"),
-        ([*SEARCH, "-o", "found.xyz"], 2, "'.xyz'"),
+        ([*SEARCH, "-o", "found.xyz"], 2, "'found.xyz'"),
         ([*SEARCH[:4], "--bbox=1,2,3,4", "--aoi", "x"], 2, "--bbox"),
         (["search", "aurora", "--collections", "aurora-50cm", "--max-cloud-cover", "120"], 2, "--max-cloud-cover"),
         (["estimate", "nowhere.parquet"], 2, "'nowhere.parquet'"),

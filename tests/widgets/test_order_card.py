@@ -50,7 +50,7 @@ def test_order_card_delivered_order_shows_files_and_items(
     assert not enabled_buttons(card.view, "Cancel…")
     press(card.view, "Download")
     wait_for(lambda: "scenecart-success" in card._status.value)
-    (path,) = (tmp_path / "out").rglob("*.tif")
+    (path,) = (tmp_path / "out").rglob("*_visual.tif")
     assert path.name in card._status.value
     assert not is_visible(card._progress)
     press(card.view, "Show on map")

@@ -35,7 +35,7 @@ def test_order_tracker_follows_orders_to_their_end(
     assert "2 orders" in tracker._title.value
     tracker.download(orders[0].id)
     wait_for(lambda: not tracker.is_busy)
-    assert len(list((tmp_path / "out").rglob("*.tif"))) == 1
+    assert len(list((tmp_path / "out").rglob("*_visual.tif"))) == 1
 
 
 @pytest.mark.parametrize("value", [5, None, "o-1", ["o-1"]])

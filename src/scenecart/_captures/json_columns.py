@@ -5,6 +5,7 @@ The names of such columns are in ``frame.attrs``, which GeoParquet files keep, s
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import math
@@ -101,7 +102,9 @@ def rfc3339(moment: dt.datetime) -> str:
     >>> rfc3339(pd.Timestamp("2024-03-05T12:00:00+02:00"))
     '2024-03-05T10:00:00Z'
     """
-    moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    # years that Python does not know are written as they are
+    with contextlib.suppress(OverflowError, ValueError):
+        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
     return moment.isoformat().replace("+00:00", "Z")
 
 

@@ -102,7 +102,7 @@ def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None)
     # the fingerprint covers what is bought, the digest of the contents every other column
     is_changed = cart.fingerprint != metadata.get("fingerprint") or metadata.get("contents") != contents
     # files of 0.1.0 have no digest of the options
-    if is_changed or metadata.get("options") not in {None, _digest_of_options(metadata)}:
+    if is_changed or metadata.get("options") not in (None, _digest_of_options(metadata)):  # it may be unhashable
         raise InvalidCart(
             f"{source.name} was changed since it was saved, so it is not the cart that was approved.",
             code="cart_file_changed",

@@ -189,7 +189,7 @@ def open_delivery(directory: str | os.PathLike[str]) -> Delivery:
     >>> import scenecart, tempfile
     >>> client = scenecart.connect("sandbox")
     >>> captures = client.search("openterra", collections="openterra-10m", datetime="2021-06", limit=1)
-    >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+    >>> order = client.cart(captures).estimate().place(again=True).wait(timeout=60, progress=False)
     >>> folder = tempfile.mkdtemp()
     >>> files = order.download(folder, progress=False)
     >>> scenecart.open_delivery(folder).stack("nir").sizes["time"]

@@ -513,7 +513,7 @@ class Order(Reportable):
         --------
         >>> client = connect("sandbox")
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-02", limit=1)
-        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> order = client.cart(captures).estimate().place(again=True).wait(timeout=60, progress=False)
         >>> shown = order.show(basemap="none")
         >>> len(shown.imagery)
         1
@@ -607,7 +607,7 @@ class Order(Reportable):
         --------
         >>> client = connect("sandbox")
         >>> captures = client.search("openterra", collections="openterra-10m", datetime="2024-05", limit=1)
-        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> order = client.cart(captures).estimate().place(again=True).wait(timeout=60, progress=False)
         >>> order.missing
         []
         """

@@ -47,7 +47,7 @@ HINTS: dict[str, str | None] = {
     "files_failed": "Download again: only these files are requested.",
     "key_ignored": "`scenecart cancel ID` may still be possible. A request without an answer is not repeated at this "
     "service from now on before the list of orders shows what became of it.",
-    "not_a_captures_file": "Pass a file that `scenecart search -o` wrote.",
+    "not_a_captures_file": "Pass a file that `scenecart search -o` wrote. An area of interest is the option --aoi.",
     "not_a_cart_file": "Pass a file that --save wrote.",
     "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",

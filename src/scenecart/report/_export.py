@@ -42,14 +42,14 @@ def export(captures: gpd.GeoDataFrame, path: str | os.PathLike[str]) -> Path:
     path
         The file to write. Missing folders are created; an existing file is replaced.
 
-        ======================  ==============================================================================================
-        ``.parquet``            GeoParquet with every column and the index labels
+        =======================  ==============================================================================================
+        ``.parquet``             GeoParquet with every column and the index labels
         ``.geojson``, ``.json``  GeoJSON with every column as a property, times as RFC 3339
         ``.ndjson``, ``.jsonl``  STAC items, one on each line
-        ``.gpkg``               GeoPackage with the layer ``captures``; nested values are JSON text, times end at milliseconds
-        ``.csv``                a table for spreadsheets, with footprints as WKT; no text is a formula
-        ``.xlsx``               a workbook, with footprints as WKT; times are cells of times, UTC
-        ======================  ==============================================================================================
+        ``.gpkg``                GeoPackage with the layer ``captures``; nested values are JSON text, times end at milliseconds
+        ``.csv``                 a table for spreadsheets, with footprints as WKT; no text is a formula
+        ``.xlsx``                a workbook, with footprints as WKT; times are cells of times, UTC
+        =======================  ==============================================================================================
 
         Footprints are in EPSG:4326 (longitude, latitude). :func:`read_captures` reads the first four as they were.
 

@@ -151,9 +151,19 @@ class CaptureMap(Panel):
         """Whether captures are still arriving."""
         return self._runner.is_busy("search")
 
-    def add_imagery(self, source: Any, name: str | None = None, bands: Any = None, **options: Any) -> list[str]:
+    @checked_keywords()
+    def add_imagery(
+        self,
+        source: Any,
+        name: str | None = None,
+        bands: Any = None,
+        stretch: Any = "auto",
+        opacity: float = 1.0,
+        *,
+        asset: str | None = None,
+    ) -> list[str]:
         """Show imagery on the map; see :meth:`FootprintMap.add_imagery`."""
-        return self.map.add_imagery(source, name, bands, **options)
+        return self.map.add_imagery(source, name, bands, stretch, opacity, asset=asset)
 
     def remove_imagery(self, name: str) -> None:
         """Remove an imagery layer from the map."""
