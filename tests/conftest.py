@@ -47,8 +47,8 @@ _BYTES_EACH = 3 * 2**30
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` starts: one for each core, as far as memory allows."""
-    return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // _BYTES_EACH))
+    """Return how many processes `-n auto` starts: one more than cores, because tests wait for servers, as far as memory allows."""
+    return max(1, min((os.cpu_count() or 1) + 1, psutil.virtual_memory().available // _BYTES_EACH))
 
 
 class BlockedNetworkError(AssertionError):

@@ -85,7 +85,8 @@ def test_every_picture_of_a_report_is_seen(browser: Browser, quote: Path):
     page = browser.new_page(viewport={"width": 360, "height": 900})
     try:
         page.goto(quote.as_uri())
-        widths = page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth)")
+        page.wait_for_function("[...document.images].every(image => image.complete)")
+        widths = page.evaluate("[...document.images].map(image => Math.max(image.naturalWidth, image.naturalHeight))")
         assert len(widths) == 3
         assert all(width > 100 for width in widths)
         edges = page.evaluate(
