@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -48,6 +49,21 @@ def test_items_are_valid_stac(delivered: Any):
         assert read.properties["order:id"] == order
         assert shape(item["geometry"]).bounds == pytest.approx(tuple(item["bbox"]))
         assert list(read.assets) == ["visual", "analytic", "udm", "thumbnail"]
+
+
+def test_items_of_several_orders_first_read_at_once_are_all_given(
+    box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient]
+):
+    """Orders whose files are written at the same moments, while others write to the database, all list their items."""
+    client = sign_in(box)
+    orders = [client.place("first", "far").json()["id"] for _ in range(4)]
+    clock.now += 3_600
+    for order in orders:
+        client.wait(order, "delivered")
+    with ThreadPoolExecutor(len(orders)) as pool:
+        answers = list(pool.map(lambda order: client.call("orders.list_assets", {"order_id": order}), orders))
+    assert [answer.status_code for answer in answers] == [200] * len(orders)
+    assert all(len(answer.json()["features"]) == 2 for answer in answers)
 
 
 def test_imagery_is_cloud_optimized_geotiff(delivered: Any):

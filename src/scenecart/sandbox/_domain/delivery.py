@@ -61,7 +61,8 @@ class Delivery:
     def order_items(self, caller: Caller, order_id: str) -> dict[str, Any]:
         """Return the STAC items of an order."""
         order = self._orders.find(caller, order_id)
-        rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],))
+        # read to the end first: an open query makes SQLite refuse the write that follows the files
+        rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],)).fetchall()
         return {"type": "FeatureCollection", "features": [self.to_stac(row) for row in rows]}
 
     def numbered_ids(self) -> list[tuple[int, str, str]]:

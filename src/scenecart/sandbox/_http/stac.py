@@ -271,7 +271,7 @@ class DeliverySource:
         found = self._storage.read.execute(
             f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(numbers))}) ORDER BY number",  # noqa: S608  # only placeholders
             numbers,
-        )
+        ).fetchall()
         return [self._delivery.to_stac(row) for row in found]
 
 
