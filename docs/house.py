@@ -49,8 +49,8 @@ def house_map() -> str:
             continue
         lines += ["", f"**`{name}/`**: {first_line(folder / '__init__.py')}"]
         if name != "sandbox":
-            modules = (path for path in sorted(folder.glob("*.py")) if path.stem not in {"__init__", "__main__"})
-            lines += ["", *(f"- `{path.name}`: {first_line(path)}" for path in modules)]
+            modules = (path for path in sorted(folder.rglob("*.py")) if path.stem not in {"__init__", "__main__"})
+            lines += ["", *(f"- `{path.relative_to(folder).as_posix()}`: {first_line(path)}" for path in modules)]
     return "\n".join(lines).strip("\n")
 
 

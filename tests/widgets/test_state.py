@@ -226,3 +226,16 @@ def test_state_captures_added_in_a_thread_match_the_filters(captures: gpd.GeoDat
     adding.join()
     assert not errors
     assert len(state.keep) == len(state.captures) == 150
+
+
+def test_state_current_capture_is_one_of_the_captures(captures: gpd.GeoDataFrame):
+    """The current capture is known; a label of a former search becomes None."""
+    state = CaptureState(captures.iloc[:3])
+    label = state.labels([1])[0]
+    state.current = label
+    assert state.current == label
+    state.current = "of a former search"
+    assert state.current is None
+    state.current = label
+    state.captures = captures.iloc[5:8]
+    assert state.current is None

@@ -86,6 +86,8 @@ class CaptureState(t.HasTraits):
         as JSON and set again; facets that are not named are not filtered.
     selection : tuple
         Index labels of the selected rows, in the order they were selected.
+    current : hashable or None
+        Index label of the capture that is being looked at. A label that is not in ``captures`` becomes None.
     revision : int
         Increases each time other captures may match the filters.
     """
@@ -94,6 +96,7 @@ class CaptureState(t.HasTraits):
     aoi = t.Any(None, allow_none=True)
     filters = t.Dict()
     selection = t.Tuple()
+    current = t.Any(None, allow_none=True)
     revision = t.Int(0)
 
     def __init__(self, captures: gpd.GeoDataFrame, aoi: Any = None) -> None:
@@ -245,6 +248,12 @@ class CaptureState(t.HasTraits):
             )
         return labels
 
+    @t.validate("current")
+    def _check_current(self, proposal: dict[str, Any]) -> Hashable | None:
+        label: Hashable | None = proposal["value"]
+        # a page may name a capture of a former search
+        return label if label in self.captures.index else None
+
     @t.validate("filters")
     def _check_filters(self, proposal: dict[str, Any]) -> dict[str, Any]:
         given = dict(proposal["value"])
@@ -266,6 +275,8 @@ class CaptureState(t.HasTraits):
         self._facets = None
         known = self.captures.index
         self.selection = tuple(label for label in self.selection if label in known)
+        if self.current not in known:
+            self.current = None
         self._drop_unknown_filters()
         self._update_matches()
 

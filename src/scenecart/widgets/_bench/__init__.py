@@ -1,0 +1,1 @@
+"""The Workbench: its parts, drawn in the page, and what they do."""
