@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
@@ -245,8 +246,9 @@ class Client:
         -------
         geopandas.GeoDataFrame
             One row per capture, EPSG:4326, times in UTC. Every property is a column, as in stac-geoparquet, plus ``host``,
-            ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. If the result is empty,
-            ``.attrs["query"]`` describes what was searched.
+            ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. With ``aoi``, ``covers`` is the
+            share of the area that each capture covers, 0 to 1. If the result is empty, ``.attrs["query"]`` describes what was
+            searched.
 
         Raises
         ------
@@ -369,7 +371,8 @@ class Client:
         20
         """
         folder = as_path(directory, "A folder of captures")
-        frames = stream_catalog(self._session, build_query(host, SearchCriteria(**criteria)))
+        # the files hold what the catalog says, and nothing of this search
+        frames = stream_catalog(self._session, replace(build_query(host, SearchCriteria(**criteria)), area=None))
         with progress_callback(progress, f"Searching {host}") as callback:
             return parquet.write(frames, folder, host, partition, ProgressReporter(callback, host))
 

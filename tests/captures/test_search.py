@@ -488,3 +488,23 @@ def test_search_many_broken_response_names_the_provider_and_keeps_captures(
         assert found["id"].tolist() == [one["id"] for one in sent]
         for executor in options.values():
             executor.shutdown()
+
+
+def test_covers_is_the_share_of_the_area(service: ScriptedService, client: scenecart.Client):
+    """With an area, each capture has the share of it that it covers; without one, or with a box, there is no such column."""
+    parts = [shapely.box(0, 0, 2, 2), shapely.box(0, 0, 0.5, 1), shapely.box(0.75, 0, 3, 1)]
+    found = [{**feature(f"c{row}"), "geometry": shapely.geometry.mapping(part)} for row, part in enumerate(parts)]
+    service.put(SEARCH, answer(page(*found)))
+    assert find(client, aoi=(0, 0, 1, 1))["covers"].tolist() == pytest.approx([1.0, 0.5, 0.25], abs=1e-6)
+    assert "covers" not in find(client, bbox=(0, 0, 1, 1)).columns
+    assert "covers" not in find(client).columns
+
+
+def test_catalogs_own_covers_gets_a_prefix(service: ScriptedService, client: scenecart.Client):
+    """A property named covers is kept beside the share, and is the one that is written into items."""
+    service.put(SEARCH, answer(page(feature("a", covers="sea"))))
+    captures = find(client, aoi=tuple(shapely.box(-180, -80, 180, 80).bounds))
+    assert captures["properties:covers"].tolist() == ["sea"]
+    assert 0 < captures["covers"].iloc[0] < 1
+    assert next(scenecart.to_items(captures))["properties"]["covers"] == "sea"
+    assert find(client)["covers"].tolist() == ["sea"]

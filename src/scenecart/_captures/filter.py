@@ -25,6 +25,8 @@ from scenecart.exceptions import InvalidArea, InvalidQuery, not_captures
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from scenecart._geo.area import Area
+
 _REST_OF_SECOND = pd.Timedelta(999_999, "us")
 
 
@@ -62,15 +64,25 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     _check_frame(captures)
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
-    shares = np.zeros(len(frame))
-    shapes = frame.geometry.to_numpy()
-    near = np.flatnonzero(may_intersect(shapes, area.geometry))
-    parts = each_polygonal(shapely.intersection(_valid_areas(shapes[near]), area.geometry))
-    overlaps = ~shapely.is_empty(parts)
-    shares[near[overlaps]] = np.minimum(1.0, each_km2(parts[overlaps]) / area.km2)
+    shares, parts = covered_parts(frame.geometry.to_numpy(), area)
     found = pd.Series(shares, index=captures.index, name="coverage", dtype=float)
     found.attrs["together"] = min(1.0, geodesic_km2(union(parts)) / area.km2)
     return found
+
+
+def covered_parts(shapes: np.ndarray[Any, Any], area: Area) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the share of an area that each footprint covers, 0 to 1, and the parts of it that are covered."""
+    shares = np.zeros(len(shapes))
+    near = np.flatnonzero(may_intersect(shapes, area.geometry))
+    footprints = _valid_areas(shapes[near])
+    shapely.prepare(area.geometry)
+    # most captures of a small area cover all of it, and need no measuring
+    is_all = shapely.covered_by(area.geometry, footprints)
+    shares[near[is_all]] = 1.0
+    parts = each_polygonal(shapely.intersection(footprints[~is_all], area.geometry))
+    overlaps = ~shapely.is_empty(parts)
+    shares[near[~is_all][overlaps]] = np.minimum(1.0, each_km2(parts[overlaps]) / area.km2)
+    return shares, np.concatenate([parts, [area.geometry] if is_all.any() else []])
 
 
 @checked_keywords()

@@ -30,6 +30,8 @@ CRS = "EPSG:4326"
 OWN_COLUMNS = ("id", "collection", "host", "geometry", "assets", "links", "orderable", "not_orderable_reason")
 # added by search_many(); in its results alone, properties of these names get a prefix
 SEARCH_MANY_COLUMNS = ("area", "duplicate")
+# added by a search with an aoi; there alone, a property of this name gets a prefix
+COVERS = "covers"
 _ALWAYS_PRESENT = ("assets", "links")
 _LAST_COLUMNS = ("stac_version", "stac_extensions", *_ALWAYS_PRESENT, "bbox:as_given", "foreign_members")
 _PREFIX, _AS_GIVEN = "properties:", ":as_given"

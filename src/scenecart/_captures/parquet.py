@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import shapely
 from shapely.geometry import mapping
 
-from scenecart._captures.frame import CRS, OWN_COLUMNS, SEARCH_MANY_COLUMNS, concat, prefixed_column, property_of
+from scenecart._captures.frame import COVERS, CRS, OWN_COLUMNS, SEARCH_MANY_COLUMNS, concat, prefixed_column, property_of
 from scenecart._captures.json_columns import is_missing, json_value, restored
 from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY
 from scenecart._captures.times import acquisition_times
@@ -82,7 +82,7 @@ def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[
     notes = notes_of(frame)
     # a table of STAC GeoParquet has the fields of all items in each row, and a column for the member type
     is_table = "not_orderable_reason" not in frame.columns
-    added = {name for name in SEARCH_MANY_COLUMNS if prefixed_column(name) in frame.columns}
+    added = {name for name in (COVERS, *SEARCH_MANY_COLUMNS) if prefixed_column(name) in frame.columns}
     excluded = {*_NOT_PROPERTIES, *added, frame.geometry.name, *(["bbox"] if _has_bounds(frame) else [])}
     names = [name for name in frame.columns if isinstance(name, str) and name not in excluded]
     columns = {name: frame[name].astype(object).tolist() for name in names}

@@ -21,6 +21,8 @@ from scenecart.exceptions import InvalidQuery, warn
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart._geo.area import Area
+
 OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
 _MAX_VERTICES = 500
 _MAX_LISTED = 5
@@ -58,6 +60,8 @@ class Query:
         How many captures to request at a time; None prefers the service's stream.
     exact_geometry
         The search geometry, if the request body contains a simplified one around it.
+    area
+        The area of interest, whose share that each capture covers is in the result; None without one.
     """
 
     host: str
@@ -65,6 +69,7 @@ class Query:
     limit: int | None = None
     page_size: int | None = None
     exact_geometry: BaseGeometry | None = None
+    area: Area | None = None
 
     @property
     def description(self) -> str:
@@ -93,20 +98,20 @@ def build_query(host: str, criteria: SearchCriteria) -> Query:
         If an argument is invalid; the error names it.
     """
     check_text(host, "host", kind=InvalidQuery)
-    body, exact_geometry = _request_body(criteria)
+    body, exact_geometry, area = _request_body(criteria)
     check_count(criteria.page_size, "page_size", most=operations.PAGE_LIMIT, kind=InvalidQuery)
     if not body.keys() & {"collections", "ids"}:
         raise InvalidQuery(
             "A search needs collections, ids, or both.", code="collections_missing", hint='Pass collections=["…"] or ids=["…"].'
         )
-    return Query(host, operations.search_body(host, body), criteria.limit, criteria.page_size, exact_geometry)
+    return Query(host, operations.search_body(host, body), criteria.limit, criteria.page_size, exact_geometry, area)
 
 
 def build_stac_query(host: str, criteria: SearchCriteria) -> Query:
     """Check a search of a STAC API, which needs no collections and has a page limit of its own; as :func:`build_query`."""
-    body, exact_geometry = _request_body(criteria)
+    body, exact_geometry, area = _request_body(criteria)
     check_count(criteria.page_size, "page_size", kind=InvalidQuery)
-    return Query(host, body, criteria.limit, criteria.page_size, exact_geometry)
+    return Query(host, body, criteria.limit, criteria.page_size, exact_geometry, area)
 
 
 def warn_of_fraction(percentage: float, argument: str = "max_cloud_cover") -> None:
@@ -123,19 +128,19 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + (f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else "")
 
 
-def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None]:
-    """Return the request body, and the exact geometry if the body contains a simplified one."""
+def _request_body(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None, Area | None]:
+    """Return the request body, the exact geometry if the body contains a simplified one, and the area of interest."""
     names = {"collections": _names(criteria.collections, "collections"), "ids": _names(criteria.ids, "ids")}
     body: dict[str, Any] = {argument: values for argument, values in names.items() if values}
-    area, exact_geometry = _search_area(criteria)
-    body |= area
+    place, exact_geometry, area = _search_area(criteria)
+    body |= place
     if criteria.datetime is not None:
         body["datetime"] = as_interval(criteria.datetime)
     conditions = _conditions(criteria.query, criteria.max_cloud_cover)
     if conditions:
         body["query"] = conditions
     check_count(criteria.limit, "limit", kind=InvalidQuery)
-    return body, exact_geometry
+    return body, exact_geometry, area
 
 
 def _names(value: str | Sequence[str] | None, argument: str) -> list[str]:
@@ -151,7 +156,7 @@ def _names(value: str | Sequence[str] | None, argument: str) -> list[str]:
     return names
 
 
-def _search_area(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None]:
+def _search_area(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry | None, Area | None]:
     given = [name for name in ("aoi", "bbox", "intersects") if getattr(criteria, name) is not None]
     if len(given) > 1:
         raise InvalidQuery(
@@ -160,12 +165,13 @@ def _search_area(criteria: SearchCriteria) -> tuple[dict[str, Any], BaseGeometry
             hint="Use one of aoi, bbox and intersects.",
         )
     if criteria.bbox is not None:
-        return {"bbox": list(around_world_bounds(as_geometry(criteria.bbox, argument="bbox")))}, None
+        return {"bbox": list(around_world_bounds(as_geometry(criteria.bbox, argument="bbox")))}, None, None
     if not given:
-        return {}, None
-    exact = as_geometry(criteria.intersects) if criteria.aoi is None else as_area(criteria.aoi).geometry
+        return {}, None, None
+    area = None if criteria.aoi is None else as_area(criteria.aoi)
+    exact = as_geometry(criteria.intersects) if area is None else area.geometry
     around = simplified(exact, _MAX_VERTICES)
-    return {"intersects": geojson(around)}, None if around is exact else exact
+    return {"intersects": geojson(around)}, None if around is exact else exact, area
 
 
 def _conditions(query: Any, max_cloud_cover: float | None) -> dict[str, dict[str, Any]]:

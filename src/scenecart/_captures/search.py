@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from scenecart._api import operations
 from scenecart._api.paging import check_count, next_token
+from scenecart._captures.covers import with_covers
 from scenecart._captures.decode import Batch, Page, Reader
 from scenecart._captures.footprints import intersect_each
 from scenecart._captures.frame import FrameBuilder, to_frame
@@ -48,24 +49,24 @@ def search_catalog(
         If the search fails; ``captures`` of the error contains what had arrived.
     """
     reporter = ProgressReporter(progress, query.host)
-    frame = collect(_features_of(session, query, reporter), query.host, reporter, return_on_interrupt=return_on_interrupt)
+    frame = collect(_features_of(session, query, reporter), query, reporter, return_on_interrupt=return_on_interrupt)
     if not len(frame):
         frame.attrs["query"] = query.description
     return frame
 
 
 def collect(
-    parts: Iterable[Sequence[Feature]], host: str, reporter: ProgressReporter, *, return_on_interrupt: bool = False
+    parts: Iterable[Sequence[Feature]], query: Query, reporter: ProgressReporter, *, return_on_interrupt: bool = False
 ) -> gpd.GeoDataFrame:
     """Build one frame from features that arrive in parts; errors as :func:`search_catalog`."""
-    builder = FrameBuilder(host)
+    builder = FrameBuilder(query.host)
     reporter.emit("started")
     try:
         for features in parts:
             builder.add(features)
             reporter.emit("arrived", len(builder))
     except ScenecartError as error:
-        error.captures = builder.frame()
+        error.captures = with_covers(builder.frame(), query.area)
         if len(builder):
             error.add_note(f"{pluralize(len(builder), 'capture')} had arrived before the search failed.")
         raise
@@ -73,7 +74,7 @@ def collect(
         if not return_on_interrupt:
             raise
         warn(f"The search was interrupted after {pluralize(len(builder), 'capture')}.", code="search_interrupted")
-    frame = builder.frame()
+    frame = with_covers(builder.frame(), query.area)
     reporter.emit("finished", len(frame))
     return frame
 
@@ -86,15 +87,19 @@ def stream_catalog(session: Session, query: Query, batch_size: int = _BATCH) -> 
         for features in _features_of(session, query, ProgressReporter(None, query.host)):
             pending += features
             while len(pending) >= size:
-                yield to_frame(pending[:size], host=query.host)
+                yield _frame_of(pending[:size], query)
                 pending = pending[size:]
                 size = min(batch_size, 2 * size)
     except ScenecartError:
         if pending:
-            yield to_frame(pending, host=query.host)
+            yield _frame_of(pending, query)
         raise
     if pending:
-        yield to_frame(pending, host=query.host)
+        yield _frame_of(pending, query)
+
+
+def _frame_of(features: Sequence[Feature], query: Query) -> gpd.GeoDataFrame:
+    return with_covers(to_frame(features, host=query.host), query.area)
 
 
 def fetch(session: Session, query: Query) -> tuple[list[bytes], str]:
@@ -135,7 +140,7 @@ def _readable_part(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDa
         except ScenecartError:
             return
 
-    return collect(readable(), query.host, ProgressReporter(None, query.host))
+    return collect(readable(), query, ProgressReporter(None, query.host))
 
 
 def _fetch_stream(session: Session, query: Query, received: list[bytes]) -> Iterator[bytes]:
@@ -167,7 +172,7 @@ def _fetch_pages(session: Session, query: Query) -> Iterator[bytes]:
 def build_frame(parts: Sequence[bytes], kind: str, query: Query) -> gpd.GeoDataFrame:
     """Build the frame from the response of :func:`fetch`; needs no connection, to run in another process."""
     features = apply_query(_found_in(parts, kind, query), query)
-    return collect(features, query.host, ProgressReporter(None, query.host))
+    return collect(features, query, ProgressReporter(None, query.host))
 
 
 def _found_in(parts: Sequence[bytes], kind: str, query: Query) -> Iterator[Batch]:

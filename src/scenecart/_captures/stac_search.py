@@ -149,7 +149,7 @@ def search_stac(
         checked = build_stac_query(host or source.host, criteria)
         search = _Search(source, first, checked, extensions, modifier)
         reporter = ProgressReporter(progress, checked.host)
-        found = collect(search.features(), checked.host, reporter, return_on_interrupt=return_on_interrupt)
+        found = collect(search.features(), checked, reporter, return_on_interrupt=return_on_interrupt)
     frame = search.arranged(found)
     search.report()
     if not len(frame):
