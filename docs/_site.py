@@ -70,7 +70,8 @@ class CommandHelp(SphinxDirective):
         """Return a section for each command."""
         os.environ.update(COLUMNS="88", NO_COLOR="1")
         parser = make_parser()
-        self.env.note_dependency(str(DOCS.parent / "src" / "scenecart" / "cli" / "_parser.py"))
+        for path in sorted((DOCS.parent / "src" / "scenecart" / "cli").glob("*.py")):
+            self.env.note_dependency(str(path))
         return [self._section(name, one) for name, one in [("scenecart", parser), *commands(parser)]]
 
     def _section(self, name: str, parser: argparse.ArgumentParser) -> nodes.section:
@@ -82,9 +83,13 @@ class CommandHelp(SphinxDirective):
 
 
 def commands(parser: argparse.ArgumentParser) -> list[tuple[str, argparse.ArgumentParser]]:
-    """Return each command's name and parser."""
-    choices = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices  # noqa: SLF001  # argparse has no public way
-    return [(one.prog, one) for one in choices.values()]
+    """Return each command's name and parser; a command that consists of commands is followed by these."""
+    found: list[tuple[str, argparse.ArgumentParser]] = []
+    for action in parser._actions:  # noqa: SLF001  # argparse has no public way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # likewise
+            for one in action.choices.values():
+                found += [(one.prog, one), *commands(one)]
+    return found
 
 
 def show_public_bases(_app: Sphinx, _name: str, _thing: object, _options: object, bases: list[type]) -> None:

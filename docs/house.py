@@ -24,6 +24,7 @@ ORDER = (
     "_delivery",
     "_orders",
     "_cover",
+    "_watch",
     "report",
     "client",
     "connection",

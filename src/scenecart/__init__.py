@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
+    from scenecart._watch.watch import Watch
     from scenecart.client import Client
     from scenecart.connection import connect
     from scenecart.exceptions import (
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         UnknownKeyword,
         UntrustedEstimate,
         WaitTimeout,
+        WatchError,
     )
     from scenecart.report import compare_report
     from scenecart.report._export import export
@@ -90,6 +92,7 @@ _HOMES = {
     "Order": "_orders.order",
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
+    "Watch": "_watch.watch",
     "assets": "_captures.frame",
     "collections": "_captures.stac_collections",
     "compare_report": "report",
@@ -157,6 +160,8 @@ __all__ = [
     "UnknownKeyword",
     "UntrustedEstimate",
     "WaitTimeout",
+    "Watch",
+    "WatchError",
     "__version__",
     "assets",
     "collections",

@@ -45,6 +45,8 @@ from scenecart._util.keywords import checked_keywords
 from scenecart._util.progress import ProgressReporter, progress_callback
 from scenecart._util.text import duration
 from scenecart._util.validate import check_bool, check_choice, check_count, shown_value
+from scenecart._watch.watch import Watch, WatchService
+from scenecart._watch.watch_file import WatchFile
 from scenecart.exceptions import (
     ConfigurationError,
     InvalidCart,
@@ -179,6 +181,7 @@ class Client:
         self._orders.after_wait = lambda: self._placing.say(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
+        self._watches = WatchService(self._session, WatchFile(directory / "watches.sqlite"), wall)
         self._holdings = HoldingReader(look, self._journal, purchases, deliveries, base_url=self._session.base_url, now=wall)
 
     @property
@@ -808,6 +811,92 @@ class Client:
         [1.0, 0.0]
         """
         return mark(captures, self._holdings.known(), None if aoi is None else as_area(aoi))
+
+    @checked_keywords()
+    def watch(
+        self,
+        name: str,
+        host: str | None = None,
+        *,
+        aoi: Any = None,
+        bbox: Any = None,
+        intersects: Any = None,
+        collections: str | Sequence[str] | None = None,
+        ids: str | Sequence[str] | None = None,
+        datetime: Any = None,
+        query: Mapping[str, Any] | None = None,
+        max_cloud_cover: float | None = None,
+    ) -> Watch:
+        """Save a search under a name, to see later what is new; with the name alone, return the saved watch. Nothing is bought.
+
+        Watches are in a file beside the placement journal, which notebooks and ``scenecart watch`` share. Saving the same search
+        again returns the watch as it is.
+
+        Parameters
+        ----------
+        name
+            The name, which is unique for the service.
+        host
+            The catalog host.
+        aoi, bbox, intersects, collections, ids, datetime, query, max_cloud_cover
+            As for :meth:`search`. A file is read now, once. Without ``datetime``, or with an open one such as ``"2024-01-01/.."``,
+            captures of any later time are found.
+
+        Raises
+        ------
+        InvalidRequest
+            If the name is taken by another search (``watch_name_taken``), perhaps a colleague's; nothing is changed.
+        InvalidQuery, InvalidArea
+            If an argument is invalid.
+        NotFound
+            If only the name is given, and there is no such watch.
+        WatchError
+            If the file of watches cannot be used.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> watch = client.watch("harbour", "aurora", collections="aurora-50cm", bbox=(151.1, -34, 151.3, -33.8))
+        >>> news = watch.new()
+        >>> watch.seen() == len(news)
+        True
+        >>> len(client.watch("harbour").new())
+        0
+        """
+        return self._watches.watch(
+            name,
+            host,
+            SearchCriteria(
+                aoi=aoi,
+                bbox=bbox,
+                intersects=intersects,
+                collections=collections,
+                ids=ids,
+                datetime=datetime,
+                query=query,
+                max_cloud_cover=max_cloud_cover,
+            ),
+        )
+
+    def watches(self) -> pd.DataFrame:
+        """Return the watches of this service as a table, indexed by name.
+
+        Its columns are ``host``, ``criteria`` (a dict, as for :meth:`search`), ``created``, ``looked`` (when it was last searched
+        to the end), ``seen`` (when captures were last marked as seen; times in UTC) and ``person`` (who saved it).
+
+        Raises
+        ------
+        WatchError
+            If the file of watches cannot be used.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> watch = client.watch("quarry", "aurora", collections="aurora-50cm")
+        >>> client.watches().loc["quarry", "host"]
+        'aurora'
+        """
+        return self._watches.table()
 
     def placements(self) -> pd.DataFrame:
         """Return the placements at this service from this machine's journal, oldest first.

@@ -34,7 +34,8 @@ ScenecartError
 │   └── OrderCancelled
 ├── WaitTimeout               the order is still being processed
 ├── DownloadError             delivered files could not be downloaded completely
-└── JournalError              the journal of placements cannot be read or written
+├── JournalError              the journal of placements cannot be read or written
+└── WatchError                the file of watches cannot be read or written
 """
 
 from __future__ import annotations
@@ -587,6 +588,10 @@ class DownloadError(ScenecartError):
 
 class JournalError(ScenecartError):
     """The journal of placements cannot be read or written."""
+
+
+class WatchError(ScenecartError):
+    """The file of watches cannot be read or written; no capture was marked as seen."""
 
 
 PUBLIC = sorted(

@@ -15,6 +15,7 @@ COMMANDS = [
     *("search", "estimate", "cover", "place", "orders", "owned", "order", "download", "report", "cancel", "placements", "settle"),
     *("login-status", "sandbox", "lab", "app", "demo"),
 ]
+NESTED = ["watch add", "watch list", "watch run", "watch remove"]
 
 
 def test_help_lists_every_command():
@@ -25,11 +26,11 @@ def test_help_lists_every_command():
         assert re.search(rf"^    {command}\b", done.stdout, re.MULTILINE), command
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *NESTED])
 def test_help_of_a_command_has_valid_examples(command: str, capsys: pytest.CaptureFixture[str]):
     """--help of every command has examples that its own parser accepts."""
     with pytest.raises(SystemExit) as left:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     assert left.value.code == 0
     displayed = capsys.readouterr().out.replace("\\\n      ", "")
     examples = re.findall(rf"^  scenecart ({command}\b.*)$", displayed, re.MULTILINE)
@@ -38,11 +39,13 @@ def test_help_of_a_command_has_valid_examples(command: str, capsys: pytest.Captu
         assert make_parser().parse_args(shlex.split(example)).run
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *NESTED])
 def test_argument_of_a_command_has_help(command: str):
     """Every argument and option of every command has a help text."""
-    (table,) = (action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
-    missing = [action.dest for action in table[command]._actions if not action.help]
+    parser = make_parser()
+    for word in command.split():
+        parser = parser.commands[word]
+    missing = [action.dest for action in parser._actions if not action.help]
     assert missing == []
 
 
@@ -58,6 +61,8 @@ def test_option_names_are_those_of_all_commands():
     [
         (["fly"], "'fly'"),
         (["search"], "host"),
+        (["watch"], "COMMAND"),
+        (["watch", "runn", "harbour"], "'runn'. Did you mean run"),
         (["search", "aurora", "--bbox=1,2,x"], "'1,2,x'"),
         (["search", "aurora", "--bbox", "-1", "2", "3", "4"], "'-1'"),
         *((["app", "--port", port], f"'{port}'") for port in ("x", "0", "-1", "65536", "9" * 5000)),
@@ -78,12 +83,12 @@ def test_argument_that_cannot_be_parsed_is_refused(arguments: list[str], named: 
     assert named in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "resolve"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "resolve", "watch", *NESTED])
 def test_help_fits_into_eighty_columns(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """No line of a help text is longer than a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        cli.main([*([command] if command else []), "--help"])
+        cli.main([*command.split(), "--help"])
     assert [line for line in capsys.readouterr().out.splitlines() if len(line) >= 80] == []
 
 

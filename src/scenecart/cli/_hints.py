@@ -82,6 +82,9 @@ HINTS: dict[str, str | None] = {
     "times_unreadable": "Write them as RFC 3339 does, such as 2024-06-18T00:12:00Z.",
     "too_many_candidates": "Use fewer captures, such as with --max-cloud-cover 20.",
     "waiting_through_outage": "To stop waiting, press Ctrl+C: orders are not affected.",
+    "watch_name_taken": "Use another name, or remove that watch: `scenecart watch remove {name}`",
+    "watch_not_found": "`scenecart watch list` lists them.",
+    "watch_removed": "Save it again with `scenecart watch add`.",
 }
 
 # a refusal that the service gave before, whatever its code

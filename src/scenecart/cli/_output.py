@@ -131,6 +131,25 @@ def owned_table(owned: gpd.GeoDataFrame, if_empty: str = "") -> None:
         _print(if_empty)
 
 
+def watches_table(watches: pd.DataFrame) -> None:
+    """Print watches: what each searches, when it was searched last, and who saved it."""
+    rows = [
+        (
+            name,
+            row["host"],
+            ", ".join(row["criteria"].get("collections", ())),
+            _time(row["looked"]),
+            _time(row["seen"]),
+            row["person"],
+        )
+        for name, row in zip(watches.index, watches.to_dict("records"), strict=True)
+    ]
+    if rows:
+        _rows(("Watch", "Host", "Collections", "Searched (UTC)", "Seen (UTC)", "Saved by"), rows, optional="Saved by")
+    else:
+        _print("No watches. To save one: scenecart watch add NAME HOST --collections A,B --aoi AREA")
+
+
 def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
     """Print an estimate: price groups, total, captures without a price, and the balance.
 

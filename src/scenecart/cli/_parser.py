@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scenecart._version import __version__
 from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd, _sign_in_cmd
 from scenecart.cli._arguments import (
     ArgumentParser,
     read_area,
-    read_bbox,
     read_credits,
     read_host_name,
     read_port,
     read_seconds,
-    read_words,
 )
+from scenecart.cli._commands import (
+    AREA,
+    CART,
+    PROFILE,
+    REPORT,
+    add_browser,
+    add_cart_options,
+    add_command,
+    add_criteria,
+    add_outputs,
+    add_program,
+    add_verify,
+    add_waiting,
+    add_without_owned,
+)
+from scenecart.cli._watch_arguments import add_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scenecart.cli._arguments import Commands
 
 _ABOUT = """\
@@ -35,6 +46,11 @@ from a search to delivered files:
   scenecart orders --status processing
   scenecart download ORDER harbour/ --wait
 
+what is new, in a cron job:
+  scenecart watch add harbour aurora --collections aurora-50cm \\
+      --aoi harbour.geojson
+  scenecart watch run harbour
+
 without an account:
   scenecart demo                   the whole workflow, on the embedded sandbox
   scenecart lab                    JupyterLab with the example notebooks
@@ -45,7 +61,7 @@ exit codes:
   0    success
   1    failure
   2    wrong usage; nothing was sent
-  3    the service cannot charge; nothing was ordered
+  3    the service cannot charge, nothing was ordered; or a watch has no news
   4    unknown whether an order was placed; run `scenecart settle`
   5    captures are owned already; nothing was ordered
   6    success, but the result could not be printed
@@ -60,16 +76,10 @@ sign-in:
   SCENECART_PASSWORD. Set SCENECART_BASE_URL for another service. No option
   takes a secret: other users of the machine could read it.
 """
-_CART = "captures from `scenecart search -o`, or a saved cart"
-_AREA = "a file, WKT, GeoJSON, or west,south,east,north in degrees"
-_BBOX = "west,south,east,north in degrees"
 _ITEMS = (
     "captures to offer instead of synthetic ones: STAC items as JSON, NDJSON or GeoParquet, a folder of them, "
     "or a file from `scenecart search -o`"
 )
-_REPORT = ".html .pdf .xlsx .md .csv .geojson .gpkg .parquet"
-_PROFILE = 'saved sign-in to use, or "sandbox" for a new embedded sandbox'
-_COLUMNS = 79
 
 
 def make_parser() -> ArgumentParser:
@@ -85,6 +95,7 @@ def make_parser() -> ArgumentParser:
     _add_selection(commands)
     _add_placing(commands)
     _add_orders(commands)
+    add_watch(commands)
     _add_sign_in(commands)
     _add_programs(commands)
     return parser
@@ -93,11 +104,11 @@ def make_parser() -> ArgumentParser:
 def option_names(parser: ArgumentParser) -> set[str]:
     """Return the options of a command, such as ``--max-credits``, or those of all commands."""
     commands = parser.commands
-    return {name for command in commands.values() for name in command.options} if commands else parser.options
+    return {name for command in commands.values() for name in option_names(command)} if commands else parser.options
 
 
 def _add_selection(commands: Commands) -> None:
-    search = _command(
+    search = add_command(
         commands,
         "search",
         _catalog_cmd.search,
@@ -105,18 +116,7 @@ def _add_selection(commands: Commands) -> None:
         "scenecart search aurora --collections aurora-50cm --aoi harbour.geojson --datetime 2024-01/2024-06 -o found.parquet",
         "scenecart search aurora --profile sandbox --collections aurora-50cm --bbox 151.1,-34,151.3,-33.8 --max-cloud-cover 20",
     )
-    search.add_argument(
-        "host", help="provider (host) whose catalog is searched, such as aurora; the service's documentation lists its providers"
-    )
-    search.add_argument(
-        "--collections", type=read_words, metavar="A,B", help="collections to search, separated by commas; required without --ids"
-    )
-    search.add_argument("--ids", type=read_words, metavar="A,B", help="ids of the captures to find, separated by commas")
-    search.add_argument("--aoi", type=read_area, metavar="AREA", help=f"area that captures must intersect: {_AREA}")
-    search.add_argument("--bbox", type=read_bbox, metavar="W,S,E,N", help=f"bounding box that captures must intersect: {_BBOX}")
-    search.add_argument("--datetime", metavar="RANGE", help="acquisition time: a date, a month, or a range such as 2024-01/2024-06")
-    search.add_argument("--query", metavar="JSON", help='conditions on other properties, such as {"gsd": {"lte": 0.5}}')
-    search.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="highest cloud cover in per cent, 0 to 100")
+    add_criteria(search)
     search.add_argument("--limit", type=int, metavar="N", help="find at most N captures")
     search.add_argument(
         "-o",
@@ -126,7 +126,7 @@ def _add_selection(commands: Commands) -> None:
     )
     search.add_argument("--owned", action="store_true", help="show how much of each capture your organization owns already")
 
-    estimate = _command(
+    estimate = add_command(
         commands,
         "estimate",
         _catalog_cmd.estimate,
@@ -135,12 +135,12 @@ def _add_selection(commands: Commands) -> None:
         "scenecart estimate harbour.cart.parquet --json",
         note="The exit code is 1 if a capture has no price.",
     )
-    estimate.add_argument("captures", metavar="FILE", help=_CART)
-    _add_cart_options(estimate)
-    _add_without_owned(estimate)
-    _add_outputs(estimate)
+    estimate.add_argument("captures", metavar="FILE", help=CART)
+    add_cart_options(estimate)
+    add_without_owned(estimate)
+    add_outputs(estimate)
 
-    cover = _command(
+    cover = add_command(
         commands,
         "cover",
         _catalog_cmd.cover,
@@ -149,8 +149,8 @@ def _add_selection(commands: Commands) -> None:
         "scenecart cover found.parquet --aoi harbour.geojson --objective newest --budget 200000 --plot cover.png",
         note="The exit code is 1 if the plan covers less than --min-coverage, or --budget is below the cheapest capture.",
     )
-    cover.add_argument("captures", metavar="FILE", help=_CART)
-    cover.add_argument("--aoi", type=read_area, metavar="AREA", required=True, help=f"area to cover: {_AREA}")
+    cover.add_argument("captures", metavar="FILE", help=CART)
+    cover.add_argument("--aoi", type=read_area, metavar="AREA", required=True, help=f"area to cover: {AREA}")
     cover.add_argument(
         "--objective",
         choices=("cost", "fewest", "newest", "clearest"),
@@ -192,9 +192,9 @@ def _add_selection(commands: Commands) -> None:
         "--use-owned", action="store_true", help="count the ground of captures in FILE that are owned already as covered"
     )
     cover.add_argument("--plot", metavar="FILE", help="draw the plan in a file: .png .svg .pdf")
-    _add_outputs(cover)
+    add_outputs(cover)
 
-    report = _command(
+    report = add_command(
         commands,
         "report",
         _catalog_cmd.report,
@@ -204,23 +204,23 @@ def _add_selection(commands: Commands) -> None:
         "scenecart report cheap=a.cart.parquet clear=b.cart.parquet -o compared.xlsx",
     )
     report.add_argument(
-        "what", nargs="+", metavar="[NAME=]SOURCE", help=f"{_CART}, or an order id; NAME is its name in a comparison"
+        "what", nargs="+", metavar="[NAME=]SOURCE", help=f"{CART}, or an order id; NAME is its name in a comparison"
     )
     report.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         required=True,
-        help=f"file to write: {_REPORT}; for a comparison .html .pdf .xlsx .md .csv",
+        help=f"file to write: {REPORT}; for a comparison .html .pdf .xlsx .md .csv",
     )
     report.add_argument("--title", metavar="TEXT", help="title of the report")
     report.add_argument("--no-prices", action="store_true", help="leave out prices; none are requested")
     report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnails of captures")
-    _add_cart_options(report)
+    add_cart_options(report)
 
 
 def _add_placing(commands: Commands) -> None:
-    place = _command(
+    place = add_command(
         commands,
         "place",
         _orders_cmd.place,
@@ -230,7 +230,7 @@ def _add_placing(commands: Commands) -> None:
         note="This spends money. It shows the exact total and asks before it buys. With --yes, it buys without asking, up to "
         "--max-credits. A cart that is already ordered is not bought again, unless you pass --again.",
     )
-    place.add_argument("captures", metavar="FILE", help=_CART)
+    place.add_argument("captures", metavar="FILE", help=CART)
     place.add_argument(
         "--max-credits",
         type=read_credits,
@@ -263,12 +263,12 @@ def _add_placing(commands: Commands) -> None:
         help="licence to buy (default: standard); which other types exist depends on the service: see its documentation, "
         "or its answer to a type that it does not offer",
     )
-    _add_cart_options(place)
-    _add_without_owned(place)
+    add_cart_options(place)
+    add_without_owned(place)
 
 
 def _add_orders(commands: Commands) -> None:
-    orders = _command(
+    orders = add_command(
         commands,
         "orders",
         _orders_cmd.orders,
@@ -279,7 +279,7 @@ def _add_orders(commands: Commands) -> None:
     orders.add_argument("--project", metavar="ID", help="only orders delivered to this project")
     orders.add_argument("--limit", type=int, metavar="N", help="list at most N orders")
 
-    owned = _command(
+    owned = add_command(
         commands,
         "owned",
         _orders_cmd.owned,
@@ -288,12 +288,12 @@ def _add_orders(commands: Commands) -> None:
         "scenecart owned --project ID -o owned.parquet",
     )
     owned.add_argument(
-        "--aoi", type=read_area, metavar="AREA", help=f"only captures whose bought ground intersects this area: {_AREA}"
+        "--aoi", type=read_area, metavar="AREA", help=f"only captures whose bought ground intersects this area: {AREA}"
     )
     owned.add_argument("--project", metavar="ID", help="only captures delivered to this project")
     owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
 
-    order = _command(
+    order = add_command(
         commands,
         "order",
         _orders_cmd.order,
@@ -302,10 +302,10 @@ def _add_orders(commands: Commands) -> None:
     )
     order.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
     order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
-    _add_waiting(order)
-    _add_verify(order)
+    add_waiting(order)
+    add_verify(order)
 
-    wait = _command(
+    wait = add_command(
         commands,
         "wait",
         _orders_cmd.wait,
@@ -319,7 +319,7 @@ def _add_orders(commands: Commands) -> None:
     wait.add_argument("id", nargs="+", metavar="ORDER", help="order id")
     wait.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time (default: no limit)")
 
-    download = _command(
+    download = add_command(
         commands,
         "download",
         _orders_cmd.order,
@@ -331,19 +331,19 @@ def _add_orders(commands: Commands) -> None:
     )
     download.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
     download.add_argument("download", metavar="DIR", help="folder for the files")
-    _add_waiting(download)
-    _add_verify(download)
+    add_waiting(download)
+    add_verify(download)
 
-    cancel = _command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
+    cancel = add_command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
     cancel.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
-    _command(
+    add_command(
         commands,
         "placements",
         _orders_cmd.placements,
         "list the purchases of this machine at one service, of all accounts",
         "scenecart placements --json",
     )
-    settle = _command(
+    settle = add_command(
         commands,
         "settle",
         _orders_cmd.settle,
@@ -355,7 +355,7 @@ def _add_orders(commands: Commands) -> None:
         "The exit code is 1 if it is still unknown whether something was ordered.",
     )
     settle.add_argument("--look", action="store_true", help="only look for the orders; send no purchase again")
-    resolve = _command(
+    resolve = add_command(
         commands,
         "resolve",
         _orders_cmd.resolve,
@@ -372,7 +372,7 @@ def _add_orders(commands: Commands) -> None:
 
 
 def _add_sign_in(commands: Commands) -> None:
-    login = _command(
+    login = add_command(
         commands,
         "login",
         _sign_in_cmd.login,
@@ -388,14 +388,14 @@ def _add_sign_in(commands: Commands) -> None:
         action="store_true",
         help="keep the sign-in in the keyring of the operating system; the official command line cannot use it then",
     )
-    _command(
+    add_command(
         commands,
         "logout",
         _sign_in_cmd.logout,
         "remove the sign-in of a profile, and the tokens that commands keep, and revoke them at the service",
         "scenecart logout --profile work",
     )
-    _command(
+    add_command(
         commands,
         "login-status",
         _catalog_cmd.login_status,
@@ -405,7 +405,7 @@ def _add_sign_in(commands: Commands) -> None:
 
 
 def _add_programs(commands: Commands) -> None:
-    demo = _program(
+    demo = add_program(
         commands,
         "demo",
         _apps_cmd.demo,
@@ -414,10 +414,10 @@ def _add_programs(commands: Commands) -> None:
         "scenecart demo --items captures.ndjson",
     )
     demo.add_argument("--items", metavar="PATH", help=_ITEMS)
-    demo.add_argument("--aoi", type=read_area, metavar="AREA", help=f"area to buy captures of: {_AREA}")
+    demo.add_argument("--aoi", type=read_area, metavar="AREA", help=f"area to buy captures of: {AREA}")
     demo.add_argument("--directory", metavar="DIR", default="demo", help="folder for the files that it writes (default: demo)")
 
-    sandbox = _program(
+    sandbox = add_program(
         commands,
         "sandbox",
         _apps_cmd.sandbox,
@@ -447,7 +447,7 @@ def _add_programs(commands: Commands) -> None:
         "--ready-file", metavar="FILE", help="write the URL and the sign-ins to this file as JSON, once requests are accepted"
     )
 
-    lab = _program(
+    lab = add_program(
         commands,
         "lab",
         _apps_cmd.lab,
@@ -464,10 +464,10 @@ def _add_programs(commands: Commands) -> None:
         help="folder for the notebooks (default: scenecart-notebooks)",
     )
     lab.add_argument("--port", type=read_port(0), default=8888, help="local port to listen on (default: 8888)")
-    _add_browser(lab)
+    add_browser(lab)
     lab.add_argument("--allow-root", action="store_true", help="run as root, for example in a container")
 
-    app = _program(
+    app = add_program(
         commands,
         "app",
         _apps_cmd.app,
@@ -476,7 +476,7 @@ def _add_programs(commands: Commands) -> None:
         note="The page can be opened on this computer only, with the token in its URL. Whoever has the token can buy with your "
         "sign-in. SCENECART_APP_TOKEN sets the token; by default each start makes a new one.",
     )
-    app.add_argument("--profile", metavar="NAME", help=_PROFILE)
+    app.add_argument("--profile", metavar="NAME", help=PROFILE)
     app.add_argument("--port", type=read_port(1), help="local port to listen on (default: 8866, or a free one near it)")
     app.add_argument("--base-path", metavar="PATH", default="/", help="path of the page, behind a proxy (default: /)")
     app.add_argument(
@@ -494,85 +494,4 @@ def _add_programs(commands: Commands) -> None:
         default=600.0,
         help="end the kernel of a page that is closed or not connected after it did nothing for this time (default: 600)",
     )
-    _add_browser(app)
-
-
-def _program(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str, note: str = ""
-) -> ArgumentParser:
-    lines = [
-        "examples:" if len(examples) > 1 else "example:",
-        *(_wrapped(example) for example in examples),
-        *(["", *(textwrap.fill(paragraph, _COLUMNS) for paragraph in note.splitlines())] if note else []),
-    ]
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", _COLUMNS),
-        epilog="\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # an abbreviated --again would buy again by accident
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, parser=parser)
-    return parser
-
-
-def _wrapped(example: str) -> str:
-    """Return an example in lines that can be pasted into a shell."""
-    lines, rest = [], f"  {example}"
-    while len(rest) > _COLUMNS:
-        cut = rest.rfind(" -", 0, _COLUMNS - 1)
-        lines.append(f"{rest[:cut]} \\")
-        rest = f"      {rest[cut + 1 :]}"
-    return "\n".join([*lines, rest])
-
-
-def _command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, *examples: str, **options: Any
-) -> ArgumentParser:
-    """Add a command that connects to a service."""
-    parser = _program(commands, name, run, summary, *examples, **options)
-    parser.add_argument("--profile", metavar="NAME", help=_PROFILE)
-    parser.add_argument(
-        "--base-url", metavar="URL", help="URL of the service (default: SCENECART_BASE_URL, else the public service)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    return parser
-
-
-def _add_cart_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--aoi", type=read_area, metavar="AREA", help=f"clip captures to this area: {_AREA} (default: whole footprints)"
-    )
-    parser.add_argument("--split-by-date", action="store_true", help="price the captures of each date as a group of their own")
-
-
-def _add_without_owned(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--without-owned", action="store_true", help="leave out the ground that your organization owns already; shows both prices"
-    )
-
-
-def _add_outputs(parser: ArgumentParser) -> None:
-    parser.add_argument("--save", metavar="FILE", help="save the cart to a file: .cart.parquet or .cart.geojson")
-    parser.add_argument("--report", metavar="FILE", help=f"write a report to a file: {_REPORT}")
-
-
-def _add_waiting(parser: ArgumentParser) -> None:
-    parser.add_argument("--wait", action="store_true", help="wait until the order is delivered or ends")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time; the order continues")
-    parser.add_argument("--assets", type=read_words, metavar="A,B", help="download only these assets of each item, such as visual")
-
-
-def _add_verify(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--verify",
-        choices=("checksum", "size", "none"),
-        default="checksum",
-        help="how far files are verified: by size and checksum (default), by size, or not at all",
-    )
-
-
-def _add_browser(parser: ArgumentParser) -> None:
-    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    add_browser(app)

@@ -1,0 +1,1 @@
+"""Watches: searches saved under a name, and what is new since last time."""

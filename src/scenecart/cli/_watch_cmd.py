@@ -1,0 +1,108 @@
+"""Commands about watches: add, list, run and remove. None of them buys anything."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenecart._util.text import clean_text, pluralize
+from scenecart.cli import _io, _output
+
+if TYPE_CHECKING:
+    import argparse
+
+    import geopandas as gpd
+
+    from scenecart._watch.watch import Watch
+    from scenecart.client import Client
+
+_NO_NEWS = 3
+
+
+def add(arguments: argparse.Namespace) -> int:
+    """Save a search under a name."""
+    query = _io.json_argument(arguments.query, "query")
+    with _io.connect(arguments) as client:
+        watch = client.watch(
+            arguments.name,
+            arguments.host,
+            collections=arguments.collections,
+            ids=arguments.ids,
+            aoi=arguments.aoi,
+            bbox=arguments.bbox,
+            datetime=arguments.datetime,
+            query=query,
+            max_cloud_cover=arguments.max_cloud_cover,
+        )
+        arguments.progress.completed = f"The watch {watch.name} is saved"
+        seen = watch.seen(watch.new()) if arguments.from_now else 0
+    if arguments.json:
+        _output.document({"name": watch.name, "host": watch.host, "criteria": watch.criteria, "seen": seen})
+    else:
+        marked = f" {pluralize(seen, 'capture')} marked as seen." if arguments.from_now else ""
+        print(f"Watch {clean_text(watch.name, 80)!r} is saved.{marked} Run it: scenecart watch run {clean_text(watch.name, 80)!r}")
+    return 0
+
+
+def list_watches(arguments: argparse.Namespace) -> int:
+    """List the watches of the service."""
+    with _io.connect(arguments) as client:
+        watches = client.watches()
+    if arguments.json:
+        _output.records(watches.reset_index())
+    else:
+        _output.watches_table(watches)
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the captures of a watch that are new, and mark them as seen."""
+    _io.check_captures(arguments.output)
+    _io.check_outputs(report=arguments.report)
+    with _io.connect(arguments) as client:
+        watch = client.watch(arguments.name)
+        news = watch.new(updated=arguments.updated, progress=not arguments.json and sys.stderr.isatty())
+        arguments.progress.has_requested = True
+        if arguments.json:
+            _output.captures_geojson(news)
+        elif len(news):
+            _output.captures_table(news)
+        else:
+            print(f"Nothing new in {clean_text(watch.name, 80)!r}.")
+        if len(news):
+            _write(news, watch, client, arguments)
+        # a capture that was not printed stays new
+        sys.stdout.flush()
+        if len(news) and not arguments.keep:
+            watch.seen(news)
+    return 0 if len(news) else _NO_NEWS
+
+
+def _write(news: gpd.GeoDataFrame, watch: Watch, client: Client, arguments: argparse.Namespace) -> None:
+    """Write the files of --output and --report."""
+    lines = []
+    if arguments.output:
+        _io.write_captures(news, Path(arguments.output))
+        lines.append(f"Captures: {arguments.output}")
+    if arguments.report:
+        orderable = news[news["orderable"]]
+        if len(orderable):
+            title = f"New captures: {clean_text(watch.name, 80)}"
+            lines.append(f"Report: {client.cart(orderable).to_report(arguments.report, title=title)}")
+        if len(orderable) < len(news):
+            lines.append(f"Not in the report: {pluralize(len(news) - len(orderable), 'capture')} that cannot be ordered.")
+    for line in lines:
+        print(line, file=sys.stderr if arguments.json else sys.stdout)
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove a watch."""
+    with _io.connect(arguments) as client:
+        client.watch(arguments.name).remove()
+    arguments.progress.completed = f"The watch {arguments.name} is removed"
+    if arguments.json:
+        _output.document({"name": arguments.name, "removed": True})
+    else:
+        print(f"Watch {clean_text(arguments.name, 80)!r} is removed.")
+    return 0

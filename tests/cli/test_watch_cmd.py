@@ -1,0 +1,69 @@
+"""The commands watch add, list, run and remove."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import scenecart
+from _cli import account, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scenecart.sandbox import Sandbox
+
+SEARCH = ["aurora", "--collections", "aurora-50cm", "--bbox=151.18,-33.99,151.24,-33.94", "--datetime", "2024-01/2024-03"]
+
+
+def test_watch_run_prints_news_once(box: Sandbox, tmp_path: Path):
+    """`watch run` prints what is new with its files and ends with 0, then with 3 until there is more; the notebook shares it."""
+    home = account(box, tmp_path / "home")
+    added = run("watch", "add", "harbour", *SEARCH, box=box, cwd=tmp_path, **home)
+    assert added.returncode == 0, added.stderr
+    files = ["--report", "news.html", "-o", "news.parquet"]
+    kept = run("watch", "run", "harbour", "--keep", "--json", *files, box=box, cwd=tmp_path, **home)
+    assert kept.returncode == 0, kept.stderr
+    features = json.loads(kept.stdout)["features"]
+    assert {feature["properties"]["news"] for feature in features} == {"new"}
+    assert "Report: news.html" in kept.stderr
+    assert len(scenecart.read_captures(tmp_path / "news.parquet")) == len(features)
+    assert (tmp_path / "news.html").is_file()
+    printed = run("watch", "run", "harbour", box=box, cwd=tmp_path, **home)
+    assert printed.returncode == 0
+    assert f"{len(features)} captures" in printed.stdout
+    none = run("watch", "run", "harbour", "-o", "none.parquet", box=box, cwd=tmp_path, **home)
+    assert (none.returncode, none.stderr) == (3, "")
+    assert "'harbour'" in none.stdout
+    assert not (tmp_path / "none.parquet").exists()
+    with box.client("analyst", home=tmp_path / "home") as client:
+        assert len(client.watch("harbour").new()) == 0
+    listed = json.loads(run("watch", "list", "--json", box=box, **home).stdout)
+    assert [(one["name"], one["host"], one["criteria"]["collections"]) for one in listed] == [
+        ("harbour", "aurora", ["aurora-50cm"])
+    ]
+    assert json.loads(run("watch", "remove", "harbour", "--json", box=box, **home).stdout)["removed"] is True
+    gone = run("watch", "run", "harbour", box=box, **home)
+    assert gone.returncode == 1
+    assert "'harbour'" in gone.stderr
+
+
+def test_watch_run_that_cannot_print_marks_nothing(box: Sandbox, tmp_path: Path):
+    """News that could not be printed, or whose file could not be written, are printed again."""
+    home = account(box, tmp_path / "home")
+    assert run("watch", "add", "harbour", *SEARCH, box=box, **home).returncode == 0
+    (tmp_path / "news.parquet").mkdir()
+    lost = run("watch", "run", "harbour", "--updated", "-o", "news.parquet", box=box, cwd=tmp_path, **home)
+    assert lost.returncode == 1
+    assert run("watch", "run", "harbour", box=box, **home).returncode == 0
+
+
+def test_watch_add_from_now_has_no_news(box: Sandbox, tmp_path: Path):
+    """--from-now marks what exists; another search under the name is wrong usage that names a command."""
+    home = account(box, tmp_path / "home")
+    added = json.loads(run("watch", "add", "coast", *SEARCH, "--from-now", "--json", box=box, **home).stdout)
+    assert added["seen"] > 0
+    assert run("watch", "run", "coast", box=box, **home).returncode == 3
+    taken = run("watch", "add", "coast", *SEARCH, "--max-cloud-cover", "20", box=box, **home)
+    assert taken.returncode == 2
+    assert "scenecart watch remove coast" in taken.stderr

@@ -1,0 +1,228 @@
+"""Watches: what is new since last time, over real sockets, with clocks, colleagues and catalogs that misbehave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pytest
+
+import scenecart
+from _expect import raises, warns
+from _purchases import Clock, captures
+from _scripted_service import ScriptedService, answer, feature, ndjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STREAM = "catalog.search_stream"
+# a watch asks for captures, and nothing that buys, estimates or lists orders
+READS = {STREAM}
+
+
+def catalog(service: ScriptedService, *features: Any) -> None:
+    service.put(STREAM, ndjson(*features))
+
+
+def ids(frame: gpd.GeoDataFrame) -> list[str]:
+    return sorted(frame["id"])
+
+
+@pytest.fixture
+def watch(service: ScriptedService, connect: Any) -> scenecart.Watch:
+    catalog(service, feature("a"), feature("b"))
+    return connect().watch("harbour", "h", collections="c", bbox=(0, 0, 3, 3))
+
+
+def test_new_returns_captures_until_they_are_seen(service: ScriptedService, watch: scenecart.Watch, connect: Any):
+    """Every capture is new the first time; what is seen is not new again, also for another session; only the rest is."""
+    assert ids(watch.new()) == ["a", "b"]
+    # a crash here loses nothing
+    assert ids(connect().watch("harbour").new()) == ["a", "b"]
+    assert watch.seen() == 2
+    catalog(service, feature("a"), feature("b"), feature("c"))
+    again = connect().watch("harbour")
+    news = again.new()
+    assert (type(news), news["news"].tolist(), ids(news)) == (gpd.GeoDataFrame, ["new"], ["c"])
+    assert news.index.tolist() == [0]
+    assert {request.path.rpartition("/")[2] for request in service.received} == READS
+
+
+def test_seen_does_not_mark_what_arrived_meanwhile(service: ScriptedService, watch: scenecart.Watch):
+    """seen() marks what the last new() returned, not what the catalog got since."""
+    watch.new()
+    catalog(service, feature("a"), feature("b"), feature("late"))
+    watch.seen()
+    assert ids(watch.new()) == ["late"]
+
+
+def test_seen_takes_some_of_the_captures(watch: scenecart.Watch):
+    """Rows of new() can be marked alone, twice too."""
+    news = watch.new()
+    assert watch.seen(news[news["id"] == "b"]) == 1
+    assert watch.seen(news[news["id"] == "b"]) == 1
+    assert ids(watch.new()) == ["a"]
+
+
+def test_seen_before_new_is_refused(watch: scenecart.Watch):
+    """Without a search there is nothing to mark; what is no frame of captures is refused."""
+    with raises(scenecart.InvalidRequest, "watch_not_searched"):
+        watch.seen()
+    with raises(scenecart.InvalidQuery, "captures_invalid"):
+        watch.seen(["a"])  # type: ignore[arg-type]  # the point
+
+
+def test_new_tells_captures_of_hosts_and_collections_apart(service: ScriptedService, watch: scenecart.Watch):
+    """The same id in another collection is another capture."""
+    watch.new()
+    watch.seen()
+    catalog(service, feature("a") | {"collection": "other"}, feature("b"))
+    assert ids(watch.new()) == ["a"]
+
+
+def test_new_updated_captures_come_on_request(service: ScriptedService, watch: scenecart.Watch):
+    """A capture that the catalog updated since is no news, unless it is asked for."""
+    catalog(service, feature("a", created="2024-03-06T00:00:00Z"), feature("b", updated="2024-03-06T00:00:00Z"))
+    watch.new()
+    watch.seen()
+    catalog(service, feature("a", created="2024-03-06T00:00:00Z"), feature("b", updated="2024-04-01T00:00:00Z"))
+    assert len(watch.new()) == 0
+    updated = watch.new(updated=True)
+    assert (ids(updated), updated["news"].tolist()) == (["b"], ["updated"])
+    watch.seen()
+    assert len(watch.new(updated=True)) == 0
+
+
+def test_new_with_the_clock_set_back_is_the_same(service: ScriptedService, connect: Any):
+    """What is new does not depend on a clock: set back by a year, nothing is lost and nothing comes twice."""
+    clock = Clock()
+    watch = connect(wall=clock).watch("harbour", "h", collections="c")
+    catalog(service, feature("a"))
+    watch.new()
+    watch.seen()
+    clock.now -= 365 * 86_400
+    catalog(service, feature("a"), feature("b", datetime="2019-01-01T00:00:00Z"))
+    assert ids(watch.new()) == ["b"]
+    watch.seen()
+    assert len(watch.new()) == 0
+
+
+def test_new_that_fails_marks_nothing(service: ScriptedService, watch: scenecart.Watch):
+    """If the search breaks off, nothing counts as searched or seen."""
+    service.put(STREAM, answer({}, 500))
+    service.put("catalog.search", answer({}, 500))
+    with pytest.raises(scenecart.ServiceError):
+        watch.new()
+    with raises(scenecart.InvalidRequest, "watch_not_searched"):
+        watch.seen()
+    catalog(service, feature("a"), feature("b"))
+    assert ids(watch.new()) == ["a", "b"]
+
+
+def test_new_capture_without_an_id_is_left_out(service: ScriptedService, watch: scenecart.Watch):
+    """A capture without an id would be new each time, so it is left out with a warning."""
+    catalog(service, feature("a"), feature(None))
+    with warns("watch_captures_without_id"):
+        assert ids(watch.new()) == ["a"]
+
+
+def test_watch_with_the_same_search_is_the_saved_one(watch: scenecart.Watch, connect: Any):
+    """Running a cell again returns the watch with all it has seen, however the search is written."""
+    watch.new()
+    watch.seen()
+    again = connect().watch(" harbour ", "h", collections=["c"], bbox=[0.0, 0.0, 3.0, 3.0])
+    assert (again.name, again.created, len(again.new())) == ("harbour", watch.created, 0)
+
+
+def test_watch_of_a_colleague_with_the_same_name_is_refused(watch: scenecart.Watch, connect: Any):
+    """Another search under a name that is taken is refused with what differs, and the first one stays."""
+    with raises(scenecart.InvalidRequest, "watch_name_taken") as caught:
+        connect().watch("harbour", "other", collections="c", max_cloud_cover=20)
+    for part in ("host", "bbox", "max_cloud_cover"):
+        assert part in caught.value.message
+    assert "collections" not in caught.value.message
+    assert connect().watch("harbour").host == watch.host == "h"
+
+
+def test_watch_of_another_service_may_have_the_same_name(watch: scenecart.Watch, connect: Any, tmp_path: Path):
+    """Names are separate for each service."""
+    with scenecart.connect(base_url="http://127.0.0.1:9", token="t", home=tmp_path / "home") as other:
+        assert other.watch("harbour", "else", collections="x").host == "else"
+        assert other.watches().index.tolist() == ["harbour"]
+
+
+def test_watch_by_an_unknown_name_suggests_the_nearest(watch: scenecart.Watch, connect: Any):
+    """A misspelled name is an error with the nearest name."""
+    with raises(scenecart.NotFound, "watch_not_found") as caught:
+        connect().watch("harbor")
+    assert f"'{watch.name}'" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "criteria", "code"),
+    [
+        ("", {"host": "h", "collections": "c"}, "not_a_string"),
+        (5, {"host": "h", "collections": "c"}, "not_a_string"),
+        ("x", {"host": "", "collections": "c"}, "not_a_string"),
+        ("x", {"collections": "c"}, "not_a_string"),
+        ("x", {"host": "h"}, "collections_missing"),
+        ("x", {"host": "h", "collections": "c", "max_cloud_cover": 120}, "not_a_number"),
+        ("x", {"host": "h", "collections": "c", "query": {"gsd": {"lte": {1, 2}}}}, "query_not_json"),
+    ],
+)
+def test_watch_with_invalid_arguments_is_not_saved(connect: Any, name: Any, criteria: Any, code: str):
+    """Invalid arguments are refused before anything is saved or sent."""
+    client = connect()
+    with pytest.raises(scenecart.InvalidRequest) as caught:
+        client.watch(name, **criteria)
+    assert caught.value.code == code
+    assert len(client.watches()) == 0
+
+
+def test_watch_keeps_the_area_of_a_file(connect: Any, tmp_path: Path):
+    """The area of a file is read once: the watch works when the file is gone."""
+    area = tmp_path / "area.geojson"
+    gpd.GeoDataFrame(geometry=captures("a").geometry).to_file(area)
+    client = connect()
+    client.watch("area", "h", collections="c", aoi=area, datetime="2024-03")
+    area.unlink()
+    criteria = client.watch("area").criteria
+    assert criteria["aoi"]["type"] == "Polygon"
+    assert criteria["datetime"].startswith("2024-03-01T00:00:00")
+
+
+def test_watch_removed_meanwhile_is_an_error(service: ScriptedService, watch: scenecart.Watch, connect: Any):
+    """A watch that a colleague removed is not found, also if one of the same name was saved since; removing twice is no error."""
+    watch.new()
+    connect().watch("harbour").remove()
+    with raises(scenecart.NotFound, "watch_removed"):
+        watch.seen()
+    connect().watch("harbour", "h", collections="c", bbox=(0, 0, 3, 3))
+    with raises(scenecart.NotFound, "watch_removed"):
+        watch.seen()
+    with raises(scenecart.NotFound, "watch_removed"):
+        watch.new()
+    watch.remove()
+    assert connect().watches().index.tolist() == ["harbour"]
+
+
+def test_watches_lists_what_is_saved_by_whom(watch: scenecart.Watch, connect: Any):
+    """The table has each watch with its search, its times and its person."""
+    client = connect()
+    assert client.watches()["looked"].isna().all()
+    watch.new()
+    watch.seen()
+    row = client.watches().loc["harbour"]
+    assert (row["host"], row["criteria"]["collections"]) == ("h", ["c"])
+    assert row["created"] <= row["looked"] <= row["seen"]
+    assert " on " in row["person"]
+
+
+def test_watch_in_a_file_that_cannot_be_used_is_an_error(connect: Any, tmp_path: Path):
+    """A damaged file is an error that names it; searches and orders go on without it."""
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "watches.sqlite").write_bytes(b"x" * 4096)
+    client = connect()
+    with raises(scenecart.WatchError, "watches_damaged"):
+        client.watches()
+    assert len(client.placements()) == 0
