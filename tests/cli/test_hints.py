@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ class Site:
     details: frozenset[str]
 
 
-def sites() -> list[Site]:
+@functools.cache
+def sites() -> tuple[Site, ...]:
     """Return the places in the source, outside of widgets and the sandbox, that give a code, a hint or a note."""
     paths = [path for path in sorted(SOURCE.rglob("*.py")) if not {"widgets", "sandbox"} & set(path.parts)]
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
@@ -81,7 +83,7 @@ def sites() -> list[Site]:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return [site for path, tree in trees.items() for site in _sites_of(path, tree, constants)]
+    return tuple(site for path, tree in trees.items() for site in _sites_of(path, tree, constants))
 
 
 def _sites_of(path: Path, tree: ast.Module, constants: Mapping[str, str]) -> Iterator[Site]:
