@@ -248,7 +248,7 @@ def test_search_stac_catalog_is_walked_and_filtered_here(service: ScriptedServic
     assert scenecart.search_stac(url, max_cloud_cover=20, collections="c")["id"].tolist() == ["a"]
     assert scenecart.search_stac(url, bbox=(49, 9, 51, 11), datetime="2024")["id"].tolist() == ["x"]
     for argument in ("filter", "fields"):
-        with raises(InvalidQuery, "stac_extension_missing"):
+        with raises(InvalidQuery, "stac_files_extension"):
             scenecart.search_stac(url, **{argument: "id"})
 
 

@@ -120,6 +120,19 @@ def test_writer_mixed_members_are_read_back(tmp_path: Path):
     assert found == []
 
 
+def test_writer_foreign_members_with_names_of_columns_are_read_back(tmp_path: Path):
+    """Foreign members named like a property, a column of scenecart or a time are read back beside it."""
+    items = [
+        item("a", 0, {"gsd": 10, "note": 1}, gsd="ten", host="x", created="soon"),
+        item("b", 1, {"gsd": 20, "note": 2}, note="other", orderable=5, foreign_members={"x": 1}),
+    ]
+    writer = Writer(tmp_path / "found", "archive", "year")
+    writer.add(frame_of(items))
+    (path,) = writer.finish()
+    assert path.suffix == ".parquet"
+    assert all_differences(items, gpd.read_parquet(path)) == []
+
+
 def test_writer_ids_of_mixed_types_are_written_as_items(tmp_path: Path):
     """Captures that no table holds, because their ids are numbers and texts, are written as items, and none is lost."""
     items = [item("a", 0, {}), item(5, 1, {})]

@@ -279,7 +279,9 @@ def test_bbox_goes_from_west_to_east(bbox: tuple[float, float, float, float], in
     assert longest <= 90
 
 
-@pytest.mark.parametrize("form", ["shapely", "GeoJSON", "Shapefile", "drawn the other way, 160 degrees wide"])
+@pytest.mark.parametrize(
+    "form", ["shapely", "GeoJSON", "Shapefile", "points on its edges", "a global grid", "drawn the other way, 160 degrees wide"]
+)
 def test_rectangle_that_can_be_read_in_two_ways_is_refused(tmp_path: Path, form: str):
     """A rectangle with an edge of more than half the world is the box or its opposite; a bounding box says which."""
     rectangle: Any = shapely.box(-100, -60, 100, 60)
@@ -288,6 +290,11 @@ def test_rectangle_that_can_be_read_in_two_ways_is_refused(tmp_path: Path, form:
     elif form == "Shapefile":
         gpd.GeoDataFrame({"n": [1]}, geometry=[rectangle], crs=4326).to_file(tmp_path / "area.shp")
         rectangle = tmp_path / "area.shp"
+    elif form == "points on its edges":
+        rectangle = shapely.Polygon([(-100, -60), (100, -60), (100, 0), (100, 60), (-100, 60)])
+    elif form == "a global grid":
+        # clockwise, as a Shapefile stores it
+        rectangle = shapely.box(-179.5, -60, 179.5, 60, ccw=False)
     elif form != "shapely":
         rectangle = rectangle.reverse()
     with raises(scenecart.InvalidArea, "area_rectangle_ambiguous"):

@@ -45,6 +45,15 @@ def test_hole_around_a_pole_is_cut_out():
     assert geodesic_km2(belt) == pytest.approx(whole - geodesic_km2(shapely.box(0, 65, 10, 70)), rel=1e-6)
 
 
+@pytest.mark.parametrize("is_clockwise", [False, True])
+def test_rectangle_of_a_global_grid_is_not_a_sliver(is_clockwise: bool):  # noqa: FBT001  # a parameter of pytest
+    """A rectangle from -179.75 to 179.75 is a global grid, not half a degree at the antimeridian; a small one is a tile there."""
+    grid = shapely.box(-179.75, -60, 179.75, 60, ccw=not is_clockwise)
+    assert split_at_antimeridian(grid) is grid
+    tile = shapely.box(-179.75, 10, 179.75, 11, ccw=not is_clockwise)
+    assert geodesic_km2(split_at_antimeridian(tile)) == pytest.approx(geodesic_km2(shapely.box(0, 10, 0.5, 11)))
+
+
 def test_part_across_the_antimeridian_changes_no_other_part():
     """Of several parts each is split for itself: one in Queensland is not taken for the other side of the one across 180."""
     across = shapely.Polygon([(179.9, -17), (-179.9, -17), (-179.9, -16), (179.9, -16)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _OF_THE_NETWORK = frozenset({"service_unreachable", "connection_lost"})
 _MAX_REDIRECTS = 5
 _SHORTEST_SECRET = 6
+_NUMBER_MATCHED = "OGC-NumberMatched"
+_COUNT = re.compile(r"\d{1,15}", re.ASCII)
 _HIDDEN = "[secure]"
 _REMOTE = Limits(read=60.0)
 # what runs on this computer either answers soon or hangs
@@ -51,12 +54,16 @@ _LINK_HEADERS_REFUSED = _OWN_HEADERS | {"authorization", "cookie", "proxy-author
 
 @dataclass(frozen=True)
 class Document:
-    """A complete successful response; ``url`` is the one after redirects."""
+    """A complete successful response.
+
+    ``url`` is the one after redirects; ``matched`` is how many results its headers announce for all pages together.
+    """
 
     url: str
     status: int
     media_type: str
     body: bytes
+    matched: int | None = None
 
     def unreadable(self, message: str, *, code: str) -> ServiceError:
         """Return an error about the content of this document."""
@@ -229,7 +236,9 @@ class Web:
     def _read(self, response: httpx.Response, url: str) -> Document:
         body = self._connections.body(response, "STAC")
         if response.is_success:
-            return Document(url, response.status_code, media_type(response), body)
+            announced = response.headers.get(_NUMBER_MATCHED, "")
+            matched = int(announced) if _COUNT.fullmatch(announced) else None
+            return Document(url, response.status_code, media_type(response), body, matched)
         try:
             problem = parse_problem(loads(self._scrub(body.decode("utf-8", "replace")).encode()))
         except NotJson:

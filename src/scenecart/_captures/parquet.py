@@ -6,6 +6,7 @@ Frames are written to partitions by time, each spatially sorted; one partition a
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import math
 import shutil
@@ -24,7 +25,7 @@ from shapely.geometry import mapping
 
 from scenecart._captures.frame import COVERS, CRS, OWN_COLUMNS, SEARCH_MANY_COLUMNS, concat, prefixed_column, property_of
 from scenecart._captures.json_columns import is_missing, json_value, restored
-from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY
+from scenecart._captures.properties import DATETIME, PROJ_GEOMETRY, TIMES
 from scenecart._captures.times import acquisition_times
 from scenecart._captures.uniform import fit_names, fit_types, fits_table, notes_of, restore_members
 from scenecart._geo.geometry import are_finite, around_world_bounds, have_empty_parts
@@ -44,6 +45,7 @@ PARTITIONS = {"month": "%Y-%m", "year": "%Y", "day": "%Y-%m-%d"}
 _NO_TIME = "unknown"
 _ROWS_PER_FILE, _ROWS_PER_GROUP = 20_000, 5_000
 _BBOX_2D, _BBOX_3D = 4, 6
+_TIME_COLUMNS = frozenset(TIMES)
 _MEMBER_COLUMNS = ("assets", "links", "id", "collection", "stac_version", "stac_extensions", "bbox:as_given", "foreign_members")
 _ITEM_MEMBERS = frozenset(
     {"type", "stac_version", "stac_extensions", "id", "geometry", "bbox", "properties", "assets", "links", "collection"}
@@ -94,6 +96,9 @@ def _items(captures: gpd.GeoDataFrame, *, of_columns: bool = False) -> Iterator[
         for name, values in columns.items():
             value = json_value(values[row], keep_nulls=not is_table)
             if value is not None:
+                if name in _TIME_COLUMNS and isinstance(values[row], dt.date) and not isinstance(values[row], dt.datetime):
+                    # a day is no RFC 3339 time; a search reads it as its first instant
+                    value = f"{value}T00:00:00Z"
                 if of_columns:
                     properties[name] = value
                 else:

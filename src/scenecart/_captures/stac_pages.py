@@ -61,7 +61,7 @@ def read_pages(
         pages_without_new = pages_without_new + 1 if len(repeats) == before else 0
         following = next_request(web, page.paging, request, document)
         if following is None:
-            _check_count(web, page.paging, count)
+            _check_count(web, page.paging, document.matched, count)
             return
         if following.key in asked or pages_without_new >= _MAX_PAGES_WITHOUT_NEW:
             warn(
@@ -173,9 +173,10 @@ def _is_next(link: Mapping[str, Any]) -> bool:
     return rel == "next" or (isinstance(rel, list) and "next" in rel)
 
 
-def _check_count(web: Web, paging: Mapping[str, Any], count: int) -> None:
+def _check_count(web: Web, paging: Mapping[str, Any], matched: int | None, count: int) -> None:
     """Warn if the API counts more results than it returned; some count by estimate, so this is no error."""
-    total = announced_count(paging)
+    in_body = announced_count(paging)
+    total = matched if in_body is None else in_body
     if total is not None and total > count:
         warn(
             f"{web.host} announces {total:,} items, but returned {count:,}. The result may be incomplete.",

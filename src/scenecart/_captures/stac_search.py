@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 _NOT_BY_POST = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _REJECTED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+_NOT_OF_FILES = {
+    "filter": "Every item is read anyway: use query=… for conditions on properties, or filter the result as a table.",
+    "fields": "Every item is read whole anyway: omit it, and choose columns of the result.",
+}
 
 
 @checked_keywords()
@@ -86,7 +90,8 @@ def search_stac(
         As for :meth:`Client.search`. If the API does not promise the query extension, items are filtered here, and one
         without the property does not match.
     filter
-        A CQL2 expression, as text or as a dict of CQL2 JSON; the API must offer the filter extension.
+        A CQL2 expression, as text or as a dict of CQL2 JSON; the API must offer the filter extension. Catalogs of files
+        are searched by ``query`` instead.
     sortby
         A property or several, each with ``-`` in front for descending order, such as ``"-properties.datetime"``.
     fields
@@ -237,9 +242,10 @@ class _Search:
             self._checks = Checks(self._query, promised=is_promised)
             yield from apply_query(self._checks.matching(self._of_api(api, self._source, parameters)), self._query)
             return
-        for argument in ("filter", "fields"):
+        for argument, hint in _NOT_OF_FILES.items():
             if argument in self._extensions:
-                raise self._missing_extension(argument, "a catalog of files")
+                message = "is not offered by a catalog of files."
+                raise InvalidQuery(message, code="stac_files_extension", argument=argument, hint=hint)
         self._sorts_here = "sortby" in self._extensions
         self._checks = Checks(self._query, promised=False, is_static=True)
         query = replace(self._query, limit=None) if self._sorts_here else self._query

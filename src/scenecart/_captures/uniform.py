@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from scenecart._captures.frame import prefixed_column
+from scenecart._captures.frame import OWN_COLUMNS, prefixed_column
 from scenecart._captures.json_columns import JSON_COLUMNS, from_text, is_writable_type, to_text
 from scenecart._captures.properties import TIMES
 from scenecart._captures.times import utc_times
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
 
 _ASSETS, _LINKS, _FOREIGN = "scenecart:json_assets", "scenecart:json_links", "scenecart:foreign_members"
 _TIME_NAMES = {*TIMES, "unpublished"}
+_FOREIGN_PREFIX = "foreign_members:"
+_TAKEN = {*OWN_COLUMNS, *_TIME_NAMES, "foreign_members"}
 _WITHOUT_FIELDS = {"href": None}
 
 
 def fit_names(items: list[dict[str, Any]], members: frozenset[str]) -> dict[str, Any]:
-    """Rename properties that a table has no column for, and return which columns are foreign members.
+    """Rename what a table has no column for, and return which columns are foreign members of which names.
 
-    A table has one column for a property and a member of one name, and reads some names as times.
+    A table has one column for a property and a foreign member of one name, and reads some names as times.
     """
     names = dict.fromkeys(name for item in items for name in item["properties"])
     renamed = {name: prefixed_column(name) for name in names if name in members or _is_unreadable_time(items, name)}
-    foreign: dict[str, None] = {}
+    foreign: dict[str, str] = {}
     for item in items:
         properties = item["properties"]
         item["properties"] = {renamed.get(name, name): value for name, value in properties.items()} if renamed else properties
         for name in item.keys() - members:
-            if name in names:
-                del item[name]
-            else:
-                foreign[name] = None
-    return {_FOREIGN: list(foreign)} if foreign else {}
+            column = _FOREIGN_PREFIX + name if name in names or name in _TAKEN else name
+            foreign[column] = name
+            item[column] = item.pop(name)
+    return {_FOREIGN: foreign} if foreign else {}
 
 
 def fit_types(items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -80,7 +81,11 @@ def restore_members(item: dict[str, Any], notes: Mapping[str, Any]) -> dict[str,
             asset[name] = from_text(asset[name])
     if notes.get(_LINKS):
         item["links"] = [{name: from_text(value) for name, value in link.items()} for link in item["links"]]
-    foreign = {name: item["properties"].pop(name) for name in notes.get(_FOREIGN, ()) if name in item["properties"]}
+    columns = notes.get(_FOREIGN, ())
+    # version 0.1.0 wrote a list of members that are columns of their own names
+    names = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
+    properties = item["properties"]
+    foreign = {name or column: properties.pop(column) for column, name in names.items() if column in properties}
     return {**foreign, **item}
 
 

@@ -33,6 +33,7 @@ from scenecart._geo.globe import (
     REPAIR_HINT,
     ZERO_SIZE_HINT,
     invalid_area,
+    is_nearly_a_band,
     split_at_antimeridian,
     zero_size,
 )
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from scenecart.exceptions import ScenecartWarning
 
 _PICTURE, _MARGIN = (240.0, 160.0), 4.0
-_RECTANGLE_POINTS = 5
 
 
 @dataclass(frozen=True)
@@ -279,8 +279,9 @@ def _check_long_edges(geometry: BaseGeometry, argument: str) -> None:
         if part.geom_type != "Polygon" or not HALF_TURN < east - west < FULL_TURN - GRID_DEGREES:
             continue
         ring = shapely.get_coordinates(part.exterior)
-        is_rectangle = len(ring) == _RECTANGLE_POINTS and all(len(np.unique(side)) == 2 for side in ring.T)  # noqa: PLR2004  # sides
-        if is_rectangle and (shapely.is_ccw(part.exterior) or FULL_TURN - (east - west) > LONGEST_EDGE):
+        is_rectangle = (np.abs(np.diff(ring[:, 0])) > HALF_TURN).any() and shapely.equals(part, shapely.box(*part.bounds))
+        is_wide = FULL_TURN - (east - west) > LONGEST_EDGE or is_nearly_a_band(part)
+        if is_rectangle and (is_wide or shapely.is_ccw(part.exterior)):
             raise InvalidArea(
                 f"is a rectangle with an edge of {east - west:g} degrees of longitude, which can be read in two ways.",
                 argument=argument,

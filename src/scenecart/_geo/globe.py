@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 GRID_DEGREES = 1e-9
 HALF_TURN, FULL_TURN = 180.0, 360.0
+# a rectangle that is so much taller than wide is no scene
+_SLIVER_DEGREES, _SLIVER_RATIO = 30.0, 20.0
 POLE = 90.0
 LONGEST_EDGE = 90.0
 REPAIR_HINT = "Repair it, for example with shapely.make_valid, and check the result."
@@ -38,8 +40,8 @@ ZERO_SIZE_HINT = "Pass a polygon or a bounding box."
 def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
     """Return the geometry with longitudes in ±180, split into parts if it crosses the antimeridian.
 
-    An edge of more than 180 and less than 360 degrees is taken the short way round. A ring around the world encloses the pole on
-    its smaller side. ``argument`` names the geometry in messages.
+    An edge of more than 180 and less than 360 degrees is taken the short way round, but not that of a rectangle which would be a
+    sliver then. A ring around the world encloses the pole on its smaller side. ``argument`` names the geometry in messages.
 
     Raises
     ------
@@ -154,9 +156,19 @@ def _split(polygon: BaseGeometry, argument: str) -> BaseGeometry:
     given = [shapely.get_coordinates(ring) for ring in shapely.get_rings(polygon)]
     closed = [close_ring(ring) for ring in given]
     is_as_given = all(len(ring) == len(old) and (ring == old).all() for (ring, _), old in zip(closed, given, strict=True))
-    if is_as_given and west >= -HALF_TURN and east <= HALF_TURN:
+    if west >= -HALF_TURN and east <= HALF_TURN and (is_as_given or is_nearly_a_band(polygon)):
         return polygon
     return polygon_of(closed, argument)
+
+
+def is_nearly_a_band(polygon: BaseGeometry) -> bool:
+    """Return whether a polygon is a rectangle nearly around the world, such as that of a global grid.
+
+    Taken the short way round, it would be a tall sliver at the antimeridian, which no scene or area is.
+    """
+    west, south, east, north = polygon.bounds
+    is_tall = north - south >= max(_SLIVER_DEGREES, _SLIVER_RATIO * (FULL_TURN - (east - west)))
+    return is_tall and HALF_TURN < east - west < FULL_TURN and bool(shapely.equals(polygon, box(west, south, east, north)))
 
 
 def polygon_of(closed: Sequence[tuple[Ring, bool]], argument: str) -> BaseGeometry:

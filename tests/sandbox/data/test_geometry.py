@@ -88,6 +88,12 @@ def test_parse_geometry_across_antimeridian_is_split():
     assert geometry.area_km2(parsed) == pytest.approx(2 * geometry.area_km2(shapely.box(0, 0, 1, 1)), rel=1e-9)
 
 
+def test_parse_geometry_of_a_global_grid_stays_whole():
+    """A rectangle nearly around the world, as tall as a global grid, is not a sliver at the antimeridian."""
+    grid = shapely.box(-179.75, -60, 179.75, 60)
+    assert geometry.parse_geometry(shapely.geometry.mapping(grid)).equals(grid)
+
+
 def test_area_km2_of_one_degree_at_the_equator():
     """One square degree at the equator has 12,308.5 km²."""
     assert geometry.area_km2(shapely.box(0, 0, 1, 1)) == pytest.approx(12_308.5, abs=0.1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _GEOD = Geod(ellps="WGS84")
 _EDGE_DEGREES = 0.02
 _HALF_TURN, _FULL_TURN = 180.0, 360.0
+_SLIVER_DEGREES, _SLIVER_RATIO = 30.0, 20.0
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 
 
@@ -77,12 +78,21 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", antimeridian.FixWindingWarning)
-            fixed = [_polar(part) if _goes_around(part.exterior) else _fixed(part) for part in shapely.get_parts(geometry)]
+            fixed = [_placed(part) for part in shapely.get_parts(geometry)]
         parts = [part for part in shapely.get_parts(fixed) if part.area > 0]
     except (ArithmeticError, AssertionError, LookupError, ValueError, ShapelyError):
         # antimeridian raises many kinds of errors for polygons that it cannot split
         raise InvalidGeometry("the geometry cannot be split at the antimeridian") from None
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _placed(polygon: shapely.Polygon) -> BaseGeometry:
+    west, south, east, north = polygon.bounds
+    is_sliver = north - south >= max(_SLIVER_DEGREES, _SLIVER_RATIO * (_FULL_TURN - (east - west)))
+    if is_sliver and west >= -_HALF_TURN and east <= _HALF_TURN and shapely.equals(polygon, shapely.box(*polygon.bounds)):
+        # the rectangle of a global grid, not a sliver at the antimeridian
+        return polygon
+    return _polar(polygon) if _goes_around(polygon.exterior) else _fixed(polygon)
 
 
 def _fixed(polygon: shapely.Polygon) -> BaseGeometry:
