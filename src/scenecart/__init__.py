@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scenecart._cart.estimate import Estimate
     from scenecart._cart.files import load_cart
     from scenecart._cover.plan import CoverPlan
+    from scenecart._delivery.cloud_over import cloud_over
     from scenecart._delivery.opened import Delivery, open_delivery
     from scenecart._geo.area import Area, read_area
     from scenecart._orders.order import Order
@@ -94,6 +95,7 @@ _HOMES = {
     "SearchEvent": "_util.progress",
     "Watch": "_watch.watch",
     "assets": "_captures.frame",
+    "cloud_over": "_delivery.cloud_over",
     "collections": "_captures.stac_collections",
     "compare_report": "report",
     "connect": "connection",
@@ -164,6 +166,7 @@ __all__ = [
     "WatchError",
     "__version__",
     "assets",
+    "cloud_over",
     "collections",
     "compare_report",
     "connect",

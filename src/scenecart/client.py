@@ -157,7 +157,7 @@ class Client:
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
         self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
-        deliveries = DeliveryService(self._session, directory / "imagery")
+        self._deliveries = deliveries = DeliveryService(self._session, directory / "imagery")
         purchases = PurchaseReader(self._journal, self)
         self._orders = OrderApi(
             self._session,
@@ -193,6 +193,11 @@ class Client:
     def base_url(self) -> str:
         """The service's URL."""
         return self._session.base_url
+
+    @property
+    def imagery_folders(self) -> list[Path]:
+        """The folders of delivered imagery that it knows: those of ``order.open()``, and those it downloaded to."""
+        return self._deliveries.folders()
 
     @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
@@ -525,6 +530,7 @@ class Client:
         prices: str = "service",
         time_limit: float = 10.0,
         use_owned: bool = False,
+        cloud: str = "scene",
     ) -> CoverPlan:
         """Choose captures that together cover an area at the lowest cost. Nothing is bought.
 
@@ -543,7 +549,7 @@ class Client:
             days, counted from the newest capture. ``"clearest"``: smallest cloudy area in km² (missing cloud cover counts as
             100 %).
         max_cloud_cover
-            Highest ``eo:cloud_cover``, in percent. If it is set, captures without cloud cover are left out.
+            Highest cloud cover (see ``cloud``), in percent. If it is set, captures without cloud cover are left out.
         min_coverage
             Share of the area to cover, above 0 and up to 1, by default 0.98. If all captures together cover less than this,
             the target is this share of the area that they can cover.
@@ -561,6 +567,9 @@ class Client:
             True reads the list of orders, and counts the ground of captures that are owned already as covered, at no cost. Only
             captures of this frame within ``max_cloud_cover`` count, so what is too old or too cloudy to be in it covers nothing.
             The plan then covers the rest, and its cart is clipped to it.
+        cloud
+            ``"scene"`` (default): ``eo:cloud_cover`` of the whole capture counts. ``"aoi"``: ``aoi:cloud_cover``, the cloud over
+            the area, which :func:`scenecart.cloud_over` adds first. It may be an estimate; the plan's ``why`` says for which.
 
         Returns
         -------
@@ -586,7 +595,7 @@ class Client:
         (True, True, True)
         """
         check_bool(use_owned, "use_owned", kind=InvalidQuery)
-        options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit)
+        options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit, cloud)
         return plan_cover(captures, aoi, options, client=self, owned=self.owned(acquired=False) if use_owned else None)
 
     def estimate(self, cart: Cart) -> Estimate:

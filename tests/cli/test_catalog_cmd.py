@@ -191,3 +191,21 @@ def test_wrong_arguments_are_one_message(box: Sandbox, tmp_path: Path, arguments
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_search_with_cloud_over_the_area(box: Sandbox, tmp_path: Path):
+    """The cloud over the area is a column of its own, marked as an estimate, and a condition; without an area it is refused."""
+    options = (*SEARCH, "--limit", "4")
+    searched = run(*options, "--aoi-cloud", "-o", "found.parquet", box=box, cwd=tmp_path)
+    assert searched.returncode == 0, searched.stderr
+    assert "Cloud here" in searched.stdout
+    assert "~" in searched.stdout
+    assert set(gpd.read_parquet(tmp_path / "found.parquet")["aoi:cloud_source"]) == {"estimate"}
+    clear = json.loads(run(*options, "--max-aoi-cloud-cover", "5", "--json", box=box).stdout)["features"]
+    assert all(feature["properties"]["aoi:cloud_cover"] <= 5 for feature in clear)
+    plan = ("cover", "found.parquet", *AREA, "--cloud", "aoi", "--prices", "area", "--min-coverage", "0.1")
+    planned = run(*plan, box=box, cwd=tmp_path)
+    assert "~" in planned.stdout, planned.stderr
+    refused = run(*SEARCH[:4], "--datetime", "2024-01", "--aoi-cloud", box=box)
+    assert refused.returncode == 2
+    assert "--aoi" in refused.stderr

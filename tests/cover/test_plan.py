@@ -264,3 +264,21 @@ def test_cover_use_owned_other_than_true_or_false_is_refused(client: scenecart.C
     """The option is True or False."""
     with pytest.raises(scenecart.InvalidQuery):
         client.cover(found, COAST, use_owned="yes")
+
+
+def test_clearest_by_the_cloud_over_the_area(client: scenecart.Client, found: gpd.GeoDataFrame):
+    """With cloud="aoi" the column of the area decides, the plan says where its figures come from, and no column is an error."""
+    with raises(scenecart.InvalidQuery, code="area_cloud_missing"):
+        client.cover(found, COAST, objective="clearest", cloud="aoi", prices="area")
+    with raises(scenecart.InvalidQuery, code="not_a_choice"):
+        client.cover(found, COAST, cloud="here", prices="area")
+    # the opposite of what the scenes say
+    marked = found.assign(**{"aoi:cloud_cover": 100 - found["eo:cloud_cover"], "aoi:cloud_source": "estimate"})
+    plan = client.cover(marked, COAST, objective="clearest", cloud="aoi", prices="area", min_coverage=0.5, max_cloud_cover=60)
+    assert "eo:cloud_cover" not in plan.why.columns
+    assert (plan.why["aoi:cloud_cover"] <= 60).all()
+    assert set(plan.why["aoi:cloud_source"]) == {"estimate"}
+    assert f"an estimate for {len(plan.why)} of" in plan.verdict
+    assert "about " in plan._repr_html_()
+    by_scene = client.cover(marked, COAST, objective="clearest", prices="area", min_coverage=0.5)
+    assert set(by_scene.why["id"]) != set(plan.why["id"])

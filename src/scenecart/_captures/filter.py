@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from shapely.errors import ShapelyError
 
-from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
+from scenecart._captures.properties import AREA_CLOUD, CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.query import warn_of_fraction
 from scenecart._captures.stac_api import as_interval
 from scenecart._captures.times import checked_time_ranges, instant
@@ -61,7 +61,7 @@ def coverage(captures: gpd.GeoDataFrame, aoi: Any) -> pd.Series[float]:
     >>> shares.round(2).tolist(), round(shares.attrs["together"], 2)
     ([0.5, 0.75], 1.0)
     """
-    _check_frame(captures)
+    check_frame(captures)
     area = as_area(aoi)
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
     shares, parts = covered_parts(frame.geometry.to_numpy(), area)
@@ -74,7 +74,7 @@ def covered_parts(shapes: np.ndarray[Any, Any], area: Area) -> tuple[np.ndarray[
     """Return the share of an area that each footprint covers, 0 to 1, and the parts of it that are covered."""
     shares = np.zeros(len(shapes))
     near = np.flatnonzero(may_intersect(shapes, area.geometry))
-    footprints = _valid_areas(shapes[near])
+    footprints = valid_areas(shapes[near])
     shapely.prepare(area.geometry)
     # most captures of a small area cover all of it, and need no measuring
     is_all = shapely.covered_by(area.geometry, footprints)
@@ -91,6 +91,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     *,
     datetime: Any = None,
     cloud_cover: float | Sequence[float | None] | None = None,
+    aoi_cloud_cover: float | Sequence[float | None] | None = None,
     off_nadir: float | Sequence[float | None] | None = None,
     gsd: float | Sequence[float | None] | None = None,
     price: float | Sequence[float | None] | None = None,
@@ -112,7 +113,9 @@ def filter(  # noqa: A001  # the verb that analysts look for
         be ``..``. UTC. A capture with ``start_datetime`` and ``end_datetime`` matches if that range overlaps it. Columns of naive
         times, dates and ISO 8601 text are read, as UTC.
     cloud_cover
-        ``eo:cloud_cover`` in percent.
+        ``eo:cloud_cover`` of the whole capture, in percent.
+    aoi_cloud_cover
+        ``aoi:cloud_cover`` in percent: the cloud over an area, which :func:`cloud_over` adds. It may be an estimate.
     off_nadir
         ``view:off_nadir`` in degrees.
     gsd
@@ -147,13 +150,14 @@ def filter(  # noqa: A001  # the verb that analysts look for
     keep = np.ones(len(captures), dtype=bool)
     for name, column, condition in (
         ("cloud_cover", CLOUD_COVER, cloud_cover),
+        ("aoi_cloud_cover", AREA_CLOUD, aoi_cloud_cover),
         ("off_nadir", OFF_NADIR, off_nadir),
         ("gsd", GSD, gsd),
         ("price", _price_column(captures) if price is not None else "", price),
     ):
         if condition is not None:
             low, high = _range(name, condition, is_minimum=False)
-            if column == CLOUD_COVER and high is not None:
+            if column in {CLOUD_COVER, AREA_CLOUD} and high is not None:
                 warn_of_fraction(high, name)
             _column(captures, name, column)
             keep &= _between(numbers_of(captures, column), low, high)
@@ -165,7 +169,7 @@ def filter(  # noqa: A001  # the verb that analysts look for
     if coverage is not None and aoi is None:
         raise InvalidQuery("requires an aoi: it is a share of that area.", code="aoi_missing", argument="coverage")
     if aoi is not None:
-        _check_frame(captures)
+        check_frame(captures)
         shares = _shares(captures, keep, aoi)
         keep &= (shares > 0) & _between(shares, low, high)
     return captures[keep]
@@ -183,7 +187,7 @@ def may_intersect(shapes: np.ndarray[Any, Any], area: Any) -> np.ndarray[Any, An
     return np.asarray(~(is_beside & is_narrow) & ~np.isnan(west))
 
 
-def _valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def valid_areas(shapes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return footprints as valid polygons in ±180 degrees; empty ones for missing footprints."""
     areas = shapes.copy()
     others = ~are_plain(areas)
@@ -202,7 +206,7 @@ def _valid_area(shape: Any) -> Any:
         return shapely.Polygon()
 
 
-def _check_frame(captures: Any) -> None:
+def check_frame(captures: Any) -> None:
     # not isinstance(…, GeoDataFrame), since importing geopandas takes half a second
     if not (isinstance(captures, pd.DataFrame) and hasattr(captures, "to_crs")):
         raise not_captures(captures)
@@ -269,7 +273,8 @@ def _between(values: np.ndarray[Any, Any], low: float | None, high: float | None
 
 def _column(captures: gpd.GeoDataFrame, name: str, column: str) -> pd.Series[Any]:
     if column not in captures.columns:
-        raise InvalidQuery(f"Cannot filter by {name}: there is no column {column!r}.", code="column_missing")
+        hint = "Add it: captures = scenecart.cloud_over(captures, aoi, client=client)" if column == AREA_CLOUD else None
+        raise InvalidQuery(f"Cannot filter by {name}: there is no column {column!r}.", code="column_missing", hint=hint)
     found: pd.Series[Any] = captures[column]
     return found
 

@@ -5,6 +5,18 @@ from __future__ import annotations
 CLOUD_COVER = "eo:cloud_cover"
 """Cloud cover in percent, of the EO extension."""
 
+AREA_CLOUD = "aoi:cloud_cover"
+"""Cloud cover of an area of interest in percent; of a provider, or of ``scenecart.cloud_over``."""
+
+AREA_CLOUD_SOURCE = "aoi:cloud_source"
+"""Where that comes from: one of the next three."""
+
+PROVIDER, MASK, ESTIMATE = "provider", "udm", "estimate"
+"""The provider's own figure, a delivered mask of clouds, or an estimate from the quicklook."""
+
+AREA_CLOUD_NOTE = "aoi:cloud_note"
+"""How it was found, or why it is missing, in words."""
+
 OFF_NADIR = "view:off_nadir"
 """Angle between the line of sight and the vertical in degrees, of the View Geometry extension."""
 

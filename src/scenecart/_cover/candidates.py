@@ -37,18 +37,24 @@ class Candidates:
     positions : the row numbers of the captures in the original frame
     footprints : array of polygons, the part of the area that each capture covers
     km2 : array, the areas of ``footprints``
+    cloud_column : the column of the cloud cover that counts
     """
 
     frame: gpd.GeoDataFrame
     positions: np.ndarray[Any, Any]
     footprints: np.ndarray[Any, Any]
     km2: np.ndarray[Any, Any]
+    cloud_column: str = CLOUD_COVER
 
     def without(self, removed: Sequence[int]) -> Candidates:
         """Return the candidates without some, by index."""
         keep = np.ones(len(self.km2), dtype=bool)
         keep[list(removed)] = False
-        return Candidates(self.frame[keep], self.positions[keep], self.footprints[keep], self.km2[keep])
+        return self.kept(keep, self.footprints[keep], self.km2[keep])
+
+    def kept(self, keep: np.ndarray[Any, Any], footprints: np.ndarray[Any, Any], km2: np.ndarray[Any, Any]) -> Candidates:
+        """Return some of the candidates, with the parts of the area that they cover now."""
+        return Candidates(self.frame[keep], self.positions[keep], footprints, km2, self.cloud_column)
 
     @property
     def times(self) -> pd.Series[Any]:
@@ -58,11 +64,15 @@ class Candidates:
     @property
     def cloud(self) -> np.ndarray[Any, Any]:
         """Cloud cover in percent; NaN if unknown."""
-        return numbers_of(self.frame, CLOUD_COVER)
+        return numbers_of(self.frame, self.cloud_column)
 
 
-def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) -> tuple[Candidates, dict[int, str]]:
+def find_candidates(
+    captures: Any, area: Area, max_cloud_cover: float | None, cloud_column: str = CLOUD_COVER
+) -> tuple[Candidates, dict[int, str]]:
     """Return the usable captures without repetitions, and why the others are not usable, by row number.
+
+    ``cloud_column`` is the column of the cloud cover that counts.
 
     Raises
     ------
@@ -73,7 +83,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
     """
     frame = checked_frame(captures)
     whole_footprints = frame.geometry.to_numpy()
-    cloud = numbers_of(frame, CLOUD_COVER)
+    cloud = numbers_of(frame, cloud_column)
     is_repeated = pd.Series(keys_of(frame)).duplicated().to_numpy()
     reasons = [
         reason or _reason_too_cloudy(percent, max_cloud_cover)
@@ -95,7 +105,7 @@ def find_candidates(captures: Any, area: Area, max_cloud_cover: float | None) ->
             hint="Filter them first: scenecart.filter(captures, cloud_cover=20, off_nadir=25).",
         )
     clipped = footprints[kept]
-    return Candidates(frame.iloc[kept], kept, clipped, each_km2(clipped)), excluded_reasons
+    return Candidates(frame.iloc[kept], kept, clipped, each_km2(clipped), cloud_column), excluded_reasons
 
 
 def no_candidates_error(count: int, reasons: dict[int, str], *, operation: str | None = None) -> InvalidCart:

@@ -12,7 +12,9 @@ import pandas as pd
 import shapely
 
 from scenecart._api.operations import ESTIMATE
-from scenecart._captures.properties import CLOUD_COVER
+from scenecart._captures.area_cloud import check_area_cloud
+from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, CLOUD_COVER
+from scenecart._captures.properties import ESTIMATE as ESTIMATED
 from scenecart._captures.query import warn_of_fraction
 from scenecart._cart.cart import make_cart
 from scenecart._cart.owned import LEAST_KM2, owned_parts, without_slivers
@@ -29,7 +31,7 @@ from scenecart._util.validate import check_choice, check_count, check_number, is
 from scenecart.exceptions import InvalidCart, InvalidQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     import geopandas as gpd
     from matplotlib.axes import Axes
@@ -42,6 +44,8 @@ OBJECTIVES = {"cost": "cheapest", "fewest": "fewest captures", "newest": "newest
 # of captures that cover the same part, or that are chosen together
 _BETTER = {"cost": "cheapest", "fewest": "cheapest", "newest": "newest", "clearest": "clearest"}
 _COMBINATION = {"cost": "cheapest", "fewest": "smallest", "newest": "newest", "clearest": "clearest"}
+# the column of the cloud cover that counts: of the whole capture, or over the area
+CLOUD_COLUMNS = {"scene": CLOUD_COVER, "aoi": AREA_CLOUD}
 _TOLERANCE = 1e-6
 _NEGLIGIBLE_SHARE = 0.01
 _SLIVER_SHARE = 1e-9
@@ -68,8 +72,10 @@ class PlanOptions:
     max_captures: int | None = None
     prices: str = "service"
     time_limit: float = 10.0
+    cloud: str = "scene"
 
     def __post_init__(self) -> None:
+        check_choice(self.cloud, "cloud", CLOUD_COLUMNS, kind=InvalidQuery)
         check_choice(self.objective, "objective", OBJECTIVES, kind=InvalidQuery)
         check_choice(self.prices, "prices", ("service", "area"), kind=InvalidQuery)
         if not (_is_finite(self.min_coverage) and 0 < self.min_coverage <= 1):
@@ -124,7 +130,8 @@ class CoverPlan:
     why : pandas.DataFrame
         Why each capture was chosen, one row each, with the index labels of the original frame: ``id``, ``collection``,
         ``datetime``, ``eo:cloud_cover``, ``km2`` (the clipped footprint), ``km2_alone`` (covered by no other chosen capture),
-        ``credits_alone`` (the service's price for this capture alone; missing if it was not requested), ``why``.
+        ``credits_alone`` (the service's price for this capture alone; missing if it was not requested), ``why``. With
+        ``cloud="aoi"``, ``aoi:cloud_cover`` and ``aoi:cloud_source`` take the place of ``eo:cloud_cover``.
     excluded : pandas.DataFrame
         The captures that were left out, with their index labels: ``id`` and ``why``.
     calls : int
@@ -168,6 +175,11 @@ class CoverPlan:
         limited, of_reachable = "", ""
         if not self.owned.is_empty:
             limited = f"{_percent(geodesic_km2(self.owned) / self.area.km2)} of the area is owned already. "
+        if AREA_CLOUD_SOURCE in self.why.columns:
+            estimated = int((self.why[AREA_CLOUD_SOURCE] == ESTIMATED).sum())
+            limited += f"The cloud over the area is an estimate for {estimated} of {pluralize(len(self.why), 'capture')}. " * (
+                estimated > 0
+            )
         if self.reachable < self.min_coverage - _TOLERANCE:
             limited += (
                 f"All usable captures together cover {_percent(self.reachable)}, less than the requested {_percent(requested)}. "
@@ -218,12 +230,17 @@ class CoverPlan:
         price = "" if self.estimate is None else f", {self.estimate.total_credits:,} credits"
         return f"CoverPlan({_percent(self.coverage)} of {self.area.km2:,.0f} km², {pluralize(len(self.cart), 'capture')}{price})"
 
+    def _cloud_text(self, row: dict[Hashable, Any]) -> str | None:
+        percent = row[AREA_CLOUD] if AREA_CLOUD in row else row[CLOUD_COVER]
+        about = "about " if row.get(AREA_CLOUD_SOURCE) == ESTIMATED else ""
+        return None if pd.isna(percent) else f"{about}{percent:.0f} %"
+
     def _repr_html_(self) -> str:
         rows = [
             {
                 "id": clean_text(row["id"], 80),
                 "date": "" if pd.isna(row["datetime"]) else f"{row['datetime']:%Y-%m-%d}",
-                "cloud": None if pd.isna(row[CLOUD_COVER]) else f"{row[CLOUD_COVER]:.0f} %",
+                "cloud": self._cloud_text(row),
                 "km2": row["km2"],
                 "km2_alone": row["km2_alone"],
                 "credits_alone": None if pd.isna(row["credits_alone"]) else int(row["credits_alone"]),
@@ -257,7 +274,9 @@ def plan_cover(
     """Choose captures that cover an area; see ``Client.cover``. ``owned`` is what is owned, if it counts as covered."""
     require_solver()
     whole = area = as_area(aoi)
-    candidates, reasons = find_candidates(captures, area, options.max_cloud_cover)
+    if options.cloud == "aoi" and isinstance(captures, pd.DataFrame):
+        check_area_cloud(captures, whole)
+    candidates, reasons = find_candidates(captures, area, options.max_cloud_cover, CLOUD_COLUMNS[options.cloud])
     held: BaseGeometry = shapely.Polygon()
     if owned is not None:
         held = _owned_ground(candidates, owned)
@@ -330,7 +349,7 @@ def _find_more(
     reasons = reasons | {int(position): "its part of the area is owned already" for position in candidates.positions[~is_useful]}
     if not is_useful.any():
         raise no_candidates_error(len(captures), reasons)
-    left = Candidates(candidates.frame[is_useful], candidates.positions[is_useful], footprints[is_useful], km2[is_useful])
+    left = candidates.kept(is_useful, footprints[is_useful], km2[is_useful])
     return left, dict(sorted(reasons.items()))
 
 
@@ -459,18 +478,24 @@ class _Planner:
         frame, prices = self._candidates.frame.iloc[chosen], self._prices.individual[chosen]
         tree = shapely.STRtree(self._candidates.footprints)
         alone = [self._covered_alone(index, chosen, tree) for index in chosen]
+        column = self._candidates.cloud_column
+        sources = {AREA_CLOUD_SOURCE: frame[AREA_CLOUD_SOURCE].to_numpy()} if self._shows_sources(frame) else {}
         return pd.DataFrame(
             {
                 "id": frame["id"].to_numpy(),
                 "collection": frame["collection"].to_numpy() if "collection" in frame.columns else None,
                 "datetime": self._candidates.times.iloc[chosen].to_numpy(),
-                CLOUD_COVER: self._candidates.cloud[chosen],
+                column: self._candidates.cloud[chosen],
+                **sources,
                 "km2": self._candidates.km2[chosen],
                 "km2_alone": [geodesic_km2(part) for part in alone],
                 "credits_alone": pd.array([None if math.isnan(price) else round(price) for price in prices], dtype="Int64"),
                 "why": [self._reason(index, part, chosen, tree) for index, part in zip(chosen, alone, strict=True)],
             }
         )
+
+    def _shows_sources(self, frame: gpd.GeoDataFrame) -> bool:
+        return self._candidates.cloud_column == AREA_CLOUD and AREA_CLOUD_SOURCE in frame.columns
 
     def _covered_alone(self, index: int, chosen: list[int], tree: shapely.STRtree) -> BaseGeometry:
         """Return the part of a footprint that no other chosen candidate covers."""

@@ -109,6 +109,11 @@ class DeliveryService:
         folder = self._cache / safe_name(order_id)
         return folder if folder.is_dir() and any(folder.iterdir()) else None
 
+    def folders(self) -> list[Path]:
+        """Return all folders with imagery: those of ``Order.open``, and those that were downloaded to."""
+        kept = [path for path in sorted(self._cache.iterdir()) if path.is_dir()] if self._cache.is_dir() else []
+        return [*kept, *dict.fromkeys(path for paths in self._downloads.values() for path in paths)]
+
     def items(self, order: Delivered) -> gpd.GeoDataFrame:
         """Return the items of a delivered order; see ``Order.items``."""
         document = self._items(order)

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._api.operations import available_credits
+from scenecart._captures.properties import AREA_CLOUD
 from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import pluralize
+from scenecart._util.validate import check_number
 from scenecart.cli import _io, _output
-from scenecart.exceptions import InvalidRequest, NotFound, PermissionDenied, ScenecartError
+from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
 
 if TYPE_CHECKING:
     import argparse
+
+    import geopandas as gpd
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
@@ -31,6 +35,10 @@ def search(arguments: argparse.Namespace) -> int:
     """Search a catalog."""
     _io.check_captures(arguments.output)
     query = _io.json_argument(arguments.query, "query")
+    needs_cloud = arguments.aoi_cloud or arguments.max_aoi_cloud_cover is not None
+    check_number(arguments.max_aoi_cloud_cover, "max_aoi_cloud_cover", least=0, most=100, of="percent", kind=InvalidQuery)
+    if needs_cloud and arguments.aoi is None and arguments.bbox is None:
+        raise InvalidQuery("The cloud over the area needs an area.", code="area_cloud_without_area", hint="Add --aoi or --bbox.")
     with _io.connect(arguments) as client:
         try:
             captures = client.search(
@@ -51,6 +59,8 @@ def search(arguments: argparse.Namespace) -> int:
         arguments.progress.has_requested = True
         if arguments.owned:
             captures = client.mark_owned(captures, aoi=arguments.aoi or arguments.bbox)
+        if needs_cloud:
+            captures = _with_area_cloud(captures, arguments, client)
     arguments.progress.has_requested = True
     if arguments.json:
         _output.captures_geojson(captures)
@@ -60,6 +70,22 @@ def search(arguments: argparse.Namespace) -> int:
         _io.write_captures(captures, Path(arguments.output))
         _print(f"Captures: {arguments.output}", arguments)
     return 0
+
+
+def _with_area_cloud(captures: gpd.GeoDataFrame, arguments: argparse.Namespace, client: Client) -> gpd.GeoDataFrame:
+    """Return captures with the cloud over the area; with ``--max-aoi-cloud-cover``, those below it."""
+    from scenecart._captures.filter import filter as filtered  # noqa: PLC0415  # keeps --help fast
+    from scenecart._delivery.cloud_over import cloud_over  # noqa: PLC0415  # likewise
+
+    area = arguments.aoi if arguments.aoi is not None else arguments.bbox
+    found = cloud_over(captures, area, client=client, progress=not arguments.json and sys.stderr.isatty())
+    if arguments.max_aoi_cloud_cover is None:
+        return found
+    kept = filtered(found, aoi_cloud_cover=(0, arguments.max_aoi_cloud_cover))
+    unknown = int(found[AREA_CLOUD].isna().sum())
+    if unknown:
+        warn(f"Left out {pluralize(unknown, 'capture')} whose cloud over the area is not known.", code="area_cloud_unknown")
+    return kept
 
 
 def estimate(arguments: argparse.Namespace) -> int:
@@ -97,6 +123,7 @@ def cover(arguments: argparse.Namespace) -> int:
             prices=arguments.prices,
             time_limit=arguments.time_limit,
             use_owned=arguments.use_owned,
+            cloud=arguments.cloud,
         )
         arguments.progress.has_requested = True
         if arguments.json:

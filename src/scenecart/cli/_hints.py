@@ -17,6 +17,8 @@ HINTS: dict[str, str | None] = {
     "already_ordered": "To buy one more, add --again NAME with a name that was not used for it: each name buys once.",
     "already_owned": "Add --without-owned to buy only what is missing, or --owned buy to buy it all the same.",
     "area_ambiguous": "Use --aoi or --bbox.",
+    "area_cloud_missing": "Search with --aoi-cloud, and pass the file that it writes.",
+    "area_cloud_of_other_area": "Search with --aoi-cloud and this area, and pass the file that it writes.",
     "area_empty_part": "Fix the outline and run the command again.",
     "area_invalid": "Fix the outline and run the command again.",
     "area_layers_united": "To use one layer, save it as a file of its own.",

@@ -15,13 +15,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from scenecart._captures.properties import CLOUD_COVER, GSD
+from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, CLOUD_COVER, ESTIMATE, GSD
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli._hints import lines_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import geopandas as gpd
@@ -37,7 +37,9 @@ _SHOWN_ROWS = 20
 # what geometries lose by rounding, in per cent
 _ROUNDING = 0.01
 _PIPED_WIDTH = 200
-_NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "GSD", "km²", "Only this capture", "Price alone", "Owned"})
+_NUMBERS = frozenset(
+    {"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "Only this capture", "Price alone", "Owned"}
+)
 # a longer word of free text is broken
 _LONGEST_WORD = 20
 # cells between two columns
@@ -90,7 +92,7 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
     from scenecart._captures.times import acquired_texts  # noqa: PLC0415  # keeps --help fast
     from scenecart._cart.owned import SHARE, count_owned  # noqa: PLC0415  # likewise
 
-    is_marked = SHARE in captures.columns
+    is_marked, has_cloud = SHARE in captures.columns, AREA_CLOUD in captures.columns
     shown = captures.head(_SHOWN_ROWS)
     rows = [
         (
@@ -98,16 +100,26 @@ def captures_table(captures: gpd.GeoDataFrame) -> None:
             row.get("collection"),
             acquired,
             _quantity(row.get(CLOUD_COVER), " %"),
+            *([_area_cloud(row)] if has_cloud else []),
             _quantity(row.get(GSD), " m"),
             *([_share(row[SHARE], "")] if is_marked else []),
         )
         for row, acquired in zip(shown.to_dict("records"), acquired_texts(shown), strict=True)
     ]
-    _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", "GSD", *(["Owned"] if is_marked else [])), rows)
+    cloud, owned = ["Cloud here"] if has_cloud else [], ["Owned"] if is_marked else []
+    _rows(("Capture", "Collection", "Acquired (UTC)", "Cloud", *cloud, "GSD", *owned), rows)
+    if has_cloud and (captures.get(AREA_CLOUD_SOURCE) == ESTIMATE).any():
+        _print("Cloud here is over the area; with ~ it is an estimate from the quicklook.")
     hidden = len(captures) - _SHOWN_ROWS
     _print(f"{pluralize(len(captures), 'capture')}{f' ({hidden:,} not displayed)' if hidden > 0 else ''}")
     if is_marked and count_owned(captures):
         _print(count_owned(captures))
+
+
+def _area_cloud(row: Mapping[Hashable, Any]) -> str:
+    """Return the cloud over the area, with a sign for an estimate."""
+    text = _quantity(row.get(AREA_CLOUD), " %")
+    return f"~{text}" if text and row.get(AREA_CLOUD_SOURCE) == ESTIMATE else text
 
 
 def owned_table(owned: gpd.GeoDataFrame, if_empty: str = "") -> None:
@@ -216,7 +228,7 @@ def cover_table(plan: CoverPlan) -> None:
         (
             row["id"],
             _time(row["datetime"], "%Y-%m-%d"),
-            _quantity(row[CLOUD_COVER], " %"),
+            _area_cloud(row) if AREA_CLOUD in row else _quantity(row[CLOUD_COVER], " %"),
             f"{row['km2']:,.2f}",
             f"{row['km2_alone']:,.2f}",
             _integer(row["credits_alone"]),

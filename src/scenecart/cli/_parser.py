@@ -124,6 +124,14 @@ def _add_selection(commands: Commands) -> None:
         metavar="FILE",
         help="write the captures to a file: .parquet keeps every column, .geojson is for other programs",
     )
+    search.add_argument(
+        "--aoi-cloud",
+        action="store_true",
+        help="add the cloud over the area of --aoi or --bbox: the provider's figure, or an estimate from the quicklook",
+    )
+    search.add_argument(
+        "--max-aoi-cloud-cover", type=float, metavar="PERCENT", help="highest cloud cover over the area, estimated or not, 0 to 100"
+    )
     search.add_argument("--owned", action="store_true", help="show how much of each capture your organization owns already")
 
     estimate = add_command(
@@ -172,6 +180,12 @@ def _add_selection(commands: Commands) -> None:
     )
     cover.add_argument(
         "--budget", type=read_credits, metavar="CREDITS", help="highest total price of the plan, such as 200000 or 200,000"
+    )
+    cover.add_argument(
+        "--cloud",
+        choices=("scene", "aoi"),
+        default="scene",
+        help="cloud cover that counts: of the whole capture, or over the area, from `search --aoi-cloud` (default: scene)",
     )
     cover.add_argument("--max-captures", type=int, metavar="N", help="use at most N captures")
     cover.add_argument(

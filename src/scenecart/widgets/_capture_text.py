@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from scenecart._captures.properties import DATETIME, END_DATETIME, START_DATETIME
+from scenecart._captures.properties import (
+    AREA_CLOUD,
+    AREA_CLOUD_NOTE,
+    AREA_CLOUD_SOURCE,
+    DATETIME,
+    END_DATETIME,
+    ESTIMATE,
+    START_DATETIME,
+)
 from scenecart._captures.times import acquired_texts
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.text import clean_text
@@ -22,6 +30,9 @@ _ROUNDING = 0.01
 _TIMES = (DATETIME, START_DATETIME, END_DATETIME)
 _TITLES: dict[Hashable, str] = {
     "eo:cloud_cover": "Cloud cover, %",
+    AREA_CLOUD: "Cloud over the area, %",
+    AREA_CLOUD_SOURCE: "Cloud over the area, source",
+    AREA_CLOUD_NOTE: "Cloud over the area, how",
     "datetime": "Acquired",
     "view:off_nadir": "Off-nadir, °",
     "gsd": "GSD, m",
@@ -39,6 +50,7 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
     facts = [
         f"{acquired} UTC" if acquired else "",
         number("eo:cloud_cover", " % cloud"),
+        area_cloud_text(capture),
         number("view:off_nadir", "° off-nadir"),
         number("gsd", " m"),
         owned_text(pd.to_numeric(capture[OWNED], errors="coerce")) if OWNED in capture.index else "",
@@ -50,6 +62,21 @@ def describe(capture: pd.Series[Any]) -> dict[str, Any]:
         "facts": [fact for fact in facts if fact],
         "not_orderable_reason": clean_text(reason, 200) if isinstance(reason, str) and reason else "",
     }
+
+
+def area_cloud_text(capture: pd.Series[Any]) -> str:
+    """Return the cloud over the area of interest, and whether it is an estimate; empty if it is not known.
+
+    Examples
+    --------
+    >>> area_cloud_text(pd.Series({"aoi:cloud_cover": 12.4, "aoi:cloud_source": "estimate"}))
+    'about 12 % cloud here (estimate)'
+    """
+    percent = float(pd.to_numeric(pd.Series([capture.get(AREA_CLOUD)]), errors="coerce").iloc[0])
+    if np.isnan(percent):
+        return ""
+    is_estimate = capture.get(AREA_CLOUD_SOURCE) == ESTIMATE
+    return f"about {percent:.0f} % cloud here (estimate)" if is_estimate else f"{percent:.0f} % cloud here"
 
 
 def owned_text(share: Any, nothing: str = "") -> str:

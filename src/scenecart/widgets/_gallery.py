@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 import traitlets as t
 
-from scenecart._captures.properties import DATETIME
+from scenecart._captures.properties import AREA_CLOUD, DATETIME
 from scenecart._captures.times import acquired_texts, has_times
 from scenecart._imagery.area_view import AreaView
 from scenecart._imagery.picture import encode
@@ -24,7 +24,7 @@ from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidRequest, ScenecartError
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._capture_text import describe, owned_text
+from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
 from scenecart.widgets._jobs import LOCK, Job, Runner
 from scenecart.widgets._rows import RowPicker, sorted_rows
 from scenecart.widgets._state import COVERAGE, CaptureState
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     Quicklook = Callable[[pd.Series[Any]], bytes | None]
 
-AREA_CLOUD = "aoi:cloud_cover"
 _WINDOW, _MOST_WINDOW = 60, 400
 _SIDES = (64, 512)
 _WORKERS = 4
@@ -265,7 +264,7 @@ class Gallery(Panel):
         """Return what is written below one picture."""
         capture = self.state.captures.iloc[position]
         (acquired,) = acquired_texts(self.state.captures.iloc[[position]])
-        facts = [_number(capture, AREA_CLOUD, " % cloud here") or _number(capture, "eo:cloud_cover", " % cloud")]
+        facts = [area_cloud_text(capture) or _number(capture, "eo:cloud_cover", " % cloud")]
         facts.append(_number(capture, "view:off_nadir", "° off-nadir"))
         cover = None if self._cover is None else float(self._cover[position])
         more = ["" if cover is None or math.isnan(cover) else f"covers {math.floor(cover + 1e-6):.0f} %"]

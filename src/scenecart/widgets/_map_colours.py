@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from scenecart.widgets._state import CaptureState
 
-COLOUR_COLUMNS = ("eo:cloud_cover", "datetime", "view:off_nadir", "gsd", "view:sun_elevation", "collection", "platform")
+COLOUR_COLUMNS = (
+    "eo:cloud_cover",
+    "aoi:cloud_cover",
+    "datetime",
+    "view:off_nadir",
+    "gsd",
+    "view:sun_elevation",
+    "collection",
+    "platform",
+)
 _CATEGORIES = {"collection", "platform"}
 _DENSITY_SCALE = "#0072b21f, #0072b2cc"
 

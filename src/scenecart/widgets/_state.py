@@ -13,7 +13,16 @@ import traitlets as t
 
 from scenecart._captures.filter import coverage, numbers_of
 from scenecart._captures.frame import concat
-from scenecart._captures.properties import CLOUD_COVER, DATETIME, END_DATETIME, GSD, OFF_NADIR, START_DATETIME, SUN_ELEVATION
+from scenecart._captures.properties import (
+    AREA_CLOUD,
+    CLOUD_COVER,
+    DATETIME,
+    END_DATETIME,
+    GSD,
+    OFF_NADIR,
+    START_DATETIME,
+    SUN_ELEVATION,
+)
 from scenecart._captures.times import acquisition_times, has_times, time_ranges
 from scenecart._geo.area import Area, as_area
 from scenecart._util.validate import shown_value
@@ -28,6 +37,7 @@ _MOST_OPTIONS = 24
 _PRICE = "price"
 _RANGES = (
     (CLOUD_COVER, "Cloud cover", "%", 1.0),
+    (AREA_CLOUD, "Cloud over the area", "%", 1.0),
     (OFF_NADIR, "Off-nadir", "°", 0.5),
     (GSD, "GSD", "m", 0.01),
     (SUN_ELEVATION, "Sun elevation", "°", 1.0),

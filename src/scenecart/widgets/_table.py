@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from scenecart._captures.properties import DATETIME
+from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, DATETIME, ESTIMATE
 from scenecart._captures.times import acquired_texts, acquisition_times, has_times
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text
@@ -25,7 +25,7 @@ from scenecart.widgets._style import box, message, style_sheet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OWNED = "owned"
+_OWNED, _AREA_CLOUD = "owned", "cloud"
 # column, title, least pixels, share of the remaining width, number format
 _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
@@ -33,12 +33,13 @@ _COLUMNS = (
     ("collection", "Collection", 100, 1, ""),
     (DATETIME, "Acquired (UTC)", 130, 1, ""),
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
+    (AREA_CLOUD, "Cloud here %", 104, 1, _AREA_CLOUD),
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
     ("owned", "Owned", 104, 1, _OWNED),
 )
 # a narrow table drops columns from the end of this list
-_PRIORITY = ("id", "datetime", "owned", "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
+_PRIORITY = ("id", "datetime", "owned", AREA_CLOUD, "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
 _SEARCHED = ("id", "host", "collection", "platform")
 _WINDOW, _MOST_WINDOW = 40, 200
 _LONGEST_TEXT = 120
@@ -238,6 +239,14 @@ def _cells(captures: pd.DataFrame, name: str, number_format: str) -> Iterable[st
     column = captures[name]
     if number_format == _OWNED:
         return [owned_text(share, "–") for share in pd.to_numeric(column, errors="coerce")]
+    if number_format == _AREA_CLOUD:
+        sources = captures.get(AREA_CLOUD_SOURCE, pd.Series(None, index=captures.index, dtype=object))
+        numbers = pd.to_numeric(column, errors="coerce")
+        # ~ marks an estimate
+        return [
+            "" if pd.isna(value) else f"{'~' * (source == ESTIMATE)}{value:.0f}"
+            for value, source in zip(numbers, sources, strict=True)
+        ]
     if number_format:
         numbers = pd.to_numeric(column, errors="coerce")
         return ["" if pd.isna(value) else format(float(value), number_format) for value in numbers]

@@ -1,0 +1,141 @@
+"""Cloud over an area, estimated from a quicklook: the provider's share of the whole scene, at its brightest pixels.
+
+A threshold of brightness that would tell a cloud from snow, sand or a roof in the picture of any sensor does not exist. But the
+catalog says how much of the scene is cloud: so many of its brightest pixels are taken for it, and counted inside the area.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from PIL import Image, ImageDraw
+
+from scenecart._geo.globe import split_at_antimeridian
+from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
+from scenecart._imagery.mercator import HALF_WORLD, to_mercator
+from scenecart._imagery.picture_place import EDGE_PARTS
+from scenecart._imagery.placing import placed_quicklook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from scenecart._imagery.picture_place import PicturePlace
+
+# the longest side of the picture that is measured, in pixels
+_SIDE = 512
+# of the area, below which a larger picture is better, or none is good enough
+_ENOUGH_PIXELS, _LEAST_PIXELS = 64, 16
+_WORLDS = (0, -1, 1)
+# pixels within so many of 255 levels of the threshold are in doubt, and the share of them that is too much
+_DOUBT, _MOST_DOUBT = 8, 0.4
+FULL = 100.0
+_HALF = 128
+
+
+@dataclass(frozen=True)
+class CloudEstimate:
+    """Cloud over an area, or why there is no estimate.
+
+    Attributes
+    ----------
+    percent : float
+        0 to 100, of the part of the area that the capture shows; NaN without an estimate.
+    reason : str
+        Why there is no estimate, as a sentence; empty with one.
+    is_too_small : bool
+        Whether a larger picture may give a better one.
+    """
+
+    percent: float
+    reason: str = ""
+    is_too_small: bool = False
+
+
+def estimate_cloud(
+    content: bytes, capture: Mapping[str, Any] | pd.Series[Any], area: BaseGeometry, scene_percent: float
+) -> CloudEstimate:
+    """Estimate the cloud over an area from a quicklook.
+
+    Parameters
+    ----------
+    content
+        PNG, JPEG or WEBP.
+    capture
+        The row of a search result that it belongs to.
+    area
+        The area in EPSG:4326.
+    scene_percent
+        The cloud cover of the whole capture in percent, 0 to 100, as the catalog has it.
+    """
+    placed = placed_quicklook(content, capture, _SIDE)
+    if placed is None:
+        return CloudEstimate(math.nan, "Its quicklook cannot be read, or has no place on the ground.")
+    picture, place = placed
+    if not place.is_sure:
+        return CloudEstimate(math.nan, "The place of its quicklook is not certain.", is_too_small=True)
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=None)
+    pixels = np.asarray(picture)
+    is_scene = pixels[..., 3] >= _HALF
+    inside = _inside(place, area, picture.size) & is_scene
+    count = int(inside.sum())
+    if count < _LEAST_PIXELS:
+        return CloudEstimate(math.nan, "Its quicklook shows the area too small.", is_too_small=True)
+    bright = np.asarray(picture.convert("L"), dtype=np.int16)
+    found, doubt = _share_inside(bright[is_scene], bright[inside], scene_percent / FULL)
+    if doubt > _MOST_DOUBT:
+        return CloudEstimate(math.nan, "Clouds cannot be told from bright ground in its quicklook.")
+    return CloudEstimate(round(FULL * found, 1), is_too_small=count < _ENOUGH_PIXELS)
+
+
+def _share_inside(scene: NDArray[np.int16], inside: NDArray[np.int16], share: float) -> tuple[float, float]:
+    """Return the share of cloud inside, and how far it may be off since pixels are about as bright as the threshold."""
+    level = int(np.quantile(scene, 1 - share, method="nearest"))
+    part = _part_above(scene, share, level, level)
+    found = float((inside > level).mean()) + part * float((inside == level).mean())
+    near = _part_above(scene, share, level - _DOUBT, level + _DOUBT)
+    # if all pixels near the threshold are cloud, or none are, there is no doubt about them
+    return found, 4 * near * (1 - near) * float((np.abs(inside - level) <= _DOUBT).mean())
+
+
+def _part_above(scene: NDArray[np.int16], share: float, low: int, high: int) -> float:
+    """Return which part of the pixels between two levels, both included, are among the brightest of the scene."""
+    between = float(((scene >= low) & (scene <= high)).mean())
+    return min(max((share - float((scene > high).mean())) / between, 0.0), 1.0) if between else 0.0
+
+
+def _inside(place: PicturePlace, area: BaseGeometry, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which pixels of a picture are inside an area."""
+    found = np.zeros((size[1], size[0]), dtype=bool)
+    scale = np.array(size) / np.array(place.size)
+    for ring in _rings(area):
+        mercator = to_mercator(ring)
+        for world in _WORLDS:
+            moved = mercator + np.array([2 * HALF_WORLD * world, 0])
+            (west, south), (east, north) = moved.min(0), moved.max(0)
+            if west < place.bounds[2] and east > place.bounds[0] and south < place.bounds[3] and north > place.bounds[1]:
+                canvas = Image.new("1", size)
+                # coordinates name pixels by their centres
+                points = place.to_pixels(moved) * scale - 0.5
+                if np.isfinite(points).all():
+                    ImageDraw.Draw(canvas).polygon([(x, y) for x, y in points.tolist()], fill=1)
+                # a ring inside a ring is a hole
+                found ^= np.asarray(canvas)
+                break
+    return found
+
+
+def _rings(geometry: BaseGeometry) -> list[NDArray[np.float64]]:
+    """Return the rings of an area in degrees, unwrapped, with enough points that their edges are straight in any projection."""
+    split = split_at_antimeridian(geometry)
+    flat = unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
+    west, south, east, north = flat.bounds
+    dense = shapely.segmentize(flat, max(east - west, north - south, 1e-9) / EDGE_PARTS)
+    return [shapely.get_coordinates(ring) for part in shapely.get_parts(dense) for ring in shapely.get_rings(part)]
