@@ -1,4 +1,4 @@
-"""The command line, run as a user runs it: in a process of its own."""
+"""The command line, run as a user runs it: each command in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import _warm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,16 +44,20 @@ def run(
     principal: str = "analyst",
     cwd: Path | None = None,
     answer: str = "",
+    pauses: float = 1.0,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command, signed in by environment variables; ``answer`` is its standard input."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        input=answer,
-        cwd=cwd,
-        env=environment(box, principal, **variables),
-        timeout=100,
-        check=False,
-    )
+    """Run a command, signed in by environment variables; ``answer`` is its input, ``pauses`` the share of its pauses to wait."""
+    if any(name.startswith("PYTHON") for name in variables):
+        # these are read when Python starts
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            input=answer,
+            cwd=cwd,
+            env=environment(box, principal, **variables),
+            timeout=100,
+            check=False,
+        )
+    return _warm.run("command", arguments, env=environment(box, principal, **variables), cwd=cwd, answer=answer, pauses=pauses)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -67,21 +66,3 @@ class Built(HTMLParser):
         if "href" in given:
             (self.loads if tag == "link" else self.links).append(given["href"])
         self.loads += [given[name] for name in ("src", "srcset", "data") if name in given]
-
-
-# runs a page in one namespace; tracebacks name the page and the line
-RUNNER = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tests")!r})
-from pathlib import Path
-from _docs import blocks
-page, names = Path(sys.argv[1]), {{"__name__": "page"}}
-for block in blocks(page, "python"):
-    if block.option == "":
-        exec(compile("\\n" * block.line + block.text, str(page), "exec"), names)
-"""
-
-
-def run_line(page: Path) -> list[str]:
-    """Return the command that runs the Python of a page from top to bottom."""
-    return [sys.executable, "-c", RUNNER, str(page)]

@@ -429,16 +429,16 @@ def test_place_with_a_new_key_follows_a_repeated_refusal(service: ScriptedServic
     service.put(PLACE_OPERATION, answer({"detail": "not now"}, 403))
     signed_in = {"SCENECART_BASE_URL": service.url, "SCENECART_TOKEN": "t", "SCENECART_PROJECT": PROJECT}
     home = {**signed_in, "SCENECART_HOME": str(tmp_path / "home")}
-    first, second = (run(*PLACE_TWO, "--new-key", cwd=tmp_path, **home) for _ in range(2))
+    first, second = (run(*PLACE_TWO, "--new-key", cwd=tmp_path, pauses=0.02, **home) for _ in range(2))
     assert (first.returncode, len(set(keys(service)))) == (1, 2), first.stderr
     assert second.returncode == 1
     service.received.clear()
-    third = run(*PLACE_TWO, cwd=tmp_path, **home)
+    third = run(*PLACE_TWO, cwd=tmp_path, pauses=0.02, **home)
     assert third.returncode == 1
     assert "--new-key" in third.stderr
     assert "start_anew" not in third.stderr
     service.put(PLACE_OPERATION, PLACED)
-    bought = run(*PLACE_TWO, "--new-key", cwd=tmp_path, **home)
+    bought = run(*PLACE_TWO, "--new-key", cwd=tmp_path, pauses=0.02, **home)
     assert bought.returncode == 0, bought.stderr
 
 

@@ -7,16 +7,15 @@ import importlib
 import os
 import pkgutil
 import re
-import subprocess
-import sys
 import tomllib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import _warm
 import scenecart
-from _docs import DOCS, ROOT, blocks, commands, pages, run_line
+from _docs import DOCS, ROOT, blocks, commands, pages
 from scenecart.cli._parser import make_parser
 from scenecart.sandbox import Sandbox
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES = pages()
+RUNNER = ROOT / "tests" / "_page.py"
 TEXTS = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)}
 
 
@@ -72,7 +72,9 @@ def test_readme_examples_run(tmp_path: Path):
     opened = "assert image.rio.crs is not None"
     found = "assert len(shares) == len(captures) and len(files) == 1"
     code = f"{order}\n{delivered}\n{widgets}\n{errors}\n{opened}\n{larger}\n{found}"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    script = tmp_path / "readme.py"
+    script.write_text(code, encoding="utf-8")
+    done = _warm.run(str(script), [], cwd=tmp_path, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "harbour-quote.html").is_file()
 
@@ -95,7 +97,7 @@ def test_guide_examples_run(page: Path, account: dict[str, str], tmp_path: Path)
     """The Python of each guide runs from top to bottom, except blocks marked as not run."""
     assert {block.option for block in blocks(page, "python")} <= {"", "not-run"}
     environ = {**os.environ, **account, "SCENECART_HOME": str(tmp_path / "journal"), "MPLBACKEND": "agg"}
-    done = subprocess.run(run_line(page), cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=110, check=False)
+    done = _warm.run(str(RUNNER), [str(page)], cwd=tmp_path, env=environ, timeout=110)
     assert done.returncode == 0, done.stderr
 
 
