@@ -6,12 +6,12 @@ import contextlib
 import os
 import sqlite3
 import sys
-import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
 
 from scenecart._orders.journal_mark import JournalMark
+from scenecart._util import forks
 from scenecart.exceptions import JournalError
 
 if sys.platform == "win32":
@@ -91,27 +91,6 @@ SCHEMA = (
 )
 
 
-class _ProcessLock:
-    """One lock for all journals of this process; a fork waits for it, and the child starts with a free one."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=self._before, after_in_parent=self._after, after_in_child=self._renew)
-
-    def _before(self) -> None:
-        self.lock.acquire()
-
-    def _after(self) -> None:
-        self.lock.release()
-
-    def _renew(self) -> None:
-        self.lock = threading.RLock()
-
-
-_process = _ProcessLock()
-
-
 class JournalFile:
     """One SQLite file, opened for one operation at a time: no handle survives an operation, so forks and copies share none.
 
@@ -186,7 +165,7 @@ class JournalFile:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         # closing a connection ends a transaction that an error or an interrupt left open
-        with _process.lock, self._file_lock(), contextlib.closing(self._connect()) as database:
+        with forks.sqlite.lock, self._file_lock(), contextlib.closing(self._connect()) as database:
             yield database
 
     def _connect(self) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scenecart._api.schemas import parse_order
+from scenecart._util import forks
 from scenecart._util.json import NotJson, dumps, loads
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class OrderIndex:
     def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """Open the index for one operation; one that cannot be used is as good as an empty one."""
         try:
-            with contextlib.closing(self._connect()) as database:
+            with forks.sqlite.lock, contextlib.closing(self._connect()) as database:
                 return work(database)
         except (sqlite3.Error, OSError):
             return otherwise

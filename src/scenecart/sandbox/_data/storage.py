@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from scenecart.sandbox._data import archive
+from scenecart.sandbox._data.connections import connect
 from scenecart.sandbox._problem import SandboxError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         If another sandbox uses the folder.
     """
     # the thread that stops the sandbox closes it
-    lock = sqlite3.connect(folder / "lock.sqlite", timeout=0, isolation_level=None, check_same_thread=False)
+    lock = connect((folder / "lock.sqlite").resolve().as_uri(), timeout=0)
     with contextlib.closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -57,9 +58,7 @@ class Storage:
         database: sqlite3.Connection | None = getattr(self._local, "database", None)
         if database is None:
             # the thread that stops the sandbox closes it
-            database = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}", uri=True, timeout=30, isolation_level=None, check_same_thread=False
-            )
+            database = connect(self.path.resolve().as_uri(), timeout=30)
             database.row_factory = sqlite3.Row
             try:
                 database.execute("PRAGMA foreign_keys = ON")

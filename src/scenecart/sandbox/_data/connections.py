@@ -1,0 +1,117 @@
+"""SQLite connections that no fork cuts through: a process that forks waits until no thread of the sandbox is in SQLite.
+
+SQLite keeps locks of its own for the whole process. One that a thread holds during a fork is never released in the new process,
+which hangs at its first query; programs with a sandbox of their own, such as tutorials, do fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from typing import Any, Self
+
+_MOST_SECONDS = 5.0
+
+
+class _Gate:
+    """Threads pass it for each use of SQLite; while the process forks, nobody does."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_forking = False
+        self._thread = threading.local()
+
+    def __enter__(self) -> None:
+        # a cursor can be collected in the middle of another use
+        self._thread.depth = depth = getattr(self._thread, "depth", 0) + 1
+        if depth == 1:
+            with self._changed:
+                while self._is_forking:
+                    self._changed.wait(_MOST_SECONDS)
+                self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.depth -= 1
+        if self._thread.depth == 0:
+            with self._changed:
+                self._inside -= 1
+                if self._is_forking:
+                    self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wait until nobody is inside, for a bounded time, and let nobody in."""
+        with self._changed:
+            self._is_forking = True
+            self._changed.wait_for(lambda: self._inside == 0, _MOST_SECONDS)
+
+    def open(self) -> None:
+        """Let the threads in again."""
+        with self._changed:
+            self._is_forking = False
+            self._changed.notify_all()
+
+    def renew(self) -> None:
+        """Start anew in the forked process, which has none of the threads."""
+        self.__init__()  # type: ignore[misc]  # the same gate, which connections refer to
+
+
+_gate = _Gate()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_gate.close, after_in_parent=_gate.open, after_in_child=_gate.renew)
+
+
+class _Cursor(sqlite3.Cursor):
+    def execute(self, *arguments: Any) -> Self:
+        with _gate:
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        with _gate:
+            return super().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
+        with _gate:
+            return super().executescript(*arguments)
+
+    def fetchone(self) -> Any:
+        with _gate:
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _gate:
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _gate:
+            return super().__next__()
+
+    def __del__(self) -> None:
+        # ends a query that was not read to its end
+        with _gate, contextlib.suppress(sqlite3.Error):
+            self.close()
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, *_: object) -> _Cursor:  # type: ignore[override]  # every cursor passes the gate
+        return super().cursor(_Cursor)
+
+    def close(self) -> None:
+        with _gate:
+            super().close()
+
+
+def connect(uri: str, timeout: float = 5.0) -> sqlite3.Connection:
+    """Open a database by its URI, with explicit transactions; any thread may close it.
+
+    Parameters
+    ----------
+    uri
+        The ``file:`` URI.
+    timeout
+        Seconds to wait for a database that another connection has locked.
+    """
+    with _gate:
+        return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False, factory=_Connection)
