@@ -39,6 +39,7 @@ from scenecart._orders.placement import PlacementService
 from scenecart._orders.purchase_details import PurchaseReader
 from scenecart._orders.settlement import SettlementService
 from scenecart._orders.tables import footprints_of, orders_frame, placements_frame
+from scenecart._orders.wait import found_orders
 from scenecart._util.files import as_path
 from scenecart._util.folders import data_folder
 from scenecart._util.keywords import checked_keywords
@@ -1121,6 +1122,11 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
 def session_of(client: Client) -> Session:
     """Return the HTTP session of a client, for widgets that read delivered files."""
     return client._session  # noqa: SLF001  # the client's own module
+
+
+def orders_to_wait_for(client: Client, order_ids: Sequence[str], timeout: float | None) -> tuple[list[Order], float | None]:
+    """Return orders by their ids, through outages, and the seconds of the timeout that are left."""
+    return found_orders(client._orders, order_ids, timeout)  # noqa: SLF001  # the client's own module
 
 
 def count_unanswered(client: Client) -> tuple[int, int]:

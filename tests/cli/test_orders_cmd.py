@@ -501,6 +501,20 @@ def test_wait_until_the_timeout_of_an_outage_ends_with_9(service: ScriptedServic
     assert "scenecart wait o-1" in done.stderr
 
 
+def test_wait_begun_in_an_outage_goes_on_when_it_ends(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
+    """An outage before the first answer is waited through, by ``wait`` and by ``order --wait``; one that lasts ends with 9."""
+    # more failures than one request repeats by itself
+    service.put(GET, *[answer({}, 502)] * 6, answer({**ORDER, "status": "delivered"}))
+    done = run("wait", "o-1", "--timeout", "90", cwd=tmp_path, **waiting)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("Waiting goes on") == 1
+    service.put(GET, answer({}, 503, Retry_After="600"))
+    for command in (["wait", "o-1", "--json"], ["order", "o-1", "--wait"]):
+        done = run(*command, "--timeout", "0", cwd=tmp_path, **waiting)
+        assert done.returncode == 9, done.stderr
+        assert "scenecart wait o-1" in done.stderr
+
+
 def test_wait_of_an_unknown_order_or_for_no_time_is_refused(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
     """An order that does not exist is a failure (1), and a timeout that is none is wrong usage (2), before anything is sent."""
     service.put(GET, answer({"title": "Not Found"}, 404))

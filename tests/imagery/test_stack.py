@@ -9,6 +9,7 @@ import odc.stac
 import pystac
 import pytest
 import rasterio
+from pyproj import Transformer
 
 import scenecart
 from _expect import raises
@@ -56,6 +57,25 @@ def item(number: int, asset: dict[str, Any]) -> dict[str, Any]:
         "links": [],
         "assets": {"data": asset},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("east", [-179.996, 180.004])
+def test_load_stack_across_the_antimeridian_reads_both_sides(tmp_path: Path, east: float):
+    """A bounding box from 179.998 degrees east to 179.996 west is a small one, and has the pixels of both sides of 180."""
+    path = tmp_path / "across.tif"
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:32760", always_xy=True).transform(180, -17)
+    transform = rasterio.Affine(SIZE, 0, round(x, -1) - 500, 0, -SIZE, round(y, -1) + 500)
+    grid = {"height": 100, "width": 100, "count": 1, "dtype": "uint8", "crs": "EPSG:32760", "transform": transform}
+    with rasterio.open(path, "w", driver="GTiff", **grid) as raster:
+        raster.write(np.tile(np.arange(1, 101, dtype="uint8"), (100, 1)), 1)
+    asset = {"href": str(path), "proj:code": "EPSG:32760", "proj:shape": [100, 100], "proj:transform": [*transform][:6]}
+    across = {**item(0, asset), "bbox": [179.99, -17.01, -179.99, -16.99]}
+    found = load_stack([(across, {"a": Layer(path, 1, asset)})], StackOptions(bbox=(179.998, -17.001, east, -16.999)))
+    columns = found["a"].isel(time=0).values
+    # 0.006 degrees are 640 metres; 180 degrees is at column 50
+    assert 60 <= columns.shape[1] <= 68
+    assert columns.min() < 45
+    assert columns.max() > 60
 
 
 @pytest.fixture
@@ -125,6 +145,8 @@ def test_load_stack_with_chunks_is_read_by_dask(layers: Any):
         ({"bbox": (152, -33, 151, -32)}, "stack_bbox_invalid"),
         ({"bbox": (float("nan"), 0, 1, 1)}, "stack_bbox_invalid"),
         ({"bbox": (0, 0, 1, 1)}, "bbox_outside"),
+        ({"bbox": (179, -34, -179, -33), "crs": "EPSG:3857"}, "stack_across_antimeridian"),
+        ({"bbox": (179, -34, -179, -33), "crs": "EPSG:4326"}, "stack_across_antimeridian"),
         ({"chunks": 5}, "chunks_invalid"),
         ({"chunks": {"band": 1}}, "chunks_invalid"),
     ],

@@ -20,6 +20,7 @@ import pytest
 
 from _expect import raises
 from scenecart import JournalError
+from scenecart._api.operations import PLACE
 from scenecart._orders.journal import Journal
 from scenecart._orders.purchase import Purchase
 from scenecart._util.json import dumps
@@ -186,14 +187,15 @@ def test_journal_of_an_older_version_is_taken_over(path: Path):
 
 
 def test_journal_of_an_earlier_development_version_keeps_its_placements(path: Path):
-    """A journal with the tables of today but without that of services that ignore keys gets it, and is not copied."""
+    """A journal with the tables of today but without services that ignore keys, or paths, gets them, and is not copied."""
     journal = Journal(path, now=time.time)
     journal.claim(purchase(), "", uuid.uuid4().hex)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE keyless")
+        database.execute("ALTER TABLE placement DROP COLUMN path")
         database.execute("PRAGMA user_version = 4")
     journal = Journal(path, now=time.time)
-    assert len(journal.placements(ADDRESS)) == 1
+    assert [one.path for one in journal.placements(ADDRESS)] == [PLACE.path]
     assert not journal.ignores_keys(ADDRESS)
     journal.note_ignored_keys(ADDRESS)
     assert Journal(path, now=time.time).ignores_keys(ADDRESS)

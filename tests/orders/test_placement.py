@@ -557,6 +557,33 @@ def test_place_interrupted_is_unknown(service: ScriptedService, connect: Any):
     assert client.placements()["state"].tolist() == ["unknown"]
 
 
+def test_place_interrupted_while_it_waits_for_its_turn_is_not_sent(service: ScriptedService, connect: Any):
+    """Interrupting the wait for the limit of a minute leaves nothing unknown: nothing was sent, and no note says otherwise."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    service.put(USERINFO_PATH, answer({"organization_id": "org"}))
+    service.put(PLACE, PLACED)
+    client = connect(sleep=interrupt, limits=scenecart.Limits(places_per_minute=1))
+    client.cart(captures()).estimate().place()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.cart(captures()).estimate().place(owned="buy", again="b")
+    assert not hasattr(caught.value, "__notes__")
+    assert client.placements()["state"].tolist() == ["placed"]
+    assert len(service.requests(PLACE)) == 1
+
+
+def test_place_again_goes_to_the_path_of_before(service: ScriptedService, client_after_loss: scenecart.Client, tmp_path: Path):
+    """A request that is sent again goes to the path that it was sent to, because a service may keep keys by path."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "placements.sqlite")) as database, database:
+        database.execute("UPDATE placement SET path = '/v1/op/orders.place_before'")
+    service.put("orders.place_before", PLACED)
+    assert client_after_loss.cart(captures()).estimate().place().id == "o-1"
+    assert len(service.requests("orders.place_before")) == 1
+    assert service.requests(PLACE) == []
+
+
 class DiskFull:
     """Makes the journal read-only while it answers, like a full disk, until it is freed."""
 

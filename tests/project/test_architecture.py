@@ -57,7 +57,7 @@ LIBRARIES = {
     "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
     "odc": {"_imagery"},
     "platformdirs": {"_util.folders"},
-    "pystac": {"_delivery.download", "_imagery.stack"},
+    "pystac": {"_delivery.download", "_delivery.opened", "_imagery.stack"},
     "pystac_client": {"_captures.stac_api"},
     "rasterio": {"_imagery"},
     "reportlab": {"report"},

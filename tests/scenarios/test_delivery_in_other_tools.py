@@ -6,13 +6,17 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pystac
 import pytest
 import rasterio
+import rasterio.shutil
+import rasterio.vrt
 import rioxarray
 import stac_geoparquet.arrow
 
+import scenecart
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -68,6 +72,36 @@ def test_gdal_opens_the_files_and_the_items(items: list[pystac.Item], monkeypatc
             assert mosaic.driver == "STACIT"
             assert mosaic.read(1).any()
             assert abs(mosaic.shape[0] - size[0]) <= 1
+
+
+def test_gdal_opens_all_items_from_any_directory(
+    folder: Path, items: list[pystac.Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """GDAL reads the items as one mosaic from any working directory, by their collection with absolute paths."""
+    collection = tmp_path / "items.json"
+    # the folder is named by a relative path, and read from elsewhere afterwards
+    monkeypatch.chdir(folder.parent)
+    scenecart.open_delivery(folder.name).item_collection().save_object(str(collection))
+    for directory in (tmp_path, folder):
+        monkeypatch.chdir(directory)
+        with rasterio.open(f'STACIT:"{collection}":asset=analytic') as mosaic:
+            assert (mosaic.driver, mosaic.count) == ("STACIT", 4)
+            assert str(mosaic.crs) == items[0].properties["proj:code"]
+            assert mosaic.read(1).any()
+
+
+def test_gdal_reads_the_files_through_a_vrt(items: list[pystac.Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A VRT of the files, as gdalbuildvrt writes it, and a warped one show the same pixels, from any working directory."""
+    monkeypatch.chdir(tmp_path)
+    path = items[0].assets["analytic"].get_absolute_href() or ""
+    with rasterio.open(path) as raster:
+        whole = raster.read(4)
+        rasterio.shutil.copy(raster, tmp_path / "analytic.vrt", driver="VRT")
+        with rasterio.vrt.WarpedVRT(raster, crs="EPSG:3857") as warped:
+            assert warped.read(4).any()
+    with rasterio.open(tmp_path / "analytic.vrt") as mosaic:
+        assert mosaic.driver == "VRT"
+        assert np.array_equal(mosaic.read(4), whole)
 
 
 def test_rioxarray_opens_the_files(items: list[pystac.Item]):

@@ -87,6 +87,19 @@ class Reply:
     token: Secret = field(repr=False)
 
 
+@dataclass
+class Turn:
+    """The right to send one purchase now.
+
+    Attributes
+    ----------
+    is_used : bool
+        Whether it was sent, or may have been.
+    """
+
+    is_used: bool = False
+
+
 @dataclass(frozen=True)
 class Download:
     """An open download: status, headers in lower case, and the bytes as they arrive."""
@@ -197,8 +210,21 @@ class Session:
         """Replace the token of a refused request; return whether there is another one."""
         return self._tokens.renew(refused.token) is not None
 
-    def send_once(self, operation: operations.Operation, content: bytes, key: str) -> Reply:
-        """Send a purchase exactly once: no retry, and no second request with a new token.
+    @contextlib.contextmanager
+    def turn_to_place(self) -> Iterator[Turn]:
+        """Wait until one more purchase is within the rate limits; a turn that is not used is given back."""
+        turn, began = Turn(), self._place_limiter.enter()
+        try:
+            self._limiter.enter()
+            yield turn
+        finally:
+            if not turn.is_used:
+                self._place_limiter.leave(began)
+
+    def send_once(self, operation: operations.Operation, content: bytes, key: str, path: str | None = None) -> Reply:
+        """Send a purchase exactly once, in its turn: no retry, and no second request with a new token.
+
+        A key may be kept by path: what is sent again goes to the path that it was sent to before.
 
         Raises
         ------
@@ -207,11 +233,9 @@ class Session:
         ServiceError
             If the response cannot be read.
         """
-        self._place_limiter.enter()
         headers = {operations.IDEMPOTENCY_HEADER: key, "Content-Type": "application/json"}
         token = self._tokens.bearer()
-        self._limiter.enter()
-        url = self.base_url + operation.path
+        url = self.base_url + (path or operation.path)
         response = self._connections.send("POST", url, operation.id, token=token, headers=headers, content=content)
         return self._reply(response, operation.id, key, token)
 
@@ -384,8 +408,6 @@ class Session:
         query: bool = False,
     ) -> _Response:
         """Send an operation once, and read its response."""
-        if operation is operations.PLACE:
-            self._place_limiter.enter()
         headers = {} if key is None else {operations.IDEMPOTENCY_HEADER: key}
         options: dict[str, Any] = {"params": dict(body or {})} if query else {}
         if not query:

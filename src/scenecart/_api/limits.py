@@ -60,8 +60,8 @@ class Limiter:
         """Replace the lock in a forked process."""
         self._lock = threading.Lock()
 
-    def enter(self) -> None:
-        """Wait until one more call is within the limit."""
+    def enter(self) -> float:
+        """Wait until one more call is within the limit, and return when it began."""
         is_announced = False
         while True:
             with self._lock:
@@ -70,7 +70,7 @@ class Limiter:
                     self._starts.popleft()
                 if len(self._starts) < self._calls:
                     self._starts.append(now)
-                    return
+                    return now
                 wait = self._starts[0] + self._window - now
             if wait >= 1 and not is_announced:
                 is_announced = True
@@ -78,6 +78,11 @@ class Limiter:
                 with contextlib.suppress(Exception):
                     self.on_wait(wait)
             self._sleep(wait)
+
+    def leave(self, began: float) -> None:
+        """Give back the place of a call that was not made after all."""
+        with self._lock, contextlib.suppress(ValueError):
+            self._starts.remove(began)
 
 
 def check_settings(settings: object, *, counts: tuple[str, ...], seconds: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import geopandas as gpd
+    import pystac
     import xarray as xr
 
 
@@ -55,6 +56,32 @@ class Delivery:
         document = {"type": "FeatureCollection", "features": list(self._items.values())}
         features, _, _ = decode.read_page(dumps(document), operations.LIST_ASSETS.id)
         return to_frame(features).drop(columns=["host", "orderable", "not_orderable_reason"])
+
+    def item_collection(self) -> pystac.ItemCollection:
+        """Return the delivered items as a ``pystac.ItemCollection`` with absolute paths, for tools that need one file of items.
+
+        The items in the folder have relative paths, so that it can be moved. GDAL's STACIT driver takes relative paths from the
+        working directory instead of the item's folder: save this collection for it, and again after moving the folder.
+
+        Examples
+        --------
+        >>> import scenecart, tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> client = scenecart.connect("sandbox")
+        >>> captures = client.search("openterra", collections="openterra-10m", datetime="2021-02", limit=1)
+        >>> order = client.cart(captures).estimate().place().wait(timeout=60, progress=False)
+        >>> files = order.download(folder, ["visual"], progress=False)
+        >>> [sorted(item.assets) for item in scenecart.open_delivery(folder).item_collection()]
+        [['visual']]
+        """
+        import pystac  # noqa: PLC0415  # slow to import, and most folders are read as frames
+
+        found = []
+        for item in self._items.values():
+            paths = {key: file_of(self._path.resolve() / self._folders[id(item)], asset) for key, asset in item["assets"].items()}
+            assets = {key: {**item["assets"][key], "href": str(path)} for key, path in paths.items() if path is not None}
+            found.append(pystac.Item.from_dict({**item, "assets": assets, "links": []}))
+        return pystac.ItemCollection(found, clone_items=False)
 
     def open(
         self,
@@ -126,7 +153,8 @@ class Delivery:
         crs
             The CRS of the stack, such as ``"EPSG:32756"``; None takes that of most files.
         bbox
-            West, south, east and north in degrees (EPSG:4326); None takes the extent of all items.
+            West, south, east and north in degrees (EPSG:4326); west 179 and east -179 cross the antimeridian. None takes the
+            extent of all items.
         chunks
             Sizes of chunks by dimension, for a stack that Dask reads when it is computed.
         masked

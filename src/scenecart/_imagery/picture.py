@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ _SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "WEBP": b"R
 # the fastest method: slower ones save 5 % of the bytes
 _WEBP_METHOD = 0
 _OPAQUE = 255
+# RGBA, and masks of the same size
+_BYTES_PER_PIXEL = 8
+# Pillow's errors of damaged files
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 def picture_kind(content: bytes) -> str | None:
@@ -43,15 +48,29 @@ def decode(content: bytes, side: int | None = None) -> Image.Image | None:
     if kind is None:
         return None
     try:
-        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
+        with _opened(content, kind, side) as picture:
             if picture.width * picture.height > _MAX_PIXELS:
                 return None
-            if side is not None:
-                picture.draft("RGB", (side, side))
             return picture.convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
-        # Pillow's errors of damaged files
+    except _DAMAGED:
         return None
+
+
+def unpacked_size(content: bytes, side: int | None = None) -> int:
+    """Return about how many bytes a picture and what is computed of it need while it is decoded and used."""
+    kind = picture_kind(content)
+    with contextlib.suppress(*_DAMAGED):
+        if kind is not None:
+            with _opened(content, kind, side) as picture:
+                return min(picture.width * picture.height, _MAX_PIXELS) * _BYTES_PER_PIXEL
+    return 0
+
+
+def _opened(content: bytes, kind: str, side: int | None) -> Image.Image:
+    picture = Image.open(io.BytesIO(content), formats=[kind])
+    if side is not None and picture.width * picture.height <= _MAX_PIXELS:
+        picture.draft("RGB", (side, side))
+    return picture
 
 
 def encode(pixels: NDArray[np.uint8], quality: int = 80) -> bytes:

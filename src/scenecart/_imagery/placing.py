@@ -17,9 +17,10 @@ from PIL import Image, ImageDraw
 from scenecart._captures.frame import assets
 from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
+from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.fill import LEAST_FILL, fill_of, is_bright, without_fill
 from scenecart._imagery.mercator import to_mercator
-from scenecart._imagery.picture import decode
+from scenecart._imagery.picture import decode, unpacked_size
 from scenecart._imagery.picture_place import (
     DEGREES,
     EDGE_PARTS,
@@ -136,13 +137,14 @@ def placed_quicklook(
     side
         The longest side that is needed, in pixels; a larger JPEG is then decoded faster.
     """
-    picture = decode(content, side)
-    place = None if picture is None else place_picture(picture, capture)
-    footprint = _unwrapped(capture.get("geometry"))
-    if picture is None or place is None or footprint is None:
-        return None
-    outline = place.to_pixels(to_mercator(_outline(footprint)))
-    return without_fill(picture, _drawn(outline, place.size, fill_of(picture).shape)), place
+    with unpacked_bytes.taken(unpacked_size(content, side)):
+        picture = decode(content, side)
+        place = None if picture is None else place_picture(picture, capture)
+        footprint = _unwrapped(capture.get("geometry"))
+        if picture is None or place is None or footprint is None:
+            return None
+        outline = place.to_pixels(to_mercator(_outline(footprint)))
+        return without_fill(picture, _drawn(outline, place.size, fill_of(picture).shape)), place
 
 
 def _told_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:

@@ -16,6 +16,7 @@ from rasterio.enums import MaskFlags
 from rasterio.transform import from_gcps
 from rasterio.windows import Window
 
+from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
 from scenecart._imagery.opening import opened_raster
 from scenecart._imagery.picture_place import PicturePlace, place_by_matrix
@@ -180,12 +181,14 @@ class RasterPicture:
             thin = max(1, int(wanted / float(factor.max()) / _WIDEST))
             shape = (max(1, int(size[1]) // thin), max(1, int(size[0]) // thin))
             window = Window(int(low[0]), int(low[1]), int(size[0]), int(size[1]))
-            values = dataset.read(self.bands, window=window, out_shape=(len(self.bands), *shape))
-            valid = self._valid(dataset, values, window, shape)
+            count = shape[0] * shape[1] * (len(self.bands) * np.dtype(dataset.dtypes[0]).itemsize + 8)
+            with unpacked_bytes.taken(count):
+                values = dataset.read(self.bands, window=window, out_shape=(len(self.bands), *shape))
+                coloured = self._coloured(values, self._valid(dataset, values, window, shape))
         steps = factor * size / [shape[1], shape[0]]
         moved = np.array([[steps[0], 0, low[0] * factor[0]], [0, steps[1], low[1] * factor[1]], [0, 0, 1]])
         place = self._place((shape[1], shape[0]), self._matrix @ moved)
-        return None if place is None else (self._coloured(values, valid), place)
+        return None if place is None else (coloured, place)
 
     def _valid(self, dataset: Any, values: NDArray[Any], window: Window, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
         """Return where there are data; None if they are everywhere."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyproj import CRS
+import numpy as np
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from scenecart._imagery.raster import require_rioxarray
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _ALPHA = "scenecart-alpha-of-"
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+_HALF_TURN = 180.0
+_NEAR = 1e-6
 _RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
 
 
@@ -144,6 +148,7 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
 
     arguments = options.checked()
     if options.bbox is not None:
+        _check_crossing(arguments["bbox"], options.crs or _most_common_crs(items))
         items = [one for one in items if _touches(one[0], arguments["bbox"])]
         if not items:
             raise InvalidRequest("No item lies within bbox.", code="bbox_outside", argument="bbox", hint="Choose another bbox.")
@@ -221,7 +226,38 @@ def _touches(item: Mapping[str, Any], bbox: tuple[float, float, float, float]) -
     if not isinstance(bounds, list) or len(bounds) not in {4, 6}:
         return True
     west, south, east, north = bounds if len(bounds) == 4 else (*bounds[:2], *bounds[3:5])  # noqa: PLR2004  # without heights
-    return not (east < bbox[0] or west > bbox[2] or north < bbox[1] or south > bbox[3]) or west > east
+    # a bounding box of a stack that crosses the antimeridian goes on beyond 180
+    is_beside = all(east + turn < bbox[0] or west + turn > bbox[2] for turn in (-360, 0, 360))
+    return not (is_beside or north < bbox[1] or south > bbox[3]) or west > east
+
+
+def _most_common_crs(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]]) -> str | None:
+    """Return the CRS of most rasters, in which they are stacked if no other is asked for."""
+    codes = Counter(
+        str(code)
+        for item, bands in items
+        for layer in bands.values()
+        if (code := layer.fields.get("proj:code") or item["properties"].get("proj:code"))
+    )
+    return codes.most_common(1)[0][0] if codes else None
+
+
+def _check_crossing(bbox: tuple[float, float, float, float], crs: Any) -> None:
+    """Refuse a bounding box that crosses the antimeridian in a CRS that ends there."""
+    west, south, east, north = bbox
+    if crs is None or east <= _HALF_TURN:
+        return
+    longitudes = [west, _HALF_TURN - _NEAR, _NEAR - _HALF_TURN, east - 2 * _HALF_TURN]
+    project = Transformer.from_crs("EPSG:4326", CRS.from_user_input(crs), always_xy=True)
+    x, _ = project.transform(longitudes, [(south + north) / 2] * len(longitudes))
+    steps = np.diff(x)
+    if not (np.isfinite(steps).all() and ((steps > 0).all() or (steps < 0).all())):
+        raise InvalidRequest(
+            f"crosses the antimeridian, where {CRS.from_user_input(crs).to_string()} ends.",
+            code="stack_across_antimeridian",
+            argument="bbox",
+            hint="Pass crs= of a CRS that goes on there, such as that of a UTM zone (EPSG:32760) or EPSG:3832.",
+        )
 
 
 def _checked_bbox(bbox: Any) -> tuple[float, float, float, float]:
@@ -229,9 +265,14 @@ def _checked_bbox(bbox: Any) -> tuple[float, float, float, float]:
         west, south, east, north = (float(number) for number in bbox)
     except (TypeError, ValueError):
         west = south = east = north = math.nan
-    if not (all(map(math.isfinite, (west, south, east, north))) and west < east and -90 <= south < north <= 90):  # noqa: PLR2004  # degrees
+    if west - east >= _HALF_TURN:
+        # from 179 to -179, across the antimeridian
+        east += 2 * _HALF_TURN
+    is_finite = all(map(math.isfinite, (west, south, east, north)))
+    if not (is_finite and west < east <= west + 2 * _HALF_TURN and -90 <= south < north <= 90):  # noqa: PLR2004  # degrees
         raise InvalidRequest(
-            f"must be west, south, east and north in degrees, with west < east and south < north, got {shown_value(bbox)}.",
+            "must be west, south, east and north in degrees, with south < north, and west < east unless it crosses the "
+            f"antimeridian; got {shown_value(bbox)}.",
             code="stack_bbox_invalid",
             argument="bbox",
         )

@@ -23,6 +23,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from scenecart._api.operations import PLACE
 from scenecart._orders.journal_file import JournalFile
 from scenecart._orders.journal_upgrade import upgrade
 from scenecart._orders.owner import is_working
@@ -69,8 +70,8 @@ class Placement:
         0 if version 0.1.0 made the key at random, 1 if it is made from the purchase.
     credits, aud : int, str
         The price that was agreed to.
-    body, answer : bytes, str or None
-        The request as it is sent, and the service's answer as JSON.
+    body, path, answer : bytes, str, str or None
+        The request as it is sent, the path that it is sent to, and the service's answer as JSON. A service may keep keys by path.
     detail : str or None
         How it came to its state.
     created, changed : float
@@ -107,6 +108,7 @@ class Placement:
     credits: int
     aud: str
     body: bytes
+    path: str
     answer: str | None
     detail: str | None
     created: float
@@ -233,12 +235,13 @@ class Journal:
                 order, created = known or (None, None)
                 database.execute(
                     "INSERT INTO placement (base_url, account, project, fingerprint, wish, key, key_form, state, license_type,"
-                    " captures, credits, aud, body, body_form, created, changed, owner, known, known_at)"
-                    " VALUES (?,?,?,?,?,?,?,'intended',?,?,?,?,?,?,?,?,?,?,?)",
+                    " captures, credits, aud, body, body_form, path, created, changed, owner, known, known_at)"
+                    " VALUES (?,?,?,?,?,?,?,'intended',?,?,?,?,?,?,?,?,?,?,?,?)",
                     (
                         *(purchase.base_url, purchase.account, purchase.project, purchase.fingerprint, wish),
                         *(purchase.key(wish), PURCHASE_KEY, purchase.license_type, purchase.captures),
-                        *(purchase.credits, purchase.aud, purchase.body, BODY_FORM, now, now, owner, order, created),
+                        *(purchase.credits, purchase.aud, purchase.body, BODY_FORM, PLACE.path),
+                        *(now, now, owner, order, created),
                     ),
                 )
                 (number,) = database.execute("SELECT last_insert_rowid()").fetchone()
@@ -250,10 +253,11 @@ class Journal:
                 is_of_another_name = found.key_form == PURCHASE_KEY and found.key != purchase.key(wish, found.let_go)
                 if not found.open_tries and (is_of_another_name or (found.key_form != PURCHASE_KEY and found.state != "unpaid")):
                     database.execute(
-                        "UPDATE placement SET key = ?, key_form = ?, account = ?, body = ?, body_form = ? WHERE number = ?",
+                        "UPDATE placement SET key = ?, key_form = ?, account = ?, body = ?, body_form = ?, path = ?"
+                        " WHERE number = ?",
                         (
                             *(purchase.key(wish, found.let_go), PURCHASE_KEY),
-                            *(purchase.account, purchase.body, BODY_FORM, number),
+                            *(purchase.account, purchase.body, BODY_FORM, PLACE.path, number),
                         ),
                     )
             written = _one(database, "p.number = ?", number)

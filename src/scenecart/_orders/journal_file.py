@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scenecart._orders.journal_mark import Setback
 
 _APPLICATION_ID = 0x5343_4A4C
-VERSION = 5
+VERSION = 6
 _FIRST_OF_0_2 = 4
 _BUSY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
@@ -38,9 +38,11 @@ _NO_PLACING = "Nothing can be placed until this is fixed."
 
 # the services that made two orders for one key
 KEYLESS = "CREATE TABLE keyless (base_url TEXT PRIMARY KEY) STRICT"
+# the one path that placements of versions before 6 were sent to
+PATH = "path TEXT NOT NULL DEFAULT '/v1/op/orders.archive.place'"
 # ``known`` and ``known_at``: the newest order of the same purchase when this one was asked for
 SCHEMA = (
-    """CREATE TABLE placement (
+    f"""CREATE TABLE placement (
   number INTEGER PRIMARY KEY,
   base_url TEXT NOT NULL,
   account TEXT NOT NULL,
@@ -58,6 +60,7 @@ SCHEMA = (
   aud TEXT NOT NULL,
   body BLOB NOT NULL,
   body_form INTEGER NOT NULL,
+  {PATH},
   answer TEXT,
   detail TEXT,
   created REAL NOT NULL,

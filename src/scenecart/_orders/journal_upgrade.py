@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from scenecart._api import schemas
 from scenecart._geo.geometry import canonical, geojsons
-from scenecart._orders.journal_file import KEYLESS
+from scenecart._orders.journal_file import KEYLESS, PATH
 from scenecart._orders.purchase import RANDOM_KEY, document_of, fingerprint_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def upgrade(database: sqlite3.Connection, version: int, schema: Sequence[str]) -
         The tables of today.
     """
     if version >= _TODAYS_TABLES:
-        database.execute(KEYLESS)
+        if version == _TODAYS_TABLES:
+            database.execute(KEYLESS)
+        database.execute(f"ALTER TABLE placement ADD COLUMN {PATH}")
         return
     if version == 1:
         database.execute("ALTER TABLE placement ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")

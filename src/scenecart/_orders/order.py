@@ -439,7 +439,8 @@ class Order(Reportable):
         crs
             The CRS of the stack, such as ``"EPSG:32756"``; None takes that of most files.
         bbox
-            West, south, east and north in degrees (EPSG:4326); None takes the extent of all items.
+            West, south, east and north in degrees (EPSG:4326); west 179 and east -179 cross the antimeridian. None takes the
+            extent of all items.
         chunks
             Sizes of chunks by dimension, such as ``{"x": 1024, "y": 1024}``, for a stack that Dask reads when it is computed;
             None reads it now.
@@ -692,6 +693,7 @@ class Order(Reportable):
             clean_text(self.status, 40),
             f"The order goes on without you. Wait again later: client.order({self.id!r}).wait().",
         )
+        after = f" after {duration(timeout)}" if timeout else ""
         if outage.error is not None:
             error = WaitTimeout(
                 f"The state of order {self.id} is unknown: the service has not responded for {duration(outage.seconds)} "
@@ -704,13 +706,13 @@ class Order(Reportable):
             return error
         if self.phase == UNKNOWN:
             return WaitTimeout(
-                f"Order {self.id} is in an unknown state after {timeout:g} seconds: {state}.",
+                f"Order {self.id} is in an unknown state{after}: {state}.",
                 code="order_outcome_unknown",
                 hint=hint,
                 details={"order_id": self.id},
             )
         return WaitTimeout(
-            f"Order {self.id} is still {state} after {timeout:g} seconds.",
+            f"Order {self.id} is still {state}{after}.",
             code="order_not_finished",
             hint=hint,
             details={"order_id": self.id},

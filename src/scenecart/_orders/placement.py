@@ -54,7 +54,6 @@ _MOST_ROUNDS = 4
 # how long another session may work on the same captures before it is no longer waited for
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
 _MOST_FETCHED = 50
-_LOST = "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
 OWNED_CHOICES = ("refuse", "buy")
 
 
@@ -256,13 +255,7 @@ class PlacementService:
             new_key=request.new_key,
             key=partial(request.purchase.key, row.wish),
         )
-        try:
-            outcome = self._sender.send(row, errand)
-        except ScenecartError:
-            raise
-        except BaseException as error:
-            error.add_note(_LOST)
-            raise
+        outcome = self._sender.send(row, errand)
         # a person's new key is for one request
         attempt.request = replace(request, new_key=False)
         if outcome.is_stale:

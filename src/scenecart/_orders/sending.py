@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _CONFLICT_PAUSES = (1.0, 2.0, 4.0, 8.0)
 # other computers may have had so many keys of this purchase refused, and each refusal may be stored
 _MOST_STORED_REFUSALS = 4
+_LOST = "It is not known whether the order was placed. Call client.settle(), or place it again: the same key is used."
 # how a response ends the request that it answers, and the state of the placement if no other is open; the rest leaves it open
 _ENDS = {
     Proof.UNPAID: (UNPAID, "unpaid"),
@@ -95,6 +96,15 @@ class Errand:
     key: Callable[[int], str] | None = None
 
 
+@dataclass
+class _Sending:
+    """One placement while it is sent: its present state, what is left of the errand, and the last response."""
+
+    placement: Placement
+    errand: Errand
+    last: Outcome | None = None
+
+
 class PlacementSender:
     """Sends placements at one service.
 
@@ -124,39 +134,56 @@ class PlacementSender:
         JournalError
             If the first request cannot be recorded; then nothing was sent.
         """
-        attempts, first = _Attempts(self._session), placement
-        outcome: Outcome | None = None
-        while True:
+        sending = _Sending(placement, errand)
+        attempts = _Attempts(self._session)
+        try:
+            while True:
+                try:
+                    outcome = self._next(sending, first=placement)
+                except JournalError:
+                    if sending.last is None:
+                        raise
+                    return sending.last
+                if outcome.is_stale or outcome.placement.state == "placed" or not attempts.may_continue(outcome):
+                    return outcome
+                sending.last = outcome
+        except ScenecartError:
+            raise
+        except BaseException as error:
+            # before the first request is recorded, nothing can have been ordered
+            if sending.placement.open_tries:
+                error.add_note(_LOST)
+            raise
+
+    def _next(self, sending: _Sending, first: Placement) -> Outcome:
+        """Send one request in its turn; what it waits for, it waits for before the request is recorded."""
+        errand = sending.errand
+        with self._session.turn_to_place() as turn:
             try:
                 self._session.sign_in()
             except ScenecartError as error:
-                outcome = Outcome(placement, Evidence(Proof.NOT_SENT), error)
-            else:
-                # judged before every request: the computer may have slept since the one before
-                if not errand.may_send() or (placement.open_tries and not self._matcher.is_young(placement)):
-                    return replace(outcome, is_stale=True) if outcome is not None else Outcome(placement, is_stale=True)
-                try:
-                    let_go = self._let_go(placement, errand)
-                    placement = self._journal.begin(
-                        placement, errand.owner, price=errand.price, let_go=let_go, clock_ahead=self._session.clock_ahead
-                    )
-                except JournalError:
-                    if outcome is None:
-                        raise
-                    return outcome
-                if placement.state == "placed":
-                    return Outcome(placement)
-                outcome = self._recorded(self._attempt(placement), first, errand.detail)
-                placement = outcome.placement
-                # a person asked for one new key, not for one a retry
-                errand = replace(errand, new_key=False)
-            if not attempts.may_continue(outcome):
-                return outcome
+                return Outcome(sending.placement, Evidence(Proof.NOT_SENT), error)
+            placement = sending.placement
+            # judged before every request: the computer may have slept since the one before
+            if not errand.may_send() or (placement.open_tries and not self._matcher.is_young(placement)):
+                return replace(sending.last or Outcome(placement), is_stale=True)
+            let_go = self._let_go(placement, errand)
+            sending.placement = placement = self._journal.begin(
+                placement, errand.owner, price=errand.price, let_go=let_go, clock_ahead=self._session.clock_ahead
+            )
+            if placement.state == "placed":
+                return Outcome(placement)
+            turn.is_used = True
+            outcome = self._recorded(self._attempt(placement), first, errand.detail)
+        sending.placement = outcome.placement
+        # a person asked for one new key, not for one a retry
+        sending.errand = replace(errand, new_key=False)
+        return outcome
 
     def _attempt(self, placement: Placement) -> Outcome:
         """Send a placement once, and weigh the response."""
         try:
-            reply = self._session.send_once(operations.PLACE, placement.body, placement.key)
+            reply = self._session.send_once(operations.PLACE, placement.body, placement.key, path=placement.path)
         except ConnectionFailed as error:
             return Outcome(placement, Evidence(Proof.NOTHING if error.was_sent else Proof.NOT_SENT), error)
         except InvalidRequest as error:

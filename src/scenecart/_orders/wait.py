@@ -16,6 +16,7 @@ from scenecart.exceptions import InvalidRequest, OrderFailed, WaitTimeout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scenecart._api.schemas import OrderRecord
     from scenecart._orders.order_api import OrderApi
     from scenecart._orders.polling import Outage
 
@@ -101,6 +102,46 @@ def wait_all(
     return waiting
 
 
+def found_orders(api: OrderApi, order_ids: Iterable[str], timeout: float | None) -> tuple[list[Order], float | None]:
+    """Return orders by their ids, and the seconds of the timeout that are left; outages are waited through, as by ``wait``.
+
+    Raises
+    ------
+    WaitTimeout
+        If the service has not responded before the timeout.
+    ScenecartError
+        If the service refuses, such as ``NotFound`` for an order that does not exist.
+    """
+    ids = list(dict.fromkeys(order_ids))
+    records: dict[str, OrderRecord] = {}
+    began = api.clock()
+
+    def request() -> None:
+        for order_id in ids:
+            if order_id not in records:
+                records[order_id] = api.fetch(order_id)
+
+    polling = Poll(api, timeout, None)
+    if not polling.until(request, lambda: True):
+        raise _not_found_in_time(ids, polling.outage)
+    left = None if timeout is None else max(0.0, timeout - (api.clock() - began))
+    return [Order(api, records[order_id]) for order_id in ids], left
+
+
+def _not_found_in_time(ids: list[str], outage: Outage) -> WaitTimeout:
+    reason = "" if outage.error is None else f" ({outage.error.message.removesuffix('.')})"
+    is_one = len(ids) == 1
+    error = WaitTimeout(
+        f"The state of {f'order {clean_text(ids[0], 80)}' if is_one else pluralize(len(ids), 'order')} is unknown: the service has "
+        f"not responded for {duration(outage.seconds)}{reason}.",
+        code="order_outcome_unknown" if is_one else "orders_outcome_unknown",
+        hint="Orders go on without you. Wait again later.",
+        details={"order_id": ids[0]} if is_one else None,
+    )
+    error.__cause__ = outage.error
+    return error
+
+
 def refresh_orders(orders: Iterable[Order]) -> None:
     """Refresh those orders of one client that are not finished, with one request for all of them."""
     unfinished = [order for order in orders if not order.is_finished]
@@ -140,8 +181,8 @@ def _refresh(api: OrderApi, orders: list[Order]) -> None:
 def _not_finished(waiting: list[Order], timeout: float | None, outage: Outage) -> WaitTimeout:
     left = [order for order in waiting if not order.is_finished]
     text = (
-        f"{len(left):,} of {pluralize(len(waiting), 'order')} {'is' if len(left) == 1 else 'are'} not finished "
-        f"after {timeout:g} seconds"
+        f"{len(left):,} of {pluralize(len(waiting), 'order')} {'is' if len(left) == 1 else 'are'} not finished"
+        f"{f' after {duration(timeout)}' if timeout else ''}"
     )
     hint = "The orders continue. Wait again later: wait_all(orders)."
     if outage.error is not None:

@@ -222,18 +222,20 @@ def _nothing_owned(every: pd.DataFrame, arguments: argparse.Namespace) -> str:
 def wait(arguments: argparse.Namespace) -> int:
     """Wait for orders, and print what became of each."""
     from scenecart._orders.wait import wait_all  # noqa: PLC0415  # keeps --help fast
+    from scenecart.client import orders_to_wait_for  # noqa: PLC0415  # likewise
 
     check_seconds(arguments.timeout, "timeout")
     failed: ScenecartError | None = None
+    orders: list[Order] = []
     with _io.connect(arguments) as client, _output.only_json(arguments):
-        orders = [client.order(name) for name in dict.fromkeys(arguments.id)]
-        arguments.progress.has_requested = True
         show_progress = not arguments.json and sys.stderr.isatty()
         try:
+            orders, left = orders_to_wait_for(client, arguments.id, arguments.timeout)
+            arguments.progress.has_requested = True
             if len(orders) == 1:
-                orders[0].wait(timeout=arguments.timeout, progress=show_progress)
+                orders[0].wait(timeout=left, progress=show_progress)
             else:
-                wait_all(orders, timeout=arguments.timeout, progress=show_progress)
+                wait_all(orders, timeout=left, progress=show_progress)
         except (OrderFailed, WaitTimeout) as error:
             failed = error
     _output.waited(orders, arguments)
@@ -248,12 +250,13 @@ def order(arguments: argparse.Namespace) -> int:
         raise InvalidRequest("--timeout needs --wait.", code="timeout_without_wait")
     if arguments.assets is not None and not arguments.download:
         raise InvalidRequest("--assets needs --download DIR.", code="assets_without_download")
+    check_seconds(arguments.timeout, "timeout")
     with _io.connect(arguments) as client, _output.only_json(arguments):
-        found = client.order(arguments.id)
+        found, left = _to_wait_for(client, arguments) if arguments.wait else (client.order(arguments.id), None)
         arguments.progress.has_requested = True
         show_progress = not arguments.json and sys.stderr.isatty()
         if arguments.wait:
-            found.wait(timeout=arguments.timeout, progress=show_progress)
+            found.wait(timeout=left, progress=show_progress)
         received = _download(found, arguments, show_progress=show_progress) if arguments.download else _output.Received()
         if received.files and received.error is None:
             arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
@@ -261,6 +264,13 @@ def order(arguments: argparse.Namespace) -> int:
     if received.error is not None:
         raise received.error
     return _FAILED if received.missing else 0
+
+
+def _to_wait_for(client: Client, arguments: argparse.Namespace) -> tuple[Order, float | None]:
+    from scenecart.client import orders_to_wait_for  # noqa: PLC0415  # keeps --help fast
+
+    (found,), left = orders_to_wait_for(client, [arguments.id], arguments.timeout)
+    return found, left
 
 
 def _download(order: Order, arguments: argparse.Namespace, *, show_progress: bool) -> _output.Received:

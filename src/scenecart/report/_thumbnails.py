@@ -12,6 +12,9 @@ from weakref import WeakKeyDictionary
 
 from PIL import Image
 
+from scenecart._imagery.budget import unpacked_bytes
+from scenecart._imagery.picture import decode, picture_kind, unpacked_size
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,10 +24,9 @@ SIZE = (144, 108)
 _THREADS = 6
 _MAX_THUMBNAILS = 500
 _MAX_SECONDS = 60.0
-_MAX_PIXELS = 40_000_000
 # after so many failures in a row no more are requested
 _MAX_FAILURES = 6
-_MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
+_KINDS = ("PNG", "JPEG")
 # a quicklook that could not be fetched; None means that the catalog has none
 _MISSING = b""
 _PAPER = (236, 239, 242)
@@ -84,14 +86,14 @@ class _Fetcher:
 
 def small_jpeg(content: bytes) -> bytes | None:
     """Return a small JPEG of a PNG or JPEG, without its metadata; None for anything else."""
-    kind = next((name for name, magic in _MAGIC.items() if content.startswith(magic)), None)
-    if kind is None:
+    if picture_kind(content) not in _KINDS:
         return None
-    with Image.open(io.BytesIO(content), formats=[kind]) as picture:
-        if picture.width * picture.height > _MAX_PIXELS:
-            return None
-        picture.draft("RGB", SIZE)
-        image: Image.Image = picture.convert("RGBA")
+    with unpacked_bytes.taken(unpacked_size(content, max(SIZE))):
+        image = decode(content, max(SIZE))
+        return None if image is None else _jpeg(image)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     image.thumbnail(SIZE, Image.Resampling.LANCZOS)
     paper = Image.new("RGB", image.size, _PAPER)
     paper.paste(image, mask=image.getchannel("A"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import pytest
 import rasterio
 from rasterio.warp import transform_geom
 from shapely.geometry import shape
+
+from scenecart.sandbox._domain import delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +67,33 @@ def test_items_of_several_orders_first_read_at_once_are_all_given(
         answers = list(pool.map(lambda order: client.call("orders.list_assets", {"order_id": order}), orders))
     assert [answer.status_code for answer in answers] == [200] * len(orders)
     assert all(len(answer.json()["features"]) == 2 for answer in answers)
+
+
+def test_long_list_of_items_does_not_wait_for_their_files(
+    box: Sandbox, clock: Clock, sign_in: Callable[..., ServiceClient], monkeypatch: pytest.MonkeyPatch
+):
+    """Items of a long list whose files are not written yet have no sizes; they are written soon, and at once if one is fetched."""
+    monkeypatch.setattr(delivery, "_SHORT_LIST", 1)
+    monkeypatch.setattr(delivery, "_MOST_SECONDS", 0.0)
+    client = sign_in(box)
+    order = client.place("first", "far").json()["id"]
+    clock.now += 3_600
+    client.wait(order, "delivered")
+
+    def listed() -> list[Any]:
+        found: list[Any] = client.call("orders.list_assets", {"order_id": order}).json()["features"]
+        return found
+
+    items = listed()
+    assert not any("file:size" in asset for item in items for asset in item["assets"].values())
+    content = httpx.get(sign(client, items[1])).content
+    for _ in range(200):
+        items = listed()
+        if all("file:size" in asset for item in items for asset in item["assets"].values()):
+            break
+        time.sleep(0.05)
+    assert items[1]["assets"]["visual"]["file:size"] == len(content)
+    assert items[0]["assets"]["visual"]["file:checksum"].startswith("1220")
 
 
 def test_imagery_is_cloud_optimized_geotiff(delivered: Any):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +20,7 @@ from scenecart.sandbox._domain.delivered_items import file_fields, files_of, new
 from scenecart.sandbox._problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from scenecart.sandbox._data.storage import Storage
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 SIGNED_SECONDS = 900
 _MOST_DIGITS = 15
 _POLL_SECONDS = 0.05
+# of a longer list of items, files are written for so many seconds; the other items have no sizes and checksums at first
+_SHORT_LIST = 24
+_MOST_SECONDS = 1.0
+# files of so many items are written at the same time
+_WRITERS = 8
 
 
 class Delivery:
@@ -43,7 +50,9 @@ class Delivery:
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-delivery", daemon=True)
-        self._writing = threading.Lock()
+        self._writing = [threading.Lock() for _ in range(_WRITERS)]
+        self._to_write: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_later, name="sandbox-files", daemon=True)
         self._secret = (storage.setting("file-secret") or "").encode()
         self.failures: list[BaseException] = []
 
@@ -51,19 +60,22 @@ class Delivery:
         """Start the delivery thread."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
+        self._writer.start()
 
     def stop(self) -> None:
-        """Stop the delivery thread after the order it works on."""
+        """Stop the threads after the order and the item they work on."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(30)
+        self._to_write.put(None)
+        for thread in (self._thread, self._writer):
+            if thread.is_alive():
+                thread.join(30)
 
     def order_items(self, caller: Caller, order_id: str) -> dict[str, Any]:
         """Return the STAC items of an order."""
         order = self._orders.find(caller, order_id)
         # read to the end first: an open query makes SQLite refuse the write that follows the files
         rows = self._storage.read.execute('SELECT * FROM item WHERE "order" = ? ORDER BY number', (order["id"],)).fetchall()
-        return {"type": "FeatureCollection", "features": [self.to_stac(row) for row in rows]}
+        return {"type": "FeatureCollection", "features": self.list_stac(rows)}
 
     def numbered_ids(self) -> list[tuple[int, str, str]]:
         """Return number, id and order of every item."""
@@ -75,9 +87,18 @@ class Delivery:
         rebased: dict[str, Any] = replace_base(self.to_stac(self._row(caller, item_id)), self._catalog.url, base_url)
         return rebased
 
-    def to_stac(self, row: Any) -> dict[str, Any]:
-        """Return an item as STAC, with the URLs of this server."""
-        item = self._with_files(row)
+    def list_stac(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return items as STAC. Of a long list, items whose files are not written yet have no sizes and checksums at first."""
+        until = time.monotonic() + _MOST_SECONDS
+        items = [self.to_stac(row, write=len(rows) <= _SHORT_LIST or time.monotonic() < until) for row in rows]
+        for row, item in zip(rows, items, strict=True):
+            if not _has_files(item):
+                self._to_write.put(row)
+        return items
+
+    def to_stac(self, row: Any, *, write: bool = True) -> dict[str, Any]:
+        """Return an item as STAC, with the URLs of this server; without ``write``, its files may not be written yet."""
+        item = self._with_files(row, write=write)
         url = self._catalog.url
         for key, asset in item["assets"].items():
             asset["href"] = f"{url}/v2/assets/{quote(item['id'], safe='')}/{key}"
@@ -222,14 +243,21 @@ class Delivery:
         with self._storage.write() as database:
             self._orders.finish(database, order, reason)
 
-    def _with_files(self, row: Any) -> dict[str, Any]:
+    def _write_later(self) -> None:
+        while (row := self._to_write.get()) is not None and not self._stop.is_set():
+            try:
+                self._with_files(row)
+            except Exception as error:  # noqa: BLE001  # the files are asked for again when the item is
+                self.failures.append(error)
+
+    def _with_files(self, row: Any, *, write: bool = True) -> dict[str, Any]:
         """Return the stored item of a row. Its files are written when it is first read: most orders are never looked at."""
         item: dict[str, Any] = json.loads(row["body"])
-        if all("file:size" in asset for asset in item["assets"].values()):
+        if _has_files(item) or not write:
             return item
-        with self._writing:
+        with self._writing[row["number"] % _WRITERS]:
             item = json.loads(self._storage.read.execute("SELECT body FROM item WHERE id = ?", (row["id"],)).fetchone()["body"])
-            if all("file:size" in asset for asset in item["assets"].values()):
+            if _has_files(item):
                 return item
             source = (item["properties"][f"capture:{name}"] for name in ("host", "collection", "id"))
             capture = self._catalog.find_capture(*source)
@@ -255,6 +283,10 @@ class Delivery:
 
     def _sign(self, path: str, expires: int) -> str:
         return hmac.new(self._secret, f"{path}\n{expires}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _has_files(item: dict[str, Any]) -> bool:
+    return all("file:size" in asset for asset in item["assets"].values())
 
 
 def replace_base(document: Any, url: str, base_url: str | None) -> Any:

@@ -272,7 +272,7 @@ class DeliverySource:
             f"SELECT * FROM item WHERE number IN ({', '.join('?' * len(numbers))}) ORDER BY number",  # noqa: S608  # only placeholders
             numbers,
         ).fetchall()
-        return [self._delivery.to_stac(row) for row in found]
+        return self._delivery.list_stac(found)
 
 
 class CatalogSource:
