@@ -5,34 +5,24 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from scenecart._api import schemas
-from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
+from scenecart._api.order_states import ENDED
 from scenecart._delivery.download import Delivered
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._imagery.stack import StackOptions
-from scenecart._orders.notice import Notice
+from scenecart._orders.order_outcomes import cancel_notice, not_delivered, not_finished, nothing_to_deliver, state_notice
+from scenecart._orders.order_state import StatedOrder
 from scenecart._orders.polling import Poll
-from scenecart._orders.tables import parse_time
-from scenecart._util import html
 from scenecart._util.progress import bar
-from scenecart._util.reportable import Reportable
-from scenecart._util.text import clean_text, duration
 from scenecart.exceptions import (
     Conflict,
     ConnectionFailed,
-    DownloadError,
-    OrderCancelled,
-    OrderFailed,
     ScenecartError,
     ServiceError,
-    WaitTimeout,
 )
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
-    from decimal import Decimal
     from pathlib import Path
 
     import geopandas as gpd
@@ -40,17 +30,14 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
-    from scenecart._api.schemas import PriceGroup
+    from scenecart._api.schemas import OrderRecord
     from scenecart._cart.cart import Cart
     from scenecart._orders.order_api import OrderApi
-    from scenecart._orders.polling import Outage
     from scenecart._orders.purchase_details import PurchaseDetails
     from scenecart.widgets._map import FootprintMap
 
-_PAID_BY = {"card": "by card", "enterprise": "by invoice"}
 
-
-class Order(Reportable):
+class Order(StatedOrder):
     """One order, with its last known state. ``refresh()`` requests the current state.
 
     ``estimate.place()`` and ``client.order(order_id)`` return one.
@@ -73,110 +60,11 @@ class Order(Reportable):
     'delivered'
     """
 
-    def __init__(self, api: OrderApi, record: schemas.OrderRecord) -> None:
+    def __init__(self, api: OrderApi, record: OrderRecord) -> None:
+        super().__init__(record)
         self._api = api
-        self._record = record
-        self.note: Notice | None = None
         self.cart: Cart | None = None
         self._mentioned: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The order's id."""
-        return self._record.id
-
-    @property
-    def status(self) -> str:
-        """``"processing"``, ``"delivered"``, ``"failed"`` or ``"cancelled"``; any other state as the service names it."""
-        return self._record.state
-
-    @property
-    def sub_status(self) -> str | None:
-        """Details of the state; None if the service gives none."""
-        return self._record.sub_status
-
-    @property
-    def phase(self) -> str:
-        """What the state means: ``"open"``, ``"delivered"``, ``"ended"`` (without delivery), or ``"unknown"``.
-
-        A state that is not known counts as delivered once the service lists files of the order.
-        """
-        return self._record.phase
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it is delivered, or has ended without delivery. An unknown state does not count as finished."""
-        return self._record.phase in {DELIVERED, ENDED}
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether its imagery can be downloaded."""
-        return self._record.phase == DELIVERED
-
-    @property
-    def total_credits(self) -> int | None:
-        """The price in credits."""
-        return self._record.total_credits
-
-    @property
-    def total_aud(self) -> Decimal | None:
-        """The price in Australian dollars."""
-        return self._record.total_aud
-
-    @property
-    def currency(self) -> str | None:
-        """The currency of the price, such as ``"AUD"``, if the service names it."""
-        return self._record.currency
-
-    @property
-    def order_type(self) -> str | None:
-        """The type of the order, such as ``"archive"``, if the service names it."""
-        return self._record.order_type
-
-    @property
-    def license_type(self) -> str | None:
-        """The licence that was bought, if the service names it."""
-        return self._record.license_type
-
-    @property
-    def billing_mode(self) -> str | None:
-        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None if the service does not say."""
-        return self._record.billing_mode
-
-    @property
-    def project(self) -> str | None:
-        """The project that the imagery is delivered to."""
-        return self._record.project
-
-    @property
-    def price_groups(self) -> tuple[PriceGroup, ...]:
-        """The groups of captures that are priced together, if the service lists them."""
-        return self._record.groups
-
-    @property
-    def captures(self) -> list[str]:
-        """The ids of the ordered captures, if the service lists them."""
-        return list(self._record.captures)
-
-    @property
-    def reason(self) -> str | None:
-        """Why it failed, if the service says."""
-        return self._record.reason
-
-    @property
-    def created(self) -> datetime | None:
-        """When it was placed, UTC."""
-        return parse_time(self._record.created)
-
-    @property
-    def updated(self) -> datetime | None:
-        """When it last changed, UTC, if the service says."""
-        return parse_time(self._record.updated)
-
-    @property
-    def raw(self) -> dict[str, Any]:
-        """The order as the service sent it, with every field."""
-        return dict(self._record.raw)
 
     def refresh(self) -> Order:
         """Request the current state, and return the order itself.
@@ -252,7 +140,8 @@ class Order(Reportable):
                 shown.finish(f"Order {self.id}: {self.status}")
         else:
             self._poll(timeout, poll, callback)
-        self._raise_if_not_delivered()
+        if not self.is_delivered:
+            raise not_delivered(self._record)
         # what cannot be looked up now is looked up by the next purchase
         with contextlib.suppress(ScenecartError):
             self._api.after_wait()
@@ -288,7 +177,7 @@ class Order(Reportable):
             self._refresh_after(error)
         else:
             self.refresh()
-        self.note = _cancel_notice(self._record, answer)
+        self.note = cancel_notice(self._record, answer)
         self._api.notify(self.note)
         return self
 
@@ -627,53 +516,9 @@ class Order(Reportable):
             self.refresh()
         if self.is_delivered or (not self.is_finished and self._api.deliveries.has_items(self.id)):
             return self._ordered()
-        state = clean_text(self.status, 40)
-        details = {"order_id": self.id}
-        if self.is_finished:
-            reason = f": {self.reason}" if self.reason else ""
-            raise DownloadError(
-                f"Order {self.id} is {state}, so it delivers nothing{reason}.", code="order_without_delivery", details=details
-            )
-        raise DownloadError(
-            f"Order {self.id} is {state}, not delivered yet.",
-            code="order_not_delivered",
-            hint="Call order.wait() first.",
-            details=details,
-        )
+        raise nothing_to_deliver(self._record)
 
-    def __repr__(self) -> str:
-        price = "" if self.total_credits is None else f", {self.total_credits:,} credits"
-        paid = f", paid {self._paid_by}" if price and self._paid_by else ""
-        return f"Order({self.id}, {self.status}{price}{paid})"
-
-    def _repr_html_(self) -> str:
-        return html.render(
-            "order.html",
-            id=clean_text(self.id, 80),
-            status=clean_text(self.status, 40),
-            kind=self._kind,
-            captures=len(self.captures),
-            total_credits=self.total_credits,
-            total_aud=self.total_aud,
-            created="" if self.created is None else f"{self.created:%Y-%m-%d %H:%M} UTC",
-            paid=self._paid_by,
-            note=self.note,
-            reason=self.reason,
-        )
-
-    @property
-    def _kind(self) -> str:
-        """What the state is displayed as."""
-        if self._record.is_cancelled:
-            return "cancelled"
-        return {DELIVERED: "delivered", ENDED: "failed"}.get(self.phase, "processing")
-
-    @property
-    def _paid_by(self) -> str | None:
-        """How it is paid, if not from the balance of credits."""
-        return _PAID_BY.get(self.billing_mode or "")
-
-    def _update(self, record: schemas.OrderRecord) -> None:
+    def _update(self, record: OrderRecord) -> None:
         """Set a newer state, read from a list of orders."""
         self._record = record
 
@@ -686,112 +531,18 @@ class Order(Reportable):
 
         polling = Poll(self._api, timeout, poll)
         if not polling.until(self.refresh, is_done):
-            raise self._not_finished(timeout, polling.outage)
-
-    def _not_finished(self, timeout: float | None, outage: Outage) -> WaitTimeout:
-        state, hint = (
-            clean_text(self.status, 40),
-            f"The order goes on without you. Wait again later: client.order({self.id!r}).wait().",
-        )
-        after = f" after {duration(timeout)}" if timeout else ""
-        if outage.error is not None:
-            error = WaitTimeout(
-                f"The state of order {self.id} is unknown: the service has not responded for {duration(outage.seconds)} "
-                f"({outage.error.message.removesuffix('.')}). It was {state} before.",
-                code="order_outcome_unknown",
-                hint=hint,
-                details={"order_id": self.id},
-            )
-            error.__cause__ = outage.error
-            return error
-        if self.phase == UNKNOWN:
-            return WaitTimeout(
-                f"Order {self.id} is in an unknown state{after}: {state}.",
-                code="order_outcome_unknown",
-                hint=hint,
-                details={"order_id": self.id},
-            )
-        return WaitTimeout(
-            f"Order {self.id} is still {state}{after}.",
-            code="order_not_finished",
-            hint=hint,
-            details={"order_id": self.id},
-        )
+            raise not_finished(self._record, timeout, polling.outage)
 
     def _mention_state(self) -> None:
         """Notify once of a state that is not known, or in which somebody has to act."""
-        if self._mentioned == self.status or not (phase_of(self.status) == UNKNOWN or is_on_hold(self.status)):
-            return
-        self._mentioned = self.status
-        state, details = clean_text(self.status, 40), {"order_id": self.id}
-        if is_on_hold(self.status):
-            self._api.notify(
-                Notice(
-                    f"Order {self.id} is on hold ({state}). Waiting goes on.",
-                    code="order_on_hold",
-                    hint="Check it in the service's console.",
-                    details=details,
-                )
-            )
-            return
-        if self.is_delivered:
-            rest, hint = "Files of it are listed, so it counts as delivered.", None
-        else:
-            rest, hint = (
-                "Waiting goes on until files of it are listed.",
-                "To stop waiting, interrupt it: the order is not affected.",
-            )
-        self._api.notify(
-            Notice(
-                f"Order {self.id} is in an unknown state: {state}. {rest}", code="order_state_unknown", hint=hint, details=details
-            )
-        )
-
-    def _raise_if_not_delivered(self) -> None:
-        if self.is_delivered:
-            return
-        is_cancelled = self._record.is_cancelled
-        reason = f": {self.reason}" if self.reason else ""
-        if self.status in {"failed", "cancelled"}:
-            ended = "was cancelled" if is_cancelled else "failed"
-            hint = "The credits reserved for it, or the hold on your card, are released."
-        else:
-            ended = f"ended without delivery ({clean_text(self.status, 40)})"
-            hint = "Check your balance or your card: this state does not say what was returned."
-        kind = OrderCancelled if is_cancelled else OrderFailed
-        error = kind(
-            f"Order {self.id} {ended}{reason}.",
-            code="order_cancelled" if is_cancelled else "order_failed",
-            hint=hint,
-            details={"order_id": self.id},
-        )
-        error.order_id, error.reason = self.id, self.reason
-        raise error
+        if self._mentioned != self.status and (notice := state_notice(self._record)) is not None:
+            self._mentioned = self.status
+            self._api.notify(notice)
 
 
 def purchase_details_of(order: Order) -> PurchaseDetails:
     """Return what is known about what an order bought."""
     return order._api.purchases.read(order._record, order.cart)  # noqa: SLF001  # the handle's own module
-
-
-def _cancel_notice(record: schemas.OrderRecord, answer: Any) -> Notice:
-    """Return what is known after a cancellation: the state, and what happens to the money as far as the service says."""
-    state, price = clean_text(record.state, 40), record.total_credits
-    returned = schemas.returned_credits(answer)
-    remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None
-    said = f" The service says: {remark.rstrip('.')}." if remark else ""
-    hint = None
-    if returned is not None:
-        kind, amount = returned
-        of_price = f" of its {price:,}" if price is not None and amount < price else ""
-        money = f"; {amount:,}{of_price} credits were {'returned' if kind == 'refunded' else kind}."
-    elif record.phase == ENDED:
-        money = ". The service does not say what was returned."
-        hint = "Check your balance, your card or your invoice."
-    else:
-        money = ". Cancelling it was requested; the service does not say more."
-        hint = "Check it again later."
-    return Notice(f"Order {record.id} is {state}{money}{said}", code="cancel_result", hint=hint, details={"order_id": record.id})
 
 
 Order.__module__ = "scenecart"

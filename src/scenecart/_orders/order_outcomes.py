@@ -1,0 +1,118 @@
+"""What became of an order: the errors and notices of waiting for it and of cancelling it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._api import schemas
+from scenecart._api.order_states import DELIVERED, ENDED, UNKNOWN, is_on_hold, phase_of
+from scenecart._orders.notice import Notice
+from scenecart._util.text import clean_text, duration
+from scenecart.exceptions import DownloadError, OrderCancelled, OrderFailed, WaitTimeout
+
+if TYPE_CHECKING:
+    from scenecart._api.schemas import OrderRecord
+    from scenecart._orders.polling import Outage
+
+
+def not_finished(record: OrderRecord, timeout: float | None, outage: Outage) -> WaitTimeout:
+    """Return the error of a wait whose time is over: what is known of the order, and since when nothing is."""
+    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    hint = f"The order goes on without you. Wait again later: client.order({record.id!r}).wait()."
+    after = f" after {duration(timeout)}" if timeout else ""
+    if outage.error is not None:
+        error = WaitTimeout(
+            f"The state of order {record.id} is unknown: the service has not responded for {duration(outage.seconds)} "
+            f"({outage.error.message.removesuffix('.')}). It was {state} before.",
+            code="order_outcome_unknown",
+            hint=hint,
+            details=details,
+        )
+        error.__cause__ = outage.error
+        return error
+    if record.phase == UNKNOWN:
+        return WaitTimeout(
+            f"Order {record.id} is in an unknown state{after}: {state}.", code="order_outcome_unknown", hint=hint, details=details
+        )
+    return WaitTimeout(f"Order {record.id} is still {state}{after}.", code="order_not_finished", hint=hint, details=details)
+
+
+def state_notice(record: OrderRecord) -> Notice | None:
+    """Return the notice about a state that is not known, or in which somebody has to act; None for any other state."""
+    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    if is_on_hold(record.state):
+        return Notice(
+            f"Order {record.id} is on hold ({state}). Waiting goes on.",
+            code="order_on_hold",
+            hint="Check it in the service's console.",
+            details=details,
+        )
+    if phase_of(record.state) != UNKNOWN:
+        return None
+    if record.phase == DELIVERED:
+        rest, hint = "Files of it are listed, so it counts as delivered.", None
+    else:
+        rest, hint = (
+            "Waiting goes on until files of it are listed.",
+            "To stop waiting, interrupt it: the order is not affected.",
+        )
+    return Notice(
+        f"Order {record.id} is in an unknown state: {state}. {rest}", code="order_state_unknown", hint=hint, details=details
+    )
+
+
+def not_delivered(record: OrderRecord) -> OrderFailed:
+    """Return the error of an order that ended without delivery."""
+    is_cancelled = record.is_cancelled
+    reason = f": {record.reason}" if record.reason else ""
+    if record.state in {"failed", "cancelled"}:
+        ended = "was cancelled" if is_cancelled else "failed"
+        hint = "The credits reserved for it, or the hold on your card, are released."
+    else:
+        ended = f"ended without delivery ({clean_text(record.state, 40)})"
+        hint = "Check your balance or your card: this state does not say what was returned."
+    kind = OrderCancelled if is_cancelled else OrderFailed
+    error = kind(
+        f"Order {record.id} {ended}{reason}.",
+        code="order_cancelled" if is_cancelled else "order_failed",
+        hint=hint,
+        details={"order_id": record.id},
+    )
+    error.order_id, error.reason = record.id, record.reason
+    return error
+
+
+def nothing_to_deliver(record: OrderRecord) -> DownloadError:
+    """Return the error of fetching an order that is not delivered, or never will be."""
+    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    if record.phase in {DELIVERED, ENDED}:
+        reason = f": {record.reason}" if record.reason else ""
+        return DownloadError(
+            f"Order {record.id} is {state}, so it delivers nothing{reason}.", code="order_without_delivery", details=details
+        )
+    return DownloadError(
+        f"Order {record.id} is {state}, not delivered yet.",
+        code="order_not_delivered",
+        hint="Call order.wait() first.",
+        details=details,
+    )
+
+
+def cancel_notice(record: OrderRecord, answer: Any) -> Notice:
+    """Return what is known after a cancellation: the state, and what happens to the money as far as the service says."""
+    state, price = clean_text(record.state, 40), record.total_credits
+    returned = schemas.returned_credits(answer)
+    remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None
+    said = f" The service says: {remark.rstrip('.')}." if remark else ""
+    hint = None
+    if returned is not None:
+        kind, amount = returned
+        of_price = f" of its {price:,}" if price is not None and amount < price else ""
+        money = f"; {amount:,}{of_price} credits were {'returned' if kind == 'refunded' else kind}."
+    elif record.phase == ENDED:
+        money = ". The service does not say what was returned."
+        hint = "Check your balance, your card or your invoice."
+    else:
+        money = ". Cancelling it was requested; the service does not say more."
+        hint = "Check it again later."
+    return Notice(f"Order {record.id} is {state}{money}{said}", code="cancel_result", hint=hint, details={"order_id": record.id})
