@@ -56,6 +56,7 @@ PYTHON_ONLY = {
     "stac_extension_missing",
     "stac_next_page_invalid",
     "stac_sign_in_required",
+    "stack_across_antimeridian",
     "stack_grid_unknown",
     "watch_not_searched",
 }

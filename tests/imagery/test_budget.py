@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
 
+from _forks import in_forks
 from scenecart._imagery.budget import Budget
 
 
@@ -30,6 +32,19 @@ def test_budget_bounds_the_sum_of_all_threads():
         thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
     assert (used, most[0] <= 100) == ([0], True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
+def test_budget_in_a_forked_process_is_whole():
+    """A process forked while threads of its parent unpack has all bytes for itself."""
+    budget = Budget(10)
+
+    def unpack() -> bool:
+        with budget.taken(10):
+            return True
+
+    with budget.taken(10):
+        assert in_forks(unpack, 1) == [True]
 
 
 def test_budget_of_a_block_that_fails_is_given_back():

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import random
 import time
-import weakref
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -28,6 +26,7 @@ from scenecart._api.problems import error_of_status
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, check_policies, parse_retry_after
 from scenecart._api.token_response import TokenResponse, parse_token_response
 from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
+from scenecart._util.forks import renew_after_fork
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.tracebacks import hide_frames
 from scenecart.exceptions import (
@@ -41,6 +40,7 @@ from scenecart.exceptions import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Mapping
 
     import httpx
@@ -137,7 +137,7 @@ class Session:
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._tokens = Tokens(credentials, self._token_form, now, sleep, self._account_of)
-        _SESSIONS.add(self)
+        renew_after_fork(self)
 
     def on_placing_wait(self, notify: Callable[[float], object]) -> None:
         """Set what is called with the seconds, before an order waits because too many were placed in the last minute."""
@@ -584,15 +584,3 @@ class Retries:
         if wait is not None:
             self._session.sleep(wait)
         return wait is not None
-
-
-_SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for session in list(_SESSIONS):
-        session.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

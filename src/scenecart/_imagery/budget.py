@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from typing import TYPE_CHECKING
+
+from scenecart._util.forks import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +29,7 @@ class Budget:
         self._most = most
         self._used = 0
         self._changed = threading.Condition()
-        if hasattr(os, "register_at_fork"):
-            # the threads that use them do not exist in a forked process
-            os.register_at_fork(after_in_child=self._renew)
+        renew_after_fork(self)
 
     @contextlib.contextmanager
     def taken(self, count: int) -> Iterator[None]:
@@ -46,7 +45,8 @@ class Budget:
                 self._used -= count
                 self._changed.notify_all()
 
-    def _renew(self) -> None:
+    def after_fork(self) -> None:
+        """Have all bytes in a forked process: the threads that use them do not exist there."""
         self._used, self._changed = 0, threading.Condition()
 
 

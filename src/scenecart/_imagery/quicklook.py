@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._api import operations
 from scenecart._util.files import write_atomic
+from scenecart._util.forks import renew_after_fork
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class QuicklookStore:
         self._folder = folder / _digest(session.base_url)
         self._max_bytes = max_bytes
         self._kept_bytes: int | None = None
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin without requests in a forked process: the threads that run them do not exist there."""
         self._lock = threading.Lock()
         self._running: dict[str, _Fetch] = {}
         self._slots = threading.BoundedSemaphore(_MAX_AT_ONCE)

@@ -129,15 +129,21 @@ def found_orders(api: OrderApi, order_ids: Iterable[str], timeout: float | None)
 
 
 def _not_found_in_time(ids: list[str], outage: Outage) -> WaitTimeout:
-    reason = "" if outage.error is None else f" ({outage.error.message.removesuffix('.')})"
-    is_one = len(ids) == 1
-    error = WaitTimeout(
-        f"The state of {f'order {clean_text(ids[0], 80)}' if is_one else pluralize(len(ids), 'order')} is unknown: the service has "
-        f"not responded for {duration(outage.seconds)}{reason}.",
-        code="order_outcome_unknown" if is_one else "orders_outcome_unknown",
-        hint="Orders go on without you. Wait again later.",
-        details={"order_id": ids[0]} if is_one else None,
-    )
+    failure = "" if outage.error is None else f" ({outage.error.message.removesuffix('.')})"
+    since = f"the service has not responded for {duration(outage.seconds)}{failure}"
+    if len(ids) == 1:
+        error = WaitTimeout(
+            f"The state of order {clean_text(ids[0], 80)} is unknown: {since}.",
+            code="order_outcome_unknown",
+            hint="The order goes on without you. Wait again later.",
+            details={"order_id": ids[0]},
+        )
+    else:
+        error = WaitTimeout(
+            f"The state of {pluralize(len(ids), 'order')} is unknown: {since}.",
+            code="orders_outcome_unknown",
+            hint="The orders go on without you. Wait again later.",
+        )
     error.__cause__ = outage.error
     return error
 

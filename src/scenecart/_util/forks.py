@@ -1,9 +1,11 @@
-"""Forks of this process: SQLite is used by no thread while one forks, because the new process would wait for ever."""
+"""Forks of this process: locks that another thread holds during a fork are never released in the new process."""
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
+from typing import Protocol
 
 
 class SqliteLock:
@@ -33,4 +35,26 @@ class SqliteLock:
         self.lock = threading.RLock()
 
 
+class Renewed(Protocol):
+    """Something with locks of its own."""
+
+    def after_fork(self) -> None:
+        """Replace the locks in the forked process, where the threads that hold them do not exist."""
+
+
 sqlite = SqliteLock()
+_renewed: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+
+def renew_after_fork(part: Renewed) -> None:
+    """Call ``part.after_fork()`` in every forked process, as long as it exists."""
+    _renewed.add(part)
+
+
+def _renew() -> None:
+    for part in list(_renewed):
+        part.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
