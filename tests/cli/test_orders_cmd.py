@@ -508,6 +508,10 @@ def test_wait_begun_in_an_outage_goes_on_when_it_ends(service: ScriptedService, 
     done = run("wait", "o-1", "--timeout", "90", cwd=tmp_path, **waiting)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("Waiting goes on") == 1
+    service.put(GET, answer(ORDER))
+    done = run("order", "o-1", "--wait", "--timeout", "0", cwd=tmp_path, **waiting)
+    assert (done.returncode, done.stderr.count("o-1 is still processing")) == (8, 1)
+    assert "scenecart wait o-1" in done.stderr
     service.put(GET, answer({}, 503, Retry_After="600"))
     for command in (["wait", "o-1", "--json"], ["order", "o-1", "--wait"]):
         done = run(*command, "--timeout", "0", cwd=tmp_path, **waiting)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def not_finished(record: OrderRecord, timeout: float | None, outage: Outage) -> WaitTimeout:
     """Return the error of a wait whose time is over: what is known of the order, and since when nothing is."""
-    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    state = clean_text(record.state, 40)
     hint = f"The order goes on without you. Wait again later: client.order({record.id!r}).wait()."
     after = f" after {duration(timeout)}" if timeout else ""
     if outage.error is not None:
@@ -26,26 +26,31 @@ def not_finished(record: OrderRecord, timeout: float | None, outage: Outage) -> 
             f"({outage.error.message.removesuffix('.')}). It was {state} before.",
             code="order_outcome_unknown",
             hint=hint,
-            details=details,
+            details={"order_id": record.id},
         )
         error.__cause__ = outage.error
         return error
     if record.phase == UNKNOWN:
         return WaitTimeout(
-            f"Order {record.id} is in an unknown state{after}: {state}.", code="order_outcome_unknown", hint=hint, details=details
+            f"Order {record.id} is in an unknown state{after}: {state}.",
+            code="order_outcome_unknown",
+            hint=hint,
+            details={"order_id": record.id},
         )
-    return WaitTimeout(f"Order {record.id} is still {state}{after}.", code="order_not_finished", hint=hint, details=details)
+    return WaitTimeout(
+        f"Order {record.id} is still {state}{after}.", code="order_not_finished", hint=hint, details={"order_id": record.id}
+    )
 
 
 def state_notice(record: OrderRecord) -> Notice | None:
     """Return the notice about a state that is not known, or in which somebody has to act; None for any other state."""
-    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    state = clean_text(record.state, 40)
     if is_on_hold(record.state):
         return Notice(
             f"Order {record.id} is on hold ({state}). Waiting goes on.",
             code="order_on_hold",
             hint="Check it in the service's console.",
-            details=details,
+            details={"order_id": record.id},
         )
     if phase_of(record.state) != UNKNOWN:
         return None
@@ -57,7 +62,10 @@ def state_notice(record: OrderRecord) -> Notice | None:
             "To stop waiting, interrupt it: the order is not affected.",
         )
     return Notice(
-        f"Order {record.id} is in an unknown state: {state}. {rest}", code="order_state_unknown", hint=hint, details=details
+        f"Order {record.id} is in an unknown state: {state}. {rest}",
+        code="order_state_unknown",
+        hint=hint,
+        details={"order_id": record.id},
     )
 
 
@@ -84,17 +92,19 @@ def not_delivered(record: OrderRecord) -> OrderFailed:
 
 def nothing_to_deliver(record: OrderRecord) -> DownloadError:
     """Return the error of fetching an order that is not delivered, or never will be."""
-    state, details = clean_text(record.state, 40), {"order_id": record.id}
+    state = clean_text(record.state, 40)
     if record.phase in {DELIVERED, ENDED}:
         reason = f": {record.reason}" if record.reason else ""
         return DownloadError(
-            f"Order {record.id} is {state}, so it delivers nothing{reason}.", code="order_without_delivery", details=details
+            f"Order {record.id} is {state}, so it delivers nothing{reason}.",
+            code="order_without_delivery",
+            details={"order_id": record.id},
         )
     return DownloadError(
         f"Order {record.id} is {state}, not delivered yet.",
         code="order_not_delivered",
         hint="Call order.wait() first.",
-        details=details,
+        details={"order_id": record.id},
     )
 
 
