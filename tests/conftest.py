@@ -47,8 +47,8 @@ _BYTES_EACH = 3 * 2**30
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` starts: one more than cores, because tests wait for servers, as far as memory allows."""
-    return max(1, min((os.cpu_count() or 1) + 1, psutil.virtual_memory().available // _BYTES_EACH))
+    """Return how many processes `-n auto` starts: two more than cores, because tests wait for servers, as far as memory allows."""
+    return max(1, min((os.cpu_count() or 1) + 2, psutil.virtual_memory().available // _BYTES_EACH))
 
 
 class BlockedNetworkError(AssertionError):
@@ -98,6 +98,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if name.startswith(("SCENECART_", "GEOPERA_")) and name != "SCENECART_REQUIRE_BROWSER":
             patch.delenv(name)
     home = tmp_path_factory.mktemp("home")
+    # the captures of the sandbox, which take seconds to generate, are the same for all processes of the suite
+    shared = tmp_path_factory.getbasetemp().parent / "sandbox-captures"
+    shared.mkdir(exist_ok=True)
+    cache = home / ".cache" / "scenecart"
+    cache.mkdir(parents=True)
+    (cache / "sandbox").symlink_to(shared)
     patch.setenv("HOME", str(home))
     patch.setenv("SCENECART_HOME", str(home / "scenecart"))
     yield

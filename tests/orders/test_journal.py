@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import os
+import pickle
 import sqlite3
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import _warm
 import scenecart
 from _expect import raises, warns
 from _purchases import LIST, ORDER, PLACE, captures
@@ -24,6 +25,7 @@ from scenecart._util.json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RING = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
 BODY = dumps({"captures": [{"id": "a", "geometry": {"type": "Polygon", "coordinates": [RING]}}]})
@@ -195,16 +197,32 @@ def test_claim_in_threads_returns_one_key(journal: Journal):
     assert len(set(found)) == 1
 
 
-def _claim(path: str) -> int:
-    journal = Journal(Path(path), now=time.time)
-    return journal.claim(PURCHASE, "", new_owner()).number
+CLAIM = """
+import multiprocessing, pickle, sys, time
+from pathlib import Path
+from scenecart._orders.journal import Journal
+from scenecart._orders.owner import new_owner
+
+purchase = pickle.loads(Path(sys.argv[2]).read_bytes())
+
+def claim(_):
+    journal = Journal(Path(sys.argv[1]), now=time.time)
+    return journal.claim(purchase, "", new_owner()).number
+
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    print(*pool.map(claim, range(12), chunksize=1))
+"""
 
 
 def test_claim_in_processes_returns_one_key(tmp_path: Path):
     """Processes that create a journal and claim at once get the same placement."""
-    path = str(tmp_path / "home" / "placements.sqlite")
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert len(set(pool.map(_claim, [path] * 12))) == 1
+    script = tmp_path / "claim.py"
+    script.write_text(CLAIM, encoding="utf-8")
+    purchase = tmp_path / "purchase"
+    purchase.write_bytes(pickle.dumps(PURCHASE))
+    done = _warm.run(str(script), [str(tmp_path / "home" / "placements.sqlite"), str(purchase)], env=os.environ)
+    numbers = done.stdout.split()
+    assert (len(numbers), len(set(numbers))) == (12, 1), done.stderr
 
 
 def test_journal_is_private_to_its_user(journal: Journal):
