@@ -26,7 +26,7 @@ from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._geo.area import as_area
 from scenecart._imagery.quicklook import SIZES, QuicklookStore
-from scenecart._orders.holdings import HoldingReader
+from scenecart._orders.holdings import PANEL_SECONDS, HoldingReader
 from scenecart._orders.journal import Journal
 from scenecart._orders.listing import OrderLook
 from scenecart._orders.matching import OrderMatcher
@@ -183,7 +183,15 @@ class Client:
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
         self._watches = WatchService(self._session, WatchFile(directory / "watches.sqlite"), wall)
-        self._holdings = HoldingReader(look, self._journal, purchases, deliveries, base_url=self._session.base_url, now=wall)
+        self._holdings = HoldingReader(
+            look,
+            self._journal,
+            purchases,
+            deliveries,
+            base_url=self._session.base_url,
+            is_own=self._placing.is_own,
+            now=wall,
+        )
 
     @property
     def signed_in_by(self) -> str:
@@ -746,7 +754,8 @@ class Client:
         """Return what the organization owns: one row for each capture and order, newest first. Nothing is bought.
 
         The list of orders is read once. Orders that have ended without delivery do not count. Orders of this machine that the
-        list leaves out are included.
+        list leaves out are included. So are purchases of this machine whose outcome is not known yet, without an order: they may be
+        owned, and become an order or disappear with :meth:`settle`.
 
         Parameters
         ----------
@@ -802,8 +811,8 @@ class Client:
         -------
         geopandas.GeoDataFrame
             The same captures with ``owned``, the share (0 to 1) of each capture's ground that is owned, and ``owned_by``, the ids
-            of the orders. The share is NaN if a capture may be owned, but the service does not state enough to tell. Shares below
-            1 % and ground below 0.01 km² count as 0.
+            of the orders. The share is NaN if a capture may be owned: if the service does not state enough to tell, or if it is not
+            known what became of a purchase of this machine. Shares below 1 % and ground below 0.01 km² count as 0.
 
         Raises
         ------
@@ -1127,6 +1136,17 @@ def session_of(client: Client) -> Session:
 def orders_to_wait_for(client: Client, order_ids: Sequence[str], timeout: float | None) -> tuple[list[Order], float | None]:
     """Return orders by their ids, through outages, and the seconds of the timeout that are left."""
     return found_orders(client._orders, order_ids, timeout)  # noqa: SLF001  # the client's own module
+
+
+def listed_orders(client: Client, limit: int) -> list[Order]:
+    """Return the newest orders of the organization, whoever placed them, with one request for each page of the list."""
+    service = client._orders  # noqa: SLF001  # the client's own module
+    return [Order(service, record) for record in service.table({}, limit)]
+
+
+def known_holdings(client: Client, seconds: float = PANEL_SECONDS) -> gpd.GeoDataFrame:
+    """Return what the organization owns, by a list of orders that is at most so many seconds old."""
+    return client._holdings.known(seconds)  # noqa: SLF001  # the client's own module
 
 
 def count_unanswered(client: Client) -> tuple[int, int]:

@@ -358,3 +358,28 @@ def test_without_owned_of_unknown_ground_warns_and_place_asks(office: Office):
         rest.estimate().place()
     assert not caught.value.certain
     assert rest.estimate().place(owned="buy").captures == rest.ids
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "drop-after"])
+def test_owned_purchase_without_answer_may_be_owned_until_it_is_settled(office: Office, fault: str):
+    """A purchase whose outcome is not known marks its captures as perhaps owned; settled, they are owned, by an order."""
+    client = office.machine(retry=scenecart.Retry(attempts=1))
+    captures = found(client, 2)
+    estimate = client.cart(captures.head(1)).estimate()
+    office.box.faults.add(fault, times=20, operation="orders.archive.place")
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        estimate.place()
+    office.box.faults.clear()
+    owned = client.owned()
+    perhaps = owned[owned["order"].isna()]
+    assert perhaps["id"].tolist() == [captures["id"].iloc[0]]
+    assert perhaps["status"].tolist() == ["unknown"]
+    marked = client.mark_owned(captures)
+    assert marked["owned"].isna().tolist() == [True, False]
+    with warns("owned_ground_unknown"):
+        rest = client.cart(captures).without_owned()
+    assert len(rest) == 2
+    client.settle()
+    owned = client.owned()
+    assert owned["order"].notna().all()
+    assert captures["id"].iloc[0] in set(owned["id"])

@@ -1,7 +1,8 @@
 """What of captures is owned already: shares of their ground, and the ground that is left to buy.
 
 What is owned comes as a table with one row for each capture and order: ``id``, ``host``, ``collection``, ``order`` and
-``geometry``, the bought ground (EPSG:4326), which is None where nobody states it.
+``geometry``, the bought ground (EPSG:4326), which is None where nobody states it. A purchase whose outcome is not known has no
+``order``: its captures may be owned.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class OwnedParts:
     order : numpy.ndarray
         The order's id.
     share : numpy.ndarray
-        The share of the capture's ground, 0 to 1; NaN if it may be owned, but its ground, host or collection is not stated.
+        The share of the capture's ground, 0 to 1; NaN if it may be owned: its ground, host or collection is not stated, or it is
+        not known whether it was ordered.
     geometry : numpy.ndarray
         The shared ground; None with a share of NaN.
     """
@@ -70,8 +72,9 @@ class OwnedParts:
         return {row: parts[0] if len(parts) == 1 else _together(parts) for row, parts in found.items()}
 
     def orders_of(self, rows: set[int]) -> list[str]:
-        """Return the orders that hold some captures, each once."""
-        return list(dict.fromkeys(str(name) for row, name in zip(self.row.tolist(), self.order, strict=True) if row in rows))
+        """Return the orders that hold some captures, each once; purchases whose outcome is not known have none."""
+        names = [name for row, name in zip(self.row.tolist(), self.order, strict=True) if row in rows]
+        return list(dict.fromkeys(str(name) for name in names if not pd.isna(name)))
 
 
 def owned_parts(captures: gpd.GeoDataFrame, grounds: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> OwnedParts:
@@ -99,7 +102,10 @@ def owned_parts(captures: gpd.GeoDataFrame, grounds: np.ndarray[Any, Any], owned
     partly = is_known & ~is_small & (share < WHOLE)
     is_small[partly] = each_km2(geometry[partly]) < LEAST_KM2
     kept = is_wanted & ~is_small
-    return OwnedParts(row[kept], owned["order"].to_numpy(dtype=object)[other[kept]], share[kept], geometry[kept])
+    orders = owned["order"].to_numpy(dtype=object)[other]
+    is_open = np.asarray(pd.isna(orders), dtype=bool)
+    share[is_open], geometry[is_open] = np.nan, None
+    return OwnedParts(row[kept], orders[kept], share[kept], geometry[kept])
 
 
 def mark(captures: Any, owned: gpd.GeoDataFrame, area: Area | None = None) -> gpd.GeoDataFrame:
@@ -122,7 +128,7 @@ def mark(captures: Any, owned: gpd.GeoDataFrame, area: Area | None = None) -> gp
     together = shapely.area(np.fromiter(held.values(), dtype=object, count=len(held)))
     share[rows] = np.minimum(1.0, together / shapely.area(grounds[rows]))
     for row, name in zip(parts.row.tolist(), parts.order, strict=True):
-        if name not in orders[row]:
+        if not pd.isna(name) and name not in orders[row]:
             orders[row].append(str(name))
     marked = captures.copy()
     marked[SHARE] = share
@@ -199,9 +205,14 @@ def remaining(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: 
         raise _all_owned(captures, parts)
     if perhaps:
         count = f"{len(perhaps):,} of {pluralize(len(captures), 'capture')}"
+        orders = parts.orders_of(perhaps)
+        why = (
+            f", by {_listed(orders)}. The service does not state which ground"
+            if orders
+            else ": it is not known what became of a purchase of this machine"
+        )
         warn(
-            f"{count} may be owned already, by {_listed(parts.orders_of(perhaps))}. The service does not state which ground; "
-            f"{'it is' if len(perhaps) == 1 else 'they are'} in the cart unchanged.",
+            f"{count} may be owned already{why}; {'it is' if len(perhaps) == 1 else 'they are'} in the cart unchanged.",
             code="owned_ground_unknown",
         )
     keys = keys_of(captures)

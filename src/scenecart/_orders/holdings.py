@@ -14,7 +14,9 @@ from scenecart._api.schemas import OrderRecord
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import acquisition_times
 from scenecart._geo.globe import split_at_antimeridian
+from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.listing import Ground, Holding, grounds_of
+from scenecart._orders.owner import is_working
 from scenecart._util.text import pluralize
 from scenecart._util.validate import check_text
 from scenecart.exceptions import NotFound, ScenecartError, warn
@@ -64,6 +66,8 @@ class HoldingReader:
         What knows the files on this machine.
     base_url
         The service's URL.
+    is_own
+        Returns whether a placement is of this account.
     now
         Returns the Unix time, in seconds.
     """
@@ -76,6 +80,7 @@ class HoldingReader:
         deliveries: DeliveryService,
         *,
         base_url: str,
+        is_own: Callable[[Placement], bool],
         now: Callable[[], float],
     ) -> None:
         self._look = look
@@ -83,6 +88,7 @@ class HoldingReader:
         self._purchases = purchases
         self._deliveries = deliveries
         self._base_url = base_url
+        self._is_own = is_own
         self._now = now
         self._listing: Listing | None = None
         # orders of this machine that the list left out
@@ -103,9 +109,9 @@ class HoldingReader:
         frame = frame.reset_index(drop=True)
         return self._with_times(frame) if acquired else frame
 
-    def known(self) -> gpd.GeoDataFrame:
-        """Return what is owned by a list of orders that is at most a minute old."""
-        return self._frame(self._live(PANEL_SECONDS))
+    def known(self, seconds: float = PANEL_SECONDS) -> gpd.GeoDataFrame:
+        """Return what is owned by a list of orders that is at most so many seconds old."""
+        return self._frame(self._live(seconds))
 
     def _live(self, seconds: float) -> list[Holding]:
         """Return the orders that have not ended without delivery: those of the list, and those of this machine that it lacks."""
@@ -117,7 +123,13 @@ class HoldingReader:
             self._listing, self._left_out = listing, {}
         every = [*self._missing(listing), *listing.holdings]
         self._warn(listing, every)
-        return [one for one in every if one.record.phase != ENDED]
+        return [*self._unanswered(), *(one for one in every if one.record.phase != ENDED)]
+
+    def _unanswered(self) -> list[Holding]:
+        """Return what placements of this account would hold whose outcome is not known, newest first."""
+        rows = self._journal.placements(self._base_url, ("intended", *UNANSWERED))[::-1]
+        open_rows = [row for row in rows if row.state in UNANSWERED or is_working(row.owner)]
+        return [_unseen(row) for row in open_rows if self._is_own(row)]
 
     def _missing(self, listing: Listing) -> list[Holding]:
         """Return the orders of this machine that the list does not show, newest first."""
@@ -170,11 +182,11 @@ class HoldingReader:
         prices = {name: group.credits / len(group.ids) for group in record.groups for name in group.ids}
         if not prices and record.total_credits is not None and len(holding.grounds) == 1:
             prices = {holding.grounds[0].key[2]: float(record.total_credits)}
-        folder = self._deliveries.folder(record.id)
+        folder = self._deliveries.folder(record.id) if record.id else None
         ordered = holding.created if holding.created is not None or placement is None else placement.created
         common = {
             "ordered": None if ordered is None else datetime.fromtimestamp(ordered, UTC),
-            "order": record.id,
+            "order": record.id or None,
             "project": record.project or (None if placement is None else placement.project),
             "license_type": record.license_type or (None if placement is None else placement.license_type),
             "status": record.state,

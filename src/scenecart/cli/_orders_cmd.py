@@ -105,7 +105,7 @@ def _existing_or_bought(client: Client, arguments: argparse.Namespace) -> Order 
 def _order_of_rest(client: Client, cart: Cart, arguments: argparse.Namespace) -> Order | None:
     """Return the order that an earlier run placed for what was left of a cart; None if there is none. Nothing is bought."""
     owned = client.owned(acquired=False)
-    for order_id in owned.loc[owned["id"].isin(cart.ids), "order"].drop_duplicates().head(_MOST_LOOKED_AT):
+    for order_id in owned.loc[owned["id"].isin(cart.ids), "order"].dropna().drop_duplicates().head(_MOST_LOOKED_AT):
         # whatever cannot be told: the cart is owned, and nothing is bought
         with contextlib.suppress(ScenecartError):
             rest = cart.without_owned(ignored=[order_id]).estimate()

@@ -128,7 +128,7 @@ def owned_table(owned: gpd.GeoDataFrame, if_empty: str = "") -> None:
         (
             row["id"],
             *([_share(row["share"])] if "share" in owned.columns else [_time(row["acquired"], "%Y-%m-%d")]),
-            row["order"],
+            _text(row["order"]),
             _text(row["status"]),
             _time(row["ordered"]),
             _text(row["project"]),
