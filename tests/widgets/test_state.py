@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -239,3 +240,26 @@ def test_state_current_capture_is_one_of_the_captures(captures: gpd.GeoDataFrame
     state.current = label
     state.captures = captures.iloc[5:8]
     assert state.current is None
+
+
+def test_state_annotated_columns_filter_and_are_copied_as_code(captures: gpd.GeoDataFrame):
+    """Columns that are found out later can be filtered by; the code marks owned captures itself, and lists ids for prices."""
+    state = CaptureState(captures, HARBOUR)
+    chosen = state.captures.index[3]
+    state.select([chosen])
+    owned = np.zeros(len(captures))
+    owned[:2], owned[2] = 0.5, np.nan
+    state.annotate({"owned": owned, "aoi:price_aud": np.arange(float(len(captures)))})
+    assert state.selection == (chosen,)
+    assert {"owned", "aoi:price_aud"} <= {facet.name for facet in state.facets}
+    assert "price:credits_per_km2" not in {facet.name for facet in state.facets}
+    marked = state.captures
+    state.select([])
+    for wanted, rows in (([10, 100], [0, 1]), ([0, 9], range(3, len(captures)))):
+        state.filters = {"owned": wanted}
+        assert state.filtered.index.tolist() == captures.index[list(rows)].tolist()
+        names: dict[str, Any] = {"captures": captures, "aoi": None, "client": SimpleNamespace(mark_owned=lambda *_: marked)}
+        exec(state.code(), names)  # noqa: S102  # the code that a user would run
+        assert names["chosen"].index.equals(state.filtered.index)
+    state.filters = {"aoi:price_aud": [0, 3]}
+    assert state.filtered["id"].iloc[1] in state.code()

@@ -16,7 +16,7 @@ from scenecart._captures.properties import (
     ESTIMATE,
     START_DATETIME,
 )
-from scenecart._captures.times import acquired_texts
+from scenecart._captures.times import acquired_texts, acquisition_times
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.text import clean_text
 
@@ -77,6 +77,17 @@ def area_cloud_text(capture: pd.Series[Any]) -> str:
         return ""
     is_estimate = capture.get(AREA_CLOUD_SOURCE) == ESTIMATE
     return f"about {percent:.0f} % cloud here (estimate)" if is_estimate else f"{percent:.0f} % cloud here"
+
+
+def day_texts(captures: pd.DataFrame) -> list[str]:
+    """Return the day on which each capture was taken (UTC), without ambiguity between day and month; empty if unknown.
+
+    Examples
+    --------
+    >>> day_texts(pd.DataFrame({"datetime": pd.to_datetime(["2024-06-20T00:38Z", None])}))
+    ['20 Jun 2024', '']
+    """
+    return ["" if pd.isna(time) else f"{time.day} {time:%b %Y}" for time in acquisition_times(captures)]
 
 
 def owned_text(share: Any, nothing: str = "") -> str:

@@ -26,6 +26,7 @@ from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
 from scenecart.widgets._jobs import LOCK, Job, Runner
+from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._rows import RowPicker, sorted_rows
 from scenecart.widgets._state import COVERAGE, CaptureState
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from PIL import Image
+
+    from scenecart._geo.area import Area
 
     Quicklook = Callable[[pd.Series[Any]], bytes | None]
 
@@ -117,6 +120,7 @@ class Gallery(Panel):
         self._runner = Runner(_WORKERS, resend=self.resend_state)
         self._picker = RowPicker(self.state)
         self._captures: Any = None
+        self._shown_as: tuple[int, Area | None] = (-1, None)
         self._view: AreaView | None = None
         self._window = (0, _WINDOW)
         self._visible: set[int] = set()
@@ -131,6 +135,7 @@ class Gallery(Panel):
         self.watch(self.state, self._update_rows, "revision")
         self.watch(self.state, self._show_selection, "selection")
         self._replace_captures(None)
+        self._marks = OwnedMarks(client, self.state, self._runner)
 
     @property
     def sort(self) -> str:
@@ -189,6 +194,7 @@ class Gallery(Panel):
 
     def release(self) -> None:
         """End background jobs."""
+        self._marks.release()
         self._runner.close()
 
     def _make_controls(self) -> None:
@@ -221,15 +227,25 @@ class Gallery(Panel):
     def _replace_captures(self, _: Any) -> None:
         with LOCK:
             area = self.state.aoi
+            if self._shown_as == (self.state.rows, area):
+                # columns that were found out later change no picture
+                self._update_orders()
+                self._update_rows()
+                return
+            self._shown_as = self.state.rows, area
             self._view = None if area is None else AreaView.around(area.geometry)
             self._pictures.clear()
             self._visible = set()
             self._cells.turn += 1
             self._cover = self.state.values(COVERAGE) if area is not None and len(self.state.captures) else None
-            chosen, labels = self._sort.label, self._sort_labels()
+            self._update_orders()
+            self._update_rows()
+
+    def _update_orders(self) -> None:
+        chosen, labels = self._sort.label, self._sort_labels()
+        if tuple(labels) != tuple(self._sort.options):
             self._sort.options = labels
             self._sort.label = chosen if chosen in labels else labels[0]
-            self._update_rows()
 
     def _update_rows(self, _: Any = None) -> None:
         with LOCK:

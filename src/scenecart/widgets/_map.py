@@ -22,6 +22,7 @@ from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import AREA_FILES, read_area_upload
 from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._capture_text import column_title, one_line, owned_rows
+from scenecart.widgets._hatch import hatched
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keyboard
 from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend, owned_legend
@@ -45,6 +46,7 @@ from scenecart.widgets._map_layers import (
 )
 from scenecart.widgets._map_quicklooks import HoverCard
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
+from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
 from scenecart.widgets._state import CaptureState
 
@@ -71,6 +73,7 @@ class _View:
     footprints: dict[str, Any]
     density: dict[str, Any]
     legend: str
+    owned: dict[str, Any]
     note: str = ""
 
 
@@ -125,6 +128,7 @@ class FootprintMap(ImageryPanel):
         self._quicklook = quicklook or (None if client is None else functools.partial(client.quicklook, size="large"))
         self._captures = self.state.captures
         self._index = FootprintIndex(self._captures)
+        self._marks: OwnedMarks | None = None
         self._keyboard = Keyboard()
         self._card = HoverCard(quicklook or (None if client is None else client.quicklook), self._runner)
         self._make_map(basemap)
@@ -148,6 +152,8 @@ class FootprintMap(ImageryPanel):
         self.watch(self.state, self._show_area, "aoi")
         self._show_area(None)
         self._replace_captures(None)
+        if self._client is not None:
+            self._marks = OwnedMarks(self._client, self.state, self._runner, self._show_unmarked)
 
     @classmethod
     @checked_keywords()
@@ -251,6 +257,8 @@ class FootprintMap(ImageryPanel):
         for tool in (self._selecting_tool, self._area_tool):
             close_all(tool)
         self._imagery.layers.release()
+        if self._marks is not None:
+            self._marks.release()
         if self._owns_runner:
             self._runner.close()
         else:
@@ -266,7 +274,7 @@ class FootprintMap(ImageryPanel):
         self.map = leaflet.Map(
             center=centre,
             zoom=zoom,
-            layers=(*below, layers.density, layers.footprints, layers.area, layers.selected),
+            layers=(*below, layers.density, layers.footprints, layers.owned, layers.area, layers.selected),
             prefer_canvas=True,
             scroll_wheel_zoom=True,
             attribution_control=False,
@@ -321,6 +329,11 @@ class FootprintMap(ImageryPanel):
         """Display an error below the map."""
         self._status.value = _style.error_message(error)
 
+    def _show_unmarked(self, error: BaseException) -> None:
+        """Say that captures are not marked: the error itself matters once something is bought."""
+        detail = error.message if isinstance(error, ScenecartError) else str(error)
+        self._notify(f"It is not known what is owned already: {detail}")
+
     def _notify(self, text: str, kind: str = "info") -> None:
         self._status.value = _style.message(text, kind=kind) if text else ""
 
@@ -347,11 +360,13 @@ class FootprintMap(ImageryPanel):
         with LOCK:
             bounds, index, keep, captures = self._bounds(), self._index, self.state.keep, self.state.captures
         found = index.in_view(bounds, keep)
+        ground = None if self._marks is None else self._marks.ground()
+        owned = hatched(ground, bounds, self._degrees_per_pixel(bounds))
         count = sum(len(parts) for _, parts in found)
         if count > MOST_SHAPES:
             cells = index.density(bounds, found)
             note = f"{count:,} footprints in view, shown as density. Zoom in or filter to see each one."
-            return _View(EMPTY, density_layer(cells), density_legend(cells), note)
+            return _View(EMPTY, density_layer(cells), density_legend(cells), owned, note)
         colours, legend = colours_by(str(self._colour.value or ""), captures, self.state)
         pixel = self._degrees_per_pixel(bounds)
         features = [feature for world, parts in found for feature in index.features(world, parts, pixel)]
@@ -366,11 +381,12 @@ class FootprintMap(ImageryPanel):
             }
         if any(is_owned[feature["properties"]["row"]] for feature in features):
             legend += owned_legend()
-        return _View(collection(features), EMPTY, legend)
+        return _View(collection(features), EMPTY, legend, owned)
 
     def _show_view(self, view: _View) -> None:
         set_data(self._layers.footprints, view.footprints)
         set_data(self._layers.density, view.density)
+        set_data(self._layers.owned, view.owned)
         self._legend.value = view.legend
         self._view_note.value = _style.message(view.note) if view.note else ""
         self._show_area(None)

@@ -70,7 +70,7 @@ def density_layer(cells: list[Cell]) -> dict[str, Any]:
 
 def owned_legend() -> str:
     """Return the legend of owned captures as HTML."""
-    return _legend("Dashed: owned already, or perhaps")
+    return _legend("Dashed: owned already, or perhaps. Hatched: owned ground")
 
 
 def density_legend(cells: list[Cell]) -> str:

@@ -37,6 +37,7 @@ FOOTPRINT_STYLE = {"weight": 1, "fillOpacity": 0.12}
 OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
 # what covers no imagery; the inside can still be clicked
 OUTLINE_STYLE = {"fillOpacity": 0, "weight": 2}
+_OWNED_GROUND = {"color": _style.OWNED, "weight": 1.6, "opacity": 0.85, "fillOpacity": 0, "interactive": False, "pane": "above"}
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
 # dashes on a light line, visible on a dark background and over dark footprints
 _OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
@@ -51,6 +52,7 @@ class MapLayers:
     footprints: leaflet.GeoJSON
     area: leaflet.GeoJSON
     selected: leaflet.GeoJSON
+    owned: leaflet.GeoJSON
 
 
 def make_layers() -> MapLayers:
@@ -63,6 +65,7 @@ def make_layers() -> MapLayers:
         footprints=leaflet.GeoJSON(data=EMPTY, style=_FOOTPRINTS, hover_style=hovered, name="Footprints"),
         area=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"),
         selected=leaflet.GeoJSON(data=EMPTY, style=_SELECTED, name="Selected"),
+        owned=leaflet.GeoJSON(data=EMPTY, style=_OWNED_GROUND, name="Owned ground"),
     )
 
 

@@ -24,13 +24,14 @@ from scenecart._captures.properties import (
     SUN_ELEVATION,
 )
 from scenecart._captures.times import acquisition_times, has_times, time_ranges
+from scenecart._cart.owned import SHARE as OWNED
 from scenecart._geo.area import Area, as_area
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures, warn
 from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
 _DAY = dt.timedelta(days=1)
 _MOST_OPTIONS = 24
@@ -41,6 +42,7 @@ _RANGES = (
     (OFF_NADIR, "Off-nadir", "°", 0.5),
     (GSD, "GSD", "m", 0.01),
     (SUN_ELEVATION, "Sun elevation", "°", 1.0),
+    ("aoi:price_aud", "Price", "A$", 1.0),
 )
 # a facet, and both ends of the range of each capture: days since 1970
 _TIME_COLUMNS: dict[str, Callable[[gpd.GeoDataFrame], pd.Series[Any]]] = {
@@ -50,6 +52,8 @@ _TIME_COLUMNS: dict[str, Callable[[gpd.GeoDataFrame], pd.Series[Any]]] = {
 }
 _CHOICES = (("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
 COVERAGE = "coverage"
+# columns that are found out after a search, for the area of interest: what each capture costs alone, and the km² that are paid for
+EXACT_PRICE, PAID_KM2 = "aoi:price_aud", "aoi:km2"
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class CaptureState(t.HasTraits):
         Index label of the capture that is being looked at. A label that is not in ``captures`` becomes None.
     revision : int
         Increases each time other captures may match the filters.
+    rows : int
+        Increases each time there are other captures, and not for columns that are found out later.
     """
 
     captures = t.Any()
@@ -108,6 +114,8 @@ class CaptureState(t.HasTraits):
     selection = t.Tuple()
     current = t.Any(None, allow_none=True)
     revision = t.Int(0)
+    rows = t.Int(0)
+    _is_annotating = False
 
     def __init__(self, captures: gpd.GeoDataFrame, aoi: Any = None) -> None:
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
@@ -202,6 +210,15 @@ class CaptureState(t.HasTraits):
         self.selection = self.labels(positions)
 
     @synchronized
+    def annotate(self, columns: Mapping[str, Any]) -> None:
+        """Set columns that were found out after the search, each with one value a row; rows, selection and filters stay."""
+        self._is_annotating = True
+        try:
+            self.captures = self.captures.assign(**columns)
+        finally:
+            self._is_annotating = False
+
+    @synchronized
     def count(self, facet: Facet) -> int:
         """Return how many captures match the filter of one facet."""
         return int(self._matches(facet, self.filters[facet.name]).sum()) if facet.name in self.filters else len(self.captures)
@@ -211,9 +228,14 @@ class CaptureState(t.HasTraits):
         """Return Python code for the selection, or for the captures that match the filters if nothing is selected."""
         if self.selection:
             return f"chosen = {name}{code_of_rows(self.captures, self.positions(), name)}"
+        if EXACT_PRICE in self.filters:
+            # a search result has no prices
+            return f"chosen = {name}{code_of_rows(self.captures, np.flatnonzero(self._keep), name)}"
         filters = {facet: self.filters[facet.name] for facet in self.facets if facet.name in self.filters}
         dates = next((value for facet, value in filters.items() if facet.kind == "dates"), None)
         lines = [] if dates is None else [f'chosen = scenecart.filter({name}, datetime="{dates[0]}/{dates[1]}")']
+        if OWNED in self.filters:
+            lines.append(f"chosen = client.mark_owned({'chosen' if lines else name}, {'None' if self.aoi is None else 'aoi'})")
         source = "chosen" if lines else name
         terms = [_code_of(facet, value, source) for facet, value in filters.items() if facet.kind != "dates"]
         if COVERAGE in self.filters:
@@ -281,6 +303,8 @@ class CaptureState(t.HasTraits):
 
     @t.observe("captures")
     def _captures_changed(self, _: Any) -> None:
+        if not self._is_annotating:
+            self.rows += 1
         self._columns.clear()
         self._facets = None
         known = self.captures.index
@@ -408,6 +432,8 @@ def _read(captures: gpd.GeoDataFrame, aoi: Area | None, name: str) -> np.ndarray
     """Return a facet as numbers: days since 1970, the position of a choice, percent of the area, or plain values."""
     if name == COVERAGE:
         return np.asarray(coverage(captures, aoi).to_numpy() * 100)
+    if name == OWNED:
+        return numbers_of(captures, OWNED) * 100
     if name in _TIME_COLUMNS:
         times = _TIME_COLUMNS[name](captures).dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
         return np.where(np.isnat(times), np.nan, times.astype("int64") / 86_400)
@@ -423,7 +449,9 @@ def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, 
         first, last = values(START_DATETIME), values(END_DATETIME)
         if np.isfinite(first).any():
             yield Facet(DATETIME, "Acquired", "dates", "", float(np.floor(np.nanmin(first))), float(np.floor(np.nanmax(last))))
+    # what a capture costs in the area says more than a price per km²
     prices = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith(_PRICE)]
+    prices = [] if EXACT_PRICE in captures.columns else prices
     for name, title, unit, step in (*_RANGES, *((name, _price_title(name), "", 1.0) for name in prices[:1])):
         numbers = values(name) if name in captures.columns else np.empty(0)
         if np.isfinite(numbers).any() and np.nanmin(numbers) < np.nanmax(numbers):
@@ -431,6 +459,8 @@ def _facets(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any, 
             yield Facet(name, title, "range", unit, float(np.floor(low / step) * step), float(np.ceil(high / step) * step), step)
     if has_area and len(captures):
         yield Facet(COVERAGE, "Area covered", "range", "%", 0.0, 100.0, 1.0)
+    if OWNED in captures.columns:
+        yield Facet(OWNED, "Owned", "range", "%", 0.0, 100.0, 1.0)
     for name, title in _CHOICES:
         options = tuple(sorted(captures[name].dropna().astype(str).unique())) if name in captures.columns else ()
         if 1 < len(options) <= _MOST_OPTIONS:
@@ -481,5 +511,5 @@ def _code_of(facet: Facet, wanted: Any, name: str) -> str:
     column = "shares" if facet.name == COVERAGE else f'{name}["{facet.name}"]'
     if facet.kind == "choice":
         return f"{column}.isin({list(wanted)!r})"
-    scale = 100 if facet.name == COVERAGE else 1
+    scale = 100 if facet.name in {COVERAGE, OWNED} else 1
     return f"{column}.between({wanted[0] / scale:.12g}, {wanted[1] / scale:.12g})"

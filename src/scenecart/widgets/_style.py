@@ -17,11 +17,10 @@ from scenecart.widgets._hints import hint_of, message_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scenecart._orders.order import Order
 
 # Okabe and Ito's eight colours
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
-SELECTED, PLAIN, NO_VALUE = "#d55e00", "#0072b2", "#7f7f7f"
+SELECTED, PLAIN, NO_VALUE, OWNED = "#d55e00", "#0072b2", "#7f7f7f", "#00785a"
 _CLASS = "scenecart"
 
 
@@ -79,11 +78,6 @@ def error_message(error: BaseException) -> str:
         "For details, open View > Show Log Console in JupyterLab, or look at the terminal where `scenecart app` runs.",
         "error",
     )
-
-
-def notice(order: Order) -> str:
-    """Return the newest notice about an order as HTML; empty without one."""
-    return "" if order.note is None else message(message_of(order.note), hint_of(order.note), "success")
 
 
 def colour_of(share: float, scale: Sequence[str] = COLOUR_SCALE) -> str:
