@@ -30,6 +30,7 @@ def test_individual_prices_are_the_service_prices(client: scenecart.Client, foun
     for index in (0, len(candidates.km2) // 2, len(candidates.km2) - 1):
         alone = client.cart(candidates.frame.iloc[[index]], COAST).estimate()
         assert prices.individual[index] == alone.total_credits
+        assert prices.paid_km2[index] == alone.price_groups[0].aoi_km2
 
 
 class Estimates:
@@ -44,7 +45,7 @@ class Estimates:
         self.requests.append(ids)
         priced = [name for name in ids if name not in self._refused]
         groups = [priced] if self._together else [[name] for name in priced]
-        self.price_groups = [SimpleNamespace(ids=ids, credits=100 * len(ids)) for ids in groups if ids]
+        self.price_groups = [SimpleNamespace(ids=ids, credits=100 * len(ids), aoi_km2=2.5) for ids in groups if ids]
         self.refused = [(name, "retired") for name in ids if name in self._refused]
         return self
 

@@ -283,7 +283,8 @@ def plan_cover(
         area = _rest_of(whole, held, options.min_coverage)
     if area is not whole:
         candidates, reasons = _find_more(captures, candidates, reasons, area)
-    prices = Prices(candidates.km2, np.full(len(candidates.km2), np.nan), {}, 0)
+    unknown = np.full(len(candidates.km2), np.nan)
+    prices = Prices(candidates.km2, unknown, {}, 0, unknown)
     if options.prices == "service":
         prices = individual_prices(candidates, lambda rows: make_cart(rows, area, split_by_date=True, client=client).estimate())
         without_price = list(prices.refused)

@@ -34,18 +34,21 @@ class Prices:
     individual : the service's credits for each candidate alone; NaN if it was not requested
     refused : candidates without a price, with the service's reason
     calls : number of estimate requests
+    paid_km2 : the km² that the service charges for each candidate that it priced alone; NaN for the others
     """
 
     costs: np.ndarray[Any, Any]
     individual: np.ndarray[Any, Any]
     refused: dict[int, str]
     calls: int
+    paid_km2: np.ndarray[Any, Any]
 
     def without(self, removed: Sequence[int]) -> Prices:
         """Return the prices without some candidates, by index."""
         keep = np.ones(len(self.costs), dtype=bool)
         keep[list(removed)] = False
-        return replace(self, costs=self.costs[keep], individual=self.individual[keep], refused={})
+        paid = self.paid_km2[keep]
+        return replace(self, costs=self.costs[keep], individual=self.individual[keep], refused={}, paid_km2=paid)
 
 
 def individual_prices(
@@ -59,6 +62,7 @@ def individual_prices(
     the same collection; such a cost is never displayed as a price.
     """
     individual = np.full(len(candidates.km2), np.nan)
+    paid_km2 = individual.copy()
     refused: dict[int, str] = {}
     requests = _batches(candidates)[:max_requests]
     for batch in requests:
@@ -68,8 +72,10 @@ def individual_prices(
             indices = [index_of[name] for name in group.ids]
             km2 = candidates.km2[indices]
             individual[indices] = group.credits * km2 / km2.sum()
+            if len(indices) == 1 and group.aoi_km2 is not None:
+                paid_km2[indices] = group.aoi_km2
         refused |= {index_of[name]: reason for name, reason in estimate.refused}
-    return Prices(_with_typical_rates(candidates, individual, refused), individual, refused, len(requests))
+    return Prices(_with_typical_rates(candidates, individual, refused), individual, refused, len(requests), paid_km2)
 
 
 def _batches(candidates: Candidates) -> list[list[int]]:

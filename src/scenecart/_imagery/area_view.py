@@ -30,7 +30,7 @@ _WORLDS = (0, -1, 1)
 
 @dataclass(frozen=True)
 class AreaView:
-    """A square of ground around an area.
+    """A rectangle of ground around an area, most often a square.
 
     Attributes
     ----------
@@ -44,14 +44,24 @@ class AreaView:
     rings: tuple[NDArray[np.float64], ...] = ()
 
     @classmethod
-    def around(cls, geometry: BaseGeometry, margin: float = _MARGIN) -> AreaView:
-        """Return the view of a geometry in EPSG:4326, with a margin on every side as a share of its longer side."""
+    def around(cls, geometry: BaseGeometry, margin: float = _MARGIN, ratio: float = 1.0) -> AreaView:
+        """Return the view of a geometry in EPSG:4326, with a margin on every side as a share of its longer side.
+
+        Parameters
+        ----------
+        geometry
+            Polygons, EPSG:4326.
+        margin
+            The ground beside the geometry.
+        ratio
+            Width of the view by its height; 1 is a square.
+        """
         rings = tuple(to_mercator(ring) for ring in _rings(geometry))
         points = np.concatenate(rings)
         (west, south), (east, north) = points.min(0), points.max(0)
-        half = max(east - west, north - south, _LEAST_METRES) * (0.5 + margin)
+        half = max((east - west) / ratio, north - south, _LEAST_METRES) * (0.5 + margin)
         x, y = (west + east) / 2, (south + north) / 2
-        return cls((x - half, y - half, x + half, y + half), rings)
+        return cls((x - ratio * half, y - half, x + ratio * half, y + half), rings)
 
     @classmethod
     def square(cls, bounds: tuple[float, float, float, float]) -> AreaView:
@@ -67,7 +77,9 @@ class AreaView:
         latitude = from_mercator(np.array([[west, (south + north) / 2]]))[0, 1]
         return float((east - west) * np.cos(np.radians(latitude)))
 
-    def cut(self, content: bytes, capture: Mapping[str, Any] | pd.Series[Any], side: int) -> tuple[Image.Image, str] | None:
+    def cut(
+        self, content: bytes, capture: Mapping[str, Any] | pd.Series[Any], side: int, height: int | None = None
+    ) -> tuple[Image.Image, str] | None:
         """Cut a quicklook to this view.
 
         Parameters
@@ -77,7 +89,9 @@ class AreaView:
         capture
             The row of a search result that it belongs to.
         side
-            Width and height of the result, in pixels.
+            Width of the result, in pixels.
+        height
+            Its height; None makes it as high as wide.
 
         Returns
         -------
@@ -93,7 +107,7 @@ class AreaView:
             west, south, east, north = self.bounds
             shift = 2 * HALF_WORLD * world
             if west + shift < place.bounds[2] and east + shift > place.bounds[0]:
-                found = place.warp(picture, (west + shift, south, east + shift, north), side, side)
+                found = place.warp(picture, (west + shift, south, east + shift, north), side, height or side)
                 return (found, place.note) if found.getchannel("A").getbbox() else None
         return None
 
