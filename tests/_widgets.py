@@ -66,6 +66,11 @@ def press(panel: Any, label: str) -> None:
     wait_for(lambda: enabled_buttons(panel, label), 10)[0].click()
 
 
+def act(part: Any, kind: str, **fields: Any) -> None:
+    """Do what an event of a part's page does."""
+    part._handle_custom_msg({"kind": kind, **fields}, [])
+
+
 def wait_for_estimate(panel: CartPanel) -> Estimate:
     """Wait for the price of a cart."""
     estimate: Estimate = wait_for(lambda: panel.estimate)

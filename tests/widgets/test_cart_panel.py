@@ -1,4 +1,4 @@
-"""The cart panel, by the callbacks of its buttons, against a sandbox."""
+"""The cart panel, by the events of its page, against a sandbox."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _widgets import ERROR, HARBOUR, enabled_buttons, is_visible, press, wait_for, wait_for_estimate
+from _widgets import HARBOUR, act, wait_for, wait_for_estimate
 from scenecart._cart import cart as cart_module
 from scenecart._cart import checks
 from scenecart.sandbox import Sandbox
-from scenecart.widgets import CaptureMap, CartPanel, _cart_panel
+from scenecart.widgets import CaptureMap, CartPanel, _cart_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,21 +21,43 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
+def shown(panel: CartPanel) -> dict[str, Any]:
+    """Return what the page shows."""
+    state: dict[str, Any] = panel._view.state
+    return state
+
+
+def offered(panel: CartPanel) -> dict[str, Any]:
+    """Press "Order", and return the question once it was looked up what is owned."""
+    wait_for_estimate(panel)
+    act(panel._view, "order")
+    wait_for(lambda: (shown(panel)["offer"] or {}).get("is_checked") or shown(panel)["note"])
+    return shown(panel)["offer"] or {}
+
+
+def buy(panel: CartPanel) -> None:
+    """Confirm the question at the sum that it names."""
+    act(panel._view, "buy", credits=shown(panel)["offer"]["credits"])
+
+
 def test_cart_panel_rapid_changes_request_one_price(
     client: scenecart.Client, pair: gpd.GeoDataFrame, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
-    """A cart that changes quickly requests one price when it has settled, and none that is known already."""
+    """A cart that changes quickly requests one price when it has settled, and none that is known already; undo takes back."""
     requested: list[Any] = []
     estimate = client.estimate
     client.estimate = lambda cart: requested.append(cart.fingerprint) or estimate(cart)  # type: ignore[method-assign]  # counts only
     picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
     panel = display(CartPanel(client, picker=picker))
+    assert shown(panel)["selection"] == 0
     picker.selection = tuple(pair.index)
-    press(panel, "Add selection (2)")
-    panel.remove([pair["id"].iloc[0]])
-    panel.add(pair)
+    assert shown(panel)["selection"] == 2
+    act(panel._view, "add-selection")
+    act(panel._view, "remove", key=shown(panel)["rows"][0]["key"])
+    act(panel._view, "undo")
     panel.add(pair)
     assert panel.estimate is None
+    assert panel.is_busy
     first = wait_for_estimate(panel)
     assert len(requested) == 1
     panel.remove([pair["id"].iloc[0]])
@@ -46,7 +68,7 @@ def test_cart_panel_rapid_changes_request_one_price(
     assert panel.estimate is first
     assert len(requested) == 2
     assert first.total_credits == estimate(client.cart(pair, HARBOUR)).total_credits
-    assert f"{first.total_credits:,}" in panel._price.value
+    assert shown(panel)["total"]["value"] == f"A$\N{NO-BREAK SPACE}{first.total_aud:,.2f}"
 
 
 def test_cart_panel_added_selection_is_checked_once(
@@ -56,7 +78,7 @@ def test_cart_panel_added_selection_is_checked_once(
     display: Callable[[Any], Any],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Adding a selection checks the frame once and identifies its captures once."""
+    """Adding a selection checks the frame once."""
     picker = display(CaptureMap(captures, HARBOUR, basemap="none"))
     panel = display(CartPanel(client, picker=picker))
     calls: list[str] = []
@@ -64,95 +86,107 @@ def test_cart_panel_added_selection_is_checked_once(
     def counted(name: str, function: Any) -> Any:
         return lambda *arguments: calls.append(name) or function(*arguments)
 
-    for name in ("checked_frame", "keys_of"):
-        function = counted(name, getattr(checks, name))
-        for module in (checks, cart_module, _cart_panel):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, function)
+    function = checks.checked_frame
+    for module in (checks, cart_module, _cart_contents):
+        if hasattr(module, "checked_frame"):
+            monkeypatch.setattr(module, "checked_frame", counted("checked_frame", function))
     picker.selection = tuple(pair.index)
-    press(panel, "Add selection (2)")
-    assert sorted(calls) == ["checked_frame", "keys_of"]
+    act(panel._view, "add-selection")
+    assert calls == ["checked_frame"]
     assert panel.captures["id"].tolist() == pair["id"].tolist()
 
 
-def test_cart_panel_question_names_licence_and_project(
+def test_cart_panel_purchase_takes_two_steps_and_empties_the_cart(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
-    """The question names licence and project, with defaults for empty fields, and a changed field withdraws it."""
+    """The exact total, the project, the licence and the balance are confirmed; another sum buys nothing; the cart is empty then."""
     panel = display(CartPanel(client, pair, HARBOUR))
-    wait_for_estimate(panel)
-    panel._project.value, panel._license.value = "", " "
-    press(panel, "Order…")
-    assert client.project is not None
-    assert client.project in panel._question.value
-    assert "standard" in panel._question.value
-    panel._license.value = "enterprise"
-    assert not is_visible(panel._confirmation)
-    press(panel, "Order…")
-    assert "enterprise" in panel._question.value
-    panel._project.value = "elsewhere"
-    assert not is_visible(panel._confirmation)
-    press(panel, "Order…")
-    assert "elsewhere" in panel._question.value
-
-
-def test_cart_panel_purchase_takes_two_steps(
-    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
-):
-    """The exact total is shown and confirmed, a changed cart withdraws the question, and buying twice gives one order."""
-    panel = display(CartPanel(client, pair, HARBOUR))
-    assert not enabled_buttons(panel, "Buy for")
     total = wait_for_estimate(panel).total_credits
-    press(panel, "Order…")
-    assert f"{total:,} credits" in panel._question.value
-    assert f"{total:,}" in panel._buy_button.description
+    act(panel._view, "buy", credits=total)
+    assert not panel.is_placing
+    offer = offered(panel)
+    assert offer["credits"] == total
+    assert offer["button"] == f"Buy 2 captures for {offer['total']}"
+    assert {name for name, _ in offer["facts"]} == {"Paid by", "Area", "Left after this"}
+    assert (offer["project"], offer["license"]) == (client.project, "standard")
+    for value in (None, True, total - 1, str(total)):
+        act(panel._view, "buy", credits=value)
+        assert not panel.is_placing
+    act(panel._view, "split", value=True)
+    assert shown(panel)["offer"] is None
+    act(panel._view, "split", value=False)
+    offered(panel)
+    act(panel._view, "not-now")
+    assert shown(panel)["step"] == "cart"
     assert len(client.placements()) == 0
-    panel._by_date.value = True
-    assert not is_visible(panel._confirmation)
-    wait_for_estimate(panel)
-    panel._by_date.value = False
-    assert wait_for_estimate(panel).total_credits == total
-    press(panel, "Order…")
-    press(panel, "Do not buy")
-    assert not is_visible(panel._confirmation)
-    press(panel, "Order…")
-    press(panel, "Buy for")
+    offered(panel)
+    buy(panel)
+    buy(panel) if shown(panel)["offer"] else None
     order = wait_for(lambda: panel.order)
     assert order.total_credits == total
-    press(panel, "Order…")
-    press(panel, "Buy for")
-    wait_for(lambda: panel.order.note is not None)
-    assert panel.order.note.code == "already_ordered"
-    wait_for(lambda: not panel.is_busy)
-    assert order.id in panel._status.value
+    wait_for(lambda: shown(panel)["bought"] and shown(panel)["bought"]["text"])
+    assert shown(panel)["bought"]["order"] == order.id
+    assert (shown(panel)["step"], shown(panel)["count"], shown(panel)["can_undo"]) == ("bought", 0, False)
     assert client.placements()["state"].tolist() == ["placed"]
 
 
-def test_cart_panel_price_unlike_the_question_is_not_bought(
+def test_cart_panel_bought_again_gives_the_order_there_is(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """A cart that was bought is offered as owned; buying it all the same gives the order there is, and says so."""
+    order = client.cart(pair, HARBOUR).estimate().place()
+    panel = display(CartPanel(client, pair, HARBOUR))
+    offer = offered(panel)
+    assert offer["owned"]["title"] == "2 of 2 captures are ours already"
+    assert not offer["can_buy"]
+    act(panel._view, "choose", value="all")
+    assert shown(panel)["offer"]["can_buy"]
+    buy(panel)
+    assert wait_for(lambda: panel.order).id == order.id
+    assert shown(panel)["bought"]["kind"] == "info"
+    assert shown(panel)["bought"]["notice"]
+    assert client.placements()["state"].tolist() == ["placed"]
+
+
+def test_cart_panel_question_follows_licence_and_project(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """The question offers known projects and licences, and goes on with those that are entered; empty ones are the defaults."""
+    panel = display(CartPanel(client, pair, HARBOUR))
+    offer = offered(panel)
+    assert client.project in offer["projects"]
+    assert offer["licenses"] == ["standard"]
+    act(panel._view, "license", value="enterprise")
+    act(panel._view, "project", value="elsewhere")
+    assert (shown(panel)["offer"]["license"], shown(panel)["offer"]["project"]) == ("enterprise", "elsewhere")
+    assert (panel.license_type, panel.project) == ("enterprise", "elsewhere")
+    act(panel._view, "license", value="")
+    act(panel._view, "project", value=" ")
+    assert (panel.license_type, panel.project) == ("standard", client.project)
+
+
+def test_cart_panel_newer_price_withdraws_the_question(
     client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
     """A price that arrives while the button is pressed is not bought, since the question named another."""
     inside = captures[scenecart.coverage(captures, HARBOUR) > 0.9].iloc[:2]
     panel = display(CartPanel(client, inside.iloc[:1], HARBOUR))
-    offered = wait_for_estimate(panel)
-    higher = client.cart(inside, HARBOUR).estimate()
-    panel._confirm(is_open=True)
-    with panel.hold_trait_notifications():
-        panel.estimate = higher
-        panel._buy_button.click()
-    wait_for(lambda: panel.order)
-    assert panel.order.total_credits == offered.total_credits < higher.total_credits
+    offer = offered(panel)
+    panel.add(inside)
+    wait_for_estimate(panel)
+    act(panel._view, "buy", credits=offer["credits"])
+    assert panel.order is None
+    assert not panel.is_placing
+    assert len(client.placements()) == 0
 
 
-def test_cart_panel_without_price_buys_and_saves_nothing(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
+def test_cart_panel_without_price_buys_and_saves_nothing(client: scenecart.Client, display: Callable[[Any], Any]):
     """Without a price nothing is bought and no report is saved; the panel says so."""
     panel = display(CartPanel(client))
-    panel.buy()
-    assert ERROR in panel._status.value
+    for start in (panel.buy, lambda: act(panel._view, "order"), lambda: act(panel._view, "report", path="quote.html")):
+        start()
+        assert shown(panel)["note"]["code"] == "cart_not_priced"
     assert len(client.placements()) == 0
-    panel._report.value = str(tmp_path / "quote.html")
-    with raises(scenecart.InvalidCart, "cart_not_priced"):
-        panel._save_report()
     with raises(scenecart.InvalidCart, "cart_empty"):
         _ = panel.cart
 
@@ -163,10 +197,9 @@ def test_cart_panel_report_is_saved_to_the_named_file(
     """The report is saved in the background, and the panel names its file."""
     panel = display(CartPanel(client, pair, HARBOUR))
     wait_for_estimate(panel)
-    panel._report.value = str(tmp_path / "quote.html")
-    press(panel, "Save report")
-    wait_for(lambda: "scenecart-success" in panel._status.value)
-    assert str(tmp_path / "quote.html") in panel._status.value
+    act(panel._view, "report", path=str(tmp_path / "quote.html"))
+    wait_for(lambda: shown(panel)["note"])
+    assert shown(panel)["note"]["text"] == str(tmp_path / "quote.html")
     assert (tmp_path / "quote.html").is_file()
 
 
@@ -174,26 +207,49 @@ def test_cart_panel_report_is_saved_to_the_named_file(
 def test_cart_panel_payment_error_is_retried_with_the_same_key(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path, account: str
 ):
-    """A payment error is displayed with what to do, and a retry afterwards uses the same idempotency key."""
+    """A payment error says first that nothing was ordered; a retry afterwards uses the same key, and no new order is offered."""
     with sandbox.client(account, home=tmp_path) as client:
         panel = display(CartPanel(client, pair, HARBOUR))
-        wait_for_estimate(panel)
-        press(panel, "Order…")
-        press(panel, "Buy for")
-        wait_for(lambda: is_visible(panel._retry_button))
-        assert ERROR in panel._status.value
+        offered(panel)
+        buy(panel)
+        wait_for(lambda: shown(panel)["retry"])
+        note = shown(panel)["note"]
+        assert not shown(panel)["can_order"]
         if account == "broke":
+            assert note["title"] == "Nothing was ordered."
             sandbox.top_up("broke", 10_000_000)
         elif account == "declined":
             sandbox.attach_card("declined", "good")
         else:
-            assert f'href="{sandbox.url}/challenge/' in panel._status.value
+            assert note["link"].startswith(f"{sandbox.url}/challenge/")
             with pytest.raises(scenecart.AuthenticationRequired) as secure:
                 panel.estimate.place(project=panel.project)
             sandbox.complete_challenge(secure.value.client_secret.reveal())
-            assert secure.value.client_secret.reveal() not in panel._status.value
-        press(panel, panel._retry_button.description)
+            assert secure.value.client_secret.reveal() not in str(shown(panel))
+        act(panel._view, "retry")
         wait_for(lambda: panel.order)
+        assert client.placements()["state"].tolist() == ["placed"]
+
+
+@pytest.mark.parametrize("fault", ["drop-before", "drop-after"])
+def test_cart_panel_purchase_without_answer_is_looked_for(
+    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path, fault: str
+):
+    """A purchase without an answer is in doubt, and is looked for; one that arrived is found, the other is sent again."""
+    with sandbox.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        panel = display(CartPanel(client, pair, HARBOUR))
+        offered(panel)
+        sandbox.faults.add(fault, operation="orders.archive.place")
+        buy(panel)
+        wait_for(lambda: shown(panel)["is_in_doubt"] and shown(panel)["retry"])
+        assert shown(panel)["note"]["code"] == "placement_unknown"
+        if fault == "drop-before":
+            act(panel._view, "retry")
+        else:
+            act(panel._view, "look")
+        wait_for(lambda: panel.order)
+        wait_for(lambda: not shown(panel)["is_in_doubt"])
+        assert shown(panel)["note"] is None
         assert client.placements()["state"].tolist() == ["placed"]
 
 
@@ -207,11 +263,12 @@ def test_cart_panel_changed_price_is_displayed_and_not_bought(
         sandbox.change_prices(1.5)
         try:
             panel.buy()
-            wait_for(lambda: ERROR in panel._status.value and not panel.is_busy)
+            wait_for(lambda: shown(panel)["note"] and not panel.is_busy)
+            assert shown(panel)["note"]["code"] == "price_changed"
             assert panel.estimate.total_credits > before
             assert len(client.placements()) == 0
-            press(panel, "Order…")
-            press(panel, "Buy for")
+            offered(panel)
+            buy(panel)
             assert wait_for(lambda: panel.order).total_credits > before
         finally:
             sandbox.change_prices(1)
@@ -225,24 +282,26 @@ def test_cart_panel_captures_without_price_are_removed_by_one_click(
     changed.loc[changed.index[0], "id"] = "nobody-knows-me"
     panel = display(CartPanel(client, changed, HARBOUR))
     wait_for(lambda: panel.estimate is not None)
-    assert panel._order_button.disabled
-    assert "nobody-knows-me" in panel._rows.value
-    assert "priced_cart" not in panel._price.value  # the button does it
-    press(panel, "Remove captures without a price")
+    assert not shown(panel)["can_order"]
+    assert [bool(row["problem"]) for row in shown(panel)["rows"]] == [True, False]
+    assert shown(panel)["unpriced"] == 1
+    act(panel._view, "remove-unpriced")
     wait_for(lambda: panel.estimate is not None and panel.estimate.is_complete)
     assert panel.captures["id"].tolist() == [changed["id"].iloc[1]]
 
 
-def test_cart_panel_failed_estimate_shows_the_error(
+def test_cart_panel_failed_price_shows_the_error_and_is_requested_again(
     client: scenecart.Client, sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
-    """If the price cannot be requested, the error is displayed, and the captures stay in the cart."""
+    """If the price cannot be requested, the note says that nothing was ordered; the captures stay, and the next try works."""
     sandbox.faults.add("garbage", 50, "orders.archive.estimate")
     panel = display(CartPanel(client, pair, HARBOUR))
-    wait_for(lambda: ERROR in panel._status.value)
-    assert len(panel.captures) == 2
-    assert not is_visible(panel._order_button)
+    wait_for(lambda: shown(panel)["note"])
+    assert shown(panel)["note"]["title"].startswith("Nothing was ordered.")
+    assert (shown(panel)["count"], shown(panel)["can_order"], shown(panel)["can_price"]) == (2, False, True)
     sandbox.faults.clear()
+    act(panel._view, "price")
+    assert wait_for_estimate(panel).is_complete
 
 
 def test_cart_panel_captures_in_web_mercator_are_converted(
@@ -272,11 +331,12 @@ def test_cart_panel_wrong_argument_types_are_refused(client: scenecart.Client, p
 def test_cart_panel_without_area_says_that_whole_footprints_are_bought(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):
-    """A cart without an area of interest says that it buys whole footprints."""
+    """A cart without an area of interest says that it buys whole footprints; an area can be set later."""
     panel = display(CartPanel(client, pair))
-    assert "whole footprints" in panel._title.value
+    assert shown(panel)["area"] == "whole footprints"
     panel.aoi = HARBOUR
-    assert "whole footprints" not in panel._title.value
+    assert shown(panel)["area"].startswith("clipped to")
+    assert panel.aoi.km2 == panel.cart.area.km2
 
 
 @pytest.fixture
@@ -293,88 +353,56 @@ def office(tmp_path: Path) -> Iterator[tuple[scenecart.Client, gpd.GeoDataFrame,
             yield here, found, order.id
 
 
-def refuse(panel: CartPanel) -> None:
-    """Buy a cart of which a part is owned."""
-    wait_for_estimate(panel)
-    press(panel, "Order…")
-    press(panel, "Buy for")
-    wait_for(lambda: is_visible(panel._owned))
-
-
-def test_cart_panel_owned_captures_show_facts_and_buy_the_rest(
+def test_cart_panel_owned_captures_are_left_out_unless_chosen(
     office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
 ):
-    """Captures, orders and shares are shown; the rest gets its own price, and is bought in two steps; nothing before that."""
+    """The question tells capture, order and share, and both prices; the rest is chosen, and is what is bought."""
     client, found, order = office
     panel = display(CartPanel(client, found))
-    refuse(panel)
-    assert order in panel._facts.value
-    assert "% owned" in panel._facts.value
-    assert found["id"].iloc[0] in panel._facts.value
-    assert found["id"].iloc[1] not in panel._facts.value
-    whole = panel.estimate
-    press(panel, "Buy only the rest")
-    # the line that compares the two prices follows the price
-    wait_for(lambda: panel.estimate not in {None, whole} and "Only the rest" in panel._status.value)
-    assert not is_visible(panel._owned)
-    assert f"{whole.total_credits:,}" in panel._status.value
-    assert f"{panel.estimate.total_credits:,}" in panel._status.value
-    assert "without owned ground" in panel._title.value
-    assert panel.cart.leaves_out_owned
+    offer = offered(panel)
+    assert [fact["order"] for fact in offer["owned"]["facts"]] == [order]
+    assert "% of this area" in offer["owned"]["facts"][0]["text"]
+    whole, (rest, again) = panel.estimate, offer["owned"]["choices"]
+    assert (rest["on"], again["on"]) == (True, False)
+    assert offer["credits"] < whole.total_credits
     assert len(client.orders()) == 1
-    press(panel, "Order…")
-    assert "not owned yet" in panel._question.value
-    press(panel, "Buy for")
+    buy(panel)
     bought = wait_for(lambda: panel.order)
-    assert bought.total_credits == panel.estimate.total_credits < whole.total_credits
-    press(panel, "Whole ground again")
-    assert panel.cart == client.cart(found)
+    assert bought.total_credits == offer["credits"]
+    assert shown(panel)["count"] == 0
 
 
 def test_cart_panel_owned_captures_are_bought_all_the_same(
     office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
 ):
-    """The other choice buys the whole cart at the price that was shown; not buying leaves everything as it is."""
-    client, found, _ = office
+    """Without the question the service's orders still guard: the refusal becomes the question; the other answer buys all of it."""
+    client, found, order = office
     panel = display(CartPanel(client, found))
-    refuse(panel)
-    press(panel, "Order nothing")
-    assert not is_visible(panel._owned)
-    refuse(panel)
-    press(panel, "Buy all the same")
-    assert wait_for(lambda: panel.order).total_credits == panel.estimate.total_credits
+    total = wait_for_estimate(panel).total_credits
+    panel.buy()
+    offer = wait_for(lambda: shown(panel)["offer"])
+    assert offer["refused"]
+    assert offer["owned"]["lead"] == "Nothing was ordered."
+    assert [fact["order"] for fact in offer["owned"]["facts"]] == [order]
+    act(panel._view, "choose", value="all")
+    buy(panel)
+    assert wait_for(lambda: panel.order).total_credits == total
     assert len(client.orders()) == 2
 
 
 def test_cart_panel_ground_that_is_not_stated_cannot_be_left_out(
     sandbox: Sandbox, captures: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
-    """Where the service does not state the ground, only buying all of it is offered."""
+    """Where the service does not state the ground, nothing is bought unless all of it is chosen."""
     some = captures.iloc[[17]]
     x, y = some.geometry.iloc[0].representative_point().coords[0]
     with sandbox.client("enterprise", home=tmp_path / "A", say=lambda _: None) as there:
         order = there.cart(some, (x - 0.01, y - 0.01, x, y)).estimate().place()
     with sandbox.client("enterprise", home=tmp_path / "B") as here:
         panel = display(CartPanel(here, some))
-        refuse(panel)
-        assert order.id in panel._facts.value
-        assert "perhaps owned" in panel._facts.value
-        assert enabled_buttons(panel, "Buy only the rest") == []
-        assert len(enabled_buttons(panel, "Buy all the same")) == 1
-
-
-def test_cart_panel_change_withdraws_the_offer_of_owned_captures(
-    office: tuple[scenecart.Client, gpd.GeoDataFrame, str], display: Callable[[Any], Any]
-):
-    """A changed cart withdraws the choice, and a changed area forgets what was left out."""
-    client, found, _ = office
-    panel = display(CartPanel(client, found))
-    refuse(panel)
-    panel.remove([found["id"].iloc[1]])
-    assert not is_visible(panel._owned)
-    refuse(panel)
-    press(panel, "Buy only the rest")
-    wait_for(lambda: panel.estimate is not None and panel.estimate.cart.leaves_out_owned)
-    panel.aoi = tuple(found.geometry.iloc[0].bounds)
-    assert not panel.cart.leaves_out_owned
-    assert not is_visible(panel._whole_button)
+        offer = offered(panel)
+        assert [fact["order"] for fact in offer["owned"]["facts"]] == [order.id]
+        assert "may be ours" in offer["owned"]["title"]
+        assert not offer["can_buy"]
+        act(panel._view, "choose", value="all")
+        assert shown(panel)["offer"]["credits"] == panel.estimate.total_credits

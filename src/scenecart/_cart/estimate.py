@@ -256,35 +256,29 @@ class Estimate(Reportable):
         return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
-        return estimate_html(self)
-
-
-def estimate_html(estimate: Estimate, *, names_methods: bool = True) -> str:
-    """Return the price as HTML; widgets have buttons instead of the methods that it names."""
-    groups = estimate.price_groups[:_ROWS_IN_HTML]
-    return html.render(
-        "estimate.html",
-        captures=len(estimate.cart),
-        priced_at=f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC",
-        total_credits=estimate.total_credits,
-        total_aud=estimate.total_aud,
-        note=estimate.note,
-        balance=estimate.balance_credits,
-        groups=[
-            {
-                "names": [clean_text(name, 60) for name in group.ids[:_IDS_IN_ROW]],
-                "more": max(0, len(group.ids) - _IDS_IN_ROW),
-                "km2": group.aoi_km2,
-                "credits": group.credits,
-                "aud": group.aud,
-            }
-            for group in groups
-        ],
-        hidden_groups=len(estimate.price_groups) - len(groups),
-        errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in estimate.refused[:_ROWS_IN_HTML]],
-        error_count=len(estimate.refused),
-        names_methods=names_methods,
-    )
+        groups = self.price_groups[:_ROWS_IN_HTML]
+        return html.render(
+            "estimate.html",
+            captures=len(self.cart),
+            priced_at=f"{self.priced_at:%Y-%m-%d %H:%M} UTC",
+            total_credits=self.total_credits,
+            total_aud=self.total_aud,
+            note=self.note,
+            balance=self.balance_credits,
+            groups=[
+                {
+                    "names": [clean_text(name, 60) for name in group.ids[:_IDS_IN_ROW]],
+                    "more": max(0, len(group.ids) - _IDS_IN_ROW),
+                    "km2": group.aoi_km2,
+                    "credits": group.credits,
+                    "aud": group.aud,
+                }
+                for group in groups
+            ],
+            hidden_groups=len(self.price_groups) - len(groups),
+            errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_ROWS_IN_HTML]],
+            error_count=len(self.refused),
+        )
 
 
 class PricingService:

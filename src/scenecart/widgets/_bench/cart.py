@@ -1,0 +1,332 @@
+"""The cart in the Workbench: rows, the exact price, the purchase to be confirmed, and what was bought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._cart.checks import keys_of
+from scenecart._util.text import clean_text, pluralize
+from scenecart.exceptions import InvalidCart
+from scenecart.widgets._bench.part import Part, style_of
+from scenecart.widgets._bench.pictures import PictureSender, picture_key, script_with_pictures
+from scenecart.widgets._capture_text import day_texts, owned_text
+from scenecart.widgets._money import dollars, dollars_of_credits
+from scenecart.widgets._notes import NOTHING_ORDERED, Note, failure_note, note_fields
+from scenecart.widgets._purchase import ALL, CONFIRM, PLACING, REST, STANDARD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._cart.estimate import Estimate
+    from scenecart.widgets._jobs import Runner
+    from scenecart.widgets._owned_facts import OwnedFact, OwnedFacts
+    from scenecart.widgets._purchase import Bought, Offer, Purchase
+
+MOST_ROWS = 200
+_MOST_FACTS = 4
+_THUMB = (80, 76)
+_NO_DATE = "no date"
+_TRAITS = ["revision", "project", "license_type"]
+
+
+class CartPart(Part):
+    """The cart, drawn by ``cart.js``. What it shows is :func:`cart_state`, what it does is done by a :class:`Purchase`.
+
+    Parameters
+    ----------
+    purchase
+        The cart and its purchase.
+    runner
+        Makes the pictures of the rows.
+    on_request
+        Called with the kind and the fields of events that concern other parts: ``"results"``, ``"orders"``, ``"code"``.
+    **options
+        Further keys of the state: ``has_bench`` offers the ways to other parts.
+    """
+
+    _esm = script_with_pictures("cart")
+    _css = style_of("cart")
+
+    def __init__(
+        self, purchase: Purchase, runner: Runner, on_request: Callable[[str, dict[str, Any]], object] | None = None, **options: Any
+    ) -> None:
+        self._purchase, self._on_request, self._options = purchase, on_request, options
+        super().__init__("sc-cart", **self._content())
+        self._pictures = PictureSender(self, purchase.client, runner, self._shown, _THUMB)
+        self.on_event(self._act)
+        self.on_error(purchase.say)
+        self._is_following = True
+        purchase.observe(self._redraw, _TRAITS)
+
+    def close(self) -> None:
+        """Stop following the purchase."""
+        if self._is_following:
+            self._is_following = False
+            self._purchase.unobserve(self._redraw, _TRAITS)
+        super().close()
+
+    def redraw(self, **options: Any) -> None:
+        """Draw the cart again, with other options."""
+        self._options |= options
+        self.state = self._content()
+
+    def _content(self) -> dict[str, Any]:
+        return {**cart_state(self._purchase), **self._options}
+
+    def _redraw(self, _: Any) -> None:
+        self.state = self._content()
+
+    def _shown(self) -> tuple[Any, Any]:
+        return self._purchase.captures.head(MOST_ROWS), self._purchase.aoi
+
+    def _act(self, kind: str, fields: dict[str, Any]) -> None:
+        purchase = self._purchase
+        actions: dict[str, Callable[[], object]] = {
+            "remove": lambda: purchase.remove_keys([_key(fields.get("key"))]),
+            "undo": purchase.undo,
+            "remove-unpriced": purchase.remove_unpriced,
+            "restore": purchase.restore_whole,
+            "price": purchase.price_again,
+            "split": lambda: setattr(purchase, "split_by_date", bool(fields.get("value"))),
+            "order": purchase.open_offer,
+            "not-now": purchase.close_offer,
+            "choose": lambda: purchase.choose(str(fields.get("value"))),
+            "project": lambda: setattr(purchase, "project", str(fields.get("value", ""))[:200]),
+            "license": lambda: setattr(purchase, "license_type", str(fields.get("value", ""))[:80] or STANDARD),
+            "buy": lambda: purchase.buy(_credits(fields.get("credits"))),
+            "retry": purchase.placing.retry,
+            "look": purchase.placing.look_now,
+            "next": purchase.start_next,
+            "pictures": lambda: self._pictures.request(fields.get("keys")),
+        }
+        if kind in actions:
+            actions[kind]()
+        elif self._on_request is not None:
+            self._on_request(kind, fields)
+
+
+def cart_state(purchase: Purchase) -> dict[str, Any]:
+    """Return what the page shows of a cart and its purchase, as JSON."""
+    captures, count = purchase.captures, len(purchase.captures)
+    step = purchase.step
+    return {
+        "step": step,
+        "count": count,
+        "rows": _rows(purchase) if count else [],
+        "more": max(0, count - MOST_ROWS),
+        "area": _area_text(purchase),
+        "total": _total(purchase) if count else None,
+        "note": note_fields(purchase.note or _pricing_note(purchase)),
+        "can_price": purchase.pricing_error is not None and not isinstance(purchase.pricing_error, InvalidCart),
+        "unpriced": 0 if purchase.estimate is None else min(len(purchase.estimate.refused), count - 1),
+        "retry": purchase.placing.retry_label if purchase.placing.can_retry else "",
+        "is_in_doubt": purchase.placing.is_in_doubt,
+        "order": f"Order {pluralize(count, 'capture')}…",
+        "can_order": purchase.is_orderable,
+        "can_undo": purchase.can_undo,
+        "can_report": purchase.estimate is not None,
+        "leaves_out": purchase.leaves_out_owned,
+        "split": purchase.split_by_date,
+        "groups": [] if purchase.estimate is None else _groups(purchase.estimate),
+        "busy": "Placing the order…" if step == PLACING else "",
+        "offer": offer_state(purchase, purchase.offer) if step == CONFIRM and purchase.offer is not None else None,
+        "bought": None if purchase.bought is None or step in {CONFIRM, PLACING} else bought_state(purchase.bought),
+        "dates": sorted({text for text in day_texts(captures) if text}) if 0 < count <= MOST_ROWS else [],
+    }
+
+
+def offer_state(purchase: Purchase, offer: Offer) -> dict[str, Any]:
+    """Return what the page shows of a purchase that is to be confirmed."""
+    chosen, owned = offer.chosen, offer.owned
+    count = 0 if chosen is None else len(chosen.cart)
+    price = "" if chosen is None else dollars(chosen.total_aud)
+    return {
+        "is_checked": offer.is_checked,
+        "refused": offer.refused,
+        "note": note_fields(offer.note),
+        "owned": None if owned is None or not owned.facts else _owned_state(offer, owned),
+        "rows": _offer_rows(offer),
+        "total": price,
+        "facts": _facts(purchase, chosen),
+        "project": purchase.project,
+        "license": purchase.license_type,
+        "projects": list(dict.fromkeys([*([purchase.project] if purchase.project else []), *(owned.projects if owned else ())])),
+        "licenses": list(dict.fromkeys([STANDARD, purchase.license_type, *(owned.licenses if owned else ())])),
+        "credits": None if chosen is None else chosen.total_credits,
+        "can_buy": chosen is not None and offer.is_checked,
+        "button": "Nothing is left to buy" if chosen is None else f"Buy {pluralize(count, 'capture')} for {price}",
+    }
+
+
+def bought_state(bought: Bought) -> dict[str, Any]:
+    """Return what the page shows of a purchase that went through."""
+    order, balance = bought.order, bought.balance
+    left = balance.get("balance_credits")
+    reserved = balance.get("reserved_credits")
+    held = "Held now, spent on delivery. " if reserved and not order.is_finished else ""
+    price = dollars(order.total_aud) or dollars_of_credits(order.total_credits, "a price that is not stated")
+    title = f"Bought: {pluralize(bought.captures, 'capture')} for {price}"
+    return {
+        "kind": "good" if bought.is_new else "info",
+        "title": title if bought.is_new else "Nothing was bought now.",
+        "order": clean_text(order.id, 80),
+        "text": f"{held}Left: {dollars_of_credits(left)}." if isinstance(left, int | float) and bought.is_new else "",
+        "notice": "" if order.note is None else clean_text(order.note.message, 400),
+    }
+
+
+def _rows(purchase: Purchase) -> list[dict[str, Any]]:
+    captures = purchase.captures.head(MOST_ROWS)
+    prices = {} if purchase.estimate is None else _single_prices(purchase.estimate)
+    problems = {} if purchase.estimate is None else dict(purchase.estimate.refused)
+    rows = zip(captures.to_dict("records"), keys_of(captures), day_texts(captures), strict=True)
+    return [
+        {
+            "key": list(key),
+            "picture": picture_key(purchase.aoi, row),
+            "id": clean_text(row["id"], 120),
+            "day": day or _NO_DATE,
+            "price": prices.get(row["id"], ""),
+            "owned": _owned_word(row),
+            "problem": clean_text(problems.get(row["id"], ""), 200) or _problem(row),
+        }
+        for row, key, day in rows
+    ]
+
+
+def _problem(row: dict[Any, Any]) -> str:
+    """Return why a capture cannot be ordered; empty if it can."""
+    reason = row.get("not_orderable_reason")
+    return clean_text(reason, 200) if isinstance(reason, str) else ""
+
+
+def _owned_word(row: dict[Any, Any]) -> str:
+    return owned_text(row["owned"]) if "owned" in row else ""
+
+
+def _single_prices(estimate: Estimate) -> dict[str, str]:
+    """Return the prices of captures that are priced alone: a group's price is not divided."""
+    return {group.ids[0]: dollars(group.aud) for group in estimate.price_groups if len(group.ids) == 1}
+
+
+def _groups(estimate: Estimate) -> list[dict[str, str]]:
+    return [
+        {"captures": pluralize(len(group.ids), "capture"), "km2": _km2(group.aoi_km2), "price": dollars(group.aud)}
+        for group in estimate.price_groups[:MOST_ROWS]
+    ]
+
+
+def _total(purchase: Purchase) -> dict[str, str]:
+    estimate = purchase.estimate
+    if estimate is None:
+        return {"label": "Asking for the price…" if purchase.is_pricing else "No price", "value": ""}
+    km2 = sum(group.aoi_km2 or 0.0 for group in estimate.price_groups)
+    label = "Exact price" if estimate.is_complete else f"Without {pluralize(len(estimate.refused), 'capture')}"
+    hint = f"{estimate.total_credits:,} credits, priced at {estimate.priced_at:%H:%M} UTC"
+    return {"label": f"{label} · {_km2(km2)}", "value": dollars(estimate.total_aud), "hint": hint}
+
+
+def _pricing_note(purchase: Purchase) -> Note | None:
+    error = purchase.pricing_error
+    if error is None or not len(purchase.captures):
+        return None
+    if isinstance(error, InvalidCart):
+        return failure_note(error)
+    return failure_note(error, f"{NOTHING_ORDERED} The price cannot be checked until the service answers.")
+
+
+def _area_text(purchase: Purchase) -> str:
+    text = "whole footprints" if purchase.aoi is None else f"clipped to {_km2(purchase.aoi.km2)}"
+    return f"{text}, without owned ground" if purchase.leaves_out_owned else text
+
+
+def _owned_state(offer: Offer, owned: OwnedFacts) -> dict[str, Any]:
+    count, total = len(owned.captures), len(offer.estimate.cart)
+    is_one = count == 1
+    verb = ("is" if is_one else "are") if owned.is_certain else "may be"
+    part = "" if not owned.is_certain or owned.captures <= owned.whole else ", wholly or in part"
+    all_price, rest = dollars(offer.estimate.total_aud), owned.rest
+    rest_price = dollars(0.0) if rest is None else dollars(rest.total_aud)
+    it = "it" if is_one else "them"
+    leave = f"Leave {it} out" if owned.is_certain else "Buy nothing"
+    again = f"Buy {it} again" if owned.is_certain else "Buy all the same"
+    dearer = rest is not None and rest.total_credits > offer.estimate.total_credits
+    return {
+        "title": f"{count:,} of {pluralize(total, 'capture')} {verb} ours already{part}",
+        "lead": NOTHING_ORDERED if offer.refused else "",
+        "facts": [_fact_text(fact) for fact in owned.facts[:_MOST_FACTS]],
+        "more": max(0, len(owned.facts) - _MOST_FACTS),
+        "hint": "Less ground can cost more, because services have minimum areas."
+        if dearer
+        else ("" if owned.is_certain else "The service does not state which ground is owned."),
+        "choices": [
+            {"value": REST, "label": leave, "price": rest_price, "on": offer.choice == REST},
+            {"value": ALL, "label": again, "price": all_price, "on": offer.choice == ALL},
+        ],
+    }
+
+
+def _fact_text(fact: OwnedFact) -> dict[str, str]:
+    share = "perhaps" if fact.share is None else f"{int(100 * fact.share + 0.01)} % of this area"
+    share = share if fact.order else "outcome not known yet"
+    parts = [share, f"bought {fact.ordered}" if fact.ordered else "", f"licence {fact.license_type}" if fact.license_type else ""]
+    return {"text": f"{fact.acquired or fact.capture}: {', '.join(part for part in parts if part)}.", "order": fact.order}
+
+
+def _offer_rows(offer: Offer) -> list[dict[str, Any]]:
+    whole, chosen = offer.estimate.cart, offer.chosen
+    days = dict(zip(whole.captures["id"], day_texts(whole.captures), strict=True))
+    owned = frozenset() if offer.owned is None else offer.owned.captures
+    rows: list[dict[str, Any]] = []
+    for group in () if chosen is None else chosen.price_groups:
+        numbers = {"km2": _km2(group.aoi_km2), "price": f"{group.aud:,.2f}"}
+        members = [_offer_row(name, days, owned) for name in group.ids[:MOST_ROWS]]
+        if len(members) == 1:
+            rows.append({**members[0], **numbers})
+        else:
+            rows.append(
+                {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "gone": False, **numbers}
+            )
+            rows += [{**member, "is_part": True} for member in members]
+    kept = set() if chosen is None else set(chosen.cart.ids)
+    left_out = [name for name in whole.ids if name not in kept]
+    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": "0.00", "gone": True} for name in left_out]
+    return rows[:MOST_ROWS]
+
+
+def _offer_row(name: str, days: dict[str, str], owned: frozenset[str]) -> dict[str, Any]:
+    return {
+        "id": clean_text(name, 120),
+        "day": days.get(name) or _NO_DATE,
+        "owned": name in owned,
+        "km2": "",
+        "price": "",
+        "gone": False,
+    }
+
+
+def _facts(purchase: Purchase, chosen: Estimate | None) -> list[list[str]]:
+    balance = purchase.estimate.balance_credits if purchase.estimate is not None else None
+    facts = [["Paid by", "the organization's credits" if balance is not None else "card or invoice, as the account is billed"]]
+    facts.append(["Area", "whole footprints" if purchase.aoi is None else _km2(purchase.aoi.km2)])
+    if purchase.directory is not None:
+        facts.append(["Files go to", str(purchase.directory)])
+    if balance is not None and chosen is not None:
+        left = balance - chosen.total_credits
+        facts.append(
+            ["Left after this", dollars_of_credits(left) if left >= 0 else f"not enough: {dollars_of_credits(balance)} now"]
+        )
+    return facts
+
+
+def _km2(value: float | None) -> str:
+    return "" if value is None else f"{value:,.2f} km²"
+
+
+def _key(value: Any) -> Any:
+    """Return the key of a capture, as a page sends it."""
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def _credits(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -1,0 +1,344 @@
+"""A purchase in two steps, without a view: the offer with its facts, the order, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from scenecart.exceptions import AlreadyOwned, InvalidCart, PriceChanged
+from scenecart.widgets._cart_contents import CartContents
+from scenecart.widgets._jobs import LOCK, synchronized
+from scenecart.widgets._notes import NOTHING_ORDERED, Note, failure_note
+from scenecart.widgets._owned_facts import OwnedFacts, find_owned, refused_as_owned
+from scenecart.widgets._placing import Placing
+from scenecart.widgets._state import no_captures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scenecart._cart.estimate import Estimate
+    from scenecart._orders.order import Order
+    from scenecart.client import Client
+    from scenecart.widgets._jobs import Runner
+
+# what the cart's own view shows
+CART, CONFIRM, PLACING, BOUGHT = "cart", "confirm", "placing", "bought"
+ALL, REST = "all", "rest"
+STANDARD = "standard"
+# notices of orders that were not bought now
+_NOT_BOUGHT = frozenset({"already_ordered", "existing_order_ended"})
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A purchase that is to be confirmed.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        The cart and its price.
+    owned : OwnedFacts or None
+        What of it is owned; None while that is being looked up.
+    choice : str
+        ``"all"`` buys the whole cart, ``"rest"`` only what is not owned.
+    refused : bool
+        Whether the service was asked already, and nothing was ordered.
+    note : Note or None
+        Why it is not known what is owned.
+    """
+
+    estimate: Estimate
+    owned: OwnedFacts | None = None
+    choice: str = ALL
+    refused: bool = False
+    note: Note | None = None
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it was looked up what is owned, or tried."""
+        return self.owned is not None or self.note is not None
+
+    @property
+    def chosen(self) -> Estimate | None:
+        """What is bought; None if nothing is."""
+        if self.choice == ALL:
+            return self.estimate
+        return None if self.owned is None else self.owned.rest
+
+
+@dataclass(frozen=True)
+class Bought:
+    """A purchase that went through, or that had gone through before.
+
+    Attributes
+    ----------
+    order : Order
+        The order.
+    captures : int
+        How many captures were asked for.
+    balance : dict
+        The account's balance after it; empty until it was read.
+    """
+
+    order: Order
+    captures: int
+    balance: dict[str, Any]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was bought now."""
+        return self.order.note is None or self.order.note.code not in _NOT_BOUGHT
+
+
+class Purchase(CartContents):
+    """A cart, its price, and its purchase in two steps.
+
+    Parameters
+    ----------
+    client
+        The connection to price and order with.
+    runner
+        Runs requests in the background.
+    captures, aoi
+        The captures in the cart at first, and the area that they are clipped to.
+    project
+        The project to deliver to. Default: the client's.
+    directory
+        Where the files will be downloaded to, to say so.
+
+    Attributes
+    ----------
+    project, license_type : str
+        What the order is placed with.
+    order : Order or None
+        The last order placed here.
+    step : str
+        ``"cart"``, ``"confirm"``, ``"placing"`` or ``"bought"``.
+    offer : Offer or None
+        What is to be confirmed.
+    bought : Bought or None
+        What was bought last.
+    """
+
+    project = t.Unicode("")
+    license_type = t.Unicode(STANDARD)
+    order = t.Any(None, allow_none=True)
+
+    def __init__(  # one keyword for each thing a purchase has
+        self,
+        client: Client,
+        runner: Runner,
+        captures: Any = None,
+        aoi: Any = None,
+        *,
+        project: str | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        self.offer: Offer | None = None
+        self.bought: Bought | None = None
+        self.directory = directory
+        self.placing = Placing(client, runner, self._placed, self.touch)
+        self.placing.refused = self._refused
+        # what is being bought, and the contents of the cart at that time
+        self._wanted: Estimate | None = None
+        self._wanted_captures: Any = None
+        super().__init__(client, runner, captures, aoi)
+        self.project = project if project is not None else client.project or ""
+        self.observe(self._withdraw_offer, ["project", "license_type"])
+
+    @property
+    def client(self) -> Client:
+        """The connection."""
+        return self._client
+
+    @property
+    def step(self) -> str:
+        """What is displayed."""
+        if self.is_placing:
+            return PLACING
+        return CONFIRM if self.offer is not None else BOUGHT if self.bought is not None else CART
+
+    @property
+    def is_placing(self) -> bool:
+        """Whether an order is being placed."""
+        return self.placing.is_placing
+
+    @property
+    def note(self) -> Note | None:
+        """What happened last."""
+        return self.placing.note
+
+    @property
+    def is_orderable(self) -> bool:
+        """Whether there is a price for every capture, and no purchase of them to be finished first."""
+        return self.estimate is not None and self.estimate.is_complete and not self.is_placing and not self.placing.can_retry
+
+    def priced(self, consequence: str = NOTHING_ORDERED) -> Estimate:
+        """Return the current price.
+
+        Raises
+        ------
+        InvalidCart
+            If there is none yet; the message ends with the consequence.
+        """
+        estimate: Estimate | None = self.estimate
+        if estimate is None:
+            raise InvalidCart(
+                f"The cart has no price yet. {consequence}", code="cart_not_priced", hint="Wait until the price is displayed."
+            )
+        return estimate
+
+    @synchronized
+    def open_offer(self) -> None:
+        """Show what would be bought, and look up what of it is owned already. Nothing is ordered.
+
+        Raises
+        ------
+        InvalidCart
+            If there is no price yet, or not for every capture.
+        """
+        estimate = self.priced()
+        self.placing.forget()
+        self._make_offer(Offer(estimate))
+
+    @synchronized
+    def close_offer(self) -> None:
+        """Buy nothing."""
+        self._runner.cancel("owned-facts")
+        self.offer = None
+        self.touch()
+
+    @synchronized
+    def choose(self, choice: str) -> None:
+        """Choose whether owned ground is left out (``"rest"``) or bought again (``"all"``)."""
+        if self.offer is not None and self.offer.owned is not None and choice in {ALL, REST}:
+            self.offer = replace(self.offer, choice=choice)
+            self.touch()
+
+    @synchronized
+    def buy(self, total_credits: int) -> None:
+        """Place the order that is offered. This spends money.
+
+        Parameters
+        ----------
+        total_credits
+            The sum that was read; if the offer is another one by now, nothing is ordered.
+        """
+        offer = self.offer
+        estimate = None if offer is None or not offer.is_checked else offer.chosen
+        if offer is None or estimate is None or estimate.total_credits != total_credits or self.is_placing:
+            return
+        # an owned capture is bought again only where that was chosen
+        again = offer.choice == ALL and offer.owned is not None and bool(offer.owned.facts)
+        self._place_estimate(estimate, "buy" if again else "refuse")
+
+    @synchronized
+    def buy_at_once(self) -> None:
+        """Place the order at the displayed price, without an offer. This spends money; owned captures are refused.
+
+        Raises
+        ------
+        InvalidCart
+            If there is no price. Nothing was ordered.
+        """
+        self._place_estimate(self.priced(), "refuse")
+
+    @synchronized
+    def start_next(self) -> None:
+        """Show the cart again after a purchase."""
+        self.bought = None
+        self.touch()
+
+    def say(self, note: Note | BaseException) -> None:
+        """Display something that has nothing to do with a purchase."""
+        with LOCK:
+            self.placing.note = note if isinstance(note, Note) else failure_note(note)
+            self.touch()
+
+    def _contents_changed(self, change: Any) -> None:
+        with LOCK:
+            # another cart is another offer, and what was said of the former one says nothing of it
+            self.offer = None
+            if len(self.captures):
+                self.bought = None
+            self.placing.forget()
+            super()._contents_changed(change)
+
+    def _keep_estimate(self, estimate: Estimate) -> None:
+        # the offer is of the former price
+        self.offer = None
+        super()._keep_estimate(estimate)
+
+    @synchronized
+    def _withdraw_offer(self, _: Any) -> None:
+        """Look again when the project or the licence changed: the order would be another one."""
+        if self.offer is not None:
+            self._make_offer(replace(self.offer, refused=False))
+
+    def _make_offer(self, offer: Offer) -> None:
+        self.offer = offer
+        estimate = offer.estimate
+        if offer.owned is None:
+            self._runner.start(
+                "owned-facts", lambda _: find_owned(self._client, estimate.cart), self._show_owned, self._owned_unknown
+            )
+        self.touch()
+
+    def _show_owned(self, owned: OwnedFacts) -> None:
+        if self.offer is not None:
+            # the safe answer is chosen
+            self.offer = replace(self.offer, owned=owned, choice=REST if owned.facts else ALL)
+        self.touch()
+
+    def _owned_unknown(self, error: Exception) -> None:
+        if self.offer is not None:
+            text = "It is looked up once more before the order is sent."
+            note = failure_note(error, "It is not known what of this is owned already.")
+            self.offer = replace(self.offer, note=replace(note, kind="warn", hint=text))
+        self.touch()
+
+    def _place_estimate(self, estimate: Estimate, owned: str) -> None:
+        wanted, captures = self._wanted, self._wanted_captures
+        self._wanted, self._wanted_captures = estimate, self.captures
+        self.bought = None
+        if not self.placing.place(estimate, self.project.strip() or None, self.license_type.strip() or STANDARD, owned=owned):
+            self._wanted, self._wanted_captures = wanted, captures
+
+    def _placed(self, order: Order) -> None:
+        count = len(order.captures) if self._wanted is None else len(self._wanted.cart)
+        # the balance of kept estimates is out of date
+        self._estimates.clear()
+        self.offer = None
+        self.bought = bought = Bought(order, count, {})
+        # what was put into the cart since is the next purchase
+        if self.captures is self._wanted_captures:
+            self._undo, self._left = [], {}
+            self.captures = no_captures()
+        self.bought = bought
+        self.order = order
+        self._runner.start("balance", lambda _: self._client.balance(), self._show_balance, lambda _: None)
+
+    def _show_balance(self, balance: dict[str, Any]) -> None:
+        if self.bought is not None:
+            self.bought = replace(self.bought, balance=balance)
+            self.touch()
+
+    def _refused(self, error: Exception) -> None:
+        wanted = self._wanted
+        self.offer = None
+        if isinstance(error, AlreadyOwned) and wanted is not None:
+            self._runner.start(
+                "owned-facts",
+                lambda _: refused_as_owned(error, wanted.cart),
+                lambda owned: self._offer_refused(wanted, owned),
+                self._owned_unknown,
+            )
+        elif isinstance(error, PriceChanged):
+            self._keep_estimate(error.estimate)
+
+    def _offer_refused(self, wanted: Estimate, owned: OwnedFacts) -> None:
+        self.offer = Offer(wanted, owned, REST, refused=True)
+        self.placing.forget()
+        self.touch()
