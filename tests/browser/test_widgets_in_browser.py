@@ -259,16 +259,15 @@ def test_payment_is_confirmed_on_the_page_of_the_bank(browser: Browser, tmp_path
         page = context.new_page()
         page.set_default_timeout(30_000)
         voila.open(page)
-        page.wait_for_selector(".scenecart-estimate")
-        press(page, "Order…")
-        press(page, "Buy for")
+        click(page, "Order 1 capture…")
+        click(page, "Buy 1 capture for")
         page.get_by_role("alert").filter(has_text="3-D Secure").wait_for()
         with context.expect_page() as opened:
-            page.get_by_text("Open the bank's page").click()
+            page.get_by_role("link", name="Open the bank's page").click()
         opened.value.get_by_role("button", name="Confirm").click()
         opened.value.get_by_text("This payment was confirmed").wait_for()
-        press(page, "I have confirmed the payment")
-        page.get_by_text("placed.").wait_for()
+        click(page, "I have confirmed the payment")
+        page.get_by_text("Bought: 1 capture").wait_for()
         kernel = voila.kernel()
         assert kernel.value("client.placements()['state'].tolist()") == ["placed"]
         kernel.close()
@@ -281,6 +280,11 @@ def lasso(page: Page, *corners: tuple[float, float]) -> None:
         page.mouse.move(x, y, steps=3)
         page.wait_for_timeout(120)
         page.mouse.click(x, y)
+
+
+def click(page: Page, label: str) -> None:
+    """Click a button of a part once it is enabled; its label begins so."""
+    page.get_by_role("button", name=label).locator("visible=true").last.click()
 
 
 def press(page: Page, label: str) -> None:
@@ -313,23 +317,20 @@ def test_purchase_in_jupyterlab(browser: Browser, signed_in: dict[str, str], tmp
         _select_two(page, kernel)
         assert unreadable_texts(page.locator(DISPLAYED).first) == []
         page.get_by_role("tab", name="3 Cart").click()
-        project = page.locator(".widget-text:visible", has_text="Project").locator("input")
-        assert project.evaluate("field => field.scrollWidth <= field.clientWidth"), "the project's id is clipped"
-        press(page, "Add selection (2)")
-        page.wait_for_selector(".scenecart-estimate")
-        press(page, "Save report")
-        page.get_by_text("Report saved to").wait_for()
-        press(page, "Order…")
-        total = kernel.value("bench.cart.estimate.total_credits")
-        assert f"{total:,} credits" in page.locator(".scenecart-total .big:visible").inner_text()
+        click(page, "Add selection (2)")
+        kernel.wait("bench.cart.estimate is not None")
+        click(page, "Save report")
+        page.get_by_text("Report saved.").wait_for()
+        click(page, "Order 2 captures…")
+        total = kernel.value("float(bench.cart.estimate.total_aud)")
         assert unreadable_texts(page.locator(DISPLAYED).first) == []
-        press(page, f"Buy for {total:,} credits")
+        click(page, f"Buy 2 captures for A$\N{NO-BREAK SPACE}{total:,.2f}")
         kernel.wait("bench.cart.order is not None")
         page.get_by_role("tab", name="4 Orders").click()
-        kernel.wait("bench.tracker.finished == 1", seconds=60)
-        press(page, "Download")
-        page.get_by_text("downloaded and verified").wait_for()
-        press(page, "Show on map")
+        kernel.wait("bench.tracker.finished == len(bench.tracker.orders)", seconds=60)
+        click(page, "Download")
+        page.get_by_text("_visual.tif").first.wait_for()
+        click(page, "Show on map")
         page.locator(".leaflet-container:visible").wait_for()
         assert unreadable_texts(page.locator(DISPLAYED).first) == []
         assert _is_dark(page) is dark

@@ -1,16 +1,18 @@
-"""The order tracker, by the callbacks of its buttons, against a sandbox."""
+"""The order tracker, by the events of its page, against a sandbox."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import scenecart
 from _expect import raises, warns
-from _widgets import HARBOUR, is_visible, place_without_answer, press, wait_for
+from _widgets import HARBOUR, act, place_without_answer, wait_for
 from scenecart.widgets import OrderTracker
-from scenecart.widgets._order_tracker import _CHECK_HINT
+from scenecart.widgets._bench.orders import _steps
+from scenecart.widgets._order_book import Entry, state_of_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,19 +25,41 @@ if TYPE_CHECKING:
 ONE_ATTEMPT = scenecart.Retry(attempts=1)
 
 
+def shown(tracker: OrderTracker, order_id: str | None = None) -> dict[str, Any]:
+    """Return what the page shows, of all orders or of one."""
+    state: dict[str, Any] = tracker._view.state
+    return state if order_id is None else next(row for row in state["rows"] if row["id"] == order_id)
+
+
 def test_order_tracker_follows_orders_to_their_end(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
-    """A tracker follows several orders until all are finished, and downloads one in the background."""
+    """Several orders are followed until all are finished; one is downloaded, its files are listed, and its imagery is on a map."""
     orders = [client.cart(pair.iloc[[row]], HARBOUR).estimate().place() for row in range(2)]
     tracker = display(OrderTracker(orders, directory=tmp_path / "out", basemap="none"))
-    assert "2 open" in tracker._title.value
+    assert shown(tracker)["summary"] == "2 running"
+    assert not shown(tracker, orders[0].id)["can_download"]
     wait_for(lambda: tracker.finished == 2, 60)
     assert {order.status for order in tracker.orders} == {"delivered"}
-    assert "2 orders" in tracker._title.value
-    tracker.download(orders[0].id)
-    wait_for(lambda: not tracker.is_busy)
-    assert len(list((tmp_path / "out").rglob("*_visual.tif"))) == 1
+    assert shown(tracker)["summary"] == "2 not downloaded"
+    act(tracker._view, "download", order=orders[0].id)
+    row = wait_for(lambda: not tracker.is_busy and shown(tracker, orders[0].id))
+    (visual,) = (tmp_path / "out").rglob("*_visual.tif")
+    assert str(visual.resolve()) in {file["path"] for file in row["files"]}
+    assert all(file["checked"] for file in row["files"])
+    assert (row["state"], row["folder"], row["can_download"]) == ("Downloaded", str(visual.parent.resolve()), False)
+    # what is not on this machine comes first
+    assert [order.id for order in tracker.orders] == [orders[1].id, orders[0].id]
+    act(tracker._view, "map", order=orders[0].id)
+    wait_for(lambda: tracker._map_box.children)
+    footprints = tracker._map_box.children[0]
+    assert footprints.imagery == footprints.state.captures["id"].tolist()
+    assert shown(tracker, orders[0].id)["is_on_map"]
+    act(tracker._view, "map", order=orders[0].id)
+    assert tracker._map_box.children == ()
+    act(tracker._view, "report", order=orders[0].id)
+    note = wait_for(lambda: not tracker.is_busy and shown(tracker, orders[0].id)["note"])
+    assert (tmp_path / "out" / note["text"].rpartition("/")[2]).is_file()
 
 
 @pytest.mark.parametrize("value", [5, None, "o-1", ["o-1"]])
@@ -45,25 +69,55 @@ def test_order_tracker_neither_orders_nor_client_is_refused(value: Any):
         OrderTracker(value)
 
 
-def test_order_tracker_restart_shows_open_orders(
+def test_order_tracker_restart_shows_all_orders(
     sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
-    """A new kernel shows every open order again, and one of them is cancelled in two steps."""
+    """A new kernel shows the orders again, with the files that are on this machine; one is cancelled in two steps."""
     with sandbox.client("enterprise", home=tmp_path / "first") as client:
-        order = client.cart(pair, HARBOUR).estimate().place()
+        done = client.cart(pair.head(1), HARBOUR).estimate().place().wait(progress=False)
+        done.download(tmp_path / "out", progress=False)
+        order = client.cart(pair.tail(1), HARBOUR).estimate().place()
     with sandbox.client("enterprise", home=tmp_path / "second") as client:
-        tracker = display(OrderTracker(client, basemap="none", poll=0.1))
+        tracker = display(OrderTracker(client, basemap="none", poll=0.1, directory=tmp_path / "out"))
         wait_for(lambda: tracker.orders)
         assert tracker.orders[0].id == order.id
-        card = tracker._cards[order.id]
-        press(card.view, "Cancel…")
-        assert is_visible(card._confirmation)
-        press(card.view, "Cancel the order")
-        wait_for(lambda: tracker.orders[0].is_finished)
+        assert shown(tracker, done.id)["state"] == "Downloaded"
+        act(tracker._view, "open", order=done.id)
+        assert shown(tracker, done.id)["is_open"]
+        act(tracker._view, "ask", order=order.id, what="cancel")
+        assert shown(tracker, order.id)["asks"] == "cancel"
+        act(tracker._view, "ask", order=order.id, what="")
+        assert shown(tracker, order.id)["asks"] == ""
+        act(tracker._view, "cancel", order=order.id)
+        wait_for(lambda: client.order(order.id).is_finished)
         wait_for(lambda: not tracker.is_busy)
-        assert tracker.orders[0].status in {"cancelled", "delivered"}
-        if tracker.orders[0].status == "cancelled":
-            assert "cancelled" in card._status.value
+        row = shown(tracker, order.id)
+        assert row["state"] in {"Cancelled", "Not downloaded"}
+        assert (row["note"] or {}).get("code") in {"cancel_result", "order_not_cancellable"}
+        act(tracker._view, "cancel", order="nobody's")
+
+
+def test_order_tracker_buys_again_once_for_each_order(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """The same is bought again at the present price, with the facts, after a confirmation of the sum, and once only."""
+    order = client.cart(pair, HARBOUR).estimate().place()
+    tracker = display(OrderTracker(client, basemap="none", poll=0.1))
+    wait_for(lambda: any(one.id == order.id for one in tracker.orders))
+    act(tracker._view, "ask", order=order.id, what="again")
+    again = wait_for(lambda: shown(tracker, order.id)["again"])
+    assert again["credits"] == order.total_credits
+    for value in (None, again["credits"] + 1):
+        act(tracker._view, "buy-again", order=order.id, credits=value)
+    assert len(client.placements()) == 1
+    act(tracker._view, "buy-again", order=order.id, credits=again["credits"])
+    wait_for(lambda: (shown(tracker, order.id)["note"] or {}).get("kind") == "good")
+    act(tracker._view, "ask", order=order.id, what="again")
+    wait_for(lambda: shown(tracker, order.id)["again"])
+    act(tracker._view, "buy-again", order=order.id, credits=again["credits"])
+    wait_for(lambda: (shown(tracker, order.id)["note"] or {}).get("kind") == "info")
+    assert client.placements()["state"].tolist() == ["placed", "placed"]
+    wait_for(lambda: not tracker.is_busy)
 
 
 @pytest.mark.parametrize("fault", ["drop-before", "drop-after"])
@@ -79,20 +133,19 @@ def test_order_tracker_unanswered_purchase_can_be_checked(
         client = sandbox.client("other", home=tmp_path)
     with client:
         tracker = display(OrderTracker(client, basemap="none", poll=0.1))
-        wait_for(lambda: is_visible(tracker._unknown))
-        first = tracker._unknown_text.value
-        press(tracker, "Check the outcome")
+        first = wait_for(lambda: shown(tracker)["unknown"])
+        assert (first["own"], first["others"]) == (1, 0)
+        act(tracker._view, "check")
         if fault == "drop-before":
-            wait_for(lambda: not tracker.is_busy and tracker._unknown_text.value != first)
-            assert is_visible(tracker._unknown)
-            assert client.placements()["detail"].iloc[-1] in tracker._unknown_text.value
+            second = wait_for(lambda: not tracker.is_busy and shown(tracker)["unknown"])
+            assert client.placements()["detail"].iloc[-1] in second["texts"][0]
             assert set(client.orders().index) == before
             client.settle()
         else:
-            wait_for(lambda: not is_visible(tracker._unknown))
+            wait_for(lambda: not shown(tracker)["unknown"])
             (bought,) = set(client.orders().index) - before
             wait_for(lambda: bought in {order.id for order in tracker.orders})
-            wait_for(lambda: bought in tracker._status.value)
+            assert bought in shown(tracker)["note"]["text"]
 
 
 def test_order_tracker_purchase_of_second_account_stays_reported(
@@ -106,54 +159,74 @@ def test_order_tracker_purchase_of_second_account_stays_reported(
         client = sandbox.client("enterprise", home=tmp_path, retry=ONE_ATTEMPT)
     with client:
         tracker = display(OrderTracker(client, basemap="none", poll=0.1))
-        wait_for(lambda: "1 purchase of another account" in tracker._unknown_text.value)
-        assert tracker._unknown_text.value.count("scenecart-error") == 1
-        assert _CHECK_HINT not in tracker._unknown_text.value
-        assert not is_visible(tracker._check_button)
+        first = wait_for(lambda: shown(tracker)["unknown"])
+        assert (first["own"], first["others"], len(first["texts"])) == (0, 1, 1)
         # beside a purchase of this account, which can be checked
         place_without_answer(sandbox, client.cart(pair.tail(1), HARBOUR).estimate(), "drop-before")
+        wait_for(lambda: not tracker.is_busy)
         tracker.refresh()
-        wait_for(lambda: is_visible(tracker._check_button))
-        first = tracker._unknown_text.value
+        wait_for(lambda: shown(tracker)["unknown"]["own"] == 1)
 
         def check() -> None:
-            press(tracker, "Check the outcome")
-            wait_for(lambda: not tracker.is_busy and tracker._unknown_text.value != first)
+            wait_for(lambda: not tracker.is_busy)
+            act(tracker._view, "check")
+            wait_for(lambda: not tracker.is_busy and not shown(tracker)["unknown"]["is_checking"])
 
         with warns("placements_of_other_accounts"):
             check()
-        assert "1 purchase of another account" in tracker._unknown_text.value
-        assert tracker._status.value == ""
-
-
-def test_order_tracker_failed_check_shows_the_reason(
-    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
-):
-    """If the orders cannot be listed, the outcome stays unknown with that reason; a later check finds the order."""
-    with sandbox.client("other", home=tmp_path, retry=ONE_ATTEMPT) as client:
-        estimate = client.cart(pair, HARBOUR).estimate()
-        place_without_answer(sandbox, estimate, "drop-after")
-        tracker = display(OrderTracker(client, basemap="none", poll=0.1))
-        wait_for(lambda: is_visible(tracker._unknown))
-        wait_for(lambda: not tracker.is_busy)
-        first = tracker._unknown_text.value
-        sandbox.faults.add("503", operation="orders.list")
-        press(tracker, "Check the outcome")
-        wait_for(lambda: not tracker.is_busy and tracker._unknown_text.value != first)
-        assert "503" in tracker._unknown_text.value
-        press(tracker, "Check the outcome")
-        wait_for(lambda: not is_visible(tracker._unknown))
-        wait_for(lambda: tracker.orders and tracker.orders[0].id in tracker._status.value)
+        assert shown(tracker)["unknown"]["others"] == 1
+        assert shown(tracker)["note"] is None
 
 
 def test_order_tracker_goes_through_an_outage(
     client: scenecart.Client, sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
-    """While the service is down, a tracker says so and follows on; when it responds again, it says that too."""
+    """While the service is down, the orders stay, with the time and the reason; when it responds again, it says that too."""
     order = client.cart(pair, HARBOUR).estimate().place()
     with sandbox.client("analyst", home=tmp_path / "tracker", retry=ONE_ATTEMPT) as impatient:
+        followed = impatient.order(order.id)
         sandbox.faults.add("503", times=12, operation="orders.list")
-        tracker = display(OrderTracker(impatient.order(order.id), basemap="none", poll=0.1))
-        wait_for(lambda: "Waiting goes on" in tracker._status.value)
-        wait_for(lambda: "responds again" in tracker._status.value)
+        tracker = display(OrderTracker(followed, basemap="none", poll=0.1))
+        wait_for(lambda: (shown(tracker)["note"] or {}).get("code") == "waiting_through_outage")
+        assert shown(tracker)["count"] == 1
+        wait_for(lambda: (shown(tracker)["note"] or {}).get("code") == "outage_over")
         wait_for(lambda: tracker.finished == 1, 60)
+        sandbox.faults.add("503", times=50, operation="orders.list")
+        listing = display(OrderTracker(impatient, basemap="none", poll=0.1))
+        wait_for(lambda: (shown(listing)["note"] or {}).get("kind") == "bad")
+        sandbox.faults.clear()
+        act(listing._view, "refresh")
+        wait_for(lambda: shown(listing)["note"] is None and order.id in {one.id for one in listing.orders})
+
+
+@pytest.mark.parametrize(
+    ("status", "arrived", "making"),
+    [("processing", None, "Being made"), ("processing", 1, "Being made, 1 of 2"), ("on the moon", 0, "On the moon, 0 of 2")],
+)
+def test_order_steps_show_the_state_of_the_order(status: str, arrived: int | None, making: str):
+    """A running order has steps; a state that the library does not know is shown as the service names it."""
+    order = SimpleNamespace(status=status, captures=["a", "b"], is_finished=False)
+    assert _steps(Entry(order, arrived=arrived)) == [  # type: ignore[arg-type]  # all that is read of it
+        ["Paid for", "done"],
+        ["Accepted", "done"],
+        [making, "cur"],
+        ["Delivered", ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "files", "state"),
+    [
+        ("open", "processing", 0, ("Running", "blue", "redo")),
+        ("open", "queued", 0, ("Queued", "blue", "redo")),
+        ("delivered", "completed", 0, ("Not downloaded", "box", "dl")),
+        ("delivered", "delivered", 1, ("Downloaded", "grey", "check")),
+        ("ended", "failed", 0, ("Failed", "bad", "x")),
+        ("ended", "expired", 0, ("Expired", "grey", "x")),
+        ("unknown", "on the moon", 0, ("On the moon", "blue", "redo")),
+    ],
+)
+def test_order_state_has_a_word_a_colour_and_a_sign(phase: str, status: str, files: int, state: tuple[str, str, str]):
+    """Each state has a word and a sign besides its colour; where the files are matters once it is delivered."""
+    order = SimpleNamespace(phase=phase, status=status)
+    assert state_of_order(Entry(order, files=[None] * files)) == state  # type: ignore[arg-type, list-item]  # all that is read of it

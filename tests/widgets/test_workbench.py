@@ -8,7 +8,7 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _widgets import ERROR, HARBOUR, is_visible, place_without_answer, press, wait_for, wait_for_estimate
+from _widgets import ERROR, HARBOUR, act, place_without_answer, press, wait_for, wait_for_estimate
 from scenecart.widgets import Workbench
 
 if TYPE_CHECKING:
@@ -33,13 +33,16 @@ def test_workbench_buttons_lead_from_area_to_delivered_order(
     assert bench.tab == 1
     assert picker.captures["eo:cloud_cover"].max() <= 30
     picker.selection = tuple(picker.captures.nsmallest(1, "eo:cloud_cover").index)
-    press(bench.cart, "Add selection (1)")
+    cart = bench.cart._view
+    act(cart, "add-selection")
     wait_for_estimate(bench.cart)
-    press(bench.cart, "Order…")
-    press(bench.cart, "Buy for")
-    wait_for(lambda: bench.tracker.orders)
-    wait_for(lambda: bench.tracker.finished == 1, 60)
-    assert bench.tracker.orders[0].status == "delivered"
+    act(cart, "order")
+    offer = wait_for(lambda: cart.state["offer"]["is_checked"] and cart.state["offer"])
+    act(cart, "buy", credits=offer["credits"])
+    order = wait_for(lambda: bench.cart.order)
+    wait_for(lambda: order.id in {followed.id for followed in bench.tracker.orders})
+    wait_for(lambda: bench.tracker.finished == len(bench.tracker.orders), 60)
+    assert next(one for one in bench.tracker.orders if one.id == order.id).status == "delivered"
 
 
 def test_workbench_search_while_placing_is_refused(
@@ -68,12 +71,13 @@ def test_workbench_orders_tab_reports_unanswered_purchase(
         tracker = bench.tracker
         wait_for(lambda: not tracker.is_busy)
         place_without_answer(sandbox, client.cart(pair, HARBOUR).estimate(), "drop-after")
-        assert not is_visible(tracker._unknown)
+        shown = tracker._view
+        assert shown.state["unknown"] is None
         bench.tab = 3
-        wait_for(lambda: is_visible(tracker._unknown))
-        press(tracker, "Check the outcome")
-        wait_for(lambda: not is_visible(tracker._unknown))
-        wait_for(lambda: tracker.orders and tracker.orders[0].id in tracker._status.value)
+        wait_for(lambda: shown.state["unknown"])
+        act(shown, "check")
+        wait_for(lambda: not shown.state["unknown"])
+        wait_for(lambda: any(order.id in shown.state["note"]["text"] for order in tracker.orders))
 
 
 def test_workbench_search_without_host_is_refused(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
