@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR, SUN_ELEVATION
+from scenecart._captures.properties import (
+    AREA_CLOUD,
+    AREA_CLOUD_SOURCE,
+    CLOUD_COVER,
+    ESTIMATE,
+    GSD,
+    MASK,
+    OFF_NADIR,
+    PROVIDER,
+    SUN_ELEVATION,
+)
 from scenecart._captures.times import acquired_texts
 from scenecart._cart.owned import SHARE, WHOLE
 from scenecart._util.text import clean_text
@@ -24,8 +34,8 @@ if TYPE_CHECKING:
     from scenecart.widgets._jobs import Runner
     from scenecart.widgets._state import CaptureState
 
-AREA_CLOUD, CLOUD_SOURCE = "aoi:cloud_cover", "aoi:cloud_source"
-_ESTIMATE = "estimate"
+# what the card calls the sources of cloud over the area
+_SOURCES = {PROVIDER: "provider", MASK: "delivered mask", ESTIMATE: "estimate"}
 _PICTURE = (592, 428)
 _UNKNOWN = "not known"
 _TRAITS = ["current", "captures", "aoi", "selection", "revision"]
@@ -146,10 +156,10 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
     """Return names, sources and values."""
     facts = []
     if state.aoi is not None:
-        source = row.get(CLOUD_SOURCE)
-        source = clean_text(source, 40) if isinstance(source, str) else ""
+        source = row.get(AREA_CLOUD_SOURCE)
         value = _text(row, AREA_CLOUD, "{:.1f} %")
-        facts.append(["Cloud over my area", source, f"≈ {value}" if source == _ESTIMATE and value else value or _UNKNOWN])
+        shown = f"≈ {value}" if source == ESTIMATE and value else value or _UNKNOWN
+        facts.append(["Cloud over my area", _SOURCES.get(str(source), "") if value else "", shown])
     cloud = _text(row, CLOUD_COVER, "{:.1f} %")
     facts.append(["Cloud, whole scene", "provider" if cloud else "", cloud or _UNKNOWN])
     angles = [text for text in (_text(row, OFF_NADIR, "{:.1f}°"), _text(row, GSD, "{:.2f} m")) if text]
