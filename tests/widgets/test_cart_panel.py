@@ -13,6 +13,7 @@ from scenecart._cart import cart as cart_module
 from scenecart._cart import checks
 from scenecart.sandbox import Sandbox
 from scenecart.widgets import CaptureMap, CartPanel, _cart_contents
+from scenecart.widgets._cart_panel import part_of_cart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -406,3 +407,35 @@ def test_cart_panel_ground_that_is_not_stated_cannot_be_left_out(
         assert not offer["can_buy"]
         act(panel._view, "choose", value="all")
         assert shown(panel)["offer"]["credits"] == panel.estimate.total_credits
+
+
+def test_cart_panel_prices_of_captures_are_shown_if_they_add_up(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """Captures of a group have the prices that the service gave for each alone, but only if these add up to the group's."""
+    alone = [client.cart(pair.iloc[[row]], HARBOUR).estimate() for row in range(2)]
+    priced = pair.assign(
+        **{
+            "aoi:price_aud": [float(one.total_aud) for one in alone],
+            "aoi:km2": [one.price_groups[0].aoi_km2 for one in alone],
+        }
+    )
+    panel = display(CartPanel(client, priced, HARBOUR))
+    rows = [row for row in offered(panel)["rows"] if row["price"]]
+    assert len(rows) == 2
+    assert all(row["id"] for row in rows)
+    assert [row["price"] for row in shown(panel)["rows"]] == [f"A$\N{NO-BREAK SPACE}{one.total_aud:,.2f}" for one in alone]
+    panel.captures = priced.assign(**{"aoi:price_aud": 1.0})
+    wait_for_estimate(panel)
+    is_group = len(panel.estimate.price_groups) == 1
+    assert [row["price"] == "" for row in shown(panel)["rows"]] == [is_group, is_group]
+
+
+def test_cart_part_in_a_workbench_offers_the_ways_to_other_parts(client: scenecart.Client, display: Callable[[Any], Any]):
+    """A Workbench shows the part without the options of a panel alone, and is told where one wants to go."""
+    panel = display(CartPanel(client))
+    asked: list[str] = []
+    part = part_of_cart(panel, lambda kind, _: asked.append(kind))
+    assert (part.state["has_bench"], part.state["has_options"]) == (True, False)
+    act(part, "results")
+    assert asked == ["results"]

@@ -13,6 +13,7 @@ from _widgets import HARBOUR, act, place_without_answer, wait_for
 from scenecart.widgets import OrderTracker
 from scenecart.widgets._bench.orders import _steps
 from scenecart.widgets._order_book import Entry, state_of_order
+from scenecart.widgets._order_tracker import part_of_orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,6 +198,19 @@ def test_order_tracker_goes_through_an_outage(
         sandbox.faults.clear()
         act(listing._view, "refresh")
         wait_for(lambda: shown(listing)["note"] is None and order.id in {one.id for one in listing.orders})
+
+
+def test_order_part_in_a_workbench_shows_imagery_on_its_map(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """A Workbench shows the part without a heading, and shows imagery itself."""
+    order = client.cart(pair.head(1), HARBOUR).estimate().place()
+    tracker = display(OrderTracker(order, basemap="none"))
+    asked: list[Any] = []
+    part = part_of_orders(tracker, lambda kind, fields: asked.append((kind, fields["order"])))
+    assert part.state["is_alone"] is False
+    act(part, "map", order=order.id)
+    assert asked == [("map", order.id)]
 
 
 @pytest.mark.parametrize(

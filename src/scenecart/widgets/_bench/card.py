@@ -65,7 +65,7 @@ class CardPart(Part):
         self._captures, self._on_request = state, on_request
         self._order: Sequence[Hashable] | None = None
         super().__init__("sc-card", **card_state(state))
-        self._pictures = PictureSender(self, client, runner, self._shown, _PICTURE)
+        self._pictures = PictureSender(self, client, runner, self._captures_shown, _PICTURE)
         self.on_event(self._act)
         self._is_following = True
         state.observe(self._redraw, _TRAITS)
@@ -85,7 +85,7 @@ class CardPart(Part):
     def _redraw(self, _: Any) -> None:
         self.state = card_state(self._captures, self._order)
 
-    def _shown(self) -> tuple[Any, Any]:
+    def _captures_shown(self) -> tuple[Any, Any]:
         state = self._captures
         labels = [] if state.current is None else [state.current]
         return state.captures.loc[labels], state.aoi

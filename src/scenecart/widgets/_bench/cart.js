@@ -4,7 +4,7 @@ function draw(state, send, page) {
   return el("section", { class: "sec", "data-key": "cart", "aria-label": "Cart" },
     el("h2", {}, "Cart", state.count ? el("span", { class: "pill cart" }, icon("check"), String(state.count)) : null,
       el("span", { class: "end" }, state.can_undo ? iconButton("Undo", "undo", { onclick: () => send("undo") }) : null)),
-    state.bought && !state.count ? boughtBox(state, send) : null,
+    state.bought && !state.count ? boughtBox(state, send, page) : null,
     state.count ? contents(state, send, page) : null,
     !state.count && !state.bought ? el("p", { class: "q small" }, state.has_bench ? "Empty. Press space on a capture, or tick it in the list." : "The cart is empty.") : null,
     afterwards(state, send),
@@ -69,7 +69,14 @@ function options(state, send) {
   ];
 }
 
-function boughtBox(state, send) {
+async function copyCode(text, page) {
+  try { await navigator.clipboard.writeText(text); } catch { return; }
+  page.local.copied = true;
+  page.redraw();
+  setTimeout(() => { page.local.copied = false; page.redraw(); }, 1500);
+}
+
+function boughtBox(state, send, page) {
   const bought = state.bought;
   return el("div", { "data-key": "bought" },
     el("div", { class: `note ${bought.kind}`, role: "status" }, icon(bought.kind === "good" ? "check" : "info"),
@@ -78,7 +85,7 @@ function boughtBox(state, send) {
     state.arrived ? el("div", { class: "note arrived" }, icon("dl"), el("div", {}, el("b", {}, state.arrived.title), el("div", { class: "q" }, state.arrived.text))) : null,
     el("p", { class: "q small" }, "The cart is empty, ready for the next."),
     state.has_bench ? el("div", { class: "after" },
-      state.arrived ? button("Copy code to open them", { kind: "main wide", icon: "code", onclick: () => send("code") }) : button("Back to the results", { kind: "main wide", icon: "left", onclick: () => send("results") }),
+      state.arrived ? button(page.local.copied ? "Copied" : "Copy code to open them", { kind: "main wide", icon: page.local.copied ? "check" : "code", onclick: () => copyCode(state.arrived.code, page) }) : button("Back to the results", { kind: "main wide", icon: "left", onclick: () => send("results") }),
       state.arrived ? button("Back to the results", { kind: "flat wide", onclick: () => send("results") }) : button("See the order", { kind: "flat wide", onclick: () => send("orders") })) : null);
 }
 
@@ -124,7 +131,7 @@ function summary(offer) {
     el("tbody", {}, offer.rows.map((row) => [
       el("tr", { class: `${row.gone ? "gone" : ""} ${row.is_part ? "in" : ""}` },
         el("td", {}, el("span", {}, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), "Owned") : null)),
-        el("td", {}, row.km2.replace(" km²", "")), el("td", {}, row.price)),
+        el("td", {}, row.km2.replace(" km²", "")), el("td", {}, row.price.replace("A$\u00a0", ""))),
       row.id ? el("tr", { class: `idr ${row.gone ? "gone" : ""} ${row.is_part ? "in" : ""}` }, el("td", { colspan: "3", class: "mono" }, breakable(row.id))) : null,
     ]), el("tr", { class: "t" }, el("td", {}, "Total"), el("td", { colspan: "2" }, offer.total || "A$\u00a00.00"))));
 }

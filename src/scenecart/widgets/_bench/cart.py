@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from scenecart._cart.checks import keys_of
@@ -13,6 +14,7 @@ from scenecart.widgets._capture_text import day_texts, owned_text
 from scenecart.widgets._money import dollars, dollars_of_credits
 from scenecart.widgets._notes import NOTHING_ORDERED, Note, failure_note, note_fields
 from scenecart.widgets._purchase import ALL, CONFIRM, PLACING, REST, STANDARD
+from scenecart.widgets._state import EXACT_PRICE, PAID_KM2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,7 @@ MOST_ROWS = 200
 _MOST_FACTS = 4
 _THUMB = (80, 76)
 _NO_DATE = "no date"
+_CENT = 0.01
 _TRAITS = ["revision", "project", "license_type"]
 
 
@@ -52,7 +55,7 @@ class CartPart(Part):
     ) -> None:
         self._purchase, self._on_request, self._options = purchase, on_request, options
         super().__init__("sc-cart", **self._content())
-        self._pictures = PictureSender(self, purchase.client, runner, self._shown, _THUMB)
+        self._pictures = PictureSender(self, purchase.client, runner, self._captures_shown, _THUMB)
         self.on_event(self._act)
         self.on_error(purchase.say)
         self._is_following = True
@@ -65,6 +68,10 @@ class CartPart(Part):
             self._purchase.unobserve(self._redraw, _TRAITS)
         super().close()
 
+    def on_request(self, handler: Callable[[str, dict[str, Any]], object]) -> None:
+        """Call ``handler`` for events that concern other parts."""
+        self._on_request = handler
+
     def redraw(self, **options: Any) -> None:
         """Draw the cart again, with other options."""
         self._options |= options
@@ -76,7 +83,7 @@ class CartPart(Part):
     def _redraw(self, _: Any) -> None:
         self.state = self._content()
 
-    def _shown(self) -> tuple[Any, Any]:
+    def _captures_shown(self) -> tuple[Any, Any]:
         return self._purchase.captures.head(MOST_ROWS), self._purchase.aoi
 
     def _act(self, kind: str, fields: dict[str, Any]) -> None:
@@ -177,7 +184,7 @@ def bought_state(bought: Bought) -> dict[str, Any]:
 
 def _rows(purchase: Purchase) -> list[dict[str, Any]]:
     captures = purchase.captures.head(MOST_ROWS)
-    prices = {} if purchase.estimate is None else _single_prices(purchase.estimate)
+    prices = {} if purchase.estimate is None else {one: price for one, (_, price) in _alone(purchase.estimate).items()}
     problems = {} if purchase.estimate is None else dict(purchase.estimate.refused)
     rows = zip(captures.to_dict("records"), keys_of(captures), day_texts(captures), strict=True)
     return [
@@ -204,9 +211,22 @@ def _owned_word(row: dict[Any, Any]) -> str:
     return owned_text(row["owned"]) if "owned" in row else ""
 
 
-def _single_prices(estimate: Estimate) -> dict[str, str]:
-    """Return the prices of captures that are priced alone: a group's price is not divided."""
-    return {group.ids[0]: dollars(group.aud) for group in estimate.price_groups if len(group.ids) == 1}
+def _alone(estimate: Estimate) -> dict[str, tuple[float | None, str]]:
+    """Return the km² and the price of captures, where the service says them: a price of a group is not divided.
+
+    The captures of a group have prices of their own if those that the service gave for each alone add up to the group's.
+    """
+    captures = estimate.cart.captures
+    known: dict[str, tuple[float, float]] = {}
+    if {EXACT_PRICE, PAID_KM2} <= set(captures.columns):
+        known = {name: (km2, aud) for name, km2, aud in zip(captures["id"], captures[PAID_KM2], captures[EXACT_PRICE], strict=True)}
+    found: dict[str, tuple[float | None, str]] = {}
+    for group in estimate.price_groups:
+        if len(group.ids) == 1:
+            found[group.ids[0]] = group.aoi_km2, dollars(group.aud)
+        elif abs(sum(known.get(name, (math.nan, math.nan))[1] for name in group.ids) - float(group.aud)) < _CENT / 2:
+            found |= {name: (known[name][0], dollars(known[name][1])) for name in group.ids}
+    return found
 
 
 def _groups(estimate: Estimate) -> list[dict[str, str]]:
@@ -278,19 +298,19 @@ def _offer_rows(offer: Offer) -> list[dict[str, Any]]:
     days = dict(zip(whole.captures["id"], day_texts(whole.captures), strict=True))
     owned = frozenset() if offer.owned is None else offer.owned.captures
     rows: list[dict[str, Any]] = []
+    alone = {} if chosen is None else _alone(chosen)
     for group in () if chosen is None else chosen.price_groups:
-        numbers = {"km2": _km2(group.aoi_km2), "price": f"{group.aud:,.2f}"}
         members = [_offer_row(name, days, owned) for name in group.ids[:MOST_ROWS]]
-        if len(members) == 1:
-            rows.append({**members[0], **numbers})
+        if all(name in alone for name in group.ids):
+            numbers = [alone[name] for name in group.ids[:MOST_ROWS]]
+            rows += [{**row, "km2": _km2(km2), "price": price} for row, (km2, price) in zip(members, numbers, strict=True)]
         else:
-            rows.append(
-                {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "gone": False, **numbers}
-            )
+            together = {"id": "", "day": f"{pluralize(len(group.ids), 'capture')} together", "owned": False, "gone": False}
+            rows.append({**together, "km2": _km2(group.aoi_km2), "price": dollars(group.aud)})
             rows += [{**member, "is_part": True} for member in members]
     kept = set() if chosen is None else set(chosen.cart.ids)
     left_out = [name for name in whole.ids if name not in kept]
-    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": "0.00", "gone": True} for name in left_out]
+    rows += [{**_offer_row(name, days, owned), "km2": "–", "price": dollars(0.0), "gone": True} for name in left_out]
     return rows[:MOST_ROWS]
 
 

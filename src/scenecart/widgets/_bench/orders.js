@@ -2,9 +2,8 @@
 const isHere = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 function draw(state, send, page) {
-  return el("section", { class: "orders", "aria-label": "Orders" },
-    state.is_alone ? el("div", { class: "bar" }, el("h2", {}, state.count === 1 ? "1 order" : `${state.count.toLocaleString("en")} orders`),
-      el("span", { class: "q sp" }, state.summary), refreshButton(state, send)) : null,
+  return [el("div", { class: "bar", "data-key": "bar" }, state.is_alone ? el("h2", {}, state.count === 1 ? "1 order" : `${state.count.toLocaleString("en")} orders`) : null,
+    el("span", { class: "q sp" }, state.summary), refreshButton(state, send)), el("section", { class: "orders", "aria-label": "Orders", "data-key": "orders" },
     state.note && state.note.kind !== "good" ? el("div", { class: "banner", role: "alert" }, icon(state.note.kind === "bad" ? "off" : "warn"),
       el("span", {}, state.note.title, state.note.text ? ` ${state.note.text}` : "", state.note.hint ? ` ${state.note.hint}` : ""), state.as_of ? el("span", { class: "q" }, state.as_of) : null,
       state.can_refresh ? button("Try now", { onclick: () => send("refresh") }) : null) : null,
@@ -12,7 +11,7 @@ function draw(state, send, page) {
     state.unknown ? unknownBox(state.unknown, send) : null,
     state.rows.length ? el("ul", { "aria-label": "Orders", onkeydown: walk }, state.rows.map((row) => orderRow(row, state, send, page)))
       : el("p", { class: "q empty" }, state.is_loading ? "Loading the orders…" : "No orders yet."),
-    state.more ? el("p", { class: "q empty" }, `and ${state.more.toLocaleString("en")} older ones`) : null);
+    state.more ? el("p", { class: "q empty" }, `and ${state.more.toLocaleString("en")} older ones`) : null)];
 }
 
 function refreshButton(state, send) {
