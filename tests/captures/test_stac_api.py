@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import Any
 
 import pandas as pd
 import pytest
+from pystac_client import ItemSearch
 
 from _expect import raises
 from _stac_api import ALL, CORE, ITEM_SEARCH, catalog
@@ -64,6 +66,30 @@ URL = "https://example.com/stac/?key=secret"
 def api(*links: Any, conforms: Any = ALL) -> StacApi:
     """Return an API with these links."""
     return StacApi(catalog("api", *links, conformsTo=conforms), URL)
+
+
+def test_as_interval_of_whole_periods_is_that_of_pystac_client():
+    """Years, months and days, alone and as ranges, become what pystac-client sends; wrong ones are refused by both."""
+    texts = [text for year in (1600, 1900, 2000, 2023, 2024, 2262, 9999) for text in forms(year)]
+    ranges = [f"{first}/{last}" for first, last in itertools.pairwise(texts)]
+    for text in [*texts, *ranges]:
+        try:
+            expected = ItemSearch(url="http://localhost", datetime=text).get_parameters()["datetime"]
+        except ValueError:
+            with raises(InvalidQuery, "datetime_invalid"):
+                as_interval(text)
+            continue
+        first, last = expected.split("/")
+        if first <= last:
+            assert as_interval(text) == expected
+        else:
+            with raises(InvalidQuery, "datetime_reversed"):
+                as_interval(text)
+
+
+def forms(year: int) -> list[str]:
+    months = [f"{year}-{month:02}" for month in range(14)]
+    return [str(year), *months, *(f"{month}-{day:02}" for month in months for day in (0, 1, 28, 29, 30, 31, 32))]
 
 
 def test_stac_api_promises_are_its_conformance_classes():
