@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
@@ -66,6 +67,23 @@ def test_remove_unknown_id_is_refused():
     assert caught.value.ids == ["x"]
     with raises(scenecart.InvalidCart, "cart_would_be_empty"):
         cart.remove("a")
+
+
+def test_remove_id_in_two_collections_takes_the_one_that_is_named():
+    """An id of two captures is not enough; with its host and collection one of them is removed, and the other stays."""
+    both = pd.concat([captures("a", "b"), captures("a").assign(collection="other")], ignore_index=True)
+    cart = make_cart(both.assign(host="h"))
+    with raises(scenecart.InvalidCart, "capture_ambiguous") as caught:
+        cart.remove(["b", "a"])
+    assert caught.value.ids == ["a"]
+    for given in (("h", "other", "a"), [("h", "other", "a")]):
+        left = cart.remove(given).captures
+        assert sorted(zip(left["collection"], left["id"], strict=True)) == sorted(
+            zip(captures("a", "b")["collection"], ["a", "b"], strict=True)
+        )
+    with raises(scenecart.InvalidCart, "capture_not_in_cart"):
+        cart.remove([("h", "nowhere", "a")])
+    assert make_cart(captures("a", "b", "c", "d")).remove(("a", "b", "c")).ids == ["d"]
 
 
 @pytest.mark.parametrize("ids", [5, [[]], None])

@@ -176,18 +176,18 @@ class Cart(Reportable):
         """
         return self._with(concat([self._captures, checked_frame(captures)]))
 
-    def remove(self, ids: str | Iterable[str]) -> Self:
+    def remove(self, ids: str | CaptureKey | Iterable[str | CaptureKey]) -> Self:
         """Return a cart without some captures.
 
         Parameters
         ----------
         ids
-            The ids to remove, one or several.
+            The ids to remove, one or several. Where an id is that of several captures, ``(host, collection, id)`` names one.
 
         Raises
         ------
         InvalidCart
-            If an id is not a string or not in the cart, or the cart would be empty.
+            If an id is not a string or not in the cart, or is that of several captures, or the cart would be empty.
 
         Examples
         --------
@@ -195,18 +195,35 @@ class Cart(Reportable):
         >>> captures = client.search("aurora", collections="aurora-50cm", datetime="2024-03", limit=2)
         >>> client.cart(captures).remove(captures["id"].iloc[0]).ids == [captures["id"].iloc[1]]
         True
+        >>> client.cart(captures).remove(("aurora", "aurora-50cm", captures["id"].iloc[1])).ids == [captures["id"].iloc[0]]
+        True
         """
-        given = [ids] if isinstance(ids, str) else list(ids) if isinstance(ids, Iterable) else [ids]
-        if not all(isinstance(name, str) for name in given):
+        rows_of: dict[Any, list[int]] = {}
+        for row, key in enumerate(keys_of(self._captures)):
+            rows_of.setdefault(key, []).append(row)
+            rows_of.setdefault(key[2], []).append(row)
+        # three ids in a tuple are no key
+        is_one = isinstance(ids, str) or not isinstance(ids, Iterable) or (_is_key(ids) and ids in rows_of)
+        given: list[Any] = [ids] if is_one else list(ids)
+        if not all(isinstance(one, str) or _is_key(one) for one in given):
             raise InvalidCart(
                 f"must be capture ids, as strings, got {shown_value(ids)}.", code="cart_ids_not_strings", argument="ids"
             )
-        names = set(given)
-        unknown = names.difference(self.ids)
-        if unknown:
-            missing = sorted(unknown)
+        missing = sorted({one if isinstance(one, str) else one[2] for one in given if one not in rows_of})
+        if missing:
             raise with_ids(InvalidCart(f"Captures not in the cart: {joined_ids(missing)}.", code="capture_not_in_cart"), missing)
-        return self._with(self._captures[~self._captures["id"].isin(names)])
+        several = sorted({one for one in given if isinstance(one, str) and len(rows_of[one]) > 1})
+        if several:
+            raise with_ids(
+                InvalidCart(
+                    f"Several captures have the same id: {joined_ids(several)}.",
+                    code="capture_ambiguous",
+                    hint="Name one as (host, collection, id).",
+                ),
+                several,
+            )
+        removed = [row for one in given for row in rows_of[one]]
+        return self._with(self._captures[~np.isin(np.arange(len(self._captures)), removed)])
 
     def replace(self, *, split_by_date: bool) -> Self:
         """Return a cart with other options.
@@ -447,6 +464,12 @@ def _digest(captures: Iterable[CaptureOrder], *, split_by_date: bool) -> str:
 
 def _sort_key(capture: CaptureOrder) -> tuple[str, str, str]:
     return capture.host or "", capture.collection or "", capture.id
+
+
+def _is_key(value: Any) -> bool:
+    """Return whether a value names a capture by host, collection and id."""
+    is_three = isinstance(value, tuple) and len(value) == 3  # noqa: PLR2004  # as said
+    return is_three and isinstance(value[2], str) and all(part is None or isinstance(part, str) for part in value[:2])
 
 
 Cart.__module__ = "scenecart"

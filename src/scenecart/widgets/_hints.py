@@ -18,6 +18,7 @@ HINTS: dict[str, str | None] = {
     "area_invalid": "Fix the outline and load it again.",
     "area_layers_united": "To use one layer, save it as a file of its own.",
     "area_self_intersecting": "Fix the outline and load it again.",
+    "capture_ambiguous": "Remove it in the list of captures or on the map.",
     "captures_column_missing": "Search first, then show the result.",
     "captures_conflict": "Remove them from the cart.",
     "captures_not_a_frame": "Search first, then show the result.",
