@@ -25,7 +25,18 @@ captures.loc[captures.index[1], "id"] = "<img src=x onerror=window.hacked=1>"
 gallery = scenecart.widgets.Gallery(captures, {HARBOUR}, client=client)
 whole = captures[scenecart.coverage(captures, {HARBOUR}) > 0.99].iloc[2:6]
 compare = scenecart.widgets.Compare(whole, aoi={HARBOUR}, client=client)
-display(gallery, compare)
+from scenecart.widgets._bench.results import Results
+from scenecart.widgets._style import box
+results = Results(gallery.state, client=client)
+frame = box(results.part)
+results.part.layout.height = "400px"
+display(gallery, compare, frame)
+
+
+def enlarge():
+    import pandas
+    results.state.captures = pandas.concat([captures] * 500, ignore_index=True)
+    return len(results.state.captures)
 """
 IN_VIEW = """() => [...document.querySelectorAll('.sc-gallery .frame')].filter((frame) => {
   const box = frame.getBoundingClientRect(), body = frame.closest('.body').getBoundingClientRect();
@@ -132,3 +143,37 @@ def test_compare_steps_and_flickers_in_the_page(opened: tuple[Page, Kernel]):
     )
     page.locator(".sc-compare .modes button").nth(2).click()
     kernel.wait("compare.mode", lambda value: value == "side")
+
+
+def test_results_walk_pick_sort_and_scroll(opened: tuple[Page, Kernel]):
+    """Pointer and keys say what is looked at, space fills the cart, a header sorts, and the page has the rows in view alone."""
+    page, kernel = opened
+    page.set_viewport_size({"width": 1200, "height": 900})
+    rows = page.locator(".sc-results .r")
+    rows.nth(5).wait_for()
+    label = kernel.value("results.shown.index.tolist()")
+    rows.nth(3).hover()
+    page.mouse.move(*[300 + step for step in (0, 1)])
+    rows.nth(4).hover()
+    page.wait_for_selector(".sc-results .r.cur[data-n='4']")
+    kernel.wait("results.state.current", lambda value: value == label[4])
+    page.locator(".sc-results .scroll").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    kernel.wait("results.state.current", lambda value: value == label[6])
+    page.keyboard.press(" ")
+    kernel.wait("list(results.state.selection)", lambda value: value == [label[6]])
+    page.wait_for_selector(".sc-results .r.cart[data-n='6'][aria-selected='true'] .pill.cart")
+    page.wait_for_function("() => document.querySelector('.sc-results .r.cur .th').style.backgroundImage.startsWith('url(')")
+    page.keyboard.press("End")
+    kernel.wait("results.state.current", lambda value: value == label[-1])
+    page.locator(".sc-results .h button", has_text="GSD").click()
+    kernel.wait("results.sort[0]", lambda value: value == "gsd")
+    page.wait_for_selector(".sc-results .r.cur")
+    last = kernel.value("enlarge()") - 1
+    page.evaluate("() => { const list = document.querySelector('.sc-results .scroll'); list.scrollTop = list.scrollHeight; }")
+    page.wait_for_selector(f".sc-results .r[data-n='{last}'] .mono")
+    assert rows.count() < 60
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_selector(".sc-results .scroll.strip .cell")
+    assert page.locator(".sc-results .cell").count() < 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-from collections import OrderedDict
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -12,41 +11,30 @@ import anywidget
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 import pandas as pd
-import shapely
 import traitlets as t
 
 from scenecart._captures.properties import AREA_CLOUD, DATETIME
 from scenecart._captures.times import acquired_texts, has_times
-from scenecart._imagery.area_view import AreaView
-from scenecart._imagery.picture import encode
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import InvalidRequest, ScenecartError
+from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
-from scenecart.widgets._jobs import LOCK, Job, Runner
+from scenecart.widgets._jobs import LOCK, Runner
 from scenecart.widgets._owned_marks import OwnedMarks
+from scenecart.widgets._pictures import MOST_AT_ONCE, SIDES, CutPictures, large_quicklook
 from scenecart.widgets._rows import RowPicker, sorted_rows
 from scenecart.widgets._state import COVERAGE, CaptureState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from PIL import Image
 
     from scenecart._geo.area import Area
 
-    Quicklook = Callable[[pd.Series[Any]], bytes | None]
-
-_WINDOW, _MOST_WINDOW = 60, 400
-_SIDES = (64, 512)
+_WINDOW, _MOST_WINDOW = 60, MOST_AT_ONCE
 _WORKERS = 4
-# pictures of one message: the first ones show early
-_AT_ONCE = 4
-_KEPT_PICTURES = 800
 _STILL_PICTURES = 12
-_QUALITY = 82
 # column, label, whether the largest comes first
 _ORDERS = (
     ("", "As found", False),
@@ -112,7 +100,7 @@ class Gallery(Panel):
 
     @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Any) -> None:
-        self._quicklook: Quicklook = _large_quicklook(checked_client(client))
+        quicklook = large_quicklook(checked_client(client))
         state = getattr(captures, "state", captures)
         self.state = state if isinstance(state, CaptureState) else CaptureState(captures)
         if aoi is not None:
@@ -121,12 +109,9 @@ class Gallery(Panel):
         self._picker = RowPicker(self.state)
         self._captures: Any = None
         self._shown_as: tuple[int, Area | None] = (-1, None)
-        self._view: AreaView | None = None
         self._window = (0, _WINDOW)
-        self._visible: set[int] = set()
-        self._jobs = 0
-        self._pictures: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cells = _Cells()
+        self._pictures = CutPictures(self.state, quicklook, self._runner, self._send_pictures, self._show_error)
         self._cells.on_msg(self._receive)
         self._make_controls()
         super().__init__(_style.style_sheet(), self._head, self._cells)
@@ -178,13 +163,13 @@ class Gallery(Panel):
             If the service fails.
         """
         position = int(self.state.captures.index.get_loc(label))
-        return self._draw(position, min(max(side, _SIDES[0]), _SIDES[1]))
+        return self._pictures.draw(position, min(max(side, SIDES[0]), SIDES[1]))
 
     def static_html(self) -> str:
         """Return the pictures that were shown first, for places without live widgets."""
         cells: list[dict[str, Any]] = []
         with LOCK:
-            kept = {position: content for (position, _), content in self._pictures.items() if content}
+            kept = self._pictures.kept()
             for position in self._picker.order[:_MOST_WINDOW].tolist():
                 if position in kept and len(cells) < _STILL_PICTURES:
                     source = f"data:image/webp;base64,{base64.b64encode(kept[position]).decode()}"
@@ -233,10 +218,8 @@ class Gallery(Panel):
                 self._update_rows()
                 return
             self._shown_as = self.state.rows, area
-            self._view = None if area is None else AreaView.around(area.geometry)
-            self._pictures.clear()
-            self._visible = set()
-            self._cells.turn += 1
+            self._pictures.reset()
+            self._cells.turn = self._pictures.turn
             self._cover = self.state.values(COVERAGE) if area is not None and len(self.state.captures) else None
             self._update_orders()
             self._update_rows()
@@ -273,7 +256,8 @@ class Gallery(Panel):
     def _send_selection(self) -> None:
         self._cells.selected = self._picker.selected_in(self._cells.view["start"], len(self._cells.view["rows"]))
         count, chosen = len(self._picker.order), len(set(self.state.selection))
-        scale = "" if self._view is None else f" · each {_distance(self._view.metres)} wide"
+        view = self._pictures.view
+        scale = "" if view is None else f" · each {_distance(view.metres)} wide"
         self._status.value = _style.message(f"{pluralize(count, 'capture')} · {chosen:,} selected{scale}")
 
     def _texts(self, position: int) -> dict[str, Any]:
@@ -306,6 +290,9 @@ class Gallery(Panel):
         if row is not None and not start <= row < start + count:
             self._cells.reveal = row
 
+    def _send_pictures(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        self._cells.send(content, buffers)
+
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """Handle a message of the cells in the browser."""
         kind = content.get("kind")
@@ -318,85 +305,9 @@ class Gallery(Panel):
             if 0 <= row < len(self._picker.order):
                 (self.active,) = self.state.labels([self._picker.order[row]])
         elif kind == "pictures":
-            self._request(content)
+            self._pictures.request(content)
         else:
             self._picker.receive(content)
-
-    def _request(self, content: dict[str, Any]) -> None:
-        """Fetch and cut pictures in the background; those that leave the view before their turn are dropped."""
-        turn, count = content.get("turn"), len(self.state.captures)
-        if turn != self._cells.turn:
-            return
-        side = min(max(int(content.get("pixels", _SIDES[0])), _SIDES[0]), _SIDES[1])
-        self._visible = {int(key) for key in content.get("visible", ())}
-        keys = [int(key) for key in content.get("keys", ()) if 0 <= int(key) < count][:_MOST_WINDOW]
-        for first in range(0, len(keys), _AT_ONCE):
-            self._jobs += 1
-            some = keys[first : first + _AT_ONCE]
-            self._runner.start(f"pictures {self._jobs}", self._drawing(some, side, turn), self._send_pictures, self._show_error)
-
-    def _drawing(self, keys: list[int], side: int, turn: int) -> Callable[[Job], dict[str, Any]]:
-        def draw(_: Job) -> dict[str, Any]:
-            made: dict[int, bytes] = {}
-            error: ScenecartError | None = None
-            for key in keys:
-                if self._cells.turn == turn and key in self._visible:
-                    try:
-                        made[key] = self._encoded(key, side)
-                    except ScenecartError as failure:
-                        # one picture that cannot be fetched is an empty frame, and one line says why
-                        made[key], error = b"", failure
-            return {"turn": turn, "made": made, "dropped": [key for key in keys if key not in made], "error": error}
-
-        return draw
-
-    def _encoded(self, position: int, side: int) -> bytes:
-        """Return a picture as WEBP; empty if there is none."""
-        with LOCK:
-            kept = self._pictures.get((position, side))
-        if kept is not None:
-            return kept
-        picture = self._draw(position, side)
-        content = b"" if picture is None else encode(np.asarray(picture), _QUALITY)
-        with LOCK:
-            self._pictures[position, side] = content
-            while len(self._pictures) > _KEPT_PICTURES:
-                self._pictures.popitem(last=False)
-        return content
-
-    def _draw(self, position: int, side: int) -> Image.Image | None:
-        capture = self.state.captures.iloc[position]
-        if "host" not in capture.index or "id" not in capture.index:
-            return None
-        content = self._quicklook(capture)
-        view = self._view or _whole_view(capture)
-        if content is None or view is None:
-            return None
-        cut = view.cut(content, capture, side)
-        return None if cut is None else view.outlined(cut[0]) if self._view is not None else cut[0]
-
-    def _send_pictures(self, found: dict[str, Any]) -> None:
-        made: dict[int, bytes] = found["made"]
-        if found["error"] is not None:
-            self._show_error(found["error"])
-        content = {"kind": "pictures", "turn": found["turn"], "keys": list(made), "dropped": found["dropped"]}
-        self._cells.send(content, buffers=list(made.values()))
-
-
-def _large_quicklook(client: Any) -> Quicklook:
-    def fetch(capture: pd.Series[Any]) -> bytes | None:
-        found: bytes | None = client.quicklook(capture, "large")
-        return found
-
-    return fetch
-
-
-def _whole_view(capture: pd.Series[Any]) -> AreaView | None:
-    """Return the view of a whole capture; None without a usable footprint."""
-    footprint = capture.get("geometry")
-    if footprint is None or not isinstance(footprint, shapely.Polygon | shapely.MultiPolygon) or footprint.is_empty:
-        return None
-    return AreaView.around(footprint, margin=0.0)
 
 
 def _number(capture: pd.Series[Any], name: str, unit: str) -> str:

@@ -28,6 +28,7 @@ from scenecart._cart.owned import SHARE as OWNED
 from scenecart._geo.area import Area, as_area
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, InvalidRequest, not_captures, warn
+from scenecart.widgets._history import History
 from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _TIME_COLUMNS: dict[str, Callable[[gpd.GeoDataFrame], pd.Series[Any]]] = {
     START_DATETIME: lambda captures: time_ranges(captures)[0],
     END_DATETIME: lambda captures: time_ranges(captures)[1],
 }
-_CHOICES = (("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
+_CHOICES = (("host", "Provider"), ("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
 COVERAGE = "coverage"
 # columns that are found out after a search, for the area of interest: what each capture costs alone, and the km² that are paid for
 EXACT_PRICE, PAID_KM2 = "aoi:price_aud", "aoi:km2"
@@ -106,6 +107,8 @@ class CaptureState(t.HasTraits):
         Increases each time other captures may match the filters.
     rows : int
         Increases each time there are other captures, and not for columns that are found out later.
+    history : History
+        Undoes changes of the selection, the filters and the area.
     """
 
     captures = t.Any()
@@ -123,6 +126,7 @@ class CaptureState(t.HasTraits):
         self._keep = np.ones(0, dtype=bool)
         super().__init__(captures=captures, aoi=aoi)
         self._update_matches()
+        self.history = History(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a trait under the lock, so that no other thread sees half of its consequences."""
@@ -356,11 +360,17 @@ class CaptureState(t.HasTraits):
         return self._columns[name]
 
 
-def code_of_rows(captures: gpd.GeoDataFrame, positions: np.ndarray[Any, Any], name: str = "captures") -> str:
-    """Return Python code that selects rows: by id, or by host, collection and id, or by number if these name other rows too."""
+def code_of_rows(
+    captures: gpd.GeoDataFrame, positions: np.ndarray[Any, Any], name: str = "captures", *, is_whole: bool = False
+) -> str:
+    """Return Python code that selects rows: by id, or by host, collection and id, or by number if these name other rows too.
+
+    With ``is_whole`` host and collection are always named: code that searches again may find an id elsewhere.
+    """
     wanted = np.zeros(len(captures), dtype=bool)
     wanted[positions] = True
-    for columns in (["id"], ["collection", "id"], ["host", "collection", "id"]):
+    ways = (["id"], ["collection", "id"], ["host", "collection", "id"])
+    for columns in ways[-1:] if is_whole else ways:
         # an id that is not a text, or is missing, is not found by its value
         if not set(columns) <= set(captures.columns) or not _are_texts(captures[columns].iloc[positions]):
             continue
