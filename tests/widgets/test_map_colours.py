@@ -7,7 +7,7 @@ import shapely
 
 from scenecart._util.style import COLOUR_SCALE
 from scenecart.widgets import _style
-from scenecart.widgets._map_colours import colours_by, density_layer, density_legend, owned_legend
+from scenecart.widgets._map_colours import colours_by, density_layer, density_legend, marks_legend, owned_legend
 from scenecart.widgets._state import CaptureState
 
 
@@ -23,6 +23,27 @@ def test_colours_by_number_span_the_colour_scale():
     assert found == [COLOUR_SCALE[0], COLOUR_SCALE[-1], _style.NO_VALUE]
     assert "0.3" in legend
     assert "0.5" in legend
+
+
+def test_colours_span_what_matches_the_filters():
+    """A filter spreads the colours over what is left, and the legend has its ends; categories that are left out are not in it."""
+    frame = gpd.GeoDataFrame({"gsd": [0.3, 0.5, 9.0], "host": list("abb")}, geometry=[shapely.box(0, 0, 1, 1)] * 3, crs=4326)
+    state = CaptureState(frame)
+    state.filters = {"gsd": [0, 1]}
+    found, legend = colours_by("gsd", frame, state)
+    assert found[:2] == [COLOUR_SCALE[0], COLOUR_SCALE[-1]]
+    assert "0.5" in legend
+    assert ">9<" not in legend
+    state.filters = {"gsd": [0, 0.4]}
+    _, legend = colours_by("host", frame, state)
+    assert legend.count('class="dot"') == 1
+
+
+def test_marks_legend_names_what_is_there():
+    """Area and selection are explained while there are such."""
+    assert marks_legend(has_area=False, has_selection=False) == ""
+    assert "my area" in marks_legend(has_area=True, has_selection=False)
+    assert "selected" in marks_legend(has_area=False, has_selection=True)
 
 
 def test_colours_by_category_are_different():

@@ -26,6 +26,26 @@ def test_base_tiles_basemap_is_read_from_the_environment(monkeypatch: pytest.Mon
     tiles.close()
 
 
+@pytest.mark.parametrize(
+    "address", ["https://tiles.invalid/{z}/{x}/{y}.png", "/proxy/{z}/{y}/{x}", " http://tiles.invalid/{z}/{x}/{-y} "]
+)
+def test_base_tiles_xyz_address_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, address: str):
+    """Tiles of an office's own server are an address, given or from the environment; nobody is credited for them."""
+    monkeypatch.setenv("SCENECART_BASEMAP", address)
+    for given in (address, None):
+        tiles = base_tiles(given)
+        assert tiles is not None
+        assert (tiles.url, tiles.attribution) == (address.strip(), "")
+        tiles.close()
+
+
+@pytest.mark.parametrize("address", ["https://tiles.invalid/{z}/{x}.png", "https://tiles.invalid/", "{z}/{x}/{y}"])
+def test_base_tiles_address_that_lacks_a_part_is_refused(address: str):
+    """An address without zoom, column or row is no address of tiles."""
+    with raises(scenecart.InvalidRequest, "basemap_unknown"):
+        base_tiles(address)
+
+
 def test_fit_view_contains_the_bounds():
     """A fitted view has its bounds in the middle, at most zoom levels 1 to 16."""
     (latitude, longitude), zoom = fit_view((151.0, -34.0, 151.2, -33.8), 800, 420)

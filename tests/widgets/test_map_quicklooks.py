@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
+from _scripted_service import Answer, ScriptedService
 from _widgets import wait_for
 from scenecart.widgets._base import close_all
 from scenecart.widgets._jobs import Runner
-from scenecart.widgets._map_quicklooks import HoverCard, data_url
+from scenecart.widgets._map_quicklooks import HoverCard, data_url, quicklook_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,3 +55,13 @@ def test_data_url_accepts_png_and_jpeg_only():
     assert str(data_url(PNG)).startswith("data:image/png;base64,")
     assert str(data_url(b"\xff\xd8\xff\xe0")).startswith("data:image/jpeg;base64,")
     assert data_url(b"<svg onload='alert(1)'/>") is None
+
+
+def test_open_item_without_a_client_shows_its_own_thumbnail(service: ScriptedService):
+    """The thumbnail that an item links to is fetched; a capture of the service, or one without assets, has none."""
+    service.put("/t.png", Answer(PNG, 200, {"Content-Type": "image/png"}))
+    assets = json.dumps({"thumbnail": {"href": f"{service.url}/t.png", "roles": ["thumbnail"]}})
+    fetch = quicklook_of(None)
+    assert fetch(pd.Series({"host": "127.0.0.1", "id": "a", "assets": assets})) == PNG
+    assert fetch(pd.Series({"host": "aurora", "id": "a", "assets": assets})) is None
+    assert fetch(pd.Series({"host": "127.0.0.1", "id": "a"})) is None

@@ -36,6 +36,7 @@ _TITLES: dict[Hashable, str] = {
     "datetime": "Acquired",
     "view:off_nadir": "Off-nadir, °",
     "gsd": "GSD, m",
+    "host": "Provider",
 }
 
 

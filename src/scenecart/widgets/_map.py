@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +19,13 @@ from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import AREA_FILES, read_area_upload
+from scenecart.widgets._backdrop import Backdrop, Place
 from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._capture_text import column_title, one_line, owned_rows
 from scenecart.widgets._hatch import hatched
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keyboard
-from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend, owned_legend
+from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_layer, density_legend, marks_legend, owned_legend
 from scenecart.widgets._map_imagery import ImageryPanel, MapImagery, fetch_quicklooks
 from scenecart.widgets._map_layers import (
     EMPTY,
@@ -38,13 +38,14 @@ from scenecart.widgets._map_layers import (
     area_outline,
     base_tiles,
     bounds_of_area,
+    cased,
     collection,
     draw_control,
     fit_view,
     make_layers,
     set_data,
 )
-from scenecart.widgets._map_quicklooks import HoverCard
+from scenecart.widgets._map_quicklooks import HoverCard, quicklook_of
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
@@ -74,6 +75,8 @@ class _View:
     density: dict[str, Any]
     legend: str
     owned: dict[str, Any]
+    land: dict[str, Any]
+    places: list[Place]
     note: str = ""
 
 
@@ -91,12 +94,14 @@ class FootprintMap(ImageryPanel):
     aoi
         Area of interest, in any format that ``search`` accepts.
     basemap
-        A tile provider's name such as ``"CartoDB.Positron"`` or a ``TileProvider``; ``"none"`` shows the outline of the land
-        alone. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
+        A tile provider's name such as ``"CartoDB.Positron"``, the XYZ address of tiles such as
+        ``"https://tiles.example.com/{z}/{x}/{y}.png"``, or a ``TileProvider``; ``"none"`` shows land and places alone, as the map
+        does where tiles cannot be loaded. Default: ``SCENECART_BASEMAP``, or OpenStreetMap.
     quicklook
-        Returns the quicklook of a row of captures as bytes of PNG, JPEG or WEBP, or None. Default: those of the client.
+        Returns the quicklook of a row of captures as bytes of PNG, JPEG or WEBP, or None. Default: those of the client, or the
+        thumbnails that items of open catalogs link to.
     client
-        Fetches quicklooks, and the imagery of delivered items; None shows neither.
+        Fetches quicklooks of the service, and the imagery of delivered items; None shows neither.
     runner
         Runs background jobs; None makes one.
 
@@ -125,24 +130,23 @@ class FootprintMap(ImageryPanel):
         self.state = captures if isinstance(captures, CaptureState) else CaptureState(captures, aoi)
         self._runner, self._owns_runner = (Runner(resend=self.resend_state), True) if runner is None else (runner, False)
         self._client = None if client is None else checked_client(client)
-        self._quicklook = quicklook or (None if client is None else functools.partial(client.quicklook, size="large"))
+        self._quicklook = quicklook or quicklook_of(client, "large")
         self._captures = self.state.captures
         self._index = FootprintIndex(self._captures)
         self._marks: OwnedMarks | None = None
         self._keyboard = Keyboard()
-        self._card = HoverCard(quicklook or (None if client is None else client.quicklook), self._runner)
+        self._card = HoverCard(quicklook or quicklook_of(client), self._runner)
         self._make_map(basemap)
         self._make_controls()
         parts = (
             self._toolbar,
             self._keyboard,
+            self._backdrop.watch,
             self.map,
             *self._imagery.parts,
             self._imagery_status,
-            self._view_note,
-            self._status,
-            self._stack,
-            self._card,
+            _style.box(self._view_note, self._status, kind="lines"),
+            _style.box(self._card, self._stack, kind="details", horizontal=True),
         )
         super().__init__(_style.style_sheet(), *parts)
         self.watch(self.state, self._replace_captures, "captures")
@@ -150,6 +154,7 @@ class FootprintMap(ImageryPanel):
         self.watch(self.state, self._show_selection, "selection")
         self.watch(self.state, self._show_card, "selection")
         self.watch(self.state, self._show_area, "aoi")
+        self.watch(self.state, self._show_current, "current")
         self._show_area(None)
         self._replace_captures(None)
         if self._client is not None:
@@ -228,9 +233,6 @@ class FootprintMap(ImageryPanel):
         """
         if self._imagery.hide_quicklooks():
             return
-        if self._quicklook is None:
-            self._notify("This map has no quicklooks.")
-            return
         rows = self.state.selected.head(_MOST_OVERLAYS)
         if not len(rows):
             self._notify("Select captures first. Their quicklooks appear on the map.")
@@ -259,6 +261,7 @@ class FootprintMap(ImageryPanel):
         self._imagery.layers.release()
         if self._marks is not None:
             self._marks.release()
+        self._backdrop.release()
         if self._owns_runner:
             self._runner.close()
         else:
@@ -269,12 +272,13 @@ class FootprintMap(ImageryPanel):
         layers = self._layers = make_layers()
         layers.footprints.on_hover(self._hover)
         area = None if self.state.aoi is None else bounds_of_area(self.state.aoi.geometry)
-        centre, zoom = fit_view(self._index.bounds or area or (-170, -55, 170, 70), WIDTH, HEIGHT)
+        # captures may reach far beyond what somebody looks at
+        centre, zoom = fit_view(area or self._index.bounds or (-170, -55, 170, 70), WIDTH, HEIGHT)
         below = (layers.land, *([tiles] if tiles is not None else []))
         self.map = leaflet.Map(
             center=centre,
             zoom=zoom,
-            layers=(*below, layers.density, layers.footprints, layers.owned, layers.area, layers.selected),
+            layers=(*below, layers.density, layers.footprints, layers.owned, layers.area, layers.selected, layers.current),
             prefer_canvas=True,
             scroll_wheel_zoom=True,
             attribution_control=False,
@@ -290,8 +294,9 @@ class FootprintMap(ImageryPanel):
         self._legend = W.HTML()
         self.map.add(self._selecting_tool)
         self.map.add(leaflet.WidgetControl(widget=self._legend, position="bottomleft", transparent_bg=True))
-        if tiles is not None:
-            self.map.add(leaflet.AttributionControl(position="bottomright", prefix=""))
+        self._tiles_note = W.HTML()
+        self.map.add(leaflet.WidgetControl(widget=self._tiles_note, position="topright", transparent_bg=True))
+        self._backdrop = Backdrop(self.map, tiles, layers.land, self._tiles_changed)
         self.map.add(leaflet.ScaleControl(position="bottomright", imperial=False))
         self.map.on_interaction(self._interaction)
         self.map.observe(self._update_view, "bounds")
@@ -319,11 +324,15 @@ class FootprintMap(ImageryPanel):
         self._file = _style.file_button("Load area", "Load the area of interest from a file", AREA_FILES)
         self._file.observe(self._guarded(self._area_uploaded), "value")
         self._view_note = W.HTML()
-        self._stack = W.Select(options=[], rows=4, layout=W.Layout(width="100%", display="none"))
+        self._stack = W.Select(options=[], rows=4, layout=W.Layout(width="50%", display="none"))
         self._stack.tooltip = "Captures under the click, the smallest first"
         self._stack.observe(self._stack_chosen, "value")
         self._status = W.HTML()
         self._toolbar = _style.box(self._colour, self._purpose, *buttons, self._file, kind="row", horizontal=True)
+
+    def _tiles_changed(self, note: str) -> None:
+        self._tiles_note.value = _style.message(note) if note else ""
+        self._update_view(None)
 
     def _show_error(self, error: BaseException) -> None:
         """Display an error below the map."""
@@ -349,7 +358,7 @@ class FootprintMap(ImageryPanel):
             self._colour.options = options
             self._colour.value = chosen if had_columns and chosen in dict(options).values() else (columns[0] if columns else "")
         if not had_bounds and self._index.bounds is not None:
-            self.zoom_to("all")
+            self.zoom_to("all" if self.state.aoi is None else "area")
         self._update_view(None)
 
     def _update_view(self, _: Any) -> None:
@@ -362,11 +371,12 @@ class FootprintMap(ImageryPanel):
         found = index.in_view(bounds, keep)
         ground = None if self._marks is None else self._marks.ground()
         owned = hatched(ground, bounds, self._degrees_per_pixel(bounds))
+        land, places = self._backdrop.view(bounds, self._degrees_per_pixel(bounds))
         count = sum(len(parts) for _, parts in found)
         if count > MOST_SHAPES:
             cells = index.density(bounds, found)
             note = f"{count:,} footprints in view, shown as density. Zoom in or filter to see each one."
-            return _View(EMPTY, density_layer(cells), density_legend(cells), owned, note)
+            return _View(EMPTY, density_layer(cells), density_legend(cells), owned, land, places, note)
         colours, legend = colours_by(str(self._colour.value or ""), captures, self.state)
         pixel = self._degrees_per_pixel(bounds)
         features = [feature for world, parts in found for feature in index.features(world, parts, pixel)]
@@ -381,16 +391,20 @@ class FootprintMap(ImageryPanel):
             }
         if any(is_owned[feature["properties"]["row"]] for feature in features):
             legend += owned_legend()
-        return _View(collection(features), EMPTY, legend, owned)
+        return _View(collection(features), EMPTY, legend, owned, land, places)
 
     def _show_view(self, view: _View) -> None:
         set_data(self._layers.footprints, view.footprints)
         set_data(self._layers.density, view.density)
         set_data(self._layers.owned, view.owned)
-        self._legend.value = view.legend
+        self._backdrop.show(view.land, view.places)
+        self._legend.value = view.legend + marks_legend(
+            has_area=self.state.aoi is not None, has_selection=bool(self.state.selection)
+        )
         self._view_note.value = _style.message(view.note) if view.note else ""
         self._show_area(None)
         self._show_selection(None)
+        self._show_current(None)
 
     def _bounds(self) -> tuple[float, float, float, float]:
         """Return west, south, east and north of the view; of all captures before a browser shows it."""
@@ -423,10 +437,25 @@ class FootprintMap(ImageryPanel):
 
     @synchronized
     def _show_card(self, _: Any) -> None:
-        """Show the card of a capture that is selected alone, such as with the arrow keys in the table."""
+        """Look at a capture that is selected alone, such as with the arrow keys in the table."""
         if self._captures is self.state.captures and len(self.state.selection) == 1:
-            (row,) = self.state.positions()
-            self._card.display(int(row), self._captures.iloc[int(row)])
+            (self.state.current,) = self.state.selection
+
+    @synchronized
+    def _show_current(self, _: Any) -> None:
+        """Draw the capture that is looked at above the others, and show its card."""
+        label = self.state.current
+        if self._captures is not self.state.captures or label is None:
+            set_data(self._layers.current, EMPTY)
+            return
+        row = int(self._captures.index.get_loc(label))
+        only = np.zeros(len(self._captures), dtype=bool)
+        only[row] = True
+        bounds = self._bounds()
+        found = self._index.in_view(bounds, only)
+        pixel = self._degrees_per_pixel(bounds)
+        set_data(self._layers.current, cased([one for world, parts in found for one in self._index.features(world, parts, pixel)]))
+        self._card.display(row, self._captures.iloc[row])
 
     def _show_area(self, _: Any) -> None:
         set_data(self._layers.area, area_outline(None if self.state.aoi is None else self.state.aoi.geometry, self._bounds()))
@@ -520,7 +549,7 @@ class FootprintMap(ImageryPanel):
     def _hover(self, event: str = "", feature: Any = None, **_: Any) -> None:
         row = (feature or {}).get("properties", {}).get("row")
         if event != "mouseout" and isinstance(row, int) and 0 <= row < len(self.state.captures):
-            self._card.display(row, self.state.captures.iloc[row])
+            (self.state.current,) = self.state.labels([row])
 
     def _imagery_toggled(self, _: bool) -> None:  # noqa: FBT001  # a callback
         """Draw footprints as outlines while there is imagery below them, and filled otherwise."""

@@ -27,26 +27,30 @@ COLOUR_COLUMNS = (
     "gsd",
     "view:sun_elevation",
     "collection",
+    "host",
     "platform",
 )
-_CATEGORIES = {"collection", "platform"}
+_CATEGORIES = {"collection", "host", "platform"}
 _DENSITY_SCALE = "#0072b21f, #0072b2cc"
 
 Cell = tuple[tuple[float, float, float, float], int]
 
 
 def colours_by(column: str, captures: gpd.GeoDataFrame, state: CaptureState) -> tuple[list[str], str]:
-    """Return the colour of each row by a column, and the legend as HTML; an empty column name gives one colour."""
+    """Return the colour of each row by a column, and the legend as HTML; an empty column name gives one colour.
+
+    Colours span what matches the filters: what is filtered out does not make the rest look alike.
+    """
     if not column or column not in captures.columns:
         return [_style.PLAIN] * len(captures), ""
     if column in _CATEGORIES:
-        return _category_colours(column, captures)
+        return _category_colours(column, captures, state.keep)
     values = state.values(column)
-    finite = values[np.isfinite(values)]
+    finite = values[np.isfinite(values) & state.keep] if state.keep.any() else values[np.isfinite(values)]
     if not len(finite):
         return [_style.NO_VALUE] * len(captures), ""
     low, high = float(finite.min()), float(finite.max())
-    shares = (values - low) / (high - low if high > low else 1.0)
+    shares = np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0)
     colours = [_style.NO_VALUE if np.isnan(share) else _style.colour_of(float(share)) for share in shares]
     ends = (day_text(low), day_text(high)) if column == "datetime" else (f"{low:g}", f"{high:g}")
     return colours, _legend(column_title(column), ends=ends, scale=", ".join(COLOUR_SCALE))
@@ -68,6 +72,12 @@ def density_layer(cells: list[Cell]) -> dict[str, Any]:
     }
 
 
+def marks_legend(*, has_area: bool, has_selection: bool) -> str:
+    """Return the legend of what lies above the footprints, as HTML; empty if nothing does."""
+    marks = [("my area", "area")] * has_area + [("selected", "selected")] * has_selection
+    return _style.render("widget_marks.html", marks=marks) if marks else ""
+
+
 def owned_legend() -> str:
     """Return the legend of owned captures as HTML."""
     return _legend("Dashed: owned already, or perhaps. Hatched: owned ground")
@@ -79,11 +89,12 @@ def density_legend(cells: list[Cell]) -> str:
     return _legend("Captures per cell", ends=("1", f"{most:,}"), scale=_DENSITY_SCALE)
 
 
-def _category_colours(column: str, captures: gpd.GeoDataFrame) -> tuple[list[str], str]:
+def _category_colours(column: str, captures: gpd.GeoDataFrame, keep: np.ndarray[Any, Any]) -> tuple[list[str], str]:
     texts = captures[column].astype(str)
     palette = _style.CATEGORY_COLOURS
     colours = {category: palette[number % len(palette)] for number, category in enumerate(sorted(texts.unique()))}
-    keys = [(clean_text(category, 40), colour) for category, colour in colours.items()][: len(palette)]
+    shown = set(texts[keep])
+    keys = [(clean_text(category, 40), colour) for category, colour in colours.items() if category in shown][: len(palette)]
     return texts.map(colours).tolist(), _legend(column_title(column), keys=keys)
 
 

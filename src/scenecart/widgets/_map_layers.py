@@ -28,16 +28,20 @@ EMPTY: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 # ipyleaflet passes a layer's own pane to Leaflet only after the layer's first data.
 PANES = {"below": {"zIndex": 150, "pointerEvents": "none"}, "above": {"zIndex": 450, "pointerEvents": "none"}}
 _TILE = 256.0
+_MOST_ZOOM = 20
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
 # a layer's style overrides that of its features: what differs between footprints is in the style of each
 _FOOTPRINTS = {"opacity": 0.9}
-FOOTPRINT_STYLE = {"weight": 1, "fillOpacity": 0.12}
+# overlapping fills add up: the outline tells, and the fill stays low
+FOOTPRINT_STYLE = {"weight": 1.2, "fillOpacity": 0.04}
 # a sign of captures that are owned already, visible in every colour
 OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
 # what covers no imagery; the inside can still be clicked
 OUTLINE_STYLE = {"fillOpacity": 0, "weight": 2}
 _OWNED_GROUND = {"color": _style.OWNED, "weight": 1.6, "opacity": 0.85, "fillOpacity": 0, "interactive": False, "pane": "above"}
+# the capture that is looked at: a white line with a dark rim, which shows on every ground
+_CURRENT = ({"color": "#0a121a", "weight": 6, "opacity": 0.62}, {"color": "#fff", "weight": 3, "opacity": 1.0})
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
 # dashes on a light line, visible on a dark background and over dark footprints
 _OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
@@ -53,6 +57,7 @@ class MapLayers:
     area: leaflet.GeoJSON
     selected: leaflet.GeoJSON
     owned: leaflet.GeoJSON
+    current: leaflet.GeoJSON
 
 
 def make_layers() -> MapLayers:
@@ -66,6 +71,7 @@ def make_layers() -> MapLayers:
         area=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Area"),
         selected=leaflet.GeoJSON(data=EMPTY, style=_SELECTED, name="Selected"),
         owned=leaflet.GeoJSON(data=EMPTY, style=_OWNED_GROUND, name="Owned ground"),
+        current=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Current"),
     )
 
 
@@ -94,6 +100,11 @@ def area_outline(geometry: Any, view: tuple[float, float, float, float] = _WORLD
             for style in _OUTLINES
         ]
     )
+
+
+def cased(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return features as GeoJSON, each twice: a rim, and a white line on it."""
+    return collection([{**feature, "properties": {"style": style}} for style in _CURRENT for feature in features])
 
 
 def bounds_of_area(geometry: Any) -> tuple[float, float, float, float]:
@@ -136,25 +147,40 @@ def fit_view(bounds: tuple[float, float, float, float], width: float, height: fl
 
 
 def base_tiles(basemap: Any) -> leaflet.TileLayer | None:
-    """Return the tile layer of a provider, given by name or as it is; None for ``"none"``.
+    """Return the tile layer of a provider, given by name, as an XYZ address, or as it is; None for ``"none"``.
 
     Raises
     ------
     InvalidRequest
-        If there is no such provider.
+        If there is no such provider, or an address lacks a part.
     """
-    provider = basemap if basemap is not None else os.environ.get("SCENECART_BASEMAP", "OpenStreetMap.Mapnik")
+    provider = basemap if basemap is not None else os.environ.get("SCENECART_BASEMAP") or "OpenStreetMap.Mapnik"
     if isinstance(provider, str):
+        provider = provider.strip()
         if provider.lower() == "none":
             return None
+        if _is_address(provider):
+            return leaflet.TileLayer(url=provider, attribution="", max_zoom=_MOST_ZOOM, name="Base map")
         try:
             provider = xyzservices.providers.query_name(provider)
         except ValueError:
             raise InvalidRequest(
-                f"must be the name of a tile provider, got {shown_value(provider)}.",
+                f"must be the name of a tile provider, or an XYZ address, got {shown_value(provider)}.",
                 argument="basemap",
                 code="basemap_unknown",
-                hint='Use a name of xyzservices such as "CartoDB.Positron", or "none".',
+                hint='Use a name of xyzservices such as "CartoDB.Positron", an address such as '
+                '"https://tiles.example.com/{z}/{x}/{y}.png", or "none".',
             ) from None
     tiles: leaflet.TileLayer = leaflet.basemap_to_tiles(provider)
     return tiles
+
+
+def _is_address(text: str) -> bool:
+    """Return whether a text is the address of tiles.
+
+    Examples
+    --------
+    >>> _is_address("https://tiles.example.com/{z}/{x}/{y}.png"), _is_address("/tiles/{z}/{x}/{-y}.png"), _is_address("OpenTopoMap")
+    (True, True, False)
+    """
+    return text.startswith(("https://", "http://", "/")) and all(f"{{{name}}}" in text.replace("{-y}", "{y}") for name in "xyz")

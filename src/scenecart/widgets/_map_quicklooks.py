@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import functools
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
+from scenecart._captures.thumbnails import quicklook as own_quicklook
 from scenecart._imagery.picture import picture_kind
 from scenecart.widgets import _style
 from scenecart.widgets._capture_text import describe
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from scenecart.client import Client
     from scenecart.widgets._jobs import Runner
 
     Quicklook = Callable[[pd.Series[Any]], bytes | None]
@@ -31,10 +34,14 @@ class HoverCard(W.HTML):
         self._quicklook = quicklook
         self._runner = runner
         self._row: int | None = None
+        self._shown: tuple[int, Any] | None = None
+        self.value = _style.message("Point at a footprint: its picture and facts are shown here.")
 
     def display(self, row: int, capture: pd.Series[Any]) -> None:
         """Display a capture, and fetch its quicklook if the pointer stays."""
-        self._row = row
+        if (row, capture.get("id")) == self._shown:
+            return
+        self._row, self._shown = row, (row, capture.get("id"))
         self.value = _style.render("widget_hover.html", capture=describe(capture), picture=None)
         if self._quicklook is not None:
             fetch = self._quicklook
@@ -50,6 +57,19 @@ class HoverCard(W.HTML):
     def _add_picture(self, row: int, capture: pd.Series[Any], picture: bytes | None) -> None:
         if picture is not None and self._row == row:
             self.value = _style.render("widget_hover.html", capture=describe(capture), picture=data_url(picture))
+
+
+def quicklook_of(client: Client | None, size: str = "thumbnail") -> Quicklook:
+    """Return the function that fetches quicklooks: those of the client, or the thumbnails that items of open catalogs link to."""
+    if client is not None:
+        return functools.partial(client.quicklook, size=size)
+
+    def fetch(capture: pd.Series[Any]) -> bytes | None:
+        # the host of an open item is that of its catalog; pictures of the service need a sign-in
+        is_open = "assets" in capture.index and "." in str(capture.get("host"))
+        return own_quicklook(capture) if is_open else None
+
+    return fetch
 
 
 def data_url(picture: bytes) -> str | None:
