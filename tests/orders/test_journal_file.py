@@ -186,14 +186,16 @@ def test_journal_of_an_older_version_is_taken_over(path: Path):
     assert not path.with_name("placements.sqlite-wal").exists()
 
 
-def test_journal_of_an_earlier_development_version_keeps_its_placements(path: Path):
+@pytest.mark.parametrize("version", [4, 5])
+def test_journal_of_an_earlier_development_version_keeps_its_placements(path: Path, version: int):
     """A journal with the tables of today but without services that ignore keys, or paths, gets them, and is not copied."""
     journal = Journal(path, now=time.time)
     journal.claim(purchase(), "", uuid.uuid4().hex)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("DROP TABLE keyless")
+        if version == 4:
+            database.execute("DROP TABLE keyless")
         database.execute("ALTER TABLE placement DROP COLUMN path")
-        database.execute("PRAGMA user_version = 4")
+        database.execute(f"PRAGMA user_version = {version}")
     journal = Journal(path, now=time.time)
     assert [one.path for one in journal.placements(ADDRESS)] == [PLACE.path]
     assert not journal.ignores_keys(ADDRESS)
