@@ -139,3 +139,11 @@ def test_repr_of_a_sandbox_client_names_the_principal():
     with scenecart.connect("sandbox") as client:
         assert repr(client) == "Client(sandbox, analyst)"
         assert client.signed_in_by == "sandbox"
+
+
+def test_order_id_is_taken_as_it_is_pasted(service: ScriptedService, connect: Any):
+    """Blanks and line breaks in a copied id are left out, also in a list of ids."""
+    client = connect()
+    assert client.order(" o-\n 1 ").id == "o-1"
+    service.put(LIST, answer([ORDER]))
+    assert client.orders(ids=["o-1\n"]).index.tolist() == ["o-1"]

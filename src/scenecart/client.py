@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
@@ -667,7 +668,7 @@ class Client:
         return self._placing.existing_order(estimate, project=chosen, license_type=license_type)
 
     def order(self, order_id: str) -> Order:
-        """Return an order by its id.
+        """Return an order by its id; blanks and line breaks that were copied with it are left out.
 
         Raises
         ------
@@ -682,7 +683,7 @@ class Client:
         >>> client.order(order.id).total_credits
         0
         """
-        return Order(self._orders, self._orders.fetch(order_id))
+        return Order(self._orders, self._orders.fetch(_pasted(order_id)))
 
     def orders(
         self,
@@ -736,6 +737,8 @@ class Client:
         hint = unknown_state_hint(status) if isinstance(status, str) else None
         if hint is not None:
             warn(f"{shown_value(status)} is not a known order status. It is sent anyway.", code="order_status_unknown", hint=hint)
+        if isinstance(ids, Iterable):
+            ids = _pasted(ids) if isinstance(ids, str) else [_pasted(one) for one in ids]
         filters = schemas.order_filters(status=status, project=project, name=name, ids=ids, tags=tags, order_type=order_type)
         try:
             placed = self._journal.placements(self.base_url, ("placed",))
@@ -1152,6 +1155,11 @@ def known_holdings(client: Client, seconds: float = PANEL_SECONDS) -> gpd.GeoDat
 def count_unanswered(client: Client) -> tuple[int, int]:
     """Return how many placements were sent and have no answer: of this account, and of others."""
     return client._settlement.count_unanswered()  # noqa: SLF001  # the client's own module
+
+
+def _pasted(order_id: Any) -> Any:
+    """Return an id of an order as it was before it was copied from a terminal or a page."""
+    return "".join(order_id.split()) if isinstance(order_id, str) else order_id
 
 
 def _limit_notice(seconds: float) -> Notice:

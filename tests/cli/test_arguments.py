@@ -46,3 +46,27 @@ def test_credits_may_have_separators_of_thousands(text: str):
     assert make_parser().parse_args(["place", "found.parquet", "--max-credits", text]).max_credits == 50_000
     million = f"1{text[2:-3]}0{text}"
     assert make_parser().parse_args(["cover", "f", "--aoi", "x", "--budget", million]).budget == 1_050_000
+
+
+@pytest.mark.parametrize("pasted", [" o-12345678\n", "o-1234\n    5678", "\u200bo-12345678\u00a0", "o-12345678\r\n"])
+def test_id_is_read_as_it_is_pasted(pasted: str):
+    """Blanks and line breaks that come along when an id is copied are left out, for every command."""
+    parse = make_parser().parse_args
+    for words in (["order", pasted], ["cancel", pasted], ["download", pasted, "files"]):
+        assert parse(words).id == "o-12345678"
+    assert parse(["wait", pasted, "o-2"]).id == ["o-12345678", "o-2"]
+    assert parse(["resolve", "7", "--order", pasted]).order == "o-12345678"
+    assert parse(["orders", "--project", pasted]).project == "o-12345678"
+
+
+def test_id_without_anything_is_refused(capsys: pytest.CaptureFixture[str]):
+    """An empty id, as of an unset variable in a script, is wrong usage."""
+    with pytest.raises(SystemExit) as left:
+        make_parser().parse_args(["order", " "])
+    assert left.value.code == 2
+    assert "empty" in capsys.readouterr().err
+
+
+def test_ids_are_separated_by_commas_or_lines():
+    """A list of ids can be pasted with blanks and line breaks; a blank inside an id stays."""
+    assert make_parser().parse_args(["search", "aurora", "--ids", " a b,\nc\n\n d ,"]).ids == ["a b", "c", "d"]

@@ -14,6 +14,7 @@ import pytest
 
 import scenecart
 from _cli import COMMAND, environment, run
+from _json_documents import check
 from _scripted_service import TOKEN_PATH, Answer, ScriptedService, answer
 
 if TYPE_CHECKING:
@@ -93,9 +94,11 @@ def test_login_of_another_profile_keeps_the_first(box: Sandbox, user: dict[str, 
     sign_in(box, user)
     first = json.loads((tmp_path / CREDENTIALS).read_text())["default"]
     output, _ = sign_in(box, user, "--profile", "work", "--json", principal="other")
-    assert json.loads(output) == {"profile": "work", "service": box.url, "account": "other", "keyring": False}
+    printed = check("login", output)
+    assert (printed["profile"], printed["service"], printed["account"]) == ("work", box.url, "other")
     assert json.loads((tmp_path / CREDENTIALS).read_text())["default"] == first
     assert "'work'" in run("login-status", "--profile", "work", **user).stdout
+    assert check("logout", run("logout", "--profile", "work", "--json", **user).stdout)["revoked"] is True
 
 
 def test_login_without_base_url_is_for_the_service_of_the_profile(box: Sandbox, user: dict[str, str]):

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from scenecart.cli._exit_codes import INTERRUPTED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 success, 1 failure, 2 wrong usage and nothing was sent, 3 the service cannot charge, 4 unknown whether an order was placed,
-    5 success but the result could not be printed, 130 interrupted.
+    The codes are in ``scenecart.cli._exit_codes``, and in the help of ``scenecart``.
     """
     try:
         from scenecart.cli._main import run  # noqa: PLC0415  # loads slowly, and may be interrupted meanwhile

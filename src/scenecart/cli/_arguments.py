@@ -21,6 +21,8 @@ _NUMBER = re.compile(r"-\.?\d")
 _CREDITS = re.compile(r"[0-9]+|[0-9]{1,3}(?:([,_ \u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*")
 _BBOX_SIZES = (4, 6)
 _LAST_PORT = 65_535
+# blanks, and characters without a width that web pages put into ids
+_INVISIBLE = " \t\r\n\f\v\u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -158,5 +160,19 @@ def read_host_name(text: str) -> str:
 
 
 def read_words(text: str) -> list[str]:
-    """Read words separated by commas."""
-    return [word for word in text.split(",") if word]
+    """Read words separated by commas or line breaks, as they are pasted: blanks around them are left out."""
+    return [word for word in (part.strip(_INVISIBLE) for part in re.split(r"[,\r\n]", text)) if word]
+
+
+def read_id(text: str) -> str:
+    """Read the id of an order or a project, as it is pasted: with blanks around it, or broken over lines by a terminal.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If nothing else is in it.
+    """
+    found = "".join(text.translate(dict.fromkeys(map(ord, _INVISIBLE))).split())
+    if not found:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return found

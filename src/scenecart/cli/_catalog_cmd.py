@@ -14,7 +14,8 @@ from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import pluralize
 from scenecart._util.validate import check_number
-from scenecart.cli import _io, _output
+from scenecart.cli import _documents, _io, _output
+from scenecart.cli._exit_codes import FAILED
 from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
     from scenecart.client import Client
 
-_FAILED = 1
 _PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -63,7 +63,7 @@ def search(arguments: argparse.Namespace) -> int:
             captures = _with_area_cloud(captures, arguments, client)
     arguments.progress.has_requested = True
     if arguments.json:
-        _output.captures_geojson(captures)
+        _documents.captures_geojson("search/1", captures)
     else:
         _output.captures_table(captures)
     if arguments.output:
@@ -96,12 +96,12 @@ def estimate(arguments: argparse.Namespace) -> int:
         price, whole = _io.price(cart, arguments)
         arguments.progress.has_requested = True
         if arguments.json:
-            _output.document(_output.estimate_document(price, whole))
+            _documents.document("estimate/1", _documents.estimate_document(price, whole))
         else:
             _output.estimate_table(price, whole)
             _output.whole_footprints(price)
         _write_outputs(price.cart, price, arguments)
-    return 0 if price.is_complete else _FAILED
+    return 0 if price.is_complete else FAILED
 
 
 def cover(arguments: argparse.Namespace) -> int:
@@ -127,7 +127,7 @@ def cover(arguments: argparse.Namespace) -> int:
         )
         arguments.progress.has_requested = True
         if arguments.json:
-            _output.document(_output.cover_document(plan))
+            _documents.document("cover/1", _documents.cover_document(plan))
         else:
             _output.cover_table(plan)
         _write_outputs(plan.cart, plan.estimate, arguments)
@@ -136,7 +136,7 @@ def cover(arguments: argparse.Namespace) -> int:
         kind = Path(arguments.plot).suffix[1:].lower()
         plan.plot().figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # type: ignore[union-attr]  # always in a figure
         _print(f"Plot: {write_atomic(picture.getvalue(), arguments.plot, 'The plot')}", arguments)
-    return 0 if plan.is_complete else _FAILED
+    return 0 if plan.is_complete else FAILED
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -155,7 +155,7 @@ def report(arguments: argparse.Namespace) -> int:
             (subject,) = subjects.values()
             path = subject.to_report(arguments.output, title=arguments.title, thumbnails=not arguments.no_thumbnails)
     if arguments.json:
-        _output.document({"report": str(path), "subjects": list(subjects)})
+        _documents.document("report/1", {"report": str(path), "subjects": list(subjects)})
     else:
         print(f"Report: {path}")
     return 0
@@ -183,7 +183,7 @@ def login_status(arguments: argparse.Namespace) -> int:
             "unfinished_placements": unfinished,
         }
     if arguments.json:
-        _output.document(status)
+        _documents.document("login-status/1", status)
         return 0
     permissions = {True: "yes", False: "no (requires a user with the scope orders:write)", None: "unknown"}
     commands = "run `scenecart placements`, then `scenecart settle`"

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scenecart._util.text import clean_text
-from scenecart.cli import INTERRUPTED, print_interrupted
+from scenecart.cli import print_interrupted
+from scenecart.cli._exit_codes import (
+    FAILED,
+    INTERRUPTED,
+    NOT_FINISHED,
+    NOT_PRINTED,
+    ORDER_FAILED,
+    OWNED,
+    STATE_UNKNOWN,
+    UNKNOWN,
+    UNPAID,
+    USAGE_ERROR,
+)
 from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint, guarded_output
 from scenecart.cli._parser import make_parser, option_names
@@ -30,8 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-_FAILED, _USAGE_ERROR, _UNPAID, _UNKNOWN, _OWNED, _NOT_PRINTED = 1, 2, 3, 4, 5, 6
-_ORDER_FAILED, _NOT_FINISHED, _STATE_UNKNOWN = 7, 8, 9
 _UNKNOWN_OUTCOMES = frozenset({"order_outcome_unknown", "orders_outcome_unknown"})
 _PLACING = "An order may exist: `scenecart placements` lists it, `scenecart settle` finds out what happened."
 
@@ -89,8 +99,8 @@ def run(argv: Sequence[str] | None) -> int:
         except CannotPrint as error:
             _print_error(_not_printed_lines(error, progress))
             if not progress.completed:
-                return _FAILED
-            return 0 if error.reader_left else _NOT_PRINTED
+                return FAILED
+            return 0 if error.reader_left else NOT_PRINTED
         except KeyboardInterrupt:
             with contextlib.suppress(CannotPrint):
                 print_interrupted(progress.at_interruption)
@@ -111,16 +121,16 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace, argv: S
 
 def _exit_code(error: ScenecartError, progress: Progress) -> int:
     if isinstance(error, InvalidRequest) and error.operation is None and not progress.has_requested:
-        return _USAGE_ERROR
+        return USAGE_ERROR
     if isinstance(error, PaymentRequired):
-        return _UNPAID
+        return UNPAID
     if isinstance(error, AlreadyOwned) or error.code == "cart_all_owned":
-        return _OWNED
+        return OWNED
     if isinstance(error, OrderFailed):
-        return _ORDER_FAILED
+        return ORDER_FAILED
     if isinstance(error, WaitTimeout):
-        return _STATE_UNKNOWN if error.code in _UNKNOWN_OUTCOMES else _NOT_FINISHED
-    return _UNKNOWN if isinstance(error, PlacementUnknown) else _FAILED
+        return STATE_UNKNOWN if error.code in _UNKNOWN_OUTCOMES else NOT_FINISHED
+    return UNKNOWN if isinstance(error, PlacementUnknown) else FAILED
 
 
 def _error_lines(error: ScenecartError, options: Collection[str]) -> list[str]:

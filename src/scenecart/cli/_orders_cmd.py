@@ -12,7 +12,8 @@ from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_seconds
-from scenecart.cli import _io, _output
+from scenecart.cli import _documents, _io, _output
+from scenecart.cli._exit_codes import FAILED
 from scenecart.cli._hints import lines_of
 from scenecart.exceptions import (
     AlreadyOwned,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from scenecart.cli._main import Progress
     from scenecart.client import Client
 
-_FAILED = 1
 # notices about an order that existed before
 _EXISTING = frozenset({"already_ordered", "existing_order_ended", "rest_already_ordered"})
 # an earlier run's order is looked for among so many orders, newest first
@@ -68,7 +68,7 @@ def place(arguments: argparse.Namespace) -> int:
         order = _existing_or_bought(client, arguments)
         if order is None:
             print("scenecart: Nothing was ordered.", file=sys.stderr)
-            return _FAILED
+            return FAILED
         if arguments.new_key and order.note is not None and order.note.code in _EXISTING:
             print("scenecart: --new-key was ignored: there was no refusal, because this cart is ordered already.", file=sys.stderr)
         progress.completed = f"Order {order.id} was placed{' before' if order.note else ''}"
@@ -182,7 +182,7 @@ def orders(arguments: argparse.Namespace) -> int:
     with _io.connect(arguments) as client:
         found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
     if arguments.json:
-        _output.order_records(found.reset_index())
+        _documents.order_records("orders/1", found.reset_index())
     else:
         _output.orders_table(found)
     return 0
@@ -197,7 +197,7 @@ def owned(arguments: argparse.Namespace) -> int:
         # without a project that is misspelled, there may be something
         every = found if len(found) or not (arguments.aoi or arguments.project) else client.owned(acquired=False)
     if arguments.json:
-        _output.records(found)
+        _documents.records("owned/1", found)
     else:
         _output.owned_table(found, _nothing_owned(every, arguments))
     if arguments.output:
@@ -263,7 +263,7 @@ def order(arguments: argparse.Namespace) -> int:
     _output.order_lines(found, arguments, received)
     if received.error is not None:
         raise received.error
-    return _FAILED if received.missing else 0
+    return FAILED if received.missing else 0
 
 
 def _to_wait_for(client: Client, arguments: argparse.Namespace) -> tuple[Order, float | None]:
@@ -303,7 +303,7 @@ def cancel(arguments: argparse.Namespace) -> int:
     if is_cancelled:
         arguments.progress.completed = f"Order {found.id} is {found.status}"
     _output.order_lines(found, arguments)
-    return 0 if is_cancelled else _FAILED
+    return 0 if is_cancelled else FAILED
 
 
 def placements(arguments: argparse.Namespace) -> int:
@@ -325,7 +325,7 @@ def settle(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         for line in _outcomes(settled):
             print(line)
-    return _FAILED if is_open else 0
+    return FAILED if is_open else 0
 
 
 def _outcomes(settled: pd.DataFrame) -> Iterator[str]:

@@ -1,10 +1,9 @@
-"""Output of commands: tables for people, JSON for programs, and output streams that raise an error if writing fails."""
+"""Output of commands: tables for people, and output streams that raise an error if writing fails."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import math
 import os
 import sys
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, CLOUD_COVER, ESTIMATE, GSD
 from scenecart._util.text import clean_text, pluralize
-from scenecart.cli._hints import lines_of
+from scenecart.cli import _documents as documents
 
 if TYPE_CHECKING:
     import argparse
@@ -51,36 +50,6 @@ def only_json(arguments: argparse.Namespace) -> Iterator[None]:
     """Send messages to standard error if standard output is JSON."""
     with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
         yield
-
-
-def document(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, indent=2, default=str))
-
-
-def records(frame: pd.DataFrame) -> None:
-    """Print the rows of a table as JSON."""
-    import pandas as pd  # noqa: PLC0415  # keeps --help fast
-
-    # JSON is for scripts; the geometry is for maps
-    plain = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
-    print(plain.to_json(orient="records", date_format="iso", default_handler=str))
-
-
-def order_records(frame: pd.DataFrame) -> None:
-    """Print orders or placements as JSON, with the names that one order has: ``id``, ``order_id`` and ``capture_count``."""
-    ids = frame["order_id" if "order_id" in frame.columns else "id"]
-    plain = frame.drop(columns=["id", "order_id"], errors="ignore").rename(columns={"captures": "capture_count"})
-    plain.insert(0, "id", ids)
-    plain.insert(1, "order_id", ids)
-    records(plain)
-
-
-def captures_geojson(captures: gpd.GeoDataFrame) -> None:
-    """Print captures as GeoJSON."""
-    from scenecart._captures.capture_files import to_geojson  # noqa: PLC0415  # keeps --help fast
-
-    print(to_geojson(captures).decode())
 
 
 def captures_table(captures: gpd.GeoDataFrame) -> None:
@@ -205,23 +174,6 @@ def whole_footprints(estimate: Estimate) -> None:
     _print("To buy only the part inside an area, pass --aoi with a captures file.")
 
 
-def estimate_document(estimate: Estimate, whole: Estimate | None = None) -> dict[str, Any]:
-    """Return an estimate as a JSON document, with the price of the whole cart if owned ground is left out."""
-    return {
-        "total_credits": estimate.total_credits,
-        "total_aud": str(estimate.total_aud),
-        "balance_credits": estimate.balance_credits,
-        "groups": [
-            {"captures": list(group.ids), "aoi_km2": group.aoi_km2, "credits": group.credits, "aud": str(group.aud)}
-            for group in estimate.price_groups
-        ],
-        "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
-        "fingerprint": estimate.cart.fingerprint,
-        "priced_at": estimate.priced_at.isoformat(),
-        **({} if whole is None else {"whole_total_credits": whole.total_credits}),
-    }
-
-
 def cover_table(plan: CoverPlan) -> None:
     """Print a plan: each capture with its part of the area, the coverage, and the price."""
     rows = [
@@ -242,26 +194,6 @@ def cover_table(plan: CoverPlan) -> None:
         _print(f"Total: {plan.estimate.total_credits:,} credits, A${plan.estimate.total_aud:,.2f}")
 
 
-def cover_document(plan: CoverPlan) -> dict[str, Any]:
-    """Return a plan as a JSON document."""
-    why = json.loads(plan.why.reset_index(drop=True).to_json(orient="records", date_format="iso", default_handler=str))
-    return {
-        "objective": plan.objective,
-        "coverage": plan.coverage,
-        "min_coverage": plan.min_coverage,
-        "reachable": plan.reachable,
-        "is_complete": plan.is_complete,
-        "gap": plan.gap,
-        "verdict": plan.verdict,
-        "captures": why,
-        "excluded": len(plan.excluded),
-        "missing": plan.missing.__geo_interface__,
-        "calls": plan.calls,
-        "estimate": None if plan.estimate is None else estimate_document(plan.estimate),
-        "fingerprint": plan.cart.fingerprint,
-    }
-
-
 def orders_table(orders: pd.DataFrame) -> None:
     """Print orders, newest first."""
     rows = [
@@ -271,12 +203,16 @@ def orders_table(orders: pd.DataFrame) -> None:
             *(_integer(row["captures"]), _integer(row["total_credits"])),
             _money(row["total_aud"]),
             _time(row["created"]),
+            _text(row["reason"]),
         )
         for row in orders.reset_index().to_dict("records")
     ]
     if rows:
+        # without a failed order, the reasons take no space
+        last = None if any(row[-1] for row in rows) else -1
+        names = ("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)", "Reason")[:last]
         # A$ repeats the credits; ids are needed in the next command
-        _rows(("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)"), rows, optional="A$")
+        _rows(names, [row[:last] for row in rows], optional="A$")
     else:
         _print("No orders.")
 
@@ -284,7 +220,7 @@ def orders_table(orders: pd.DataFrame) -> None:
 def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str = "No placements.") -> None:
     """Print placements from the journal, or ``if_empty``."""
     if arguments.json:
-        order_records(found)
+        documents.order_records("placements/1", found)
         return
     rows = [
         (
@@ -329,7 +265,7 @@ class Received:
 def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
     """Print the state of orders that were waited for, one line or one record for each."""
     if arguments.json:
-        document([{"id": one.id, "status": one.status, "phase": one.phase, "reason": one.reason} for one in orders])
+        documents.waited_documents(orders)
         return
     for one in orders:
         order_lines(one, arguments)
@@ -339,31 +275,12 @@ def order_lines(order: Order, arguments: argparse.Namespace, received: Received 
     """Print one order, the paths of its downloaded files, and what has failed or not arrived."""
     failed = [] if received.error is None else received.error.failed
     if arguments.json:
-        from scenecart._captures.json_columns import rfc3339  # noqa: PLC0415  # keeps --help fast
-
-        document(
-            {
-                "id": order.id,
-                "order_id": order.id,
-                "status": order.status,
-                "created": None if order.created is None else rfc3339(order.created),
-                "billing_mode": order.billing_mode,
-                "total_credits": order.total_credits,
-                "total_aud": None if order.total_aud is None else str(order.total_aud),
-                "project": order.project,
-                "captures": order.captures,
-                "capture_count": len(order.captures) or None,
-                "note": None if order.note is None else " ".join(lines_of(order.note, ())),
-                "files": [str(path) for path in received.files],
-                "failed": [
-                    {"item": one.item, "asset": one.asset, "code": one.error.code, "message": one.error.message} for one in failed
-                ],
-                "missing": list(received.missing),
-            }
-        )
+        documents.document("order/1", documents.order_document(order, received.files, failed, received.missing))
         return
     credits_ = "" if order.total_credits is None else f", {order.total_credits:,} credits"
     print(f"Order {clean_text(order.id, 80)}: {clean_text(order.status, 40)}{credits_}")
+    if order.reason:
+        print(f"Reason: {clean_text(order.reason, 300)}")
     for path in received.files:
         print(path)
     for one in failed:

@@ -12,6 +12,7 @@ from scenecart.cli._arguments import (
     read_area,
     read_credits,
     read_host_name,
+    read_id,
     read_port,
     read_seconds,
 )
@@ -30,6 +31,7 @@ from scenecart.cli._commands import (
     add_waiting,
     add_without_owned,
 )
+from scenecart.cli._exit_codes import MEANINGS
 from scenecart.cli._watch_arguments import add_watch
 
 if TYPE_CHECKING:
@@ -58,17 +60,7 @@ without an account:
   scenecart sandbox --data box     the sandbox as a server for other programs
 
 exit codes:
-  0    success
-  1    failure
-  2    wrong usage; nothing was sent
-  3    the service cannot charge, nothing was ordered; or a watch has no news
-  4    unknown whether an order was placed; run `scenecart settle`
-  5    captures are owned already; nothing was ordered
-  6    success, but the result could not be printed
-  7    an order that was waited for failed or was cancelled
-  8    an order is not finished after --timeout; it continues
-  9    the state of an order is not known after --timeout; it continues
-  130  interrupted
+{codes}
 
 sign-in:
   Run `scenecart login`, which saves a profile. In a script, set
@@ -87,7 +79,7 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="scenecart",
         description="Search, price, buy and receive archive satellite imagery.",
-        epilog=_ABOUT,
+        epilog=_ABOUT.format(codes="\n".join(f"  {code:<3}  {meaning}" for code, meaning in MEANINGS.items())),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"scenecart {__version__}")
@@ -269,7 +261,9 @@ def _add_placing(commands: Commands) -> None:
     place.add_argument(
         "--new-key", action="store_true", help="if the service only repeats an old refusal, place the order with a new key"
     )
-    place.add_argument("--project", metavar="ID", help="project that the imagery is delivered to (default: SCENECART_PROJECT)")
+    place.add_argument(
+        "--project", type=read_id, metavar="ID", help="project that the imagery is delivered to (default: SCENECART_PROJECT)"
+    )
     place.add_argument(
         "--license",
         metavar="TYPE",
@@ -290,7 +284,7 @@ def _add_orders(commands: Commands) -> None:
         "scenecart orders --status processing",
     )
     orders.add_argument("--status", help="only orders in this state: processing, delivered, failed or cancelled")
-    orders.add_argument("--project", metavar="ID", help="only orders delivered to this project")
+    orders.add_argument("--project", type=read_id, metavar="ID", help="only orders delivered to this project")
     orders.add_argument("--limit", type=int, metavar="N", help="list at most N orders")
 
     owned = add_command(
@@ -304,7 +298,7 @@ def _add_orders(commands: Commands) -> None:
     owned.add_argument(
         "--aoi", type=read_area, metavar="AREA", help=f"only captures whose bought ground intersects this area: {AREA}"
     )
-    owned.add_argument("--project", metavar="ID", help="only captures delivered to this project")
+    owned.add_argument("--project", type=read_id, metavar="ID", help="only captures delivered to this project")
     owned.add_argument("-o", "--output", metavar="FILE", help="write the captures with the bought ground: .parquet or .geojson")
 
     order = add_command(
@@ -314,7 +308,7 @@ def _add_orders(commands: Commands) -> None:
         "show one order; on request, wait for it and download its files",
         "scenecart order ORDER --wait --json",
     )
-    order.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
+    order.add_argument("id", type=read_id, metavar="ORDER", help="order id")
     order.add_argument("--download", metavar="DIR", help="download the delivered files to this folder, and verify them")
     add_waiting(order)
     add_verify(order)
@@ -330,7 +324,7 @@ def _add_orders(commands: Commands) -> None:
         "ended without delivery, 8 if one is not finished after --timeout, and 9 if its state is then not known. Orders continue "
         "in any case.",
     )
-    wait.add_argument("id", nargs="+", metavar="ORDER", help="order id")
+    wait.add_argument("id", nargs="+", type=read_id, metavar="ORDER", help="order id")
     wait.add_argument("--timeout", type=float, metavar="SECONDS", help="stop waiting after this time (default: no limit)")
 
     download = add_command(
@@ -343,13 +337,13 @@ def _add_orders(commands: Commands) -> None:
         note="What is ready is downloaded, also before the order is finished. The exit code is 1 if a file failed, or a capture "
         "has not arrived yet.",
     )
-    download.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
+    download.add_argument("id", type=read_id, metavar="ORDER", help="order id")
     download.add_argument("download", metavar="DIR", help="folder for the files")
     add_waiting(download)
     add_verify(download)
 
     cancel = add_command(commands, "cancel", _orders_cmd.cancel, "cancel an order, if it is not too late", "scenecart cancel ORDER")
-    cancel.add_argument("id", type=str.strip, metavar="ORDER", help="order id")
+    cancel.add_argument("id", type=read_id, metavar="ORDER", help="order id")
     add_command(
         commands,
         "placements",
@@ -380,7 +374,7 @@ def _add_orders(commands: Commands) -> None:
     )
     resolve.add_argument("number", metavar="NUMBER", type=int, help="number of the purchase in `scenecart placements`")
     outcome = resolve.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--order", type=str.strip, metavar="ORDER", help="id of its order")
+    outcome.add_argument("--order", type=read_id, metavar="ORDER", help="id of its order")
     outcome.add_argument("--nothing", action="store_true", help="it was not ordered")
     resolve.add_argument("--why", metavar="TEXT", help="reason to record, such as a support ticket")
 

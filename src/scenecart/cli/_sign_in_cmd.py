@@ -15,7 +15,7 @@ from scenecart._api.profiles import ProfileStore, credentials_path
 from scenecart._api.sign_in import login_service, profile_name, variable_in_use
 from scenecart._util.folders import state_folder
 from scenecart._util.text import clean_text
-from scenecart.cli import _output
+from scenecart.cli import _documents, _output
 from scenecart.exceptions import ConfigurationError, InvalidRequest, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def login(arguments: argparse.Namespace) -> int:
                 hint=f"Unset it, or pass --profile {store.profile}.",
             )
     if arguments.json:
-        _output.document({"profile": store.profile, "service": service, "account": account, "keyring": arguments.keyring})
+        _documents.document(
+            "login/1", {"profile": store.profile, "service": service, "account": account, "keyring": arguments.keyring}
+        )
     return 0
 
 
@@ -84,7 +86,7 @@ def logout(arguments: argparse.Namespace) -> int:
             hint="Its tokens are deleted here, and expire by themselves.",
         )
     if arguments.json:
-        _output.document({"profile": store.profile, "signed_out": is_signed_out, "revoked": revoked})
+        _documents.document("logout/1", {"profile": store.profile, "signed_out": is_signed_out, "revoked": revoked})
     elif is_signed_out:
         print(f"Signed out (profile {store.profile!r}).")
     else:

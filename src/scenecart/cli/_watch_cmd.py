@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scenecart._util.text import clean_text, pluralize
-from scenecart.cli import _io, _output
+from scenecart.cli import _documents, _io, _output
+from scenecart.cli._exit_codes import NO_NEWS
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from scenecart._watch.watch import Watch
     from scenecart.client import Client
-
-_NO_NEWS = 3
 
 
 def add(arguments: argparse.Namespace) -> int:
@@ -38,7 +37,7 @@ def add(arguments: argparse.Namespace) -> int:
         arguments.progress.completed = f"The watch {watch.name} is saved"
         seen = watch.seen(watch.new()) if arguments.from_now else 0
     if arguments.json:
-        _output.document({"name": watch.name, "host": watch.host, "criteria": watch.criteria, "seen": seen})
+        _documents.document("watch-add/1", {"name": watch.name, "host": watch.host, "criteria": watch.criteria, "seen": seen})
     else:
         marked = f" {pluralize(seen, 'capture')} marked as seen." if arguments.from_now else ""
         print(f"Watch {clean_text(watch.name, 80)!r} is saved.{marked} Run it: scenecart watch run {clean_text(watch.name, 80)!r}")
@@ -50,7 +49,7 @@ def list_watches(arguments: argparse.Namespace) -> int:
     with _io.connect(arguments) as client:
         watches = client.watches()
     if arguments.json:
-        _output.records(watches.reset_index())
+        _documents.records("watch-list/1", watches.reset_index())
     else:
         _output.watches_table(watches)
     return 0
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         news = watch.new(updated=arguments.updated, progress=not arguments.json and sys.stderr.isatty())
         arguments.progress.has_requested = True
         if arguments.json:
-            _output.captures_geojson(news)
+            _documents.captures_geojson("watch-run/1", news)
         elif len(news):
             _output.captures_table(news)
         else:
@@ -76,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         if len(news) and not arguments.keep:
             watch.seen(news)
-    return 0 if len(news) else _NO_NEWS
+    return 0 if len(news) else NO_NEWS
 
 
 def _write(news: gpd.GeoDataFrame, watch: Watch, client: Client, arguments: argparse.Namespace) -> None:
@@ -102,7 +101,7 @@ def remove(arguments: argparse.Namespace) -> int:
         client.watch(arguments.name).remove()
     arguments.progress.completed = f"The watch {arguments.name} is removed"
     if arguments.json:
-        _output.document({"name": arguments.name, "removed": True})
+        _documents.document("watch-remove/1", {"name": arguments.name, "removed": True})
     else:
         print(f"Watch {clean_text(arguments.name, 80)!r} is removed.")
     return 0
