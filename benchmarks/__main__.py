@@ -15,7 +15,7 @@ from benchmarks.sections import section
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("cover", "frames", "growth", "imagery", "loopback", "money", "reports", "sandbox", "stack", "widgets")
+NAMES = ("areas", "cover", "frames", "growth", "imagery", "loopback", "money", "reports", "sandbox", "stack", "widgets")
 PLOTS = {
     "Search results to GeoDataFrames": (
         "bench-frames",

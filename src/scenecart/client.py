@@ -14,7 +14,7 @@ import numpy as np
 from scenecart._api import operations, schemas
 from scenecart._api.http import Session
 from scenecart._api.order_states import unknown_state_hint
-from scenecart._captures import parquet
+from scenecart._captures import areas_parquet, parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
@@ -453,6 +453,87 @@ class Client:
         with progress_callback(progress, f"Searching {host}") as callback:
             return search_areas(self._session, areas, query_of, executor=executor, at_once=at_once, progress=callback)
 
+    @checked_keywords(also=SearchCriteria, without=("aoi", "bbox", "intersects"))
+    def search_many_to_parquet(
+        self,
+        directory: str | os.PathLike[str],
+        areas: Any,
+        host: str,
+        *,
+        executor: Executor | None = None,
+        at_once: int = 8,
+        areas_per_file: int = areas_parquet.AREAS_PER_FILE,
+        progress: bool | ProgressCallback | None = None,
+        **criteria: Any,
+    ) -> list[Path]:
+        """Search thousands of areas, and write what covers each, and how cloudy it is, as partitioned GeoParquet.
+
+        Only this process contacts the service, under one rate limit. Workers of an executor decode the responses and measure the
+        coverage; they need no credentials and no shared disk. A few groups of areas at a time are in memory. Run it again with the
+        same arguments after an interruption or a failure: only what is missing or failed is searched.
+
+        Parameters
+        ----------
+        directory
+            A new or empty directory, or that of the same search.
+        areas, host
+            As for :meth:`search_many`; names of areas become text.
+        executor
+            Any ``concurrent.futures.Executor``, such as that of a Dask cluster. None uses a thread.
+        at_once
+            Maximum number of concurrent requests, 1 to 64.
+        areas_per_file
+            How many areas are one file and one task of the executor; near areas are together.
+        progress
+            True shows a progress bar. A callable is called with a :class:`SearchEvent` each time a group is written.
+        **criteria
+            As for :meth:`search_many`.
+
+        Returns
+        -------
+        list of pathlib.Path
+            Files of GeoParquet 1.1, EPSG:4326, with a bounding box for each row. ``captures/part-….parquet`` has one row for each
+            area and capture: ``area``, ``id``, ``collection``, ``host``, ``datetime`` (UTC), ``eo:cloud_cover`` (percent), ``gsd``
+            (metres), ``view:off_nadir`` (degrees), ``covers`` (share of the area, 0 to 1), ``orderable`` and the footprint.
+            ``areas/part-….parquet`` has one row for each area: ``area``, ``captures`` (how many), ``covered`` (share that all cover
+            together), ``whole_captures`` (how many cover 99 % of it or more), ``least_cloud`` (the lowest cloud cover of these, in
+            percent), ``newest`` (UTC), ``error`` (text, if its search failed) and the area.
+
+        Raises
+        ------
+        InvalidQuery
+            If the directory is of something else, an argument is invalid, or two areas have one name; nothing was sent.
+        AuthenticationError, PermissionDenied
+            If the service refuses the account. Other failures are errors of their areas, and a warning, ``areas_failed``.
+
+        Examples
+        --------
+        >>> import tempfile, geopandas
+        >>> client = connect("sandbox")
+        >>> harbours = {"Sydney": (151.18, -33.99, 151.24, -33.94), "Rotterdam": (4.0, 51.9, 4.2, 51.97)}
+        >>> captures, areas = client.search_many_to_parquet(
+        ...     tempfile.mkdtemp(), harbours, "aurora", collections="aurora-50cm", datetime="2024-03"
+        ... )
+        >>> geopandas.read_parquet(areas).set_index("area")["covered"].round(2).to_dict()
+        {'Sydney': 1.0, 'Rotterdam': 1.0}
+        """
+
+        def query_of(area: Any) -> Query:
+            return build_query(host, SearchCriteria(aoi=area, **criteria))
+
+        folder = as_path(directory, "A folder of captures")
+        with progress_callback(progress, f"Searching {host}") as callback:
+            return areas_parquet.search_to_files(
+                self._session,
+                folder,
+                areas,
+                query_of,
+                executor=executor,
+                at_once=at_once,
+                areas_per_file=areas_per_file,
+                progress=callback,
+            )
+
     @checked_keywords()
     def quicklook(self, capture: Mapping[str, Any] | pd.Series[Any], size: str = "thumbnail") -> bytes | None:
         """Return the quicklook of a capture: a picture from the catalog, which costs nothing.
@@ -848,6 +929,7 @@ class Client:
         datetime: Any = None,
         query: Mapping[str, Any] | None = None,
         max_cloud_cover: float | None = None,
+        areas: Any = None,
     ) -> Watch:
         """Save a search under a name, to see later what is new; with the name alone, return the saved watch. Nothing is bought.
 
@@ -863,6 +945,8 @@ class Client:
         aoi, bbox, intersects, collections, ids, datetime, query, max_cloud_cover
             As for :meth:`search`. A file is read now, once. Without ``datetime``, or with an open one such as ``"2024-01-01/.."``,
             captures of any later time are found.
+        areas
+            Many areas, each watched for itself, as for :meth:`search_many`; names of areas become text.
 
         Raises
         ------
@@ -898,6 +982,7 @@ class Client:
                 query=query,
                 max_cloud_cover=max_cloud_cover,
             ),
+            areas,
         )
 
     def watches(self) -> pd.DataFrame:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pytest
+import shapely
 
 import scenecart
 from _expect import raises, warns
 from _purchases import Clock, captures
-from _scripted_service import ScriptedService, answer, feature, ndjson
+from _scripted_service import Answer, RecordedRequest, ScriptedService, answer, feature, ndjson
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,3 +228,48 @@ def test_watch_in_a_file_that_cannot_be_used_is_an_error(connect: Any, tmp_path:
     with raises(scenecart.WatchError, "watches_damaged"):
         client.watches()
     assert len(client.placements()) == 0
+
+
+def of_area(request: RecordedRequest) -> Answer:
+    """Answer a search with one capture of the area, named by its west, and one that is in every area."""
+    west = round(shapely.geometry.shape(request.json["intersects"]).bounds[0])
+    return answer({}, 404) if west == 20 else ndjson(feature(f"of-{west}", west=west), feature("everywhere", west=west))
+
+
+def test_watch_of_many_areas_knows_each_capture_of_each_area(service: ScriptedService, connect: Any):
+    """A capture is news of each area that it is found for, an area that failed loses nothing, and threads may build the frames."""
+    service.put(STREAM, of_area)
+    areas = {"west": (0, 0, 1, 1), "east": (10, 0, 11, 1), "broken": (20, 0, 21, 1)}
+    watch = connect().watch("fields", "h", collections="c", areas=areas)
+    with warns("areas_failed"):
+        news = watch.new()
+    assert sorted(zip(news["area"], news["id"], strict=True)) == [
+        ("east", "everywhere"),
+        ("east", "of-10"),
+        ("west", "everywhere"),
+        ("west", "of-0"),
+    ]
+    assert (list(news.attrs["errors"]), news["duplicate"].sum()) == (["broken"], 1)
+    watch.seen(news[news["area"] == "west"])
+    with warns("areas_failed"), ThreadPoolExecutor(1) as executor:
+        again = connect().watch("fields").new(executor=executor)
+    assert ids(again) == ["everywhere", "of-10"]
+    service.put(STREAM, lambda _: ndjson(feature("late", west=20)))
+    assert sorted(watch.new()["area"]) == ["broken", "east", "west"]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "code"),
+    [
+        ({"areas": {}}, "watch_areas_invalid"),
+        ({"areas": [(0, 0, 1, 1)], "aoi": (0, 0, 1, 1)}, "watch_areas_ambiguous"),
+        ({"areas": 5}, "areas_invalid"),
+    ],
+)
+def test_watch_with_invalid_areas_is_not_saved(connect: Any, criteria: Any, code: str):
+    """Areas without names of their own, beside another area, or that are none are refused."""
+    client = connect()
+    with pytest.raises(scenecart.InvalidRequest) as caught:
+        client.watch("x", "h", collections="c", **criteria)
+    assert caught.value.code == code
+    assert len(client.watches()) == 0

@@ -40,13 +40,7 @@ def search_areas(
 
     Requests are sent by threads of this process; an executor only builds frames.
     """
-    if executor is not None and not hasattr(executor, "submit"):
-        raise InvalidQuery(
-            f"must be a concurrent.futures.Executor, got {shown_value(executor)}.",
-            code="executor_invalid",
-            argument="executor",
-            hint="For example: dask.distributed.Client(…).get_executor()",
-        )
+    check_executor(executor)
     check_count(at_once, "at_once", most=_MAX_CONCURRENCY, optional=False, kind=InvalidQuery)
     queries, errors = _queries(areas, query_of)
     host = next((query.host for _, query in queries if query), "")
@@ -71,12 +65,30 @@ def search_areas(
     found = _concat_areas([(labels[number], frames[number]) for number in sorted(frames)])
     found.attrs["errors"] = errors
     if errors:
-        _warn_of_failures(errors, host)
+        warn_of_failures(errors, host)
     reporter.emit("finished", len(found), len(queries))
     return found
 
 
-def _warn_of_failures(errors: Mapping[Hashable, str], host: str) -> None:
+def check_executor(executor: Any) -> None:
+    """Refuse anything but an executor or None.
+
+    Raises
+    ------
+    InvalidQuery
+        If it is something else.
+    """
+    if executor is not None and not hasattr(executor, "submit"):
+        raise InvalidQuery(
+            f"must be a concurrent.futures.Executor, got {shown_value(executor)}.",
+            code="executor_invalid",
+            argument="executor",
+            hint="For example: dask.distributed.Client(…).get_executor()",
+        )
+
+
+def warn_of_failures(errors: Mapping[Hashable, str], host: str) -> None:
+    """Warn that the searches of some areas failed, with the first error."""
     label, reason = next(iter(errors.items()))
     others = f" and {pluralize(len(errors) - 1, 'other area')}" if len(errors) > 1 else ""
     warn(
@@ -98,7 +110,7 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
     """Check every area; return the queries by label, and the errors of invalid areas, which do not stop the others."""
     queries: list[tuple[Hashable, Query | None]] = []
     errors: dict[Hashable, str] = {}
-    for label, area in _labelled(areas):
+    for label, area in labelled(areas):
         try:
             queries.append((label, query_of(area)))
         except InvalidQuery:
@@ -112,7 +124,14 @@ def _queries(areas: Any, query_of: Callable[[Any], Query]) -> tuple[list[tuple[H
     return queries, errors
 
 
-def _labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
+def labelled(areas: Any) -> Iterable[tuple[Hashable, Any]]:
+    """Return each area with its name: the index of a frame, the key of a mapping, or the place in a list.
+
+    Raises
+    ------
+    InvalidQuery
+        If they are none of these.
+    """
     if isinstance(areas, gpd.GeoDataFrame | gpd.GeoSeries):
         shapes = areas.geometry if areas.crs is None else areas.geometry.to_crs(CRS)
         return list(zip(areas.index.tolist(), shapes, strict=True))

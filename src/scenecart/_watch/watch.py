@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scenecart._captures.frame import concat
 from scenecart._captures.query import SearchCriteria, build_query
 from scenecart._captures.search import search_catalog
+from scenecart._captures.search_many import labelled, search_areas
 from scenecart._captures.stac_api import as_interval
 from scenecart._geo.area import as_area, as_geometry
 from scenecart._geo.geometry import around_world_bounds, geojson
@@ -26,7 +28,8 @@ from scenecart._watch.watch_file import CaptureKey, SavedSearch
 from scenecart.exceptions import InvalidRequest, NotFound, not_captures, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
+    from concurrent.futures import Executor
 
     import geopandas as gpd
 
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from scenecart._util.progress import ProgressCallback
     from scenecart._watch.watch_file import WatchFile
 
+# areas that are searched before what was seen is left out
+_GROUP = 200
 NEWS = "news"
 """Column of :meth:`Watch.new`: ``"new"`` or ``"updated"``."""
 
@@ -56,17 +61,16 @@ class WatchService:
     file: WatchFile
     now: Callable[[], float]
 
-    def watch(self, name: str, host: str | None, criteria: SearchCriteria) -> Watch:
+    def watch(self, name: str, host: str | None, criteria: SearchCriteria, areas: Any = None) -> Watch:
         """Save a search under a name, or return the saved one; see :meth:`Client.watch`."""
         check_text(name, "name")
         name = name.strip()
-        if host is None and criteria == SearchCriteria():
+        if host is None and areas is None and criteria == SearchCriteria():
             return Watch(self, self._found(name))
         check_text(host, "host")
         build_query(str(host), criteria)
-        wanted = SavedSearch(
-            0, self.session.base_url, name, str(host), dumps(_plain(criteria)).decode(), _person(), self.now(), None, None
-        )
+        plain = {**_plain(criteria), **({} if areas is None else {"areas": _plain_areas(areas, criteria)})}
+        wanted = SavedSearch(0, self.session.base_url, name, str(host), dumps(plain).decode(), _person(), self.now(), None, None)
         saved = self.file.add(wanted)
         if (saved.host, saved.criteria) != (wanted.host, wanted.criteria):
             raise InvalidRequest(
@@ -132,7 +136,14 @@ class Watch:
         self.criteria: dict[str, Any] = json.loads(saved.criteria)
         self.created = _moment(saved.created)
 
-    def new(self, *, updated: bool = False, progress: bool | ProgressCallback | None = None) -> gpd.GeoDataFrame:
+    def new(
+        self,
+        *,
+        updated: bool = False,
+        progress: bool | ProgressCallback | None = None,
+        executor: Executor | None = None,
+        at_once: int = 8,
+    ) -> gpd.GeoDataFrame:
         """Search, and return the captures that are not marked as seen. Nothing is marked: a crash loses no news.
 
         A capture is known by its host, collection and id, so a wrong clock and a capture that the catalog adds late do not matter.
@@ -143,12 +154,16 @@ class Watch:
             Whether to return captures too that were seen, and that the catalog updated since, as far as it states ``updated``.
         progress
             As for :meth:`Client.search`.
+        executor, at_once
+            As for :meth:`Client.search_many`, if the watch has many areas.
 
         Returns
         -------
         geopandas.GeoDataFrame
             As from :meth:`Client.search`, EPSG:4326, with the column ``news``: ``"new"`` or ``"updated"``. The first time, it has
             every capture of the search. Captures without an id are left out, with the warning ``watch_captures_without_id``.
+            With many areas, there is a row for each area and capture, with the columns ``area`` and ``duplicate``; areas that
+            failed are in ``.attrs["errors"]``, and their captures stay new.
 
         Raises
         ------
@@ -169,15 +184,15 @@ class Watch:
         True
         """
         check_bool(updated, "updated")
-        found = self._search(progress=progress)
-        keys, editions = _keys(found), _editions(found)
+        known = self._service.file.known(self._saved.number)
+        with progress_callback(progress, f"Searching {self.host}") as callback:
+            if "areas" in self.criteria:
+                fresh = self._new_of_areas(known, callback, executor, at_once, updated=updated)
+            else:
+                query = build_query(self.host, SearchCriteria(**self.criteria))
+                fresh = _fresh(search_catalog(self._service.session, query, callback), known, updated=updated)
         if not self._service.file.note_look(self._saved.number, self._service.now()):
             raise self._removed()
-        known = self._service.file.known(self._saved.number)
-        news = np.array([_news(key, edition, known) for key, edition in zip(keys, editions, strict=True)], dtype=object)
-        wanted = (news == "new") | ((news == "updated") & updated)
-        fresh = found.assign(**{NEWS: news})[wanted].reset_index(drop=True)
-        fresh.attrs = dict(found.attrs)
         self._last = fresh
         return fresh
 
@@ -233,15 +248,35 @@ class Watch:
         """
         self._service.file.remove(self._saved.number)
 
-    def _search(self, *, progress: bool | ProgressCallback | None) -> gpd.GeoDataFrame:
-        query = build_query(self.host, SearchCriteria(**self.criteria))
-        with progress_callback(progress, f"Searching {self.host}") as callback:
-            found = search_catalog(self._service.session, query, callback)
-        has_id = found["id"].notna()
-        if not has_id.all():
-            warn(f"{pluralize(int((~has_id).sum()), 'capture')} without an id cannot be watched.", code="watch_captures_without_id")
-            found = found[has_id]
-        return found
+    def _new_of_areas(
+        self,
+        known: Mapping[CaptureKey, str],
+        callback: ProgressCallback | None,
+        executor: Executor | None,
+        at_once: int,
+        *,
+        updated: bool,
+    ) -> gpd.GeoDataFrame:
+        """Search the areas in groups, so that only news are kept of each."""
+        criteria = {name: value for name, value in self.criteria.items() if name != "areas"}
+        areas = list(self.criteria["areas"].items())
+        parts: list[gpd.GeoDataFrame] = []
+        errors: dict[Hashable, str] = {}
+        for start in range(0, len(areas), _GROUP):
+            found = search_areas(
+                self._service.session,
+                dict(areas[start : start + _GROUP]),
+                lambda area: build_query(self.host, SearchCriteria(aoi=area, **criteria)),
+                executor=executor,
+                at_once=at_once,
+                progress=callback,
+            )
+            errors |= found.attrs["errors"]
+            parts.append(_fresh(found, known, updated=updated))
+        fresh = concat(parts) if any(map(len, parts)) else parts[0]
+        fresh["duplicate"] = fresh.duplicated(["host", "collection", "id"])
+        fresh.attrs = {"errors": errors}
+        return fresh
 
     def _removed(self) -> NotFound:
         return NotFound(
@@ -284,6 +319,20 @@ def _plain(criteria: SearchCriteria) -> dict[str, Any]:
     return plain
 
 
+def _plain_areas(areas: Any, criteria: SearchCriteria) -> dict[str, Any]:
+    """Return many areas as GeoJSON by name."""
+    if any(area is not None for area in (criteria.aoi, criteria.bbox, criteria.intersects)):
+        raise InvalidRequest(
+            "A watch takes one area or many, not both.",
+            code="watch_areas_ambiguous",
+            hint="Use one of aoi, bbox, intersects and areas.",
+        )
+    named = [(str(name), area) for name, area in labelled(areas)]
+    if len(dict(named)) < len(named) or not named:
+        raise InvalidRequest("must be at least one area, with unique names.", code="watch_areas_invalid", argument="areas")
+    return {name: geojson(as_area(area, argument=f"areas[{name!r}]").geometry) for name, area in named}
+
+
 def _json(query: Mapping[str, Any]) -> bytes:
     try:
         return dumps(query)
@@ -300,14 +349,26 @@ def _differences(saved: SavedSearch, wanted: SavedSearch) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def _fresh(found: gpd.GeoDataFrame, known: Mapping[CaptureKey, str], *, updated: bool) -> gpd.GeoDataFrame:
+    """Return the captures that were not seen, and on request those that the catalog updated since."""
+    has_id = found["id"].notna()
+    if not has_id.all():
+        warn(f"{pluralize(int((~has_id).sum()), 'capture')} without an id cannot be watched.", code="watch_captures_without_id")
+    captures = found[has_id]
+    marks = zip(_keys(captures), _editions(captures), strict=True)
+    news = np.array([_news(key, edition, known) for key, edition in marks], dtype=object)
+    wanted = (news == "new") | ((news == "updated") & updated)
+    fresh = captures.assign(**{NEWS: news})[wanted].reset_index(drop=True)
+    fresh.attrs = dict(found.attrs)
+    return fresh
+
+
 def _keys(captures: gpd.GeoDataFrame) -> list[CaptureKey]:
-    rows = zip(
-        captures["host"],
-        captures["collection"] if "collection" in captures.columns else [None] * len(captures),
-        captures["id"],
-        strict=True,
-    )
-    return [CaptureKey("", *("" if pd.isna(value) else str(value) for value in row)) for row in rows]
+    nothing = [None] * len(captures)
+    # the column of search_many(), never a property of the catalog
+    area = captures["area"] if "duplicate" in captures.columns else nothing
+    rows = zip(area, captures["host"], captures.get("collection", nothing), captures["id"], strict=True)
+    return [CaptureKey(*("" if pd.isna(value) else str(value) for value in row)) for row in rows]
 
 
 def _editions(captures: gpd.GeoDataFrame) -> list[str]:
