@@ -728,6 +728,7 @@ class Client:
         >>> order.captures == captures["id"].tolist()
         True
         """
+        self._session.check_may_send(operations.PLACE)
         chosen = self.project if project is None else project
         return self._placing.place(
             estimate, project=chosen, license_type=license_type, again=again, owned=owned, max_credits=max_credits
@@ -1051,6 +1052,8 @@ class Client:
         0
         """
         check_bool(send, "send", after="Nothing was sent.")
+        if send:
+            self._session.check_may_send(operations.PLACE)
         return placements_frame(self._settlement.settle(send=send))
 
     def resolve(
@@ -1235,6 +1238,11 @@ def listed_orders(client: Client, limit: int) -> list[Order]:
 def known_holdings(client: Client, seconds: float = PANEL_SECONDS) -> gpd.GeoDataFrame:
     """Return what the organization owns, by a list of orders that is at most so many seconds old."""
     return client._holdings.known(seconds)  # noqa: SLF001  # the client's own module
+
+
+def make_read_only(client: Client) -> None:
+    """Refuse every request of a client that may change or buy something, before it is sent; this cannot be undone."""
+    client._session.make_read_only()  # noqa: SLF001  # the client's own module
 
 
 def count_unanswered(client: Client) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from scenecart.cli._parser import make_parser, option_names
 
 COMMANDS = [
     *("search", "estimate", "cover", "place", "orders", "owned", "order", "download", "report", "cancel", "placements", "settle"),
-    *("login-status", "sandbox", "lab", "app", "demo"),
+    *("login-status", "sandbox", "lab", "app", "demo", "mcp"),
 ]
 NESTED = ["watch add", "watch list", "watch run", "watch remove"]
 

@@ -65,6 +65,7 @@ LIBRARIES = {
     "ipyleaflet": {"widgets"},
     "jinja2": {"_util.html"},
     "keyring": {"_api.keyring"},
+    "mcp": {"cli._mcp_server"},
     "matplotlib": {"_captures.timeline", "_cover.plot", "_util.style", "report"},
     "odc": {"_imagery"},
     "platformdirs": {"_util.folders"},

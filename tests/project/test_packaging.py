@@ -94,6 +94,13 @@ with scenecart.connect(base_url="https://service.example", token="t", retry=scen
     except scenecart.ConnectionFailed as error: assert error.code == "proxy_unreachable", error
 print("added")
 """,
+    "mcp": """
+from scenecart.cli._mcp_server import make_server
+from scenecart.cli._mcp_tools import Tools
+from pathlib import Path
+assert make_server(Tools(client, Path("agent")))
+print("added")
+""",
     "sandbox": """
 with scenecart.connect("sandbox") as other:
     assert other.balance()["balance_credits"] == 5_000_000
@@ -115,6 +122,7 @@ LACKS = {
     "client.order(ORDER).open('visual', directory='files')": "raster",
     "client.order(ORDER).show()": "widgets",
     "client.cover(captures, HARBOUR)": "cover",
+    "__import__('scenecart.cli._mcp_cmd', fromlist=['mcp']).mcp(__import__('argparse').Namespace(folder='agent'))": "mcp",
     "__import__('scenecart._api.keyring', fromlist=['require']).require()": "keyring",
     "__import__('scenecart._api.proxies', fromlist=['Proxies']).Proxies({'https': 'socks5://p'}).of('https://s.example')": "socks",
 }

@@ -31,6 +31,7 @@ from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.tracebacks import hide_frames
 from scenecart.exceptions import (
     AuthenticationError,
+    ConfigurationError,
     ConnectionFailed,
     NotFound,
     RateLimited,
@@ -137,7 +138,27 @@ class Session:
         self._limiter = Limiter(limits.calls_per_minute, clock=clock, sleep=sleep)
         self._place_limiter = Limiter(limits.places_per_minute, clock=clock, sleep=sleep)
         self._tokens = Tokens(credentials, self._token_form, now, sleep, self._account_of)
+        self._is_read_only = False
         renew_after_fork(self)
+
+    def make_read_only(self) -> None:
+        """Refuse from now on every operation that may change or buy something, before anything is sent."""
+        self._is_read_only = True
+
+    def check_may_send(self, operation: operations.Operation) -> None:
+        """Refuse an operation that may change or buy something, if this session only reads.
+
+        Raises
+        ------
+        ConfigurationError
+            If it does.
+        """
+        if self._is_read_only and not operation.safe:
+            raise ConfigurationError(
+                f"This connection only reads, and {operation.id} may change something. Nothing was sent.",
+                code="session_read_only",
+                operation=operation.id,
+            )
 
     def on_placing_wait(self, notify: Callable[[float], object]) -> None:
         """Set what is called with the seconds, before an order waits because too many were placed in the last minute."""
@@ -194,6 +215,7 @@ class Session:
             The error of the response's status; ``ServiceError`` if the response is not JSON; ``ConnectionFailed`` if there is no
             response.
         """
+        self.check_may_send(operation)
         response = self._with_retries(operation, key, lambda: self._respond(operation, body, key, content, query=query))
         return _decoded(response, operation.id, key)
 
@@ -232,7 +254,10 @@ class Session:
             If no complete response arrived; ``was_sent`` is False if no connection was made.
         ServiceError
             If the response cannot be read.
+        ConfigurationError
+            If this session only reads.
         """
+        self.check_may_send(operation)
         headers = {operations.IDEMPOTENCY_HEADER: key, "Content-Type": "application/json"}
         token = self._tokens.bearer()
         url = self.base_url + (path or operation.path)

@@ -72,10 +72,7 @@ def add_command(
 ) -> ArgumentParser:
     """Add a command that connects to a service."""
     parser = add_program(commands, name, run, summary, *examples, **options)
-    parser.add_argument("--profile", metavar="NAME", help=PROFILE)
-    parser.add_argument(
-        "--base-url", metavar="URL", help="URL of the service (default: SCENECART_BASE_URL, else the public service)"
-    )
+    add_service(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     return parser
 
@@ -137,3 +134,11 @@ def add_criteria(parser: ArgumentParser) -> None:
     parser.add_argument("--datetime", metavar="RANGE", help="acquisition time: a date, a month, or a range such as 2024-01/2024-06")
     parser.add_argument("--query", metavar="JSON", help='conditions on other properties, such as {"gsd": {"lte": 0.5}}')
     parser.add_argument("--max-cloud-cover", type=float, metavar="PERCENT", help="highest cloud cover in per cent, 0 to 100")
+
+
+def add_service(parser: ArgumentParser) -> None:
+    """Add which service is used, and how to sign in."""
+    parser.add_argument("--profile", metavar="NAME", help=PROFILE)
+    parser.add_argument(
+        "--base-url", metavar="URL", help="URL of the service (default: SCENECART_BASE_URL, else the public service)"
+    )

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from scenecart._version import __version__
-from scenecart.cli import _apps_cmd, _catalog_cmd, _orders_cmd, _sign_in_cmd
+from scenecart.cli import _apps_cmd, _catalog_cmd, _mcp_cmd, _orders_cmd, _sign_in_cmd
 from scenecart.cli._arguments import (
     ArgumentParser,
     read_area,
@@ -27,6 +27,7 @@ from scenecart.cli._commands import (
     add_criteria,
     add_outputs,
     add_program,
+    add_service,
     add_verify,
     add_waiting,
     add_without_owned,
@@ -503,3 +504,15 @@ def _add_programs(commands: Commands) -> None:
         help="end the kernel of a page that is closed or not connected after it did nothing for this time (default: 600)",
     )
     add_browser(app)
+
+    mcp = add_program(
+        commands,
+        "mcp",
+        _mcp_cmd.mcp,
+        "serve tools for an agent over standard input and output (Model Context Protocol)",
+        "scenecart mcp --folder agent",
+        note="The agent can search, price, cover and report. It cannot buy: it leaves a cart file and a report in the folder, "
+        "and a person runs `scenecart place`.",
+    )
+    add_service(mcp)
+    mcp.add_argument("--folder", metavar="DIR", default="agent", help="folder for the files of the agent (default: agent)")
