@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from scenecart._util import forks
 from scenecart._util.locks import process_lock
 from scenecart.exceptions import WatchError
 
@@ -167,7 +168,7 @@ class WatchFile:
     def _opened(self, *, is_writing: bool = False) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with process_lock(self.path.with_suffix(".lock"), _BUSY_SECONDS):
+            with forks.sqlite.lock, process_lock(self.path.with_suffix(".lock"), _BUSY_SECONDS):
                 if not self.path.exists():
                     os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
                 # closing a connection ends a transaction that an error or an interrupt left open
