@@ -189,7 +189,8 @@ def _failed(path: Path) -> dict[Hashable, str]:
 def _errors(directory: Path, groups: int) -> dict[Hashable, str]:
     found: dict[Hashable, str] = {}
     for number in range(groups):
-        frame = pd.read_parquet(_paths(directory, number)[1], columns=["area", "error"])
+        path = _paths(directory, number)[1]
+        frame = pd.read_parquet(path, columns=["area", "error"])
         found |= dict(frame[frame["error"].notna()].itertuples(index=False))
     return found
 

@@ -224,7 +224,7 @@ class Tools:
             raise InvalidRequest(
                 f"There is a file {name!r} already, and files are not replaced.",
                 code="file_exists",
-                hint="Pass another name as save_as.",
+                hint="Pass another name.",
             )
         return path
 
