@@ -51,6 +51,7 @@ TESTED_WITH: dict[str, str] = {
     "report/_comparison_html.py": "report/test_comparison.py",
     "report/_comparison_pdf.py": "report/test_comparison.py",
     "report/_pdf_parts.py": "report/test_pdf.py",
+    "report/_pdf_sheet.py": "report/test_pictures.py",
 }
 # test files about a whole package
 OF_WHOLE_PACKAGES = {"tests/report/test_report.py", "tests/sandbox/test_layers.py"}

@@ -48,8 +48,8 @@ class PricingClient(Protocol):
         """Return the service's price for a cart."""
         ...
 
-    def quicklook(self, capture: Any) -> bytes | None:
-        """Return a small image of a row of captures."""
+    def quicklook(self, capture: Any, size: str = "thumbnail") -> bytes | None:
+        """Return an image of a row of captures."""
         ...
 
     def owned(self, *, acquired: bool) -> gpd.GeoDataFrame:
@@ -345,8 +345,8 @@ class Cart(Reportable):
         return self._client.estimate(self)
 
     @property
-    def quicklook(self) -> Callable[[Any], bytes | None] | None:
-        """A function that fetches a small image of a row of captures; None without a client."""
+    def quicklook(self) -> Callable[..., bytes | None] | None:
+        """A function that fetches an image of a row of captures; None without a client."""
         return None if self._client is None else self._client.quicklook
 
     def __len__(self) -> int:

@@ -16,12 +16,13 @@ from scenecart._captures.frame import to_frame
 from scenecart._delivery.catalog import DeliveryFolder, ItemRecorder, items_in
 from scenecart._delivery.contents import Verify, verify_mode
 from scenecart._delivery.downloads import Downloads, Job
-from scenecart._delivery.items import fetch_items, missing_captures
+from scenecart._delivery.items import capture_of, fetch_items, missing_captures
 from scenecart._delivery.loading import choose_item, open_asset, stack_items
 from scenecart._delivery.opened import file_of
 from scenecart._delivery.paths import items_with, plan_files, safe_name
 from scenecart._delivery.provenance import fetch_edges, provenance_of
 from scenecart._delivery.remote import asset_reader
+from scenecart._delivery.visual import visual_asset
 from scenecart._util.files import as_path
 from scenecart._util.json import dumps
 from scenecart._util.progress import bar
@@ -153,21 +154,37 @@ class DeliveryService:
         directory: str | os.PathLike[str] | None,
     ) -> xr.Dataset:
         """Stack bands of a delivered order, from files that are on disk, and else by ranges; see ``Order.stack``."""
-        folders = [self._cache / safe_name(order.id), *self._downloads.get(order.id, ())]
-        folders += [] if directory is None else [as_path(directory, "directory")]
-        on_disk = {
+        on_disk = self._on_disk(order.id, *([] if directory is None else [as_path(directory, "directory")]))
+        return stack_items(
+            items_with(self._items(order), None), bands, lambda item, key: self._file_or_reader(on_disk, item, key), options
+        )
+
+    def rasters(self, order: Delivered) -> dict[str, Path | RangeReader]:
+        """Return a raster for the eye of each delivered capture, by its id: the file on disk, or a reader of the remote one."""
+        on_disk = self._on_disk(order.id)
+        found: dict[str, Path | RangeReader] = {}
+        for item in self._items(order)["features"]:
+            capture, key = capture_of(item), visual_asset(item["assets"])
+            if capture is not None and key is not None:
+                found.setdefault(capture, self._file_or_reader(on_disk, item, key))
+        return found
+
+    def _on_disk(self, order_id: str, *more: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
+        """Return the items of an order that are in a folder of this computer, with their folders, by id."""
+        folders = [self._cache / safe_name(order_id), *self._downloads.get(order_id, ()), *more]
+        return {
             str(item.get("id")): (folder / name, item)
             for folder in folders
             for name, item in items_in(folder)
-            if item["properties"].get("order:id") == order.id
+            if item["properties"].get("order:id") == order_id
         }
 
-        def source_of(item: Mapping[str, Any], key: str) -> Path | RangeReader:
-            folder, kept = on_disk.get(item["id"], (None, None))
-            path = None if folder is None or kept is None else file_of(folder, kept["assets"].get(key) or {})
-            return path or asset_reader(self._session, item["id"], key, _file_name(item, key))
-
-        return stack_items(items_with(self._items(order), None), bands, source_of, options)
+    def _file_or_reader(
+        self, on_disk: Mapping[str, tuple[Path, dict[str, Any]]], item: Mapping[str, Any], key: str
+    ) -> Path | RangeReader:
+        folder, kept = on_disk.get(item["id"], (None, None))
+        path = None if folder is None or kept is None else file_of(folder, kept["assets"].get(key) or {})
+        return path or asset_reader(self._session, item["id"], key, _file_name(item, key))
 
     def has_items(self, order_id: str) -> bool:
         """Return whether the service lists items of an order, as of one that is still being processed."""

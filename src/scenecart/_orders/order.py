@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import OrderRecord
     from scenecart._cart.cart import Cart
+    from scenecart._imagery.ranges import RangeReader
     from scenecart._orders.order_api import OrderApi
     from scenecart._orders.purchase_details import PurchaseDetails
     from scenecart.widgets._map import FootprintMap
@@ -538,6 +539,11 @@ class Order(StatedOrder):
         if self._mentioned != self.status and (notice := state_notice(self._record)) is not None:
             self._mentioned = self.status
             self._api.notify(notice)
+
+
+def delivered_rasters(order: Order) -> Mapping[str, Path | RangeReader]:
+    """Return the delivered imagery of an order by capture, for reports; see ``DeliveryService.rasters``."""
+    return order._api.deliveries.rasters(order._ordered()) if order.is_delivered else {}  # noqa: SLF001  # the handle's own module
 
 
 def purchase_details_of(order: Order) -> PurchaseDetails:

@@ -39,8 +39,8 @@ class Catalog(Protocol):
         """Return captures with these ids."""
         ...
 
-    def quicklook(self, capture: Any) -> bytes | None:
-        """Return a small picture."""
+    def quicklook(self, capture: Any, size: str = "thumbnail") -> bytes | None:
+        """Return a picture."""
         ...
 
 
@@ -62,7 +62,7 @@ class PurchaseDetails:
     service: str = ""
     license_type: str | None = None
     split_by_date: bool | None = None
-    quicklook: Callable[[Any], bytes | None] | None = None
+    quicklook: Callable[..., bytes | None] | None = None
 
 
 class PurchaseReader:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 class Reportable:
     """A value that :mod:`scenecart.report` writes as a report."""
 
-    def to_report(self, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
+    def to_report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        thumbnails: bool = True,
+        contact_sheet: bool = False,
+    ) -> Path:
         """Write a report; the suffix of the path sets the format.
 
         A cart is reported without prices, an estimate with the service's prices, and an order with its status and what was
@@ -27,6 +34,9 @@ class Reportable:
             The title of the report.
         thumbnails
             Include a thumbnail of each capture in ``.html`` and ``.pdf``.
+        contact_sheet
+            Include a larger picture of each of the first 60 captures, cut to the area of interest, with its date and a scale bar,
+            in ``.html`` and ``.pdf``. Of a delivered order it shows the delivered imagery.
 
         Returns
         -------
@@ -51,4 +61,4 @@ class Reportable:
         """
         from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
 
-        return report.write(self, path, title=title, thumbnails=thumbnails)
+        return report.write(self, path, title=title, thumbnails=thumbnails, contact_sheet=contact_sheet)

@@ -153,7 +153,12 @@ def report(arguments: argparse.Namespace) -> int:
             path = compare_report(subjects, arguments.output, title=arguments.title)
         else:
             (subject,) = subjects.values()
-            path = subject.to_report(arguments.output, title=arguments.title, thumbnails=not arguments.no_thumbnails)
+            path = subject.to_report(
+                arguments.output,
+                title=arguments.title,
+                thumbnails=not arguments.no_thumbnails,
+                contact_sheet=arguments.contact_sheet,
+            )
     if arguments.json:
         _documents.document("report/1", {"report": str(path), "subjects": list(subjects)})
     else:

@@ -73,7 +73,14 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     return suffix
 
 
-def write(subject: Reportable, path: str | os.PathLike[str], *, title: str | None = None, thumbnails: bool = True) -> Path:
+def write(
+    subject: Reportable,
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    thumbnails: bool = True,
+    contact_sheet: bool = False,
+) -> Path:
     """Write a report on a cart, an estimate or an order.
 
     ``subject.to_report(path, …)`` does the same; its documentation has the parameters, formats and errors.
@@ -96,6 +103,8 @@ def write(subject: Reportable, path: str | os.PathLike[str], *, title: str | Non
     contents = _load("_model", "contents_of")(subject, title)
     if thumbnails and suffix in _WITH_THUMBNAILS:
         contents = _load("_thumbnails", "with_thumbnails")(contents)
+    if contact_sheet and suffix in _WITH_THUMBNAILS:
+        contents = _load("_pictures", "with_pictures")(contents, subject)
     return write_atomic(to_bytes(contents), path, "The report")
 
 

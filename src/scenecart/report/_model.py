@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import PriceGroup
     from scenecart._geo.area import Area
+    from scenecart.report._pictures import AreaPicture
 
 _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
@@ -105,6 +106,10 @@ class Contents:
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
         How many quicklooks could not be fetched.
+    pictures : tuple of AreaPicture
+        The contact sheet; empty if none was requested.
+    wanted_pictures : int
+        How many captures it should show.
     """
 
     kind: str
@@ -125,9 +130,20 @@ class Contents:
     facts: tuple[tuple[str, str], ...] = ()
     order_facts: tuple[tuple[str, str], ...] = ()
     owned: str = ""
-    fetch_thumbnail: Callable[[Any], bytes | None] | None = None
+    fetch_thumbnail: Callable[..., bytes | None] | None = None
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
+    pictures: tuple[AreaPicture, ...] = ()
+    wanted_pictures: int = 0
+
+    @property
+    def pictures_note(self) -> str:
+        """A sentence about captures that the contact sheet does not show; empty if it shows all, or there is none."""
+        lacking = self.wanted_pictures - len(self.pictures)
+        if lacking <= 0:
+            return ""
+        shown = f"The pictures show {len(self.pictures):,} of {pluralize(self.wanted_pictures, 'capture')}"
+        return f"{shown}: the others have no quicklook that can be placed on the area, or it could not be fetched."
 
     @property
     def stamp(self) -> datetime:

@@ -27,6 +27,7 @@ from scenecart.report._pdf_parts import (
     overflow,
     words,
 )
+from scenecart.report._pdf_sheet import contact_sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +65,8 @@ def _below(contents: Contents) -> list[Any]:
     parts = _prices(contents) if contents.groups else []
     parts += heading("Captures")
     parts.append(_captures(contents) if contents.lines else words(CAPTURES_UNAVAILABLE, SMALL))
+    if contents.wanted_pictures:
+        parts += [*heading("Pictures of the area"), *contact_sheet(contents)]
     if contents.unpriced:
         rows = [(words(line.id), words(line.error or "", WARNING)) for line in contents.unpriced]
         parts += [*heading("Captures without a price"), listing(("Capture", "Reason"), (0, 0), "ll", rows)]

@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from PIL import Image
@@ -16,9 +16,11 @@ from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.picture import decode, picture_kind, unpacked_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scenecart.report._model import CaptureLine, Contents
+
+T = TypeVar("T")
 
 SIZE = (144, 108)
 _THREADS = 6
@@ -40,16 +42,23 @@ def with_thumbnails(contents: Contents, *, clock: Callable[[], float] = time.mon
     if contents.fetch_thumbnail is None:
         return replace(contents, thumbnails=(None,) * len(contents.lines))
     fetcher = _Fetcher(contents.fetch_thumbnail, clock)
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scenecart-report")
     try:
-        jobs = [pool.submit(fetcher.fetch, line) for line in contents.lines[:_MAX_THUMBNAILS]]
-        wait(jobs, timeout=_MAX_SECONDS)
-        found = [job.result() if job.done() else _MISSING for job in jobs]
+        found: list[bytes | None] = in_time(fetcher.fetch, contents.lines[:_MAX_THUMBNAILS], _MISSING)
     finally:
         fetcher.is_stopped.set()
-        pool.shutdown(wait=False, cancel_futures=True)
     found += [_MISSING] * (len(contents.lines) - len(found))
     return replace(contents, thumbnails=tuple(one or None for one in found), missing_thumbnails=found.count(_MISSING))
+
+
+def in_time(function: Callable[[CaptureLine], T], lines: Sequence[CaptureLine], missing: T) -> list[T]:
+    """Call a function for each capture in threads, for at most a minute; ``missing`` is what is not there by then."""
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scenecart-report")
+    try:
+        jobs = [pool.submit(function, line) for line in lines]
+        wait(jobs, timeout=_MAX_SECONDS)
+        return [job.result() if job.done() else missing for job in jobs]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Fetcher:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import pandas as pd
 
 from scenecart._api.public_files import PublicFile
 from scenecart._captures.frame import assets as decoded_assets
 from scenecart._delivery.remote import asset_reader
+from scenecart._delivery.visual import visual_asset
 from scenecart._imagery.raster import require_rioxarray
 from scenecart._orders.order import Order
 from scenecart._util.files import as_path
@@ -28,13 +29,9 @@ if TYPE_CHECKING:
     from scenecart._imagery.ranges import RangeReader
     from scenecart._imagery.render import RasterPicture
 
-_FILE_TYPES = ("image/tiff", "image/jp2", "image/vnd.stac.geotiff", "application/geotiff")
 # layers that a map still draws in time
 MAX_LAYERS = 20
 _WEB = ("https://", "http://")
-_SUFFIXES = (".tif", ".tiff", ".jp2")
-# keys of assets that are pictures for the eye, the best first
-_VISUAL_KEYS = ("visual", "rendered_preview", "true_color", "truecolor", "tci", "rgb", "image", "data", "analytic")
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def _source_of_item(item: Any, session: Session | None, asset: str | None) -> Na
     found = item["assets"] if isinstance(item["assets"], dict) else decoded_assets(item)
     known = {str(key): value for key, value in found.items() if isinstance(value, dict)}
     name = clean_text(item.get("id"), 80) or "imagery"
-    key = asset if asset is not None else _best_asset(known)
+    key = asset if asset is not None else visual_asset(known)
     if key is None or key not in known:
         listed = ", ".join(clean_text(key, 40) for key in known) or "none"
         wanted = "no raster" if asset is None else f"no asset {shown_value(asset)}"
@@ -149,18 +146,3 @@ def _is_delivered(item: Any, href: str, session: Session) -> bool:
     properties = item.get("properties") if isinstance(item.get("properties"), dict) else item
     is_of_order = any(isinstance(values.get("order:id"), str) for values in (item, properties))
     return is_of_order or "provenance" in item or href.startswith(session.base_url.rstrip("/") + "/")
-
-
-def _best_asset(assets: Mapping[str, dict[str, Any]]) -> str | None:
-    """Return the key of the raster that is best looked at; None without a raster."""
-    rasters = [key for key, asset in assets.items() if _is_raster(asset)]
-    lower = {key.lower(): key for key in rasters}
-    by_key = next((lower[key] for key in _VISUAL_KEYS if key in lower), None)
-    by_role = next((key for key in rasters if "visual" in (assets[key].get("roles") or ())), None)
-    return by_role or by_key or next(iter(rasters), None)
-
-
-def _is_raster(asset: dict[str, Any]) -> bool:
-    media = str(asset.get("type") or "").partition(";")[0].strip().lower()
-    path = urlsplit(str(asset.get("href") or "")).path.lower()
-    return media in _FILE_TYPES or (not media and path.endswith(_SUFFIXES))

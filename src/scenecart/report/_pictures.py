@@ -1,0 +1,170 @@
+"""Contact sheet of a report: what was chosen or delivered, cut to the area, with a scale bar and a date."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from scenecart._cart.cart import Cart
+from scenecart._cart.estimate import Estimate
+from scenecart._geo.geometry import union
+from scenecart._imagery.area_view import AreaView
+from scenecart._orders.order import Order, delivered_rasters, purchase_details_of
+from scenecart.exceptions import ScenecartError
+from scenecart.report._thumbnails import in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from scenecart._imagery.ranges import RangeReader
+    from scenecart.report._model import CaptureLine, Contents
+
+SIDE = 320
+# a report stays small enough to be sent by mail
+MOST_PICTURES = 60
+_QUALITY = 80
+_PAPER, _WHITE = (236, 239, 242), (255, 255, 255, 255)
+_FONT = 20
+_STEPS = (1, 2, 5)
+_LONGEST_BAR = 0.3
+_KM = 1_000.0
+DELIVERED = "Delivered imagery."
+
+
+@dataclass(frozen=True)
+class AreaPicture:
+    """One picture of a contact sheet.
+
+    Attributes
+    ----------
+    number : int
+        The number of its capture in the report, from 1.
+    label : str
+        When it was taken; its id if that is not known.
+    note : str
+        How sure its place is, or that it is delivered imagery; empty if the catalog tells its place.
+    content : bytes
+        JPEG, square, north up.
+    """
+
+    number: int
+    label: str
+    note: str
+    content: bytes
+
+
+def with_pictures(contents: Contents, subject: Any) -> Contents:
+    """Return the contents with a contact sheet; captures without a picture are only counted."""
+    shown = contents.lines[:MOST_PICTURES]
+    view = _view(contents)
+    rows, delivered = _rows(subject), _delivered(subject)
+    fetch = contents.fetch_thumbnail
+
+    def picture(line: CaptureLine) -> AreaPicture | None:
+        found = None if view is None else _from_delivery(delivered.get(line.key[1]), view)
+        if found is None and view is not None and fetch is not None and line.number <= len(rows):
+            found = _from_quicklook(fetch, rows[line.number - 1], view)
+        if found is None or view is None:
+            return None
+        return AreaPicture(line.number, line.acquired_text or line.id, found[1], _finished(found[0], view))
+
+    made = [one for one in in_time(picture, shown, None) if one is not None]
+    return replace(contents, pictures=tuple(made), wanted_pictures=len(contents.lines))
+
+
+def _view(contents: Contents) -> AreaView | None:
+    """Return the ground that all pictures show: the area, or without one what is bought."""
+    if contents.area is not None:
+        return AreaView.around(contents.area.geometry)
+    ground = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
+    return AreaView.around(union(ground)) if ground else None
+
+
+def _rows(subject: Any) -> list[Mapping[str, Any]]:
+    """Return the captures of a subject as rows, if their full footprints are known, by which quicklooks are placed."""
+    cart: Cart | None = None
+    if isinstance(subject, Cart):
+        cart = subject
+    elif isinstance(subject, Estimate):
+        cart = subject.cart
+    elif isinstance(subject, Order):
+        details = purchase_details_of(subject)
+        cart = details.cart if details.is_original else None
+    if cart is None:
+        return []
+    return [row for _, row in cart.captures.head(MOST_PICTURES).iterrows()]
+
+
+def _delivered(subject: Any) -> Mapping[str, Path | RangeReader]:
+    """Return the delivered rasters of an order by capture; none if nothing is delivered or the service fails."""
+    if not isinstance(subject, Order):
+        return {}
+    try:
+        return delivered_rasters(subject)
+    except ScenecartError:
+        # the report is about the purchase, whatever the service says now
+        return {}
+
+
+def _from_delivery(source: Path | RangeReader | None, view: AreaView) -> tuple[Image.Image, str] | None:
+    if source is None:
+        return None
+    try:
+        from scenecart._imagery.render import RasterPicture  # noqa: PLC0415  # needs an extra
+
+        pixels = RasterPicture(source).draw(view.bounds, SIDE, SIDE)
+    except (ScenecartError, ImportError):
+        return None
+    return (Image.fromarray(pixels), DELIVERED) if pixels[..., 3].any() else None
+
+
+def _from_quicklook(
+    fetch: Callable[..., bytes | None], capture: Mapping[str, Any], view: AreaView
+) -> tuple[Image.Image, str] | None:
+    try:
+        content = fetch(capture, "large")
+    except ScenecartError:
+        return None
+    return None if content is None else view.cut(content, capture, SIDE)
+
+
+def _finished(picture: Image.Image, view: AreaView) -> bytes:
+    """Return a picture on paper with the outline of the area and a scale bar, as JPEG."""
+    whole = Image.new("RGB", picture.size, _PAPER)
+    outlined = view.outlined(picture)
+    whole.paste(outlined, mask=outlined.getchannel("A"))
+    _draw_scale_bar(whole, view.metres)
+    stream = io.BytesIO()
+    whole.save(stream, "JPEG", quality=_QUALITY, optimize=True)
+    return stream.getvalue()
+
+
+def _draw_scale_bar(picture: Image.Image, metres: float) -> None:
+    length, text = scale_bar(metres)
+    pen, pixels, left, bottom = ImageDraw.Draw(picture, "RGBA"), picture.width * length / metres, 12, picture.height - 12
+    font = ImageFont.load_default(_FONT)
+    box = pen.textbbox((left, bottom - 12), text, font=font, anchor="ls")
+    pen.rectangle((left - 6, box[1] - 5, max(left + pixels, box[2]) + 6, bottom + 6), fill=(0, 0, 0, 170))
+    pen.text((left, bottom - 12), text, font=font, fill=_WHITE, anchor="ls")
+    points = [(left, bottom - 7), (left, bottom), (left + pixels, bottom), (left + pixels, bottom - 7)]
+    pen.line(points, fill=_WHITE, width=3)
+
+
+def scale_bar(metres: float) -> tuple[float, str]:
+    """Return the length of a scale bar in metres, at most 30 % of a width, and its text.
+
+    Examples
+    --------
+    >>> from scenecart.report._pictures import scale_bar
+    >>> scale_bar(4_100), scale_bar(900), scale_bar(70)
+    ((1000.0, '1 km'), (200.0, '200 m'), (20.0, '20 m'))
+    """
+    most = _LONGEST_BAR * metres
+    unit = 10.0 ** math.floor(math.log10(most))
+    length = max(step * unit for step in _STEPS if step * unit <= most)
+    return length, f"{length / _KM:g} km" if length >= _KM else f"{length:g} m"
