@@ -70,6 +70,7 @@ def table() -> str:
     else:
         for count in SIZES:
             rows += [f"| {count:,} | {what} | {times:.0f} | |" for what, times in _in_browser(count, chromium)]
+        rows += [f"| | {what} | {times:,.0f} | |" for what, times in _workbench(chromium)]
     memory = [_memory_of(count) for count in SIZES[1:]]
     rows += ["", "| captures of 21 properties | frame alone | with map, filters and table | promised |", "|---:|---:|---:|---:|"]
     rows += [
@@ -190,6 +191,37 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
     medians = [statistics.median(times) for times in (tables, maps, picks)]
     names = ("filter set until the table shows it", "filter set until the map shows it", "row clicked until it is selected")
     return [("page opened until rows can be clicked", shown), *zip(names, medians, strict=True)]
+
+
+def _workbench(chromium: str) -> list[tuple[str, float]]:
+    """Return how long the Workbench takes to open in ``scenecart app``, and to show the first results."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # imported only where it is measured
+
+    from _app import App  # noqa: PLC0415  # shared with the tests
+
+    opened: list[float] = []
+    found: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, App(Path(folder), "--no-browser") as app:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        for _ in range(_TIMES):
+            page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
+            # the kernel of the next page is ready
+            app.ready_kernel()
+            page.wait_for_timeout(5_000)
+            began = time.perf_counter()
+            page.goto(app.url)
+            search = page.get_by_role("button", name="Search this view")
+            search.wait_for()
+            opened.append(1_000 * (time.perf_counter() - began))
+            page.locator(".sc-foot", has_text="Ready").wait_for()
+            began = time.perf_counter()
+            search.click()
+            page.locator(".sc-foot", has_text="found").wait_for()
+            found.append(1_000 * (time.perf_counter() - began))
+            page.close()
+        browser.close()
+    names = ("Workbench opened until it can be clicked", "Search this view clicked until the results are there")
+    return [(name, statistics.median(times)) for name, times in zip(names, (opened, found), strict=True)]
 
 
 def _median(act: Callable[[], object]) -> float:

@@ -96,18 +96,35 @@ class App:
             cookies = connection.getresponse().msg.get_all("Set-Cookie", [])
         return "; ".join(cookie.partition(";")[0] for cookie in cookies)
 
-    def kernels(self) -> int:
-        """Return how many kernels run."""
-        count = 0
+    def kernels(self) -> set[str]:
+        """Return the ids of the kernels that run: those of open pages, and the one that waits for the next page."""
+        found: set[str] = set()
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self._process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    count += "ipykernel_launcher" in " ".join(child.cmdline())
-        return count
+                    words = " ".join(child.cmdline())
+                    if "ipykernel_launcher" in words:
+                        found |= set(re.findall(r"kernel-([0-9a-f-]{36})", words))
+        return found
 
-    def wait_for_kernels(self, count: int, seconds: float = 60.0) -> None:
-        """Wait until so many kernels run."""
+    def kill_kernel(self, kernel: str) -> None:
+        """End a kernel at once, as running out of memory does."""
+        for child in psutil.Process(self._process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if kernel in " ".join(child.cmdline()):
+                    child.kill()
+
+    def ready_kernel(self, seconds: float = 60.0) -> str:
+        """Wait for the kernel that the next page will get, and return its id; no other kernel runs."""
         deadline = time.monotonic() + seconds
-        while self.kernels() != count:
-            assert time.monotonic() < deadline, f"{self.kernels()} kernels run, not {count}"
+        while len(self.kernels()) != 1:
+            assert time.monotonic() < deadline, f"{len(self.kernels())} kernels run"
+            time.sleep(0.1)
+        return next(iter(self.kernels()))
+
+    def wait_for_end(self, kernel: str, seconds: float = 60.0) -> None:
+        """Wait until a kernel has ended."""
+        deadline = time.monotonic() + seconds
+        while kernel in self.kernels():
+            assert time.monotonic() < deadline, "the kernel still runs"
             time.sleep(0.1)

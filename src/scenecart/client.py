@@ -155,7 +155,7 @@ class Client:
         self._credentials = credentials
         self.project = project if project is not None else credentials.project
         self.hosts: dict[str, list[str]] = {}
-        directory = data_folder(home)
+        directory = self._home = data_folder(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
         self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
@@ -1222,6 +1222,11 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
 def session_of(client: Client) -> Session:
     """Return the HTTP session of a client, for widgets that read delivered files."""
     return client._session  # noqa: SLF001  # the client's own module
+
+
+def home_of(client: Client) -> Path:
+    """Return the folder of a client's journal, for widgets that keep what survives a restart."""
+    return client._home  # noqa: SLF001  # the client's own module
 
 
 def orders_to_wait_for(client: Client, order_ids: Sequence[str], timeout: float | None) -> tuple[list[Order], float | None]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,6 @@ from scenecart.client import Client, warn_of_pending
 from scenecart.exceptions import ConfigurationError, missing_extra
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
 
@@ -138,12 +140,32 @@ def open_client(
     return Client(credentials, home=home, **options)
 
 
+# the file that says how to reach the sandbox of `scenecart app`: reloading its page must not lose the orders
+APP_SANDBOX_VARIABLE = "SCENECART_APP_SANDBOX"
 # the sandbox of this process, started by the first connection to it
 _sandboxes: list[Any] = []
 _sandbox_lock = threading.Lock()
 
 
 def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None, options: Mapping[str, Any]) -> Client:
+    ready = _ready_of_app() or _ready_of_process()
+    principal = ready["principals"]["analyst"]
+    credentials = resolve(
+        base_url=ready["url"],
+        username=principal["username"],
+        password=principal["password"],
+        project=project or principal["project"],
+        environ={},
+    )
+    credentials = replace(credentials, source="sandbox")
+    # the sandbox and its orders end with the process, so they are kept out of the user's journal
+    client = Client(credentials, home=home or ready["home"], **options)
+    client.hosts = {name: list(collections) for name, collections in ready["hosts"].items()}
+    return client
+
+
+def _ready_of_process() -> dict[str, Any]:
+    """Return what a client needs of the sandbox of this process, which is started if there is none."""
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
@@ -152,19 +174,16 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
         if not _sandboxes:
             _sandboxes.append(Sandbox().start())
     sandbox = _sandboxes[0]
-    principal = sandbox.principals["analyst"]
-    credentials = resolve(
-        base_url=sandbox.url,
-        username=principal["username"],
-        password=principal["password"],
-        project=project or principal["project"],
-        environ={},
-    )
-    credentials = replace(credentials, source="sandbox")
-    # the sandbox and its orders end with the process, so they are kept out of the user's journal
-    client = Client(credentials, home=home or sandbox.data / "client", **options)
-    client.hosts = dict(sandbox.hosts)
-    return client
+    return {**sandbox.ready(), "home": sandbox.data / "client"}
+
+
+def _ready_of_app() -> dict[str, Any] | None:
+    """Return the same of the sandbox that all pages of ``scenecart app`` share; None elsewhere."""
+    path = os.environ.get(APP_SANDBOX_VARIABLE)
+    if not path:
+        return None
+    ready: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
+    return ready
 
 
 connect.__module__ = "scenecart"

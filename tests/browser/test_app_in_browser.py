@@ -23,35 +23,30 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 def test_app_without_the_token_asks_for_it(app: App, browser: Browser):
-    """Without the token there is a sign-in page; the token typed there opens the workbench."""
+    """Without the token there is a sign-in page; the token typed there opens the Workbench; closing the page ends its kernel."""
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(app.address)
-        assert app.kernels() == 0
+        kernel = app.ready_kernel()
         page.fill("input[type=password] >> nth=0", app.token)
         page.keyboard.press("Enter")
-        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
-        assert page.get_by_role("button", name="Search").first.is_visible()
+        page.get_by_role("button", name="Search this view").wait_for(timeout=90_000)
         page.close(run_before_unload=True)
-        app.wait_for_kernels(0)
+        app.wait_for_end(kernel)
 
 
 def test_app_page_that_is_open_keeps_its_kernel_and_one_that_is_gone_ends_it(app: App, browser: Browser, tmp_path: Path):
     """The kernel of an open page goes on, although nobody does anything; when the page is gone without a word, the kernel ends."""
     with browser.new_context() as context:
         page = context.new_page()
+        kernel = app.ready_kernel()
         page.goto(app.url)
-        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
+        page.get_by_role("button", name="Search this view").wait_for(timeout=90_000)
         # longer than an unused kernel lives
         page.wait_for_timeout(12_000)
-        assert app.kernels() == 1
-        page.get_by_role("button", name="Search").first.click()
+        assert kernel in app.kernels()
+        page.get_by_role("button", name="Search this view").click()
         # a browser that crashes, or a computer that is closed, sends nothing
         context.set_offline(True)
         page.close(run_before_unload=False)
-        app.wait_for_kernels(0)
-        page = context.new_page()
-        context.set_offline(False)
-        page.goto(app.address)
-        page.wait_for_selector(".jupyter-widgets", timeout=90_000)
-        assert app.kernels() == 1
+        app.wait_for_end(kernel)

@@ -55,7 +55,7 @@ def test_app_without_the_token_gives_nothing(app: App, path: str, method: str):
     status, body = app.status(path, method)
     assert status in {302, 403}
     assert "kernelId" not in body
-    assert app.kernels() == 0
+    assert len(app.kernels()) <= 1, "only the kernel that waits for a page runs"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_app_under_another_host_name_is_refused(app: App, host: str):
     """A web page whose name was made to resolve to this computer is refused, even with the token, pages and websockets alike."""
     for path in (f"/?token={app.token}", "/login", f"{KERNEL}/channels?token={app.token}"):
         assert app.status(path, Host=host, **WEBSOCKET)[0] == 403
-    assert app.kernels() == 0
+    assert len(app.kernels()) <= 1
 
 
 def test_app_with_the_token_opens_a_page_whose_kernel_ends_when_nobody_is_there(app: App):
@@ -85,9 +85,9 @@ def test_app_with_the_token_opens_a_page_whose_kernel_ends_when_nobody_is_there(
         evil = {"Host": f"evil.example:{app.port}", "Origin": f"http://evil.example:{app.port}"}
         assert app.status(channels, **evil, **WEBSOCKET, **signed_in)[0] == 403
     assert app.status(channels, **WEBSOCKET)[0] == 403
-    assert app.kernels() == 1
+    assert kernel[1] in app.kernels()
     assert app.status(channels, Origin=f"http://127.0.0.1:{app.port}", **WEBSOCKET, **signed_in)[0] == 101
-    app.wait_for_kernels(0)
+    app.wait_for_end(kernel[1])
 
 
 def test_app_listens_on_loopback_only(app: App):
@@ -114,7 +114,7 @@ def test_app_behind_a_proxy_has_its_path_name_and_token(tmp_path: Path):
         signed_in = {**origin, "Authorization": f"token {secret}"}
         assert "kernelId" in proxied.status("/user/me/app/", **signed_in)[1]
         assert proxied.stop(signal.SIGTERM) == 0
-        assert proxied.kernels() == 0
+        assert proxied.kernels() == set()
 
 
 def test_app_token_that_is_short_is_refused(tmp_path: Path):

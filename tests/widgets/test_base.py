@@ -32,7 +32,7 @@ def test_panel_code_loads_in_every_front_end(captures: gpd.GeoDataFrame, client:
     """The code of each widget is part of the front end, or installed in the folder that VS Code and Voila read."""
     before = set(living._instances)
     bench = display(Workbench(client, aoi=HARBOUR))
-    bench.captures = captures
+    bench._link.replace(captures)
     picker = display(CaptureMap(captures, aoi=HARBOUR, client=client))
     display(OrderTracker(client))
     created = [widget for name, widget in living._instances.items() if name not in before]

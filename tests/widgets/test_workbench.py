@@ -1,14 +1,15 @@
-"""The workbench, by the callbacks of its buttons, against a sandbox."""
+"""The Workbench, by the events of its page, against a sandbox."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import scenecart
 from _expect import raises
-from _widgets import ERROR, HARBOUR, act, place_without_answer, press, wait_for, wait_for_estimate
+from _widgets import HARBOUR, place_without_answer, wait_for
 from scenecart.widgets import Workbench
 
 if TYPE_CHECKING:
@@ -19,118 +20,216 @@ if TYPE_CHECKING:
 
     from scenecart.sandbox import Sandbox
 
+    Display = Callable[[Any], Any]
 
-def test_workbench_buttons_lead_from_area_to_delivered_order(
-    client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path
-):
-    """The workbench goes from an area to a delivered order by its buttons alone."""
+QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/2024-06"}
+
+
+def _event(part: Any, kind: str, **fields: Any) -> None:
+    """Do what an event of the page does."""
+    buffers = fields.pop("buffers", [])
+    part._handle_custom_msg({"kind": kind, **fields}, buffers)
+
+
+def test_workbench_view_is_searched_with_the_dates_of_the_host(client: scenecart.Client, display: Display, tmp_path: Path):
+    """One click finds captures: the map's view is the area, and the dates are those in which the host has captures."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    assert bench._map.part.state["prompt"]
+    _event(bench._map.part, "search-view", bounds=[151.1, -34.0, 151.3, -33.9])
+    wait_for(lambda: len(bench.captures) and not bench.is_searching)
+    assert bench.state.aoi.bounds == (151.1, -34.0, 151.3, -33.9)
+    assert bench.captures["datetime"].dt.year.unique().tolist() == [2024]
+    assert not bench._map.part.state["prompt"]
+    assert bench._drawer.state["results"] == len(bench.captures)
+    assert bench.state.current is not None
+
+
+def test_workbench_area_is_the_same_everywhere(client: scenecart.Client, display: Display, tmp_path: Path):
+    """A drawn, typed or loaded area is that of the map, of the next search and of the cart; one that cannot be read is said."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(bench._map.part, "area", corners=[[151.18, -33.99], [151.24, -33.99], [151.24, -33.94], [151.18, -33.94]])
+    assert bench.state.aoi.bounds == HARBOUR == bench.cart.aoi.bounds
+    assert bench._ask.state["where"]["how"] == "drawn"
+    assert bench._ask.state["search"]["main"]
+    _event(bench._ask, "type", text="151.1, -34, 151.2, -33.9")
+    assert bench.cart.aoi.bounds == (151.1, -34.0, 151.2, -33.9)
+    geojson = b'{"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 1]]]}'
+    _event(bench._ask, "file", name="dam.geojson", buffers=[memoryview(geojson)])
+    assert bench._ask.state["where"]["text"].startswith("dam · ")
+    for text in ("somewhere.geojson", "1,2,3"):
+        _event(bench._ask, "type", text=text)
+        assert bench._ask.state["where"]["error"]
+    assert bench.state.aoi.bounds == (1.0, 1.0, 2.0, 2.0)
+    _event(bench._ask, "clear")
+    assert bench.state.aoi is None
+    assert bench.cart.aoi is None
+
+
+def test_workbench_filters_dates_and_current_follow_the_page(client: scenecart.Client, display: Display, tmp_path: Path):
+    """Filters, dates, colours and the current capture can be set in the page; nonsense of a page is ignored."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
-    bench._from.value = bench._from.value.replace(year=2024, month=1, day=1)
-    bench._to.value = bench._to.value.replace(year=2024, month=6, day=30)
-    press(bench, "Search")
-    picker = wait_for(lambda: bench.picker)
-    wait_for(lambda: not picker.is_searching)
-    assert bench.tab == 1
-    assert picker.captures["eo:cloud_cover"].max() <= 30
-    picker.selection = tuple(picker.captures.nsmallest(1, "eo:cloud_cover").index)
-    cart = bench.cart._view
-    act(cart, "add-selection")
-    wait_for_estimate(bench.cart)
-    act(cart, "order")
-    offer = wait_for(lambda: cart.state["offer"]["is_checked"] and cart.state["offer"])
-    act(cart, "buy", credits=offer["credits"])
-    order = wait_for(lambda: bench.cart.order)
-    wait_for(lambda: order.id in {followed.id for followed in bench.tracker.orders})
-    wait_for(lambda: bench.tracker.finished == len(bench.tracker.orders), 60)
-    assert next(one for one in bench.tracker.orders if one.id == order.id).status == "delivered"
+    bench.search("aurora", wait=30, max_cloud_cover=30, **QUERY)
+    assert bench.filtered["eo:cloud_cover"].max() <= 30
+    _event(bench._ask, "dates", first="2024-02-01", last="2024-03-31")
+    assert set(bench.filtered["datetime"].dt.month) <= {2, 3}
+    _event(bench._ask, "reset")
+    assert len(bench.filtered) == len(bench.captures)
+    _event(bench._ask, "dates", first="2023-02-01", last="2024-03-31")
+    assert bench._ask.state["search"]["enabled"]
+    _event(bench._map.part, "current", row=2)
+    assert bench.state.current == bench.captures.index[2]
+    for nonsense in (-1, 10_000, "2", None):
+        _event(bench._map.part, "current", row=nonsense)
+    assert bench.state.current == bench.captures.index[2]
+    _event(bench._map.part, "colour", name="gsd")
+    assert bench._map.part.state["colour"] == "gsd"
+    _event(bench._map.part, "pictures", on=False)
+    assert not bench._map.part.state["pictures"]
+    _event(bench._header, "project", id="Harbour")
+    assert client.project == "Harbour"
 
 
-def test_workbench_search_while_placing_is_refused(
-    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
-):
-    """While an order is placed no search replaces its cart: its result is displayed, and the tracker follows it."""
+def test_workbench_cart_survives_another_search(client: scenecart.Client, display: Display, tmp_path: Path):
+    """What was picked stays in the cart when something else is searched for."""
+    bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
+    bench.search("aurora", wait=30, **QUERY)
+    bench.state.select([bench.captures.index[3]])
+    picked = bench.selected["id"].tolist()
+    bench.search("aurora", wait=30, collections="aurora-30cm", datetime="2024")
+    assert bench.cart.captures["id"].tolist() == picked
+    assert bench.state.selection == ()
+    bench.search("aurora", wait=30, **QUERY)
+    assert bench.selected["id"].tolist() == picked
+
+
+def test_workbench_reload_brings_everything_back(client: scenecart.Client, display: Display, tmp_path: Path):
+    """A tab that is reloaded has its search, filters and project again; a second tab begins with them and keeps its own."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(bench._foot, "page", id="a1")
+    bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
+    bench.state.filters = {"eo:cloud_cover": [0.0, 20.0]}
+    shown = bench.filtered["id"].tolist()
+    bench.state.select([bench.captures.index[2]])
+    picked = bench.selected["id"].tolist()
+    bench._keeper.save()
+    again = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(again._foot, "page", id="a1")
+    wait_for(lambda: len(again.captures) and not again.is_searching)
+    wait_for(lambda: again.state.filters)
+    assert again.filtered["id"].tolist() == shown
+    assert again.state.aoi.bounds == HARBOUR
+    assert again.selected["id"].tolist() == picked == again.cart.captures["id"].tolist()
+    second = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(second._foot, "page", id="b2")
+    second.search("aurora", aoi=(151.1, -34.0, 151.2, -33.9), wait=30, **QUERY)
+    second._keeper.save()
+    third = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(third._foot, "page", id="a1")
+    assert third.state.aoi.bounds == HARBOUR
+
+
+def test_workbench_service_gone_keeps_what_was_found(sandbox: Sandbox, display: Display, tmp_path: Path):
+    """A search that gets no answer says so and takes nothing away; once the service answers, it is done again."""
+    with sandbox.client("analyst", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
+        bench = display(Workbench(client, hosts=sandbox.hosts, aoi=HARBOUR, basemap="none", directory=tmp_path))
+        bench.search("aurora", wait=30, **QUERY)
+        found = len(bench.captures)
+        sandbox.faults.add("drop-before", operation="catalog.search_stream")
+        _event(bench._ask, "collections", names=["aurora-30cm"])
+        _event(bench._ask, "search")
+        banner = wait_for(lambda: bench._drawer.state["banner"])
+        assert banner["retries"]
+        assert len(bench.captures) == found
+        _event(bench._drawer, "retry")
+        wait_for(lambda: bench._drawer.state["banner"] is None and not bench.is_searching)
+        wait_for(lambda: set(bench.captures["collection"]) == {"aurora-30cm"})
+
+
+def test_workbench_search_while_placing_is_refused(sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Display, tmp_path: Path):
+    """While an order is placed nothing else is searched for: its result is displayed, and the tracker follows it."""
     with sandbox.client("card", home=tmp_path) as client:
-        bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
-        bench.cart.aoi = HARBOUR
+        bench = display(Workbench(client, hosts=sandbox.hosts, aoi=HARBOUR, basemap="none", directory=tmp_path))
         bench.cart.add(pair)
-        wait_for_estimate(bench.cart)
-        sandbox.faults.add("stall", operation="orders.archive.place", seconds=2)
-        bench.cart.buy()
+        wait_for(lambda: bench.cart.estimate)
+        _event(bench._cart_part, "order")
+        offer = wait_for(lambda: (o := bench._cart_part.state["offer"]) and o["is_checked"] and o)
+        sandbox.faults.add("stall", operation="orders.archive.place", seconds=1)
+        _event(bench._cart_part, "buy", credits=offer["credits"])
         with raises(scenecart.InvalidCart, "placement_running"):
             bench.search()
         order = wait_for(lambda: bench.cart.order)
-        wait_for(lambda: order.id in {followed.id for followed in bench.tracker.orders})
+        wait_for(lambda: order.id in {followed.id for followed in bench.orders.orders})
+        wait_for(lambda: bench._drawer.state["orders"])
 
 
 def test_workbench_orders_tab_reports_unanswered_purchase(
-    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
+    sandbox: Sandbox, pair: gpd.GeoDataFrame, display: Display, tmp_path: Path
 ):
-    """An open workbench reports a purchase that got no answer meanwhile when its orders are opened."""
+    """An open Workbench reports a purchase that got no answer meanwhile when its orders are opened."""
     with sandbox.client("other", home=tmp_path, retry=scenecart.Retry(attempts=1)) as client:
-        bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
-        tracker = bench.tracker
-        wait_for(lambda: not tracker.is_busy)
+        bench = display(Workbench(client, hosts=sandbox.hosts, aoi=HARBOUR, basemap="none", directory=tmp_path))
+        wait_for(lambda: not bench.is_busy)
         place_without_answer(sandbox, client.cart(pair, HARBOUR).estimate(), "drop-after")
-        shown = tracker._view
-        assert shown.state["unknown"] is None
-        bench.tab = 3
-        wait_for(lambda: shown.state["unknown"])
-        act(shown, "check")
-        wait_for(lambda: not shown.state["unknown"])
-        wait_for(lambda: any(order.id in shown.state["note"]["text"] for order in tracker.orders))
+        _event(bench._drawer, "tab", name="orders")
+        wait_for(lambda: bench._orders_part.state["unknown"])
 
 
-def test_workbench_search_without_host_is_refused(client: scenecart.Client, display: Callable[[Any], Any], tmp_path: Path):
-    """A search without a host is an error in the form."""
+def test_workbench_parts_ask_each_other(client: scenecart.Client, display: Display, tmp_path: Path):
+    """The card walks as the list is sorted, compares, and the cart leads to the orders."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
-    bench._host.value = " "
-    press(bench, "Search")
-    assert ERROR in bench._status.value
-    with raises(scenecart.InvalidQuery, "host_missing"):
-        bench.search()
+    bench.search("aurora", wait=30, **QUERY)
+    first = bench._results.shown.index[0]
+    bench.state.current = first
+    _event(bench._card, "walk", step=1)
+    assert bench.state.current == bench._results.shown.index[1]
+    _event(bench._card, "compare")
+    assert bench._map.part.state["compare"]
+    assert bench._results.compare is not None
+    _event(bench._map.part, "done")
+    assert bench._results.compare is None
+    _event(bench._cart_part, "orders")
+    assert bench._drawer.state["tab"] == "orders"
+    _event(bench._cart_part, "results")
+    assert bench._drawer.state["tab"] == "results"
 
 
-@pytest.mark.parametrize("area", ["", "somewhere.geojson", "1,2,3"])
-def test_workbench_search_invalid_area_is_refused(client: scenecart.Client, display: Callable[[Any], Any], area: str):
-    """An area that is missing or cannot be read is an error in the form, and nothing is searched."""
-    bench = display(Workbench(client, basemap="none"))
-    bench._area_text.value = area
-    press(bench, "Search")
-    assert ERROR in bench._status.value
-    assert bench.picker is None
+def test_workbench_many_captures_are_shown(client: scenecart.Client, display: Display, tmp_path: Path):
+    """200,000 captures are filtered and drawn, and none as well."""
+    from _widgets import world_captures  # noqa: PLC0415  # for this test alone
+
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    bench._link.replace(world_captures(200_000))
+    bench.state.filters = {"eo:cloud_cover": [0.0, 10.0]}
+    assert bench._ask.state["filters"]["says"].endswith("of 200,000 left")
+    assert np.isclose(len(bench.filtered), 20_000, rtol=0.1)
+    bench._link.replace(world_captures(0))
+    assert bench._ask.state["filters"]["off"]
 
 
-def test_workbench_search_unknown_host_shows_the_error(client: scenecart.Client, display: Callable[[Any], Any]):
-    """The service's error about a host is displayed with its captures."""
+@pytest.mark.parametrize(
+    ("arguments", "error", "code"),
+    [
+        ({"limit": 5}, scenecart.InvalidRequest, "workbench_criterion_unknown"),
+        ({"host": ""}, scenecart.InvalidQuery, "host_missing"),
+        ({"aoi": (1, 2, 3)}, scenecart.InvalidArea, None),
+    ],
+)
+def test_workbench_search_invalid_argument_is_refused(
+    client: scenecart.Client, display: Display, arguments: dict[str, Any], error: type[Exception], code: str | None
+):
+    """What the left column cannot show is refused, and nothing is searched."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none"))
-    bench._host.value = "nowhere"
-    bench._typed_collections.value = "c"
-    press(bench, "Search")
-    wait_for(lambda: bench.picker is not None and ERROR in bench.picker._status.value)
-    assert "nowhere" in bench.picker._status.value
+    with pytest.raises(error) as caught:
+        bench.search(**arguments)
+    assert code is None or getattr(caught.value, "code", None) == code
+    assert not bench.is_searching
 
 
-def test_workbench_search_is_reported_at_once(client: scenecart.Client, display: Callable[[Any], Any]):
-    """The form reports the search before the map is made, and no longer once captures are displayed or it failed."""
+def test_workbench_static_html_is_a_picture_of_the_captures(client: scenecart.Client, display: Display):
+    """A saved notebook without a kernel shows the captures as a still picture."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none"))
-    reported: list[tuple[str, bool]] = []
-    bench._status.observe(lambda change: reported.append((change["new"], bench.picker is None)), "value")
-    bench.search("aurora", collections=["aurora-50cm"], limit=1)
-    assert "aurora" in reported[0][0]
-    assert reported[0][1]
-    assert bench._status.value == ""
-    with pytest.raises(scenecart.InvalidQuery):
-        bench.search("aurora", limit=0)
-    assert bench._status.value == ""
-
-
-def test_workbench_without_known_hosts_shows_an_example(client: scenecart.Client, display: Callable[[Any], Any]):
-    """If the client knows no hosts, the empty field contains an example."""
-    bench = display(Workbench(client, hosts={}, aoi=HARBOUR, basemap="none"))
-    assert bench._host.value == ""
-    assert "aurora" in bench._host.placeholder
-    press(bench, "Search")
-    assert ERROR in bench._status.value
+    bench.search("aurora", wait=30, **QUERY)
+    assert "<svg" in bench.static_html()
 
 
 def test_workbench_wrong_client_type_is_refused():

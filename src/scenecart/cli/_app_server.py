@@ -24,6 +24,7 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 # of these, an empty one would leave the server open to everybody
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
+_FILL_SECONDS = 8.0
 
 
 class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
@@ -87,6 +88,10 @@ def serve(
     if port is not None:
         config.Voila.port, config.Voila.port_retries = port, 0
     config.VoilaConfiguration.theme = "light"
+    # a page opens with a kernel that has made it already; the next one starts once that page is loaded
+    config.VoilaConfiguration.preheat_kernel = True
+    config.VoilaConfiguration.default_pool_size = 1
+    config.VoilaKernelManager.fill_delay = _FILL_SECONDS
     config.VoilaConfiguration.file_allowlist = []
     config.MappingKernelManager.cull_idle_timeout = max(1, round(idle_seconds))
     config.MappingKernelManager.cull_interval = max(1, min(30, round(idle_seconds)))

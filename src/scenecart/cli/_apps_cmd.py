@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from rich.console import Console
 from scenecart._util.files import as_path
 from scenecart._util.text import clean_text
 from scenecart.cli import _io
+from scenecart.connection import APP_SANDBOX_VARIABLE
 from scenecart.exceptions import ConfigurationError, InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
@@ -73,7 +75,11 @@ def app(arguments: argparse.Namespace) -> int:
             client.whoami()
     from scenecart.cli._app_server import serve  # noqa: PLC0415  # an optional extra
 
+    into = as_path(arguments.into, "into").expanduser().resolve()
     os.environ["SCENECART_APP_PROFILE"] = arguments.profile or ""
+    os.environ["SCENECART_APP_INTO"] = str(into)
+    if arguments.profile == "sandbox":
+        os.environ[APP_SANDBOX_VARIABLE] = str(_shared_sandbox())
     serve(
         _notebooks() / _APP,
         port=arguments.port,
@@ -83,6 +89,20 @@ def app(arguments: argparse.Namespace) -> int:
         opens_browser=not arguments.no_browser,
     )
     return 0
+
+
+def _shared_sandbox() -> Path:
+    """Start a sandbox for all pages of the app, and return the file that says how to reach it."""
+    try:
+        from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
+    except ModuleNotFoundError as error:
+        raise missing_extra("The sandbox needs", error, "sandbox") from error
+    running = Sandbox().start()
+    ready = running.data / "app.json"
+    # it holds the passwords of the sandbox
+    ready.touch(mode=0o600)
+    ready.write_text(json.dumps({**running.ready(), "home": str(running.data / "client")}), encoding="utf-8")
+    return ready
 
 
 def lab(arguments: argparse.Namespace) -> int:

@@ -490,6 +490,7 @@ def _add_programs(commands: Commands) -> None:
     )
     app.add_argument("--profile", metavar="NAME", help=PROFILE)
     app.add_argument("--port", type=read_port(1), help="local port to listen on (default: 8866, or a free one near it)")
+    app.add_argument("--into", metavar="DIR", default=".", help="folder for downloads (default: the current folder)")
     app.add_argument("--base-path", metavar="PATH", default="/", help="path of the page, behind a proxy (default: /)")
     app.add_argument(
         "--host-name",

@@ -69,6 +69,12 @@ class FootprintIndex:
         west, east = narrowest_span(bounds[:, ::2])
         return west, south, east, north
 
+    def rings(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return the row of each part, and its outline."""
+        kinds = shapely.get_type_id(self._parts)
+        are_polygons = kinds == shapely.GeometryType.POLYGON
+        return self._owners[are_polygons], shapely.get_exterior_ring(self._parts[are_polygons])
+
     def in_view(
         self, view: tuple[float, float, float, float], keep: np.ndarray[Any, Any]
     ) -> list[tuple[int, np.ndarray[Any, Any]]]:

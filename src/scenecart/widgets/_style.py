@@ -11,7 +11,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 from scenecart._util import html
 from scenecart._util.style import COLOUR_SCALE
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets._bench.part import shared_style
+from scenecart.widgets._bench.part import shared_style, style_of
 from scenecart.widgets._hints import hint_of, message_of
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ SELECTED, PLAIN, NO_VALUE, OWNED = "#d55e00", "#0072b2", "#7f7f7f", "#00785a"
 _CLASS = "scenecart"
 
 
-def style_sheet() -> W.HTML:
-    """Return the style sheet as a hidden widget, a part of each panel that can be displayed alone."""
+def style_sheet(*parts: str) -> W.HTML:
+    """Return the style sheet, and those of named parts, as a hidden widget; a part of each panel that can be displayed alone."""
     css = files("scenecart").joinpath("templates", "widgets.css").read_text("utf-8")
-    return W.HTML(f"<style>{css}\n{shared_style()}</style>", layout=W.Layout(display="none"))
+    css = "\n".join((css, shared_style(), *map(style_of, parts)))
+    return W.HTML(f"<style>{css}</style>", layout=W.Layout(display="none"))
 
 
 def box(*children: W.Widget, kind: str = "", horizontal: bool = False) -> W.Box:

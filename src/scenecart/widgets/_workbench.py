@@ -1,68 +1,103 @@
-"""The workbench: search, select, price, order and follow in four tabs, without code."""
+"""The Workbench: the map first, and around it what is asked, found, looked at, bought and delivered."""
 
 from __future__ import annotations
 
-import datetime as dt
+import contextlib
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
+import shapely
 
 from scenecart._captures.query import SearchCriteria
-from scenecart._geo.area import as_area
+from scenecart._cart.owned import SHARE as OWNED
+from scenecart._geo.area import as_area, drawn_area
 from scenecart._util.keywords import checked_keywords
-from scenecart.exceptions import InvalidCart, InvalidQuery
-from scenecart.widgets import _style
-from scenecart.widgets._area_input import AREA_FILES, read_area_text, read_area_upload
-from scenecart.widgets._base import Panel, checked_client, close_all
-from scenecart.widgets._capture_map import CaptureMap
-from scenecart.widgets._cart_panel import CartPanel
-from scenecart.widgets._cover_panel import CoverPanel
-from scenecart.widgets._order_tracker import OrderTracker
+from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError
+from scenecart.widgets import _static_html, _style
+from scenecart.widgets._area_input import read_area_text, read_area_upload
+from scenecart.widgets._base import Panel, checked_client
+from scenecart.widgets._bench.area_clouds import AreaClouds
+from scenecart.widgets._bench.ask import Ask, checked_dates, hidden_owned
+from scenecart.widgets._bench.asked import Asked, asked_by, first_collections
+from scenecart.widgets._bench.card import CardPart
+from scenecart.widgets._bench.cart import CartPart
+from scenecart.widgets._bench.cart_link import CartLink
+from scenecart.widgets._bench.drawer import ORDERS, RESULTS, Drawer
+from scenecart.widgets._bench.foot import Foot, found_text
+from scenecart.widgets._bench.header import Header, header_state, orders_state, project_name
+from scenecart.widgets._bench.keeper import Keeper
+from scenecart.widgets._bench.looks import ask_state, drawer_state
+from scenecart.widgets._bench.map import BenchMap, checked_bounds
+from scenecart.widgets._bench.orders import OrdersPart
+from scenecart.widgets._bench.results import Results
+from scenecart.widgets._bench.saved import frame_of_text, text_of_frame
+from scenecart.widgets._bench.searching import Searching
+from scenecart.widgets._bench.service import ServiceWatch
+from scenecart.widgets._capture_prices import CapturePrices
+from scenecart.widgets._hints import hint_of, message_of
+from scenecart.widgets._jobs import Runner, synchronized
+from scenecart.widgets._map_layers import bounds_of_area
+from scenecart.widgets._order_book import OrderBook
+from scenecart.widgets._order_map import open_delivered
+from scenecart.widgets._owned_marks import OwnedMarks
+from scenecart.widgets._purchase import Purchase
+from scenecart.widgets._session_code import Searched
+from scenecart.widgets._state import CaptureState, no_captures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from scenecart._geo.area import Area
+    import geopandas as gpd
+
     from scenecart.client import Client
 
-_TITLES = ("1  Search", "2  Pick", "3  Cart", "4  Orders")
-_HALF_A_YEAR = dt.timedelta(days=182)
+# through more captures, the card walks as they were found
+_MOST_WALKED = 5_000
+# where the sandbox's captures are worth a look
+_SANDBOX_VIEW = (151.10, -34.02, 151.30, -33.90)
 
 
 class Workbench(Panel):
-    """Four tabs to search a host, select captures, price and buy them, and follow the orders.
+    """One screen to search, look, pick, price, buy and receive; the map is there from the first second.
+
+    On the left is asked: where, when and what, with filters; on the right are the current capture and the cart; below the map are
+    the results and all orders. Everything that can be clicked has a key, and everything can be done in Python, too.
 
     Parameters
     ----------
     client
         The connection.
     hosts
-        Catalog hosts to offer, with their collections; others can be typed. Default: the hosts that the client knows.
+        Catalog hosts to offer, with their collections; others can be typed. Default: the hosts that the client knows, and those
+        that the service lists.
     aoi
-        Area of interest at the start, in any format that ``search`` accepts.
+        Area of interest at the start, in any format that ``search`` accepts. Default: what was there before, or the map's view.
     basemap
         See :class:`FootprintMap`.
     directory
-        Directory for downloads.
+        Directory for downloads. Default: ``delivered`` in the working directory.
+    full
+        Whether it fills the page, as in ``scenecart app``.
 
     Attributes
     ----------
-    picker : CaptureMap or None
-        The captures of the latest search.
-    cover : CoverPanel or None
-        Plans a cover with these captures.
-    cart : CartPanel
-        The cart.
-    tracker : OrderTracker
-        The orders.
+    state : CaptureState
+        The captures of the latest search, with their filters, the selection, the current capture and the area.
+    cart : Purchase
+        The cart: its ``captures``, ``aoi``, ``cart``, ``estimate``, ``order``, and ``add`` and ``remove``.
+    orders : OrderBook
+        All orders, as ``orders.orders``, the running ones first; ``orders.refresh()`` lists them again.
 
     Examples
     --------
     >>> import scenecart
     >>> bench = Workbench(scenecart.connect("sandbox"), aoi=(151.16, -34.0, 151.26, -33.9), basemap="none")
-    >>> bench.search("openterra", collections=["openterra-10m"], datetime="2024-03")
-    >>> bench.tab, bench.picker is None
-    (1, False)
+    >>> bench.search("openterra", collections=["openterra-10m"], datetime="2024-03", wait=60)
+    >>> len(bench.captures) > 0, bench.is_searching
+    (True, False)
     >>> bench.close()
     """
 
@@ -75,176 +110,486 @@ class Workbench(Panel):
         aoi: Any = None,
         basemap: Any = None,
         directory: Any = "delivered",
+        full: bool = False,
     ) -> None:
-        self._client, self._basemap = checked_client(client), basemap
-        self._hosts = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
-        self.picker: CaptureMap | None = None
-        self.cover: CoverPanel | None = None
-        self._area: Area | None = None if aoi is None else as_area(aoi)
-        self._form = self._make_form()
-        self._pick_tab = _style.box(W.HTML(_style.message("Search first. The captures appear here.")))
-        self.cart = CartPanel(client)
-        self._cart_tab = _style.box(self.cart)
-        self.tracker = OrderTracker(client, directory=directory, basemap=basemap)
-        self._tabs = W.Tab(children=(self._form, self._pick_tab, self._cart_tab, self.tracker))
-        for number, title in enumerate(_TITLES):
-            self._tabs.set_title(number, title)
-        super().__init__(_style.style_sheet(), self._tabs)
+        self._client, self._directory = checked_client(client), Path(directory)
+        self._runner = Runner(6, resend=self.resend_state)
+        self.state = CaptureState(no_captures(), aoi)
+        self._keeper = Keeper(client, self._runner, self._collect, self._bring_back, is_pristine=aoi is None)
+        self._pending_filters: dict[str, Any] = {}
+        self._where_error, self._is_fitting = "", True
+        self._make_parts(basemap, is_full=bool(full))
+        self._searching = Searching(
+            client,
+            self.state,
+            self._runner,
+            replace_captures=self._link.replace,
+            changed=self._redraw,
+            failed=self._service.fail,
+        )
+        self._searching.finished = self._search_finished
+        self._searching.collections = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
+        style = _style.style_sheet("frame")
+        super().__init__(style, self._app)
+        self.add_class("sc-bench")
+        self.watch(self.state, self._captures_changed, "captures")
+        self.watch(self.state, self._matches_changed, "revision")
+        self.watch(self.state, self._selection_changed, "selection")
+        self.watch(self.state, self._current_changed, "current")
+        self.watch(self.state, self._area_changed, "aoi")
         self.watch(self.cart, self._ordered, "order")
-        self.watch(self._tabs, self._tab_changed, "selected_index")
-        self._host_changed(None)
+        self.watch(self.cart, self._link.cart_changed, "captures")
+        self.watch(self.orders, self._orders_changed, "revision")
+        self.watch(self._results.part, self._order_of_rows_changed, "state")
+        first = next(iter(self._searching.collections), "")
+        collections = first_collections(first, self._searching.collections)
+        self._searching.ask(host=first, collections=collections, area=self.state.aoi, how="" if aoi is None else "given")
+        self._service.read(with_hosts=hosts is None and not self._searching.collections)
 
     @property
-    def tab(self) -> int:
-        """The number of the open tab, from 0; can be set."""
-        return int(self._tabs.selected_index or 0)
+    def captures(self) -> gpd.GeoDataFrame:
+        """All captures of the latest search."""
+        return self.state.captures
 
-    @tab.setter
-    def tab(self, number: int) -> None:
-        self._tabs.selected_index = number
+    @property
+    def filtered(self) -> gpd.GeoDataFrame:
+        """The captures that match the filters."""
+        return self.state.filtered
+
+    @property
+    def selected(self) -> gpd.GeoDataFrame:
+        """The captures of the latest search that are in the cart, in the order they were added."""
+        return self.state.selected
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether captures are arriving."""
+        return self._searching.is_searching
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is requested or counted in the background."""
+        return self._runner.is_any_busy()
 
     @checked_keywords(also=SearchCriteria)
-    def search(self, host: str | None = None, **criteria: Any) -> None:
-        """Search as "Search" does; arguments replace the values of the form."""
+    def search(self, host: str | None = None, *, wait: float | None = None, **criteria: Any) -> None:
+        """Search as "Search this area" does; arguments replace what is asked for in the left column.
+
+        Parameters
+        ----------
+        host
+            The catalog host.
+        wait
+            How many seconds to wait for the result; None returns at once, and the captures appear as they arrive.
+        **criteria
+            ``aoi``, ``bbox``, ``collections`` and ``datetime``, as for ``client.search``. ``max_cloud_cover`` becomes a filter.
+
+        Raises
+        ------
+        InvalidQuery, InvalidArea
+            If an argument is invalid; nothing is searched.
+        InvalidCart
+            If an order is being placed.
+        InvalidRequest
+            If a criterion cannot be shown in the left column, such as ``ids``: pass it to ``client.search``.
+        """
         if self.cart.is_placing:
-            # a search replaces the cart, and the result of the purchase would not be displayed
+            # a search changes the area of the cart, and the result of the purchase would not be displayed
             raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
-        name = str(host or self._host.value).strip()
-        if not name:
-            raise InvalidQuery(
-                "must be the name of a provider.",
-                argument="host",
-                code="host_missing",
-                hint="Enter one, such as aurora. The service's documentation lists them.",
-            )
-        # the map of the captures takes seconds to make
-        self._status.value = _style.message(f"Searching {name}…", kind="busy")
+        self._keeper.touched()
+        most_cloud = criteria.pop("max_cloud_cover", None)
+        asked = asked_by(self._searching.asked, host, criteria)
+        self._pending_filters = {} if most_cloud is None else {"eo:cloud_cover": [0.0, float(most_cloud)]}
+        self._searching.asked = asked
+        if asked.area is None:
+            self._use_view()
+        self.state.aoi = self._searching.asked.area
+        self._searching.search()
+        end = time.monotonic() + (wait or 0.0)
+        while wait is not None and self.is_searching and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def static_html(self) -> str:
+        """Return the captures as HTML without scripts, for places without live widgets."""
+        return _static_html.captures_html(self.state, is_searching=self.is_searching)
+
+    def release(self) -> None:
+        """End background jobs, and keep what comes back after a restart."""
+        self._keeper.save()
+        self._map.release()
+        self._owned.release()
+        self._prices.release()
+        self._clouds.release()
+        self._results.close()
+        self._runner.close()
+
+    # parts
+
+    def _make_parts(self, basemap: Any, *, is_full: bool) -> None:
+        client, sandbox = self._client, self._client.signed_in_by == "sandbox"
+        bounds = _SANDBOX_VIEW if sandbox and self.state.aoi is None else None
+        self._header = Header(**header_state(is_sandbox=sandbox, project=client.project, projects=self._known_projects()))
+        self._ask, self._drawer, self._foot = Ask(), Drawer(), Foot(is_full=is_full)
+        self._map = BenchMap(
+            self.state,
+            self._runner,
+            lambda row: client.quicklook(row, "large"),
+            basemap=basemap,
+            bounds=bounds,
+            notify=self._imagery_failed,
+        )
+        self.cart = Purchase(client, self._runner, aoi=self.state.aoi, directory=self._directory.expanduser().absolute())
+        self.orders = OrderBook(self._runner, client, directory=self._directory)
+        self._owned = OwnedMarks(client, self.state, self._runner)
+        self._prices = CapturePrices(client, self.state, self._runner)
+        self._clouds = AreaClouds(client, self.state, self._runner)
+        self._card = CardPart(self.state, client, self._runner, self._request)
+        self._cart_part = CartPart(self.cart, self._runner, self._request, has_bench=True)
+        self._orders_part = OrdersPart(self.orders, self._request)
+        self._running: set[str] = set()
+        self._link = CartLink(self.state, self.cart, self._keeper.keep)
+        self._service = ServiceWatch(
+            client, self._runner, (self._header, self._drawer, self._foot), self._recovered, self._hosts_found
+        )
+        self._results = Results(self.state, client=client, runner=self._runner, is_counted=True)
+        self._results.on_action(self._request)
+        self._map.view.children = (*self._map.view.children, self._results.compare_box)
+        self._drawer_box = W.Box((self._drawer, self._results.part, self._orders_part))
+        self._drawer_box.add_class("sc-res")
+        self._middle = W.Box((self._map.view, self._drawer_box))
+        self._middle.add_class("sc-mid")
+        self._side = W.Box((self._card, self._cart_part))
+        self._side.add_class("sc-side")
+        self._app = W.Box((self._header, self._ask, self._middle, self._side, self._foot))
+        self._app.add_class("sc-app")
+        for part, handler in (
+            (self._header, self._header_event),
+            (self._ask, self._ask_event),
+            (self._map.part, self._map_event),
+            (self._drawer, self._drawer_event),
+            (self._foot, self._foot_event),
+        ):
+            part.on_event(handler)
+            part.on_error(self._service.fail)
+        self._card.on_error(self._service.fail)
+
+    # events of the page
+
+    def _header_event(self, kind: str, fields: dict[str, Any]) -> None:
+        if kind == "refresh":
+            self._service.read()
+        elif kind == "project" and isinstance(fields.get("id"), str):
+            self._set_project(fields["id"].strip())
+
+    def _ask_event(self, kind: str, fields: dict[str, Any]) -> None:
+        self._keeper.touched()
+        actions: dict[str, Callable[[], object]] = {
+            "type": lambda: self._set_area(as_area(read_area_text(str(fields["text"]))), "", "typed"),
+            "file": lambda: self._load_area(fields),
+            "clear": lambda: self._set_area(None, "", ""),
+            "dates": lambda: self._set_dates(fields),
+            "host": lambda: self._set_host(str(fields["name"]).strip()),
+            "collections": lambda: self._searching.ask(collections=tuple(str(name) for name in fields["names"])),
+            "search": self._search_asked,
+            "filter": lambda: self._set_filter(str(fields["name"]), fields.get("value")),
+            "hide_owned": lambda: self._set_filter(OWNED, hidden_owned() if fields.get("on") else None),
+            "reset": lambda: setattr(self.state, "filters", {}),
+        }
+        action = actions.get(kind)
+        if action is None:
+            return
         try:
-            query = {**self._criteria(), **criteria}
-            aoi = query.pop("aoi", None)
-            self._show_captures(CaptureMap.from_search(self._client, name, aoi=aoi, basemap=self._basemap, **query))
-        finally:
-            self._status.value = ""
+            self._where_error = ""
+            action()
+        except InvalidArea as error:
+            self._where_error = " ".join(filter(None, (message_of(error), hint_of(error))))
+            self._redraw()
 
-    def _show_captures(self, picker: CaptureMap) -> None:
-        """Show the captures of a search, with a new cart and cover panel, in place of the former ones."""
-        old = self.picker
-        self.picker = picker
-        before = self._pick_tab.children
-        cart = CartPanel(self._client, self.cart.captures if len(self.cart.captures) else None, picker=picker)
-        self.cover = CoverPanel(self._client, picker, cart=cart)
-        self._pick_tab.children = (picker, self.cover)
-        self._replace_cart(cart)
-        for part in before:
-            close_all(part) if old is None else part.close()
-        self.tab = 1
+    def _map_event(self, kind: str, fields: dict[str, Any]) -> None:
+        if kind == "current":
+            self._set_current(fields.get("row"))
+        elif kind == "picture":
+            self._map.send_picture(fields.get("row"), self._picture_failed)
+        elif kind == "view":
+            self._map.bounds = checked_bounds(fields.get("bounds")) or self._map.bounds
+        elif kind == "area":
+            self._keeper.touched()
+            corners = [(float(x), float(y)) for x, y in fields["corners"]]
+            self._set_area(drawn_area([shapely.Polygon(corners)]), "", "drawn", fit=False)
+        elif kind == "search-view":
+            self._map.bounds = checked_bounds(fields.get("bounds")) or self._map.bounds
+            self._search_asked()
+        elif kind == "pictures":
+            self._map.part.update(pictures=bool(fields.get("on")))
+        elif kind == "done":
+            self._results.close_compare()
+            self._map.part.update(compare=False)
+        elif kind == "stop":
+            self._hide_delivered()
+        elif kind == "colour":
+            self._map.colour = str(fields.get("name"))
+            self._map.draw_rows()
 
-    def _make_form(self) -> W.Box:
-        style = {"description_width": "112px"}
+    def _drawer_event(self, kind: str, fields: dict[str, Any]) -> None:
+        if kind == "tab" and fields.get("name") in {RESULTS, ORDERS}:
+            self._drawer.update(tab=str(fields["name"]))
+            if fields["name"] == ORDERS:
+                self.orders.refresh()
+        elif kind == "relax":
+            self._searching.relax(int(fields["number"]))
+        elif kind == "retry":
+            self._service.read()
+        elif kind == "dismiss":
+            self._drawer.update(banner=None)
 
-        def wide() -> W.Layout:
-            return W.Layout(width="min(460px, 100%)")
+    def _foot_event(self, kind: str, fields: dict[str, Any]) -> None:
+        if kind == "page":
+            self._keeper.page_shown(fields)
 
-        names = list(self._hosts)
-        self._host = W.Combobox(
-            options=names,
-            value=names[0] if names else "",
-            description="Provider (host)",
-            placeholder="such as aurora",
-            style=style,
-            layout=wide(),
-        )
-        self._host.observe(self._host_changed, "value")
-        self._collections = W.SelectMultiple(description="Collections", rows=3, style=style, layout=wide())
-        self._typed_collections = W.Text(
-            description="Collections", placeholder="such as aurora-50cm, aurora-30cm", style=style, layout=wide()
-        )
-        self._area_text = W.Text(
-            value="" if self._area is None else ", ".join(f"{end:.5g}" for end in self._area.bounds),
-            description="Area",
-            placeholder="west, south, east, north; a file; WKT or GeoJSON",
-            style=style,
-            layout=wide(),
-        )
-        self._area_text.observe(self._area_typed, "value")
-        self._file = _style.file_button("Load area", "Load the area of interest from a file", AREA_FILES)
-        self._file.observe(self._guarded(self._area_uploaded), "value")
-        today = dt.datetime.now(dt.UTC).date()
-        self._from = W.DatePicker(value=today - _HALF_A_YEAR, description="From", style=style, layout=W.Layout(width="260px"))
-        self._to = W.DatePicker(value=today, description="To", style=style, layout=W.Layout(width="260px"))
-        self._cloud = W.IntSlider(value=30, min=0, max=100, description="Max. cloud, %", style=style, layout=wide())
-        self._cloud.tooltip = "Highest cloud cover in percent. 100 sets no limit."
-        search = _style.button("Search", "Search the catalog of this provider", kind="primary", icon="search")
-        search.on_click(self._guarded(lambda _: self.search()))
-        self._status = W.HTML()
-        return _style.box(
-            self._host,
-            self._collections,
-            self._typed_collections,
-            self._area_text,
-            _style.box(self._file, kind="row fields", horizontal=True),
-            self._from,
-            self._to,
-            self._cloud,
-            _style.box(search, kind="row fields", horizontal=True),
-            self._status,
-            kind="panel",
-        )
+    # what is asked for
 
-    def _tab_changed(self, change: Any) -> None:
-        """Refresh the orders and the unanswered purchases each time their tab is opened."""
-        if change["new"] == self._tabs.children.index(self.tracker):
-            self.tracker.refresh()
+    def _search_asked(self) -> None:
+        self._keeper.touched()
+        if self.cart.is_placing:
+            raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
+        if self._searching.asked.area is None:
+            self._use_view()
+        self._searching.search()
 
-    def _show_error(self, error: BaseException) -> None:
-        """Display an error below the form."""
-        self._status.value = _style.error_message(error)
+    def _use_view(self) -> None:
+        """Make what the map shows the area."""
+        west, south, east, north = self._map.bounds
+        box = shapely.box(max(-180.0, west), max(-85.0, south), min(180.0, east), min(85.0, north))
+        self._set_area(as_area(box), "", "map view", fit=False)
 
-    def _host_changed(self, _: Any) -> None:
-        known = self._hosts.get(str(self._host.value).strip(), [])
-        self._collections.options = known
-        self._collections.value = tuple(known[:1])
-        _style.set_visible(self._collections, known)
-        _style.set_visible(self._typed_collections, not known)
+    def _set_area(self, area: Any, name: str, how: str, *, fit: bool = True) -> None:
+        """Set the area everywhere: on the map, for the next search, and for the cart."""
+        self._is_fitting = fit
+        self._searching.ask(area=area, area_name=name, how=how)
+        self.state.aoi = area
+        self._foot.say("No area." if area is None else f"Area: {self._searching.asked.area_text}.")
 
-    def _area_typed(self, _: Any) -> None:
-        self._area = None
+    def _load_area(self, fields: dict[str, Any]) -> None:
+        name, content = str(fields.get("name")), bytes((fields.get("buffers") or [b""])[0])
+        area, notices = read_area_upload(name, content)
+        self._set_area(area, Path(name).stem, "file")
+        self._where_error = " ".join(notices)
+        self._redraw()
 
-    def _area_uploaded(self, change: Any) -> None:
-        self._status.value = ""
-        if change["new"]:
-            upload = change["new"][0]
-            # the same file can be loaded again
-            self._file.value = ()
-            area, notices = read_area_upload(str(upload["name"]), bytes(upload["content"]))
-            self._area_text.value = str(upload["name"])
-            self._area = area
-            self._status.value = _style.message(" ".join([f"Area: {area.km2:,.1f} km².", *notices]), kind="success")
+    def _set_dates(self, fields: dict[str, Any]) -> None:
+        dates = checked_dates(fields.get("first"), fields.get("last"))
+        if dates is None:
+            return
+        shown = self._searching.date_filter(dates)
+        if shown is None:
+            self._searching.ask(dates=dates)
+            return
+        # these captures are here already
+        is_all = self._searching.searched is not None and tuple(shown) == self._searching.searched.dates
+        self._set_filter("datetime", None if is_all else shown)
 
-    def _criteria(self) -> dict[str, Any]:
-        """Return the search criteria entered in the form."""
-        if self._hosts.get(str(self._host.value).strip()):
-            collections = list(self._collections.value)
-        else:
-            collections = [name.strip() for name in self._typed_collections.value.split(",") if name.strip()]
-        begin = "" if self._from.value is None else self._from.value.isoformat()
-        end = "" if self._to.value is None else self._to.value.isoformat()
-        area = read_area_text(str(self._area_text.value)) if self._area is None else self._area.geometry
-        criteria: dict[str, Any] = {"collections": collections or None, "aoi": area}
-        if begin or end:
-            criteria["datetime"] = f"{begin or '..'}/{end or '..'}"
-        if self._cloud.value < self._cloud.max:
-            criteria["max_cloud_cover"] = float(self._cloud.value)
-        return criteria
+    def _set_host(self, name: str) -> None:
+        if name:
+            self._searching.ask(host=name, collections=first_collections(name, self._searching.collections))
 
-    def _replace_cart(self, cart: CartPanel) -> None:
-        old = self.cart
-        self._watched = [entry for entry in self._watched if entry[0] is not old]
-        self.cart = cart
-        self.watch(cart, self._ordered, "order")
-        self._cart_tab.children = (cart,)
-        old.close()
+    def _set_filter(self, name: str, value: Any) -> None:
+        filters = {key: chosen for key, chosen in self.state.filters.items() if key != name}
+        self.state.filters = filters if value is None else {**filters, name: value}
+
+    def _set_current(self, row: Any) -> None:
+        if isinstance(row, int) and 0 <= row < len(self.state.captures):
+            (self.state.current,) = self.state.labels([row])
+
+    def _set_project(self, project: str) -> None:
+        self._client.project = project or None
+        shown = header_state(project=project, projects=[project, *(one["id"] for one in self._header.state["projects"])])
+        self._header.update(project=project_name(project), projects=shown["projects"])
+
+    # what changed
+
+    def _captures_changed(self, _: Any) -> None:
+        self._map.show_captures()
+
+    def _matches_changed(self, _: Any) -> None:
+        self._map.draw_rows()
+        self._redraw()
+
+    def _selection_changed(self, change: Any) -> None:
+        self._map.show_cart()
+        self._link.selection_changed(change)
+
+    def _current_changed(self, _: Any) -> None:
+        self._map.show_current()
+        self._keeper.keep()
+
+    def _area_changed(self, change: Any) -> None:
+        area = change["new"]
+        if self._searching.asked.area != area:
+            self._searching.asked = replace(self._searching.asked, area=area, area_name="", how="given")
+        self.cart.aoi = area
+        self._map.show_area(fit=self._is_fitting)
+        self._is_fitting = True
+        self._redraw()
 
     def _ordered(self, change: Any) -> None:
         if change["new"] is not None:
-            self.tracker.follow([change["new"]])
+            self.orders.follow([change["new"]])
+            self._owned.refresh()
+            self._service.read()
+
+    @synchronized
+    def _orders_changed(self, _: Any) -> None:
+        """Count orders in the header and in the drawer, and read the balance when one has ended."""
+        entries = self.orders.entries
+        running = {entry.order.id for entry in entries if entry.rank == 0}
+        ended, self._running = self._running - running, running
+        arrived = sum(entry.order.id in ended and entry.order.is_delivered for entry in entries)
+        if running or arrived:
+            self._header.update(**orders_state(len(running), arrived))
+        waiting = sum(entry.rank == 1 for entry in entries)
+        said = [f"{len(running):,} running" if running else "", f"{waiting:,} not downloaded" if waiting else ""]
+        self._drawer.update(orders=len(entries), summary=" · ".join(filter(None, said)))
+        if ended:
+            self._service.read()
+            self._foot.say(f"{len(ended):,} {'order has' if len(ended) == 1 else 'orders have'} ended.")
+
+    def _order_of_rows_changed(self, change: Any) -> None:
+        """Walk through captures on the card as the list shows them."""
+        if change["new"].get("turn") != change["old"].get("turn"):
+            shown = self._results.shown
+            self._card.order_by(list(shown.index) if len(shown) <= _MOST_WALKED else None)
+
+    def _request(self, kind: str, fields: dict[str, Any]) -> None:
+        """Do what one part asks of another."""
+        if kind in {RESULTS, ORDERS}:
+            self._drawer.update(tab=kind)
+        elif kind == "compare":
+            self._results.open_compare(fields.get("label", self.state.current))
+            self._map.part.update(compare=True)
+        elif kind == "map" and "order" in fields:
+            self._show_order(str(fields["order"]))
+        elif kind == "map":
+            self._show_capture(fields.get("label"))
+        elif kind == "code":
+            self._results.part.send({"kind": "code", "text": self._results.code()})
+        elif kind == "error":
+            self._service.fail(fields["error"])
+
+    def _show_capture(self, label: Any) -> None:
+        row = None if label is None else self.state.captures.index.get_loc(label)
+        if isinstance(row, int):
+            self._map.fit(bounds_of_area(self.state.captures.geometry.iloc[row]))
+
+    def _show_order(self, order_id: str) -> None:
+        """Show the delivered pixels of an order on the map, or remove them."""
+        entry = self.orders.entry(order_id)
+        if entry.is_on_map:
+            self._hide_delivered()
+            return
+        order = entry.order
+
+        def show(found: Any) -> None:
+            if not found.layers:
+                self.orders.say(order_id, found.errors[0] if found.errors else None)
+                return
+            self._map.hide_delivered()
+            self._map.show_delivered(found, f"Delivered · {len(found.layers)} layers", ", ".join(self._map.imagery.names)[:80])
+            self.orders.put_on_map(order_id)
+
+        self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self.orders.say(order_id, error))
+
+    def _hide_delivered(self) -> None:
+        self._map.hide_delivered()
+        self.orders.put_on_map(None)
+
+    def _search_finished(self) -> None:
+        """Apply filters that waited for the captures, and say what was found."""
+        self._service.answered()
+        names = {facet.name for facet in self.state.facets}
+        with contextlib.suppress(ScenecartError):
+            self.state.filters = {name: value for name, value in self._pending_filters.items() if name in names}
+        self._pending_filters = {}
+        asked = self._searching.searched
+        if asked is not None:
+            self._results.searched = Searched(asked.host, asked.criteria)
+        found, shown = len(self.state.captures), int(self.state.keep.sum())
+        self._foot.say(found_text(found, shown, self._searching.seconds))
+        if self.state.current is None and shown:
+            (self.state.current,) = self.state.labels([int(self.state.keep.argmax())])
+        self._redraw()
+
+    @synchronized
+    def _redraw(self) -> None:
+        """Draw the left column, the tabs and the prompt from what is asked for and what is there."""
+        searching = self._searching
+        self._ask.state = ask_state(searching, self.state, self._where_error)
+        self._drawer.update(**drawer_state(searching, self.state))
+        is_first = searching.searched is None and searching.asked.area is None and not searching.is_searching
+        self._map.part.update(prompt=is_first, searching=searching.is_searching)
+        self._keeper.keep()
+
+    # errors, and what survives
+
+    def _recovered(self) -> None:
+        """Search again for what could not be searched for."""
+        searching = self._searching
+        if not self._keeper.is_pristine and not searching.is_searching and (searching.searched is None or searching.is_changed):
+            self._search_asked()
+
+    def _hosts_found(self, hosts: dict[str, list[str]]) -> None:
+        self._searching.collections = {**hosts, **self._searching.collections}
+        if not self._searching.asked.host:
+            self._set_host(next(iter(hosts)))
+        self._redraw()
+
+    def _picture_failed(self, error: BaseException) -> None:
+        """Leave out a picture that cannot be fetched; a service that is gone is said once."""
+        if isinstance(error, ConnectionFailed) and not self._service.is_gone:
+            self._service.fail(error)
+
+    def _imagery_failed(self, html: str | None) -> None:
+        if html:
+            self._foot.say("Some imagery cannot be shown.")
+
+    def _collect(self) -> dict[str, Any]:
+        """Return what survives."""
+        return {
+            "asked": self._searching.asked.to_json(),
+            "searched": self._searching.searched is not None,
+            "filters": dict(self.state.filters) or self._pending_filters,
+            "cart": text_of_frame(self.cart.captures),
+            "view": list(self._map.bounds),
+            "project": self._client.project,
+        }
+
+    def _bring_back(self, found: dict[str, Any]) -> None:
+        """Bring back what was there before, and search for it again."""
+        try:
+            asked, filters = Asked.from_json(found["asked"]), dict(found["filters"])
+        except (ScenecartError, ValueError, TypeError, KeyError, IndexError):
+            # written by another version
+            return
+        self._pending_filters = filters
+        cart = frame_of_text(found.get("cart"))
+        if cart is not None and not len(self.cart.captures):
+            with contextlib.suppress(ScenecartError):
+                self.cart.captures = cart
+        view = checked_bounds(found.get("view"))
+        if view is not None:
+            self._map.fit(view)
+        self._searching.asked = asked
+        self.state.aoi = asked.area
+        self._keeper.touched()
+        if found.get("searched"):
+            self._searching.search()
+        self._redraw()
+
+    def _known_projects(self) -> list[str]:
+        """Return the projects that were bought for on this machine, the newest first."""
+        with contextlib.suppress(ScenecartError):
+            projects = self._client.placements()["project"].dropna()
+            return list(dict.fromkeys(str(name) for name in projects.tolist()[::-1]))[:8]
+        return []
+
+    def _show_error(self, error: BaseException) -> None:
+        self._service.fail(error)

@@ -2,7 +2,7 @@
 // of elements; here the elements in the page are changed into these, so that focus, scroll and typing survive each change.
 //
 // Optional in a part's script: function ready(page), called once; what it returns is called when the part leaves the page.
-// page.node          the part's own element
+// page.node, page.model   the part's own element, and its model
 // page.local         values that only the page has; page.redraw() draws with them
 // page.share(topic, value), page.hear(topic, handler)   between the parts of one Workbench, without the kernel
 // page.receive(handler)   handler(content, buffers) for messages of Python: part.send(content, buffers)
@@ -78,10 +78,14 @@ function morphChildren(parent, wanted) {
 
 function render({ model, el: node }) {
   const cleanups = [];
-  const send = (kind, fields = {}) => model.send({ ...fields, kind });
+  // a page whose kernel has ended cannot send
+  const send = (kind, fields = {}, buffers = []) => {
+    try { model.send({ ...fields, kind }, undefined, buffers); } catch { page.share("lost"); }
+  };
   const root = () => node.closest(".sc-bench") ?? node;
   const page = {
     node,
+    model,
     local: {},
     send,
     state: () => model.get("state"),

@@ -37,7 +37,7 @@ def shared_style() -> str:
     dark = _read("dark.css")
     # JupyterLab and Voila name the theme on <body>; a plain page has that of the system
     themes = (
-        f'[data-jp-theme-light="false"] .scenecart {{\n{dark}}}\n'
+        f'[data-jp-theme-light="false"] .scenecart, .scenecart.sc-dark {{\n{dark}}}\n'
         f"@media (prefers-color-scheme: dark) {{ body:not([data-jp-theme-light]) .scenecart {{\n{dark}}} }}\n"
     )
     return "\n".join((_read("tokens.css"), themes, _read("bench.css")))
@@ -67,6 +67,7 @@ class Part(anywidget.AnyWidget):
     def __init__(self, *classes: str, **state: Any) -> None:
         self._handler: Handler | None = None
         self._failed: Callable[[BaseException], object] = _log
+        self._on_page: Callable[[], object] | None = None
         super().__init__(state=state)
         for name in ("sc-part", *classes):
             self.add_class(name)
@@ -80,19 +81,26 @@ class Part(anywidget.AnyWidget):
         """Call ``handler(error)`` when the handling of an event fails; without one, the error is logged."""
         self._failed = handler
 
+    def on_shown(self, handler: Callable[[], object]) -> None:
+        """Call ``handler()`` each time a page begins to show the part, to send what is not in ``state``."""
+        self._on_page = handler
+
     def update(self, **changes: Any) -> None:
         """Change keys of ``state``, and leave the others."""
         self.state = {**self.state, **changes}
 
-    def _receive(self, _: Any, content: Any, __: Any) -> None:
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
         """Handle a message of the page; its fields are checked by the handler."""
         fields = dict(content) if isinstance(content, dict) else {}
         kind = str(fields.pop("kind", ""))
-        if kind == _SHOWN:
-            self.send_state("state")
-            return
+        if buffers:
+            fields["buffers"] = buffers
         try:
-            if self._handler is not None:
+            if kind == _SHOWN:
+                self.send_state("state")
+                if self._on_page is not None:
+                    self._on_page()
+            elif self._handler is not None:
                 self._handler(kind, fields)
         except Exception as error:  # noqa: BLE001  # any error is displayed: errors of callbacks appear nowhere else
             self._failed(error)

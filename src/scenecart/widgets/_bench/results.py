@@ -174,7 +174,8 @@ class Results:
             cart = set(state.positions().tolist())
             here = None if label is None else int(captures.index.get_loc(label))
             wanted = [row for row in rows_in_time.tolist() if row in cart or row == here or row in set(whole.tolist())]
-            rows_in_time = np.asarray(wanted, dtype=np.intp)
+            if len(wanted) > 1:
+                rows_in_time = np.asarray(wanted, dtype=np.intp)
         at = int(np.flatnonzero(rows_in_time == captures.index.get_loc(label))[0]) if label is not None else len(rows_in_time) - 1
         first = max(0, min(at - _MOST_COMPARED // 2, len(rows_in_time) - _MOST_COMPARED))
         found = rows_in_time[first : first + _MOST_COMPARED]

@@ -1,0 +1,67 @@
+"""The cloud over the area of each capture of a result: found out in the background, and kept as columns of the captures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_NOTE, AREA_CLOUD_SOURCE
+from scenecart._delivery.cloud_over import cloud_over
+from scenecart.widgets._jobs import LOCK, synchronized
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from scenecart._geo.area import Area
+    from scenecart.client import Client
+    from scenecart.widgets._jobs import Runner
+    from scenecart.widgets._state import CaptureState
+
+_SETTLE_SECONDS = 0.6
+# each needs its quicklook
+_MOST_CAPTURES = 300
+_COLUMNS = (AREA_CLOUD, AREA_CLOUD_SOURCE, AREA_CLOUD_NOTE)
+
+
+class AreaClouds:
+    """Keeps the columns of :func:`scenecart.cloud_over` of a state up to date.
+
+    Parameters
+    ----------
+    client
+        The connection that fetches quicklooks.
+    state
+        The captures, and the area; without an area, and for more than a few hundred captures, nothing is requested.
+    runner
+        Runs the requests.
+    """
+
+    def __init__(self, client: Client, state: CaptureState, runner: Runner) -> None:
+        self._client, self._state, self._runner = client, state, runner
+        state.observe(self._changed, ["rows", "aoi"])
+        self._changed(None)
+
+    def release(self) -> None:
+        """Request nothing any more."""
+        self._state.unobserve(self._changed, ["rows", "aoi"])
+
+    @synchronized
+    def _changed(self, change: Any) -> None:
+        state = self._state
+        if change is not None and change["name"] == "aoi" and AREA_CLOUD in state.captures.columns:
+            # clouds over another area are wrong at once
+            state.annotate(dict.fromkeys(_COLUMNS))
+        if state.aoi is None or not 0 < len(state.captures) <= _MOST_CAPTURES:
+            self._runner.cancel("clouds")
+            return
+        # an error leaves the columns out: what else the service refuses says so where it matters
+        self._runner.debounce("clouds", _SETTLE_SECONDS, lambda _: self._find(), self._show, lambda _: None)
+
+    def _find(self) -> tuple[int, Area, gpd.GeoDataFrame]:
+        with LOCK:
+            captures, rows, area = self._state.captures, self._state.rows, self._state.aoi
+        return rows, area, cloud_over(captures, area, client=self._client, progress=False)
+
+    def _show(self, found: tuple[int, Area, gpd.GeoDataFrame]) -> None:
+        rows, area, captures = found
+        if rows == self._state.rows and area is self._state.aoi:
+            self._state.annotate({name: captures[name].to_numpy() for name in _COLUMNS})

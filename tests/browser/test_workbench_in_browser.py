@@ -1,0 +1,172 @@
+"""The Workbench in a real browser: from opened to ordered by clicks, at each width and theme, and when something fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from _app import App
+from _contrast import unreadable_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.timeout(300)
+AXE = "SCENECART_AXE"
+# what would be cut off, or make the page move sideways
+CLIPPED = """
+[...document.querySelectorAll('.sc-bench .sc-part *')].filter(node => {
+  const box = node.getBoundingClientRect();
+  const own = [...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim());
+  return own && box.width && !node.closest('.scroll, .cards, svg, .sr, .legend') && box.right > innerWidth + 1;
+}).map(node => node.className + ': ' + node.textContent.slice(0, 40))
+"""
+UNNAMED = """
+[...document.querySelectorAll('.sc-bench button, .sc-bench input, .sc-bench select')].filter(node =>
+  !node.textContent.trim() && !node.getAttribute('aria-label') && !node.closest('label')?.textContent.trim()
+).map(node => node.outerHTML.slice(0, 120))
+"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Start the app on the sandbox."""
+    with App(tmp_path_factory.mktemp("app"), "--no-browser") as running:
+        yield running
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """Return the folder of the screenshots: SCENECART_SHOTS, or a temporary one."""
+    named = os.environ.get("SCENECART_SHOTS")
+    folder = Path(named) if named else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _open(browser: Browser, app: App, width: int = 1600, scheme: str = "light") -> tuple[Page, list[str]]:
+    """Open the app in a context of its own, and return the page and the errors of its scripts."""
+    context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(app.url)
+    page.locator(".sc-foot", has_text="all keys").or_(page.locator(".sc-foot")).first.wait_for()
+    return page, errors
+
+
+def _search(page: Page) -> None:
+    """Search what the map shows, or wait for what comes back."""
+    search = page.get_by_role("button", name="Search this view")
+    search.or_(page.locator(".sc-part .legend")).first.wait_for()
+    if search.count():
+        search.click()
+    page.locator(".sc-foot", has_text="found").wait_for()
+
+
+def test_workbench_clicks_lead_from_opened_to_ordered(browser: Browser, app: App, shots: Path):
+    """Six clicks and no key lead from the opened page to an order; the page says what happened, and has no error."""
+    page, errors = _open(browser, app)
+    clicks = 0
+
+    def click(name: str, *, exact: bool = False) -> None:
+        nonlocal clicks
+        page.get_by_role("button", name=name, exact=exact).first.click()
+        clicks += 1
+
+    page.get_by_role("button", name="Search this view").wait_for()
+    page.screenshot(path=shots / "a-1600-light.png")
+    click("Search this view")
+    page.locator(".sc-foot", has_text="found").wait_for()
+    page.screenshot(path=shots / "b-1600-light.png")
+    click("Add to cart")
+    page.get_by_role("button", name="Order 1 capture…").wait_for()
+    click("Order 1 capture…")
+    page.get_by_text("You will never pay more than this.").wait_for()
+    page.screenshot(path=shots / "e-1600-light.png")
+    click("Buy 1 capture for")
+    page.get_by_text("Bought: 1 capture for").wait_for()
+    assert clicks <= 6
+    page.screenshot(path=shots / "f-1600-light.png")
+    page.get_by_role("tab", name="Orders").click()
+    page.locator(".sc-orders .ord").first.wait_for()
+    assert errors == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1600, "dark"), (1000, "light"), (420, "light")])
+def test_workbench_fits_each_width_and_theme(browser: Browser, app: App, shots: Path, width: int, scheme: str):
+    """At each width nothing is cut, nothing moves sideways, every control has a name and every text can be read."""
+    page, errors = _open(browser, app, width, scheme)
+    _search(page)
+    page.wait_for_timeout(500)
+    page.screenshot(path=shots / f"b-{width}-{scheme}.png", full_page=True)
+    assert page.evaluate("document.querySelector('.sc-bench').scrollWidth") <= width
+    assert page.evaluate(CLIPPED) == []
+    assert page.evaluate(UNNAMED) == []
+    assert unreadable_texts(page.locator(".sc-bench").first) == []
+    assert errors == []
+    page.context.close()
+
+
+def test_workbench_area_filter_and_reload(browser: Browser, app: App):
+    """A dragged box is the area, a filter moves by keys, and both come back when the page is reloaded."""
+    page, errors = _open(browser, app)
+    _search(page)
+    page.get_by_role("button", name="Drag a box (B)").click()
+    box = page.locator(".sc-map").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 400, box["y"] + 120)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 600, box["y"] + 300, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Search the new area").click()
+    page.locator(".sc-ask", has_text="drawn").wait_for()
+    page.locator(".sc-foot", has_text="found").wait_for()
+    thumb = page.get_by_role("slider", name="Cloud, whole scene, to")
+    thumb.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("!document.querySelector('.sc-ask').textContent.match(/(\\d+) of \\1 left/)")
+    # what survives is written a moment later
+    page.wait_for_timeout(1_500)
+    left = page.locator(".sc-ask h3", has_text="Filters").inner_text()
+    page.reload()
+    page.wait_for_function(
+        "left => document.querySelector('.sc-ask')?.innerText.includes(left)", arg=left.split("\n")[-1].split("· ")[-1]
+    )
+    assert page.locator(".sc-ask", has_text="drawn").count() == 1
+    assert errors == []
+    page.context.close()
+
+
+def test_workbench_page_whose_kernel_has_ended_says_so(browser: Browser, app: App, shots: Path):
+    """When the kernel is gone, the page says what to do, and keeps what it shows."""
+    page, _ = _open(browser, app)
+    _search(page)
+    kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    app.kill_kernel(kernel)
+    page.get_by_text("This page has no kernel any more.").wait_for()
+    page.screenshot(path=shots / "kernel-gone.png")
+    page.context.close()
+
+
+def test_workbench_has_no_serious_accessibility_violation(browser: Browser, app: App):
+    """axe-core finds no serious or critical violation; its path is in SCENECART_AXE (npm pack axe-core)."""
+    script = os.environ.get(AXE, "")
+    if not Path(script).is_file():
+        pytest.skip(f"{AXE} does not name axe.min.js; `npm pack axe-core` gets it")
+    page, _ = _open(browser, app)
+    _search(page)
+    page.wait_for_timeout(1_000)
+    page.evaluate(Path(script).read_text("utf-8"))
+    found = page.evaluate("axe.run('.sc-bench', {resultTypes: ['violations']})")["violations"]
+    serious = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in {"serious", "critical"}]
+    assert serious == []
+    page.context.close()

@@ -1,0 +1,70 @@
+"""The service as the Workbench sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import scenecart
+from _widgets import wait_for
+from scenecart.widgets._bench.drawer import Drawer
+from scenecart.widgets._bench.foot import Foot
+from scenecart.widgets._bench.header import Header
+from scenecart.widgets._bench.service import ServiceWatch, text_of
+from scenecart.widgets._jobs import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenecart.sandbox import Sandbox
+
+
+@pytest.fixture
+def watch(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceWatch]:
+    """Return the watch of a client that does not try again."""
+    parts, runner = (Header(), Drawer(), Foot()), Runner()
+    with sandbox.client("analyst", home=tmp_path_factory.mktemp("home"), retry=scenecart.Retry(attempts=1)) as client:
+        recovered: list[bool] = []
+        made = ServiceWatch(client, runner, parts, lambda: recovered.append(True), lambda _: None)
+        made.recovered_calls = recovered  # type: ignore[attr-defined]  # for the tests alone
+        yield made
+        runner.close()
+    for part in parts:
+        part.close()
+
+
+def test_service_watch_reads_who_is_signed_in_and_the_balance(watch: ServiceWatch):
+    """The header shows the account and its balance."""
+    watch.read()
+    state = wait_for(lambda: watch._header.state if watch._header.state["balance"] else None)
+    assert state["user"] == "analyst"
+    assert not state["gone"]
+
+
+def test_service_watch_service_gone_says_so_and_recovers(watch: ServiceWatch, sandbox: Sandbox):
+    """A service that does not answer is said everywhere, later each time it is tried; once it answers, that is taken back."""
+    sandbox.faults.add("drop-before", operation="billing.credits.balance", times=2)
+    watch.read()
+    first = wait_for(lambda: watch._drawer.state["banner"])
+    assert first["retries"]
+    assert watch._header.state["gone"]
+    watch.read()
+    second = wait_for(lambda: (b := watch._drawer.state["banner"]) and b != first and b)
+    assert second["until"] > first["until"] + 10
+    watch.read()
+    wait_for(lambda: watch._drawer.state["banner"] is None)
+    assert not watch.is_gone
+    assert watch.recovered_calls == [True]  # type: ignore[attr-defined]  # as above
+
+
+def test_service_watch_other_errors_are_said_without_a_retry(watch: ServiceWatch):
+    """An error that trying again would not mend is said with what to do."""
+    watch.fail(scenecart.InvalidQuery("must be a host.", argument="host", code="host_missing", hint="Enter one."))
+    assert not watch._drawer.state["banner"]["retries"]
+    assert not watch.is_gone
+
+
+def test_text_of_unexpected_error_names_its_type():
+    """An error that is not ours is shown as it is."""
+    assert text_of(KeyError("a")) == "KeyError: 'a'"
