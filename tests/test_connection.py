@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,6 +47,19 @@ def test_connect_to_the_sandbox_ignores_the_environment(tmp_path: Path, monkeypa
     with scenecart.connect("sandbox", project="p", home=tmp_path) as client:
         assert client.base_url.startswith("http://127.0.0.1:")
         assert client.project == "p"
+
+
+def test_connect_to_the_sandbox_of_the_app_shares_its_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All pages of the app connect to one sandbox: its address, hosts and home are those of the file that the app names."""
+    with scenecart.sandbox.Sandbox(captures=1_000) as box:
+        ready = tmp_path / "app.json"
+        ready.write_text(json.dumps({**box.ready(), "home": str(tmp_path / "home")}))
+        monkeypatch.setenv("SCENECART_APP_SANDBOX", str(ready))
+        with scenecart.connect("sandbox") as one, scenecart.connect("sandbox") as other:
+            assert one.base_url == other.base_url == box.url
+            assert one.hosts == box.hosts
+            assert one.signed_in_by == "sandbox"
+        assert (tmp_path / "home" / "placements.sqlite").is_file()
 
 
 @pytest.mark.parametrize(("keyword", "expected"), [("bas_url", "base_url"), ("retries", "retry"), ("seed", "Sandbox(seed=")])

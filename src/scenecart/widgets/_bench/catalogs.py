@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scenecart.client import Client
 
 _LISTS = ("catalog.vendors.list", "catalog.sources.list")
-_HOST_FIELDS = ("host", "host_name", "vendor", "vendor_name", "provider", "slug", "name", "id")
+_HOST_FIELDS = ("host", "vendor", "vendor_name", "provider", "slug", "name", "id")
 _COLLECTION_FIELDS = ("collections", "collection_names", "collection_ids")
 _COLLECTION = ("collection", "collection_name", "collection_id")
 _MOST, _LONGEST = 500, 120
