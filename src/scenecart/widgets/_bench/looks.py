@@ -70,10 +70,12 @@ def _when(searching: Searching, state: CaptureState) -> dict[str, Any]:
     dates, searched = searching.dates, searching.searched
     first, last = state.filters.get(_TAKEN, dates)
     axis = dates if searched is None or searched.dates is None else searched.dates
+    is_default = searching.asked.dates is None and searched is None
     has_times = len(state.captures) and _TAKEN in state.captures.columns
-    return when_state(
+    shown = when_state(
         (first, last),
         (min(axis[0], dates[0]), max(axis[1], dates[1])),
         state.values(_TAKEN) if has_times else None,
-        is_default=searching.asked.dates is None and searched is None,
+        is_default=is_default,
     )
+    return shown if searching.has_dates or not searching.asked.host else {**shown, "says": "looking for the newest captures…"}

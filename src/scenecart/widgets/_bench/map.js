@@ -166,8 +166,8 @@ class Overlay {
     context.textAlign = "center";
     context.lineJoin = "round";
     const font = getComputedStyle(this.root).fontFamily;
-    for (const [name, x, y] of places) {
-      if (zoom < 3) break;
+    for (const [name, x, y, least] of places) {
+      if (least > zoom + 1 || taken.length > 40) break;
       for (const world of this.worlds(size, frame)) {
         const [px, py] = [(x + world * 360) * frame.kx + frame.x0, frame.y0 - mercator(y) * frame.ky];
         if (px < 40 || px > size.x - 40 || py < 16 || py > size.y - 16) continue;

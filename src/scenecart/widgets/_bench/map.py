@@ -353,7 +353,7 @@ def checked_bounds(bounds: Any) -> tuple[float, float, float, float] | None:
 
 @cache
 def land() -> tuple[bytes, bytes, list[list[Any]]]:
-    """Return the land as buffers of rings, and the names of cities with their longitude and latitude."""
+    """Return the land as buffers of rings, and cities as name, longitude, latitude and the zoom from which they are named."""
     found = json.loads(files("scenecart").joinpath("data", "coast.json").read_text("utf-8"))
     # each ring is a first corner and the steps to the next ones
     rings = [np.cumsum(np.reshape(ring, (-1, 2)), axis=0) for ring in found["rings"]]
@@ -361,5 +361,5 @@ def land() -> tuple[bytes, bytes, list[list[Any]]]:
     return (
         sizes.tobytes(),
         (np.concatenate(rings) * float(found["step"])).astype("float64").tobytes(),
-        [place[:3] for place in found["places"]],
+        sorted(found["places"], key=lambda place: float(place[3])),
     )

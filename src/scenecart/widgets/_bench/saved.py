@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 
-from scenecart._util.files import write_atomic
+from scenecart._util.files import arrow_buffer, write_atomic
 from scenecart.client import home_of
 from scenecart.exceptions import ScenecartError
 
@@ -81,7 +81,7 @@ def frame_of_text(text: Any) -> gpd.GeoDataFrame | None:
     if not isinstance(text, str) or not text:
         return None
     try:
-        return gpd.read_parquet(io.BytesIO(base64.b64decode(text)))
+        return gpd.read_parquet(arrow_buffer(base64.b64decode(text)))
     except (ValueError, OSError):
         return None
 

@@ -75,6 +75,11 @@ class Searching:
         return self.defaults.get(self._default_key(self.asked), (day_iso(today - HALF_YEAR), day_iso(today)))
 
     @property
+    def has_dates(self) -> bool:
+        """Whether the dates are known: those asked for, or where the host has captures."""
+        return self.asked.dates is not None or self._default_key(self.asked) in self.defaults
+
+    @property
     def is_searching(self) -> bool:
         """Whether captures are arriving."""
         return self._runner.is_busy(_SEARCH)
