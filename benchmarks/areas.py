@@ -41,7 +41,7 @@ def table() -> str:
     with Sandbox(pace="real") as box, tempfile.TemporaryDirectory() as home:
         box.rate_limits = None
         with box.client(home=home, limits=limits) as client:
-            rows = ["| areas | captures | seconds | growth | largest file |", "|---:|---:|---:|---:|---:|"]
+            rows = ["| areas | captures | seconds | growth |", "|---:|---:|---:|---:|"]
             rows += _growth(client)
             responses = _responses(client)
     rows += ["", f"| workers | seconds for {_WORKED:,} areas | areas a second |", "|---:|---:|---:|", *_workers(responses)]
@@ -62,10 +62,9 @@ def _growth(client: scenecart.Client) -> Iterator[str]:
             files = client.search_many_to_parquet(Path(folder) / "found", _squares(count), "aurora", **_CRITERIA)
             spent = time.perf_counter() - started
             captures = sum(len(gpd.read_parquet(path, columns=["id", "geometry"])) for path in files[::2])
-            largest = max(path.stat().st_size for path in files)
         growth = "" if before is None else f"{spent / before:.1f}×"
         before = spent
-        yield f"| {count:,} | {captures:,} | {spent:.1f} | {growth} | {largest / 2**20:.1f} MB |"
+        yield f"| {count:,} | {captures:,} | {spent:.1f} | {growth} |"
 
 
 def _responses(client: scenecart.Client) -> list[list[Response]]:

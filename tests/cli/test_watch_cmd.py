@@ -67,3 +67,16 @@ def test_watch_add_from_now_has_no_news(box: Sandbox, tmp_path: Path):
     taken = run("watch", "add", "coast", *SEARCH, "--max-cloud-cover", "20", box=box, **home)
     assert taken.returncode == 2
     assert "scenecart watch remove coast" in taken.stderr
+
+
+def test_watch_of_many_areas_runs_on_the_command_line(box: Sandbox, tmp_path: Path):
+    """A watch of many areas, saved in a notebook, is run by the command; its report has each capture once."""
+    areas = {"all": (151.18, -33.99, 151.24, -33.94), "south": (151.18, -33.99, 151.24, -33.97)}
+    with box.client("analyst", home=tmp_path / "home") as client:
+        client.watch("fields", "aurora", collections="aurora-50cm", datetime="2024-02", areas=areas)
+    done = run("watch", "run", "fields", "--json", "--report", "n.md", box=box, cwd=tmp_path, **account(box, tmp_path / "home"))
+    assert done.returncode == 0, done.stderr
+    found = [feature["properties"] for feature in json.loads(done.stdout)["features"]]
+    assert {one["area"] for one in found} == {"all", "south"}
+    assert len({one["id"] for one in found}) < len(found)
+    assert "Report: n.md" in done.stderr

@@ -85,12 +85,13 @@ def _write(news: gpd.GeoDataFrame, watch: Watch, client: Client, arguments: argp
         _io.write_captures(news, Path(arguments.output))
         lines.append(f"Captures: {arguments.output}")
     if arguments.report:
-        orderable = news[news["orderable"]]
+        # a watch of many areas has a capture once for each
+        orderable = news[news["orderable"]].drop_duplicates(["host", "collection", "id"])
         if len(orderable):
             title = f"New captures: {clean_text(watch.name, 80)}"
             lines.append(f"Report: {client.cart(orderable).to_report(arguments.report, title=title)}")
-        if len(orderable) < len(news):
-            lines.append(f"Not in the report: {pluralize(len(news) - len(orderable), 'capture')} that cannot be ordered.")
+        if not news["orderable"].all():
+            lines.append(f"Not in the report: {pluralize(int((~news['orderable']).sum()), 'capture')} that cannot be ordered.")
     for line in lines:
         print(line, file=sys.stderr if arguments.json else sys.stdout)
 
