@@ -9,6 +9,7 @@ import pytest
 
 import scenecart
 from _scripted_service import ScriptedService, answer
+from scenecart.client import home_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,7 @@ def test_connect_to_the_sandbox_of_the_app_shares_its_orders(tmp_path: Path, mon
             assert one.base_url == other.base_url == box.url
             assert one.hosts == box.hosts
             assert one.signed_in_by == "sandbox"
-        assert (tmp_path / "home" / "placements.sqlite").is_file()
+            assert home_of(one) == home_of(other) == tmp_path / "home"
 
 
 @pytest.mark.parametrize(("keyword", "expected"), [("bas_url", "base_url"), ("retries", "retry"), ("seed", "Sandbox(seed=")])

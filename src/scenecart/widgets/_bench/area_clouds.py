@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_NOTE, AREA_CLOUD_SOURCE
-from scenecart._delivery.cloud_over import cloud_over
 from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ class AreaClouds:
         self._runner.debounce("clouds", _SETTLE_SECONDS, lambda _: self._find(), self._show, lambda _: None)
 
     def _find(self) -> tuple[int, Area, gpd.GeoDataFrame]:
+        from scenecart._delivery.cloud_over import cloud_over  # noqa: PLC0415  # the widgets work without the extra of imagery
+
         with LOCK:
             captures, rows, area = self._state.captures, self._state.rows, self._state.aoi
         return rows, area, cloud_over(captures, area, client=self._client, progress=False)
