@@ -13,7 +13,6 @@ from scenecart._cart import cart as cart_module
 from scenecart._cart import checks
 from scenecart.sandbox import Sandbox
 from scenecart.widgets import CaptureMap, CartPanel, _cart_contents
-from scenecart.widgets._cart_panel import part_of_cart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -429,13 +428,3 @@ def test_cart_panel_prices_of_captures_are_shown_if_they_add_up(
     wait_for_estimate(panel)
     is_group = len(panel.estimate.price_groups) == 1
     assert [row["price"] == "" for row in shown(panel)["rows"]] == [is_group, is_group]
-
-
-def test_cart_part_in_a_workbench_offers_the_ways_to_other_parts(client: scenecart.Client, display: Callable[[Any], Any]):
-    """A Workbench shows the part without the options of a panel alone, and is told where one wants to go."""
-    panel = display(CartPanel(client))
-    asked: list[str] = []
-    part = part_of_cart(panel, lambda kind, _: asked.append(kind))
-    assert (part.state["has_bench"], part.state["has_options"]) == (True, False)
-    act(part, "results")
-    assert asked == ["results"]

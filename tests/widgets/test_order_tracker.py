@@ -11,9 +11,11 @@ import scenecart
 from _expect import raises, warns
 from _widgets import HARBOUR, act, place_without_answer, wait_for
 from scenecart.widgets import OrderTracker
+from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.orders import _steps
-from scenecart.widgets._order_book import Entry, state_of_order
-from scenecart.widgets._order_tracker import part_of_orders
+from scenecart.widgets._jobs import Runner
+from scenecart.widgets._order_book import Entry, OrderBook, state_of_order
+from scenecart.widgets._purchase import Purchase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,17 +202,29 @@ def test_order_tracker_goes_through_an_outage(
         wait_for(lambda: shown(listing)["note"] is None and order.id in {one.id for one in listing.orders})
 
 
-def test_order_part_in_a_workbench_shows_imagery_on_its_map(
-    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
-):
-    """A Workbench shows the part without a heading, and shows imagery itself."""
-    order = client.cart(pair.head(1), HARBOUR).estimate().place()
-    tracker = display(OrderTracker(order, basemap="none"))
-    asked: list[Any] = []
-    part = part_of_orders(tracker, lambda kind, fields: asked.append((kind, fields["order"])))
-    assert part.state["is_alone"] is False
-    act(part, "map", order=order.id)
-    assert asked == [("map", order.id)]
+def test_cart_says_when_its_files_have_arrived(client: scenecart.Client, pair: gpd.GeoDataFrame, tmp_path: Path):
+    """Once files of what was bought are on this machine, the cart says where, and has the code that opens them."""
+    runner = Runner(4)
+    purchase, book = Purchase(client, runner, pair.head(1), HARBOUR), OrderBook(runner, client, directory=tmp_path / "files")
+    part = CartPart(purchase, runner, book=book)
+    wait_for(lambda: purchase.estimate)
+    act(part, "order")
+    wait_for(lambda: (part.state["offer"] or {}).get("is_checked"))
+    act(part, "buy", credits=part.state["offer"]["credits"])
+    order = wait_for(lambda: purchase.order)
+    book.follow([order])
+    wait_for(lambda: book.entry(order.id).order.is_delivered, 60)
+    assert part.state["arrived"] is None
+    book.download(order.id)
+    arrived = wait_for(lambda: part.state["arrived"])
+    assert arrived["title"] == "1 of 1 capture has arrived"
+    names: dict[str, Any] = {}
+    exec(arrived["code"], names)  # noqa: S102  # the code that a user would run
+    assert len(names["delivery"].items()) == 1
+    act(part, "next")
+    assert part.state["bought"] is None
+    part.close()
+    runner.close()
 
 
 @pytest.mark.parametrize(

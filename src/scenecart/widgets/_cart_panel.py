@@ -17,7 +17,7 @@ from scenecart.widgets._purchase import STANDARD, Purchase
 from scenecart.widgets._state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import geopandas as gpd
 
@@ -189,11 +189,3 @@ class CartPanel(Panel):
     def _show_error(self, error: BaseException) -> None:
         """Display an error below the cart."""
         self.purchase.say(error)
-
-
-def part_of_cart(panel: CartPanel, on_request: Callable[[str, dict[str, Any]], object]) -> CartPart:
-    """Return the part of a panel as a Workbench shows it; ``on_request`` is called with ``"results"`` or ``"orders"``."""
-    view = panel._view  # noqa: SLF001  # a function of this module
-    view.on_request(on_request)
-    view.redraw(has_bench=True, has_options=False, selection=None)
-    return view

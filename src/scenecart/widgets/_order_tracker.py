@@ -21,8 +21,6 @@ from scenecart.widgets._order_book import OrderBook
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from scenecart._orders.order import Order
     from scenecart.client import Client
 
@@ -163,11 +161,3 @@ class OrderTracker(Panel):
         """Display an error above the orders."""
         self.book.note = Note("bad", str(error))
         self.book.touch()
-
-
-def part_of_orders(tracker: OrderTracker, on_request: Callable[[str, dict[str, Any]], object]) -> OrdersPart:
-    """Return the part of a tracker as a Workbench shows it; ``on_request`` is called with ``"map"`` and the order."""
-    view = tracker._view  # noqa: SLF001  # a function of this module
-    view.on_request(on_request)
-    view.redraw(is_alone=False)
-    return view

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from scenecart._cart.estimate import Estimate
     from scenecart.widgets._jobs import Runner
+    from scenecart.widgets._order_book import OrderBook
     from scenecart.widgets._owned_facts import OwnedFact, OwnedFacts
     from scenecart.widgets._purchase import Bought, Offer, Purchase
 
@@ -42,7 +43,9 @@ class CartPart(Part):
     runner
         Makes the pictures of the rows.
     on_request
-        Called with the kind and the fields of events that concern other parts: ``"results"``, ``"orders"``, ``"code"``.
+        Called with the kind and the fields of events that concern other parts: ``"results"``, ``"orders"``.
+    book
+        The orders, to say when the files of what was bought have arrived.
     **options
         Further keys of the state: ``has_bench`` offers the ways to other parts.
     """
@@ -51,26 +54,32 @@ class CartPart(Part):
     _css = style_of("cart")
 
     def __init__(
-        self, purchase: Purchase, runner: Runner, on_request: Callable[[str, dict[str, Any]], object] | None = None, **options: Any
+        self,
+        purchase: Purchase,
+        runner: Runner,
+        on_request: Callable[[str, dict[str, Any]], object] | None = None,
+        *,
+        book: OrderBook | None = None,
+        **options: Any,
     ) -> None:
-        self._purchase, self._on_request, self._options = purchase, on_request, options
+        self._purchase, self._on_request, self._book, self._options = purchase, on_request, book, options
         super().__init__("sc-cart", **self._content())
         self._pictures = PictureSender(self, purchase.client, runner, self._captures_shown, _THUMB)
         self.on_event(self._act)
         self.on_error(purchase.say)
         self._is_following = True
         purchase.observe(self._redraw, _TRAITS)
+        if book is not None:
+            book.observe(self._orders_changed, "revision")
 
     def close(self) -> None:
         """Stop following the purchase."""
         if self._is_following:
             self._is_following = False
             self._purchase.unobserve(self._redraw, _TRAITS)
+            if self._book is not None:
+                self._book.unobserve(self._orders_changed, "revision")
         super().close()
-
-    def on_request(self, handler: Callable[[str, dict[str, Any]], object]) -> None:
-        """Call ``handler`` for events that concern other parts."""
-        self._on_request = handler
 
     def redraw(self, **options: Any) -> None:
         """Draw the cart again, with other options."""
@@ -78,7 +87,12 @@ class CartPart(Part):
         self.state = self._content()
 
     def _content(self) -> dict[str, Any]:
-        return {**cart_state(self._purchase), **self._options}
+        return {**cart_state(self._purchase), "arrived": arrived_state(self._purchase.bought, self._book), **self._options}
+
+    def _orders_changed(self, _: Any) -> None:
+        arrived = arrived_state(self._purchase.bought, self._book)
+        if arrived != self.state["arrived"]:
+            self.update(arrived=arrived)
 
     def _redraw(self, _: Any) -> None:
         self.state = self._content()
@@ -179,6 +193,21 @@ def bought_state(bought: Bought) -> dict[str, Any]:
         "order": clean_text(order.id, 80),
         "text": f"{held}Left: {dollars_of_credits(left)}." if isinstance(left, int | float) and bought.is_new else "",
         "notice": "" if order.note is None else clean_text(order.note.message, 400),
+    }
+
+
+def arrived_state(bought: Bought | None, book: OrderBook | None) -> dict[str, str] | None:
+    """Return what the page shows once files of what was bought are on this machine, with the code that opens them."""
+    entry = None if bought is None or book is None else next((one for one in book.entries if one.order.id == bought.order.id), None)
+    if entry is None or book is None or not entry.files:
+        return None
+    count, folder = len(entry.order.captures), str(book.directory)
+    arrived = len({one.path.parent for one in entry.files})
+    checked = "Files are checked and in" if all(one.is_verified for one in entry.files) else "Files are in"
+    return {
+        "title": f"{arrived:,} of {pluralize(count, 'capture')} {'has' if arrived == 1 else 'have'} arrived",
+        "text": f"{checked} {folder}.",
+        "code": f"import scenecart\n\ndelivery = scenecart.open_delivery({folder!r})\ndelivery.items()",
     }
 
 

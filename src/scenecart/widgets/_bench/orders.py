@@ -56,15 +56,6 @@ class OrdersPart(Part):
             self._book.unobserve(self._redraw, _TRAITS)
         super().close()
 
-    def on_request(self, handler: Callable[[str, dict[str, Any]], object]) -> None:
-        """Call ``handler`` for events that concern other parts."""
-        self._on_request = handler
-
-    def redraw(self, **options: Any) -> None:
-        """Draw the orders again, with other options."""
-        self._options |= options
-        self._redraw(None)
-
     def _content(self) -> dict[str, Any]:
         return {**orders_state(self._book), **self._options}
 
