@@ -43,6 +43,8 @@ def test_owned_marks_become_a_column_and_a_filter(
     state.filters = {"owned": [10, 100]}
     assert label in state.filtered.index
     assert second.ground() is not None
+    assert second.ground([label]).equals(second.ground())
+    assert second.ground([pair.index[1], "no such label"]) is None
     state.filters = {"owned": [0, 9]}
     assert label not in state.filtered.index
     assert second.ground() is None

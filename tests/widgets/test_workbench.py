@@ -174,6 +174,24 @@ def test_workbench_orders_tab_reports_unanswered_purchase(
         wait_for(lambda: bench._orders_part.state["unknown"])
 
 
+def test_workbench_owned_ground_is_hatched_for_what_is_looked_at(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Display, tmp_path: Path
+):
+    """The ground that is owned of the current capture, or of one in the cart, is hatched; what is owned of others is not."""
+    client.cart(pair.head(1), HARBOUR).estimate().place()
+    bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
+    bench._link.replace(pair)
+    bench.state.current = pair.index[1]
+    wait_for(lambda: "owned" in bench.captures.columns)
+    assert not bench._map.part.state.get("hatch")
+    bench.state.current = pair.index[0]
+    wait_for(lambda: bench._map.part.state.get("hatch"))
+    bench.state.current = pair.index[1]
+    wait_for(lambda: not bench._map.part.state.get("hatch"))
+    bench.state.selection = (pair.index[0],)
+    wait_for(lambda: bench._map.part.state.get("hatch"))
+
+
 def test_workbench_parts_ask_each_other(client: scenecart.Client, display: Display, tmp_path: Path):
     """The card walks as the list is sorted, compares, and the cart leads to the orders."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))

@@ -14,7 +14,7 @@ from scenecart.client import known_holdings
 from scenecart.widgets._jobs import LOCK, synchronized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Iterable
 
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
@@ -79,25 +79,27 @@ class OwnedMarks(t.HasTraits):
             self._state.unobserve(self._changed, ["rows", "aoi"])
             setattr(self._state, _CLAIM, None)
 
-    def ground(self) -> BaseGeometry | None:
-        """Return the owned ground of the captures that match the filters (EPSG:4326); None if there is none."""
+    def ground(self, labels: Iterable[Hashable] | None = None) -> BaseGeometry | None:
+        """Return the owned ground (EPSG:4326) of captures by their index labels; None if there is none.
+
+        Parameters
+        ----------
+        labels
+            The captures; None takes all that match the filters.
+        """
+        wanted = None if labels is None else tuple(labels)
         with LOCK:
             owner = getattr(self._state, _CLAIM, None)
             holdings = owner.holdings if isinstance(owner, OwnedMarks) else None
-            shown, key = self._state.filtered, (self._state.revision, id(holdings))
+            captures = self._state.captures
+            key = (self._state.revision, id(holdings), wanted)
             if self._ground[0] == key:
                 return self._ground[1]
-        ground = self._ground_of(shown, holdings)
+            shown = self._state.filtered if wanted is None else captures.loc[[one for one in wanted if one in captures.index]]
+        ground = _owned_ground(shown, holdings)
         with LOCK:
             self._ground = key, ground
         return ground
-
-    def _ground_of(self, shown: gpd.GeoDataFrame, holdings: gpd.GeoDataFrame | None) -> BaseGeometry | None:
-        if holdings is None or SHARE not in shown.columns:
-            return None
-        ids = set(shown["id"][pd.to_numeric(shown[SHARE], errors="coerce") > 0])
-        parts = holdings.geometry[holdings["id"].isin(ids)].dropna()
-        return shapely.union_all(parts.to_numpy()) if len(parts) else None
 
     @synchronized
     def _changed(self, change: Any) -> None:
@@ -140,3 +142,11 @@ def owned_columns(captures: gpd.GeoDataFrame, holdings: gpd.GeoDataFrame, area: 
         for row, names in zip(rows.tolist(), marked[ORDERS], strict=True):
             orders[row] = names
     return {SHARE: share, ORDERS: pd.Series(orders, index=captures.index, dtype=object)}
+
+
+def _owned_ground(shown: gpd.GeoDataFrame, holdings: gpd.GeoDataFrame | None) -> BaseGeometry | None:
+    if holdings is None or SHARE not in shown.columns:
+        return None
+    ids = set(shown["id"][pd.to_numeric(shown[SHARE], errors="coerce") > 0])
+    parts = holdings.geometry[holdings["id"].isin(ids)].dropna()
+    return shapely.union_all(parts.to_numpy()) if len(parts) else None

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from scenecart.client import Client
 
 # through more captures, the card walks as they were found
+_HATCH_SECONDS = 0.1
 _MOST_WALKED = 5_000
 # where the sandbox's captures are worth a look
 _SANDBOX_VIEW = (151.10, -34.02, 151.30, -33.90)
@@ -140,6 +141,7 @@ class Workbench(Panel):
         self.watch(self.cart, self._ordered, "order")
         self.watch(self.cart, self._link.cart_changed, "captures")
         self.watch(self.orders, self._orders_changed, "revision")
+        self.watch(self._owned, self._show_owned, "holdings")
         self.watch(self._results.part, self._order_of_rows_changed, "state")
         first = next(iter(self._searching.collections), "")
         collections = first_collections(first, self._searching.collections)
@@ -244,7 +246,7 @@ class Workbench(Panel):
         self._prices = CapturePrices(client, self.state, self._runner)
         self._clouds = AreaClouds(client, self.state, self._runner)
         self._card = CardPart(self.state, client, self._runner, self._request)
-        self._cart_part = CartPart(self.cart, self._runner, self._request, has_bench=True)
+        self._cart_part = CartPart(self.cart, self._runner, self._request, book=self.orders, has_bench=True)
         self._orders_part = OrdersPart(self.orders, self._request)
         self._running: set[str] = set()
         self._link = CartLink(self.state, self.cart, self._keeper.keep)
@@ -417,10 +419,19 @@ class Workbench(Panel):
     def _selection_changed(self, change: Any) -> None:
         self._map.show_cart()
         self._link.selection_changed(change)
+        self._show_owned(None)
 
     def _current_changed(self, _: Any) -> None:
         self._map.show_current()
+        self._show_owned(None)
         self._keeper.keep()
+
+    def _show_owned(self, _: Any) -> None:
+        """Hatch what is owned of the current capture and of those in the cart: other pictures stay free of it."""
+        labels = dict.fromkeys([*(() if self.state.current is None else (self.state.current,)), *self.state.selection])
+        self._runner.debounce(
+            "owned-ground", _HATCH_SECONDS, lambda _: self._owned.ground(labels), self._map.show_owned, lambda _: None
+        )
 
     def _area_changed(self, change: Any) -> None:
         area = change["new"]
@@ -463,6 +474,8 @@ class Workbench(Panel):
         """Do what one part asks of another."""
         if kind in {RESULTS, ORDERS}:
             self._drawer.update(tab=kind)
+            if kind == RESULTS:
+                self.cart.start_next()
         elif kind == "compare":
             self._results.open_compare(fields.get("label", self.state.current))
             self._map.part.update(compare=True)

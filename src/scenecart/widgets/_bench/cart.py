@@ -30,7 +30,7 @@ _MOST_FACTS = 4
 _THUMB = (80, 76)
 _NO_DATE = "no date"
 _CENT = 0.01
-_TRAITS = ["revision", "project", "license_type"]
+_TRAITS = ["revision", "estimate", "project", "license_type"]
 
 
 class CartPart(Part):
