@@ -106,3 +106,9 @@ def test_outline_fits_its_box(shape: shapely.Geometry):
 def test_outline_of_an_empty_shape_has_no_rings():
     """An unknown or empty footprint has no outline."""
     assert outline_rings(None, 40, 30) == outline_rings(shapely.Polygon(), 40, 30) == []
+
+
+def test_unwrapping_is_not_chosen_for_rounding():
+    """Shapes west of Greenwich stay where they are, whatever the last digits of their longitudes are."""
+    for west in np.random.default_rng(0).uniform(-170, -1, 200).tolist():
+        assert not is_narrower_unwrapped([shapely.box(west, 0, west + 0.7, 1)])

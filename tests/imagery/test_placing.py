@@ -19,6 +19,7 @@ from _pictures import capture, coded, error_of, inner_points, north_up, turned
 from conftest import SHARED_DATA
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
 from scenecart._imagery.placing import place_picture, placed_quicklook
+from scenecart.sandbox._data.imagery import Scene, grid_of, projected_area, quicklook
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +60,34 @@ def test_place_picture_of_a_box_is_sure_either_way():
         assert place is not None
         assert place.is_sure
         assert "may also" not in place.note
+
+
+@pytest.mark.parametrize(("layout", "kind"), [("frame", "JPEG"), ("utm", "JPEG"), ("degrees", "PNG")])
+def test_place_picture_of_the_sandbox_is_right(layout: str, kind: str):
+    """Quicklooks of the sandbox, of each kind and turned as captures are, are placed within 1 % of their width."""
+    worst = []
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        corners = turned(random.uniform(5, 20), 30, 30 * random.uniform(1, 1.5), random.uniform(-170, 170), random.uniform(-60, 60))
+        footprint = shapely.Polygon(corners)
+        content = quicklook(Scene(f"a{seed}", 20.0, footprint, 1.7e9), 256, layout, kind)
+        placed = placed_quicklook(content, capture(footprint))
+        assert placed is not None
+        place = placed[1]
+        assert place.is_sure
+        assert place.method == ("corners" if layout == "frame" else "north-up")
+        if layout == "frame":
+            u, v = random.uniform(0.05, 0.95, (2, 50))
+            across = np.stack([(1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v], 1)
+            degrees, truth = across @ corners, np.stack([u * place.size[0], v * place.size[1]], 1)
+        else:
+            crs, projected = projected_area(footprint) if layout == "utm" else ("EPSG:4326", footprint)
+            grid = grid_of(crs, projected, 256, stretch=crs == "EPSG:4326")
+            degrees = inner_points(footprint, 50)
+            x, y = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(*degrees.T)
+            truth = np.stack(~grid.affine @ (x, y), 1)
+        worst.append(error_of(place, degrees, truth).max())
+    assert max(worst) < 2.56
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32756"])

@@ -118,6 +118,38 @@ def test_add_imagery_no_raster_is_refused(footprints: FootprintMap, tmp_path: Pa
     assert footprints.imagery == []
 
 
+def write_bomb(path: Path) -> None:
+    """Write a small file whose single tile fills the memory when it is decoded."""
+    size = {"width": 32_768, "height": 32_768, "tiled": True, "blockxsize": 32_768, "blockysize": 32_768}
+    grid: dict[str, Any] = {"crs": "EPSG:32756", "transform": rasterio.Affine(10, 0, 333_000, 0, -10, 6_249_000)}
+    with rasterio.open(path, "w", driver="GTiff", count=1, dtype="uint8", SPARSE_OK=True, compress="deflate", **size, **grid):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda path: write(path, crs=None), "raster_without_crs"),
+        (lambda path: write(path, crs="IAU_2015:49900", transform=rasterio.Affine(0.1, 0, 10, 0, -0.1, 20)), "raster_not_on_earth"),
+        (write_bomb, "raster_block_too_large"),
+    ],
+    ids=["no CRS", "CRS of Mars", "bomb"],
+)
+def test_add_imagery_that_cannot_be_placed_or_read_is_refused(
+    footprints: FootprintMap, tmp_path: Path, make: Callable[[Path], Any], code: str
+):
+    """What has no place on the Earth, or would fill the memory, is refused in one line; other imagery goes on being drawn."""
+    footprints.add_imagery(write(tmp_path / "good.tif"))
+    make(tmp_path / "bad.tif")
+    with raises(scenecart.InvalidRequest, code):
+        footprints.add_imagery(tmp_path / "bad.tif")
+    assert footprints.imagery == ["good.tif"]
+    sent = sent_messages(footprints._imagery.layers.channel)
+    look(footprints)
+    wait_for(lambda: len(sent) > 0)
+    assert footprints._imagery_status.value == ""
+
+
 def test_imagery_gone_while_shown_is_one_line(footprints: FootprintMap, tmp_path: Path):
     """A file that goes while it is shown is one line below the map, until it can be drawn again or is removed."""
     path = write(tmp_path / "a.tif")

@@ -27,7 +27,8 @@ def is_narrower_unwrapped(shapes: Sequence[BaseGeometry]) -> bool:
     if (bounds[:, 2] - bounds[:, 0] > _HALF_WORLD).any():
         return False
     moved = bounds[:, [0, 2]] + np.where(bounds[:, [2]] <= 0, _FULL_TURN, 0.0)
-    return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min())
+    # more than rounding: 360 degrees added to both ends change the difference in its last digits
+    return bool(moved[:, 1].max() - moved[:, 0].min() < bounds[:, 2].max() - bounds[:, 0].min() - _ROUNDING)
 
 
 def unwrap_longitudes(shape: BaseGeometry) -> BaseGeometry:
