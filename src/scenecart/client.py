@@ -493,11 +493,12 @@ class Client:
         -------
         list of pathlib.Path
             Files of GeoParquet 1.1, EPSG:4326, with a bounding box for each row. ``captures/part-….parquet`` has one row for each
-            area and capture: ``area``, ``id``, ``collection``, ``host``, ``datetime`` (UTC), ``eo:cloud_cover`` (percent), ``gsd``
-            (metres), ``view:off_nadir`` (degrees), ``covers`` (share of the area, 0 to 1), ``orderable`` and the footprint.
-            ``areas/part-….parquet`` has one row for each area: ``area``, ``captures`` (how many), ``covered`` (share that all cover
-            together), ``whole_captures`` (how many cover 99 % of it or more), ``least_cloud`` (the lowest cloud cover of these, in
-            percent), ``newest`` (UTC), ``error`` (text, if its search failed) and the area.
+            area and capture: ``area``, ``id``, ``collection``, ``host``, ``datetime`` (UTC), ``eo:cloud_cover`` (percent of the
+            whole capture), ``gsd`` (metres), ``view:off_nadir`` (degrees), ``aoi:cloud_cover`` (percent of the area, as far as the
+            catalog tells it), ``covers`` (share of the area, 0 to 1), ``orderable`` and the footprint. ``areas/part-….parquet`` has
+            one row for each area: ``area``, ``captures`` (how many), ``covered`` (share that all cover together),
+            ``whole_captures`` (how many cover 99 % of it or more), ``least_cloud`` (the lowest cloud of these over the area, else
+            of the whole capture, in percent), ``newest`` (UTC), ``error`` (text, if its search failed) and the area.
 
         Raises
         ------

@@ -53,6 +53,8 @@ def test_files_have_coverage_and_cloud_of_each_area(client: scenecart.Client, tm
     assert (len(captures), captures.crs.to_epsg(), areas.crs.to_epsg()) == (6, 4326, 4326)
     one = captures[captures["area"] == "a1"].set_index("id")
     assert one["covers"].round(3).to_dict() == {"half-10": 0.5, "whole-10": 1.0}
+    # told for captures that are inside the area
+    assert one["aoi:cloud_cover"].to_dict() == {"half-10": 1.0, "whole-10": 40.0}
     assert str(captures["datetime"].dtype) == "datetime64[us, UTC]"
     row = areas.set_index("area").loc["a1"]
     assert (row["captures"], round(row["covered"], 6), row["whole_captures"], row["least_cloud"]) == (2, 1.0, 1, 40.0)

@@ -19,12 +19,13 @@ import pandas as pd
 import shapely
 
 from scenecart._captures import search
+from scenecart._captures.area_cloud import told_cloud
 from scenecart._captures.filter import coverage
 from scenecart._captures.frame import CRS
-from scenecart._captures.properties import CLOUD_COVER, DATETIME, GSD, OFF_NADIR
+from scenecart._captures.properties import AREA_CLOUD, CLOUD_COVER, DATETIME, GSD, OFF_NADIR
 from scenecart._captures.search_many import check_executor, labelled, warn_of_failures
 from scenecart._captures.times import acquisition_times
-from scenecart._geo.area import as_area
+from scenecart._geo.area import Area, as_area
 from scenecart._util.files import write_atomic
 from scenecart._util.json import dumps
 from scenecart._util.progress import ProgressReporter
@@ -253,12 +254,16 @@ def _captures_of(area: Response, frame: gpd.GeoDataFrame | None) -> gpd.GeoDataF
     frame = gpd.GeoDataFrame({"id": []}, geometry=[], crs=CRS) if frame is None else frame
     missing = pd.Series(np.nan, index=frame.index)
     count = len(frame)
-    shares = coverage(frame, area.geometry) if count and area.geometry is not None else pd.Series(dtype=float)
+    shares, cloud = pd.Series(dtype=float), np.empty(0)
+    if count and area.geometry is not None:
+        shares = coverage(frame, area.geometry)
+        cloud = told_cloud(frame, Area(area.geometry))[AREA_CLOUD].to_numpy(dtype=float)
     columns: dict[str, Any] = {
         "area": pd.Series([area.name] * count, dtype="str"),
         **{name: pd.Series(_texts(frame, name), dtype="str") for name in ("id", "collection", "host")},
         DATETIME: pd.Series(acquisition_times(frame).to_numpy(), dtype="datetime64[us, UTC]") if count else _no_times(),
         **{name: pd.to_numeric(frame.get(name, missing), errors="coerce").to_numpy(dtype=float) for name in _NUMBERS},
+        AREA_CLOUD: cloud,
         "covers": shares.to_numpy(dtype=float),
         "orderable": frame["orderable"].to_numpy(dtype=bool) if count else np.empty(0, dtype=bool),
     }
@@ -277,12 +282,13 @@ def _no_times() -> pd.Series[Any]:
 
 def _area_row(area: Response, found: gpd.GeoDataFrame, error: str | None) -> dict[str, Any]:
     whole = found[found["covers"] >= _WHOLE]
+    cloud = whole[AREA_CLOUD].fillna(whole[CLOUD_COVER])
     return {
         "area": area.name,
         "captures": len(found),
         "covered": np.nan if error else found.attrs["together"],
         "whole_captures": len(whole),
-        "least_cloud": whole[CLOUD_COVER].min() if len(whole) else np.nan,
+        "least_cloud": cloud.min() if len(whole) else np.nan,
         "newest": found[DATETIME].max() if len(found) else pd.NaT,
         "error": error,
         "geometry": area.geometry,
