@@ -90,9 +90,11 @@ class CartPart(Part):
         return {**cart_state(self._purchase), "arrived": arrived_state(self._purchase.bought, self._book), **self._options}
 
     def _orders_changed(self, _: Any) -> None:
-        arrived = arrived_state(self._purchase.bought, self._book)
-        if arrived != self.state["arrived"]:
-            self.update(arrived=arrived)
+        # the order of a purchase that is displayed may have been delivered
+        if self._purchase.bought is not None:
+            content = self._content()
+            if content != self.state:
+                self.state = content
 
     def _redraw(self, _: Any) -> None:
         self.state = self._content()

@@ -2,8 +2,9 @@
 const isHere = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 function draw(state, send, page) {
-  return [el("div", { class: "bar", "data-key": "bar" }, state.is_alone ? el("h2", {}, state.count === 1 ? "1 order" : `${state.count.toLocaleString("en")} orders`) : null,
-    el("span", { class: "q sp" }, state.summary), refreshButton(state, send)), el("section", { class: "orders", "aria-label": "Orders", "data-key": "orders" },
+  // a Workbench has its own bar
+  return [state.is_alone ? el("div", { class: "bar", "data-key": "bar" }, el("h2", {}, state.count === 1 ? "1 order" : `${state.count.toLocaleString("en")} orders`),
+    el("span", { class: "q sp" }, state.summary), refreshButton(state, send)) : null, el("section", { class: "orders", "aria-label": "Orders", "data-key": "orders" },
     state.note && state.note.kind !== "good" ? el("div", { class: "banner", role: "alert" }, icon(state.note.kind === "bad" ? "off" : "warn"),
       el("span", {}, state.note.title, state.note.text ? ` ${state.note.text}` : "", state.note.hint ? ` ${state.note.hint}` : ""), state.as_of ? el("span", { class: "q" }, state.as_of) : null,
       state.can_refresh ? button("Try now", { onclick: () => send("refresh") }) : null) : null,
