@@ -174,6 +174,14 @@ def test_workbench_orders_tab_reports_unanswered_purchase(
         wait_for(lambda: bench._orders_part.state["unknown"])
 
 
+def test_workbench_project_of_the_header_is_that_of_the_order(client: scenecart.Client, display: Display, tmp_path: Path):
+    """A project that is chosen in the header is the one that the next order is placed with."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    assert bench.cart.project == client.project
+    _event(bench._header, "project", id="c0ffee00-0000-4000-8000-000000000000")
+    assert bench.cart.project == client.project == "c0ffee00-0000-4000-8000-000000000000"
+
+
 def test_workbench_owned_ground_is_hatched_for_what_is_looked_at(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Display, tmp_path: Path
 ):

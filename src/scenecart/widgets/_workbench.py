@@ -404,6 +404,7 @@ class Workbench(Panel):
 
     def _set_project(self, project: str) -> None:
         self._client.project = project or None
+        self.cart.project = project
         shown = header_state(project=project, projects=[project, *(one["id"] for one in self._header.state["projects"])])
         self._header.update(project=project_name(project), projects=shown["projects"])
 
