@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.timeout(300)
-AXE = "SCENECART_AXE"
+# the variables of scenecart itself are hidden from tests
+AXE, SHOTS = "AXE_CORE", "WORKBENCH_SHOTS"
 # what would be cut off, or make the page move sideways
 CLIPPED = """
 [...document.querySelectorAll('.sc-bench .sc-part *')].filter(node => {
@@ -42,8 +43,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture
 def shots(tmp_path: Path) -> Path:
-    """Return the folder of the screenshots: SCENECART_SHOTS, or a temporary one."""
-    named = os.environ.get("SCENECART_SHOTS")
+    """Return the folder of the screenshots: WORKBENCH_SHOTS, or a temporary one."""
+    named = os.environ.get(SHOTS)
     folder = Path(named) if named else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -158,7 +159,7 @@ def test_workbench_page_whose_kernel_has_ended_says_so(browser: Browser, app: Ap
 
 
 def test_workbench_has_no_serious_accessibility_violation(browser: Browser, app: App):
-    """axe-core finds no serious or critical violation; its path is in SCENECART_AXE (npm pack axe-core)."""
+    """axe-core finds no serious or critical violation; its path is in AXE_CORE (npm pack axe-core)."""
     script = os.environ.get(AXE, "")
     if not Path(script).is_file():
         pytest.skip(f"{AXE} does not name axe.min.js; `npm pack axe-core` gets it")
