@@ -105,6 +105,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.docs
+	-$(BIN)/python docs/screens.py docs/_build/screens/workbench
 	$(BIN)/sphinx-build -W -E -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 

@@ -43,6 +43,8 @@ nb_mime_priority_overrides = [("html", "text/html", 1), ("html", "application/vn
 html_theme = "pydata_sphinx_theme"
 html_title = "scenecart"
 html_static_path = ["_static"]
+# pictures of the Workbench, which `make docs` takes; they are in no commit
+html_extra_path = ["_build/screens"] if (HERE / "_build" / "screens").is_dir() else []
 html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
