@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
     from scenecart.client import Client
 
+# pictures, prices and clouds of a result are fetched at once, and a search does not wait for them
+_WORKERS = 12
 # through more captures, the card walks as they were found
 _HATCH_SECONDS = 0.1
 _MOST_WALKED = 5_000
@@ -114,9 +116,11 @@ class Workbench(Panel):
         full: bool = False,
     ) -> None:
         self._client, self._directory = checked_client(client), Path(directory)
-        self._runner = Runner(6, resend=self.resend_state)
+        self._runner = Runner(_WORKERS, resend=self.resend_state)
+        # what is kept is written at once, whatever is being fetched
+        self._writer = Runner(1)
         self.state = CaptureState(no_captures(), aoi)
-        self._keeper = Keeper(client, self._runner, self._collect, self._bring_back, is_pristine=aoi is None)
+        self._keeper = Keeper(client, self._writer, self._collect, self._bring_back, is_pristine=aoi is None)
         self._pending_filters: dict[str, Any] = {}
         self._where_error, self._is_fitting = "", True
         self._make_parts(basemap, is_full=bool(full))
@@ -224,6 +228,7 @@ class Workbench(Panel):
         self._clouds.release()
         self._results.close()
         self._runner.close()
+        self._writer.close()
 
     # parts
 
