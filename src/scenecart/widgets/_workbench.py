@@ -15,6 +15,7 @@ from scenecart._captures.query import SearchCriteria
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._geo.area import as_area, drawn_area
 from scenecart._util.keywords import checked_keywords
+from scenecart._util.text import pluralize
 from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import read_area_text, read_area_upload
@@ -512,7 +513,9 @@ class Workbench(Panel):
                 self.orders.say(order_id, found.errors[0] if found.errors else None)
                 return
             self._map.hide_delivered()
-            self._map.show_delivered(found, f"Delivered · {len(found.layers)} layers", ", ".join(self._map.imagery.names)[:80])
+            self._map.show_delivered(
+                found, f"Delivered · {pluralize(len(found.layers), 'layer')}", ", ".join(self._map.imagery.names)[:80]
+            )
             self.orders.put_on_map(order_id)
 
         self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self.orders.say(order_id, error))

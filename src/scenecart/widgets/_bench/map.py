@@ -141,6 +141,7 @@ class BenchMap:
         # what somebody chose to colour by; before, the most useful column there is
         self.colour = ""
         self._sent: Any = None
+        self._delivered: dict[str, Any] | None = None
         self._fitted = False
         self.bounds = bounds
 
@@ -194,7 +195,9 @@ class BenchMap:
         buffers = [state.keep.astype("uint8").tobytes(), classes.tobytes(), owned.tobytes()]
         self.part.send({"kind": "rows"}, buffers=buffers)
         has_rows = bool(len(state.captures))
-        legend = {"title": _LEGENDS.get(colour, "Captures"), "ends": ends} if has_rows else None
+        legend: dict[str, Any] | None = {"title": _LEGENDS.get(colour, "Captures"), "ends": ends} if has_rows else None
+        # what lies on the map instead
+        legend = self._delivered or legend
         self.part.update(
             colour=colour,
             colours=[{"name": name, "title": _TITLES[name]} for name in names],
@@ -231,17 +234,19 @@ class BenchMap:
 
     def show_delivered(self, found: DeliveredImagery, title: str, text: str) -> None:
         """Show delivered pixels in place of footprints and quicklooks."""
+        self._delivered = {"title": title, "delivered": text}
         self.imagery.show(found.layers)
-        self.part.update(hide=True, pictures=False, legend={"title": title, "delivered": text})
+        self.part.update(hide=True, pictures=False, legend=self._delivered)
         bounds = self.imagery.bounds
         if bounds is not None:
             self.fit(bounds)
 
     def hide_delivered(self) -> None:
         """Remove delivered pixels, and show footprints again."""
+        self._delivered = None
         for name in self.imagery.names:
             self.imagery.remove(name)
-        self.part.update(hide=False)
+        self.part.update(hide=False, pictures=True)
         self.draw_rows()
 
     def send_picture(self, row: Any, failed: Callable[[Exception], object]) -> None:
