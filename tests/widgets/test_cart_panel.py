@@ -101,7 +101,9 @@ def test_cart_panel_purchase_takes_two_steps_and_empties_the_cart(
 ):
     """The exact total, the project, the licence and the balance are confirmed; another sum buys nothing; the cart is empty then."""
     panel = display(CartPanel(client, pair, HARBOUR))
+    assert all(name in panel.static_html() for name in pair["id"])
     total = wait_for_estimate(panel).total_credits
+    assert f"{total / 100:,.2f}" in panel.static_html()
     act(panel._view, "buy", credits=total)
     assert not panel.is_placing
     offer = offered(panel)

@@ -55,7 +55,7 @@ def fills(footprints: FootprintMap) -> set[float]:
 
 def test_add_imagery_draws_what_is_in_view(footprints: FootprintMap, tmp_path: Path):
     """A raster becomes a layer, the page gets its pictures, and footprints are outlines until it is removed."""
-    wait_for(lambda: fills(footprints) == {0.04})
+    wait_for(lambda: max(fills(footprints), default=0) > 0)
     channel = footprints._imagery.layers.channel
     sent = sent_messages(channel)
     assert footprints.add_imagery(write(tmp_path / "a.tif"), opacity=0.5) == footprints.imagery == ["a.tif"]
@@ -67,7 +67,7 @@ def test_add_imagery_draws_what_is_in_view(footprints: FootprintMap, tmp_path: P
     assert footprints.map.center[1] == pytest.approx(151.2, abs=0.02)
     footprints.remove_imagery("a.tif")
     assert footprints.imagery == channel.layers == []
-    wait_for(lambda: fills(footprints) == {0.04})
+    wait_for(lambda: max(fills(footprints), default=0) > 0)
     with raises(scenecart.InvalidRequest, "imagery_layer_unknown"):
         footprints.remove_imagery("a.tif")
 

@@ -7,7 +7,7 @@ import shapely
 
 import scenecart
 from _expect import raises
-from scenecart.widgets._map_layers import area_outline, base_tiles, fit_view
+from scenecart.widgets._map_layers import area_outline, base_tiles, fit_view, footprint_style
 
 
 def test_base_tiles_unknown_basemap_is_refused():
@@ -60,3 +60,10 @@ def test_area_outline_without_area_is_empty():
     assert area_outline(None)["features"] == []
     styles = [feature["properties"]["style"] for feature in area_outline(shapely.box(0, 0, 1, 1))["features"]]
     assert ["dashArray" in style for style in styles] == [False, True]
+
+
+def test_footprint_style_many_that_overlap_stay_readable():
+    """A single footprint has a fill to see; fills of many together do not hide what is below."""
+    one, many = (footprint_style(count)["fillOpacity"] for count in (1, 400))
+    assert one == 0.12
+    assert 1 - (1 - many) ** 400 < 0.35

@@ -40,6 +40,7 @@ def test_order_tracker_follows_orders_to_their_end(
     """Several orders are followed until all are finished; one is downloaded, its files are listed, and its imagery is on a map."""
     orders = [client.cart(pair.iloc[[row]], HARBOUR).estimate().place() for row in range(2)]
     tracker = display(OrderTracker(orders, directory=tmp_path / "out", basemap="none"))
+    assert all(order.id in tracker.static_html() for order in tracker.orders)
     assert shown(tracker)["summary"] == "2 running"
     assert not shown(tracker, orders[0].id)["can_download"]
     wait_for(lambda: tracker.finished == 2, 60)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets as t
 
 from scenecart._util.keywords import checked_keywords
-from scenecart.widgets import _style
+from scenecart.widgets import _static_html, _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._jobs import Runner, synchronized
@@ -152,6 +152,12 @@ class CartPanel(Panel):
     def is_placing(self) -> bool:
         """Whether an order is being placed."""
         return self.purchase.is_placing
+
+    def static_html(self) -> str:
+        """Return the price, or else the captures, as HTML without scripts, for places without live widgets."""
+        if self.estimate is not None:
+            return str(self.estimate._repr_html_())  # as in a notebook
+        return _static_html.table_html(self.captures) if len(self.captures) else super().static_html()
 
     def release(self) -> None:
         """End background jobs; the journal settles an order that is being placed."""

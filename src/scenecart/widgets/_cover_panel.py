@@ -119,6 +119,10 @@ class CoverPanel(Panel):
             self._failed,
         )
 
+    def static_html(self) -> str:
+        """Return the plan as HTML without scripts, for places without live widgets."""
+        return super().static_html() if self.plan is None else str(self.plan._repr_html_())  # as in a notebook
+
     def release(self) -> None:
         """End background jobs."""
         self._runner.close()

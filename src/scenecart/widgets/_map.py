@@ -29,7 +29,6 @@ from scenecart.widgets._map_colours import COLOUR_COLUMNS, colours_by, density_l
 from scenecart.widgets._map_imagery import ImageryPanel, MapImagery, fetch_quicklooks
 from scenecart.widgets._map_layers import (
     EMPTY,
-    FOOTPRINT_STYLE,
     HEIGHT,
     OUTLINE_STYLE,
     OWNED_STYLE,
@@ -42,6 +41,7 @@ from scenecart.widgets._map_layers import (
     collection,
     draw_control,
     fit_view,
+    footprint_style,
     make_layers,
     set_data,
 )
@@ -380,12 +380,12 @@ class FootprintMap(ImageryPanel):
         colours, legend = colours_by(str(self._colour.value or ""), captures, self.state)
         pixel = self._degrees_per_pixel(bounds)
         features = [feature for world, parts in found for feature in index.features(world, parts, pixel)]
-        is_owned = owned_rows(captures)
+        is_owned, style = owned_rows(captures), footprint_style(len(features))
         for feature in features:
             row = feature["properties"]["row"]
             feature["properties"]["style"] = {
                 "color": colours[row],
-                **FOOTPRINT_STYLE,
+                **style,
                 **(OWNED_STYLE if is_owned[row] else {}),
                 **(OUTLINE_STYLE if self._imagery.is_shown else {}),
             }

@@ -33,8 +33,7 @@ _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _LAND = {"color": "#8a8f98", "weight": 0.6, "fillColor": "#b8ad94", "fillOpacity": 0.26, "interactive": False, "pane": "below"}
 # a layer's style overrides that of its features: what differs between footprints is in the style of each
 _FOOTPRINTS = {"opacity": 0.9}
-# overlapping fills add up: the outline tells, and the fill stays low
-FOOTPRINT_STYLE = {"weight": 1.2, "fillOpacity": 0.04}
+_FILL, _FILL_TOGETHER = 0.12, 0.3
 # a sign of captures that are owned already, visible in every colour
 OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
 # what covers no imagery; the inside can still be clicked
@@ -73,6 +72,11 @@ def make_layers() -> MapLayers:
         owned=leaflet.GeoJSON(data=EMPTY, style=_OWNED_GROUND, name="Owned ground"),
         current=leaflet.GeoJSON(data=EMPTY, style={"fillOpacity": 0, "interactive": False, "pane": "above"}, name="Current"),
     )
+
+
+def footprint_style(count: int) -> dict[str, Any]:
+    """Return the style of footprints, of which so many may overlap: their fills add up, and the outlines must stay readable."""
+    return {"weight": 1.2, "fillOpacity": round(min(_FILL, _FILL_TOGETHER / max(1, count)), 4)}
 
 
 def set_data(layer: leaflet.GeoJSON, data: dict[str, Any]) -> None:

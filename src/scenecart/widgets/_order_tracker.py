@@ -131,6 +131,11 @@ class OrderTracker(Panel):
         """Whether it still follows, downloads or cancels something."""
         return self.book.is_busy or self._runner.is_busy("items")
 
+    def static_html(self) -> str:
+        """Return the orders and their states as HTML without scripts, for places without live widgets."""
+        lines = [f"{order.id} · {order.status}" for order in self.orders]
+        return _style.render("widget_still.html", title="Orders", lines=lines) if lines else super().static_html()
+
     def release(self) -> None:
         """End background jobs; the orders themselves continue."""
         self._runner.close()
