@@ -84,6 +84,19 @@ def place_without_answer(sandbox: Sandbox, estimate: Estimate, fault: str) -> No
         estimate.place()
 
 
+def pictures_sent(widget: W.Widget, field: str) -> dict[int, bytes]:
+    """Return the pictures that a widget sends to its page from now on, by the numbers in a field of the messages."""
+    found: dict[int, bytes] = {}
+    send = widget.send
+
+    def record(content: dict[str, Any], buffers: list[bytes]) -> None:
+        found.update(zip(content[field], buffers, strict=True))
+        send(content, buffers)
+
+    widget.send = record
+    return found
+
+
 def sent_messages(widget: W.Widget) -> list[tuple[dict[str, Any], list[bytes]]]:
     """Return a list that gets the custom messages that a widget sends from now on, each with its buffers."""
     sent: list[tuple[dict[str, Any], list[bytes]]] = []

@@ -11,7 +11,7 @@ from PIL import Image
 
 import scenecart
 from _expect import raises
-from _widgets import HARBOUR, wait_for
+from _widgets import HARBOUR, pictures_sent, wait_for
 from scenecart._imagery.picture import decode
 from scenecart.widgets import Compare
 
@@ -34,19 +34,6 @@ def compare(client: scenecart.Client, dates: gpd.GeoDataFrame, display: Callable
     return made
 
 
-def sent_by(compare: Compare) -> dict[int, bytes]:
-    """Return the pictures that the page gets from now on, by their number."""
-    found: dict[int, bytes] = {}
-    send = compare._stage.send
-
-    def record(content: dict[str, Any], buffers: list[bytes]) -> None:
-        found.update(zip(content["indices"], buffers, strict=True))
-        send(content, buffers)
-
-    compare._stage.send = record
-    return found
-
-
 def raster(path: Path, value: int, crs: str = "EPSG:32756") -> Path:
     """Write a raster of one value over the harbour."""
     rasterio = pytest.importorskip("rasterio")
@@ -60,7 +47,7 @@ def test_compare_sends_the_pictures_that_the_page_asks_for(compare: Compare, dat
     """Each date has a label; a picture is sent when it is needed, as WEBP, all of the same ground and size."""
     assert len(compare.labels) == 3
     assert compare.labels[0] == f"{dates['datetime'].iloc[0]:%Y-%m-%d %H:%M}"
-    found = sent_by(compare)
+    found = pictures_sent(compare._stage, "indices")
     compare._receive(None, {"kind": "frames", "indices": [0, 2, 99]}, [])
     wait_for(lambda: len(found) == 2)
     assert set(found) == {0, 2}
@@ -72,7 +59,7 @@ def test_compare_mixes_quicklooks_and_files(
 ):
     """A capture and a raster file are drawn over the same area."""
     compare = display(Compare(dates.iloc[0], str(raster(tmp_path / "after.tif", 200)), aoi=HARBOUR, client=client))
-    found = sent_by(compare)
+    found = pictures_sent(compare._stage, "indices")
     compare._receive(None, {"kind": "frames", "indices": [0, 1]}, [])
     wait_for(lambda: len(found) == 2)
     assert compare.labels[1] == "after.tif"
@@ -85,7 +72,7 @@ def test_compare_without_an_area_shows_the_first_source(tmp_path: Path, display:
     """Without an area, the first file is the view of all, and no client is needed."""
     paths = [raster(tmp_path / f"{value}.tif", value) for value in (50, 180)]
     compare = display(Compare(*paths, mode="side"))
-    found = sent_by(compare)
+    found = pictures_sent(compare._stage, "indices")
     compare._receive(None, {"kind": "frames", "indices": [0, 1]}, [])
     wait_for(lambda: len(found) == 2)
     assert [int(np.asarray(decode(found[index]))[360, 360, 0]) // 10 for index in (0, 1)] == [5, 18]

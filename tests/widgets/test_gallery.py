@@ -10,7 +10,7 @@ import shapely
 
 import scenecart
 from _expect import raises
-from _widgets import HARBOUR, wait_for, world_captures
+from _widgets import HARBOUR, pictures_sent, wait_for, world_captures
 from scenecart._imagery.picture import decode
 from scenecart.widgets import CaptureMap, Gallery
 
@@ -32,19 +32,6 @@ def gallery(client: scenecart.Client, captures: gpd.GeoDataFrame, display: Calla
     return made
 
 
-def sent_by(gallery: Gallery) -> dict[int, bytes]:
-    """Return the pictures that the gallery sends to its page from now on, by their key."""
-    found: dict[int, bytes] = {}
-    send = gallery._cells.send
-
-    def record(content: dict[str, Any], buffers: list[bytes]) -> None:
-        found.update(zip(content["keys"], buffers, strict=True))
-        send(content, buffers)
-
-    gallery._cells.send = record
-    return found
-
-
 def ask(gallery: Gallery, keys: list[int], *, visible: list[int] | None = None, turn: int | None = None) -> None:
     """Ask for pictures, as the page does for those in view."""
     message = {"kind": "pictures", "keys": keys, "visible": keys if visible is None else visible, "pixels": 128}
@@ -53,7 +40,7 @@ def ask(gallery: Gallery, keys: list[int], *, visible: list[int] | None = None, 
 
 def test_gallery_picture_is_the_capture_cut_to_the_area(gallery: Gallery, captures: gpd.GeoDataFrame):
     """Each picture that comes into view is a square of the same ground, and arrives as WEBP in a message."""
-    found = sent_by(gallery)
+    found = pictures_sent(gallery._cells, "keys")
     ask(gallery, [0, 1, 2])
     wait_for(lambda: len(found) == 3)
     for content in found.values():
@@ -66,7 +53,7 @@ def test_gallery_picture_is_the_capture_cut_to_the_area(gallery: Gallery, captur
 
 def test_gallery_picture_out_of_view_or_of_other_captures_is_not_fetched(gallery: Gallery, captures: gpd.GeoDataFrame):
     """What was scrolled past before its turn is dropped, and a request about older captures is ignored."""
-    found = sent_by(gallery)
+    found = pictures_sent(gallery._cells, "keys")
     ask(gallery, [3, 4], visible=[4])
     wait_for(lambda: 4 in found)
     assert 3 not in found
@@ -137,7 +124,7 @@ def test_gallery_of_thousands_sends_a_window(client: scenecart.Client, display: 
     view = gallery._cells.view
     assert view["start"] <= 5_000
     assert view["start"] + len(view["rows"]) >= 5_020
-    found = sent_by(gallery)
+    found = pictures_sent(gallery._cells, "keys")
     ask(gallery, [0])
     wait_for(lambda: 0 in found)
     assert found[0] == b""
@@ -146,7 +133,7 @@ def test_gallery_of_thousands_sends_a_window(client: scenecart.Client, display: 
 def test_gallery_with_a_service_that_fails_says_so_once(gallery: Gallery, client: scenecart.Client):
     """If pictures cannot be fetched, the frames stay empty, one line says why, and picking works."""
     client.close()
-    found = sent_by(gallery)
+    found = pictures_sent(gallery._cells, "keys")
     ask(gallery, [5, 6])
     wait_for(lambda: len(found) == 2)
     assert set(found.values()) == {b""}
@@ -157,7 +144,7 @@ def test_gallery_with_a_service_that_fails_says_so_once(gallery: Gallery, client
 
 def test_gallery_static_html_has_the_pictures_that_were_shown(gallery: Gallery):
     """A notebook without a kernel shows the pictures that were in view, without scripts."""
-    found = sent_by(gallery)
+    found = pictures_sent(gallery._cells, "keys")
     ask(gallery, [0, 1])
     wait_for(lambda: len(found) == 2)
     html = gallery.static_html()

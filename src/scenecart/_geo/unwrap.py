@@ -37,6 +37,18 @@ def unwrap_longitudes(shape: BaseGeometry) -> BaseGeometry:
     return _joined(parts, shapely.bounds(parts)[:, 2] <= 0)
 
 
+def unwrapped_if_narrower(shape: BaseGeometry) -> BaseGeometry:
+    """Return polygons (EPSG:4326) with longitudes that continue beyond 180 where that is narrower, else in ±180.
+
+    Examples
+    --------
+    >>> unwrapped_if_narrower(shapely.box(-180, 0, -179, 1).union(shapely.box(179, 0, 180, 1))).bounds
+    (179.0, 0.0, 181.0, 1.0)
+    """
+    split = split_at_antimeridian(shape)
+    return unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
+
+
 def join_at_antimeridian(shape: BaseGeometry) -> BaseGeometry:
     """Return a shape in one piece across the antimeridian, with longitudes beyond 180; any other shape unchanged.
 
@@ -92,8 +104,7 @@ def outline_rings(shape: BaseGeometry | None, width: float, height: float) -> li
     """Return the rings of a polygon fitted into a box, as points from its upper left corner; none for an empty shape."""
     if shape is None or shape.is_empty:
         return []
-    split = split_at_antimeridian(shape)
-    flat = unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
+    flat = unwrapped_if_narrower(shape)
     west, south, east, north = flat.bounds
     aspect = degree_aspect(south, north)
     scale = min(width / max(east - west, 1e-12), height / max((north - south) * aspect, 1e-12))

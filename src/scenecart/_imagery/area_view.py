@@ -9,8 +9,7 @@ import numpy as np
 import shapely
 from PIL import Image, ImageDraw
 
-from scenecart._geo.globe import split_at_antimeridian
-from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
+from scenecart._geo.unwrap import unwrapped_if_narrower
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator, to_mercator
 from scenecart._imagery.placing import placed_quicklook
 
@@ -56,7 +55,7 @@ class AreaView:
         ratio
             Width of the view by its height; 1 is a square.
         """
-        rings = tuple(to_mercator(ring) for ring in _rings(geometry))
+        rings = tuple(to_mercator(ring) for ring in rings_of(unwrapped_if_narrower(geometry)))
         points = np.concatenate(rings)
         (west, south), (east, north) = points.min(0), points.max(0)
         half = max((east - west) / ratio, north - south, _LEAST_METRES) * (0.5 + margin)
@@ -138,8 +137,6 @@ class AreaView:
         return found
 
 
-def _rings(geometry: BaseGeometry) -> list[NDArray[np.float64]]:
-    """Return the rings of polygons in degrees; longitudes continue beyond 180 where that is narrower."""
-    split = split_at_antimeridian(geometry)
-    flat = unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
-    return [shapely.get_coordinates(ring) for part in shapely.get_parts(flat) for ring in shapely.get_rings(part)]
+def rings_of(geometry: BaseGeometry) -> list[NDArray[np.float64]]:
+    """Return the rings of polygons, holes included."""
+    return [shapely.get_coordinates(ring) for part in shapely.get_parts(geometry) for ring in shapely.get_rings(part)]

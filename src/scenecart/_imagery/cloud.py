@@ -14,8 +14,8 @@ import numpy as np
 import shapely
 from PIL import Image, ImageDraw
 
-from scenecart._geo.globe import split_at_antimeridian
-from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
+from scenecart._geo.unwrap import unwrapped_if_narrower
+from scenecart._imagery.area_view import rings_of
 from scenecart._imagery.mercator import HALF_WORLD, to_mercator
 from scenecart._imagery.picture_place import EDGE_PARTS
 from scenecart._imagery.placing import placed_quicklook
@@ -133,9 +133,7 @@ def _inside(place: PicturePlace, area: BaseGeometry, size: tuple[int, int]) -> N
 
 
 def _rings(geometry: BaseGeometry) -> list[NDArray[np.float64]]:
-    """Return the rings of an area in degrees, unwrapped, with enough points that their edges are straight in any projection."""
-    split = split_at_antimeridian(geometry)
-    flat = unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
+    """Return the rings of an area in degrees, with enough points that their edges are straight in any projection."""
+    flat = unwrapped_if_narrower(geometry)
     west, south, east, north = flat.bounds
-    dense = shapely.segmentize(flat, max(east - west, north - south, 1e-9) / EDGE_PARTS)
-    return [shapely.get_coordinates(ring) for part in shapely.get_parts(dense) for ring in shapely.get_rings(part)]
+    return rings_of(shapely.segmentize(flat, max(east - west, north - south, 1e-9) / EDGE_PARTS))

@@ -15,8 +15,7 @@ import shapely
 from PIL import Image, ImageDraw
 
 from scenecart._captures.frame import assets
-from scenecart._geo.globe import split_at_antimeridian
-from scenecart._geo.unwrap import is_narrower_unwrapped, unwrap_longitudes
+from scenecart._geo.unwrap import unwrapped_if_narrower
 from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.fill import LEAST_FILL, fill_of, is_bright, without_fill
 from scenecart._imagery.mercator import to_mercator
@@ -346,10 +345,9 @@ def _unwrapped(footprint: Any) -> BaseGeometry | None:
     if footprint is None or not isinstance(footprint, shapely.Polygon | shapely.MultiPolygon) or footprint.is_empty:
         return None
     try:
-        split = split_at_antimeridian(footprint)
+        flat = unwrapped_if_narrower(footprint)
     except ScenecartError:
         return None
-    flat = unwrap_longitudes(split) if is_narrower_unwrapped([split]) else split
     return shapely.force_2d(flat) if np.isfinite(shapely.get_coordinates(flat)).all() and flat.area > 0 else None
 
 
