@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 TITLE = "Imagery on the map"
 ABOUT = """A raster of 16,384 × 16,384 pixels of 0.5 m (3 bands of 8 bits, JPEG, tiles of 512, overviews) on a map of 1,246 × 600
-pixels. A picture is a fifth of the map larger on each side. First the time in the kernel, of reading, colouring, warping and
-encoding; then, in Chromium on Voila, from letting go of the mouse after a drag until the new pixels are on the screen. A drag whose
-end was drawn while the mouse was still down counts as 0."""
+pixels. A picture is a fifth of the map larger on each side. First the time in the kernel, and the processor time of it, of reading,
+colouring, warping and encoding; then, in Chromium on Voila, from letting go of the mouse after a drag until the new pixels are on
+the screen. A drag whose end was drawn while the mouse was still down counts as 0. On a machine that does other work, such as the
+one of the last measurement, times are longer than the processor time; they are to be measured again on an idle one."""
 SIDE, TILE = 16_384, 2_048
 _TIMES = 7
 _MAP = (1_246, 600)
@@ -79,38 +80,42 @@ def write_raster(path: Path, side: int = SIDE) -> Path:
 
 def table() -> str:
     """Measure, and return a table as Markdown."""
-    rows = ["| what | zoom | milliseconds | kB | promised |", "|---|---:|---:|---:|---|"]
+    rows = ["| what | zoom | milliseconds | of it computing | kB | promised |", "|---|---:|---:|---:|---:|---|"]
     with tempfile.TemporaryDirectory() as folder:
         path = write_raster(Path(folder) / "large.tif")
-        rows += [f"| opened | | {_median(lambda: RasterPicture(path)):.0f} | | |"]
+        rows += [f"| opened | | {_median(lambda: RasterPicture(path)):.0f} | | | |"]
         for zoom in (12, 13, 14, 15, 16, 17, 18, 19):
-            milliseconds, size = _in_kernel(path, zoom)
-            rows.append(f"| drawn in the kernel | {zoom} | {milliseconds:.0f} | {size / 1e3:,.0f} | ≤ 150 ms, ≤ 300 kB |")
+            milliseconds, computing, size = _in_kernel(path, zoom)
+            figures = f"{milliseconds:.0f} | {computing:.0f} | {size / 1e3:,.0f}"
+            rows.append(f"| drawn in the kernel | {zoom} | {figures} | ≤ 150 ms, ≤ 300 kB |")
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         if chromium is None:
             rows += ["", "Chromium is not installed, so nothing was measured in a browser."]
         else:
             rows += [
-                f"| on the screen after a drag | {zoom} | {times:.0f} | | ≤ 350 ms |" for zoom, times in _in_browser(path, chromium)
+                f"| on the screen after a drag | {zoom} | {times:.0f} | | | ≤ 350 ms |"
+                for zoom, times in _in_browser(path, chromium)
             ]
     return "\n".join(rows)
 
 
-def _in_kernel(path: Path, zoom: int) -> tuple[float, float]:
+def _in_kernel(path: Path, zoom: int) -> tuple[float, float, float]:
+    """Return milliseconds, milliseconds of processor time, and bytes of a picture."""
     picture = RasterPicture(path)
     west, south, east, north = picture.bounds
     pixels = 256 * 2**zoom / (2 * HALF_WORLD)
-    times, sizes = [], []
+    times, computing, sizes = [], [], []
     for step in range(_TIMES):
         x, y = (west + (east - west) * (0.4 + 0.03 * step) + HALF_WORLD) * pixels, (HALF_WORLD - (south + north) / 2) * pixels
         shown = (x - _MAP[0] / 2, y - _MAP[1] / 2, x + _MAP[0] / 2, y + _MAP[1] / 2)
         found = View.around(shown, zoom, 0.2).within(picture.bounds)
         if found is not None:
-            began = time.perf_counter()
+            began, before = time.perf_counter(), time.process_time()
             data = encode(picture.draw(found[0].mercator, *found[0].size))
             times.append(1_000 * (time.perf_counter() - began))
+            computing.append(1_000 * (time.process_time() - before))
             sizes.append(len(data))
-    return statistics.median(times), statistics.median(sizes)
+    return statistics.median(times), statistics.median(computing), statistics.median(sizes)
 
 
 def _in_browser(path: Path, chromium: str) -> list[tuple[int, float]]:
