@@ -98,10 +98,11 @@ def cloud_over(
 
     Examples
     --------
-    >>> client = connect("sandbox")
+    >>> import scenecart
+    >>> client = scenecart.connect("sandbox")
     >>> harbour = (151.19, -33.9, 151.24, -33.85)
     >>> captures = client.search("aurora", collections="aurora-50cm", aoi=harbour, datetime="2024-01/2024-06")
-    >>> captures = cloud_over(captures, harbour, client=client, progress=False)
+    >>> captures = scenecart.cloud_over(captures, harbour, client=client, progress=False)
     >>> captures["aoi:cloud_source"].unique().tolist()
     ['estimate']
     >>> clear = scenecart.filter(captures, aoi_cloud_cover=20)
