@@ -25,6 +25,7 @@ ORDER = (
     "_orders",
     "_cover",
     "_watch",
+    "_office",
     "report",
     "client",
     "connection",

@@ -38,7 +38,7 @@ def test_connect_twice_to_the_sandbox_uses_one_sandbox(tmp_path: Path):
         assert one.base_url == other.base_url
         assert one.whoami()["preferred_username"] == "analyst"
         assert one.project
-        assert one.hosts == other.hosts != {}
+        assert one.hosts().index.tolist() == other.hosts().index.tolist() != []
 
 
 def test_connect_to_the_sandbox_ignores_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

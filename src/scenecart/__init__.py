@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from scenecart._delivery.cloud_over import cloud_over
     from scenecart._delivery.opened import Delivery, open_delivery
     from scenecart._geo.area import Area, read_area
+    from scenecart._office.approvals import approve
+    from scenecart._office.signing import new_approver_key
+    from scenecart._office.spending import Spending
     from scenecart._orders.order import Order
     from scenecart._orders.wait import wait_all
     from scenecart._util.progress import SearchEvent
@@ -59,9 +62,11 @@ if TYPE_CHECKING:
         JournalError,
         MissingExtra,
         NoPaymentMethod,
+        NotApproved,
         NotFound,
         OrderCancelled,
         OrderFailed,
+        OverBudget,
         OverLimit,
         PaymentRequired,
         PermissionDenied,
@@ -93,7 +98,9 @@ _HOMES = {
     "Order": "_orders.order",
     "Retry": "_api.retry",
     "SearchEvent": "_util.progress",
+    "Spending": "_office.spending",
     "Watch": "_watch.watch",
+    "approve": "_office.approvals",
     "assets": "_captures.frame",
     "cloud_over": "_delivery.cloud_over",
     "collections": "_captures.stac_collections",
@@ -103,6 +110,7 @@ _HOMES = {
     "export": "report._export",
     "filter": "_captures.filter",
     "load_cart": "_cart.files",
+    "new_approver_key": "_office.signing",
     "open_delivery": "_delivery.opened",
     "quicklook": "_captures.thumbnails",
     "read_area": "_geo.area",
@@ -142,10 +150,12 @@ __all__ = [
     "Limits",
     "MissingExtra",
     "NoPaymentMethod",
+    "NotApproved",
     "NotFound",
     "Order",
     "OrderCancelled",
     "OrderFailed",
+    "OverBudget",
     "OverLimit",
     "PaymentRequired",
     "PermissionDenied",
@@ -159,12 +169,14 @@ __all__ = [
     "ScenecartWarning",
     "SearchEvent",
     "ServiceError",
+    "Spending",
     "UnknownKeyword",
     "UntrustedEstimate",
     "WaitTimeout",
     "Watch",
     "WatchError",
     "__version__",
+    "approve",
     "assets",
     "cloud_over",
     "collections",
@@ -174,6 +186,7 @@ __all__ = [
     "export",
     "filter",
     "load_cart",
+    "new_approver_key",
     "open_delivery",
     "quicklook",
     "read_area",

@@ -6,18 +6,22 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from os import environ
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from scenecart._api import operations, schemas
+from scenecart._api.deadline import limited_to
 from scenecart._api.http import Session
 from scenecart._api.order_states import unknown_state_hint
 from scenecart._captures import areas_parquet, parquet
 from scenecart._captures.frame import checked_row
+from scenecart._captures.hosts import HostRegistry
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
+from scenecart._captures.search_hosts import search_hosts
 from scenecart._captures.search_many import search_areas
 from scenecart._captures.thumbnails import quicklook as own_quicklook
 from scenecart._cart.cart import Cart, make_cart
@@ -27,12 +31,17 @@ from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
 from scenecart._delivery.download import DeliveryService
 from scenecart._geo.area import as_area
 from scenecart._imagery.quicklook import SIZES, QuicklookStore
+from scenecart._office.books import Books
+from scenecart._office.budgets import Budget, Budgets
+from scenecart._office.guard import PurchaseGuard
+from scenecart._office.spending import Spending, SpendingReader, entries_frame
 from scenecart._orders.holdings import PANEL_SECONDS, HoldingReader
 from scenecart._orders.journal import Journal
+from scenecart._orders.labels import LabelFile, check_labels
 from scenecart._orders.listing import OrderLook
 from scenecart._orders.matching import OrderMatcher
 from scenecart._orders.notice import Notice
-from scenecart._orders.order import Order
+from scenecart._orders.order import Order, label_order
 from scenecart._orders.order_api import OrderApi
 from scenecart._orders.ownership import OWNED_SHARE
 from scenecart._orders.pending_notice import warn_of_pending_placements
@@ -55,10 +64,12 @@ from scenecart.exceptions import (
     InvalidQuery,
     InvalidRequest,
     JournalError,
+    ScenecartError,
     warn,
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
@@ -71,8 +82,11 @@ if TYPE_CHECKING:
     from scenecart._api.credentials import Credentials
     from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
+    from scenecart._orders.placement_request import PlacementRequest
     from scenecart._util.progress import ProgressCallback
 
+# a panel does not wait longer for the names that it offers
+_HOSTS_SECONDS = 3.0
 _OPERATION = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
@@ -102,6 +116,11 @@ class Client:
     owned_share
         The share of a capture's ground (0–1) from which on it counts as owned already when a cart is placed. Default 0.1; shares
         below 0.01 never count.
+    budgets
+        A TOML file of budgets that a team shares; see :meth:`budget`. Default: ``SCENECART_BUDGETS``, else none.
+    require_approval
+        Public keys of approvers: each order needs ``place(approval=…)`` signed with one of them. Default:
+        ``SCENECART_REQUIRE_APPROVAL``, keys separated by blanks, else no approval is needed.
     clock
         A function that returns a monotonic time, in seconds.
     wall
@@ -113,8 +132,6 @@ class Client:
 
     Attributes
     ----------
-    hosts : dict of str to list of str
-        The catalog hosts that widgets offer, each with its collections. The sandbox's are set; others can be added.
     project : str or None
         The project to deliver imagery to, unless ``place`` names another.
 
@@ -137,6 +154,8 @@ class Client:
         retry: Retry | None = None,
         price_seconds: float = 0.0,
         owned_share: float = OWNED_SHARE,
+        budgets: str | os.PathLike[str] | None = None,
+        require_approval: Sequence[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -154,7 +173,7 @@ class Client:
         )
         self._credentials = credentials
         self.project = project if project is not None else credentials.project
-        self.hosts: dict[str, list[str]] = {}
+        self._hosts = HostRegistry(self._session, clock)
         directory = self._home = data_folder(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
         self._pricing = PricingService(self._session, self, wall)
@@ -180,6 +199,12 @@ class Client:
             owned_share=owned_share,
             now=wall,
         )
+        self._orders.labels = LabelFile(directory / "labels.sqlite")
+        self._books = Books(self._orders, self._journal, wall)
+        self._budgets = Budgets(self._books, budgets or environ.get("SCENECART_BUDGETS") or None, wall)
+        keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
+        self._guard = PurchaseGuard(self._budgets, keys, self._ordered, wall)
+        self._spending = SpendingReader(self._session, self._books, self._journal)
         self._orders.after_wait = lambda: self._placing.say(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
@@ -209,10 +234,53 @@ class Client:
         """The folders of delivered imagery that it knows: those of ``order.open()``, and those it downloaded to."""
         return self._deliveries.folders()
 
+    def hosts(self) -> pd.DataFrame:
+        """Return the hosts of the catalog: the providers whose captures can be searched. They are requested once an hour.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by host. Columns ``title``, ``description``, ``collections`` (list of names), ``access`` (such as
+            ``"commercial"``), ``licence`` and ``attribution``; what the service does not state is missing.
+
+        Raises
+        ------
+        ScenecartError
+            If the service does not list its hosts.
+
+        Examples
+        --------
+        >>> connect("sandbox").hosts().index.tolist()
+        ['aurora', 'lumen', 'openterra']
+        """
+        return self._hosts.hosts()
+
+    def collections(self, host: str) -> gpd.GeoDataFrame:
+        """Return the collections of a host. They are requested once an hour.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Indexed by collection. Columns ``title``, ``kind`` (such as ``"optical"``), ``gsd`` (metres), ``sensors``, ``access``,
+            ``licence``, ``start`` and ``end`` (UTC), ``credits_per_km2`` and ``minimum_credits`` (only a guide: an estimate has
+            the price), and ``geometry`` (the bounding box, EPSG:4326). What the service does not state is missing.
+
+        Raises
+        ------
+        InvalidQuery
+            If there is no such host; the nearest name is suggested.
+
+        Examples
+        --------
+        >>> connect("sandbox").collections("aurora")["gsd"].to_dict()
+        {'aurora-30cm': 0.3, 'aurora-50cm': 0.5, 'aurora-legacy': 1.0}
+        """
+        return self._hosts.collections(host)
+
     @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked
         self,
-        host: str,
+        host: str | Sequence[str],
         *,
         aoi: Any = None,
         bbox: Any = None,
@@ -227,12 +295,13 @@ class Client:
         progress: bool | ProgressCallback | None = None,
         return_on_interrupt: bool = False,
     ) -> gpd.GeoDataFrame:
-        """Search the catalog of a host.
+        """Search the catalog of a host, or of several hosts at once.
 
         Parameters
         ----------
         host
-            The catalog host.
+            The catalog host, or a list of hosts; :meth:`hosts` lists them. Of several hosts, each is searched for the collections
+            that it has. A host that fails does not lose the captures of the others.
         aoi
             Area of interest: a path, GeoDataFrame, shapely polygon, GeoJSON mapping, bbox or WKT. Without a CRS it is read
             as EPSG:4326 (longitude, latitude). A detailed area is simplified for the request, and the result is filtered
@@ -266,14 +335,15 @@ class Client:
             One row per capture, EPSG:4326, times in UTC. Every property is a column, as in stac-geoparquet, plus ``host``,
             ``orderable``, and ``not_orderable_reason`` for captures that cannot be ordered. With ``aoi``, ``covers`` is the
             share of the area that each capture covers, 0 to 1. If the result is empty, ``.attrs["query"]`` describes what was
-            searched.
+            searched. Of several hosts, ``.attrs["errors"]`` is a dict of host to error, and
+            a failed host is a warning, ``hosts_failed``.
 
         Raises
         ------
         InvalidQuery, InvalidArea
             If an argument is invalid; nothing was sent.
         NotFound
-            If the host does not exist.
+            If the host does not exist; the nearest name is suggested.
         ScenecartError
             If the search fails; the error's ``captures`` contains the captures received before.
 
@@ -296,9 +366,16 @@ class Client:
             limit=limit,
             page_size=page_size,
         )
+        if not isinstance(host, str) and isinstance(host, Iterable):
+            with progress_callback(progress, "Searching several hosts") as callback:
+                return search_hosts(self._session, self._hosts, list(host), criteria, callback)
         checked = build_query(host, criteria)
         with progress_callback(progress, f"Searching {host}") as callback:
-            return search_catalog(self._session, checked, callback, return_on_interrupt=return_on_interrupt)
+            try:
+                return search_catalog(self._session, checked, callback, return_on_interrupt=return_on_interrupt)
+            except ScenecartError as error:
+                self._hosts.explain(error, host, collections)
+                raise
 
     @checked_keywords(also=SearchCriteria)
     def search_stream(self, host: str, *, batch_size: int = 2_000, **criteria: Any) -> Iterator[gpd.GeoDataFrame]:
@@ -718,6 +795,10 @@ class Client:
         again: bool | str = False,
         owned: str = "refuse",
         max_credits: int | None = None,
+        name: str | None = None,
+        tags: str | Sequence[str] | None = None,
+        reference: str | None = None,
+        approval: str | os.PathLike[str] | None = None,
     ) -> Order:
         """Buy a cart at its estimated price; the same as ``estimate.place()``. This spends money.
 
@@ -730,10 +811,18 @@ class Client:
         True
         """
         self._session.check_may_send(operations.PLACE)
-        chosen = self.project if project is None else project
-        return self._placing.place(
-            estimate, project=chosen, license_type=license_type, again=again, owned=owned, max_credits=max_credits
+        labels = check_labels(name, tags, reference)
+        order = self._placing.place(
+            estimate,
+            project=self.project if project is None else project,
+            license_type=license_type,
+            again=again,
+            owned=owned,
+            max_credits=max_credits,
+            guard=self._guard.of(approval),
         )
+        label_order(order, labels)
+        return order
 
     def existing_order(self, estimate: Estimate, *, project: str | None = None, license_type: str = "standard") -> Order | None:
         """Return the order that already exists for this cart, or None if ``place()`` would buy a new one.
@@ -749,6 +838,144 @@ class Client:
         """
         chosen = self.project if project is None else project
         return self._placing.existing_order(estimate, project=chosen, license_type=license_type)
+
+    def budget(
+        self,
+        project: str | None = None,
+        *,
+        credits: int,  # noqa: A002  # the unit of money here
+        per: str = "month",
+        until: dt.date | None = None,
+    ) -> pd.DataFrame:
+        """Set how many credits may be spent in a period; ``place()`` refuses what would exceed it (:class:`OverBudget`).
+
+        The service's orders are counted, whoever placed them, before each order. A budget is a guard against accidents: it binds
+        this client, or with ``connect(budgets="budgets.toml")`` those who use the file, and nobody else. Two people who place
+        within the same second are both let through. ``place(max_credits=)`` limits one order.
+
+        Parameters
+        ----------
+        project
+            The project that it is for; None for the whole organization. A budget of the same project is replaced.
+        credits
+            How many credits.
+        per
+            ``"day"``, ``"month"``, ``"quarter"``, ``"year"`` (of the calendar, UTC) or ``"all"``.
+        until
+            Its last day, after which nothing can be placed under it; None for no end.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As from :meth:`budgets`.
+
+        Raises
+        ------
+        InvalidRequest
+            If an argument is invalid, or ``until`` is past.
+        ScenecartError
+            If the orders cannot be read.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.budget(credits=3_000_000)["left"].iloc[0] <= 3_000_000
+        True
+        """
+        self._budgets.set(Budget(credits, per, project, until))
+        return self._budgets.table()
+
+    def budgets(self) -> pd.DataFrame:
+        """Return the budgets of this client, with what is spent, reserved and left of each in credits.
+
+        Columns ``project`` (missing for the whole organization), ``per``, ``credits``, ``start`` (of the present period, UTC),
+        ``until``, ``spent``, ``reserved`` (by orders that are processing, and by purchases without an answer) and ``left``.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file of budgets cannot be used.
+        ScenecartError
+            If the orders cannot be read.
+
+        Examples
+        --------
+        >>> connect("sandbox").budgets().columns.tolist()[:3]
+        ['project', 'per', 'credits']
+        """
+        return self._budgets.table()
+
+    def spending(self, by: str = "project", *, since: Any = None, project: str | None = None) -> Spending:
+        """Return what the organization's orders cost, counted from the service's orders.
+
+        Parameters
+        ----------
+        by
+            What the rows are: ``"project"``, ``"month"`` (of placing, UTC), ``"tag"`` (an order with several tags counts in each),
+            ``"host"`` or ``"person"`` (both as far as this machine or the service knows them).
+        since
+            Only orders placed since this day or time (UTC if it has no zone); None for all.
+        project
+            Only orders for this project.
+
+        Returns
+        -------
+        Spending
+            A DataFrame indexed by ``by``. Columns ``orders`` (the number), ``reserved`` (of orders that are processing),
+            ``charged``, ``refunded``, ``credits`` (reserved and charged) and ``aud`` (decimal, as the service states it).
+            :meth:`Spending.to_report` writes a report.
+
+        Raises
+        ------
+        InvalidRequest
+            If an argument is invalid.
+        ScenecartError
+            If the orders cannot be read. Movements of credits that cannot be read are a warning,
+            ``spending_without_transactions``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.spending(by="month").columns.tolist()
+        ['orders', 'reserved', 'charged', 'refunded', 'credits', 'aud']
+        """
+        return self._spending.read(by, since, project)
+
+    def commitments(self) -> pd.DataFrame:
+        """Return the organization's minimum commitments, with what was used of them, as the service states them.
+
+        The columns are the service's; empty if there are none.
+
+        Raises
+        ------
+        PermissionDenied
+            If the account may not see them.
+        ScenecartError
+            If the service does not list them.
+
+        Examples
+        --------
+        >>> len(connect("sandbox").commitments())
+        0
+        """
+        return entries_frame(self._session.call(operations.COMMITMENTS, {}), "commitments")
+
+    def invoices(self) -> pd.DataFrame:
+        """Return the organization's invoices, newest first, as the service states them; empty if there are none.
+
+        Raises
+        ------
+        PermissionDenied
+            If the account may not see them.
+        ScenecartError
+            If the service does not list them.
+
+        Examples
+        --------
+        >>> len(connect("sandbox").invoices())
+        0
+        """
+        return entries_frame(self._session.call(operations.INVOICES, {"limit": 500}), "invoices")
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id; blanks and line breaks that were copied with it are left out.
@@ -803,7 +1030,8 @@ class Client:
         -------
         pandas.DataFrame
             Columns ``status``, ``captures`` (the number; missing if unknown), ``total_credits`` (int), ``total_aud``
-            (decimal), ``billing_mode``, ``project``, ``name``, ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame``
+            (decimal), ``billing_mode``, ``project``, ``name``, ``tags``, ``reference`` (of orders placed on this machine),
+            ``created`` (UTC) and ``reason``. It is a ``geopandas.GeoDataFrame``
             (EPSG:4326) if the service or this machine's journal knows the geometry of an order.
             A list that is shorter than the service says comes with a warning, ``orders_incomplete``; orders of this machine
             that the service's list left out are added, with the warning ``orders_left_out``.
@@ -1181,6 +1409,10 @@ class Client:
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 
+    def _ordered(self, request: PlacementRequest) -> Order | None:
+        purchase = request.purchase
+        return self._placing.existing_order(request.estimate, project=purchase.project, license_type=purchase.license_type)
+
     def close(self) -> None:
         """Close the connections and the journal."""
         self._session.close()
@@ -1218,6 +1450,12 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
         return
     session = client._session if of_account else None  # noqa: SLF001  # the client's own module
     warn_of_pending_placements(client._settlement, client._orders.notify, session)  # noqa: SLF001  # likewise
+
+
+def hosts_of(client: Client) -> dict[str, list[str]]:
+    """Return the names of collections by host, for panels; empty if the service does not tell them soon."""
+    with limited_to(_HOSTS_SECONDS, time.monotonic):
+        return client._hosts.names()  # noqa: SLF001  # the client's own module
 
 
 def session_of(client: Client) -> Session:

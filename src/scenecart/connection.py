@@ -78,7 +78,8 @@ def connect(  # one keyword for each setting
         network inspects encrypted connections. Default: ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or
         ``SSL_CERT_DIR``, else the public authorities. A proxy is taken from ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``.
     **options
-        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``owned_share``, ``clock``, ``wall``, ``sleep`` and ``say`` of
+        ``transport``, ``limits``, ``retry``, ``price_seconds``, ``owned_share``, ``budgets``, ``require_approval``, ``clock``,
+        ``wall``, ``sleep`` and ``say`` of
         :class:`Client`.
 
     Raises
@@ -159,9 +160,7 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
     )
     credentials = replace(credentials, source="sandbox")
     # the sandbox and its orders end with the process, so they are kept out of the user's journal
-    client = Client(credentials, home=home or ready["home"], **options)
-    client.hosts = {name: list(collections) for name, collections in ready["hosts"].items()}
-    return client
+    return Client(credentials, home=home or ready["home"], **options)
 
 
 def _ready_of_process() -> dict[str, Any]:

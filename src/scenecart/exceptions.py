@@ -27,6 +27,8 @@ ScenecartError
 ├── PlacementError            the order was not placed; only in PlacementUnknown may it exist all the same
 │   ├── AlreadyOwned          captures of the cart are owned already
 │   ├── EstimateIncomplete    part of the cart has no price
+│   ├── NotApproved           the order is not approved, or differs from what was approved
+│   ├── OverBudget            the order would exceed a budget
 │   ├── OverLimit             the price exceeds the limit
 │   ├── PriceChanged          the price has changed since the estimate
 │   └── PlacementUnknown      the request was sent, but no usable response arrived
@@ -526,6 +528,26 @@ class OverLimit(PlacementError):
 
     total_credits: int
     max_credits: int
+
+
+class OverBudget(PlacementError):
+    """The order would exceed a budget; nothing was ordered.
+
+    Attributes
+    ----------
+    spent, reserved, credits, left : int
+        Credits that were charged and reserved in the period of the budget, the price of this order, and what was left of the
+        budget before it.
+    """
+
+    spent: int
+    reserved: int
+    credits: int
+    left: int
+
+
+class NotApproved(PlacementError):
+    """The order is not approved, or differs from what was approved; nothing was ordered. ``details`` says what differs."""
 
 
 class OrderFailed(ScenecartError):

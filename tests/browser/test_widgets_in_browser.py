@@ -31,8 +31,7 @@ picker
 BENCH = f"""
 import scenecart
 client = scenecart.connect()
-client.hosts = {{"aurora": ["aurora-50cm", "aurora-30cm"]}}
-bench = scenecart.widgets.Workbench(client, aoi={HARBOUR})
+bench = scenecart.widgets.Workbench(client, aoi={HARBOUR}, hosts={{"aurora": ["aurora-50cm", "aurora-30cm"]}})
 bench
 """
 

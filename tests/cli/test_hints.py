@@ -43,6 +43,7 @@ PYTHON_ONLY = {
     "executor_invalid",
     "file_several_rasters",
     "geometry_column_missing",
+    "hosts_failed",
     "not_a_cart",
     "not_a_list_of_orders",
     "not_an_estimate",

@@ -21,6 +21,7 @@ RANK = {name: rank for rank, name in enumerate((*house.ORDER, "__main__"))}
 DOORS = {
     ("_orders/order.py", "widgets"),
     ("_util/reportable.py", "report"),
+    ("_office/spending.py", "report"),
     ("connection.py", "sandbox"),
     ("cli/_demo.py", "sandbox"),
     ("cli/_apps_cmd.py", "sandbox"),
@@ -36,6 +37,7 @@ TESTED_WITH: dict[str, str] = {
     "_orders/sending.py": "orders/test_placement.py",
     "_orders/unanswered.py": "orders/test_settlement.py",
     "cli/_commands.py": "cli/test_parser.py",
+    "cli/_office_arguments.py": "cli/test_parser.py",
     "cli/_watch_arguments.py": "cli/test_parser.py",
     "widgets/_bench/cart.py": "widgets/test_cart_panel.py",
     "widgets/_bench/orders.py": "widgets/test_order_tracker.py",
@@ -61,6 +63,7 @@ LIBRARIES = {
     "PIL": {"_imagery", "report"},
     "antimeridian": {"_geo.geometry"},
     "anywidget": {"widgets"},
+    "cryptography": {"_office.signing"},
     "filelock": {"_util.locks"},
     "httpx": {"_api.transport"},
     "ipyleaflet": {"widgets"},

@@ -20,7 +20,8 @@ def test_environment_yml_names_the_packages_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = set(project["dependencies"])
-    for extra in ("widgets", "report", "parquet", "raster", "cover", "keyring", "socks", "mcp", "sandbox", "test", "lab", "docs"):
+    parts = ("widgets", "report", "parquet", "raster", "cover", "keyring", "socks", "mcp", "office", "sandbox")
+    for extra in (*parts, "test", "lab", "docs"):
         wanted |= set(extras[extra])
     lines = re.findall(r"^  - (\S+) (>=\S+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
     found = {f"{CONDA_NAMES.get(name, name)}{version}" for name, version in lines if name != "python"}

@@ -101,6 +101,10 @@ from pathlib import Path
 assert make_server(Tools(client, Path("agent")))
 print("added")
 """,
+    "office": """
+assert scenecart.new_approver_key("approver.pem").startswith("ed25519:")
+print("added")
+""",
     "sandbox": """
 with scenecart.connect("sandbox") as other:
     assert other.balance()["balance_credits"] == 5_000_000
@@ -123,6 +127,8 @@ LACKS = {
     "client.order(ORDER).show()": "widgets",
     "client.cover(captures, HARBOUR)": "cover",
     "__import__('scenecart.cli._mcp_cmd', fromlist=['mcp']).mcp(__import__('argparse').Namespace(folder='agent'))": "mcp",
+    "scenecart.new_approver_key('approver.pem')": "office",
+    "scenecart.connect(token='t', require_approval=['ed25519:' + 43 * 'A' + '='])": "office",
     "__import__('scenecart._api.keyring', fromlist=['require']).require()": "keyring",
     "__import__('scenecart._api.proxies', fromlist=['Proxies']).Proxies({'https': 'socks5://p'}).of('https://s.example')": "socks",
 }

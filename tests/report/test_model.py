@@ -103,3 +103,17 @@ def test_contents_of_marked_captures_say_how_many_are_owned(scripted: ScriptedCl
     rest = contents_of(make_cart(cart.captures, left={first: shapely.box(west, south, (west + east) / 2, north)}))
     assert (dict(rest.facts)["Owned"], rest.clipped_label) == ("left out", "clipped footprint")
     assert "complete" not in dict(rest.facts)["Area of interest"]
+
+
+def test_report_has_the_payers_paper(client: scenecart.Client, tmp_path: Path):
+    """A quote says who made it and for whom; the report of an order has its labels and how it was paid."""
+    found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06").head(1)
+    estimate = client.cart(found, aoi=HARBOUR).estimate()
+    quote = estimate.to_report(
+        tmp_path / "quote.md", prepared_by="Ida <b>", prepared_for="Harbour", reference="PO 1", valid_until="2030", notes="n"
+    )
+    assert "Prepared by: Ida &lt;b&gt;" in quote.read_text("utf-8")
+    order = estimate.place(name="Harbour Q2", tags=["a"], reference="PO 2", owned="buy")
+    receipt = order.to_report(tmp_path / "receipt.md").read_text("utf-8")
+    for line in ("Name: Harbour Q2", "Tags: a", "Reference: PO 2", "Paid: from prepaid credits"):
+        assert f"- {line}" in receipt

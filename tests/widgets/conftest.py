@@ -33,7 +33,6 @@ def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
     """Return the analyst's client."""
     sandbox.faults.clear()
     with sandbox.client("analyst", home=tmp_path / "home") as connected:
-        connected.hosts = dict(sandbox.hosts)
         yield connected
 
 

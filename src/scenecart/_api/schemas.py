@@ -232,6 +232,8 @@ class OrderRecord:
     ----------
     captures : tuple of str
         The ids of its captures; empty if the service does not name them.
+    name, tags, reference, person : str or None, or tuple of str
+        Its labels, of the service or of this machine, and who placed it.
     has_assets : bool
         Whether the service listed delivered files of it, which proves the delivery if its state is unknown.
     raw : Mapping
@@ -249,6 +251,9 @@ class OrderRecord:
     project: str | None = None
     license_type: str | None = None
     name: str | None = None
+    tags: tuple[str, ...] = ()
+    reference: str | None = None
+    person: str | None = None
     created: str | None = None
     updated: str | None = None
     reason: str | None = None
@@ -297,6 +302,8 @@ def parse_order(document: Any) -> OrderRecord | None:
         project=id_text(first(fields, "projectid", "workspaceid")),
         license_type=text_of(fields.get("licensetype")),
         name=text_of(fields.get("displayname")),
+        tags=_texts(fields.get("tags")),
+        person=text_of(first(fields, "placedbyname", "createdbyname", "placedby", "createdby", "orderedby")),
         created=text_of(first(fields, "createdat", "created")),
         updated=text_of(first(fields, "updatedat", "updated")),
         reason=text_of(first(fields, "failurereason", "reason", "statusreason")),
@@ -304,6 +311,11 @@ def parse_order(document: Any) -> OrderRecord | None:
         groups=_groups_if_valid(fields.get("groups")),
         raw=document,
     )
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    texts = [text_of(value) for value in values] if isinstance(values, list) else []
+    return tuple(text for text in texts if text)
 
 
 def _order_captures(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -435,6 +447,11 @@ def matches_nothing(filters: Mapping[str, Any]) -> bool:
 def orders_body(filters: Mapping[str, Any], size: int, page: int = 0) -> dict[str, Any]:
     """Build the request for one page of orders, newest first; pages are counted from 0."""
     return {"size": size, "page": page, "sort": "createdAt,desc", **filters}
+
+
+def labels_body(order_id: str, name: str, tags: Sequence[str]) -> dict[str, Any]:
+    """Build the request that sets the tags of an order, and its name if the service takes one."""
+    return {"order_id": order_id, "tags": list(tags), **({"displayName": name} if name else {})}
 
 
 def order_reference(order_id: str) -> dict[str, Any]:

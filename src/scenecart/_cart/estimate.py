@@ -19,7 +19,8 @@ from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, ScenecartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from scenecart._api.http import Session
@@ -43,6 +44,10 @@ class PlacingClient(Protocol):
         again: bool | str,
         owned: str,
         max_credits: int | None,
+        name: str | None,
+        tags: str | Sequence[str] | None,
+        reference: str | None,
+        approval: str | os.PathLike[str] | None,
     ) -> Order:
         """Place the order."""
         ...
@@ -170,6 +175,10 @@ class Estimate(Reportable):
         again: bool | str = False,
         owned: str = "refuse",
         max_credits: int | None = None,
+        name: str | None = None,
+        tags: str | Sequence[str] | None = None,
+        reference: str | None = None,
+        approval: str | os.PathLike[str] | None = None,
     ) -> Order:
         """Buy exactly these captures at exactly this price. This spends money.
 
@@ -189,6 +198,13 @@ class Estimate(Reportable):
             What to do if captures of the cart are owned already: ``"refuse"`` raises :class:`AlreadyOwned`, ``"buy"`` buys them.
         max_credits
             Maximum number of credits to spend; None sets no limit.
+        name, tags
+            A name such as ``"Harbour Q2"``, and words to group orders by, for ``client.orders()``, reports and the service. They
+            do not make another order: placing the same cart under another name returns the existing order.
+        reference
+            A reference of the payer, such as ``"PO 4711"``. It stays on this machine.
+        approval
+            A file that :func:`scenecart.approve` signed. What differs from it is refused.
 
         Returns
         -------
@@ -205,6 +221,10 @@ class Estimate(Reportable):
             If the price has changed since the estimate. Nothing was charged.
         OverLimit
             If the price is above ``max_credits``. Nothing was charged.
+        OverBudget
+            If it would exceed a budget; see :meth:`Client.budget`. Nothing was charged.
+        NotApproved
+            If it is not approved, or differs from what was approved. Nothing was charged.
         PaymentRequired
             If the service cannot charge. Solve the problem, then call the error's ``retry()``.
         PlacementUnknown
@@ -222,7 +242,16 @@ class Estimate(Reportable):
         True
         """
         return self._placer().place(
-            self, project=project, license_type=license_type, again=again, owned=owned, max_credits=max_credits
+            self,
+            project=project,
+            license_type=license_type,
+            again=again,
+            owned=owned,
+            max_credits=max_credits,
+            name=name,
+            tags=tags,
+            reference=reference,
+            approval=approval,
         )
 
     def existing_order(self, *, project: str | None = None, license_type: str = "standard") -> Order | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from scenecart._api.order_states import ENDED
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from scenecart._api.schemas import OrderRecord
     from scenecart._cart.cart import Cart
     from scenecart._imagery.ranges import RangeReader
+    from scenecart._orders.labels import Labels
     from scenecart._orders.order_api import OrderApi
     from scenecart._orders.purchase_details import PurchaseDetails
     from scenecart.widgets._map import FootprintMap
@@ -549,6 +552,34 @@ def delivered_rasters(order: Order) -> Mapping[str, Path | RangeReader]:
 def purchase_details_of(order: Order) -> PurchaseDetails:
     """Return what is known about what an order bought."""
     return order._api.purchases.read(order._record, order.cart)  # noqa: SLF001  # the handle's own module
+
+
+def label_order(order: Order, labels: Labels) -> None:
+    """Give an order that was placed its labels; one that exists already keeps those that are not given anew.
+
+    The name and tags of an order that was labelled elsewhere stay: this machine's are taken only where it has none.
+    """
+    record = order._record  # noqa: SLF001  # the order's own module
+    is_existing = order.note is not None and order.note.code != "ground_shared"
+    if not is_existing:
+        order._record = order._api.label(record, replace(labels, person=_person()))  # noqa: SLF001  # likewise
+        return
+    if not labels:
+        return
+    name, tags = labels.name or record.name or "", labels.tags or record.tags
+    if not order._api.is_labelled(record.id):  # noqa: SLF001  # likewise
+        name, tags = record.name or labels.name, record.tags or labels.tags
+    reference = labels.reference or record.reference or ""
+    if (name or None, tags, reference or None) != (record.name, record.tags, record.reference):
+        wanted = replace(labels, name=name, tags=tags, reference=reference, person=record.person or "")
+        order._record = order._api.label(record, wanted)  # noqa: SLF001  # likewise
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 Order.__module__ = "scenecart"

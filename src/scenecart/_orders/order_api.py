@@ -5,21 +5,25 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from scenecart._api import operations, schemas
 from scenecart._api.deadline import limited_to
 from scenecart._api.order_states import UNKNOWN, phase_of
+from scenecart._orders.labels import with_labels
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_text
 from scenecart.exceptions import AuthenticationError, NotFound, ScenecartError, ServiceError, reword, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from scenecart._api.http import Session
     from scenecart._delivery.download import DeliveryService
+    from scenecart._orders.labels import LabelFile, Labels
     from scenecart._orders.purchase_details import PurchaseReader
 
 _PAGE_SIZE = 100
@@ -70,6 +74,7 @@ class OrderApi:
         self.sleep = sleep
         self.notify = notify
         # what is said when an order has been waited for, by then long after it was placed
+        self.labels: LabelFile | None = None
         self.after_wait: Callable[[], object] = lambda: None
         self._get_by_post = self._get_by_query = False
         self._first_page = 0
@@ -99,13 +104,51 @@ class OrderApi:
                 )
                 raise
             if record.id == order_id:
-                return self._with_proof(record)
+                return self.labelled([self._with_proof(record)])[0]
         raise ServiceError(
             f"The service returned order {clean_text(record.id, 80)!r} instead of {clean_text(order_id, 80)!r}.",
             code="order_mismatch",
             hint="Try again. If this persists, check for a proxy between you and the service.",
             operation=operations.GET_ORDER.id,
         )
+
+    def labelled(self, records: Sequence[schemas.OrderRecord]) -> list[schemas.OrderRecord]:
+        """Return orders with the labels of this machine."""
+        known = {} if self.labels is None else self.labels.read(self.session.base_url, [record.id for record in records])
+        return [with_labels(record, known.get(record.id)) for record in records]
+
+    def is_labelled(self, order_id: str) -> bool:
+        """Return whether this machine keeps labels of an order."""
+        return self.labels is not None and order_id in self.labels.read(self.session.base_url, [order_id])
+
+    def label(self, record: schemas.OrderRecord, labels: Labels) -> schemas.OrderRecord:
+        """Keep the labels of an order on this machine and at the service; what cannot be kept is a warning.
+
+        The order exists: nothing here may lose it.
+        """
+        if self.labels is not None:
+            self.labels.keep(self.session.base_url, record.id, labels)
+        if labels.name or labels.tags:
+            try:
+                self._send_labels(record.id, labels)
+            except ScenecartError as error:
+                is_missing = error.status in {*operations.NOT_OFFERED, *_REFUSED, HTTPStatus.FORBIDDEN}
+                reason = "does not take them" if is_missing else f"did not answer: {error.message}"
+                warn(
+                    f"The tags and the name of order {clean_text(record.id, 80)} are on this machine only: the service {reason}",
+                    code="labels_not_sent",
+                    hint="The order was placed. Place it again with the same tags to send them once more: nothing is bought twice.",
+                )
+        return with_labels(replace(record, name=None, tags=()), labels)
+
+    def _send_labels(self, order_id: str, labels: Labels) -> None:
+        try:
+            self.session.call(operations.UPDATE_ORDER, schemas.labels_body(order_id, labels.name, labels.tags))
+        except ScenecartError as error:
+            if not (_is_refusal(error) and labels.name and labels.tags):
+                raise
+            # a service may take tags, but no name
+            self.session.call(operations.UPDATE_ORDER, schemas.labels_body(order_id, "", labels.tags))
 
     def fetch_each(self, order_ids: Iterable[str]) -> Iterator[tuple[str, schemas.OrderRecord]]:
         """Yield the id and the record of many orders: a few hundred a request, and one request for each that a list leaves out."""
@@ -179,6 +222,7 @@ class OrderApi:
             # the service may use another word for this state
             others = {name: value for name, value in filters.items() if name != schemas.STATUS_FILTER}
             records = self._read((record for record in self.each(others) if record.matches(str(status))), limit)
+        records = self.labelled(records)
         if filters or limit is not None:
             return records
         known = {record.id for record in records}

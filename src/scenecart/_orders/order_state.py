@@ -96,6 +96,21 @@ class StatedOrder(Reportable):
         return self._record.project
 
     @property
+    def name(self) -> str | None:
+        """The name of ``place(name=)``, or that of the service; None if it has none."""
+        return self._record.name
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of ``place(tags=)``, or those of the service."""
+        return list(self._record.tags)
+
+    @property
+    def reference(self) -> str | None:
+        """The reference of ``place(reference=)``, which only the machine knows that placed the order."""
+        return self._record.reference
+
+    @property
     def price_groups(self) -> tuple[PriceGroup, ...]:
         """The groups of captures that are priced together, if the service lists them."""
         return self._record.groups

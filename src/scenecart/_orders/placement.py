@@ -126,8 +126,11 @@ class PlacementService:
         again: bool | str = False,
         owned: str = "refuse",
         max_credits: int | None = None,
+        guard: Callable[[PlacementRequest], None] | None = None,
     ) -> Order:
         """Buy what was estimated, once. The key is on disk before the request leaves; the journal says what follows.
+
+        ``guard`` is called before anything is written or sent, in each attempt and retry; it raises to refuse the purchase.
 
         Raises
         ------
@@ -145,7 +148,7 @@ class PlacementService:
         check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
         check_service(estimate, self._session.base_url)
         purchase = self._purchase(estimate, check_project(project), license_type)
-        order = self._buy(PlacementRequest(estimate, purchase, again, owned, max_credits))
+        order = self._buy(PlacementRequest(estimate, purchase, again, owned, max_credits, guard=guard))
         order.cart = estimate.cart
         return order
 
@@ -184,6 +187,8 @@ class PlacementService:
             self._notices.say(listing)
 
     def _buy(self, request: PlacementRequest) -> Order:
+        if request.guard is not None:
+            request.guard(request)
         with reservation(self._journal) as owner:
             return self._place(_Round(request, owner))
 

@@ -11,6 +11,8 @@ from scenecart._orders.listing import Ground, grounds_in
 from scenecart._orders.ownership import Terms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shapely.geometry.base import BaseGeometry
 
     from scenecart._cart.checks import CaptureKey
@@ -31,6 +33,8 @@ class PlacementRequest:
     # decided once: sessions that ask for one more at once ask for the same one
     wish: str | None = None
     known: tuple[str, float | None] | None = None
+    # what the office asks for, such as a budget; it raises before anything is written or sent
+    guard: Callable[[PlacementRequest], None] | None = None
 
     @cached_property
     def grounds(self) -> tuple[Ground, ...]:

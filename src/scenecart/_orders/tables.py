@@ -34,6 +34,8 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
         "billing_mode",
         "project",
         "name",
+        "tags",
+        "reference",
         "created",
         "reason",
     ]
@@ -48,6 +50,8 @@ def orders_frame(records: list[OrderRecord], footprints: Mapping[str, BaseGeomet
             "billing_mode": record.billing_mode,
             "project": record.project,
             "name": record.name,
+            "tags": list(record.tags),
+            "reference": record.reference,
             "created": parse_time(record.created),
             "reason": record.reason,
         }

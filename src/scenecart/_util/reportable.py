@@ -19,6 +19,11 @@ class Reportable:
         title: str | None = None,
         thumbnails: bool = True,
         contact_sheet: bool = False,
+        prepared_by: str | None = None,
+        prepared_for: str | None = None,
+        reference: str | None = None,
+        notes: str | None = None,
+        valid_until: str | None = None,
     ) -> Path:
         """Write a report; the suffix of the path sets the format.
 
@@ -37,6 +42,9 @@ class Reportable:
         contact_sheet
             Include a larger picture of each of the first 60 captures, cut to the area of interest, with its date and a scale bar,
             in ``.html`` and ``.pdf``. Of a delivered order it shows the delivered imagery.
+        prepared_by, prepared_for, reference, notes, valid_until
+            What the payer needs: who made the report, for whom, a reference such as ``"PO 4711"``, remarks, and until when the
+            quote is valid. They are in all formats but ``.csv``, ``.geojson``, ``.gpkg`` and ``.parquet``.
 
         Returns
         -------
@@ -61,4 +69,15 @@ class Reportable:
         """
         from scenecart import report  # noqa: PLC0415  # an extra: the core works without it
 
-        return report.write(self, path, title=title, thumbnails=thumbnails, contact_sheet=contact_sheet)
+        return report.write(
+            self,
+            path,
+            title=title,
+            thumbnails=thumbnails,
+            contact_sheet=contact_sheet,
+            prepared_by=prepared_by,
+            prepared_for=prepared_for,
+            reference=reference,
+            notes=notes,
+            valid_until=valid_until,
+        )

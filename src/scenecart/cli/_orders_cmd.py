@@ -125,7 +125,15 @@ def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | No
     """Place an estimate; captures that are owned already are printed, and --new-key follows a refusal that is only repeated."""
     try:
         return estimate.place(
-            project=project, license_type=arguments.license, again=arguments.again, owned=arguments.owned, max_credits=limit
+            project=project,
+            license_type=arguments.license,
+            again=arguments.again,
+            owned=arguments.owned,
+            max_credits=limit,
+            name=arguments.name,
+            tags=arguments.tags,
+            reference=arguments.reference,
+            approval=arguments.approval,
         )
     except AlreadyOwned as error:
         _output.owned_table(error.owned)

@@ -33,6 +33,7 @@ from scenecart.cli._commands import (
     add_without_owned,
 )
 from scenecart.cli._exit_codes import MEANINGS
+from scenecart.cli._office_arguments import add_labels, add_office
 from scenecart.cli._watch_arguments import add_watch
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def make_parser() -> ArgumentParser:
     _add_placing(commands)
     _add_orders(commands)
     add_watch(commands)
+    add_office(commands)
     _add_sign_in(commands)
     _add_programs(commands)
     return parser
@@ -277,6 +279,7 @@ def _add_placing(commands: Commands) -> None:
     )
     add_cart_options(place)
     add_without_owned(place)
+    add_labels(place)
 
 
 def _add_orders(commands: Commands) -> None:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
+    from scenecart._office.spending import Spending
     from scenecart._orders.order import Order
     from scenecart._util.reportable import Reportable
 
-__all__ = ["compare_report", "export", "write"]
+__all__ = ["compare_report", "export", "write", "write_spending"]
 
 # module and function of each format; they load on first use, since most need packages of an extra
 _FORMATS = {
@@ -73,13 +74,18 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     return suffix
 
 
-def write(
+def write(  # one keyword for each line of the payer's paper
     subject: Reportable,
     path: str | os.PathLike[str],
     *,
     title: str | None = None,
     thumbnails: bool = True,
     contact_sheet: bool = False,
+    prepared_by: str | None = None,
+    prepared_for: str | None = None,
+    reference: str | None = None,
+    notes: str | None = None,
+    valid_until: str | None = None,
 ) -> Path:
     """Write a report on a cart, an estimate or an order.
 
@@ -100,7 +106,14 @@ def write(
     """
     suffix = check_suffix(path)
     to_bytes = _load(*_FORMATS[suffix])
-    contents = _load("_model", "contents_of")(subject, title)
+    paper = {
+        "Prepared by": prepared_by,
+        "Prepared for": prepared_for,
+        "Our reference": reference,
+        "Valid until": valid_until,
+        "Notes": notes,
+    }
+    contents = _load("_model", "with_paper")(_load("_model", "contents_of")(subject, title), paper)
     if thumbnails and suffix in _WITH_THUMBNAILS:
         contents = _load("_thumbnails", "with_thumbnails")(contents)
     if contact_sheet and suffix in _WITH_THUMBNAILS:
@@ -152,6 +165,25 @@ def compare_report(
     suffix = check_suffix(path, several=True)
     to_bytes = _load(*_COMPARISON_FORMATS[suffix])
     return write_atomic(to_bytes(_load("_comparison", "comparison_of")(subjects, title)), path, "The comparison")
+
+
+def write_spending(spending: Spending, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+    """Write a report on spending; ``spending.to_report(path)`` does the same.
+
+    Raises
+    ------
+    InvalidRequest
+        If the suffix is not a supported format, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, scenecart
+    >>> spending = scenecart.connect("sandbox").spending()
+    >>> write_spending(spending, pathlib.Path(tempfile.mkdtemp()) / "spending.md").name
+    'spending.md'
+    """
+    suffix = check_suffix(path)
+    return write_atomic(_load("_spending", "spending_to")(suffix, spending, title), path, "The report")
 
 
 compare_report.__module__ = "scenecart"

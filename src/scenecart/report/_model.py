@@ -12,6 +12,7 @@ import geopandas as gpd
 import pandas as pd
 
 from scenecart._api import operations
+from scenecart._api.order_states import ENDED
 from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.times import acquisition_times
 from scenecart._cart.cart import Cart
@@ -23,7 +24,7 @@ from scenecart._util.validate import is_number
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
     from scenecart._api.schemas import PriceGroup
@@ -34,6 +35,7 @@ _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
 _MAX_FIGURE = 1e12
 _MAX_HOSTS = 6
+_PAID = {"credit": "from prepaid credits", "card": "by card", "enterprise": "by monthly invoice"}
 _NOT_PRICED = ("Not priced", "no estimate was requested")
 _LEFT_OUT = "left out"
 _PRICE_UNAVAILABLE = ("Price not available", "the service does not report it")
@@ -281,6 +283,7 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
         ("Status", safe_text(order.status, 80) + (f": {safe_text(order.reason, 300)}" if order.reason else "")),
         ("Project", safe_text(order.project, 120) or "not available"),
         ("Licence", safe_text(details.license_type, 120) or "not available"),
+        *_receipt(order),
     )
     options = "options not available" if details.split_by_date is None else base.options
     price_note = (
@@ -308,6 +311,25 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
         ),
         is_original=details.is_original,
     )
+
+
+def _receipt(order: Order) -> list[tuple[str, str]]:
+    """Return what a payer knows an order by, and how it was paid, as far as it is known."""
+    facts = [
+        ("Name", safe_text(order.name, 200)),
+        ("Tags", safe_text(", ".join(order.tags), 300)),
+        ("Reference", safe_text(order.reference, 200)),
+        ("Paid", _PAID.get(order.billing_mode or "", safe_text(order.billing_mode, 80))),
+    ]
+    if order.phase == ENDED and order.total_credits:
+        facts.append(("Credits", "returned: the order ended without delivery"))
+    return [(name, value) for name, value in facts if value]
+
+
+def with_paper(contents: Contents, paper: Mapping[str, str | None]) -> Contents:
+    """Return a report with what its author says: who made it, for whom, its reference, until when it is valid, and notes."""
+    facts = tuple((name, safe_text(value, 2_000)) for name, value in paper.items() if value)
+    return replace(contents, facts=(*facts, *contents.facts), order_facts=(*facts, *contents.order_facts))
 
 
 def _of_ids(ids: list[str]) -> Contents:

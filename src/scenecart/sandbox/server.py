@@ -18,6 +18,7 @@ from scenecart.sandbox._domain.catalog import Catalog
 from scenecart.sandbox._domain.delivery import Delivery
 from scenecart.sandbox._domain.faults import Faults
 from scenecart.sandbox._domain.ledger import Ledger
+from scenecart.sandbox._domain.office import Office
 from scenecart.sandbox._domain.orders import PACES, Habits, Orders
 from scenecart.sandbox._http import control
 from scenecart.sandbox._http.dialects import DESCRIPTIONS, choose
@@ -484,6 +485,7 @@ class Sandbox:
             authenticator=authenticator,
             catalog=catalog,
             ledger=ledger,
+            office=Office(storage, self._now),
             orders=orders,
             resources=Resources(storage, catalog, orders),
             delivery=delivery,

@@ -16,6 +16,7 @@ from scenecart._cart.owned import SHARE as OWNED
 from scenecart._geo.area import as_area, drawn_area
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import pluralize
+from scenecart.client import hosts_of
 from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._area_input import read_area_text, read_area_upload
@@ -134,7 +135,7 @@ class Workbench(Panel):
             failed=self._service.fail,
         )
         self._searching.finished = self._search_finished
-        self._searching.collections = {name: list(known) for name, known in (client.hosts if hosts is None else hosts).items()}
+        self._searching.collections = {name: list(known) for name, known in (hosts_of(client) if hosts is None else hosts).items()}
         style = _style.style_sheet("frame")
         super().__init__(style, self._app)
         self.add_class("sc-bench")

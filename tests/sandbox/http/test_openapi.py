@@ -37,6 +37,13 @@ OPERATIONS = [
     "provenance.get",
     "billing.credits.balance",
     "billing.credits.transactions",
+    "catalog.vendors.list",
+    "catalog.sources.list",
+    "eulas.list",
+    "eulas.documents.list",
+    "eulas.document.accept",
+    "organizations.commitments.list",
+    "billing.invoices.list",
 ]
 
 
@@ -67,6 +74,13 @@ def request_bodies(client: ServiceClient, order: str, item: str) -> dict[str, di
         "provenance.get": {"entity_type": "item", "entity_id": item, "direction": "both"},
         "billing.credits.balance": {},
         "billing.credits.transactions": {"limit": 2, "reason": "settle"},
+        "catalog.vendors.list": {},
+        "catalog.sources.list": {"data_type": "optical"},
+        "eulas.list": {"term": "archive", "size": 5},
+        "eulas.documents.list": {"eula_id": "eula-archive"},
+        "eulas.document.accept": {"eula_id": "eula-archive", "document_id": "licence-archive-1"},
+        "organizations.commitments.list": {"include_line_items": False},
+        "billing.invoices.list": {"limit": 5},
     }
 
 
@@ -142,6 +156,7 @@ def test_document_says_what_each_call_changes_and_returns(box: Sandbox):
         "orders.update": "compute",
         "orders.cancel": "external_spend",
         "items.asset.download": "share_export",
+        "eulas.document.accept": "compute",
     }
     assert {name for name, one in found.items() if not one["x-raw-response"]} == {
         "catalog.search",
@@ -151,6 +166,7 @@ def test_document_says_what_each_call_changes_and_returns(box: Sandbox):
         "orders.cancel",
         "items.search_org",
         "provenance.get",
+        "catalog.sources.list",
     }
     media = {name: one["x-output-media-type"] for name, one in found.items() if "x-output-media-type" in one}
     assert media == {"catalog.search_stream": "application/x-ndjson"}

@@ -344,12 +344,14 @@ class Orders:
         return rows.fetchall(), {"totalElements": total, "totalPages": -(-total // request.size)}
 
     def update(self, caller: Caller, name: str, request: OrderChange) -> None:
-        """Change an order's tags."""
-        order_id = self.find(caller, name)["id"]
-        if request.tags is not None:
+        """Change an order's tags and name."""
+        row = self.find(caller, name)
+        if request.tags is not None or request.displayName is not None:
+            tags = row["tags"] if request.tags is None else json.dumps(request.tags)
+            display_name = row["display_name"] if request.displayName is None else request.displayName
             with self.storage.write() as database:
-                values = (json.dumps(request.tags), self._clock(), order_id)
-                database.execute('UPDATE "order" SET tags = ?, updated = ? WHERE id = ?', values)
+                values = (tags, display_name, self._clock(), row["id"])
+                database.execute('UPDATE "order" SET tags = ?, display_name = ?, updated = ? WHERE id = ?', values)
 
     def prepare_cancellation(self, caller: Caller, name: str) -> Transaction:
         """Check that the order belongs to the caller; return the transaction that cancels it."""

@@ -122,6 +122,41 @@ RESPONSES: dict[str, dict[str, Any]] = {
     "TransactionPage": _object(
         {"transactions": _list({"type": "object"}), "total": _INTEGER, "limit": _INTEGER, "offset": _INTEGER}
     ),
+    "Vendors": _object({"vendors": _list(_object({"host_name": _TEXT, "title": _TEXT})), "total": _INTEGER}),
+    "Sources": _object(
+        {
+            "sources": _list(
+                _object(
+                    {
+                        "id": _TEXT,
+                        "title": _TEXT,
+                        "description": _TEXT,
+                        "access_model": _TEXT,
+                        "scope": _TEXT,
+                        "countries": _list(_TEXT),
+                        "attribution": _TEXT,
+                        "license": _TEXT,
+                        "collections": _list(
+                            _object(
+                                {
+                                    "id": _TEXT,
+                                    "title": _TEXT,
+                                    "data_type": _TEXT,
+                                    "render_strategy": _TEXT,
+                                    "access_model": _TEXT,
+                                },
+                                gsd={"type": ["number", "null"]},
+                            )
+                        ),
+                    }
+                )
+            )
+        }
+    ),
+    "EulaPage": _object({"content": _list({"type": "object"}), "totalElements": _INTEGER, "totalPages": _INTEGER}),
+    "EulaDocument": _object({"id": _TEXT, "title": _TEXT, "text": _TEXT, "isAccepted": {"type": "boolean"}}),
+    "CommitmentList": _object({"commitments": _list({"type": "object"}), "total": _INTEGER}),
+    "InvoiceList": _object({"invoices": _list({"type": "object"}), "total": _INTEGER}),
     "BatchEstimate": _object(
         {
             "summary": _object({"totalCredits": _CREDITS, "totalSize": _NUMBER, "unit": {"const": "SQ_KM"}}),

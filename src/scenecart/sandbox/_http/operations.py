@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._domain.delivery import Delivery
     from scenecart.sandbox._domain.faults import Faults
     from scenecart.sandbox._domain.ledger import Ledger
+    from scenecart.sandbox._domain.office import Office
     from scenecart.sandbox._domain.orders import Orders, Transaction
     from scenecart.sandbox._http.exchange import Dialect
     from scenecart.sandbox._http.resources import Resources
@@ -40,6 +41,7 @@ class Service:
     authenticator: Authenticator
     catalog: Catalog
     ledger: Ledger
+    office: Office
     orders: Orders
     resources: Resources
     delivery: Delivery
@@ -112,7 +114,8 @@ def _orders(service: Service, caller: Caller, request: schemas.OrdersList) -> di
 
 
 def _update(service: Service, caller: Caller, request: schemas.OrderUpdate) -> dict[str, Any]:
-    service.orders.update(caller, request.order_id, schemas.OrderChange(tags=request.tags))
+    change = schemas.OrderChange(tags=request.tags, displayName=request.displayName)
+    service.orders.update(caller, request.order_id, change)
     return service.orders.document(service.orders.find(caller, request.order_id))
 
 
@@ -246,5 +249,53 @@ OPERATIONS: dict[str, Operation] = {
         "List the organization's transactions, newest first.",
         "TransactionPage",
         lambda s, c, request: s.ledger.transactions(c, request),
+    ),
+    "catalog.vendors.list": Operation(
+        "catalog:read", schemas.NoParameters, "List the hosts of the catalog.", "Vendors", lambda s, _, __: s.office.vendors()
+    ),
+    "catalog.sources.list": Operation(
+        "catalog:read",
+        schemas.SourcesList,
+        "List the hosts of the catalog with their collections.",
+        "Sources",
+        lambda s, _, request: s.office.sources(request.data_type, request.scope, request.country),
+        is_typed=True,
+    ),
+    "eulas.list": Operation(
+        "eulas:read",
+        schemas.EulasList,
+        "List licences, each with whether the organization accepted it.",
+        "EulaPage",
+        lambda s, c, request: s.office.eulas(c, request.term, request.page, request.size),
+    ),
+    "eulas.documents.list": Operation(
+        "eulas:read",
+        schemas.EulaDocuments,
+        "List the documents of a licence.",
+        "EulaPage",
+        lambda s, c, request: s.office.eula_documents(c, request.eula_id),
+    ),
+    "eulas.document.accept": Operation(
+        "eulas:write",
+        schemas.EulaAcceptance,
+        "Record that the organization accepts a document of a licence.",
+        "EulaDocument",
+        change=lambda s, c, request: s.office.accept_document(
+            c, request.eula_id, request.document_id, is_accepted=request.is_accepted
+        ),
+    ),
+    "organizations.commitments.list": Operation(
+        "orders:read",
+        schemas.Commitments,
+        "List the organization's minimum commitments.",
+        "CommitmentList",
+        lambda s, c, _: s.office.commitments(c),
+    ),
+    "billing.invoices.list": Operation(
+        "billing:read",
+        schemas.Invoices,
+        "List the organization's invoices, newest first.",
+        "InvoiceList",
+        lambda s, c, request: s.office.invoices(c, request.limit),
     ),
 }

@@ -104,13 +104,15 @@ class OrderChange(Struct):
 
     tags: list[str] | None = None
     budgetId: str | None = None  # noqa: N815  # the service's name
+    displayName: str | None = None  # noqa: N815  # the service's name
 
 
 class OrderUpdate(Struct):
-    """The new tags of an order; null leaves them."""
+    """The new tags and name of an order; null leaves them."""
 
     order_id: Text
     tags: list[str] | None = None
+    displayName: str | None = None  # noqa: N815  # the service's name
 
 
 class OrderId(Struct):
@@ -215,6 +217,53 @@ class Transactions(Struct):
     limit: Annotated[int, Meta(ge=1, le=LARGEST_PAGE)] = 50
     offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     reason: str | None = None
+
+
+class SourcesList(Struct):
+    """Filters of the registry of hosts."""
+
+    data_type: str | None = None
+    scope: str | None = None
+    country: str | None = None
+
+
+class EulasList(Struct):
+    """A page of licences."""
+
+    term: str | None = None
+    page: Page = 0
+    size: Size = 20
+    sort: str = "createdAt,desc"
+
+
+class EulaDocuments(Struct):
+    """A page of the documents of a licence."""
+
+    eula_id: Text
+    page: Page = 0
+    size: Size = 20
+    sort: str = "createdAt,desc"
+
+
+class EulaAcceptance(Struct):
+    """Whether the organization accepts a document of a licence."""
+
+    eula_id: Text
+    document_id: Text
+    is_accepted: bool = True
+
+
+class Commitments(Struct):
+    """A query for minimum commitments."""
+
+    commitment_id: str | None = None
+    include_line_items: bool = False
+
+
+class Invoices(Struct):
+    """How many invoices to list."""
+
+    limit: Size = 50
 
 
 def parse(kind: type[RequestType], body: Any, *, from_query: bool = False) -> RequestType:

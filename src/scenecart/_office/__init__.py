@@ -1,0 +1,1 @@
+"""The office around purchases: budgets, approvals and spending."""

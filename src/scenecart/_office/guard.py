@@ -1,0 +1,69 @@
+"""The guard before purchases: approvals and budgets, checked before anything is written or sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._office.approvals import check_approval
+from scenecart._office.signing import checked_public_keys, require
+from scenecart.exceptions import NotApproved, ScenecartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenecart._office.budgets import Budgets
+    from scenecart._orders.order import Order
+    from scenecart._orders.placement_request import PlacementRequest
+
+
+class PurchaseGuard:
+    """Refuses orders that are not approved or exceed a budget; what is ordered already is given back all the same.
+
+    Parameters
+    ----------
+    budgets
+        The budgets.
+    keys
+        Public keys of approvers whose approval every order needs; None needs none.
+    existing
+        Returns the order that placing a request would give back, or None.
+    now
+        Returns the Unix time, in seconds.
+    """
+
+    def __init__(
+        self, budgets: Budgets, keys: Any, existing: Callable[[PlacementRequest], Order | None], now: Callable[[], float]
+    ) -> None:
+        self._budgets = budgets
+        self._keys = () if keys is None else checked_public_keys(keys)
+        self._existing = existing
+        self._now = now
+        if self._keys:
+            require()
+
+    def of(self, approval: Any) -> Callable[[PlacementRequest], None]:
+        """Return the check of one order, with its approval file or None."""
+
+        def check(request: PlacementRequest) -> None:
+            refusal = self._refusal(request, approval)
+            if refusal is not None and not self._is_ordered(request):
+                raise refusal
+
+        return check
+
+    def _refusal(self, request: PlacementRequest, approval: Any) -> ScenecartError | None:
+        if approval is not None or self._keys:
+            try:
+                check_approval(request, approval, self._keys, self._now())
+            except NotApproved as error:
+                return error
+        return self._budgets.refusal(request)
+
+    def _is_ordered(self, request: PlacementRequest) -> bool:
+        """Return whether nothing would be bought, because the order exists."""
+        if request.again is not False:
+            return False
+        try:
+            return self._existing(request) is not None
+        except ScenecartError:
+            return False

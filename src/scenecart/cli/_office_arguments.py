@@ -1,0 +1,73 @@
+"""The parser of the commands of the office: hosts, spending and approve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenecart.cli import _office_cmd
+from scenecart.cli._arguments import read_credits, read_words
+from scenecart.cli._commands import REPORT, add_command, add_program
+
+if TYPE_CHECKING:
+    from scenecart.cli._arguments import ArgumentParser, Commands
+
+
+def add_office(commands: Commands) -> None:
+    """Add ``hosts``, ``spending`` and ``approve``."""
+    hosts = add_command(
+        commands,
+        "hosts",
+        _office_cmd.hosts,
+        "list the providers, or the collections of one",
+        "scenecart hosts",
+        "scenecart hosts aurora --json",
+    )
+    hosts.add_argument("host", nargs="?", metavar="HOST", help="provider whose collections are listed")
+    spending = add_command(
+        commands,
+        "spending",
+        _office_cmd.spending,
+        "show what the organization's orders cost",
+        "scenecart spending --by month --since 2026-01-01",
+        "scenecart spending --by tag --report spending.pdf",
+        note="An order with several tags counts in each of them.",
+    )
+    spending.add_argument(
+        "--by",
+        choices=("project", "month", "tag", "host", "person"),
+        default="project",
+        help="what the rows are (default: project)",
+    )
+    spending.add_argument("--since", metavar="DAY", help="only orders placed since this day, UTC")
+    spending.add_argument("--project", metavar="ID", help="only orders delivered to this project")
+    spending.add_argument("--report", metavar="FILE", help=f"write a report to a file: {REPORT}")
+    approve = add_program(
+        commands,
+        "approve",
+        _office_cmd.approve,
+        "sign what may be ordered of a saved cart; nothing is sent or bought",
+        "scenecart approve --create-key --key approver.pem",
+        "scenecart approve quote.cart.parquet --up-to 50000 --until 2030-12-31 --key approver.pem",
+        note="Whoever places the cart passes the file with --approval. --create-key prints the public key, for "
+        "SCENECART_REQUIRE_APPROVAL of those who place orders.",
+    )
+    approve.add_argument("cart", nargs="?", metavar="CART", help="saved cart")
+    approve.add_argument("--key", metavar="FILE", required=True, help="key file of the approver")
+    approve.add_argument("--create-key", action="store_true", help="make the key file, and print its public key")
+    approve.add_argument("--up-to", type=read_credits, metavar="N", help="highest price that is approved, in credits")
+    approve.add_argument("--until", metavar="DAY", help="last day on which the order may be placed, UTC")
+    approve.add_argument("--project", metavar="ID", help="project that it must be delivered to (default: any)")
+    approve.add_argument("--license", metavar="TYPE", default="standard", help="licence that is approved (default: standard)")
+    approve.add_argument("--again", metavar="NAME", help="approve one more order of the cart, under this name")
+    approve.add_argument("--by", metavar="NAME", help="name of the approver (default: the user of this computer)")
+    approve.add_argument("--note", metavar="TEXT", help="a remark, such as the reason")
+    approve.add_argument("--json", action="store_true", help="print JSON instead of text")
+    approve.add_argument("-o", "--output", metavar="FILE", help="file to write (default: the cart's name with .approval.json)")
+
+
+def add_labels(place: ArgumentParser) -> None:
+    """Add the options that say whose paper an order is."""
+    place.add_argument("--name", metavar="TEXT", help="name of the order; the same cart under another name is the same order")
+    place.add_argument("--tags", type=read_words, metavar="A,B", help="words to group orders by, separated by commas")
+    place.add_argument("--reference", metavar="TEXT", help="reference of the payer, kept on this machine")
+    place.add_argument("--approval", metavar="FILE", help="signed approval, from `scenecart approve`")

@@ -1,0 +1,43 @@
+"""The commands of the office: hosts, spending and approve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from _cli import account, run
+from _json_documents import check
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_commands_from_hosts_to_spending(tmp_path: Path):
+    """Hosts are listed, a cart is approved and placed with its labels, and it stands in the spending."""
+    with Sandbox(pace="instant", captures=3_000) as box:
+
+        def command(*arguments: str) -> tuple[int, str]:
+            done = run(*arguments, box=box, principal="other", cwd=tmp_path, **account(box, tmp_path / "home", "other"))
+            return done.returncode, done.stdout
+
+        assert "aurora-50cm" in command("hosts")[1]
+        status, text = command("hosts", "aurora", "--json")
+        assert {row["name"] for row in check("hosts", text)} >= {"aurora-50cm"}
+        assert status == 0
+        check("hosts", command("hosts", "--json")[1])
+        assert command("hosts", "auroa")[0] != 0
+        with box.client("other", home=tmp_path / "other") as client:
+            captures = client.search("aurora", collections="aurora-50cm", limit=1)
+            client.cart(captures).save(tmp_path / "q.cart.parquet")
+        assert command("approve", "--create-key", "--key", "a.pem")[1].startswith("ed25519:")
+        assert command("approve", "q.cart.parquet", "--key", "a.pem")[0] == 2
+        assert command("approve", "q.cart.parquet", "--key", "a.pem", "--up-to", "10,000,000")[0] == 0
+        assert (tmp_path / "q.approval.json").exists()
+        again = command("approve", "q.cart.parquet", "--key", "a.pem", "--up-to", "5", "-o", "other.json", "--json")[1]
+        assert check("approve", again)["public_key"] is None
+        options = ["--yes", "--max-credits", "10000000", "--name", "Harbour", "--tags", "a,b", "--reference", "PO 1", "--json"]
+        assert command("place", "q.cart.parquet", "--approval", "q.approval.json", *options)[0] == 0
+        status, text = command("spending", "--by", "tag", "--json", "--report", "s.md")
+        assert [row["key"] for row in check("spending", text)] == ["a", "b"]
+        assert (tmp_path / "s.md").exists()
+        assert "credits" in command("spending")[1]

@@ -1,0 +1,112 @@
+"""Names, tags and references of orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from _expect import raises, warns
+from scenecart import InvalidRequest
+from scenecart.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import scenecart
+    from scenecart import Estimate
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    """Start a sandbox."""
+    with Sandbox(pace="instant", captures=3_000) as running:
+        running.rate_limits = None
+        yield running
+
+
+@pytest.fixture
+def client(box: Sandbox, tmp_path: Path) -> Iterator[scenecart.Client]:
+    """Return a client with a journal of its own."""
+    box.faults.clear()
+    with box.client("other", home=tmp_path / "home", say=lambda _: None) as connected:
+        yield connected
+
+
+def estimate_of(client: scenecart.Client, row: int) -> Estimate:
+    """Return the estimate of one capture."""
+    captures = client.search("openterra", collections="openterra-10m", limit=9)
+    return client.cart(captures.iloc[[row]]).estimate()
+
+
+def test_labels_are_kept_here_and_at_the_service(client: scenecart.Client, box: Sandbox, tmp_path: Path):
+    """Name and tags are at the service for every colleague; the reference is on this machine; both stand in the list."""
+    order = estimate_of(client, 0).place(name="Harbour Q2", tags=["dredging", "2024"], reference="PO 4711")
+    assert (order.name, order.tags, order.reference) == ("Harbour Q2", ["dredging", "2024"], "PO 4711")
+    row = client.orders(tags="dredging").loc[order.id]
+    assert (row["name"], row["tags"], row["reference"]) == ("Harbour Q2", ["dredging", "2024"], "PO 4711")
+    assert client.orders(name="Harbour").index.tolist() == [order.id]
+    with box.client("other", home=tmp_path / "colleague") as colleague:
+        assert colleague.order(order.id).name == "Harbour Q2"
+        assert colleague.order(order.id).reference is None
+
+
+def test_labels_make_no_second_order(client: scenecart.Client, box: Sandbox, tmp_path: Path):
+    """The same cart under another name is the same order: here it is renamed, and a colleague's call leaves its name."""
+    estimate = estimate_of(client, 1)
+    first = estimate.place(name="First", tags="a")
+    sent = [row["key"] for row in client.placements().to_dict("records")]
+    again = estimate.place(name="Second", tags="b", reference="PO 1")
+    assert (again.id, again.name, again.tags) == (first.id, "Second", ["b"])
+    assert [row["key"] for row in client.placements().to_dict("records")] == sent
+    kept = estimate.place(name="Second")
+    assert (kept.tags, kept.reference) == (["b"], "PO 1")
+    with box.client("other", home=tmp_path / "colleague", say=lambda _: None) as colleague:
+        found = estimate_of(colleague, 1).place(name="Third", tags="c", reference="PO 2")
+        assert (found.id, found.name, found.reference) == (first.id, "Second", "PO 2")
+    assert client.order(first.id).tags == ["b"]
+    assert sum(order["id"] == first.id for order in box.orders()) == 1
+
+
+@pytest.mark.parametrize("fault", ["403", "404", "500"])
+def test_labels_refused_by_the_service_keep_the_order(client: scenecart.Client, box: Sandbox, fault: str):
+    """A service without tags costs a warning, never the order, and this machine keeps the labels."""
+    estimate = estimate_of(client, {"403": 2, "404": 3, "500": 4}[fault])
+    box.faults.add(fault, times=20, operation="orders.update")
+    with warns("labels_not_sent"):
+        order = estimate.place(name="Harbour", tags=["x"])
+    box.faults.clear()
+    assert client.orders(ids=[order.id])[["name"]].to_numpy().tolist() == [["Harbour"]]
+    assert client.order(order.id).tags == ["x"]
+
+
+def test_labels_file_damaged_is_a_warning(client: scenecart.Client, tmp_path: Path):
+    """A damaged file of labels loses no order: what it held is missing, and a warning says so."""
+    order = estimate_of(client, 5).place(reference="PO 9")
+    (tmp_path / "home" / "labels.sqlite").write_bytes(b"no database at all")
+    with warns("labels_unreadable"):
+        assert client.order(order.id).reference is None
+    with warns("labels_not_saved"):
+        assert estimate_of(client, 6).place(reference="PO 10").id
+
+
+@pytest.mark.parametrize(
+    ("labels", "code"),
+    [
+        ({"name": ""}, "label_invalid"),
+        ({"name": "two\nlines"}, "label_invalid"),
+        ({"reference": 5}, "label_invalid"),
+        ({"reference": "x" * 201}, "label_invalid"),
+        ({"tags": 5}, "tags_invalid"),
+        ({"tags": ["a", 5]}, "tags_invalid"),
+        ({"tags": ["a,b"]}, "tags_invalid"),
+        ({"tags": [f"{number}" for number in range(51)]}, "tags_invalid"),
+    ],
+)
+def test_labels_invalid_order_nothing(client: scenecart.Client, labels: dict[str, Any], code: str):
+    """A label that is no text of one line is refused before anything is written or sent."""
+    estimate = estimate_of(client, 7)
+    with raises(InvalidRequest, code):
+        estimate.place(**labels)
+    assert client.placements().empty
