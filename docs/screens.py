@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 HARBOUR = "151.18 -33.99 151.24 -33.94"
-# pictures, prices and clouds arrive after the rows
-_SETTLE = 6_000
+_SETTLE = 3_000
+# pictures and clouds arrive after the rows
+SHOWN = """document.querySelector('.sc-card .pic')?.style.backgroundImage && !document.querySelector('.sc-results .waits')
+  && document.querySelector('.sc-foot').innerText.includes('found')
+  && document.querySelector('.sc-ask').innerText.includes('over my area')"""
 
 
 def way(page: Page, url: str, folder: Path, scheme: str) -> None:
@@ -41,16 +44,17 @@ def way(page: Page, url: str, folder: Path, scheme: str) -> None:
     page.locator(".typed input").fill(HARBOUR)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Search this area").click()
-    page.wait_for_selector(".sc-results .r")
+    page.wait_for_function(SHOWN)
     page.wait_for_timeout(_SETTLE)
     page.get_by_role("button", name="Add to cart").click()
     shot("results")
     page.get_by_role("button", name="Gallery").click()
     page.wait_for_timeout(_SETTLE)
+    page.wait_for_function(SHOWN)
     shot("gallery")
     page.get_by_role("button", name="Order 1 capture…").click()
     page.get_by_text("You will never pay more than this.").wait_for()
-    page.wait_for_timeout(1_000)
+    page.wait_for_function("!document.querySelector('.sc-cart').innerText.includes('Looking up')")
     shot("confirm")
     page.get_by_role("button", name="Buy 1 capture for").click()
     page.get_by_text("Bought: 1 capture for").wait_for()
@@ -73,7 +77,7 @@ def take(browser: Browser, folder: Path, scheme: str) -> None:
             page = context.new_page()
             page.set_viewport_size({"width": width, "height": 1000})
             page.goto(app.url)
-            page.wait_for_selector(".sc-results .r, .sc-results .cell", timeout=90_000)
+            page.wait_for_function(SHOWN, timeout=90_000)
             page.wait_for_timeout(_SETTLE)
             page.screenshot(path=folder / f"results-{width}-{scheme}.png")
             page.close()
