@@ -311,7 +311,7 @@ function tableRow(n, row, { state, one, lay, shown, cart, pixels }) {
   const number = row ? cart.get(row.key) : undefined;
   const isIn = Boolean(number || row?.ticked);
   const common = { class: `r ${isIn ? "cart" : ""} ${n === one.row ? "cur" : ""}`, "data-key": n, "data-n": n, id: `${one.prefix}-${n}`, role: "row", "aria-rowindex": n + 2, "aria-selected": String(isIn), style: lay.at(n) };
-  if (!row) return el("div", { ...common, class: `${common.class} blankrow` }, el("i"), el("i"), el("i"), el("i"));
+  if (!row) return el("div", { ...common, class: `${common.class} blankrow` }, ["i", "i", "i", "i"].map((name) => el(name, { role: "gridcell" })));
   const cell = (column) => {
     const text = row.cells[column.name] ?? "";
     if (column.look === "bar") return el("span", { class: "cl", role: "gridcell" }, row.cloud && text ? el("i", {}, el("b", { style: `width:${100 * row.cloud[0]}%;background:var(--sc-cloud-${row.cloud[1]})` })) : el("i", { class: "no" }), el("span", { class: "num" }, text || "–"));
