@@ -36,11 +36,11 @@ def test_fetch_invalid_id_is_refused(service: ScriptedService, connect: Any, ord
 
 
 def test_fetch_unknown_order_is_not_found(service: ScriptedService, connect: Any):
-    """An order that does not exist is NotFound, with its id on one line."""
+    """An order that does not exist is NotFound, with its id on one line, without the breaks of a pasted text."""
     service.put(GET, answer({}, 404))
     with raises(scenecart.NotFound, "order_not_found") as caught:
         connect().order("o-\n1")
-    assert "'o- 1'" in caught.value.message
+    assert "'o-1'" in caught.value.message
 
 
 def test_fetch_order_without_id_is_an_error(service: ScriptedService, connect: Any):
