@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from _expect import raises, warns
-from _purchases import ESTIMATE, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, listed, priced
+from _purchases import ESTIMATE, GET, HOUR, LIST, LOST, ORDER, PLACE, PLACED, Clock, captures, keys, listed, priced
 from _scripted_service import ScriptedService, answer
 
 
@@ -155,6 +155,42 @@ def test_match_order_of_another_area_is_left_alone(service: ScriptedService, con
             tile.place()
     service.put(LIST, answer([listed(tiles[1])]))
     assert client.settle(send=False)["state"].tolist() == ["unknown", "placed"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "state"),
+    [
+        ([], "unknown"),
+        ([{"captures": ["a"], "credits": 300, "aud": 3.0}], "unknown"),
+        # the area of the tile, so that the geometry is no ground: found by captures, area and price
+        ([{"captures": ["a"], "credits": "300", "aud": "3.00", "aoi_km2": "tile"}], "placed"),
+        # the area of the geometry, so that it is another purchase
+        ([{"captures": ["a"], "credits": "300", "aud": "3.00", "aoi_km2": "whole"}], "absent"),
+    ],
+    ids=["no-groups", "no-area", "area-of-the-tile", "area-of-the-geometry"],
+)
+def test_match_larger_geometry_proves_absence_only_with_its_area(
+    service: ScriptedService, connect: Any, clock: Clock, groups: list[dict[str, Any]], state: str
+):
+    """An order whose geometry is the whole footprint may be that of a tile, unless its area says that the footprint was bought."""
+    service.put(PLACE, LOST)
+    service.put(ESTIMATE, answer(priced((["a"], 300))))
+    client = connect(wall=clock)
+    tile, whole = client.cart(captures("a"), aoi=(0, 10, 0.03, 10.1)), client.cart(captures("a"))
+    created = datetime.fromtimestamp(clock.now, UTC).isoformat()
+    with raises(scenecart.PlacementUnknown, "placement_unknown"):
+        tile.estimate().place()
+    clock.now += HOUR
+    areas = {"tile": tile.km2, "whole": whole.km2}
+    stated = [{**group, **({"aoi_km2": areas[group["aoi_km2"]]} if "aoi_km2" in group else {})} for group in groups]
+    order = listed(whole.estimate(), id="o-9", groups=stated, createdAt=created, totalCredits="300")
+    service.put(LIST, answer([order]))
+    service.put(GET, answer(order))
+    settled = client.settle()
+    assert settled["state"].tolist() == [state]
+    if state == "unknown":
+        assert "o-9" in settled["detail"][0]
+        assert client.resolve(settled["number"][0], order="o-9")["state"].tolist() == ["placed"]
 
 
 def test_match_order_at_another_price_is_the_order(service: ScriptedService, client_after_loss: scenecart.Client, clock: Clock):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -153,12 +153,12 @@ def _check_every_capture(groups: tuple[PriceGroup, ...], refused: tuple[tuple[st
         raise _inconsistent(f"{reason} ({clean_text(name, 80)})")
 
 
-def _parse_group(group: Any) -> PriceGroup:
+def _parse_group(group: Any, read_credits: Callable[[Any], int | None] = whole_number) -> PriceGroup:
     if not isinstance(group, Mapping):
         raise _inconsistent("a group is not an object")
     fields = named(group)
     ids = fields.get("captures")
-    price, aud = whole_number(fields.get("credits")), dollars(fields.get("aud"))
+    price, aud = read_credits(fields.get("credits")), dollars(fields.get("aud"))
     if not isinstance(ids, list) or not ids:
         raise _inconsistent("a group has no captures")
     if price is None or price < 0 or aud is None or aud < 0:
@@ -342,7 +342,7 @@ def _order_captures(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _groups_if_valid(groups: Any) -> tuple[PriceGroup, ...]:
     try:
-        return tuple(_parse_group(group) for group in groups) if isinstance(groups, list) else ()
+        return tuple(_parse_group(group, credits_of) for group in groups) if isinstance(groups, list) else ()
     except UntrustedEstimate:
         return ()
 

@@ -60,12 +60,16 @@ class Holding:
         When the service created it, in Unix time.
     placement : Placement or None
         The placement of this journal that it was made by.
+    is_ground_proved : bool
+        Whether something confirms the ground that the service states: the area of its price groups, or this journal. A geometry
+        that nothing confirms may be a whole footprint or a box, so that another ground does not prove another order.
     """
 
     record: schemas.OrderRecord
     grounds: tuple[Ground, ...]
     created: float | None
     placement: Placement | None = None
+    is_ground_proved: bool = True
 
     @property
     def ids(self) -> list[str]:
@@ -233,7 +237,7 @@ def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> s
 def holding_of(record: schemas.OrderRecord) -> Holding:
     """Return what an order says that it holds."""
     grounds = _stated(record) or tuple(Ground((None, None, name), None) for name in record.captures)
-    return Holding(record, grounds, created_at(record))
+    return Holding(record, grounds, created_at(record), is_ground_proved=_fits_area(grounds, record) is True)
 
 
 def grounds_of(placement: Placement) -> tuple[Ground, ...]:
@@ -260,13 +264,15 @@ def _holdings(records: Iterable[schemas.OrderRecord], placed: dict[str | None, P
     holdings = []
     for record in every:
         placement = placed.get(record.id)
+        fits: bool | None = True
         if placement is not None:
             grounds = grounds_of(placement)
         else:
             grounds = told[record.id] or tuple(Ground((None, None, name), None) for name in record.captures)
-            if not states_ground or not _fits_area(grounds, record):
+            fits = _fits_area(grounds, record)
+            if not states_ground or fits is False:
                 grounds = tuple(Ground(ground.key, None) for ground in grounds)
-        holdings.append(Holding(record, grounds, created_at(record), placement))
+        holdings.append(Holding(record, grounds, created_at(record), placement, is_ground_proved=fits is True))
     return tuple(holdings)
 
 
@@ -293,9 +299,10 @@ def _is_ground_of(stated: tuple[Ground, ...], sent: tuple[Ground, ...]) -> bool:
     )
 
 
-def _fits_area(grounds: tuple[Ground, ...], record: schemas.OrderRecord) -> bool:
-    """Return whether no price group of an order states another area than its geometry covers."""
-    return all(group_fits(group, grounds, _SAME_GROUND) is not False for group in record.groups)
+def _fits_area(grounds: tuple[Ground, ...], record: schemas.OrderRecord) -> bool | None:
+    """Return whether the price groups of an order state the area that its geometry covers; None if they do not state all areas."""
+    fits = [group_fits(group, grounds, _SAME_GROUND) for group in record.groups]
+    return False if False in fits else bool(fits and all(fits)) or None
 
 
 def group_fits(group: schemas.PriceGroup, grounds: Iterable[Ground], tolerance: float) -> bool | None:

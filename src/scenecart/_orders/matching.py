@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scenecart._api import schemas
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.listing import Holding, Listing
+    from scenecart._orders.listing import Ground, Holding, Listing
     from scenecart._orders.order_api import OrderApi
 
 # How long a key is sent again after a request without an answer, and how long after the last one nothing is under way any more.
@@ -101,9 +101,7 @@ class OrderMatcher:
         return [
             holding.record.id
             for holding in listing.holdings
-            if holding.placement is None
-            and not _is_older(holding, since - EARLIER_SECONDS)
-            and has_same_ground(wanted, holding) is not False
+            if holding.placement is None and not _is_older(holding, since - EARLIER_SECONDS) and not _is_another(wanted, holding)
         ]
 
     def assign(self, placement: Placement, order_id: str, detail: str) -> Placement:
@@ -131,7 +129,7 @@ class OrderMatcher:
         wanted, holding = grounds_of(placement), holding_of(record)
         if holding.grounds and holding.ids != sorted(ground.key[2] for ground in wanted):
             return "it has other captures"
-        return "it has other footprints" if has_same_ground(wanted, holding) is False else ""
+        return "it has other footprints" if _is_another(wanted, holding) else ""
 
     def _find(self, placement: Placement, listing: Listing) -> tuple[Holding | None, str]:
         """Return the order that a placement certainly became, and how it was found."""
@@ -197,6 +195,13 @@ def _since(placement: Placement) -> float:
 
 def _is_older(holding: Holding, earliest: float) -> bool:
     return holding.created is not None and holding.created < earliest
+
+
+def _is_another(wanted: tuple[Ground, ...], holding: Holding) -> bool:
+    """Return whether an order certainly holds other captures, or other ground of them."""
+    if has_same_ground(wanted, holding) is not False:
+        return False
+    return holding.is_ground_proved or holding.ids != sorted(ground.key[2] for ground in wanted)
 
 
 def _has_area_of(holding: Holding, placement: Placement) -> bool:
