@@ -592,8 +592,8 @@ class Client:
         >>> captures, areas = client.search_many_to_parquet(
         ...     tempfile.mkdtemp(), harbours, "aurora", collections="aurora-50cm", datetime="2024-03"
         ... )
-        >>> geopandas.read_parquet(areas).set_index("area")["covered"].round(2).to_dict()
-        {'Sydney': 1.0, 'Rotterdam': 1.0}
+        >>> geopandas.read_parquet(areas).set_index("area")["covered"].sort_index().round(2).to_dict()
+        {'Rotterdam': 1.0, 'Sydney': 1.0}
         """
 
         def query_of(area: Any) -> Query:

@@ -195,6 +195,7 @@ def test_source_distribution_contains_sources_and_tests(built: tuple[Path, Path]
     folders = {"benchmarks", "docs", "notebooks", "src", "tests"}
     assert {name for name in names if name.partition("/")[0] in folders} == set().union(*(_kept(ROOT / one) for one in folders))
     files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints-lowest.txt", "constraints.txt"}
+    files |= {"CITATION.cff", "CODE_OF_CONDUCT.md", "SECURITY.md", "llms.txt"}
     assert {name for name in names if "/" not in name} == {*files, "environment.yml", "pyproject.toml", ".gitignore", "PKG-INFO"}
 
 
