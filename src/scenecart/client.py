@@ -879,7 +879,7 @@ class Client:
         Examples
         --------
         >>> client = connect("sandbox")
-        >>> client.budget(credits=3_000_000)["left"].iloc[0] <= 3_000_000
+        >>> bool(client.budget(credits=3_000_000)["left"].iloc[0] <= 3_000_000)
         True
         """
         self._budgets.set(Budget(credits, per, project, until))

@@ -34,7 +34,7 @@ def test_host_unknown_is_refused_with_the_nearest(client: scenecart.Client):
     with raises(scenecart.InvalidQuery, "host_unknown") as caught:
         client.collections("auroa")
     assert "'aurora'" in str(caught.value.hint)
-    with raises(scenecart.NotFound, "host_unknown") as of_search:
+    with raises(scenecart.NotFound, "host_not_found") as of_search:
         client.search("auroa", collections="aurora-50cm")
     assert "'aurora'" in str(of_search.value.hint)
 

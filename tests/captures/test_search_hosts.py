@@ -38,7 +38,7 @@ def test_search_hosts_one_failure_loses_nothing(client: scenecart.Client):
 
 def test_search_hosts_all_fail_is_the_first_error(client: scenecart.Client):
     """If no host can be searched, the first error is raised."""
-    with raises(NotFound, "host_unknown"):
+    with raises(NotFound, "host_not_found"):
         client.search(["auroa", "lumn"], ids="a")
 
 

@@ -13,6 +13,9 @@ from _docs import DOCS, ROOT, Built, pages
 if TYPE_CHECKING:
     from pathlib import Path
 
+# `make docs` takes pictures of the Workbench before it builds the pages
+SCREENS = ("../workbench/", "workbench/")
+
 
 @pytest.fixture(scope="module")
 def built(site: Path) -> dict[Path, Built]:
@@ -49,6 +52,8 @@ def test_site_loads_nothing_from_a_network(site: Path, built: dict[Path, Built])
     for path, page in built.items():
         for load in page.loads:
             name = re.split(r"[?#]", unquote(load))[0]
+            if name.startswith(SCREENS):
+                continue
             assert load.startswith("data:") or (path.parent / name).exists(), (path.name, load)
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", sheet.read_text("utf-8")), sheet.name

@@ -95,7 +95,7 @@ class HostRegistry:
         if not known:
             return
         if host not in known:
-            reword(error, code="host_unknown", hint=_nearest(host, list(known)))
+            reword(error, code="host_not_found", hint=_nearest(host, list(known)))
             return
         for name in wanted:
             if name not in known[host]:

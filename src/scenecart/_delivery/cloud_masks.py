@@ -12,8 +12,7 @@ from scenecart._delivery.bands import band_names
 from scenecart._delivery.catalog import items_in
 from scenecart._delivery.items import capture_of
 from scenecart._delivery.opened import file_of
-from scenecart._imagery.cloud_mask import pixels_inside
-from scenecart.exceptions import InvalidRequest
+from scenecart.exceptions import InvalidRequest, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,6 +43,10 @@ def masks_in(folders: Iterable[Path]) -> dict[str, list[tuple[Path, Mapping[str,
 
 def cloud_in_masks(masks: Iterable[tuple[Path, Mapping[str, Any]]], area: BaseGeometry) -> float | None:
     """Return the cloud over an area in percent, of the pixels that the masks show of it; None if they show none."""
+    try:
+        from scenecart._imagery.cloud_mask import pixels_inside  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError as error:
+        raise missing_extra("Reading delivered masks needs", error, "raster") from error
     cloudy = clear = 0
     for path, asset in masks:
         found = rule_of(asset)

@@ -125,7 +125,7 @@ def approve(  # one keyword for each thing that is approved
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> public_key = new_approver_key(folder / "approver.pem")
     >>> client = connect("sandbox", require_approval=[public_key])
-    >>> captures = client.search("openterra", collections="openterra-10m", datetime="2023-01", limit=1)
+    >>> captures = client.search("openterra", collections="openterra-10m", datetime="2021-11", limit=1)
     >>> estimate = client.cart(captures).estimate()
     >>> approval = approve(estimate, folder / "quote.approval.json", key=folder / "approver.pem", up_to=50_000)
     >>> estimate.place(approval=approval).status

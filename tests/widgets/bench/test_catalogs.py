@@ -28,6 +28,11 @@ def test_hosts_in_collections_of_a_host_are_joined():
     assert hosts_in({"sources": rows}) == {"aurora": ["a", "b"]}
 
 
-def test_listed_hosts_service_without_lists_is_no_error(client: scenecart.Client):
+def test_listed_hosts_are_those_of_the_service(client: scenecart.Client):
+    """A service that lists its sources offers each host with its collections."""
+    assert listed_hosts(client)["lumen"] == ["lumen-spot"]
+
+
+def test_listed_hosts_service_without_lists_is_no_error(connect: Any):
     """A service that has no such lists offers nothing to choose from."""
-    assert listed_hosts(client) == {}
+    assert listed_hosts(connect()) == {}

@@ -11,6 +11,7 @@ import scenecart
 from _expect import raises
 from _widgets import HARBOUR, wait_for
 from scenecart._geo.area import as_area
+from scenecart.widgets._bench.catalogs import listed_hosts
 from scenecart.widgets._bench.looks import ask_state, drawer_state, search_button
 from scenecart.widgets._bench.searching import Searching
 from scenecart.widgets._jobs import Runner
@@ -35,7 +36,7 @@ def searching(client: scenecart.Client) -> Iterator[Searching]:
         failed=errors.append,
     )
     made.errors = errors  # type: ignore[attr-defined]  # for the tests alone
-    made.collections = dict(client.hosts)
+    made.collections = listed_hosts(client)
     made.asked = replace(made.asked, host="aurora", collections=("aurora-50cm",), area=as_area(HARBOUR))
     yield made
     runner.close()
