@@ -58,7 +58,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 crash: $(VENV)/.test
-	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) $(BIN)/python -m pytest -s -k random tests/scenarios/test_killed_purchases.py $(ARGS)
+	SCENECART_CRASH_STORIES=$(STORIES) SCENECART_CRASH_SEED=$(SEED) SCENECART_CRASH_EVERY=1 $(BIN)/python -m pytest -s -k "random or every_step" --timeout=0 tests/scenarios/test_killed_purchases.py $(ARGS)
 
 machines: $(VENV)/.test
 	SCENECART_CARTS=$(CARTS) $(BIN)/python -m pytest -s -k at_once_is_one --timeout=7200 tests/scenarios/test_two_machines.py $(ARGS)

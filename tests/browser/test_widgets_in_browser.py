@@ -10,6 +10,7 @@ import pytest
 
 from _contrast import unreadable_texts
 from _jupyter import Jupyter, Kernel, notebook
+from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ def press(page: Page, label: str) -> None:
     page.locator("button.jupyter-button:visible", has_text=label).last.click()
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", first_of([False, True], 1))
 def test_purchase_in_jupyterlab(browser: Browser, signed_in: dict[str, str], tmp_path: Path, *, dark: bool):
     """Clicks lead from an area to delivered files and pixels on the map, all readable; the saved notebook is small and safe."""
     notebook(tmp_path / "bench.ipynb", BENCH)

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 import scenecart
 from _packages import ROOT, Environment, build, metadata
+from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def test_core_alone_completes_the_full_workflow(core: Environment, account: dict
     }
 
 
-@pytest.mark.parametrize("extra", ADDS)
+@pytest.mark.parametrize("extra", first_of(ADDS, 3))
 def test_one_extra_adds_its_part(wheel: Path, account: dict[str, str], tmp_path: Path, extra: str):
     """The core with one extra alone has the part of that extra; no other extra is needed."""
     environment = Environment(tmp_path / "environment", wheel, extra)
