@@ -98,6 +98,16 @@ class _Connection(sqlite3.Connection):
     def cursor(self, *_: object) -> _Cursor:  # type: ignore[override]  # every cursor passes the gate
         return super().cursor(_Cursor)
 
+    # those of the base class use a cursor of their own, which does not pass the gate
+    def execute(self, *arguments: Any) -> _Cursor:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> _Cursor:
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> sqlite3.Cursor:
+        return self.cursor().executescript(*arguments)
+
     def close(self) -> None:
         with _gate:
             super().close()
