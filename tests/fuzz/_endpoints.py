@@ -262,6 +262,8 @@ _LEARNED = {
     "user_code": rb'"user_code":"([^"]+)"',
     "refresh": rb'"refresh_token":"([^"]+)"',
     "file": rb'"url":"http://[^/]+(/files/[^"]+)"',
+    "licence": rb'"id":"([^"]+)","name":"[^"]*","host_name"',
+    "document": rb'"id":"([^"]+)","title":"[^"]*","text"',
     "next": rb'"next":"([^"]+)"',
 }
 

@@ -60,6 +60,13 @@ _OPERATIONS: dict[str, dict[str, Any]] = {
     "provenance.get": {"entity_type": "item", "entity_id": "<item>", "direction": "both", "max_depth": 3},
     "billing.credits.balance": {},
     "billing.credits.transactions": {"limit": 3, "offset": 0, "reason": "settle"},
+    "billing.invoices.list": {"limit": 3},
+    "catalog.vendors.list": {},
+    "catalog.sources.list": {"data_type": "optical", "scope": "global", "country": None},
+    "eulas.list": {"term": "a", "page": 0, "size": 3, "sort": "createdAt,desc"},
+    "eulas.documents.list": {"eula_id": "<licence>", "page": 0, "size": 3},
+    "eulas.document.accept": {"eula_id": "<licence>", "document_id": "<document>", "is_accepted": True},
+    "organizations.commitments.list": {"commitment_id": "x", "include_line_items": True},
 }
 _RESOURCES = (
     Request("GET", "/v2/orders?workspaceId=<project>&size=2&page=0&status=FULFILLED"),
