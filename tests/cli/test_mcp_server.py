@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -56,5 +57,7 @@ def test_agent_prepares_an_order_over_stdio(box: Sandbox, tmp_path: Path):
             unknown = await client.call_tool("place", {"captures": plan["cart_file"]})
             assert unknown.is_error
 
-    anyio.run(talk)
+    # Playwright leaves a running event loop in the thread of a worker that has used a browser
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(anyio.run, talk).result(100)
     assert sorted(path.name for path in folder.iterdir()) == ["cover.cart.parquet", "found.parquet", "quote.html"]
