@@ -168,7 +168,7 @@ def offer_state(purchase: Purchase, offer: Offer) -> dict[str, Any]:
         "refused": offer.refused,
         "note": note_fields(offer.note),
         "owned": None if owned is None or not owned.facts else _owned_state(offer, owned),
-        "rows": _offer_rows(offer),
+        "rows": _offer_rows(offer, purchase.captures),
         "total": price,
         "facts": _facts(purchase, chosen),
         "project": purchase.project,
@@ -214,9 +214,9 @@ def arrived_state(bought: Bought | None, book: OrderBook | None) -> dict[str, st
 
 
 def _rows(purchase: Purchase) -> list[dict[str, Any]]:
-    captures = purchase.captures.head(MOST_ROWS)
-    prices = {} if purchase.estimate is None else {one: price for one, (_, price) in _alone(purchase.estimate).items()}
-    problems = {} if purchase.estimate is None else dict(purchase.estimate.refused)
+    captures, estimate = purchase.captures.head(MOST_ROWS), purchase.estimate
+    prices = {} if estimate is None else {one: price for one, (_, price) in _alone(estimate, purchase.captures).items()}
+    problems = {} if estimate is None else dict(estimate.refused)
     rows = zip(captures.to_dict("records"), keys_of(captures), day_texts(captures), strict=True)
     return [
         {
@@ -242,12 +242,12 @@ def _owned_word(row: dict[Any, Any]) -> str:
     return owned_text(row["owned"]) if "owned" in row else ""
 
 
-def _alone(estimate: Estimate) -> dict[str, tuple[float | None, str]]:
+def _alone(estimate: Estimate, captures: Any) -> dict[str, tuple[float | None, str]]:
     """Return the km² and the price of captures, where the service says them: a price of a group is not divided.
 
     The captures of a group have prices of their own if those that the service gave for each alone add up to the group's.
     """
-    captures = estimate.cart.captures
+    # a kept estimate has the captures as they were before the prices of each alone arrived
     known: dict[str, tuple[float, float]] = {}
     if {EXACT_PRICE, PAID_KM2} <= set(captures.columns):
         known = {name: (km2, aud) for name, km2, aud in zip(captures["id"], captures[PAID_KM2], captures[EXACT_PRICE], strict=True)}
@@ -324,12 +324,12 @@ def _fact_text(fact: OwnedFact) -> dict[str, str]:
     return {"text": f"{fact.acquired or fact.capture}: {', '.join(part for part in parts if part)}.", "order": fact.order}
 
 
-def _offer_rows(offer: Offer) -> list[dict[str, Any]]:
+def _offer_rows(offer: Offer, captures: Any) -> list[dict[str, Any]]:
     whole, chosen = offer.estimate.cart, offer.chosen
     days = dict(zip(whole.captures["id"], day_texts(whole.captures), strict=True))
     owned = frozenset() if offer.owned is None else offer.owned.captures
     rows: list[dict[str, Any]] = []
-    alone = {} if chosen is None else _alone(chosen)
+    alone = {} if chosen is None else _alone(chosen, captures)
     for group in () if chosen is None else chosen.price_groups:
         members = [_offer_row(name, days, owned) for name in group.ids[:MOST_ROWS]]
         if all(name in alone for name in group.ids):
