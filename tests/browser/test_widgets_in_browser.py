@@ -125,6 +125,10 @@ def test_click_on_the_map_selects(opened: OpenPage):
 def test_rectangle_and_lasso_select(opened: OpenPage):
     """A drawn rectangle or polygon selects the footprints it intersects, and the shape is removed afterwards."""
     page, kernel = opened.page, opened.kernel
+    # the map opens at the area of interest
+    page.locator("button[title='Zoom to the selection, or to all captures']").click()
+    kernel.wait("picker.map.map.bounds", lambda bounds: bounds[0][0] < -34.1 and bounds[1][0] > -33.7)
+    page.wait_for_timeout(500)
     page.locator("a.leaflet-draw-draw-rectangle").click()
     page.mouse.move(*opened.at(151.0, -33.7))
     page.mouse.down()

@@ -38,7 +38,7 @@ _COLUMNS = (
     ("gsd", "GSD m", 72, 1, ".2f"),
     ("owned", "Owned", 104, 1, _OWNED),
 )
-# a narrow table drops columns from the end of this list
+# a narrow table keeps the first of these that fit
 _PRIORITY = ("id", "datetime", "owned", AREA_CLOUD, "eo:cloud_cover", "gsd", "view:off_nadir", "collection", "host")
 _SEARCHED = ("id", "host", "collection", "platform")
 _WINDOW, _MOST_WINDOW = 40, 200

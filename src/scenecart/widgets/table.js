@@ -40,11 +40,15 @@ function render({ model, el: root }) {
     model.send({ kind: "window", start: first, size });
   };
   const allColumns = () => model.get("columns").map((column, place) => ({ ...column, place }));
-  // a narrow grid drops the columns of lowest rank; before the first layout there is room for all
+  // a narrow grid keeps the columns of highest rank that fit; before the first layout there is room for all
   const fittingColumns = () => {
     const columns = allColumns();
     let left = body.clientWidth || Infinity;
-    const kept = [...columns].sort((a, b) => a.rank - b.rank).filter(({ least }, place) => (left -= least) >= 0 || place === 0);
+    const kept = [...columns].sort((a, b) => a.rank - b.rank).filter(({ least }, place) => {
+      const fits = least <= left || place === 0;
+      if (fits) left -= least;
+      return fits;
+    });
     return columns.filter((column) => kept.includes(column));
   };
   let shown = fittingColumns();
