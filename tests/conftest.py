@@ -47,8 +47,8 @@ _BYTES_EACH = 3 * 2**30
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes `-n auto` starts: three more than cores, as tests wait for servers, if memory allows."""
-    return max(1, min((os.cpu_count() or 1) + 3, psutil.virtual_memory().available // _BYTES_EACH))
+    """Return how many processes `-n auto` starts: two more than cores, as tests wait for servers, if memory allows."""
+    return max(1, min((os.cpu_count() or 1) + 2, psutil.virtual_memory().available // _BYTES_EACH))
 
 
 class BlockedNetworkError(AssertionError):
