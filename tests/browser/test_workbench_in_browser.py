@@ -147,6 +147,7 @@ def test_workbench_area_filter_and_reload(browser: Browser, app: App):
     page.context.close()
 
 
+@pytest.mark.thorough
 def test_workbench_page_whose_kernel_has_ended_says_so(browser: Browser, app: App, shots: Path):
     """When the kernel is gone, the page says what to do, and keeps what it shows."""
     page, _ = _open(browser, app)
