@@ -1,4 +1,4 @@
-"""What the sandbox tells of its hosts, licences, commitments and invoices."""
+"""The sandbox's hosts, licences, commitments and invoices."""
 
 from __future__ import annotations
 
