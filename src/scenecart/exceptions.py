@@ -46,6 +46,7 @@ import os
 import re
 import sys
 import warnings
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
 
 
+# where a worker thread's warnings are kept until the thread that waits for it issues them
+_KEPT: ContextVar[list[ScenecartWarning] | None] = ContextVar("_KEPT", default=None)
 _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # frames name files as str
 
 
@@ -91,11 +94,20 @@ def warn(message: str, *, code: str = "warning", hint: str | None = None) -> Non
 
 
 def issue(warning: ScenecartWarning) -> None:
-    """Issue a warning that was made before, as :func:`warn` does."""
+    """Issue a warning that was made before, as :func:`warn` does; in a thread whose warnings are kept, keep it."""
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.append(warning)
+        return
     frame, depth = sys._getframe(1), 2  # noqa: SLF001  # skip_file_prefixes needs Python 3.12
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(warning, stacklevel=depth)
+
+
+def keep_warnings(kept: list[ScenecartWarning]) -> None:
+    """Put the warnings of this thread into a list from now on, in place of issuing them."""
+    _KEPT.set(kept)
 
 
 class ScenecartError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from shapely.affinity import translate
 import scenecart
 from _expect import raises
 from scenecart._geo.geometry import geodesic_km2, why_unusable
-from scenecart._geo.globe import split_at_antimeridian
+from scenecart._geo.globe import are_valid, is_valid, split_at_antimeridian
 from scenecart.sandbox._data.geometry import area_km2, parse_geometry
 
 if TYPE_CHECKING:
@@ -117,3 +118,20 @@ def test_real_footprints_have_the_size_that_the_service_measures(shared_data: Pa
                 size = geodesic_km2(split_at_antimeridian(shapely.force_2d(footprint)))
                 assert area_km2(parse_geometry(feature["geometry"])) == pytest.approx(size, rel=1e-3), path.name
     assert sizes > 80
+
+
+def test_are_valid_is_what_shapely_tells():
+    """Validity is told as by shapely, of anything and without a warning."""
+    with np.errstate(invalid="ignore"):
+        shapes = [
+            None,
+            shapely.Point(),
+            shapely.box(0, 0, 1, 1),
+            shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]),
+            shapely.Polygon([(0, 0), (math.inf, 1), (1, 1)]),
+            shapely.Polygon([(0, 0), (1e308, 1), (1, 1e308), (0, 5)]),
+            shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(1, 1, 3, 3)]),
+        ]
+    each = np.array(shapes, dtype=object)
+    assert are_valid(each).tolist() == shapely.is_valid(each).tolist()
+    assert [is_valid(shape) for shape in shapes if shape is not None] == are_valid(each)[1:].tolist()

@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
-from scenecart._util.threads import map_in_threads
+from _expect import raises, warns
+from scenecart._util.threads import map_in_threads, thread_pool
+from scenecart.exceptions import ScenecartError, ScenecartWarning, warn
 
 
 def test_map_in_threads_returns_results_in_the_order_of_the_items():
@@ -85,3 +88,50 @@ def test_map_in_threads_interrupted_program_ends_with_threads_left_behind():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "interrupted"), done.stderr
+
+
+def interleave_filters(number: int, steps: threading.Barrier) -> int:
+    """Change the warning filters for a moment, as pandas and shapely do: the thread that begins first is the first to end."""
+    if number:
+        steps.wait(30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not number:
+            steps.wait(30)
+        steps.wait(30)
+        if number:
+            steps.wait(30)
+    if not number:
+        steps.wait(30)
+    return number
+
+
+def test_map_in_threads_whose_calls_change_filters_loses_no_later_warning():
+    """Calls that change the warning filters at once leave them as they were, so that later warnings are shown."""
+    steps, before = threading.Barrier(2, timeout=30), warnings.filters[:]
+    assert map_in_threads(lambda number: interleave_filters(number, steps), range(2), 2, cancel=lambda: None) == [0, 1]
+    assert warnings.filters == before
+    with warns("later"):
+        warn("Later.", code="later")
+
+
+def test_map_in_threads_issues_warnings_of_its_calls():
+    """Warnings of calls are issued by the thread that waits for them, at the line of the caller."""
+    with warns("one", "one") as caught:
+        map_in_threads(lambda _: warn("One.", code="one"), range(2), 2, cancel=lambda: None)
+    assert {one.filename for one in caught} == {__file__}
+
+
+def test_thread_pool_whose_warnings_are_errors_hides_no_error():
+    """If warnings are errors, the warning of a thread is raised after the work, and not in place of another error."""
+
+    def work(*, fails: bool) -> None:
+        with thread_pool(1, "test") as threads:
+            threads.submit(warn, "One.", code="one").result()
+            if fails:
+                raise ScenecartError("Stopped.", code="stopped")
+
+    with raises(ScenecartError, "stopped"):
+        work(fails=True)
+    with pytest.raises(ScenecartWarning):
+        work(fails=False)

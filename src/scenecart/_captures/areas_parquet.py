@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from scenecart._geo.area import Area, as_area
 from scenecart._util.files import write_atomic
 from scenecart._util.json import dumps
 from scenecart._util.progress import ProgressReporter
-from scenecart._util.threads import map_in_threads
+from scenecart._util.threads import map_in_threads, thread_pool
 from scenecart._util.validate import check_count, shown_value
 from scenecart.exceptions import AuthenticationError, InvalidQuery, PermissionDenied, ScenecartError
 
@@ -101,7 +101,7 @@ def search_to_files(
     reporter.emit("started", areas_done=0)
     todo = [number for number in range(len(groups)) if not _is_complete(directory, number)]
     done = sum(len(group) for number, group in enumerate(groups) if number not in set(todo))
-    with ThreadPoolExecutor(1, thread_name_prefix="scenecart-areas") as own:
+    with thread_pool(1, "scenecart-areas") as own:
         responses = ((number, _fetch(session, groups[number], query_of, at_once)) for number in todo)
         for number, files in _built(executor or own, responses):
             for path, content in zip(_paths(directory, number), files, strict=True):

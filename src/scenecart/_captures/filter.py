@@ -17,7 +17,7 @@ from scenecart._captures.stac_api import as_interval
 from scenecart._captures.times import checked_time_ranges, instant
 from scenecart._geo.area import as_area
 from scenecart._geo.geometry import are_plain, each_km2, each_polygonal, geodesic_km2, polygonal, union
-from scenecart._geo.globe import split_at_antimeridian
+from scenecart._geo.globe import is_valid, split_at_antimeridian
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.validate import is_number, shown_value
 from scenecart.exceptions import InvalidArea, InvalidQuery, not_captures
@@ -200,7 +200,7 @@ def _valid_area(shape: Any) -> Any:
         return shapely.Polygon()
     try:
         area = polygonal(split_at_antimeridian(shape))
-        return area if area.is_valid else polygonal(shapely.make_valid(area))
+        return area if is_valid(area) else polygonal(shapely.make_valid(area))
     except (InvalidArea, ShapelyError):
         # it has no place on the globe
         return shapely.Polygon()

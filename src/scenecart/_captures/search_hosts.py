@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from scenecart._captures.query import build_query
 from scenecart._captures.search import search_catalog
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.threads import thread_pool
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 
@@ -56,7 +57,7 @@ def search_hosts(
     reporter = ProgressReporter(progress, ", ".join(names), len(names))
     reporter.emit("started", areas_done=len(errors))
     frames: dict[str, gpd.GeoDataFrame] = {}
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scenecart-search") as threads:
+    with thread_pool(_AT_ONCE, "scenecart-search") as threads:
         futures = {threads.submit(search_catalog, session, query): name for name, query in queries.items()}
         for done, future in enumerate(as_completed(futures), 1 + len(errors)):
             name = futures[future]

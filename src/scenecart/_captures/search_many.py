@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -13,6 +13,7 @@ from scenecart._captures import search
 from scenecart._captures.frame import CRS, SEARCH_MANY_COLUMNS, concat, prefixed_column
 from scenecart._util.progress import ProgressReporter
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.threads import thread_pool
 from scenecart._util.validate import check_count, shown_value
 from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 
@@ -48,7 +49,7 @@ def search_areas(
     reporter.emit("started", areas_done=len(errors))
     frames: dict[int, gpd.GeoDataFrame] = {}
     labels = [label for label, _ in queries]
-    with ThreadPoolExecutor(at_once, thread_name_prefix="scenecart-search") as threads:
+    with thread_pool(at_once, "scenecart-search") as threads:
         futures = {
             threads.submit(_search_area, session, query, executor): number for number, (_, query) in enumerate(queries) if query
         }

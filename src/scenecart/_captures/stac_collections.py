@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from scenecart._captures.stac_search import open_api, open_source
 from scenecart._captures.stac_static import Walk
 from scenecart._util.json import NotJson, loads
 from scenecart._util.keywords import checked_keywords
+from scenecart._util.threads import thread_pool
 from scenecart._util.validate import check_bool
 from scenecart.exceptions import ScenecartError, warn
 
@@ -91,7 +91,7 @@ def collections(
                 pass
             listed = [(one, first.url) for one in walk.collections]
         found = {str(one.get("id")): (one, base) for one, base in listed}
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scenecart-queryables") as threads:
+        with thread_pool(_AT_ONCE, "scenecart-queryables") as threads:
             known = list(threads.map(lambda pair: _queryables(source, *pair, asks=asks), found.values()))
     rows = [_row(one, properties) for (one, _), properties in zip(found.values(), known, strict=True)]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))

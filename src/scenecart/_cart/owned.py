@@ -18,7 +18,7 @@ import shapely
 from scenecart._captures.frame import CRS
 from scenecart._cart.checks import is_same_capture, joined_ids, keys_of, with_ids
 from scenecart._geo.geometry import clip_each, each_km2, each_polygonal, polygonal, reasons_unusable, split_each, union
-from scenecart._geo.globe import POLYGONAL
+from scenecart._geo.globe import POLYGONAL, is_valid
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, not_captures, warn
 
@@ -228,7 +228,7 @@ def without_slivers(geometry: BaseGeometry) -> BaseGeometry:
 
 def is_ground(geometry: BaseGeometry) -> bool:
     """Return whether a geometry can be what is left of a capture."""
-    return geometry.geom_type in POLYGONAL and not geometry.is_empty and bool(geometry.is_valid)
+    return geometry.geom_type in POLYGONAL and not geometry.is_empty and is_valid(geometry)
 
 
 def _grounds(captures: gpd.GeoDataFrame, area: Area | None) -> np.ndarray[Any, Any]:

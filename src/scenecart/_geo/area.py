@@ -34,6 +34,7 @@ from scenecart._geo.globe import (
     ZERO_SIZE_HINT,
     invalid_area,
     is_nearly_a_band,
+    is_valid,
     split_at_antimeridian,
     zero_size,
 )
@@ -204,7 +205,7 @@ def drawn_area(shapes: Iterable[BaseGeometry], *, argument: str = "aoi") -> Area
     """
     literal = []
     for drawn in shapes:
-        if not drawn.is_valid:
+        if not is_valid(drawn):
             # GEOS repairs what it adds points to
             raise invalid_area(drawn, argument)
         if not drawn.is_empty:
@@ -256,7 +257,7 @@ def _united(given: list[BaseGeometry], argument: str) -> BaseGeometry:
         shapes[row] = split_at_antimeridian(shapes[row], argument)
         if shapes[row].is_empty:
             raise zero_size(argument)
-        if not shapes[row].is_valid:
+        if not is_valid(shapes[row]):
             raise invalid_area(shapes[row], argument)
     if len(shapes) == 1:
         geometry: BaseGeometry = shapes[0]

@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 from shapely.geometry import box
 from shapely.validation import explain_validity
 
-from scenecart._geo.globe import GRID_DEGREES, HALF_TURN, LONGEST_EDGE, POLE, POLYGONAL, split_at_antimeridian
+from scenecart._geo.globe import GRID_DEGREES, HALF_TURN, LONGEST_EDGE, POLE, POLYGONAL, are_valid, is_valid, split_at_antimeridian
 from scenecart._util.json import loads
 from scenecart.exceptions import InvalidArea
 
@@ -62,7 +62,7 @@ def why_unusable(footprint: BaseGeometry | None) -> str | None:
         return f"its {error.message.rstrip('.')}"
     if split.is_empty and not footprint.is_empty:
         return "its footprint covers 0 km²"
-    return None if split.is_valid else f"its footprint is not a valid polygon: {explain_validity(split)}"
+    return None if is_valid(split) else f"its footprint is not a valid polygon: {explain_validity(split)}"
 
 
 def reasons_unusable(footprints: np.ndarray[Any, Any]) -> list[str | None]:
@@ -77,7 +77,7 @@ def are_plain(footprints: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     with np.errstate(invalid="ignore"):
         plain = (np.abs(bounds) <= _WORLD).all(axis=1) & (bounds[:, 2] - bounds[:, 0] <= HALF_TURN)
     plain &= np.isin(shapely.get_type_id(footprints), _POLYGONAL_IDS)
-    plain[plain] = shapely.is_valid(footprints[plain])
+    plain[plain] = are_valid(footprints[plain])
     if have_empty_parts(footprints[plain]):
         plain[plain] = [not have_empty_parts(footprints[row : row + 1]) for row in np.flatnonzero(plain)]
     return np.asarray(plain)
@@ -243,6 +243,6 @@ def canonical(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # whole numbers, so that distances are exact
     units = shapely.normalize(shapely.transform(merged, lambda xy: np.round(xy * _UNITS) + 0.0, include_z=False))
     plain = shapely.simplify(units, 1.0, preserve_topology=False)
-    is_usable = ~shapely.is_empty(plain) & shapely.is_valid(plain) & (shapely.get_type_id(plain) == shapely.get_type_id(units))
+    is_usable = ~shapely.is_empty(plain) & are_valid(plain) & (shapely.get_type_id(plain) == shapely.get_type_id(units))
     chosen = shapely.normalize(np.where(is_usable, plain, units))
     return np.asarray(shapely.transform(chosen, lambda xy: np.round(xy / _UNITS, 7) + 0.0))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 GRID_DEGREES = 1e-9
+# what GEOS says of a geometry without faults
+_VALID = "Valid Geometry"
 HALF_TURN, FULL_TURN = 180.0, 360.0
 # a rectangle that is so much taller than wide is no scene
 _SLIVER_DEGREES, _SLIVER_RATIO = 30.0, 20.0
@@ -35,6 +37,20 @@ POLE = 90.0
 LONGEST_EDGE = 90.0
 REPAIR_HINT = "Repair it, for example with shapely.make_valid, and check the result."
 ZERO_SIZE_HINT = "Pass a polygon or a bounding box."
+
+
+def are_valid(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which geometries are valid.
+
+    Unlike ``shapely.is_valid``, it does not touch the warning filters of the process, which threads could leave changed.
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray(shapely.is_valid_reason(geometries) == _VALID, dtype=bool)
+
+
+def is_valid(geometry: BaseGeometry) -> bool:
+    """Return whether a geometry is valid; see :func:`are_valid`."""
+    return bool(are_valid(np.array([geometry], dtype=object))[0])
 
 
 def split_at_antimeridian(geometry: BaseGeometry, argument: str = "footprint") -> BaseGeometry:
@@ -182,7 +198,7 @@ def polygon_of(closed: Sequence[tuple[Ring, bool]], argument: str) -> BaseGeomet
     shell, *holes = [ring for ring, _ in closed]
     if not any(encloses_pole for _, encloses_pole in closed):
         flat = shapely.Polygon(shell, [_moved_into(shell, hole) for hole in holes])
-        if not flat.is_valid:
+        if not is_valid(flat):
             raise invalid_area(flat, argument)
         return cut_at_antimeridian(flat)
     area, *left_out = [_cut_ring(ring, argument) for ring in (shell, *holes)]
@@ -194,7 +210,7 @@ def polygon_of(closed: Sequence[tuple[Ring, bool]], argument: str) -> BaseGeomet
 
 def _cut_ring(ring: Ring, argument: str) -> BaseGeometry:
     flat = shapely.Polygon(ring)
-    if not flat.is_valid:
+    if not is_valid(flat):
         raise invalid_area(flat, argument)
     return cut_at_antimeridian(flat)
 
@@ -211,4 +227,4 @@ def _moved_into(shell: Ring, hole: Ring) -> Ring:
 
 def _has_inside(ring: Ring) -> bool:
     polygon = shapely.Polygon(ring)
-    return bool(polygon.is_valid and polygon.area > 0)
+    return is_valid(polygon) and polygon.area > 0

@@ -11,7 +11,7 @@ from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 
 from scenecart._geo.geometry import DEGREES
-from scenecart._geo.globe import FULL_TURN, HALF_TURN, POLE, POLYGONAL, close_ring, polygon_of
+from scenecart._geo.globe import FULL_TURN, HALF_TURN, POLE, POLYGONAL, close_ring, is_valid, polygon_of
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidArea
@@ -104,7 +104,7 @@ def _poles_in(transformer: Transformer) -> dict[float, shapely.Point]:
 
 
 def _project_polygon(polygon: shapely.Polygon, project: Project, poles: dict[float, shapely.Point], argument: str) -> BaseGeometry:
-    if polygon.is_valid:
+    if is_valid(polygon):
         polygon = _beside_poles(polygon, poles)
     rings = []
     for ring in shapely.get_rings(polygon):

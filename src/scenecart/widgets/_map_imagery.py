@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from scenecart._imagery.picture import encode
 from scenecart._imagery.placing import placed_quicklook
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import clean_text, pluralize
+from scenecart._util.threads import thread_pool
 from scenecart._util.validate import check_number, check_text
 from scenecart.client import session_of
 from scenecart.exceptions import InvalidRequest, ScenecartError
@@ -60,7 +60,7 @@ def fetch_quicklooks(captures: pd.DataFrame, fetch: Callable[[pd.Series[Any]], b
         drawn = np.asarray(place.northing(picture, _QUICKLOOK_SIDE))
         return PlacedQuicklook(encode(drawn), place.bounds, place.is_sure, place.note)
 
-    with ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="scenecart-quicklook") as pool:
+    with thread_pool(_MAX_AT_ONCE, "scenecart-quicklook") as pool:
         return list(pool.map(one, (row for _, row in captures.iterrows())))
 
 
@@ -73,7 +73,7 @@ def open_layers(found: Sequence[NamedSource], bands: Any = None, stretch: Any = 
         except ScenecartError as error:
             return error
 
-    with ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="scenecart-imagery") as pool:
+    with thread_pool(_MAX_AT_ONCE, "scenecart-imagery") as pool:
         return list(pool.map(one, found))
 
 

@@ -49,9 +49,15 @@ def parse_geometry(document: Any) -> BaseGeometry:
     geometry = split_at_antimeridian(geometry)
     if geometry.is_empty:
         raise InvalidGeometry("the geometry has no area")
-    if not geometry.is_valid:
+    if not _is_valid(geometry):
         raise InvalidGeometry(f"the geometry is not valid: {shapely.is_valid_reason(geometry)}")
     return geometry
+
+
+def _is_valid(geometry: BaseGeometry) -> bool:
+    # unlike shapely.is_valid, it does not change the warning filters of the process, in which a client may run beside it
+    with np.errstate(all="ignore"):
+        return bool(shapely.is_valid_reason(geometry) == "Valid Geometry")
 
 
 def _has_empty_part(geometry: BaseGeometry) -> bool:
@@ -111,7 +117,7 @@ def _goes_around(ring: shapely.LinearRing) -> bool:
     turned = np.abs(steps) == _FULL_TURN
     literal = shapely.Polygon(ring)
     # the closing edge from 180 to -180, unlike the two edges of a band around the world
-    is_closing = turned if turned.sum() == 1 and not (literal.is_valid and literal.area > 0) else np.zeros_like(turned)
+    is_closing = turned if turned.sum() == 1 and not (_is_valid(literal) and literal.area > 0) else np.zeros_like(turned)
     is_long = (np.abs(steps) > _HALF_TURN) & (~turned | is_closing)
     short = np.where(is_long, (steps + _HALF_TURN) % _FULL_TURN - _HALF_TURN, steps)
     return abs(float(short.sum())) > _HALF_TURN
@@ -131,7 +137,7 @@ def _cap(ring: shapely.LinearRing) -> BaseGeometry:
     closed = [shapely.Polygon([*zip(lon, lat, strict=True), (lon[-1], pole), (lon[0], pole)]) for pole in (90.0, -90.0)]
     caps = []
     for flat in closed:
-        if flat.is_valid:
+        if _is_valid(flat):
             middles = [_FULL_TURN * turn for turn in range(-3, 4)]
             sides = [shapely.intersection(flat, shapely.box(x - _HALF_TURN, -90, x + _HALF_TURN, 90)) for x in middles]
             caps.append(shapely.union_all([affinity.translate(side, -x) for side, x in zip(sides, middles, strict=True)]))
