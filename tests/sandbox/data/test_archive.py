@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from scenecart.sandbox import Sandbox
+from scenecart.sandbox._data import archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +63,21 @@ def test_prepare_without_data_folder_uses_cache(
             return [one["id"] for one in sign_in(box).search(**request)]
 
     first = names()
-    (kept,) = (tmp_path / "scenecart" / "sandbox").iterdir()
+    (kept,) = (tmp_path / "scenecart" / "sandbox").glob("*.sqlite")
     kept.write_bytes(b"half of a file")
     assert names() == first
     assert count_captures(kept) >= 1_000
+
+
+def test_prepare_at_once_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of sandboxes that start at once with the same captures, one generates them and the others wait for it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def written(number: int) -> int:
+        return archive.prepare(tmp_path / str(number), 7, 2_000, None, keep=False).stat().st_ino
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(written, range(4)))) == 1
 
 
 def test_prepare_items_replace_captures_of_folder(tmp_path: Path, small_items: str):

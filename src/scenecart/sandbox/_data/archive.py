@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILE = "catalog.sqlite"
+# that another process may take for the same captures
+_LONGEST_SECONDS = 60.0
 # price rules for the user's own items: credits per km², minimum km², minimum credits, one price for overlap on a date, retired
 _ITEMS_PRODUCT = (20, 0.01, 500, 1, 0)
 
@@ -50,8 +52,20 @@ def prepare(data: Path, seed: int, count: int, items: Path | None, *, keep: bool
     else:
         signature = _items_signature(items)
     if not _has_signature(path, signature):
-        _write(path, signature, seed, count, items)
+        with _alone(path):
+            # another process may have written it meanwhile
+            if not _has_signature(path, signature):
+                _write(path, signature, seed, count, items)
     return path
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other sandboxes that start at once from doing the same work; one that cannot wait does it as well."""
+    with contextlib.closing(sqlite3.connect(path.with_suffix(".lock"), timeout=_LONGEST_SECONDS)) as lock:
+        with contextlib.suppress(sqlite3.OperationalError):
+            lock.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def uri(path: Path) -> str:
