@@ -13,6 +13,7 @@ from PIL import Image
 from rasterio.shutil import copy
 
 from _jupyter import Jupyter, Kernel, notebook
+from _thorough import first_of
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
 from scenecart.sandbox import Sandbox
 
@@ -102,7 +103,7 @@ class OpenMap:
         assert np.quantile(errors, 0.9) < 8, np.quantile(errors, [0.5, 0.8, 0.9, 0.99])
 
 
-@pytest.fixture(scope="module", params=["voila", "lab"])
+@pytest.fixture(scope="module", params=first_of(["voila", "lab"], 1))
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     folder = tmp_path_factory.mktemp(request.param)
     write_rasters(folder)

@@ -48,6 +48,8 @@ def home(box: Sandbox, tmp_path: Path) -> Path:
     return tmp_path
 
 
+# cron starts at the next minute only
+@pytest.mark.thorough
 def test_cron_line_prints_news_once(home: Path):
     """The line of the crontab, run by sh as cron does, prints the news once; afterwards nothing, so that no mail is sent."""
     (line,) = [block.text.strip() for block in blocks(PAGE, "text")]

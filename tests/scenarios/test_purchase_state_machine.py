@@ -218,6 +218,6 @@ def test_purchases_in_any_order_of_events_buy_what_was_requested(sandbox: Sandbo
         captures = client.search("aurora", collections="aurora-50cm", datetime="2023/2024", limit=2 * CAPTURES)
     pairs = captures[captures["orderable"]].reset_index(drop=True).iloc[:CAPTURES]
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    options = settings(max_examples=40, stateful_step_count=25, suppress_health_check=checks)
+    options = settings(max_examples=20, stateful_step_count=25, suppress_health_check=checks)
     market = Market(sandbox, pairs)
     run_state_machine_as_test(lambda: Purchases(market), settings=options)
