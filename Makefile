@@ -90,6 +90,7 @@ test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.made)
 wheel: $(VENV)/.test
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation .
+	$(BIN)/python -m twine check --strict dist/*
 
 # the tests are those of the checkout, scenecart is the wheel
 test-wheel: wheel $(WHEELED)/.made

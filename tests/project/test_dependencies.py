@@ -6,12 +6,16 @@ import re
 import tomllib
 from pathlib import Path
 
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import scenecart
+
 ROOT = Path(__file__).resolve().parents[2]
 
+EXTRAS = ("widgets", "report", "parquet", "raster", "cover", "keyring", "socks", "mcp", "office", "sandbox")
 CONDA_NAMES = {"playwright-python": "playwright", "python-build": "build", "python-duckdb": "duckdb"}
 
 
@@ -20,12 +24,27 @@ def test_environment_yml_names_the_packages_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = set(project["dependencies"])
-    parts = ("widgets", "report", "parquet", "raster", "cover", "keyring", "socks", "mcp", "office", "sandbox")
-    for extra in (*parts, "test", "lab", "docs"):
+    for extra in (*EXTRAS, "test", "lab", "docs"):
         wanted |= set(extras[extra])
     lines = re.findall(r"^  - (\S+) (>=\S+)$", (ROOT / "environment.yml").read_text(), re.MULTILINE)
     found = {f"{CONDA_NAMES.get(name, name)}{version}" for name, version in lines if name != "python"}
     assert found == wanted
+
+
+def test_conda_recipe_is_that_of_pyproject():
+    """The conda recipe has the version, the command, the packages and the lower bounds of pyproject.toml; parts are constraints."""
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = whole["project"]
+    recipe = yaml.safe_load((ROOT / "recipe" / "recipe.yaml").read_text("utf-8"))
+    needs = {name: {line.replace(" ", "") for line in lines} for name, lines in recipe["requirements"].items()}
+    assert recipe["context"] == {"version": scenecart.__version__, "python_min": project["requires-python"].removeprefix(">=")}
+    assert recipe["build"]["python"]["entry_points"] == [f"{name} = {target}" for name, target in project["scripts"].items()]
+    assert needs["run"] == {"python>=${{python_min}}", *project["dependencies"]}
+    assert needs["host"] == {"python${{python_min}}.*", "pip", *whole["build-system"]["requires"]}
+    parts = {entry for extra in EXTRAS for entry in project["optional-dependencies"][extra]}
+    assert needs["run_constraints"] == parts
+    about = (recipe["about"]["summary"], recipe["about"]["license"], [recipe["about"]["license_file"]])
+    assert about == (project["description"], project["license"], project["license-files"])
 
 
 def test_constraints_pin_every_named_package():

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import tarfile
 import tomllib
@@ -193,11 +194,18 @@ def test_source_distribution_contains_sources_and_tests(built: tuple[Path, Path]
     """The source distribution contains what builds, tests and documents the library; no generated files."""
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    folders = {"benchmarks", "docs", "notebooks", "src", "tests"}
+    folders = {"benchmarks", "docs", "notebooks", "recipe", "src", "tests"}
     assert {name for name in names if name.partition("/")[0] in folders} == set().union(*(_kept(ROOT / one) for one in folders))
     files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "constraints-lowest.txt", "constraints.txt"}
     files |= {"CITATION.cff", "CODE_OF_CONDUCT.md", "SECURITY.md", "llms.txt"}
     assert {name for name in names if "/" not in name} == {*files, "environment.yml", "pyproject.toml", ".gitignore", "PKG-INFO"}
+
+
+def test_registry_would_take_the_distributions(built: tuple[Path, Path]):
+    """The metadata and the description of both distributions pass the strict check of twine."""
+    files = [str(path) for path in built]
+    done = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("PASSED")) == (0, 2), done.stdout + done.stderr
 
 
 def test_wheel_metadata_equals_pyproject(wheel: Path):
