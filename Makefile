@@ -2,6 +2,9 @@
 
 PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$p && break; done)
+# the suite starts thousands of processes, which need not compile the library each
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
@@ -46,7 +49,7 @@ help:
 	@echo "make fuzz   run every property test on thousands of new examples"
 	@echo "make fuzz-million  send a million inputs to every reader and endpoint; TARGET=name, INPUTS=n, SEED=n"
 	@echo "make lint   check the code with ruff and mypy"
-	@echo "make bench  measure the speed of scenecart and similar packages"
+	@echo "make bench  measure the speed of scenecart and similar packages; with FULL=1 the largest sizes too"
 	@echo "make docs   run the notebooks and build the documentation into docs/_build"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make clean  remove everything that the other targets created"

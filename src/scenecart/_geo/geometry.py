@@ -5,6 +5,7 @@ Geometries that cross the antimeridian are kept as RFC 7946 prescribes: in parts
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,12 @@ _UNION_BATCH = 256
 _POLYGONAL_IDS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _WORLD = (HALF_TURN, POLE, HALF_TURN, POLE)
 _MAX_SIMPLIFICATIONS = 16
-_equal_area = Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True).transform
+
+
+@functools.cache
+def _equal_area() -> Transformer:
+    # made when it is needed first: PROJ takes longer than a search
+    return Transformer.from_crs(DEGREES, "+proj=cea +ellps=WGS84", always_xy=True)
 
 
 def why_unusable(footprint: BaseGeometry | None) -> str | None:
@@ -167,7 +173,7 @@ def each_km2(geometries: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if have_empty_parts(shapes):
         shapes = np.array([_without_empty_parts(geometry) for geometry in shapes], dtype=object)
     fine = shapely.segmentize(shapes, _EDGE_DEGREES)
-    flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area(xy[:, 0], xy[:, 1])))
+    flat = shapely.transform(fine, lambda xy: np.column_stack(_equal_area().transform(xy[:, 0], xy[:, 1])))
     km2[filled] = shapely.area(flat) / 1e6
     return km2
 

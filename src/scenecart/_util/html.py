@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    import jinja2
 
 
 def render(template: str, **values: Any) -> str:
@@ -18,6 +18,8 @@ def render(template: str, **values: Any) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415  # a search needs none
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scenecart", "templates"),
         autoescape=True,
