@@ -158,6 +158,10 @@ class Kernel:
         assert result["status"] == "ok", result
         return json.loads(ast.literal_eval(result["data"]["text/plain"]))
 
+    def start(self, code: str) -> None:
+        """Run code in a cell, without waiting for its end."""
+        self._client.execute(code, store_history=False, silent=True)
+
     def wait(self, expression: str, condition: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
         """Wait until the value of an expression meets a condition, and return it."""
         deadline = time.monotonic() + seconds

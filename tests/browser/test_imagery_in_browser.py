@@ -243,6 +243,31 @@ def test_imagery_gone_in_mid_pan_leaves_the_map_usable(opened: OpenMap):
     page.get_by_role("alert").filter(has_text="coded.tif").wait_for(state="detached")
 
 
+def test_imagery_while_the_kernel_is_busy_follows_later(opened: OpenMap, running: Jupyter, tmp_path: Path):
+    """While a cell runs the map can be moved; a line says that pictures follow, unless widgets have a thread of their own."""
+    page, kernel = opened.page, opened.kernel
+    opened.settle()
+    before, zoom = kernel.value("shown._imagery.layers._view.zoom"), page.locator("a.leaflet-control-zoom-in").first
+    page.evaluate(
+        "() => { window.arrived = 0; const seen = (changes) => changes.forEach((one) => (window.arrived += one.addedNodes.length));"
+        "new MutationObserver(seen).observe(document.querySelector('[class*=scenecart-imagery]'), { childList: true }); }"
+    )
+    free = tmp_path / "free"
+    kernel.start(f"import pathlib, time\nwhile not pathlib.Path({str(free)!r}).exists():\n    time.sleep(0.05)")
+    zoom.click()
+    line = page.get_by_role("status").filter(has_text="The kernel is busy")
+    if running.kind == "voila":
+        line.wait_for()
+        zoom.click()
+        page.wait_for_function("() => !document.querySelector('.leaflet-zoom-anim')")
+        assert page.evaluate("window.arrived") == 0
+    free.touch()
+    kernel.wait("shown._imagery.layers._view.zoom", lambda value: value > before)
+    page.wait_for_function("window.arrived > 0")
+    line.wait_for(state="hidden")
+    opened.settle()
+
+
 ORDER = """
 import scenecart
 client = scenecart.connect()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenecart._imagery.picture import decode, encode, picture_kind
+from scenecart._imagery.picture import decode, encode, encode_within, picture_kind
 
 NOISE = np.random.default_rng(1).integers(0, 255, (64, 96, 4), dtype="uint8")
 
@@ -62,3 +62,27 @@ def test_encode_opaque_has_no_alpha():
     assert Image.open(io.BytesIO(encode(opaque))).mode == "RGB"
     assert Image.open(io.BytesIO(encode(holed))).mode == "RGBA"
     assert decode(encode(holed)) is not None
+
+
+@pytest.mark.parametrize("holed", [False, True])
+@pytest.mark.parametrize("most", [300_000, 40_000, 6_000])
+def test_encode_within_fits_at_the_best_quality(most: int, *, holed: bool):
+    """A picture fits the bytes by its quality, by its resolution only if no quality does, and stays transparent where it was."""
+    pixels = np.random.default_rng(1).integers(0, 255, (400, 300, 4), dtype="uint8")
+    pixels[..., 3] = 255
+    if holed:
+        pixels[:200, :, 3] = 0
+    data = encode_within(pixels, most)
+    assert len(data) <= most
+    picture = decode(data)
+    assert picture is not None
+    width = {300_000: 300, 40_000: 300, 6_000: 150}[most]
+    assert picture.width in {width, width // 2}
+    assert (picture.getpixel((5, 5))[3] == 0) is holed
+    if most == 300_000:
+        assert data == encode(pixels)
+
+
+def test_encode_within_cannot_fit_is_still_a_picture():
+    """A picture of one pixel is returned even if it is larger than allowed."""
+    assert decode(encode_within(NOISE[:1, :1], 1)) is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +14,7 @@ import numpy as np
 import traitlets as t
 
 from scenecart._imagery.mercator import from_mercator
-from scenecart._imagery.picture import encode
+from scenecart._imagery.picture import encode, encode_within
 from scenecart._imagery.view import View
 from scenecart.widgets._jobs import synchronized
 
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
     from scenecart.widgets._jobs import Job, Runner
 
 # of the map's size, on each side: what a short drag shows before its picture is there
-_MARGIN = 0.2
+MARGIN = 0.125
+# of a view, and of its quick picture if there is one
+MOST_BYTES, _QUICK_BYTES = 300_000, 75_000
 _WHOLE_SIDE = 600
-_MAX_BYTES = 300_000
-_QUALITIES = (80, 65, 50, 35)
 _MAX_PIXELS = 20_000
-# from this many pixels of the screen for each of the map
-_SHARP = 1.3
+# a picture that will probably take longer is preceded by one of a quarter of its pixels, which is there four times as soon
+_QUICK_SECONDS, _QUICK_PIXELS = 0.15, 500_000
+_EXPECTED_SECONDS = 1e-7
 WHOLE, VIEW = "whole", "view"
 
 
@@ -52,7 +55,7 @@ class _Channel(anywidget.AnyWidget):
 
     _esm = files("scenecart.widgets").joinpath("imagery.js").read_text("utf-8")
     map = t.Unicode("").tag(sync=True)
-    margin = t.Float(_MARGIN).tag(sync=True)
+    margin = t.Float(MARGIN).tag(sync=True)
     layers: t.List[dict[str, Any]] = t.List().tag(sync=True)
 
 
@@ -80,7 +83,7 @@ class ImageryLayer:
     fixed: dict[str, tuple[Bounds, bytes]] = field(default_factory=dict)
     id: str = ""
     drawn: View | None = None
-    quality: int = 0
+    seconds_per_pixel: float = _EXPECTED_SECONDS
 
 
 class ImageryLayers:
@@ -172,6 +175,8 @@ class ImageryLayers:
         """Handle a message of the page: what is in view, and whether the page has no pictures yet."""
         if content.get("kind") != "view":
             return
+        # a page that gets no answer says that the kernel is busy
+        self.channel.send({"kind": "received"})
         view = _view_of(content)
         if view is None:
             return
@@ -190,29 +195,6 @@ class ImageryLayers:
         view, source, name = self._view, layer.source, self._job_name(layer)
         if source is None or view is None or not layer.visible or view == layer.drawn or self._runner.is_busy(name):
             return
-        turn = next(self._turns)
-
-        def work(job: Job) -> None:
-            if WHOLE not in layer.fixed:
-                layer.fixed[WHOLE] = whole_of(source)
-                self._send_fixed(layer)
-            found = view.within(source.bounds)
-            if found is None:
-                self._send(layer, b"", part=VIEW, turn=turn, bounds=view.degrees, covers=view.degrees)
-                return
-            part, shift = found
-            # a high-resolution screen gets a picture of a quarter of the pixels at once, and the sharp one if the map stays
-            for scale in (1.0, part.scale) if part.scale > _SHARP else (part.scale,):
-                if job.cancelled.is_set() or (scale > _SHARP and self._view != view):
-                    return
-                drawn = replace(part, scale=scale)
-                west, south, east, north = drawn.mercator
-                pixels = source.draw((west - shift, south, east - shift, north), *drawn.size)
-                data = self._encoded(layer, pixels)
-                if not job.cancelled.is_set():
-                    # the page drops a picture of an earlier turn that is decoded later
-                    later = turn + 0.5 * (scale > _SHARP)
-                    self._send(layer, data, part=VIEW, turn=later, bounds=drawn.degrees, covers=view.degrees)
 
         def done(_: None) -> None:
             layer.drawn = view
@@ -225,21 +207,33 @@ class ImageryLayers:
             self._failed(layer, error)
             self._draw(layer)
 
-        self._runner.start(name, work, done, failed)
+        turn = next(self._turns)
+        self._runner.start(name, lambda job: self._render(layer, source, view, turn, job), done, failed)
 
-    def _encoded(self, layer: ImageryLayer, pixels: NDArray[np.uint8]) -> bytes:
-        """Return pixels as WEBP of at most 300 kB, of the quality that was enough for the picture before."""
-        data = encode(pixels, _QUALITIES[layer.quality])
-        while len(data) > _MAX_BYTES and layer.quality < len(_QUALITIES) - 1:
-            layer.quality += 1
-            data = encode(pixels, _QUALITIES[layer.quality])
-        while len(data) > _MAX_BYTES:
-            # a picture of noise: half as sharp
-            pixels = pixels[::2, ::2]
-            data = encode(pixels, _QUALITIES[layer.quality])
-        if len(data) < _MAX_BYTES // 2:
-            layer.quality = max(0, layer.quality - 1)
-        return data
+    def _render(self, layer: ImageryLayer, source: Drawable, view: View, turn: int, job: Job) -> None:
+        """Draw a view and send it; a quick picture first where the sharp one takes long."""
+        if WHOLE not in layer.fixed:
+            layer.fixed[WHOLE] = whole_of(source)
+            self._send_fixed(layer)
+        found = view.within(source.bounds)
+        if found is None:
+            self._send(layer, b"", part=VIEW, turn=turn, bounds=view.degrees, covers=view.degrees)
+            return
+        part, shift = found
+        scales = _scales(layer, part)
+        budgets = (MOST_BYTES,) if len(scales) == 1 else (_QUICK_BYTES, MOST_BYTES - _QUICK_BYTES)
+        for step, (scale, budget) in enumerate(zip(scales, budgets, strict=True)):
+            if job.cancelled.is_set() or (step and self._view != view):
+                return
+            drawn = replace(part, scale=scale)
+            west, south, east, north = drawn.mercator
+            began = time.perf_counter()
+            data = encode_within(source.draw((west - shift, south, east - shift, north), *drawn.size), budget)
+            if step == len(scales) - 1:
+                layer.seconds_per_pixel = (time.perf_counter() - began) / max(_QUICK_PIXELS, math.prod(drawn.size))
+            if not job.cancelled.is_set():
+                # the page drops a picture of an earlier turn that is decoded later
+                self._send(layer, data, part=VIEW, turn=turn + 0.5 * step, bounds=drawn.degrees, covers=view.degrees)
 
     def _send_fixed(self, layer: ImageryLayer) -> None:
         for part, (bounds, data) in list(layer.fixed.items()):
@@ -248,6 +242,13 @@ class ImageryLayers:
     def _send(self, layer: ImageryLayer, data: bytes, **place: Any) -> None:
         message = {"kind": "picture", "id": layer.id, **place}
         self.channel.send(message, buffers=[data] if data else [])
+
+
+def _scales(layer: ImageryLayer, part: View) -> tuple[float, ...]:
+    """Return the scales at which a view is drawn one after the other, by how long the last picture of the layer took."""
+    count = math.prod(part.size)
+    is_slow = count > _QUICK_PIXELS and count * layer.seconds_per_pixel > _QUICK_SECONDS
+    return (part.scale / 2, part.scale) if is_slow else (part.scale,)
 
 
 def whole_of(source: Drawable) -> tuple[Bounds, bytes]:
@@ -272,4 +273,4 @@ def _view_of(content: dict[str, Any]) -> View | None:
     except (KeyError, TypeError, ValueError):
         return None
     is_view = 0 < right - left < _MAX_PIXELS and 0 < bottom - top < _MAX_PIXELS and 0 <= zoom <= 30 and 0.1 <= scale <= 8  # noqa: PLR2004  # as maps and screens are
-    return View.around((left, top, right, bottom), zoom, _MARGIN, max(1.0, scale)) if is_view else None
+    return View.around((left, top, right, bottom), zoom, MARGIN, max(1.0, scale)) if is_view else None

@@ -3,6 +3,9 @@
 const PANE = "scenecart-imagery-";
 const FIRST_Z = 350; // above the tiles (200), below the footprints (400)
 const WAIT = 120; // between two requests while the map is dragged, in milliseconds
+const PATIENCE = 1500; // until a kernel that has not answered is called busy, in milliseconds
+const NOTICE = `position:absolute;bottom:26px;left:50%;transform:translateX(-50%);z-index:900;pointer-events:none;max-width:80%;
+  padding:5px 12px;border-radius:14px;background:rgba(22,27,34,.88);color:#fff;font:12px/1.4 system-ui,sans-serif`;
 
 class Layer {
   constructor(map, id) {
@@ -105,6 +108,26 @@ function attach(model, map) {
   const layers = new Map();
   let requested = null;
   let timer = 0;
+  let patience = 0;
+  const notice = document.createElement("div");
+  notice.setAttribute("role", "status");
+  notice.style.cssText = NOTICE;
+  notice.hidden = true;
+  map.getContainer().append(notice);
+  // the kernel answers at once, unless it runs a cell
+  const answered = () => {
+    clearTimeout(patience);
+    patience = 0;
+    notice.hidden = true;
+    notice.textContent = "";
+  };
+  const awaitAnswer = () => {
+    patience ||= setTimeout(() => {
+      if (![...layers.values()].some((layer) => layer.pane.style.display !== "none")) return;
+      notice.textContent = "The kernel is busy. Imagery of this view follows when it is free.";
+      notice.hidden = false;
+    }, PATIENCE);
+  };
   const view = () => {
     const { min, max } = map.getPixelBounds();
     return { pixels: [min.x, min.y, max.x, max.y], zoom: map.getZoom(), scale: window.devicePixelRatio || 1 };
@@ -113,7 +136,9 @@ function attach(model, map) {
     clearTimeout(timer);
     timer = 0;
     requested = view();
-    if (requested.pixels[2] > requested.pixels[0]) model.send({ kind: "view", fresh, ...requested });
+    if (requested.pixels[2] <= requested.pixels[0]) return;
+    model.send({ kind: "view", fresh, ...requested });
+    awaitAnswer();
   };
   // while the map is dragged, only what the margin of the last picture does not cover is requested
   const moved = () => {
@@ -140,6 +165,7 @@ function attach(model, map) {
     }
   };
   const receive = async (message, buffers) => {
+    answered();
     const layer = layers.get(message.id);
     if (message.kind !== "picture" || !layer) return;
     if (await layer.put(message, buffers[0])) model.send({ kind: "shown", id: message.id, part: message.part, turn: message.turn });
@@ -160,6 +186,8 @@ function attach(model, map) {
   request(true);
   return () => {
     clearTimeout(timer);
+    clearTimeout(patience);
+    notice.remove();
     map.off(events);
     model.off("change:layers", style);
     model.off("msg:custom", receive);
