@@ -43,6 +43,37 @@ picker.map._layers.density.observe(lambda _: setattr(picker._status, "value", "d
 picker
 """
 
+_GALLERY = """
+import scenecart
+client = scenecart.connect()
+area = (151.18, -33.99, 151.24, -33.94)
+captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], aoi=area, datetime="2020/2025").head(500)
+gallery = scenecart.widgets.Gallery(captures, area, client=client)
+gallery
+"""
+_PAINTED = """() => {
+  const frames = [...document.querySelectorAll('.sc-gallery .frame')].filter((frame) => {
+    const box = frame.getBoundingClientRect(), body = frame.closest('.body').getBoundingClientRect();
+    return box.bottom > body.top && box.top < body.bottom;
+  });
+  return frames.length > 3 && frames.every((one) => one.style.backgroundImage || one.classList.contains('none'));
+}"""
+_SCROLL = """(share) => { const body = document.querySelector('.sc-gallery .body'); body.scrollTop = share * body.scrollHeight; }"""
+_FRAMES = """() => new Promise((done) => {
+  const body = document.querySelector('.sc-gallery .body');
+  const times = [];
+  let last = performance.now();
+  const step = (now) => {
+    times.push(now - last);
+    last = now;
+    body.scrollTop += 40;
+    if (times.length < 120) requestAnimationFrame(step);
+    else done(times.slice(1).sort((one, other) => one - other)[Math.floor(0.95 * times.length) - 1]);
+  };
+  body.scrollTop = 0;
+  requestAnimationFrame(step);
+})"""
+
 
 def world_captures(count: int) -> gpd.GeoDataFrame:
     """Return captures all over the world."""
@@ -71,6 +102,7 @@ def table() -> str:
         for count in SIZES:
             rows += [f"| {count:,} | {what} | {times:.0f} | |" for what, times in _in_browser(count, chromium)]
         rows += [f"| | {what} | {times:,.0f} | |" for what, times in _workbench(chromium)]
+        rows += [f"| {count} | {what} | {times:,.0f} | |" for count, what, times in _gallery(chromium)]
     memory = [_memory_of(count) for count in SIZES[1:]]
     rows += ["", "| captures of 21 properties | frame alone | with map, filters and table | promised |", "|---:|---:|---:|---:|"]
     rows += [
@@ -222,6 +254,46 @@ def _workbench(chromium: str) -> list[tuple[str, float]]:
         browser.close()
     names = ("Workbench opened until it can be clicked", "Search this view clicked until the results are there")
     return [(name, statistics.median(times)) for name, times in zip(names, (opened, found), strict=True)]
+
+
+def _gallery(chromium: str) -> list[tuple[int, str, float]]:
+    """Return how long a gallery takes to paint what is in view, and how long a frame takes while it is scrolled."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # imported only where it is measured
+
+    from _jupyter import Jupyter, notebook  # noqa: PLC0415  # shared with the tests
+    from scenecart.sandbox import Sandbox  # noqa: PLC0415  # imported only where it is measured
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, Sandbox(pace="instant") as box:
+        box.rate_limits = None
+        who = box.principals["analyst"]
+        account = {"SCENECART_BASE_URL": box.url, "SCENECART_USERNAME": str(who["username"])}
+        account |= {"SCENECART_PASSWORD": str(who["password"]), "SCENECART_PROJECT": str(who["project"])}
+        path = notebook(Path(folder) / "gallery.ipynb", _GALLERY)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(120_000)
+        with Jupyter("voila", path, Path(folder), **account) as voila:
+            voila.open(page)
+            page.wait_for_selector(".sc-gallery .cell")
+            began = time.perf_counter()
+            page.wait_for_function(_PAINTED)
+            first = 1_000 * (time.perf_counter() - began)
+            frame = page.evaluate(_FRAMES)
+            jumps = []
+            for number in range(_TIMES):
+                began = time.perf_counter()
+                page.evaluate(_SCROLL, 0.3 + 0.1 * number)
+                page.wait_for_function(_PAINTED)
+                jumps.append(1_000 * (time.perf_counter() - began))
+            kernel = voila.kernel()
+            count = kernel.value("len(gallery.shown)")
+            kernel.close()
+        browser.close()
+    return [
+        (count, "gallery opened: its cells until their pictures", first),
+        (count, "gallery: jump to other captures until their pictures", statistics.median(jumps)),
+        (count, "gallery: 95 % of frames while it is scrolled are shorter", float(frame)),
+    ]
 
 
 def _median(act: Callable[[], object]) -> float:

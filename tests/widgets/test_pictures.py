@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,3 +64,54 @@ def test_picture_that_fails_is_empty_and_said_once(state: CaptureState, runner: 
     assert sent[0]["keys"] == [0, 1]
     assert [type(error) for error in errors] == [ConnectionFailed]
     assert made.kept() == {}
+
+
+def test_picture_in_view_is_previewed_and_then_replaced(client: scenecart.Client, state: CaptureState, runner: Runner):
+    """Pictures in view come small first and then large; those of the next screen only large; a small one never comes last."""
+    sent: list[tuple[int, bytes]] = []
+    large, small = threading.Event(), []
+
+    def quicklook(capture: Any) -> bytes | None:
+        large.wait(20)
+        return client.quicklook(capture, "large")
+
+    def preview(capture: Any) -> bytes | None:
+        small.append(capture["id"])
+        return client.quicklook(capture)
+
+    def send(content: dict[str, Any], buffers: list[bytes]) -> None:
+        sent.extend(zip(content["keys"], buffers, strict=True))
+
+    made = CutPictures(state, quicklook, runner, send, lambda _: None, preview=preview)
+    made.reset()
+    made.request({"turn": made.turn, "keys": [0, 1], "visible": [0, 1, 2], "pixels": 200})
+    made.request({"turn": made.turn, "keys": [2], "visible": [0, 1, 2], "pixels": 200, "ahead": True})
+    wait_for(lambda: len(sent) == 2)
+    large.set()
+    wait_for(lambda: len(sent) == 5)
+    assert sorted(key for key, _ in sent) == [0, 0, 1, 1, 2]
+    assert len(small) == 2
+    last = dict(sent)
+    assert {key: made.kept()[key] for key in last} == last
+    made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 200})
+    wait_for(lambda: len(sent) == 6)
+    assert len(small) == 2
+
+
+def test_picture_without_a_preview_comes_large(client: scenecart.Client, state: CaptureState, runner: Runner):
+    """A preview that fails is no error: the large picture follows."""
+    errors: list[BaseException] = []
+    sent: list[tuple[int, bytes]] = []
+
+    def preview(_: Any) -> bytes | None:
+        raise ConnectionFailed("The service is gone.", code="connection_failed")
+
+    def send(content: dict[str, Any], buffers: list[bytes]) -> None:
+        sent.extend(zip(content["keys"], buffers, strict=True))
+
+    made = CutPictures(state, lambda row: client.quicklook(row, "large"), runner, send, errors.append, preview=preview)
+    made.reset()
+    made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 64})
+    wait_for(lambda: len(sent) == 1)
+    assert sent[0][1]
+    assert errors == []

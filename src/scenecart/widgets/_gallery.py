@@ -23,7 +23,7 @@ from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
 from scenecart.widgets._jobs import LOCK, Runner
 from scenecart.widgets._owned_marks import OwnedMarks
-from scenecart.widgets._pictures import MOST_AT_ONCE, SIDES, CutPictures, large_quicklook
+from scenecart.widgets._pictures import MOST_AT_ONCE, SIDES, CutPictures, large_quicklook, small_quicklook
 from scenecart.widgets._rows import RowPicker, sorted_rows
 from scenecart.widgets._state import COVERAGE, CaptureState
 
@@ -100,7 +100,7 @@ class Gallery(Panel):
 
     @checked_keywords()
     def __init__(self, captures: Any, aoi: Any = None, *, client: Any) -> None:
-        quicklook = large_quicklook(checked_client(client))
+        quicklook, preview = large_quicklook(checked_client(client)), small_quicklook(client)
         state = getattr(captures, "state", captures)
         self.state = state if isinstance(state, CaptureState) else CaptureState(captures)
         if aoi is not None:
@@ -111,7 +111,7 @@ class Gallery(Panel):
         self._shown_as: tuple[int, Area | None] = (-1, None)
         self._window = (0, _WINDOW)
         self._cells = _Cells()
-        self._pictures = CutPictures(self.state, quicklook, self._runner, self._send_pictures, self._show_error)
+        self._pictures = CutPictures(self.state, quicklook, self._runner, self._send_pictures, self._show_error, preview=preview)
         self._cells.on_msg(self._receive)
         self._make_controls()
         super().__init__(_style.style_sheet(), self._head, self._cells)
@@ -264,19 +264,21 @@ class Gallery(Panel):
         """Return what is written below one picture."""
         capture = self.state.captures.iloc[position]
         (acquired,) = acquired_texts(self.state.captures.iloc[[position]])
-        facts = [area_cloud_text(capture) or _number(capture, "eo:cloud_cover", " % cloud")]
-        facts.append(_number(capture, "view:off_nadir", "° off-nadir"))
         cover = None if self._cover is None else float(self._cover[position])
-        more = ["" if cover is None or math.isnan(cover) else f"covers {math.floor(cover + 1e-6):.0f} %"]
+        covers = "" if cover is None or math.isnan(cover) else f"covers {math.floor(cover + 1e-6):.0f} %"
         prices = [facet for facet in self.state.facets if facet.title.startswith("Price")]
-        more += [_number(capture, facet.name, _price_unit(facet.title)) for facet in prices[:1]]
+        price = [_number(capture, facet.name, _price_unit(facet.title)) for facet in prices[:1]]
         share = pd.to_numeric(capture["owned"], errors="coerce") if "owned" in capture.index else 0.0
         owned = owned_text(share)
+        lines = [
+            [area_cloud_text(capture) or _number(capture, "eo:cloud_cover", " % cloud")],
+            [_number(capture, "view:off_nadir", "° off-nadir"), covers],
+            [*price, owned],
+        ]
         return {
             "id": describe(capture)["id"],
             "title": acquired or describe(capture)["id"],
-            "facts": " · ".join(fact for fact in facts if fact),
-            "more": " · ".join(text for text in (*more, owned) if text),
+            "facts": [" · ".join(fact for fact in line if fact) for line in lines],
             "owned": bool(owned),
         }
 

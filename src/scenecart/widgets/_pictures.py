@@ -48,6 +48,8 @@ class CutPictures:
         Called with a message of pictures for the browser, and their bytes as WEBP.
     failed
         Called with an error: one picture that cannot be fetched is an empty frame, and one line says why.
+    preview
+        Returns a smaller quicklook, from which pictures in view are made first.
     is_tight
         Whether pictures end where the area does. Its outline is then drawn only where it is not the edge of the picture.
 
@@ -67,9 +69,10 @@ class CutPictures:
         send: Send,
         failed: Callable[[BaseException], object],
         *,
+        preview: Quicklook | None = None,
         is_tight: bool = False,
     ) -> None:
-        self._state, self._quicklook, self._runner = state, quicklook, runner
+        self._state, self._quicklook, self._preview, self._runner = state, quicklook, preview, runner
         self._send, self._failed = send, failed
         self._is_tight, self._is_outlined = is_tight, True
         self._visible: set[int] = set()
@@ -98,7 +101,8 @@ class CutPictures:
     def request(self, content: dict[str, Any]) -> None:
         """Make the pictures that a browser asks for; those that leave the view before their turn are dropped.
 
-        The message has ``turn``, ``keys`` (rows of captures), ``visible`` (those in view) and ``pixels`` (the side).
+        The message has ``turn``, ``keys`` (rows of captures), ``visible`` (those in view), ``pixels`` (the side), and ``ahead``
+        if they are not in view yet.
         """
         turn, count = content.get("turn"), len(self._state.captures)
         if turn != self.turn:
@@ -106,12 +110,17 @@ class CutPictures:
         side = min(max(int(content.get("pixels", SIDES[0])), SIDES[0]), SIDES[1])
         self._visible = {int(key) for key in content.get("visible", ())}
         keys = [int(key) for key in content.get("keys", ()) if 0 <= int(key) < count][:MOST_AT_ONCE]
+        if self._preview is not None and not content.get("ahead"):
+            self._start([key for key in keys if (key, side) not in self._kept], side, turn, self._preview)
+        self._start(keys, side, turn, None)
+
+    def _start(self, keys: list[int], side: int, turn: int, preview: Quicklook | None) -> None:
         for first in range(0, len(keys), _PER_MESSAGE):
             self._jobs += 1
-            some = keys[first : first + _PER_MESSAGE]
-            self._runner.start(f"pictures {self._jobs}", self._drawing(some, side, turn), self._made, self._failed)
+            work = self._drawing(keys[first : first + _PER_MESSAGE], side, turn, preview)
+            self._runner.start(f"pictures {self._jobs}", work, self._made, self._failed)
 
-    def draw(self, position: int, side: int) -> Image.Image | None:
+    def draw(self, position: int, side: int, quicklook: Quicklook | None = None) -> Image.Image | None:
         """Return one capture cut to the area; None without a picture of it.
 
         Raises
@@ -122,7 +131,7 @@ class CutPictures:
         capture = self._state.captures.iloc[position]
         if "host" not in capture.index or "id" not in capture.index:
             return None
-        content = self._quicklook(capture)
+        content = (quicklook or self._quicklook)(capture)
         view = self.view or _whole_view(capture)
         if content is None or view is None:
             return None
@@ -131,19 +140,31 @@ class CutPictures:
             return None if cut is None else cut[0]
         return view.outlined(cut[0])
 
-    def _drawing(self, keys: list[int], side: int, turn: int) -> Callable[[Job], dict[str, Any]]:
+    def _drawing(self, keys: list[int], side: int, turn: int, preview: Quicklook | None) -> Callable[[Job], dict[str, Any]]:
         def draw(_: Job) -> dict[str, Any]:
             made: dict[int, bytes] = {}
             error: ScenecartError | None = None
             for key in keys:
                 if self.turn == turn and key in self._visible:
                     try:
-                        made[key] = self._encoded(key, side)
+                        made[key] = self._encoded(key, side) if preview is None else self._previewed(key, side, preview)
                     except ScenecartError as failure:
                         made[key], error = b"", failure
-            return {"turn": turn, "side": side, "made": made, "dropped": [key for key in keys if key not in made], "error": error}
+            if preview is not None:
+                # what it lacks, or cannot be fetched, follows with the large pictures
+                return {"turn": turn, "side": side, "made": made, "dropped": [], "error": None, "is_preview": True}
+            dropped = [key for key in keys if key not in made]
+            return {"turn": turn, "side": side, "made": made, "dropped": dropped, "error": error, "is_preview": False}
 
         return draw
+
+    def _previewed(self, position: int, side: int, preview: Quicklook) -> bytes:
+        """Return a picture of a smaller quicklook as WEBP; empty if there is none, or the large one is there."""
+        with LOCK:
+            if (position, side) in self._kept:
+                return b""
+        picture = self.draw(position, side, preview)
+        return b"" if picture is None else encode(np.asarray(picture), _QUALITY)
 
     def _encoded(self, position: int, side: int) -> bytes:
         """Return a picture as WEBP; empty if there is none."""
@@ -161,17 +182,29 @@ class CutPictures:
 
     def _made(self, found: dict[str, Any]) -> None:
         made: dict[int, bytes] = found["made"]
+        if found["is_preview"]:
+            # a large picture may have been faster
+            made = {key: picture for key, picture in made.items() if picture and (key, found["side"]) not in self._kept}
         if found["error"] is not None:
             self._failed(found["error"])
         content = {"kind": "pictures", **{name: found[name] for name in ("turn", "side", "dropped")}, "keys": list(made)}
-        self._send(content, list(made.values()))
+        if made or content["dropped"]:
+            self._send(content, list(made.values()))
 
 
 def large_quicklook(client: Any) -> Quicklook:
     """Return the function that fetches the largest quicklook of a capture."""
+    return _quicklook_of(client, "large")
 
+
+def small_quicklook(client: Any) -> Quicklook:
+    """Return the function that fetches the smallest quicklook of a capture."""
+    return _quicklook_of(client, "thumbnail")
+
+
+def _quicklook_of(client: Any, size: str) -> Quicklook:
     def fetch(capture: pd.Series[Any]) -> bytes | None:
-        found: bytes | None = client.quicklook(capture, "large")
+        found: bytes | None = client.quicklook(capture, size)
         return found
 
     return fetch

@@ -1,6 +1,7 @@
 // Pictures of captures: the page holds the cells in view alone, and asks for their pictures; the kernel sorts and cuts them.
 const GAP = 8;
-const CAPTION = 52;
+const CAPTION = 37; // a title and a line of facts
+const LINE = 15;
 const KEPT = 400;
 
 function el(name, attributes = {}, ...children) {
@@ -28,8 +29,11 @@ function render({ model, el: root }) {
   let sent = [-1, -1];
   let timer = 0;
 
-  const height = () => side + CAPTION + GAP;
+  // captures with a price or an owned share have a third line of facts
+  let lines = 2;
+  const height = () => side + CAPTION + (lines - 1) * LINE + GAP;
   const layout = () => {
+    if (model.get("view").rows.some((row) => row.facts[2])) lines = 3;
     const width = Math.max(120, body.clientWidth - GAP);
     columns = Math.max(1, Math.floor(width / (model.get("side") + GAP)));
     side = Math.floor(width / columns) - GAP;
@@ -53,6 +57,14 @@ function render({ model, el: root }) {
     sent = [first, last];
     model.send({ kind: "window", start: first, size: last - first });
   };
+  const next = (first, last) => {
+    const keys = [];
+    for (let number = first; number < last; number++) {
+      const key = rowOf(number)?.key;
+      if (key !== undefined && !urls.has(key) && !requested.has(key)) keys.push(key);
+    }
+    return keys;
+  };
   const showPicture = (cell, key) => {
     const frame = cell.firstChild;
     if (urls.has(key)) {
@@ -72,6 +84,7 @@ function render({ model, el: root }) {
       { class: "cell", role: "option", id: `${prefix}-${number}` },
       el("div", { class: "frame" }),
       el("div", { class: "title" }),
+      el("div", { class: "facts" }),
       el("div", { class: "facts" }),
       el("div", { class: "facts" })
     );
@@ -95,11 +108,12 @@ function render({ model, el: root }) {
     }
     const selected = new Set(model.get("selected"));
     const wanted = [];
+    const shown = [];
     for (let number = first; number < last; number++) {
       const row = rowOf(number);
       if (!row) continue;
       const cell = cells.get(number) ?? makeCell(number);
-      const [frame, title, facts, more] = cell.children;
+      const [frame, title, ...facts] = cell.children;
       cell.style.left = GAP + (number % columns) * (side + GAP) + "px";
       cell.style.top = GAP + Math.floor(number / columns) * height() + "px";
       cell.style.width = frame.style.height = side + "px";
@@ -108,21 +122,27 @@ function render({ model, el: root }) {
       cell.setAttribute("aria-selected", selected.has(number) ? "true" : "false");
       cell.classList.toggle("active", number === active);
       cell.classList.toggle("owned", Boolean(row.owned));
-      cell.title = [row.id, row.title, row.facts, row.more].filter(Boolean).join("\n");
+      cell.title = [row.id, row.title, ...row.facts].filter(Boolean).join("\n");
       title.textContent = row.title;
-      facts.textContent = row.facts;
-      more.textContent = row.more;
+      facts.forEach((line, place) => {
+        line.textContent = row.facts[place];
+        line.hidden = place >= lines;
+      });
       showPicture(cell, row.key);
+      shown.push(row.key);
       if (!urls.has(row.key)) wanted.push(row.key);
     }
     if (model.get("count")) body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
     const missing = wanted.filter((key) => !requested.has(key));
-    // a fast scroll asks for the pictures where it ends
+    // a fast scroll asks for the pictures where it ends; when all in view are there, those of the next screen are fetched
     clearTimeout(timer);
-    if (missing.length)
+    const ahead = wanted.length ? [] : next(last, 2 * last - first);
+    const keys = missing.length ? missing : ahead;
+    if (keys.length)
       timer = setTimeout(() => {
-        missing.forEach((key) => requested.add(key));
-        model.send({ kind: "pictures", keys: missing, visible: wanted, turn: model.get("turn"), pixels: Math.round(side * window.devicePixelRatio) });
+        keys.forEach((key) => requested.add(key));
+        const pixels = Math.round(side * window.devicePixelRatio);
+        model.send({ kind: "pictures", keys, visible: [...shown, ...ahead], ahead: ahead.length > 0, turn: model.get("turn"), pixels });
       }, 30);
     requestTexts();
   };
