@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from _report_data import THUMBNAIL, ScriptedClient, image, serve_thumbnails
+from _report_data import HARBOUR, THUMBNAIL, ScriptedClient, image, pdf_pages, serve_thumbnails
 from _scripted_service import Answer, feature
 from scenecart.report._model import contents_of
 from scenecart.report._thumbnails import SIZE, small_jpeg, with_thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from scenecart.sandbox import Sandbox
 
 
 def _embedded(path: Path) -> list[bytes]:
@@ -122,3 +124,21 @@ def test_report_with_500_thumbnails_stays_small(scripted: ScriptedClient, tmp_pa
     path = scripted.cart(*many).to_report(tmp_path / "cart.html")
     assert len(_embedded(path)) == 500
     assert path.stat().st_size < 6_000_000
+
+
+def test_thumbnails_are_cut_to_the_area(box: Sandbox, tmp_path: Path):
+    """With an area, each quicklook of a report shows it at one scale, and a line says how wide; without one, whole captures."""
+    with box.client("analyst", home=tmp_path, sleep=lambda _: None) as client:
+        found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06", max_cloud_cover=30)
+        cart = client.cart(found.head(2), aoi=HARBOUR)
+        cut, whole = (with_thumbnails(contents_of(cart), subject) for subject in (cart, None))
+        assert cut.thumbnail_metres == pytest.approx(1.16 * 1.333 * 5_560, rel=0.02)
+        assert whole.thumbnail_metres is None
+        for one, other in zip(cut.thumbnails, whole.thumbnails, strict=True):
+            assert one is not None
+            assert Image.open(io.BytesIO(one)).size == SIZE
+            assert one != other
+        assert cut.thumbnails_scale in cart.to_report(tmp_path / "cart.html").read_text()
+        assert "wide" in "".join(pdf_pages(cart.to_report(tmp_path / "cart.pdf")))
+        country = client.cart(found.head(2), aoi=(140, -40, 155, -30))
+        assert with_thumbnails(contents_of(country), country).thumbnail_metres is None

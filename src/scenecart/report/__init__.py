@@ -115,7 +115,7 @@ def write(  # one keyword for each line of the payer's paper
     }
     contents = _load("_model", "with_paper")(_load("_model", "contents_of")(subject, title), paper)
     if thumbnails and suffix in _WITH_THUMBNAILS:
-        contents = _load("_thumbnails", "with_thumbnails")(contents)
+        contents = _load("_thumbnails", "with_thumbnails")(contents, subject)
     if contact_sheet and suffix in _WITH_THUMBNAILS:
         contents = _load("_pictures", "with_pictures")(contents, subject)
     return write_atomic(to_bytes(contents), path, "The report")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scenecart._geo.area import Area
     from scenecart.report._pictures import AreaPicture
 
+_KM = 1_000.0
 _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
 _MAX_FIGURE = 1e12
@@ -108,6 +109,8 @@ class Contents:
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
         How many quicklooks could not be fetched.
+    thumbnail_metres : float or None
+        The width of the ground that each of them shows, if they are cut to the area.
     pictures : tuple of AreaPicture
         The contact sheet; empty if none was requested.
     wanted_pictures : int
@@ -135,6 +138,7 @@ class Contents:
     fetch_thumbnail: Callable[..., bytes | None] | None = None
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
+    thumbnail_metres: float | None = None
     pictures: tuple[AreaPicture, ...] = ()
     wanted_pictures: int = 0
 
@@ -183,6 +187,14 @@ class Contents:
         if self.split_by_date is None:
             return "not available"
         return "each date priced separately" if self.split_by_date else "dates priced together"
+
+    @property
+    def thumbnails_scale(self) -> str:
+        """A sentence about what the quicklooks show, with their scale; empty if they show whole captures."""
+        if self.thumbnail_metres is None:
+            return ""
+        width = f"{self.thumbnail_metres:,.0f} m" if self.thumbnail_metres < _KM else f"{self.thumbnail_metres / _KM:,.1f} km"
+        return f"Each picture shows the area of interest, {width} wide."
 
     @property
     def thumbnails_note(self) -> str:

@@ -64,6 +64,8 @@ def _below(contents: Contents) -> list[Any]:
     """Return the parts below the map."""
     parts = _prices(contents) if contents.groups else []
     parts += heading("Captures")
+    if contents.thumbnails_scale:
+        parts += [words(contents.thumbnails_scale, SMALL), Spacer(0, 6)]
     parts.append(_captures(contents) if contents.lines else words(CAPTURES_UNAVAILABLE, SMALL))
     if contents.wanted_pictures:
         parts += [*heading("Pictures of the area"), *contact_sheet(contents)]

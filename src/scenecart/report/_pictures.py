@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from scenecart._cart.cart import Cart
-from scenecart._cart.estimate import Estimate
-from scenecart._geo.geometry import union
-from scenecart._imagery.area_view import AreaView
-from scenecart._orders.order import Order, delivered_rasters, purchase_details_of
+from scenecart._orders.order import Order, delivered_rasters
 from scenecart.exceptions import ScenecartError
-from scenecart.report._thumbnails import in_time
+from scenecart.report._thumbnails import in_time, rows_of, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from scenecart._imagery.area_view import AreaView
     from scenecart._imagery.ranges import RangeReader
     from scenecart.report._model import CaptureLine, Contents
 
@@ -61,8 +58,9 @@ class AreaPicture:
 def with_pictures(contents: Contents, subject: Any) -> Contents:
     """Return the contents with a contact sheet; captures without a picture are only counted."""
     shown = contents.lines[:MOST_PICTURES]
-    view = _view(contents)
-    rows, delivered = _rows(subject), _delivered(subject)
+    rows, delivered = rows_of(subject, MOST_PICTURES), _delivered(subject)
+    # a delivery ends where the area does
+    view = view_of(contents, margin=0.0) if all(line.key[1] in delivered for line in shown) else view_of(contents)
     fetch = contents.fetch_thumbnail
 
     def picture(line: CaptureLine) -> AreaPicture | None:
@@ -75,29 +73,6 @@ def with_pictures(contents: Contents, subject: Any) -> Contents:
 
     made = [one for one in in_time(picture, shown, None) if one is not None]
     return replace(contents, pictures=tuple(made), wanted_pictures=len(contents.lines))
-
-
-def _view(contents: Contents) -> AreaView | None:
-    """Return the ground that all pictures show: the area, or without one what is bought."""
-    if contents.area is not None:
-        return AreaView.around(contents.area.geometry)
-    ground = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
-    return AreaView.around(union(ground)) if ground else None
-
-
-def _rows(subject: Any) -> list[Mapping[str, Any]]:
-    """Return the captures of a subject as rows, if their full footprints are known, by which quicklooks are placed."""
-    cart: Cart | None = None
-    if isinstance(subject, Cart):
-        cart = subject
-    elif isinstance(subject, Estimate):
-        cart = subject.cart
-    elif isinstance(subject, Order):
-        details = purchase_details_of(subject)
-        cart = details.cart if details.is_original else None
-    if cart is None:
-        return []
-    return [row for _, row in cart.captures.head(MOST_PICTURES).iterrows()]
 
 
 def _delivered(subject: Any) -> Mapping[str, Path | RangeReader]:

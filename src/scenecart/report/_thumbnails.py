@@ -1,4 +1,4 @@
-"""Quicklooks for reports: limited in number, size and time; a missing quicklook never stops a report."""
+"""Quicklooks for reports, cut to the area: limited in number, size and time; a missing quicklook never stops a report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from weakref import WeakKeyDictionary
 
 from PIL import Image
 
+from scenecart._cart.cart import Cart
+from scenecart._cart.estimate import Estimate
+from scenecart._geo.geometry import union
+from scenecart._imagery.area_view import AreaView
 from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.picture import decode, picture_kind, unpacked_size
+from scenecart._orders.order import Order, purchase_details_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from scenecart.report._model import CaptureLine, Contents
 
@@ -32,22 +37,66 @@ _KINDS = ("PNG", "JPEG")
 # a quicklook that could not be fetched; None means that the catalog has none
 _MISSING = b""
 _PAPER = (236, 239, 242)
+# of a footprint's width: a view of less needs the large quicklook, and one of more shows captures as dots
+_COARSE, _WIDEST = 0.3, 2.0
+# of an area, on each side
+_MARGIN = 0.08
 # quicklooks of a client are cached, so its next report fetches nothing and has the same ones
 _MAX_CACHED = 4 * _MAX_THUMBNAILS
-_CACHE: WeakKeyDictionary[Any, dict[tuple[str, str], bytes | None]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Any, dict[tuple[Any, ...], bytes | None]] = WeakKeyDictionary()
 
 
-def with_thumbnails(contents: Contents, *, clock: Callable[[], float] = time.monotonic) -> Contents:
-    """Return the contents with a quicklook or None for each capture."""
+def with_thumbnails(contents: Contents, subject: Any = None, *, clock: Callable[[], float] = time.monotonic) -> Contents:
+    """Return the contents with a quicklook or None for each capture: of the area, if footprints and area are known."""
     if contents.fetch_thumbnail is None:
         return replace(contents, thumbnails=(None,) * len(contents.lines))
-    fetcher = _Fetcher(contents.fetch_thumbnail, clock)
+    rows, view = rows_of(subject, _MAX_THUMBNAILS), None if contents.area is None else view_of(contents, SIZE[0] / SIZE[1])
+    if view is not None and not any(_width_of(view) < _WIDEST * _footprint_width(row) for row in rows):
+        view = None
+    fetcher = _Fetcher(contents.fetch_thumbnail, clock, rows, view)
     try:
         found: list[bytes | None] = in_time(fetcher.fetch, contents.lines[:_MAX_THUMBNAILS], _MISSING)
     finally:
         fetcher.is_stopped.set()
     found += [_MISSING] * (len(contents.lines) - len(found))
-    return replace(contents, thumbnails=tuple(one or None for one in found), missing_thumbnails=found.count(_MISSING))
+    metres = view.metres if view is not None and any(found) else None
+    return replace(
+        contents,
+        thumbnails=tuple(one or None for one in found),
+        missing_thumbnails=found.count(_MISSING),
+        thumbnail_metres=metres,
+    )
+
+
+def view_of(contents: Contents, ratio: float = 1.0, margin: float = _MARGIN) -> AreaView | None:
+    """Return the ground that all pictures show, with a margin: the area, or without one what is bought."""
+    if contents.area is not None:
+        return AreaView.around(contents.area.geometry, margin, ratio)
+    ground = [shape for shape in contents.clipped if shape is not None and not shape.is_empty]
+    return AreaView.around(union(ground), margin, ratio) if ground else None
+
+
+def rows_of(subject: Any, most: int) -> list[Mapping[str, Any]]:
+    """Return the captures of a subject as rows, if their full footprints are known, by which quicklooks are placed."""
+    cart: Cart | None = None
+    if isinstance(subject, Cart):
+        cart = subject
+    elif isinstance(subject, Estimate):
+        cart = subject.cart
+    elif isinstance(subject, Order):
+        details = purchase_details_of(subject)
+        cart = details.cart if details.is_original else None
+    return [] if cart is None else [row for _, row in cart.captures.head(most).iterrows()]
+
+
+def _width_of(view: AreaView) -> float:
+    return view.bounds[2] - view.bounds[0]
+
+
+def _footprint_width(row: Mapping[str, Any]) -> float:
+    """Return the longer side of a footprint in EPSG:3857."""
+    footprint = row["geometry"]
+    return 0.0 if footprint is None or footprint.is_empty else _width_of(AreaView.around(footprint, margin=0.0))
 
 
 def in_time(function: Callable[[CaptureLine], T], lines: Sequence[CaptureLine], missing: T) -> list[T]:
@@ -64,8 +113,14 @@ def in_time(function: Callable[[CaptureLine], T], lines: Sequence[CaptureLine], 
 class _Fetcher:
     """Fetches the quicklooks of one report until a time limit or too many failures."""
 
-    def __init__(self, fetch: Callable[[dict[str, str]], bytes | None], clock: Callable[[], float]) -> None:
-        self._fetch = fetch
+    def __init__(
+        self,
+        fetch: Callable[..., bytes | None],
+        clock: Callable[[], float],
+        rows: Sequence[Mapping[str, Any]],
+        view: AreaView | None,
+    ) -> None:
+        self._fetch, self._rows, self._view = fetch, rows, view
         self._clock = clock
         self._cached = _CACHE.setdefault(getattr(fetch, "__self__", fetch), {})
         self._deadline = clock() + _MAX_SECONDS
@@ -73,24 +128,40 @@ class _Fetcher:
         self.is_stopped = threading.Event()
 
     def fetch(self, line: CaptureLine) -> bytes | None:
-        if line.key in self._cached:
-            return self._cached[line.key]
+        key = (line.key, self._view.bounds if self._view is not None else None)
+        if key in self._cached:
+            return self._cached[key]
         if not line.key[0]:
             return None
         if self.is_stopped.is_set() or self._clock() > self._deadline:
             return _MISSING
         try:
-            content = self._fetch({"host": line.key[0], "id": line.key[1]})
+            thumbnail = (
+                self._cut(line, self._view) if self._view is not None and line.number <= len(self._rows) else self._whole(line)
+            )
             self._failures = 0
-            thumbnail = None if content is None else small_jpeg(content)
             if len(self._cached) < _MAX_CACHED:
-                self._cached[line.key] = thumbnail
+                self._cached[key] = thumbnail
             return thumbnail  # noqa: TRY300  # an else block would read worse
         except Exception:  # noqa: BLE001  # no image may prevent the report
             self._failures += 1
             if self._failures >= _MAX_FAILURES:
                 self.is_stopped.set()
             return _MISSING
+
+    def _whole(self, line: CaptureLine) -> bytes | None:
+        content = self._fetch({"host": line.key[0], "id": line.key[1]})
+        return None if content is None else small_jpeg(content)
+
+    def _cut(self, line: CaptureLine, view: AreaView) -> bytes | None:
+        """Return the quicklook cut to the area; as a whole if it has no place on the ground."""
+        row = self._rows[line.number - 1]
+        is_coarse = _width_of(view) < _COARSE * _footprint_width(row)
+        content = self._fetch(row, "large" if is_coarse else "thumbnail")
+        found = None if content is None else view.cut(content, row, *SIZE)
+        if found is None:
+            return None if content is None else small_jpeg(content)
+        return _jpeg(view.outlined(found[0]))
 
 
 def small_jpeg(content: bytes) -> bytes | None:
