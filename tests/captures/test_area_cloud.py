@@ -11,7 +11,7 @@ import shapely
 
 import scenecart
 from _expect import raises
-from scenecart._captures.area_cloud import check_area_cloud, note_area, told_cloud
+from scenecart._captures.area_cloud import check_area_cloud, note_area, stated_cloud
 from scenecart._geo.area import as_area
 
 AREA = as_area((0, 0, 2, 2))
@@ -31,9 +31,9 @@ def captures(**columns: Any) -> gpd.GeoDataFrame:
         ("cloud_cover_percentage_of_aoi", 40, 40.0),
     ],
 )
-def test_told_cloud_is_the_field_of_the_provider(field: str, value: float, expected: float):
+def test_stated_cloud_is_the_field_of_the_provider(field: str, value: float, expected: float):
     """The fields of providers for the area of a search are read, also those that state what is free of cloud."""
-    told = told_cloud(captures(**{field: [value, value, value, value]}), AREA)
+    told = stated_cloud(captures(**{field: [value, value, value, value]}), AREA)
     assert told["aoi:cloud_cover"].tolist()[:2] == [expected, expected]
     assert told["aoi:cloud_source"].tolist()[:2] == ["provider", "provider"]
     assert told["aoi:cloud_note"].str.contains(field).tolist()[:2] == [True, True]
@@ -41,17 +41,17 @@ def test_told_cloud_is_the_field_of_the_provider(field: str, value: float, expec
     assert told["aoi:cloud_source"].isna().tolist()[2:] == [True, True]
 
 
-def test_told_cloud_of_a_capture_inside_is_its_own():
+def test_stated_cloud_of_a_capture_inside_is_its_own():
     """The cloud cover of a whole capture is that over the area if all of it is inside, and else says nothing."""
-    told = told_cloud(captures(**{"eo:cloud_cover": [30, 30, 30, 30]}), AREA)
+    told = stated_cloud(captures(**{"eo:cloud_cover": [30, 30, 30, 30]}), AREA)
     assert told["aoi:cloud_cover"].tolist()[0] == 30
     assert told["aoi:cloud_cover"].isna().tolist() == [False, True, True, True]
 
 
 @pytest.mark.parametrize("value", [-1, 101, "x", None, float("nan"), float("inf")])
-def test_told_cloud_value_that_is_no_percentage_is_not_used(value: Any):
+def test_stated_cloud_value_that_is_no_percentage_is_not_used(value: Any):
     """What is no number from 0 to 100 is not taken for a figure."""
-    told = told_cloud(captures(**{"aoi:cloud_cover": np.array([value] * 4, dtype=object)}), AREA)
+    told = stated_cloud(captures(**{"aoi:cloud_cover": np.array([value] * 4, dtype=object)}), AREA)
     assert told["aoi:cloud_cover"].isna().all()
 
 

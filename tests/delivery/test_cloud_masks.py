@@ -1,4 +1,4 @@
-"""Which asset of a delivered item is a mask of clouds, and which of its values are cloud."""
+"""Which asset of a delivered item is a cloud mask, and which of its values are cloud."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_rule_of_an_asset_says_which_values_are_cloud(asset: dict[str, Any], val
     ],
 )
 def test_rule_of_an_asset_without_classes_is_none(asset: dict[str, Any]):
-    """What does not say where cloud is, or says it in a form that cannot be, is no mask of clouds."""
+    """An asset that does not state where cloud is, or states it in an impossible form, is not a cloud mask."""
     assert rule_of(asset) is None
 
 

@@ -46,7 +46,7 @@ def test_place_picture_frame_lies_on_the_corners(tilt: float, wide: float, high:
 
 
 def test_place_picture_square_turned_by_45_degrees_is_not_sure():
-    """A square frame that is turned by 45 degrees cannot be told from its neighbours, and says so."""
+    """A square frame that is turned by 45 degrees looks the same as its neighbours, and says so."""
     place = place_picture(coded(300, 300), capture(shapely.Polygon(turned(45, 12, 12))))
     assert place is not None
     assert not place.is_sure

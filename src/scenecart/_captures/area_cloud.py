@@ -25,12 +25,12 @@ OUTSIDE = "It does not show the area."
 FIELDS = {AREA_CLOUD: False, "aoi:cloud_free_percentage": True, "cloud_cover_percentage_of_aoi": False}
 _AREA = "aoi:cloud_area"
 _FULL = 100.0
-# of a capture that is in the area as a whole
+# of a capture that is entirely inside the area
 _WHOLE = 0.999
 
 
-def told_cloud(captures: gpd.GeoDataFrame, area: Area) -> pd.DataFrame:
-    """Return the three columns as far as the catalog tells the cloud over an area; NaN and None elsewhere.
+def stated_cloud(captures: gpd.GeoDataFrame, area: Area) -> pd.DataFrame:
+    """Return the three columns as far as the catalog states the cloud over an area; NaN and None elsewhere.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def told_cloud(captures: gpd.GeoDataFrame, area: Area) -> pd.DataFrame:
         _set(found, is_new, _FULL - values if is_free else values, f"{field}, for the area that was searched")
     scene = numbers_of(captures, CLOUD_COVER)
     is_inside = _is_percent(scene) & (shown_km2 >= _WHOLE * each_km2(footprints)) & found[AREA_CLOUD_NOTE].isna().to_numpy()
-    _set(found, is_inside, scene, f"{CLOUD_COVER}, since the whole capture is in the area")
+    _set(found, is_inside, scene, f"{CLOUD_COVER}, since the whole capture is inside the area")
     return found
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import shapely
 
 from scenecart._captures import search
-from scenecart._captures.area_cloud import told_cloud
+from scenecart._captures.area_cloud import stated_cloud
 from scenecart._captures.filter import coverage
 from scenecart._captures.frame import CRS
 from scenecart._captures.properties import AREA_CLOUD, CLOUD_COVER, DATETIME, GSD, OFF_NADIR
@@ -257,7 +257,7 @@ def _captures_of(area: Response, frame: gpd.GeoDataFrame | None) -> gpd.GeoDataF
     shares, cloud = pd.Series(dtype=float), np.empty(0)
     if count and area.geometry is not None:
         shares = coverage(frame, area.geometry)
-        cloud = told_cloud(frame, Area(area.geometry))[AREA_CLOUD].to_numpy(dtype=float)
+        cloud = stated_cloud(frame, Area(area.geometry))[AREA_CLOUD].to_numpy(dtype=float)
     columns: dict[str, Any] = {
         "area": pd.Series([area.name] * count, dtype="str"),
         **{name: pd.Series(_texts(frame, name), dtype="str") for name in ("id", "collection", "host")},

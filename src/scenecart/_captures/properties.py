@@ -12,7 +12,7 @@ AREA_CLOUD_SOURCE = "aoi:cloud_source"
 """Where that comes from: one of the next three."""
 
 PROVIDER, MASK, ESTIMATE = "provider", "udm", "estimate"
-"""The provider's own figure, a delivered mask of clouds, or an estimate from the quicklook."""
+"""The provider's own figure, a delivered cloud mask, or an estimate from the quicklook."""
 
 AREA_CLOUD_NOTE = "aoi:cloud_note"
 """How it was found, or why it is missing, in words."""

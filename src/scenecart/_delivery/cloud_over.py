@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scenecart._captures.area_cloud import COLUMNS, note_area, told_cloud
+from scenecart._captures.area_cloud import COLUMNS, note_area, stated_cloud
 from scenecart._captures.filter import check_frame, numbers_of
 from scenecart._captures.properties import AREA_CLOUD_NOTE, CLOUD_COVER, ESTIMATE, MASK
 from scenecart._captures.thumbnails import quicklook as own_quicklook
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _WORKERS = 6
 # after so many failures in a row, the service or the network is down
 _MOST_FAILURES = 6
-_NO_PICTURE = "The catalog has no quicklook of it."
-_NO_SCENE = "The catalog does not state the cloud cover of the whole capture, without which there is no estimate."
+_NO_PICTURE = "The catalog has no quicklook of this capture."
+_NO_SCENE = "No estimate: the catalog does not state the cloud cover of the whole capture."
 
 
 class Pictures(Protocol):
@@ -66,9 +66,9 @@ def cloud_over(
 ) -> gpd.GeoDataFrame:
     """Return captures with the cloud over an area, in percent of the part of the area that each shows. Nothing is bought.
 
-    The provider's figure comes first, then the mask of clouds of a delivery, then an estimate from the quicklook: as many of its
-    brightest pixels as the catalog says are cloud (``eo:cloud_cover``), counted inside the area. The estimate is as right as that
-    figure is. Where bright ground, such as snow or ice, cannot be told from clouds, there is none.
+    The provider's figure comes first, then the cloud mask of a delivery, then an estimate from the quicklook: the share of the
+    scene that the catalog states as cloud (``eo:cloud_cover``) is taken from its brightest pixels, and counted inside the area. The
+    estimate is as accurate as that figure. Where bright ground, such as snow or ice, looks the same as clouds, there is none.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def cloud_over(
     client
         The connection that fetches quicklooks; None for captures of open catalogs, whose items link to theirs.
     deliveries
-        Folders that orders were downloaded to, whose masks of clouds are used. Folders that the client knows are used as well.
+        Folders that orders were downloaded to, whose cloud masks are used. Folders that the client knows are used as well.
     progress
         True (default) shows a progress bar; a callable is called with how many captures are done, and how many there are.
 
@@ -87,14 +87,14 @@ def cloud_over(
     -------
     geopandas.GeoDataFrame
         The same captures with ``aoi:cloud_cover`` (0 to 100, NaN if it is not known), ``aoi:cloud_source`` (``"provider"``,
-        ``"udm"``, ``"estimate"`` or missing) and ``aoi:cloud_note`` (how it was found, or why it is not known). The provider's
+        ``"udm"``, ``"estimate"`` or missing) and ``aoi:cloud_note`` (how it was determined, or why it is not known). The provider's
         fields are ``aoi:cloud_cover``, ``aoi:cloud_free_percentage`` and ``cloud_cover_percentage_of_aoi``, all for the area that
-        was searched, and ``eo:cloud_cover`` of a capture that is in the area as a whole.
+        was searched, and ``eo:cloud_cover`` of a capture that is entirely inside the area.
 
     Raises
     ------
     InvalidArea, InvalidQuery
-        If an argument is invalid. A quicklook that cannot be fetched or used is no error; the note says why.
+        If an argument is invalid. A quicklook that cannot be fetched or used is not an error; the note says why.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def cloud_over(
     folders = [*_folders(deliveries), *(client.imagery_folders if client is not None else [])]
     result = captures.drop(columns=[name for name in COLUMNS if name in captures.columns])
     frame = captures.set_crs(4326) if captures.crs is None else captures.to_crs(4326)
-    found = told_cloud(frame, area)
+    found = stated_cloud(frame, area)
     masks = masks_in(dict.fromkeys(folders))
     with _advance(progress) as advance:
         _Finder(frame, area, client, masks, advance).fill(found)
@@ -147,7 +147,7 @@ def _advance(progress: Any) -> Iterator[Advance | None]:
 
 @dataclass
 class _Finder:
-    """Finds the cloud over an area for each capture that the catalog does not tell it of."""
+    """Finds the cloud over an area for each capture of which the catalog does not state it."""
 
     frame: gpd.GeoDataFrame
     area: Area
@@ -195,7 +195,7 @@ class _Finder:
     def _from_mask(self, capture: pd.Series[Any]) -> Finding | None:
         masks = self.masks.get(str(capture.get("id")))
         percent = None if masks is None else cloud_in_masks(masks, self.area.geometry)
-        return None if percent is None else (round(percent, 1), MASK, "From the delivered mask of clouds.")
+        return None if percent is None else (round(percent, 1), MASK, "From the delivered cloud mask.")
 
     def _from_picture(self, capture: pd.Series[Any], scene: float) -> Finding:
         from scenecart._imagery.cloud import FULL, estimate_cloud  # noqa: PLC0415  # Pillow is slow to import

@@ -95,7 +95,7 @@ class AreaView:
         Returns
         -------
         tuple or None
-            A picture in RGBA, transparent where there is nothing, and the words about its place, empty if the catalog tells it.
+            A picture in RGBA, transparent where there is nothing, and the words about its place, empty if the catalog states it.
             None if it is no picture, has no place, or shows nothing of this ground.
         """
         placed = placed_quicklook(content, capture)

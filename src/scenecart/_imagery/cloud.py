@@ -1,7 +1,7 @@
 """Cloud over an area, estimated from a quicklook: the provider's share of the whole scene, at its brightest pixels.
 
-A threshold of brightness that would tell a cloud from snow, sand or a roof in the picture of any sensor does not exist. But the
-catalog says how much of the scene is cloud: so many of its brightest pixels are taken for it, and counted inside the area.
+No threshold of brightness separates clouds from snow, sand and roofs in the pictures of every sensor. But the catalog states which
+share of the scene is cloud: that share of its brightest pixels is taken as cloud, and counted inside the area.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 # the longest side of the picture that is measured, in pixels
 _SIDE = 512
-# of the area, below which a larger picture is better, or none is good enough
+# of the area: with fewer, a larger picture is tried, or no estimate is made
 _ENOUGH_PIXELS, _LEAST_PIXELS = 64, 16
 _WORLDS = (0, -1, 1)
-# pixels within so many of 255 levels of the threshold are in doubt, and the share of them that is too much
+# pixels within this many of 255 levels of the threshold are in doubt; above this share of them, no estimate is made
 _DOUBT, _MOST_DOUBT = 8, 0.4
 FULL = 100.0
 _HALF = 128
@@ -73,11 +73,11 @@ def estimate_cloud(
     area
         The area in EPSG:4326.
     scene_percent
-        The cloud cover of the whole capture in percent, 0 to 100, as the catalog has it.
+        The cloud cover of the whole capture in percent, 0 to 100, as stated by the catalog.
     """
     placed = placed_quicklook(content, capture, _SIDE)
     if placed is None:
-        return CloudEstimate(math.nan, "Its quicklook cannot be read, or has no place on the ground.")
+        return CloudEstimate(math.nan, "Its quicklook cannot be read, or cannot be placed on the ground.")
     picture, place = placed
     if not place.is_sure:
         return CloudEstimate(math.nan, "The place of its quicklook is not certain.", is_too_small=True)
@@ -87,26 +87,26 @@ def estimate_cloud(
     inside = _inside(place, area, picture.size) & is_scene
     count = int(inside.sum())
     if count < _LEAST_PIXELS:
-        return CloudEstimate(math.nan, "Its quicklook shows the area too small.", is_too_small=True)
+        return CloudEstimate(math.nan, "The area is too small in its quicklook.", is_too_small=True)
     bright = np.asarray(picture.convert("L"), dtype=np.int16)
     found, doubt = _share_inside(bright[is_scene], bright[inside], scene_percent / FULL)
     if doubt > _MOST_DOUBT:
-        return CloudEstimate(math.nan, "Clouds cannot be told from bright ground in its quicklook.")
+        return CloudEstimate(math.nan, "In its quicklook, clouds look the same as bright ground.")
     return CloudEstimate(round(FULL * found, 1), is_too_small=count < _ENOUGH_PIXELS)
 
 
 def _share_inside(scene: NDArray[np.int16], inside: NDArray[np.int16], share: float) -> tuple[float, float]:
-    """Return the share of cloud inside, and how far it may be off since pixels are about as bright as the threshold."""
+    """Return the share of cloud inside, and its uncertainty from pixels that are about as bright as the threshold."""
     level = int(np.quantile(scene, 1 - share, method="nearest"))
     part = _part_above(scene, share, level, level)
     found = float((inside > level).mean()) + part * float((inside == level).mean())
     near = _part_above(scene, share, level - _DOUBT, level + _DOUBT)
-    # if all pixels near the threshold are cloud, or none are, there is no doubt about them
+    # no doubt if all pixels near the threshold are cloud, or none are
     return found, 4 * near * (1 - near) * float((np.abs(inside - level) <= _DOUBT).mean())
 
 
 def _part_above(scene: NDArray[np.int16], share: float, low: int, high: int) -> float:
-    """Return which part of the pixels between two levels, both included, are among the brightest of the scene."""
+    """Return which share of the pixels between two levels, both included, are among the brightest of the scene."""
     between = float(((scene >= low) & (scene <= high)).mean())
     return min(max((share - float((scene > high).mean())) / between, 0.0), 1.0) if between else 0.0
 

@@ -1,4 +1,4 @@
-"""Pixels of a mask inside an area, such as those of a delivered mask of clouds."""
+"""Pixels of a mask inside an area, such as those of a delivered cloud mask."""
 
 from __future__ import annotations
 

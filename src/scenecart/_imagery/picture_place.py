@@ -36,11 +36,11 @@ class PicturePlace:
         West, south, east and north of what it shows, in EPSG:3857 (metres). Across the antimeridian, east is beyond the edge of the
         world.
     method : str
-        ``"georeference"`` (told by the catalog), ``"north-up"`` or ``"corners"``.
+        ``"georeference"`` (stated by the catalog), ``"north-up"`` or ``"corners"``.
     is_sure : bool
         Whether it is certain which part of the picture is where, within a few pixels.
     note : str
-        Words about an approximate place, to be shown wherever the picture is; empty if the catalog tells the place.
+        Words about an approximate place, to be shown wherever the picture is; empty if the catalog states the place.
     """
 
     size: tuple[int, int]

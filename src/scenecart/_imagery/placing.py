@@ -1,4 +1,4 @@
-"""Where a quicklook is on the ground: told by the catalog, or found by comparing its fill with the footprint.
+"""Where a quicklook is on the ground: stated by the catalog, or found by comparing its fill with the footprint.
 
 Quicklooks come in two kinds: the frame as it was taken, whose corners are those of the footprint, and the scene laid north up on a
 grid, with black or transparent fill around it. Each way of placing predicts where the fill is; the one that agrees best is taken.
@@ -56,7 +56,7 @@ APPROXIMATE = "Placed approximately"
 
 
 def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
-    """Find the place of a quicklook by the catalog's words and by its fill; None if the capture has no usable footprint.
+    """Find the place of a quicklook by its georeference, or else by its fill; None if the capture has no usable footprint.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
     footprint = _unwrapped(capture.get("geometry"))
     if footprint is None:
         return None
-    told = _told_place(picture, capture)
-    if told is not None:
-        return told
+    stated = _stated_place(picture, capture)
+    if stated is not None:
+        return stated
     fill = fill_of(picture)
     share, candidates = float(fill.mean()), _candidates(picture, capture, footprint, ~fill)
     is_matched = any(score >= _SURE_AGREEMENT for score, place in candidates if place.method == "north-up")
@@ -146,7 +146,7 @@ def placed_quicklook(
         return without_fill(picture, _drawn(outline, place.size, fill_of(picture).shape)), place
 
 
-def _told_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
+def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
     """Return the place that the catalog states for the quicklook itself: ``proj:transform`` and ``proj:shape`` of its asset."""
     try:
         found = assets(capture)
@@ -179,7 +179,7 @@ def _told_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any
 
 
 def _grids(capture: Mapping[str, Any] | pd.Series[Any], footprint: BaseGeometry) -> list[tuple[str, tuple[float, ...] | None]]:
-    """Return the grids that a picture may be laid on, each with its bounds if the catalog tells them."""
+    """Return the grids that a picture may be laid on, each with its bounds if the catalog states them."""
     grids: list[tuple[str, tuple[float, ...] | None]] = []
     code = _crs_code(capture)
     if code is not None:
@@ -253,7 +253,7 @@ def _moments(counts: NDArray[Any]) -> tuple[float, float]:
 def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> PicturePlace | None:
     """Return the picture laid on the corners of its footprint; its note says why that is not certain.
 
-    The order of the vertices tells nothing, since catalogs start and wind rings as they like. A quicklook is taken to be more or
+    The order of the vertices says nothing, since catalogs start and wind rings as they like. A quicklook is taken to be more or
     less north up: the corner that starts it is the one for which its upper edge points most to the east. Where the footprint is
     turned by about 45 degrees, the proportions of the picture decide.
     """

@@ -73,7 +73,7 @@ class RangeReader:
         return f"RangeReader({self.name!r})"
 
     def open(self) -> None:
-        """Fetch the beginning of the file, which tells its size.
+        """Fetch the beginning of the file, which states its size.
 
         Raises
         ------

@@ -31,7 +31,7 @@ class LayerList:
 
 
 def _row(imagery: ImageryLayers, layer: ImageryLayer) -> W.Widget:
-    shown = W.Checkbox(value=layer.visible, description=layer.name, indent=False, layout=W.Layout(width="auto"))
+    shown = W.Checkbox(value=layer.visible, description=layer.name, indent=False, layout=W.Layout(width="220px"))
     shown.tooltip = f"Show or hide {layer.name}"
     opacity = W.FloatSlider(
         value=layer.opacity, min=0, max=1, step=0.05, readout=False, description="Opacity", layout=W.Layout(width="190px")
@@ -61,4 +61,4 @@ def _row(imagery: ImageryLayers, layer: ImageryLayer) -> W.Widget:
         details.append(W.HTML(_style.render("widget_legend.html", title="", keys=[], ends=ends, scale=scale)))
     if layer.note:
         details.append(W.HTML(_style.message(layer.note)))
-    return _style.box(line, *details)
+    return _style.box(line, *details, kind="layer")
