@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenecart import __version__
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -65,3 +69,9 @@ html_theme_options = {
 }
 html_context = {"default_mode": "auto"}
 project_copyright = "The scenecart authors, Apache-2.0"
+
+
+def setup(app: Sphinx) -> None:
+    """Show the pictures of widgets and reports where `make docs` took them."""
+    if (HERE / "_build" / "screens" / "looks").is_dir():
+        app.tags.add("pictures")

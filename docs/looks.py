@@ -1,0 +1,121 @@
+"""Take the pictures of gallery, comparison, imagery and receipt that the site shows: `python docs/looks.py FOLDER`.
+
+Everything runs on the embedded sandbox in JupyterLab, light and dark. Without Chromium no pictures are taken.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from _jupyter import Jupyter, notebook  # shared with the tests
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WIDTH = 1_180
+HARBOUR = (151.18, -33.99, 151.24, -33.94)
+CAPTURES = f"""
+import scenecart
+client = scenecart.connect("sandbox")
+harbour = {HARBOUR}
+captures = client.search("aurora", collections="aurora-50cm", aoi=harbour, datetime="2024")
+captures = captures[scenecart.coverage(captures, harbour) > 0.99]
+captures = scenecart.cloud_over(captures, harbour, client=client, progress=False)
+clear = captures.sort_values("aoi:cloud_cover").head(6).sort_values("datetime")
+"""
+GALLERY = """
+gallery = scenecart.widgets.Gallery(captures, harbour, client=client)
+gallery.sort = "Least cloud over the area"
+gallery.state.select(gallery.shown.index[[0, 2]])
+gallery
+"""
+COMPARE = """
+compare = scenecart.widgets.Compare(clear, aoi=harbour, client=client, mode={mode!r})
+compare.shown = (0, 3)
+compare
+"""
+IMAGERY = """
+order = client.cart(clear.head(1), harbour).estimate().place(again="a picture").wait(timeout=60, progress=False)
+delivered = scenecart.widgets.FootprintMap(captures.head(4), harbour, client=client, basemap="none")
+delivered.map.layout.height = "460px"
+delivered.add_imagery(order, "delivered")
+delivered.add_imagery(order, "near infrared", asset="analytic", bands="nir", opacity=0.75)
+delivered.zoom_to("imagery")
+delivered
+"""
+REPORTS = """
+estimate = client.cart(clear.head(4), harbour).estimate()
+estimate.to_report("quote.html", title="Port Botany, 2024", contact_sheet=True)
+order.to_report("receipt.html", title="Port Botany, receipt", contact_sheet=True)
+"""
+CELLS = (
+    CAPTURES,
+    GALLERY,
+    *(COMPARE.format(mode=mode) for mode in ("swipe", "flicker", "side")),
+    IMAGERY,
+    REPORTS,
+)
+NAMES = ("gallery", "compare-swipe", "compare-flicker", "compare-side", "imagery")
+_DONE = """() => [...document.querySelectorAll('.sc-gallery .frame.waits, .sc-compare img.waits')].every((one) => !one.offsetParent)
+  && document.querySelectorAll('.sc-gallery .cell').length > 3
+  && document.querySelectorAll('[class*=scenecart-imagery] img').length >= 4"""
+
+
+def widgets(browser: Browser, work: Path, folder: Path, scheme: str) -> None:
+    """Take a picture of each widget in JupyterLab, and write the reports."""
+    notebook(work / "looks.ipynb", *CELLS)
+    with Jupyter("lab", work, work, dark=scheme == "dark") as lab:
+        page = browser.new_page(viewport={"width": WIDTH, "height": 1_400}, reduced_motion="reduce")
+        page.set_default_timeout(120_000)
+        lab.open(page, "looks.ipynb")
+        kernel = lab.kernel()
+        kernel.wait("'delivered' in globals() and len(delivered.imagery) == 2", seconds=120)
+        shown = page.locator(".jp-OutputArea-output > .scenecart-panel, .jp-OutputArea-output > .scenecart")
+        for number, name in enumerate(NAMES):
+            shown.nth(number).wait_for()
+            shown.nth(number).scroll_into_view_if_needed()
+            page.wait_for_timeout(1_500)
+            kernel.wait("not gallery.is_busy and not compare._runner.is_any_busy()", seconds=120)
+            if name == NAMES[-1]:
+                page.wait_for_function(_DONE)
+                page.wait_for_timeout(1_500)
+            shown.nth(number).screenshot(path=folder / f"{name}-{scheme}.png")
+        kernel.close()
+        page.close()
+
+
+def report(page: Page, path: Path, target: Path) -> None:
+    """Take a picture of a whole report."""
+    page.goto(path.as_uri())
+    page.screenshot(path=target, full_page=True)
+
+
+def main(folder: Path) -> None:
+    """Take all pictures."""
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    folder.mkdir(parents=True, exist_ok=True)
+    if binary is None:
+        sys.stderr.write("Chromium is not installed, so no pictures are taken.\n")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        for scheme in ("light", "dark"):
+            with tempfile.TemporaryDirectory() as work:
+                widgets(browser, Path(work), folder, scheme)
+                page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme=scheme)
+                for name in ("quote", "receipt"):
+                    report(page, Path(work) / f"{name}.html", folder / f"{name}-{scheme}.png")
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
