@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
@@ -162,7 +162,6 @@ def listing(
     """
     free = widths.count(0)
     wide = [width or (WIDTH - sum(widths)) / free for width in widths]
-    cells = [list(titles), *([*row] for row in rows)]
     style = [
         *_no_padding(),
         ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
@@ -178,11 +177,52 @@ def listing(
         # a gap between columns
         *(("RIGHTPADDING", (place, 0), (place, -1), 10) for place in range(len(titles) - 1)),
     ]
-    if total is not None:
-        cells.append(list(total))
-        style += [("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10), ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(TEXT)),
-                  ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")), ("NOSPLIT", (0, -2), (-1, -1))]  # fmt: skip
-    return Table(cells, colWidths=wide, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
+    return _Listing(list(titles), wide, style, [[*row] for row in rows], None if total is None else list(total))
+
+
+class _Listing(Flowable):  # type: ignore[misc]  # reportlab ships no types
+    """A long table, laid out page by page: reportlab handles all remaining rows again on each page."""
+
+    # more than a page has room for
+    _most_rows = 48
+    _total_style: ClassVar[list[Any]] = [
+        ("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10),
+        ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(TEXT)),
+        ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")),
+        ("NOSPLIT", (0, -2), (-1, -1)),
+    ]
+
+    def __init__(
+        self, titles: list[str], widths: list[float], style: list[Any], rows: list[list[Any]], total: list[str] | None
+    ) -> None:
+        super().__init__()
+        self._titles, self._widths, self._style, self._rows, self._total = titles, widths, style, rows, total
+        self._table = self._first_rows()
+
+    def _first_rows(self) -> Table:
+        is_all = len(self._rows) <= self._most_rows
+        rows, style = self._rows[: self._most_rows], self._style
+        if is_all and self._total is not None:
+            rows, style = [*rows, self._total], [*style, *self._total_style]
+        return Table([self._titles, *rows], colWidths=self._widths, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
+
+    def wrap(self, width: float, height: float) -> tuple[float, float]:
+        """Return the size; of a table for several pages, more than one page."""
+        wide, high = self._table.wrap(width, height)
+        return wide, high + max(0, len(self._rows) - self._most_rows) * high / (self._most_rows + 1)
+
+    def split(self, width: float, height: float) -> list[Flowable]:
+        """Return what has room, and the rest; nothing if no row has room."""
+        parts = self._table.split(width, height)
+        if not parts or len(self._rows) <= self._most_rows:
+            return list(parts)
+        # without the titles
+        taken = len(parts[0]._cellvalues) - 1  # noqa: SLF001  # the table tells nobody how many rows it has
+        return [parts[0], _Listing(self._titles, self._widths, self._style, self._rows[taken:], self._total)]
+
+    def draw(self) -> None:
+        """Draw a table that has room."""
+        self._table.drawOn(self.canv, 0, 0)
 
 
 def notes(texts: Sequence[str], fingerprint: str | None) -> list[Flowable]:
