@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,34 +12,10 @@ import scenecart
 from _expect import raises
 from _scripted_service import Answer, ScriptedService, answer
 from _sessions import KEY, READ, Clock, make_session
-from scenecart._api.operations import PLACE, THUMBNAIL
+from scenecart._api.operations import PLACE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-NOT_JSON = {
-    "html": (Answer(b"<!doctype html><title>Sign in</title>", 200, {"Content-Type": "text/html"}), "response_not_json"),
-    "empty": (Answer(b"", 200), "response_empty"),
-    "truncated": (Answer(b'{"a": [1, 2', 200, {"Content-Type": "application/json"}), "response_not_json"),
-    "nan": (Answer(b'{"a": NaN}', 200, {"Content-Type": "application/json"}), "response_not_json"),
-    "utf-16": (Answer('{"a": 1}'.encode("utf-16"), 200, {"Content-Type": "application/json"}), "response_not_json"),
-    "deep": (Answer(b"[" * 100_000, 200, {"Content-Type": "application/json"}), "response_not_json"),
-    "broken gzip": (
-        Answer(gzip.compress(b"{}")[:-6] + b"xxxxxx", 200, {"Content-Encoding": "gzip"}),
-        "response_corrupt",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", NOT_JSON)
-def test_response_that_is_not_json_is_a_service_error(service: ScriptedService, case: str):
-    """HTML, nothing, truncated or malformed JSON with a 200 is one clear error, never an empty result."""
-    response, code = NOT_JSON[case]
-    service.put("some.read", response)
-    with raises(scenecart.ServiceError, code) as caught:
-        make_session(service).call(READ)
-    assert "some.read" in caught.value.message
 
 
 @pytest.mark.parametrize("failure", [Answer(None), Answer(b'{"a": 1', promised=100), answer({}, 503), answer({}, 429)])
@@ -111,18 +86,6 @@ def test_call_redirect_is_an_error_and_not_followed(service: ScriptedService):
     assert service.requests("/elsewhere") == []
 
 
-def test_image_is_returned_from_its_redirect(service: ScriptedService):
-    """An image is fetched from the URL that its operation redirects to, without the token; none, or a large one, is None."""
-    session = make_session(service)
-    service.put(THUMBNAIL.id, answer({}, 302, Location=f"{service.url}/image.png"))
-    service.put("/image.png", Answer(b"12345678", 200, {"Content-Type": "image/png"}))
-    assert session.image(THUMBNAIL, {}, max_bytes=8) == b"12345678"
-    assert "authorization" not in service.requests("/image.png")[0].headers
-    assert session.image(THUMBNAIL, {}, max_bytes=7) is None
-    service.put(THUMBNAIL.id, answer({"detail": "no image"}, 404))
-    assert session.image(THUMBNAIL, {}, max_bytes=8) is None
-
-
 @pytest.mark.parametrize("sign_in", [{"username": "analyst", "password": "wrong"}, {"token": "old"}], ids=str)
 @pytest.mark.parametrize("is_reachable", [True, False])
 def test_default_base_url_is_mentioned_where_it_may_be_the_cause(tmp_path: Path, sign_in: dict[str, str], *, is_reachable: bool):
@@ -142,13 +105,3 @@ def test_default_base_url_is_mentioned_where_it_may_be_the_cause(tmp_path: Path,
             client.orders()
         assert str(caught.value.hint).count("SCENECART_BASE_URL") == count
         assert str(caught.value.hint).count("api.geopera.com") == count
-
-
-def test_failed_response_is_in_no_variable_of_the_traceback(service: ScriptedService, connect: Any):
-    """A traceback with local variables, as notebooks save it, does not show the body of a failed response."""
-    service.put("orders.get", answer({"title": "no", "client_secret": "pi_marker"}, 422))
-    with pytest.raises(scenecart.ScenecartError) as caught:
-        connect().order("o-1")
-    frames = [entry.frame.f_locals for entry in caught.traceback if "scenecart" in str(entry.path)]
-    assert frames
-    assert not [value for found in frames for value in found.values() if isinstance(value, bytes) and b"pi_marker" in value]

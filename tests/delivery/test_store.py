@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from scenecart._api.credentials import Secret
-from scenecart._api.http import Download
+from scenecart._api.file_requests import Download
 from scenecart._delivery.paths import PlannedFile
 from scenecart._delivery.store import StoreBusy, check_status, store_words
 

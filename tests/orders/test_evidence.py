@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scenecart._api.credentials import Secret
-from scenecart._api.http import Reply
+from scenecart._api.replies import Reply
 from scenecart._orders.evidence import Proof, weigh
 from scenecart._orders.journal import Placement
 

@@ -10,7 +10,7 @@ import contextlib
 import copy
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -21,8 +21,10 @@ from scenecart._api.auth import USERINFO_PATH, Tokens
 from scenecart._api.credentials import Credentials, Secret, is_loopback
 from scenecart._api.deadline import seconds_left
 from scenecart._api.error_documents import parse_problem
+from scenecart._api.file_requests import Download, follow_download
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.problems import error_of_status
+from scenecart._api.replies import Reply, Response, decoded, unreadable
 from scenecart._api.retry import READ_STATUSES, SPEND_STATUSES, Retry, check_policies, parse_retry_after
 from scenecart._api.token_response import TokenResponse, parse_token_response
 from scenecart._api.transport import Connections, lower_headers, media_type, redirect_target, service_time
@@ -47,45 +49,7 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
-_MAX_REDIRECTS = 5
 _MAX_RENEWALS = 3
-
-
-@dataclass(frozen=True)
-class _Response:
-    """A complete response."""
-
-    status: int
-    media_type: str
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The response to one request, with any status: the evidence that an order's outcome is judged by.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status.
-    media_type : str
-        The media type, as stated.
-    headers : Mapping of str to str
-        Headers, names in lower case.
-    document : Any
-        The JSON document; None if the body is not JSON.
-    error : ScenecartError or None
-        The error that the status stands for; None for 2xx.
-    token : Secret
-        The token that was sent.
-    """
-
-    status: int
-    media_type: str
-    headers: Mapping[str, str]
-    document: Any = field(repr=False)
-    error: ScenecartError | None
-    token: Secret = field(repr=False)
 
 
 @dataclass
@@ -99,15 +63,6 @@ class Turn:
     """
 
     is_used: bool = False
-
-
-@dataclass(frozen=True)
-class Download:
-    """An open download: status, headers in lower case, and the bytes as they arrive."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Iterator[bytes]
 
 
 class Session:
@@ -217,7 +172,7 @@ class Session:
         """
         self.check_may_send(operation)
         response = self._with_retries(operation, key, lambda: self._respond(operation, body, key, content, query=query))
-        return _decoded(response, operation.id, key)
+        return decoded(response, operation.id, key)
 
     @property
     def clock_ahead(self) -> float:
@@ -286,7 +241,7 @@ class Session:
         try:
             return read(response.body)
         except ServiceError as error:
-            raise _unreadable(error.message, response, operation.id, code=error.code) from None
+            raise unreadable(error.message, response, operation.id, code=error.code) from None
 
     @contextlib.contextmanager
     def stream(self, operation: operations.Operation, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
@@ -320,11 +275,11 @@ class Session:
         """
         operation = operations.Operation("userinfo", safe=True)
 
-        def attempt() -> _Response:
+        def attempt() -> Response:
             return self._read(self._exchange("GET", USERINFO_PATH, operation.id), operation.id, None)
 
         try:
-            document = _decoded(self._with_retries(operation, None, attempt), operation.id, None)
+            document = decoded(self._with_retries(operation, None, attempt), operation.id, None)
         except ScenecartError as error:
             if error.status in operations.NOT_OFFERED:
                 return None
@@ -337,7 +292,7 @@ class Session:
         with contextlib.suppress(ScenecartError):
             self._limiter.enter()
             response = self._connections.send("GET", self.base_url + USERINFO_PATH, "userinfo", token=token)
-            return operations.identity_of(_decoded(self._read(response, "userinfo", None), "userinfo", None))
+            return operations.identity_of(decoded(self._read(response, "userinfo", None), "userinfo", None))
         return None
 
     def image(self, operation: operations.Operation, body: Mapping[str, Any], max_bytes: int) -> bytes | None:
@@ -431,7 +386,7 @@ class Session:
         content: bytes | None,
         *,
         query: bool = False,
-    ) -> _Response:
+    ) -> Response:
         """Send an operation once, and read its response."""
         headers = {} if key is None else {operations.IDEMPOTENCY_HEADER: key}
         options: dict[str, Any] = {"params": dict(body or {})} if query else {}
@@ -469,12 +424,12 @@ class Session:
         return self._connections.send(method, url, name, token=token, **options)
 
     @hide_frames
-    def _read(self, response: httpx.Response, name: str, key: str | None) -> _Response:
+    def _read(self, response: httpx.Response, name: str, key: str | None) -> Response:
         """Read and close a response; raise the error of its status."""
         body = self._connections.body(response, name)
         if not response.is_success:
             raise self._error(response, body, name, key)
-        return _Response(response.status_code, media_type(response), body)
+        return Response(response.status_code, media_type(response), body)
 
     def _lines(self, response: httpx.Response, name: str) -> Iterator[bytes]:
         """Yield the bytes of a stream; an empty body is an empty result only if the media type is JSON."""
@@ -483,8 +438,8 @@ class Session:
             is_empty = False
             yield chunk
         if is_empty and "json" not in response.headers.get("content-type", ""):
-            empty = _Response(response.status_code, media_type(response), b"")
-            raise _unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
+            empty = Response(response.status_code, media_type(response), b"")
+            raise unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
 
     def post_form(self, path: str, fields: Mapping[str, str | Secret], read: Callable[[bytes], T]) -> tuple[int, T]:
         """Send a form to the sign-in service without a token, and return the status and what the response says.
@@ -527,63 +482,6 @@ class Session:
         error.problem = problem.shown(is_payment=status == HTTPStatus.PAYMENT_REQUIRED)
         error.money_may_have_moved = key is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
         return error
-
-
-@contextlib.contextmanager
-def follow_download(
-    connections: Connections, url: Secret, headers: Mapping[str, str], check: Callable[[Secret], object]
-) -> Iterator[Download]:
-    """Open a URL without a token, through redirects; ``check`` refuses unsafe URLs.
-
-    Raises
-    ------
-    ConnectionFailed, ServiceError
-        If the URL cannot be opened, or redirects too often.
-    """
-    with contextlib.ExitStack() as stack:
-        for _ in range(_MAX_REDIRECTS):
-            check(url)
-            # downloads do not count towards the organization's rate limit; a compressed one would not have the file's length
-            sent = {"Accept-Encoding": "identity", **headers}
-            response = connections.send("GET", url, operations.DOWNLOAD.id, headers=sent)
-            stack.callback(response.close)
-            target = redirect_target(response, url)
-            if target is None:
-                chunks = connections.chunks(response, operations.DOWNLOAD.id)
-                yield Download(response.status_code, lower_headers(response), chunks)
-                return
-            url = target
-        raise ServiceError(
-            f"The download URL redirects more than {_MAX_REDIRECTS} times.",
-            code="download_redirects_too_often",
-            operation=operations.DOWNLOAD.id,
-        )
-
-
-@hide_frames
-def _decoded(response: _Response, name: str, key: str | None) -> Any:
-    """Return the JSON document of a response."""
-    try:
-        return loads(response.body)
-    except NotJson as error:
-        if response.body.strip():
-            unreadable = _unreadable(
-                f"The response to {name} is not valid JSON ({error}).", response, name, code="response_not_json"
-            )
-        else:
-            unreadable = _unreadable(f"The response to {name} is empty.", response, name, code="response_empty")
-        unreadable.idempotency_key, unreadable.money_may_have_moved = key, key is not None
-        raise unreadable from None
-
-
-def _unreadable(message: str, response: _Response, name: str, *, code: str) -> ServiceError:
-    return ServiceError(
-        f"{message.removesuffix('.')}: status {response.status}, {response.media_type}.",
-        code=code,
-        hint="Check that the base URL is the ordering service, and that no proxy is in between.",
-        operation=name,
-        status=response.status,
-    )
 
 
 class Retries:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from scenecart._api.credentials import Secret, is_loopback
-from scenecart._api.http import follow_download
+from scenecart._api.file_requests import follow_download
 from scenecart._api.limits import Limits
 from scenecart._api.transport import Connections
 from scenecart._util.validate import shown_value
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from scenecart._api.http import Download
+    from scenecart._api.file_requests import Download
 
 # a map waits for them
 _LIMITS = Limits(connect=5, read=20)

@@ -15,7 +15,7 @@ from scenecart.exceptions import ConnectionFailed, DownloadError, ScenecartError
 
 if TYPE_CHECKING:
     from scenecart._api.credentials import Secret
-    from scenecart._api.http import Download
+    from scenecart._api.file_requests import Download
     from scenecart._delivery.paths import PlannedFile
 
 # the address is not valid any more, or the store refuses another connection

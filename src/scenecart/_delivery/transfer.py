@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scenecart._api.credentials import Secret
-    from scenecart._api.http import Download, Session
+    from scenecart._api.file_requests import Download
+    from scenecart._api.http import Session
     from scenecart._delivery.contents import Verify
     from scenecart._delivery.paths import PlannedFile
 

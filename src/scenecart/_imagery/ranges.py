@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scenecart._api.credentials import Secret
-    from scenecart._api.http import Download
+    from scenecart._api.file_requests import Download
 
 BLOCK = 64 * 1024
 _MAX_KEPT = 64 * 2**20

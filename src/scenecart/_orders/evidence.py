@@ -15,7 +15,7 @@ from scenecart._util.text import clean_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scenecart._api.http import Reply
+    from scenecart._api.replies import Reply
     from scenecart._api.schemas import OrderRecord
     from scenecart._orders.journal import Placement
 

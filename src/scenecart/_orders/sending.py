@@ -19,7 +19,8 @@ from scenecart.exceptions import AuthenticationError, ConnectionFailed, InvalidR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart._api.http import Reply, Session
+    from scenecart._api.http import Session
+    from scenecart._api.replies import Reply
     from scenecart._orders.journal import Journal, Placement
     from scenecart._orders.matching import OrderMatcher
 
