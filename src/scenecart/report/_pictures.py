@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenecart._orders.order import Order, delivered_rasters
 from scenecart.exceptions import ScenecartError
-from scenecart.report._thumbnails import in_time, rows_of, view_of
+from scenecart.report._thumbnails import framed, in_time, rows_of, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +115,7 @@ def _finished(picture: Image.Image, view: AreaView) -> bytes:
     whole.paste(outlined, mask=outlined.getchannel("A"))
     _draw_scale_bar(whole, view.metres)
     stream = io.BytesIO()
-    whole.save(stream, "JPEG", quality=_QUALITY, optimize=True)
+    framed(whole).save(stream, "JPEG", quality=_QUALITY, optimize=True)
     return stream.getvalue()
 
 

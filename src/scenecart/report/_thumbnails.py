@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
@@ -36,7 +36,7 @@ _MAX_FAILURES = 6
 _KINDS = ("PNG", "JPEG")
 # a quicklook that could not be fetched; None means that the catalog has none
 _MISSING = b""
-_PAPER = (236, 239, 242)
+_PAPER, _EDGE = (236, 239, 242), (110, 120, 130, 120)
 # of a footprint's width: a view of less needs the large quicklook, and one of more shows captures as dots
 _COARSE, _WIDEST = 0.3, 2.0
 # of an area, on each side
@@ -161,7 +161,14 @@ class _Fetcher:
         found = None if content is None else view.cut(content, row, *SIZE)
         if found is None:
             return None if content is None else small_jpeg(content)
-        return _jpeg(view.outlined(found[0]))
+        return _jpeg(framed(view.outlined(found[0])))
+
+
+def framed(picture: Image.Image) -> Image.Image:
+    """Return a picture with a fine line around it: clouds at its edge are as white as paper."""
+    drawn = picture.copy()
+    ImageDraw.Draw(drawn, "RGBA").rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=_EDGE)
+    return drawn
 
 
 def small_jpeg(content: bytes) -> bytes | None:
