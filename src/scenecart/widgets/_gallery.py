@@ -272,7 +272,7 @@ class Gallery(Panel):
         owned = owned_text(share)
         lines = [
             [area_cloud_text(capture) or _number(capture, "eo:cloud_cover", " % cloud")],
-            [_number(capture, "view:off_nadir", "° off-nadir"), covers],
+            [_number(capture, "view:off_nadir", "° off-nadir", ".1f"), covers],
             [*price, owned],
         ]
         return {
@@ -312,9 +312,9 @@ class Gallery(Panel):
             self._picker.receive(content)
 
 
-def _number(capture: pd.Series[Any], name: str, unit: str) -> str:
+def _number(capture: pd.Series[Any], name: str, unit: str, form: str = ".3g") -> str:
     value = float(pd.to_numeric(pd.Series([capture.get(name)]), errors="coerce").iloc[0])
-    return "" if math.isnan(value) else f"{value:,.0f}{unit}" if abs(value) >= 100 else f"{value:.3g}{unit}"  # noqa: PLR2004  # three digits
+    return "" if math.isnan(value) else f"{value:,.0f}{unit}" if abs(value) >= 100 else f"{value:{form}}{unit}"  # noqa: PLR2004  # three digits
 
 
 def _price_unit(title: str) -> str:
