@@ -128,8 +128,9 @@ def approve(  # one keyword for each thing that is approved
     >>> captures = client.search("openterra", collections="openterra-10m", datetime="2021-11", limit=1)
     >>> estimate = client.cart(captures).estimate()
     >>> approval = approve(estimate, folder / "quote.approval.json", key=folder / "approver.pem", up_to=50_000)
-    >>> estimate.place(approval=approval).status
-    'processing'
+    >>> order = estimate.place(approval=approval)
+    >>> order.captures == captures["id"].tolist()
+    True
     """
     check_count(up_to, "up_to", least=0, optional=False, of="credits")
     for value, argument in ((license_type, "license_type"), (project or "any", "project")):
