@@ -33,9 +33,9 @@ WITH_JSON = [name for name, one in commands(make_parser()) if "--json" in one.op
 
 
 def test_command_has_json_unless_it_starts_a_program():
-    """Every command has --json, except those that start a server or a demonstration."""
+    """Every command has --json, except those that start a server or a demonstration, or write for a shell."""
     others = {name for name, one in commands(make_parser()) if "--json" not in one.options}
-    assert others == {"app", "demo", "lab", "mcp", "sandbox"}
+    assert others == {"app", "completion", "demo", "lab", "mcp", "sandbox"}
 
 
 def test_document_of_each_command_has_a_schema_and_no_other():

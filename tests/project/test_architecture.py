@@ -80,6 +80,7 @@ LIBRARIES = {
     "rich": {"_util.progress", "cli"},
     "rioxarray": {"_imagery.raster"},
     "scipy": {"_cover.solver"},
+    "shtab": {"cli._completion_cmd"},
     "sqlite3": {"_orders", "_watch"},
     "stac_geoparquet": {"_captures.parquet"},
     "voila": {"cli._app_server"},

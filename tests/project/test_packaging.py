@@ -107,6 +107,12 @@ print("added")
 assert scenecart.new_approver_key("approver.pem").startswith("ed25519:")
 print("added")
 """,
+    "completion": """
+import argparse
+from scenecart.cli._completion_cmd import completion
+assert completion(argparse.Namespace(shell="bash", names=False)) == 0
+print("added")
+""",
     "sandbox": """
 with scenecart.connect("sandbox") as other:
     assert other.balance()["balance_credits"] == 5_000_000
@@ -129,6 +135,7 @@ LACKS = {
     "client.order(ORDER).show()": "widgets",
     "client.cover(captures, HARBOUR)": "cover",
     "__import__('scenecart.cli._mcp_cmd', fromlist=['mcp']).mcp(__import__('argparse').Namespace(folder='agent'))": "mcp",
+    "__import__('scenecart.cli._completion_cmd', fromlist=['completion']).completion(None)": "completion",
     "scenecart.new_approver_key('approver.pem')": "office",
     "scenecart.connect(token='t', require_approval=['ed25519:' + 43 * 'A' + '='])": "office",
     "__import__('scenecart._api.keyring', fromlist=['require']).require()": "keyring",

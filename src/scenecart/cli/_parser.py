@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from scenecart._version import __version__
-from scenecart.cli import _apps_cmd, _catalog_cmd, _mcp_cmd, _orders_cmd, _sign_in_cmd
+from scenecart.cli import _apps_cmd, _catalog_cmd, _completion_cmd, _mcp_cmd, _orders_cmd, _sign_in_cmd
 from scenecart.cli._arguments import (
     ArgumentParser,
     read_area,
@@ -523,3 +523,16 @@ def _add_programs(commands: Commands) -> None:
     )
     add_service(mcp)
     mcp.add_argument("--folder", metavar="DIR", default="agent", help="folder for the files of the agent (default: agent)")
+
+    completion = add_program(
+        commands,
+        "completion",
+        _completion_cmd.completion,
+        "print a script with which a shell completes commands, options and files",
+        "scenecart completion bash --names > ~/.local/share/bash-completion/completions/scenecart",
+        note="With --names, the providers and collections of the service are completed too, as they are now; for this alone, the "
+        "command signs in.",
+    )
+    completion.add_argument("shell", choices=_completion_cmd.SHELLS, help="shell to write for")
+    completion.add_argument("--names", action="store_true", help="complete the names of providers and collections too")
+    add_service(completion)
