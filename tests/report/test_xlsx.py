@@ -39,9 +39,9 @@ def test_workbook_has_sheets_for_summary_groups_captures_and_errors(book: Workbo
     summary = {row[0].value: row[1] for row in book["Summary"].iter_rows(min_row=2)}
     assert summary["Total, credits"].value == estimate.total_credits
     groups = list(book["Groups"].iter_rows(min_row=2, values_only=True))
-    assert sum(row[3] for row in groups) == estimate.total_credits
-    assert sum(row[4] for row in groups) == pytest.approx(float(estimate.total_aud))
-    assert book["Groups"]["E2"].number_format == '"A$"#,##0.00'
+    assert sum(row[4] for row in groups) == estimate.total_credits
+    assert sum(row[5] for row in groups) == pytest.approx(float(estimate.total_aud))
+    assert book["Groups"]["F2"].number_format == '"A$"#,##0.00'
     assert book["Captures"].freeze_panes == "C2"
     assert book["Captures"]["E2"].is_date
 

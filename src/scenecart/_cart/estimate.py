@@ -12,6 +12,8 @@ from shapely.geometry import shape
 
 from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
+from scenecart._captures.times import acquisition_times
+from scenecart._cart.price_lines import price_lines
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.reportable import Reportable
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from scenecart._orders.order import Order
 
 _ROWS_IN_HTML = 50
-_IDS_IN_ROW = 4
 
 
 class PlacingClient(Protocol):
@@ -285,7 +286,9 @@ class Estimate(Reportable):
         return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
-        groups = self.price_groups[:_ROWS_IN_HTML]
+        times = acquisition_times(self.cart.captures)
+        acquired = dict(zip(self.cart.captures["id"], (None if pd.isna(time) else time for time in times), strict=True))
+        lines = price_lines(self.price_groups[:_ROWS_IN_HTML], acquired)
         return html.render(
             "estimate.html",
             captures=len(self.cart),
@@ -294,17 +297,8 @@ class Estimate(Reportable):
             total_aud=self.total_aud,
             note=self.note,
             balance=self.balance_credits,
-            groups=[
-                {
-                    "names": [clean_text(name, 60) for name in group.ids[:_IDS_IN_ROW]],
-                    "more": max(0, len(group.ids) - _IDS_IN_ROW),
-                    "km2": group.aoi_km2,
-                    "credits": group.credits,
-                    "aud": group.aud,
-                }
-                for group in groups
-            ],
-            hidden_groups=len(self.price_groups) - len(groups),
+            lines=lines,
+            hidden_groups=len(self.price_groups) - len(lines),
             errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_ROWS_IN_HTML]],
             error_count=len(self.refused),
         )

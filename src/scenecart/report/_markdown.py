@@ -21,10 +21,11 @@ def to_markdown(contents: Contents) -> bytes:
     lines += [f"- {name}: {escaped(value)}" for name, value in contents.facts]
     if contents.groups:
         prices = [
-            [str(number), f"{len(group.ids):,}", km2(group.aoi_km2), f"{group.credits:,}", f"{group.aud:,.2f}"]
-            for number, group in enumerate(contents.groups, 1)
+            [str(one.number), one.days, escaped(one.captures), km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}"]
+            for one in contents.price_lines
         ]
-        lines += ["", "## Price", "", *markdown_table(("Group", "Captures", "km²", "Credits", "A$"), "rrrrr", prices)]
+        titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
+        lines += ["", "## Price", "", *markdown_table(titles, "rllrrr", prices)]
     rows = []
     for line in contents.lines:
         figures = ["" if value is None else f"{value:g}" for value in (line.cloud, line.off_nadir, line.gsd)]

@@ -17,6 +17,7 @@ from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR
 from scenecart._captures.times import acquisition_times
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
+from scenecart._cart.price_lines import price_lines
 from scenecart._orders.order import Order, purchase_details_of
 from scenecart._util import html
 from scenecart._util.text import clean_text, pluralize, without_signatures
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from scenecart._api.schemas import PriceGroup
+    from scenecart._cart.price_lines import PriceLine
     from scenecart._geo.area import Area
     from scenecart.report._pictures import AreaPicture
 
@@ -195,6 +197,11 @@ class Contents:
             return ""
         width = f"{self.thumbnail_metres:,.0f} m" if self.thumbnail_metres < _KM else f"{self.thumbnail_metres / _KM:,.1f} km"
         return f"Each picture shows the area of interest, {width} wide."
+
+    @property
+    def price_lines(self) -> list[PriceLine]:
+        """What each price group consists of, in the order of the captures."""
+        return price_lines(self.groups, {line.key[1]: line.acquired for line in self.lines})
 
     @property
     def thumbnails_note(self) -> str:

@@ -91,14 +91,14 @@ def _head(contents: Contents) -> Flowable:
 
 def _prices(contents: Contents) -> list[Any]:
     rows = [
-        (f"{number}", f"{len(group.ids):,}", html.km2(group.aoi_km2), f"{group.credits:,}", f"{group.aud:,.2f}")
-        for number, group in enumerate(contents.groups, 1)
+        (f"{one.number}", words(one.days or "–"), words(one.captures), html.km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}")
+        for one in contents.price_lines
     ]
     total = None
     if contents.total_credits is not None and contents.total_aud is not None:
-        total = ("Total", "", "", f"{contents.total_credits:,}", f"{contents.total_aud:,.2f}")
-    titles = ("Group", "Captures", "km²", "Credits", "A$")
-    return [*heading("Price"), listing(titles, (0, 0, 0, 0, 0), "lrrrr", rows, total)]
+        total = ("Total", "", "", "", f"{contents.total_credits:,}", f"{contents.total_aud:,.2f}")
+    titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
+    return [*heading("Price"), listing(titles, (34, 66, 0, 60, 64, 64), "lllrrr", rows, total)]
 
 
 def _captures(contents: Contents) -> Flowable:

@@ -66,11 +66,9 @@ def to_xlsx(contents: Contents) -> bytes:
     """Return a workbook: summary, groups, captures and errors; a cart has no sheets of prices."""
     sheets = [_summary(contents)]
     if contents.groups:
-        groups = [
-            (number, len(group.ids), group.aoi_km2, group.credits, float(group.aud))
-            for number, group in enumerate(contents.groups, 1)
-        ]
-        columns = (("Group", "count"), ("Captures", "count"), ("km²", "km2"), ("Credits", "count"), ("A$", "money"))
+        groups = [(one.number, one.days, one.captures, one.km2, one.credits, float(one.aud)) for one in contents.price_lines]
+        titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
+        columns = tuple(zip(titles, ("count", "text", "wrapped", "km2", "count", "money"), strict=True))
         sheets.append(Sheet("Groups", columns, groups))
     sheets.append(_captures(contents))
     if contents.kind == "quote":
