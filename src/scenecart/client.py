@@ -19,6 +19,7 @@ from scenecart._api.order_states import unknown_state_hint
 from scenecart._captures import areas_parquet, parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.hosts import HostRegistry
+from scenecart._captures.licences import LicenceRegistry
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
 from scenecart._captures.search_hosts import search_hosts
@@ -174,12 +175,13 @@ class Client:
         self._credentials = credentials
         self.project = project if project is not None else credentials.project
         self._hosts = HostRegistry(self._session, clock)
+        self._licences = LicenceRegistry(self._session, clock)
         directory = self._home = data_folder(home)
         self._journal = Journal(directory / "placements.sqlite", now=wall)
-        self._pricing = PricingService(self._session, self, wall)
+        self._pricing = PricingService(self._session, self, wall, self._licences.of_hosts)
         self._quicklooks = QuicklookStore(self._session, directory / "quicklooks")
         self._deliveries = deliveries = DeliveryService(self._session, directory / "imagery")
-        purchases = PurchaseReader(self._journal, self)
+        purchases = PurchaseReader(self._journal, self, self._licences.of_hosts)
         self._orders = OrderApi(
             self._session,
             deliveries=deliveries,
@@ -276,6 +278,52 @@ class Client:
         {'aurora-30cm': 0.3, 'aurora-50cm': 0.5, 'aurora-legacy': 1.0}
         """
         return self._hosts.collections(host)
+
+    def licences(self) -> pd.DataFrame:
+        """Return the licences of the hosts, and whether your organization accepted them. They are requested every ten minutes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by document. Columns ``host``, ``title``, ``accepted``, ``accepted_at`` (UTC), ``accepted_by``, ``url`` and
+            ``text``; what the service does not state is missing or empty.
+
+        Raises
+        ------
+        ScenecartError
+            If the service does not list its licences.
+
+        Examples
+        --------
+        >>> connect("sandbox").licences().loc["licence-openterra-1", "text"]
+        'Free to use with the credit "contains OpenTerra data".'
+        """
+        return self._licences.table()
+
+    def accept_licence(self, document: str) -> None:
+        """Record at the service that your organization accepts a licence. This binds the organization, and buys nothing.
+
+        Parameters
+        ----------
+        document
+            A document of :meth:`licences`.
+
+        Raises
+        ------
+        InvalidRequest
+            If there is no such document.
+        PermissionDenied
+            If the account may not accept licences.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.accept_licence("licence-openterra-1")
+        >>> bool(client.licences().loc["licence-openterra-1", "accepted"])
+        True
+        """
+        self._session.check_may_send(operations.PLACE)
+        self._licences.accept(document)
 
     @checked_keywords()
     def search(  # one keyword for each thing a catalog can be asked

@@ -26,6 +26,10 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
         assert status == 0
         check("hosts", command("hosts", "--json")[1])
         assert command("hosts", "auroa")[0] != 0
+        assert "licence-aurora-1  aurora" in command("licences")[1]
+        (accepted,) = check("licences", command("licences", "--accept", "licence-aurora-1", "--json")[1])
+        assert (accepted["host"], accepted["accepted"]) == ("aurora", True)
+        assert command("licences", "--accept", "other")[0] == 2
         with box.client("other", home=tmp_path / "other") as client:
             captures = client.search("aurora", collections="aurora-50cm", limit=1)
             client.cart(captures).save(tmp_path / "q.cart.parquet")

@@ -60,6 +60,7 @@ TRANSACTIONS = Operation("billing.credits.transactions", safe=True)
 VENDORS = Operation("catalog.vendors.list", safe=True)
 SOURCES = Operation("catalog.sources.list", safe=True)
 EULAS = Operation("eulas.list", safe=True)
+EULA_DOCUMENTS = Operation("eulas.documents.list", safe=True)
 ACCEPT_EULA = Operation("eulas.document.accept", safe=True)
 # setting the same tags and name twice changes nothing
 UPDATE_ORDER = Operation("orders.update", safe=True)

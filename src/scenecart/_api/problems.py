@@ -216,6 +216,12 @@ def _permission_error(problem: Problem, task: str) -> PermissionDenied:
             code="scope_missing",
             hint=f"Ask the owner of your organization for the scope {scope}.",
         )
+    elif _is_about_acceptance(problem):
+        error = PermissionDenied(
+            f"The service does not {task} before your organization accepted its licence.",
+            code="licence_not_accepted",
+            hint="Read it with client.licences(), and accept it with client.accept_licence(document).",
+        )
     else:
         error = PermissionDenied(
             f"Your account may not {task}.",
@@ -224,6 +230,11 @@ def _permission_error(problem: Problem, task: str) -> PermissionDenied:
         )
     error.missing_scope = scope
     return _explained(error, problem)
+
+
+def _is_about_acceptance(problem: Problem) -> bool:
+    words = f"{problem.type} {problem.title} {problem.text}".lower()
+    return "accept" in words and any(name in words for name in ("licence", "license", "eula"))
 
 
 def _looks_like_scope(word: str) -> bool:

@@ -22,11 +22,12 @@ from scenecart.exceptions import InvalidCart, ScenecartError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from decimal import Decimal
 
     from scenecart._api.http import Session
     from scenecart._api.schemas import PriceGroup
+    from scenecart._captures.licences import Licence
     from scenecart._cart.cart import Cart
     from scenecart._orders.order import Order
 
@@ -98,6 +99,7 @@ class Estimate(Reportable):
     service: str = field(default="", repr=False)
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
     is_rounded: bool = field(default=False, repr=False)
+    licences_of: Callable[[Collection[str]], Sequence[Licence]] | None = field(default=None, repr=False)
     _client: PlacingClient | None = field(default=None, repr=False)
 
     @property
@@ -315,11 +317,20 @@ class PricingService:
         The client that places the estimates; None for estimates that cannot be placed.
     now
         A function that returns Unix time in seconds.
+    licences
+        A function that returns the licences of hosts, for reports.
     """
 
-    def __init__(self, session: Session, placer: PlacingClient | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        placer: PlacingClient | None,
+        now: Callable[[], float],
+        licences: Callable[[Collection[str]], Sequence[Licence]] | None = None,
+    ) -> None:
         self._session = session
         self._placer = placer
+        self._licences = licences
         self._now = now
 
     def estimate(self, cart: Cart) -> Estimate:
@@ -352,6 +363,7 @@ class PricingService:
             service=self._session.base_url,
             raw=dict(prices.raw),
             is_rounded=prices.is_rounded,
+            licences_of=self._licences,
             _client=self._placer,
         )
 

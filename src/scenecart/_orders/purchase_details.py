@@ -18,8 +18,9 @@ from scenecart._util.json import NotJson, loads
 from scenecart.exceptions import ScenecartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from scenecart._captures.licences import Licence
     from scenecart._orders.journal import Journal, Placement
 
 _IDS_PER_SEARCH = 100
@@ -63,6 +64,7 @@ class PurchaseDetails:
     license_type: str | None = None
     split_by_date: bool | None = None
     quicklook: Callable[..., bytes | None] | None = None
+    licences_of: Callable[[Collection[str]], Sequence[Licence]] | None = None
 
 
 class PurchaseReader:
@@ -74,10 +76,15 @@ class PurchaseReader:
         The record of placements from this machine.
     catalog
         The client that looks up properties of captures.
+    licences
+        A function that returns the licences of hosts, for reports.
     """
 
-    def __init__(self, journal: Journal, catalog: Catalog) -> None:
+    def __init__(
+        self, journal: Journal, catalog: Catalog, licences: Callable[[Collection[str]], Sequence[Licence]] | None = None
+    ) -> None:
         self._journal = journal
+        self._licences = licences
         self._catalog = catalog
 
     def read(self, record: schemas.OrderRecord, cart: Cart | None) -> PurchaseDetails:
@@ -101,6 +108,7 @@ class PurchaseReader:
                 license_type=license_type,
                 split_by_date=cart.split_by_date,
                 quicklook=self._catalog.quicklook,
+                licences_of=self._licences,
             )
         body = _placed_body(placement)
         split_by_date = schemas.is_split_by_date(body)
@@ -112,6 +120,7 @@ class PurchaseReader:
             license_type=license_type,
             split_by_date=split_by_date,
             quicklook=self._catalog.quicklook,
+            licences_of=self._licences,
         )
 
     def _cart_of(self, captures: list[schemas.CaptureOrder | None], *, split_by_date: bool) -> Cart | None:

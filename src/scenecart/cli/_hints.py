@@ -55,6 +55,7 @@ HINTS: dict[str, str | None] = {
     "files_failed": "Download again: only these files are requested.",
     "key_ignored": "`scenecart cancel ID` may still be possible. A request without an answer is not repeated at this "
     "service from now on before the list of orders shows what became of it.",
+    "licence_not_accepted": "`scenecart licences` shows it; `scenecart licences --accept ID` accepts it for your organization.",
     "not_a_captures_file": "Pass a file that `scenecart search -o` wrote. An area of interest is the option --aoi.",
     "not_a_cart_file": "Pass a file that --save wrote.",
     "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",

@@ -1,4 +1,4 @@
-"""The parser of the commands of the office: hosts, spending and approve."""
+"""The parser of the commands of the office: hosts, licences, spending and approve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_office(commands: Commands) -> None:
-    """Add ``hosts``, ``spending`` and ``approve``."""
+    """Add ``hosts``, ``licences``, ``spending`` and ``approve``."""
     hosts = add_command(
         commands,
         "hosts",
@@ -23,6 +23,16 @@ def add_office(commands: Commands) -> None:
         "scenecart hosts aurora --json",
     )
     hosts.add_argument("host", nargs="?", metavar="HOST", help="provider whose collections are listed")
+    licences = add_command(
+        commands,
+        "licences",
+        _office_cmd.licences,
+        "show the licences of the providers, and whether your organization accepted them",
+        "scenecart licences",
+        "scenecart licences --accept licence-aurora-1",
+        note="--accept binds your organization, and buys nothing.",
+    )
+    licences.add_argument("--accept", metavar="ID", help="accept this licence for your organization")
     spending = add_command(
         commands,
         "spending",

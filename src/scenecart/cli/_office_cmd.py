@@ -1,4 +1,4 @@
-"""Commands of the office: hosts, spending and approve."""
+"""Commands of the office: hosts, licences, spending and approve."""
 
 from __future__ import annotations
 
@@ -37,6 +37,28 @@ def hosts(arguments: argparse.Namespace) -> int:
     last = "collections" if arguments.host is None else "sensors"
     cells = [(row["name"], row["title"] or "", ", ".join(row[last]), row["access"] or "", row["licence"] or "") for row in rows]
     _print_table(("host" if arguments.host is None else "collection", "title", last, "access", "licence"), cells)
+    return 0
+
+
+def licences(arguments: argparse.Namespace) -> int:
+    """List the licences, or accept one."""
+    with _io.connect(arguments) as client:
+        if arguments.accept is not None:
+            client.accept_licence(arguments.accept)
+        found = client.licences()
+    if arguments.accept is not None:
+        found = found.loc[[arguments.accept]]
+    if arguments.json:
+        _documents.records("licences/1", found.reset_index())
+        return 0
+    is_first = True
+    for document, row in found.iterrows():
+        state = "" if pd.isna(row["accepted"]) else "accepted" if row["accepted"] else "not accepted"
+        head = "  ".join(filter(None, (str(document), row["host"], row["title"], state)))
+        print("" if is_first else "\n", head, sep="")
+        is_first = False
+        for line in filter(None, [*row["text"].splitlines(), row["url"]]):
+            print(f"  {line}")
     return 0
 
 

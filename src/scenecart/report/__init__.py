@@ -42,6 +42,7 @@ _COMPARISON_FORMATS = {
     ".xlsx": ("_xlsx", "comparison_to_xlsx"),
 }
 _WITH_THUMBNAILS = frozenset({".html", ".pdf"})
+_WITH_LICENCES = frozenset({".html", ".md", ".pdf", ".xlsx"})
 
 
 def _load(module: str, function: str) -> Any:
@@ -114,6 +115,8 @@ def write(  # one keyword for each line of the payer's paper
         "Notes": notes,
     }
     contents = _load("_model", "with_paper")(_load("_model", "contents_of")(subject, title), paper)
+    if suffix in _WITH_LICENCES:
+        contents = _load("_model", "with_licences")(contents)
     if thumbnails and suffix in _WITH_THUMBNAILS:
         contents = _load("_thumbnails", "with_thumbnails")(contents, subject)
     if contact_sheet and suffix in _WITH_THUMBNAILS:

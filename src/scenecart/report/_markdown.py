@@ -24,15 +24,21 @@ def to_markdown(contents: Contents) -> bytes:
             [str(one.number), one.days, escaped(one.captures), km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}"]
             for one in contents.price_lines
         ]
-        titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
-        lines += ["", "## Price", "", *markdown_table(titles, "rllrrr", prices)]
+        price_titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
+        lines += ["", "## Price", "", *markdown_table(price_titles, "rllrrr", prices)]
     rows = []
     for line in contents.lines:
         figures = ["" if value is None else f"{value:g}" for value in (line.cloud, line.off_nadir, line.gsd)]
         last = [f"not priced: {escaped(line.error)}" if line.error else str(line.group or "")] if has_prices else []
         rows.append([escaped(line.id), escaped(line.collection), line.acquired_text, *figures, *last])
     titles = ("Capture", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m", *(["Group"] if has_prices else []))
-    lines += ["", "## Captures", "", *markdown_table(titles, "lllrrrl", rows), "", escaped(contents.price_note)]
+    lines += ["", "## Captures", "", *markdown_table(titles, "lllrrrl", rows), ""]
+    if contents.licences:
+        lines += ["## Licence", ""]
+    for licence in contents.licences:
+        lines += [": ".join(filter(None, (f"**{escaped(licence.title)}**", escaped(licence.acceptance)))), ""]
+        lines += [part for text in filter(None, [*licence.text.splitlines(), licence.url]) for part in (escaped(text), "")]
+    lines.append(escaped(contents.price_note))
     if contents.fingerprint is not None:
         lines += ["", f"Cart fingerprint `{contents.fingerprint}`"]
     return "\n".join([*lines, ""]).encode("utf-8", "replace")

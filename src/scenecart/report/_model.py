@@ -25,10 +25,11 @@ from scenecart._util.validate import is_number
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from decimal import Decimal
 
     from scenecart._api.schemas import PriceGroup
+    from scenecart._captures.licences import Licence
     from scenecart._cart.price_lines import PriceLine
     from scenecart._geo.area import Area
     from scenecart.report._pictures import AreaPicture
@@ -107,6 +108,10 @@ class Contents:
         How many captures were marked as owned already, or that owned ground is left out; empty if neither.
     fetch_thumbnail : callable or None
         Returns the quicklook of a capture.
+    licences_of : callable or None
+        Returns the licences of hosts.
+    licences : tuple of Licence
+        The licences of the hosts of a quote or an order, as far as the service tells them.
     thumbnails : tuple of bytes or None
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
@@ -138,6 +143,8 @@ class Contents:
     order_facts: tuple[tuple[str, str], ...] = ()
     owned: str = ""
     fetch_thumbnail: Callable[..., bytes | None] | None = None
+    licences_of: Callable[[Collection[str]], Sequence[Licence]] | None = None
+    licences: tuple[Licence, ...] = ()
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
     thumbnail_metres: float | None = None
@@ -289,6 +296,7 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
             total_credits=estimate.total_credits,
             total_aud=estimate.total_aud,
             price_note=price_note,
+            licences_of=estimate.licences_of,
         )
     )
 
@@ -327,6 +335,7 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
             price_note=price_note,
             order_facts=facts,
             fetch_thumbnail=details.quicklook,
+            licences_of=details.licences_of,
         ),
         is_original=details.is_original,
     )
@@ -349,6 +358,12 @@ def with_paper(contents: Contents, paper: Mapping[str, str | None]) -> Contents:
     """Return a report with what its author says: who made it, for whom, its reference, until when it is valid, and notes."""
     facts = tuple((name, safe_text(value, 2_000)) for name, value in paper.items() if value)
     return replace(contents, facts=(*facts, *contents.facts), order_facts=(*facts, *contents.order_facts))
+
+
+def with_licences(contents: Contents) -> Contents:
+    """Return a report with the licences of its hosts, as far as the service lists them."""
+    hosts = {host for line in contents.lines for host, _ in [line.key] if host}
+    return contents if contents.licences_of is None else replace(contents, licences=tuple(contents.licences_of(hosts)))
 
 
 def _of_ids(ids: list[str]) -> Contents:

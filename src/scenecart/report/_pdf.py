@@ -72,6 +72,12 @@ def _below(contents: Contents) -> list[Any]:
     if contents.unpriced:
         rows = [(words(line.id), words(line.error or "", WARNING)) for line in contents.unpriced]
         parts += [*heading("Captures without a price"), listing(("Capture", "Reason"), (0, 0), "ll", rows)]
+    if contents.licences:
+        parts += heading("Licence")
+    for licence in contents.licences:
+        parts.append(words(" · ".join(filter(None, (licence.title, licence.acceptance)))))
+        parts += [words(text, SMALL) for text in filter(None, [*licence.text.splitlines(), licence.url])]
+        parts.append(Spacer(0, 4))
     parts += notes(
         [contents.price_note, *([contents.thumbnails_note] if contents.missing_thumbnails else [])], contents.fingerprint
     )

@@ -35,6 +35,9 @@ _STYLES: dict[str, dict[str, Any]] = {
     "time": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"},
 }
 _MAX_WIDTH = 64
+# what a cell holds
+_MOST_LETTERS = 32_767
+_LICENCE_COLUMNS = (("Provider", "text"), ("Licence", "text"), ("Accepted", "wrapped"), ("Text", "wrapped"), ("Link", "text"))
 _CAPTURE_TITLES = ("Capture", "Provider", "Collection", "Acquired (UTC)", "Cloud %", "Off-nadir °", "GSD m")
 
 
@@ -67,13 +70,18 @@ def to_xlsx(contents: Contents) -> bytes:
     sheets = [_summary(contents)]
     if contents.groups:
         groups = [(one.number, one.days, one.captures, one.km2, one.credits, float(one.aud)) for one in contents.price_lines]
-        titles = ("Group", "Acquired", "Captures", "km²", "Credits", "A$")
-        columns = tuple(zip(titles, ("count", "text", "wrapped", "km2", "count", "money"), strict=True))
+        columns = (
+            ("Group", "count"), ("Acquired", "text"), ("Captures", "wrapped"), ("km²", "km2"), ("Credits", "count"),
+            ("A$", "money"),
+        )  # fmt: skip
         sheets.append(Sheet("Groups", columns, groups))
     sheets.append(_captures(contents))
     if contents.kind == "quote":
         errors = [(line.id, line.error) for line in contents.unpriced]
         sheets.append(Sheet("Errors", (("Capture", "text"), ("Reason", "wrapped")), errors))
+    if contents.licences:
+        licences = [(one.host, one.title, one.acceptance, one.text[:_MOST_LETTERS], one.url) for one in contents.licences]
+        sheets.append(Sheet("Licences", _LICENCE_COLUMNS, licences))
     return workbook(sheets, contents.title, contents.stamp)
 
 

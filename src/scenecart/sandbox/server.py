@@ -177,6 +177,16 @@ class Sandbox:
         self._running().authenticator.limits = limits
 
     @property
+    def requires_licences(self) -> bool:
+        """Whether an order is refused (403) until the organization accepted the licences of its hosts."""
+        return self._running().orders.required_licences is not None
+
+    @requires_licences.setter
+    def requires_licences(self, required: bool) -> None:
+        running = self._running()
+        running.orders.required_licences = running.office.not_accepted if required else None
+
+    @property
     def list_lag(self) -> float:
         """Seconds for which a new order is missing from lists of orders; it can be requested by its id at once."""
         return self._running().orders.list_lag

@@ -36,6 +36,7 @@ HINTS: dict[str, str | None] = {
     "file_corrupt": "Download again. If this persists, tell the service's support.",
     "file_size_differs": "Download again. If this persists, tell the service's support.",
     "files_failed": "Download again: only these files are requested.",
+    "licence_not_accepted": "Read it and accept it in Python or on the command line: it binds your organization.",
     "order_gone": "Ask the service's support. To buy it again nevertheless, use Python or the command line.",
     "order_not_cancellable": "It may be too late. The state of the order is displayed above.",
     "order_not_delivered": "Wait until the order is delivered.",

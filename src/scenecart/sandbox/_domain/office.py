@@ -92,6 +92,10 @@ class Office:
                 database.execute("DELETE FROM acceptance WHERE organization = ? AND document = ?", (caller.organization, document))
         return next(one for one in self.eula_documents(caller, eula)["content"] if one["id"] == document)
 
+    def not_accepted(self, caller: Caller, hosts: set[str]) -> list[str]:
+        """Return the documents of some hosts that the organization has not accepted."""
+        return [one["documents"][0]["id"] for one in self._eulas(caller) if one["host_name"] in hosts and not one["isAccepted"]]
+
     def commitments(self, caller: Caller) -> dict[str, Any]:
         """Return the minimum commitments of an organization that is invoiced, with what was used of them."""
         if caller.billing_mode != "enterprise":

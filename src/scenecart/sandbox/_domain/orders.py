@@ -118,6 +118,8 @@ class Orders:
         self.habits = habits or Habits()
         # seconds for which a new order is missing from lists
         self.list_lag = 0.0
+        # the documents that an organization must have accepted before it orders captures of a host
+        self.required_licences: Callable[[Caller, set[str]], list[str]] | None = None
         self._failures: deque[str] = deque()
 
     def fail_next(self, reason: str) -> None:
@@ -220,6 +222,11 @@ class Orders:
         quote = price_captures(self._catalog, self.storage, request.captures, by_date=bool(request.splitByDate))
         if quote.errors:
             raise Invalid(*((f"captures.{entry['id']}", entry["detail"]) for entry in quote.errors))
+        if self.required_licences is not None:
+            missing = self.required_licences(caller, {item.row["host"] for item in quote.items})
+            if missing:
+                detail = f"the organization has not accepted the licence {missing[0]}"
+                raise Problem(403, detail, type_="licence-not-accepted", document_ids=missing)
         order = PricedOrder(
             project, quote, request.licenseType, bool(request.splitByDate), request.displayName or "", request.tags or []
         )
