@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from _expect import raises
 from _widgets import HARBOUR, pictures_sent, wait_for, world_captures
 from scenecart._imagery.picture import decode
 from scenecart.widgets import CaptureMap, Gallery
+from scenecart.widgets._jobs import LOCK
+from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +144,32 @@ def test_gallery_with_a_service_that_fails_says_so_once(gallery: Gallery, client
     assert "scenecart-error" in gallery._status.value
     gallery._receive(None, {"kind": "pick", "row": 0, "how": "replace"}, [])
     assert len(gallery.state.selection) == 1
+
+
+def test_gallery_made_while_its_state_changes_is_complete(client: scenecart.Client, captures: gpd.GeoDataFrame):
+    """A gallery that is made while a job of another widget changes the captures is complete, and stops no job."""
+    state, errors, is_made = CaptureState(captures, HARBOUR), [], threading.Event()
+
+    def change() -> None:
+        limits = itertools.cycle([[0, 100], [0, 90]])
+        while not is_made.is_set():
+            try:
+                with LOCK:
+                    state.filters = {"eo:cloud_cover": next(limits)}
+            except Exception as error:  # noqa: BLE001  # what the other widget would show
+                errors.append(error)
+
+    job = threading.Thread(target=change)
+    job.start()
+    try:
+        for _ in range(3):
+            gallery = Gallery(state, client=client)
+            assert len(gallery._cells.view["rows"]) > 0
+            gallery.close()
+    finally:
+        is_made.set()
+        job.join(20)
+    assert errors == []
 
 
 def test_gallery_static_html_has_the_pictures_that_were_shown(gallery: Gallery):

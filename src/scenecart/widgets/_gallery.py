@@ -108,6 +108,7 @@ class Gallery(Panel):
         self._runner = Runner(_WORKERS, resend=self.resend_state)
         self._picker = RowPicker(self.state)
         self._captures: Any = None
+        self._cover: Any = None
         self._shown_as: tuple[int, Area | None] = (-1, None)
         self._window = (0, _WINDOW)
         self._cells = _Cells()
@@ -115,11 +116,13 @@ class Gallery(Panel):
         self._cells.on_msg(self._receive)
         self._make_controls()
         super().__init__(_style.style_sheet(), self._head, self._cells)
-        self.watch(self.state, self._replace_captures, "captures")
-        self.watch(self.state, self._replace_captures, "aoi")
-        self.watch(self.state, self._update_rows, "revision")
-        self.watch(self.state, self._show_selection, "selection")
-        self._replace_captures(None)
+        with LOCK:
+            # jobs of other widgets may change the shared state at any time
+            self.watch(self.state, self._replace_captures, "captures")
+            self.watch(self.state, self._replace_captures, "aoi")
+            self.watch(self.state, self._update_rows, "revision")
+            self.watch(self.state, self._show_selection, "selection")
+            self._replace_captures(None)
         self._marks = OwnedMarks(client, self.state, self._runner)
 
     @property

@@ -31,7 +31,7 @@ class LayerList:
 
 
 def _row(imagery: ImageryLayers, layer: ImageryLayer) -> W.Widget:
-    shown = W.Checkbox(value=layer.visible, description=layer.name, indent=False, layout=W.Layout(width="220px"))
+    shown = W.Checkbox(value=layer.visible, description=layer.name, indent=False, layout=W.Layout(width="300px"))
     shown.tooltip = f"Show or hide {layer.name}"
     opacity = W.FloatSlider(
         value=layer.opacity, min=0, max=1, step=0.05, readout=False, description="Opacity", layout=W.Layout(width="190px")
