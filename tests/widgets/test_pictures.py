@@ -82,7 +82,7 @@ def test_picture_in_view_is_previewed_and_then_replaced(client: scenecart.Client
     def send(content: dict[str, Any], buffers: list[bytes]) -> None:
         sent.extend(zip(content["keys"], buffers, strict=True))
 
-    made = CutPictures(state, quicklook, runner, send, lambda _: None, preview=preview)
+    made = CutPictures(state, quicklook, runner, send, lambda _: None, preview=(preview, runner))
     made.reset()
     made.request({"turn": made.turn, "keys": [0, 1], "visible": [0, 1, 2], "pixels": 200})
     made.request({"turn": made.turn, "keys": [2], "visible": [0, 1, 2], "pixels": 200, "ahead": True})
@@ -109,7 +109,7 @@ def test_picture_without_a_preview_comes_large(client: scenecart.Client, state: 
     def send(content: dict[str, Any], buffers: list[bytes]) -> None:
         sent.extend(zip(content["keys"], buffers, strict=True))
 
-    made = CutPictures(state, lambda row: client.quicklook(row, "large"), runner, send, errors.append, preview=preview)
+    made = CutPictures(state, lambda row: client.quicklook(row, "large"), runner, send, errors.append, preview=(preview, runner))
     made.reset()
     made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 64})
     wait_for(lambda: len(sent) == 1)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scenecart._geo.area import Area
 
 _WINDOW, _MOST_WINDOW = 60, MOST_AT_ONCE
-_WORKERS = 4
+_WORKERS, _PREVIEW_WORKERS = 4, 3
 _STILL_PICTURES = 12
 # column, label, whether the largest comes first
 _ORDERS = (
@@ -105,14 +105,16 @@ class Gallery(Panel):
         self.state = state if isinstance(state, CaptureState) else CaptureState(captures)
         if aoi is not None:
             self.state.aoi = aoi
-        self._runner = Runner(_WORKERS, resend=self.resend_state)
+        self._runner, self._previews = Runner(_WORKERS, resend=self.resend_state), Runner(_PREVIEW_WORKERS)
         self._picker = RowPicker(self.state)
         self._captures: Any = None
         self._cover: Any = None
         self._shown_as: tuple[int, Area | None] = (-1, None)
         self._window = (0, _WINDOW)
         self._cells = _Cells()
-        self._pictures = CutPictures(self.state, quicklook, self._runner, self._send_pictures, self._show_error, preview=preview)
+        self._pictures = CutPictures(
+            self.state, quicklook, self._runner, self._send_pictures, self._show_error, preview=(preview, self._previews)
+        )
         self._cells.on_msg(self._receive)
         self._make_controls()
         super().__init__(_style.style_sheet(), self._head, self._cells)
@@ -148,7 +150,7 @@ class Gallery(Panel):
     @property
     def is_busy(self) -> bool:
         """Whether pictures are being fetched."""
-        return self._runner.is_any_busy()
+        return self._runner.is_any_busy() or self._previews.is_any_busy()
 
     def picture(self, label: Any, side: int = 256) -> Image.Image | None:
         """Return one capture cut to the area, as it is shown.
@@ -184,6 +186,7 @@ class Gallery(Panel):
         """End background jobs."""
         self._marks.release()
         self._runner.close()
+        self._previews.close()
 
     def _make_controls(self) -> None:
         style = {"description_width": "initial"}

@@ -49,7 +49,8 @@ class CutPictures:
     failed
         Called with an error: one picture that cannot be fetched is an empty frame, and one line says why.
     preview
-        Returns a smaller quicklook, from which pictures in view are made first.
+        Returns a smaller quicklook, from which pictures in view are made first, and the runner of its requests: they do not wait
+        for large pictures that left the view.
     is_tight
         Whether pictures end where the area does. Its outline is then drawn only where it is not the edge of the picture.
 
@@ -69,7 +70,7 @@ class CutPictures:
         send: Send,
         failed: Callable[[BaseException], object],
         *,
-        preview: Quicklook | None = None,
+        preview: tuple[Quicklook, Runner] | None = None,
         is_tight: bool = False,
     ) -> None:
         self._state, self._quicklook, self._preview, self._runner = state, quicklook, preview, runner
@@ -111,14 +112,15 @@ class CutPictures:
         self._visible = {int(key) for key in content.get("visible", ())}
         keys = [int(key) for key in content.get("keys", ()) if 0 <= int(key) < count][:MOST_AT_ONCE]
         if self._preview is not None and not content.get("ahead"):
-            self._start([key for key in keys if (key, side) not in self._kept], side, turn, self._preview)
-        self._start(keys, side, turn, None)
+            preview, runner = self._preview
+            self._start([key for key in keys if (key, side) not in self._kept], side, turn, runner, preview)
+        self._start(keys, side, turn, self._runner, None)
 
-    def _start(self, keys: list[int], side: int, turn: int, preview: Quicklook | None) -> None:
+    def _start(self, keys: list[int], side: int, turn: int, runner: Runner, preview: Quicklook | None) -> None:
         for first in range(0, len(keys), _PER_MESSAGE):
             self._jobs += 1
             work = self._drawing(keys[first : first + _PER_MESSAGE], side, turn, preview)
-            self._runner.start(f"pictures {self._jobs}", work, self._made, self._failed)
+            runner.start(f"pictures {self._jobs}", work, self._made, self._failed)
 
     def draw(self, position: int, side: int, quicklook: Quicklook | None = None) -> Image.Image | None:
         """Return one capture cut to the area; None without a picture of it.
