@@ -18,18 +18,21 @@ MASK_SIDE = 256
 LEAST_FILL = 0.01
 # a JPEG blurs the edge of black fill
 _BLACK, _WHITE = 16, 250
+_CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])
 
 
-def without_fill(picture: Image.Image, inside: Mask | None = None) -> Image.Image:
+def without_fill(picture: Image.Image, inside: Mask | None = None, fill: Mask | None = None) -> Image.Image:
     """Return a picture whose black or white fill is transparent.
 
     Parameters
     ----------
+    fill
+        The result of :func:`fill_of`, if it is known.
     inside
         Where there is no fill, such as inside the footprint, as a mask of the size of :func:`fill_of`: dark water at the edge of a
         scene looks like fill.
     """
-    fill = fill_of(picture)
+    fill = fill_of(picture) if fill is None else fill
     if inside is not None:
         fill = fill & ~inside
     if not fill.any():
@@ -38,7 +41,7 @@ def without_fill(picture: Image.Image, inside: Mask | None = None) -> Image.Imag
     around = Image.fromarray(fill.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
     is_near = np.asarray(around.resize(picture.size, Image.Resampling.NEAREST)) > 0
     # the mask is coarse: its edge is taken from the picture itself
-    is_flat = pixels[..., :3].min(-1) >= _WHITE if is_bright(picture, fill) else pixels[..., :3].max(-1) <= _BLACK
+    is_flat = _is_white(pixels) if is_bright(picture, fill) else _is_black(pixels)
     pixels[..., 3][is_near & is_flat] = 0
     return Image.fromarray(pixels)
 
@@ -51,14 +54,22 @@ def fill_of(picture: Image.Image) -> NDArray[np.bool_]:
     clear = pixels[..., 3] < 128  # noqa: PLR2004  # half transparent
     if clear.mean() >= LEAST_FILL:
         return np.asarray(clear)
-    dark, bright = pixels[..., :3].max(-1) <= _BLACK, pixels[..., :3].min(-1) >= _WHITE
-    for candidate, corners in ((dark, 1), (bright, 3)):
-        seeds = np.zeros(candidate.shape, dtype=bool)
-        seeds[[0, 0, -1, -1], [0, -1, 0, -1]] = candidate[[0, 0, -1, -1], [0, -1, 0, -1]]
+    seeds = np.zeros(clear.shape, dtype=bool)
+    for is_candidate, corners in ((_is_black, 1), (_is_white, 3)):
+        seeds[_CORNERS] = is_candidate(pixels[_CORNERS])
         # clouds are white too, but seldom in three corners
         if seeds.sum() >= corners:
-            return _connected(candidate, seeds)
-    return np.zeros(dark.shape, dtype=bool)
+            return _connected(is_candidate(pixels), seeds)
+    return np.zeros(clear.shape, dtype=bool)
+
+
+def _is_black(pixels: NDArray[np.uint8]) -> Mask:
+    # by band: numpy reduces a short last axis slowly
+    return np.asarray(np.maximum(np.maximum(pixels[..., 0], pixels[..., 1]), pixels[..., 2]) <= _BLACK)
+
+
+def _is_white(pixels: NDArray[np.uint8]) -> Mask:
+    return np.asarray(np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2]) >= _WHITE)
 
 
 def is_bright(picture: Image.Image, fill: Mask) -> bool:

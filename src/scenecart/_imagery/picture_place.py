@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DEGREES, MERCATOR = "EPSG:4326", "EPSG:3857"
 # parts of an edge or of a picture within which a projection is straight
 EDGE_PARTS = 24
-_CELLS = 16
+_CELLS, _LEAST_CELLS = 16, 4
+# a small picture needs fewer of them
+_CELL_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ class PicturePlace:
             False shows each pixel as it is, where a picture is much enlarged.
         """
         west, south, east, north = bounds
-        columns, rows = (np.linspace(0, end, max(2, min(_CELLS, end) + 1)).round() for end in (width, height))
+        columns, rows = (
+            np.linspace(0, end, min(max(_LEAST_CELLS, end // _CELL_PIXELS), _CELLS, end) + 1).round() for end in (width, height)
+        )
         x, y = west + (east - west) * columns / width, north - (north - south) * rows / height
         points = np.stack(np.meshgrid(x, y), -1)
         scale = np.array([picture.width / self.size[0], picture.height / self.size[1]])

@@ -55,7 +55,9 @@ _OVERVIEW_ROLES = frozenset({"overview", "thumbnail", "quicklook"})
 APPROXIMATE = "Placed approximately"
 
 
-def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
+def place_picture(
+    picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any], fill: Mask | None = None
+) -> PicturePlace | None:
     """Find the place of a quicklook by its georeference, or else by its fill; None if the capture has no usable footprint.
 
     Parameters
@@ -64,6 +66,8 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
         The quicklook, as RGBA.
     capture
         A row of a search result, with ``geometry`` in EPSG:4326.
+    fill
+        The result of ``fill_of``, if it is known.
     """
     footprint = _unwrapped(capture.get("geometry"))
     if footprint is None:
@@ -71,7 +75,7 @@ def place_picture(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[A
     stated = _stated_place(picture, capture)
     if stated is not None:
         return stated
-    fill = fill_of(picture)
+    fill = fill_of(picture) if fill is None else fill
     share, candidates = float(fill.mean()), _candidates(picture, capture, footprint, ~fill)
     is_matched = any(score >= _SURE_AGREEMENT for score, place in candidates if place.method == "north-up")
     if share >= LEAST_FILL and not is_matched:
@@ -138,12 +142,15 @@ def placed_quicklook(
     """
     with unpacked_bytes.taken(unpacked_size(content, side)):
         picture = decode(content, side)
-        place = None if picture is None else place_picture(picture, capture)
+        if picture is None:
+            return None
+        fill = fill_of(picture)
+        place = place_picture(picture, capture, fill)
         footprint = _unwrapped(capture.get("geometry"))
-        if picture is None or place is None or footprint is None:
+        if place is None or footprint is None:
             return None
         outline = place.to_pixels(to_mercator(_outline(footprint)))
-        return without_fill(picture, _drawn(outline, place.size, fill_of(picture).shape)), place
+        return without_fill(picture, _drawn(outline, place.size, fill.shape), fill), place
 
 
 def _stated_place(picture: Image.Image, capture: Mapping[str, Any] | pd.Series[Any]) -> PicturePlace | None:
