@@ -104,7 +104,7 @@ class Layer {
   }
 }
 
-function attach(model, map) {
+function attach(model, map, widget) {
   const layers = new Map();
   let requested = null;
   let timer = 0;
@@ -122,6 +122,8 @@ function attach(model, map) {
     notice.textContent = "";
   };
   const awaitAnswer = () => {
+    // a saved page has no kernel
+    if (widget.comm_live === false) return;
     patience ||= setTimeout(() => {
       if (![...layers.values()].some((layer) => layer.pane.style.display !== "none")) return;
       notice.textContent = "The kernel is busy. Imagery of this view follows when it is free.";
@@ -205,13 +207,13 @@ async function render({ model, el }) {
     const views = await Promise.all(Object.values(widget?.views ?? {}));
     const panel = el.closest(".scenecart-panel");
     const view = views.find((one) => panel && panel.contains(one.obj?.getContainer?.())) ?? views[0];
-    return view?.obj?.getSize?.().x ? view.obj : null;
+    return view?.obj?.getSize?.().x ? [view.obj, widget] : null;
   };
   const timer = setInterval(async () => {
-    const map = await find().catch(() => null);
-    if (!map || detach || !el.isConnected) return;
+    const found = await find().catch(() => null);
+    if (!found || detach || !el.isConnected) return;
     clearInterval(timer);
-    detach = attach(model, map);
+    detach = attach(model, ...found);
   }, 100);
   return () => {
     clearInterval(timer);
