@@ -61,16 +61,18 @@ class Arrangement:
         else:
             self._set_pieces(_cut(area, _grid(area)))
 
-    def refine(self, chosen: np.ndarray[Any, Any]) -> bool:
+    def refine(self, chosen: np.ndarray[Any, Any], *, is_partial_choice: bool = False) -> bool:
         """Cut the pieces that chosen footprints cover partly; return whether there were any.
 
-        Afterwards the coverage of the choice is exact.
+        Afterwards the coverage of the choice is exact. If footprints may be chosen in part, pieces are cut even if another chosen
+        footprint covers them whole.
         """
         if self.is_exact:
             return False
         is_chosen = np.isin(self.candidate, chosen)
         is_partial = is_chosen & ~self._is_full
-        ambiguous = np.setdiff1d(self.piece[is_partial], self.piece[is_chosen & ~is_partial])
+        settled = [] if is_partial_choice else self.piece[is_chosen & ~is_partial]
+        ambiguous = np.setdiff1d(self.piece[is_partial], settled)
         if len(ambiguous) == 0:
             return False
         parts: list[BaseGeometry] = []

@@ -17,6 +17,7 @@ import numpy as np
 import shapely
 
 from scenecart._cover.arrangement import MAX_CROSSINGS, Arrangement
+from scenecart._cover.relaxation import RELATIVE_TOLERANCE, lower_bound, program
 from scenecart._geo.geometry import each_km2, each_polygonal, geodesic_km2, polygonal, union
 from scenecart.exceptions import ScenecartError, missing_extra
 
@@ -29,6 +30,8 @@ _MAX_ROUNDS = 60
 _MAX_IMPROVEMENTS = 500
 _IMPROVEMENT_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
+# the share of the time for a bound by relaxation, if many footprints cross
+_BOUND_SHARE = 0.4
 _ANSWER_PREFIX = b"choice "
 _MIN_REMOVED, _REMOVED_SIZES = 3, 4
 _BATCH = 500
@@ -36,7 +39,6 @@ _POWERS = (1.0, 0.5, 0.0)
 _MIN_GAIN_KM2 = 1e-9
 _UPDATED_AT_ONCE = 32
 _MAX_OFFERED = 150
-_RELATIVE_TOLERANCE = 1e-7
 _OPTIMAL, _INFEASIBLE = 0, 2
 
 
@@ -72,7 +74,7 @@ class Problem:
 
     def suffices(self, chosen: Iterable[int]) -> bool:
         """Return whether a choice covers enough."""
-        return self.need is None or self.covered(chosen) >= self.need * (1 - _RELATIVE_TOLERANCE)
+        return self.need is None or self.covered(chosen) >= self.need * (1 - RELATIVE_TOLERANCE)
 
     def value(self, chosen: Iterable[int]) -> float:
         """Return the objective of a choice, which the solver minimizes."""
@@ -146,7 +148,11 @@ def solve(problem: Problem, seconds: float, clock: Callable[[], float], report: 
         report(with_original_indices(_answer(small, best, -math.inf)))
     # a small choice is not improved piece by piece, so its proof may use all the time
     proof_seconds = seconds if best is not None and len(best) <= _MIN_REMOVED else seconds / 2
-    choice = _prove(milp, small, best, started + proof_seconds, clock)
+    bound, bound_end = -math.inf, started + _BOUND_SHARE * seconds
+    # if the greedy choices took most of this time, the relaxation would not end in the rest
+    if best is not None and clock() - started < bound_end - clock():
+        bound = lower_bound(small, best, bound_end, clock)
+    choice = _prove(milp, small, best, started + proof_seconds, clock, bound=bound)
     if choice.chosen and choice.at_least != choice.value:
         if report is not None:
             report(with_original_indices(choice))
@@ -176,8 +182,10 @@ def _reduced(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
     return kept, problem.among(kept)
 
 
-def _prove(milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float, clock: Callable[[], float]) -> Choice:
-    """Look for the best choice and for a proof that none is better.
+def _prove(
+    milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float, clock: Callable[[], float], *, bound: float = -math.inf
+) -> Choice:
+    """Look for the best choice and for a proof that none is better, from a bound that is known.
 
     The area is cut into pieces only as finely as needed. Coarse pieces overestimate coverage, so a choice that is best for
     them and really suffices is optimal. If it does not suffice, its partly covered pieces are cut.
@@ -185,7 +193,6 @@ def _prove(milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float
     arrangement = Arrangement(problem.area, problem.footprints, problem.max_crossings)
     if best is not None:
         arrangement.refine(np.array(best))
-    bound = -math.inf
     for _ in range(_MAX_ROUNDS):
         left = end - clock()
         if left <= 0:
@@ -196,7 +203,7 @@ def _prove(milp: Any, problem: Problem, best: tuple[int, ...] | None, end: float
         bound = max(bound, at_least)
         if found is not None:
             best = _better(problem, best, _completed(problem, found))
-        if best is not None and problem.value(best) <= bound + _RELATIVE_TOLERANCE * max(1.0, abs(bound)):
+        if best is not None and problem.value(best) <= bound + RELATIVE_TOLERANCE * max(1.0, abs(bound)):
             return Choice(best, problem.value(best), problem.value(best))
         if status != _OPTIMAL or found is None or not arrangement.refine(np.array(found, dtype=int)):
             break
@@ -233,28 +240,16 @@ def _most_promising(problem: Problem) -> tuple[np.ndarray[Any, Any], Problem]:
 
 def _solve_pieces(milp: Any, problem: Problem, pieces: Arrangement, seconds: float) -> tuple[int, tuple[int, ...] | None, float]:
     """Solve the problem for given pieces, and return SciPy's status, the choice and its lower bound."""
-    from scipy import sparse  # noqa: PLC0415  # an extra
     from scipy.optimize import Bounds, LinearConstraint  # noqa: PLC0415  # an extra
 
+    costs, matrix, limits = program(problem, pieces)
     count, parts = len(problem.footprints), len(pieces.km2)
-    covers = sparse.csr_matrix((pieces.share, (pieces.piece, pieces.candidate)), shape=(parts, count))
-    constraints = [LinearConstraint(sparse.hstack([-covers, sparse.eye(parts)], format="csr"), ub=0.0)]
-    if problem.need is None:
-        costs = np.r_[problem.weights * problem.tie_weight, -pieces.km2]
-    else:
-        costs = np.r_[problem.weights, np.zeros(parts)]
-        unit = max(problem.need, _MIN_GAIN_KM2)
-        least = problem.need / unit * (1 - _RELATIVE_TOLERANCE)
-        constraints.append(LinearConstraint(np.r_[np.zeros(count), pieces.km2 / unit][None, :], lb=least))
-    for amount, most in problem.limits:
-        unit = max(abs(most), 1.0)
-        constraints.append(LinearConstraint(np.r_[amount / unit, np.zeros(parts)][None, :], ub=most / unit))
     scale = max(1e-300, float(np.abs(costs).max()))
     answer = milp(
         costs / scale,
         integrality=np.r_[np.ones(count), np.zeros(parts)],
         bounds=Bounds(0, 1),
-        constraints=constraints,
+        constraints=LinearConstraint(matrix, ub=limits),
         options={"time_limit": max(0.05, seconds), "mip_rel_gap": 1e-9},
     )
     chosen = None if answer.x is None else tuple(np.flatnonzero(answer.x[:count] > 0.5).tolist())  # noqa: PLR2004  # 0 or 1
@@ -328,7 +323,7 @@ def _without_redundant(problem: Problem, chosen: Iterable[int]) -> tuple[int, ..
     """Remove candidates that are not needed, the heaviest first."""
     kept = sorted(chosen)
     covered = problem.covered(kept)
-    least = (covered if problem.need is None else problem.need) * (1 - _RELATIVE_TOLERANCE)
+    least = (covered if problem.need is None else problem.need) * (1 - RELATIVE_TOLERANCE)
     for place in sorted(kept, key=lambda one: -problem.weights[one]):
         rest = [one for one in kept if one != place]
         others = problem.footprints[rest]
