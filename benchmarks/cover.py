@@ -27,8 +27,8 @@ TITLE = "Covering an area"
 ABOUT = """Random captures of 14 to 22 km, tilted like orbits, over an area of about 10,000 km², each with its own price per km². At
 least 98 % of the area is to be covered, in at most ten seconds. The alternatives are what a careful user writes: a greedy choice by
 price for new area, and SciPy's solver over points 2 km apart, which all have to be covered. A price of 1 is the best that was found
-for these captures by any of these. Even a relaxation over all pieces of the area is 7 % below the best known price at 300 captures and 11 %
-at 1,000: [why](decisions/0011-how-a-cover-is-planned.md)."""
+for these captures by any of these. Even a relaxation over all pieces of the area is 7 % below the best known price at 300 captures
+and 11 % at 1,000: [why](decisions/0011-how-a-cover-is-planned.md)."""
 SIZES = (300, 1_000, 5_000) if FULL else (300, 1_000)
 BOX = (150.0, -34.0, 151.08, -33.1)
 _SHARE, _SECONDS, _TIMES, _POINTS_KM = 0.98, 10.0, 1, 2.0

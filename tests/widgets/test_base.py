@@ -88,3 +88,11 @@ def test_checked_client_wrong_type_is_refused(client: scenecart.Client):
     assert checked_client(client) is client
     with raises(scenecart.InvalidRequest, "client_invalid"):
         checked_client(None)
+
+
+def test_panel_part_that_is_closed_meanwhile_does_not_stop_the_others():
+    """What is sent again leaves out a part that another thread has just closed."""
+    panel = Panel([W.HTML("first"), W.HBox([W.HTML("inner")]), W.HTML("last")])
+    panel.children[1].children[0].close()
+    panel.resend_state()
+    panel.close()

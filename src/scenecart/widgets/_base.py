@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -77,7 +78,9 @@ class Panel(W.VBox):
         """Send the displayed state again; nothing changes on a page that has it already."""
         for part in [self, *parts_of(self)]:
             if isinstance(part, _DISPLAY_ONLY):
-                part.send_state()
+                # a part that another thread closes meanwhile has no comm any more
+                with contextlib.suppress(AttributeError):
+                    part.send_state()
 
     def release(self) -> None:
         """Release threads and links, which are not parts."""
