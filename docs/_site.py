@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parent
 NOTEBOOKS = DOCS.parent / "notebooks"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_NOT_A_PAGE = {"app.ipynb"}
+_NUMBERED = re.compile(r"\d\d_[a-z_]+\.ipynb")
+
+
+def is_page(path: Path) -> bool:
+    """Return whether a notebook is a page: the numbered ones are, and neither the app nor what JupyterLab creates beside them."""
+    return _NUMBERED.fullmatch(path.name) is not None
 
 
 def bring_notebooks(*_: object) -> None:
     """Copy the notebooks into docs/notebooks, which git ignores."""
     here = DOCS / "notebooks"
     here.mkdir(exist_ok=True)
-    wanted = {path.name: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb")) if path.name not in _NOT_A_PAGE}
+    wanted = {path.name: path.read_bytes() for path in sorted(NOTEBOOKS.glob("*.ipynb")) if is_page(path)}
     for path in here.glob("*.ipynb"):
         if path.name not in wanted:
             path.unlink()

@@ -79,7 +79,7 @@ LIBRARIES = {
     "reportlab": {"report"},
     "rich": {"_util.progress", "cli"},
     "rioxarray": {"_imagery.raster"},
-    "scipy": {"_cover.solver"},
+    "scipy": {"_cover.relaxation", "_cover.solver"},
     "shtab": {"cli._completion_cmd"},
     "sqlite3": {"_orders", "_watch"},
     "stac_geoparquet": {"_captures.parquet"},

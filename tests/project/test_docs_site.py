@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from _docs import DOCS, ROOT, Built, pages
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from _site import is_page
 
 # `make docs` takes pictures of the Workbench before it builds the pages
 SCREENS = ("../workbench/", "workbench/")
@@ -27,8 +25,14 @@ def test_site_has_every_page_and_notebook(site: Path, built: dict[Path, Built]):
     """Each page of docs/ and each notebook is a page of the site."""
     made = {path.relative_to(site).with_suffix("").as_posix() for path in built}
     kept = {path.relative_to(DOCS).with_suffix("").as_posix() for path in pages()}
-    kept |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem != "app"}
+    kept |= {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb") if is_page(path)}
     assert kept <= made
+
+
+def test_notebook_of_a_user_is_no_page():
+    """The notebooks of the project are pages; new notebooks and copies that JupyterLab makes beside them are not."""
+    names = ("01_first_order.ipynb", "app.ipynb", "Untitled.ipynb", "01_first_order-Copy1.ipynb")
+    assert [name for name in names if is_page(Path(name))] == ["01_first_order.ipynb"]
 
 
 def test_link_of_the_site_resolves(built: dict[Path, Built]):
