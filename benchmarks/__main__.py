@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.plots import draw
 from benchmarks.sections import section
+from benchmarks.summary import TITLE, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sections[title] = text
     if arguments.write:
         written = {**_written(), **sections}
+        written.pop(TITLE, None)
         for title, (name, caption, unit) in PLOTS.items():
             if title in sections:
                 head, *rest = written[title].split("\n\n")
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 written[title] = "\n\n".join([head, rest[0], plot, *rest[1:]])
         machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
         head = f"# Benchmarks\n\nMeasured with `make bench ARGS=--write` ({machine}). Times are medians of several runs.\n"
-        PAGE.write_text("\n".join([head, *written.values()]), encoding="utf-8")
+        PAGE.write_text("\n".join([head, summary(written, PAGE.parent / "images"), *written.values()]), encoding="utf-8")
         print(f"Written to {PAGE.name}")
 
 

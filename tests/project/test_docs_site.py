@@ -29,6 +29,15 @@ def test_site_has_every_page_and_notebook(site: Path, built: dict[Path, Built]):
     assert kept <= made
 
 
+def test_benchmarks_begin_with_ten_lines_and_a_plot_for_each_theme():
+    """The page of the benchmarks begins with ten lines and a plot that is read on light and on dark pages."""
+    _, head, *_ = (DOCS / "benchmarks.md").read_text("utf-8").split("\n## ")
+    assert len(re.findall(r"^\| .* \|$", head, re.MULTILINE)) == 1 + 10
+    for theme in ("light", "dark"):
+        assert f":class: only-{theme}\n" in head
+        assert (DOCS / "images" / f"bench-summary-{theme}.svg").is_file()
+
+
 def test_notebook_of_a_user_is_no_page():
     """The notebooks of the project are pages; new notebooks and copies that JupyterLab makes beside them are not."""
     names = ("01_first_order.ipynb", "app.ipynb", "Untitled.ipynb", "01_first_order-Copy1.ipynb")
