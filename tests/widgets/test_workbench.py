@@ -34,6 +34,8 @@ def _event(part: Any, kind: str, **fields: Any) -> None:
 def test_workbench_view_is_searched_with_the_dates_of_the_host(client: scenecart.Client, display: Display, tmp_path: Path):
     """One click finds captures: the map's view is the area, and the dates are those in which the host has captures."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    assert not bench._map.part.state["prompt"], "what was there before may come back"
+    _event(bench._foot, "page", id="a1")
     assert bench._map.part.state["prompt"]
     _event(bench._map.part, "search-view", bounds=[151.1, -34.0, 151.3, -33.9])
     wait_for(lambda: len(bench.captures) and not bench.is_searching)
@@ -126,6 +128,39 @@ def test_workbench_reload_brings_everything_back(client: scenecart.Client, displ
     third = display(Workbench(client, basemap="none", directory=tmp_path))
     _event(third._foot, "page", id="a1")
     assert third.state.aoi.bounds == HARBOUR
+
+
+def test_workbench_filters_survive_another_search_and_late_columns(client: scenecart.Client, display: Display, tmp_path: Path):
+    """A filter set in the page stays for the next search, one of a column that is found out later included."""
+    bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
+    bench.search("aurora", wait=30, **QUERY)
+    wait_for(lambda: "aoi:price_aud" in {facet.name for facet in bench.state.facets})
+    wanted = {"eo:cloud_cover": [0.0, 20.0], "aoi:price_aud": [0.0, 300.0]}
+    for name, value in wanted.items():
+        _event(bench._ask, "filter", name=name, value=value)
+    _event(bench._ask, "type", text="151.16, -34, 151.26, -33.93")
+    _event(bench._ask, "search")
+    # a filter set while captures arrive is not taken back by their end
+    _event(bench._ask, "filter", name="view:off_nadir", value=[0.0, 20.0])
+    wanted["view:off_nadir"] = [0.0, 20.0]
+    wait_for(lambda: bench.state.filters == wanted and not bench.is_searching)
+    _event(bench._ask, "reset")
+    assert bench.state.filters == {}
+
+
+def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload(
+    client: scenecart.Client, display: Display, tmp_path: Path
+):
+    """What was asked for just before a reload is done by the next kernel, and what was handled before is not done twice."""
+    bench = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(bench._foot, "page", id="a1")
+    _event(bench._ask, "type", text="151.18, -33.99, 151.24, -33.94", n=5)
+    _event(bench._foot, "leave")
+    missed = [{"n": 4, "kind": "clear", "part": "ask"}, {"n": 6, "kind": "host", "name": "lumen", "part": "ask"}, "nonsense"]
+    again = display(Workbench(client, basemap="none", directory=tmp_path))
+    _event(again._foot, "page", id="a1", events=missed)
+    assert again.state.aoi.bounds == HARBOUR
+    assert again._ask.state["what"]["host"] == "lumen"
 
 
 def test_workbench_service_gone_keeps_what_was_found(sandbox: Sandbox, display: Display, tmp_path: Path):

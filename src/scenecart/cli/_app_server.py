@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from traitlets.config import Config
 from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
 
 from scenecart._util.html import render
 from scenecart.exceptions import ConfigurationError
@@ -25,12 +26,32 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
 _FILL_SECONDS = 8.0
+_TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
+
+
+class Page(TornadoVoilaHandler):  # type: ignore[misc]  # Voila has no type annotations
+    """The page, with the cookie that it sends when it is closed: without it, its kernel would not end."""
+
+    async def prepare(self) -> None:
+        """Set the cookie against forged requests, which Voila's page sends back and Voila does not set."""
+        await super().prepare()
+        _ = self.xsrf_token
 
 
 class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
     """Voila for one notebook: it opens the browser with the token, as JupyterLab does."""
 
     opens_browser = True
+
+    def setup_template_dirs(self) -> None:
+        """Look for templates in the package first."""
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(_TEMPLATE))
+
+    def init_handlers(self) -> list[Any]:
+        """Use our handler of the page."""
+        handlers = super().init_handlers()
+        return [(path, Page if kind is TornadoVoilaHandler else kind, *rest) for path, kind, *rest in handlers]
 
     def launch_browser(self) -> None:
         """Print the URL with its token, and open it. Voila calls this once it accepts requests."""

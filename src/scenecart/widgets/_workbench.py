@@ -28,6 +28,7 @@ from scenecart.widgets._bench.card import CardPart
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.cart_link import CartLink
 from scenecart.widgets._bench.drawer import ORDERS, RESULTS, Drawer
+from scenecart.widgets._bench.filtering import Filtering
 from scenecart.widgets._bench.foot import Foot, found_text
 from scenecart.widgets._bench.header import Header, header_state, orders_state, project_name
 from scenecart.widgets._bench.keeper import Keeper
@@ -123,7 +124,7 @@ class Workbench(Panel):
         self._writer = Runner(1)
         self.state = CaptureState(no_captures(), aoi)
         self._keeper = Keeper(client, self._writer, self._collect, self._bring_back, is_pristine=aoi is None)
-        self._pending_filters: dict[str, Any] = {}
+        self._filtering = Filtering(self.state)
         self._where_error, self._is_fitting = "", True
         self._make_parts(basemap, is_full=bool(full))
         self._searching = Searching(
@@ -207,7 +208,7 @@ class Workbench(Panel):
         self._keeper.touched()
         most_cloud = criteria.pop("max_cloud_cover", None)
         asked = asked_by(self._searching.asked, host, criteria)
-        self._pending_filters = {} if most_cloud is None else {"eo:cloud_cover": [0.0, float(most_cloud)]}
+        self._filtering.replace({} if most_cloud is None else {"eo:cloud_cover": [0.0, float(most_cloud)]})
         self._searching.asked = asked
         if asked.area is None:
             self._use_view()
@@ -292,6 +293,7 @@ class Workbench(Panel):
 
     def _ask_event(self, kind: str, fields: dict[str, Any]) -> None:
         self._keeper.touched()
+        self._keeper.seen(fields)
         actions: dict[str, Callable[[], object]] = {
             "type": lambda: self._set_area(as_area(read_area_text(str(fields["text"]))), "", "typed"),
             "file": lambda: self._load_area(fields),
@@ -300,9 +302,9 @@ class Workbench(Panel):
             "host": lambda: self._set_host(str(fields["name"]).strip()),
             "collections": lambda: self._searching.ask(collections=tuple(str(name) for name in fields["names"])),
             "search": self._search_asked,
-            "filter": lambda: self._set_filter(str(fields["name"]), fields.get("value")),
-            "hide_owned": lambda: self._set_filter(OWNED, hidden_owned() if fields.get("on") else None),
-            "reset": lambda: setattr(self.state, "filters", {}),
+            "filter": lambda: self._filtering.change(str(fields["name"]), fields.get("value")),
+            "hide_owned": lambda: self._filtering.change(OWNED, hidden_owned() if fields.get("on") else None),
+            "reset": self._filtering.reset,
         }
         action = actions.get(kind)
         if action is None:
@@ -315,29 +317,35 @@ class Workbench(Panel):
             self._redraw()
 
     def _map_event(self, kind: str, fields: dict[str, Any]) -> None:
-        if kind == "current":
-            self._set_current(fields.get("row"))
-        elif kind == "picture":
-            self._map.send_picture(fields.get("row"), self._picture_failed)
-        elif kind == "view":
-            self._map.bounds = checked_bounds(fields.get("bounds")) or self._map.bounds
-        elif kind == "area":
-            self._keeper.touched()
-            corners = [(float(x), float(y)) for x, y in fields["corners"]]
-            self._set_area(drawn_area([shapely.Polygon(corners)]), "", "drawn", fit=False)
-        elif kind == "search-view":
-            self._map.bounds = checked_bounds(fields.get("bounds")) or self._map.bounds
-            self._search_asked()
-        elif kind == "pictures":
-            self._map.part.update(pictures=bool(fields.get("on")))
-        elif kind == "done":
-            self._results.close_compare()
-            self._map.part.update(compare=False)
-        elif kind == "stop":
-            self._hide_delivered()
-        elif kind == "colour":
-            self._map.colour = str(fields.get("name"))
-            self._map.draw_rows()
+        self._keeper.seen(fields)
+        actions: dict[str, Callable[[], object]] = {
+            "attached": self._map.send_land,
+            "current": lambda: self._set_current(fields.get("row")),
+            "picture": lambda: self._map.send_picture(fields.get("row"), self._picture_failed),
+            "view": lambda: self._map.look_at(fields.get("bounds")),
+            "area": lambda: self._draw_area(fields["corners"]),
+            "search-view": lambda: self._search_view(fields.get("bounds")),
+            "pictures": lambda: self._map.part.update(pictures=bool(fields.get("on"))),
+            "done": self._close_compare,
+            "stop": self._hide_delivered,
+            "colour": lambda: self._map.colour_by(str(fields.get("name"))),
+        }
+        action = actions.get(kind)
+        if action is not None:
+            action()
+
+    def _search_view(self, bounds: Any) -> None:
+        self._map.look_at(bounds)
+        self._search_asked()
+
+    def _draw_area(self, corners: Any) -> None:
+        self._keeper.touched()
+        polygon = shapely.Polygon([(float(x), float(y)) for x, y in corners])
+        self._set_area(drawn_area([polygon]), "", "drawn", fit=False)
+
+    def _close_compare(self) -> None:
+        self._results.close_compare()
+        self._map.part.update(compare=False)
 
     def _drawer_event(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "tab" and fields.get("name") in {RESULTS, ORDERS}:
@@ -353,7 +361,13 @@ class Workbench(Panel):
 
     def _foot_event(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "page":
-            self._keeper.page_shown(fields)
+            missed = self._keeper.page_shown(fields)
+            self._redraw()
+            for event in missed:
+                handler = self._map_event if event.pop("part", None) == "map" else self._ask_event
+                handler(event.pop("kind"), event)
+        elif kind == "leave":
+            self._keeper.flush()
 
     # what is asked for
 
@@ -363,6 +377,7 @@ class Workbench(Panel):
             raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
         if self._searching.asked.area is None:
             self._use_view()
+        self._filtering.hold()
         self._searching.search()
 
     def _use_view(self) -> None:
@@ -395,15 +410,11 @@ class Workbench(Panel):
             return
         # these captures are here already
         is_all = self._searching.searched is not None and tuple(shown) == self._searching.searched.dates
-        self._set_filter("datetime", None if is_all else shown)
+        self._filtering.change("datetime", None if is_all else shown)
 
     def _set_host(self, name: str) -> None:
         if name:
             self._searching.ask(host=name, collections=first_collections(name, self._searching.collections))
-
-    def _set_filter(self, name: str, value: Any) -> None:
-        filters = {key: chosen for key, chosen in self.state.filters.items() if key != name}
-        self.state.filters = filters if value is None else {**filters, name: value}
 
     def _set_current(self, row: Any) -> None:
         if isinstance(row, int) and 0 <= row < len(self.state.captures):
@@ -419,6 +430,9 @@ class Workbench(Panel):
 
     def _captures_changed(self, _: Any) -> None:
         self._map.show_captures()
+        if not self.is_searching:
+            # a column that a filter waited for
+            self._filtering.apply()
 
     def _matches_changed(self, _: Any) -> None:
         self._map.draw_rows()
@@ -528,10 +542,7 @@ class Workbench(Panel):
     def _search_finished(self) -> None:
         """Apply filters that waited for the captures, and say what was found."""
         self._service.answered()
-        names = {facet.name for facet in self.state.facets}
-        with contextlib.suppress(ScenecartError):
-            self.state.filters = {name: value for name, value in self._pending_filters.items() if name in names}
-        self._pending_filters = {}
+        self._filtering.apply()
         asked = self._searching.searched
         if asked is not None:
             self._results.searched = Searched(asked.host, asked.criteria)
@@ -547,7 +558,9 @@ class Workbench(Panel):
         searching = self._searching
         self._ask.state = ask_state(searching, self.state, self._where_error)
         self._drawer.update(**drawer_state(searching, self.state))
-        is_first = searching.searched is None and searching.asked.area is None and not searching.is_searching
+        is_first = (
+            self._keeper.is_settled and searching.searched is None and searching.asked.area is None and not searching.is_searching
+        )
         self._map.part.update(prompt=is_first, searching=searching.is_searching)
         self._keeper.keep()
 
@@ -579,7 +592,7 @@ class Workbench(Panel):
         return {
             "asked": self._searching.asked.to_json(),
             "searched": self._searching.searched is not None,
-            "filters": dict(self.state.filters) or self._pending_filters,
+            "filters": self._filtering.wanted,
             "cart": text_of_frame(self.cart.captures),
             "view": list(self._map.bounds),
             "project": self._client.project,
@@ -592,7 +605,7 @@ class Workbench(Panel):
         except (ScenecartError, ValueError, TypeError, KeyError, IndexError):
             # written by another version
             return
-        self._pending_filters = filters
+        self._filtering.replace(filters)
         cart = frame_of_text(found.get("cart"))
         if cart is not None and not len(self.cart.captures):
             with contextlib.suppress(ScenecartError):

@@ -34,3 +34,28 @@ def test_keeper_writes_after_changes_and_brings_back_once(client: scenecart.Clie
     keeper(is_pristine=False).page_shown({"id": "a1"})
     assert [one["asked"] for one in back] == [1]
     runner.close()
+
+
+def test_keeper_last_change_is_written_when_the_kernel_ends(client: scenecart.Client):
+    """A change that waits to be written is written at once when the page or the kernel ends, and nothing else is."""
+    runner, back = Runner(), []
+    states: list[dict[str, Any]] = []
+
+    def collect() -> dict[str, Any]:
+        states.append({"asked": len(states)})
+        return states[-1]
+
+    keeper = Keeper(client, runner, collect, back.append, is_pristine=False)
+    keeper.page_shown({"id": "a1"})
+    keeper.flush()
+    assert states == []
+    keeper.keep()
+    runner.close()
+    keeper.flush()
+    keeper.flush()
+    assert len(states) == 1
+    again = Keeper(client, runner, collect, back.append, is_pristine=True)
+    assert not again.is_settled
+    again.page_shown({"id": "a1"})
+    assert again.is_settled
+    assert back[0]["asked"] == 0

@@ -89,7 +89,8 @@ def test_map_page_that_is_opened_later_gets_everything(shown: BenchMap, captures
     state.current = captures.index[3]
     sent = _Sent(shown)
     shown.part._handle_custom_msg({"kind": "$shown"}, [])
-    assert [content["kind"] for content, _ in sent.messages] == ["land", "shapes", "rows", "area", "current"]
+    shown.send_land()
+    assert [content["kind"] for content, _ in sent.messages] == ["shapes", "rows", "area", "current", "land"]
     assert sent.of("current")[0][0]["row"] == 3
 
 

@@ -1,3 +1,5 @@
+const PART = "ask";
+const KEPT = new Set(["type", "clear", "dates", "host", "collections", "search", "filter", "hide_owned", "reset"]);
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const dayText = (day) => { const date = new Date(day * 86_400_000); return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`; };
 const isoDay = (day) => new Date(day * 86_400_000).toISOString().slice(0, 10);
@@ -31,7 +33,8 @@ function slider(page, one, said, changed) {
   const set = (next, isLast) => {
     page.local.held = { name: one.name, ends: next };
     clearTimeout(page.local.timer);
-    const tell = () => changed(next[0], next[1]);
+    const tell = () => { page.local.tell = null; changed(next[0], next[1]); };
+    page.local.tell = tell;
     if (isLast) { tell(); page.local.timer = setTimeout(() => { page.local.held = null; page.redraw(); }, 600); } else page.local.timer = setTimeout(tell, 90);
     page.redraw();
   };
@@ -183,5 +186,8 @@ function draw(state, send, page) {
 function ready(page) {
   const away = (event) => { if (page.local.open && !event.target.closest?.(".what")) { page.local.open = false; page.redraw(); } };
   document.addEventListener("pointerdown", away);
-  return () => document.removeEventListener("pointerdown", away);
+  // a handle that is still being dragged
+  const leave = () => page.local.tell?.();
+  addEventListener("pagehide", leave);
+  return () => { document.removeEventListener("pointerdown", away); removeEventListener("pagehide", leave); };
 }

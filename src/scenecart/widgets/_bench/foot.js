@@ -41,12 +41,28 @@ function tabId() {
     if (known && (isReload || !window.opener)) return known;
   } catch { /* a page without storage has a new id each time */ }
   const made = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  try { sessionStorage.setItem("scenecart-bench", made); } catch { /* likewise */ }
+  try { sessionStorage.setItem("scenecart-bench", made); sessionStorage.removeItem("scenecart-events"); } catch { /* likewise */ }
   return made;
 }
 
+// what was asked for last, in case the kernel ends before it has handled it
+const EVENTS = "scenecart-events";
+const MOST_EVENTS = 20;
+
+function lastEvents() {
+  try { return JSON.parse(sessionStorage.getItem(EVENTS) ?? "[]"); } catch { return []; }
+}
+
+function remember(event) {
+  try { sessionStorage.setItem(EVENTS, JSON.stringify([...lastEvents(), event].slice(-MOST_EVENTS))); } catch { /* a page without storage, or a very long area */ }
+}
+
 function ready(page) {
-  page.send("page", { id: tabId() });
+  const id = tabId();
+  page.send("page", { id, events: lastEvents() });
+  page.hear("event", remember);
+  const leave = () => page.send("leave");
+  addEventListener("pagehide", leave);
   let since = 0;
   let watched = null;
   const say = (isGone) => {
@@ -84,5 +100,5 @@ function ready(page) {
     landmarks(bench(), page.state().full);
     (page.state().full ? document : bench())?.addEventListener("keydown", keys);
   });
-  return () => { clearInterval(timer); scheme.removeEventListener("change", theme); document.removeEventListener("keydown", keys); bench()?.removeEventListener("keydown", keys); };
+  return () => { clearInterval(timer); removeEventListener("pagehide", leave); scheme.removeEventListener("change", theme); document.removeEventListener("keydown", keys); bench()?.removeEventListener("keydown", keys); };
 }

@@ -3,6 +3,8 @@
 const MOST_SHAPES = 4_000; // drawn one by one; more are shown as density
 const NEAR = 6; // pixels between the pointer and an outline
 const WAIT = 140; // before Python is told what is current
+const PART = "map";
+const KEPT = new Set(["area", "search-view"]);
 const DASH = { area: [6, 4], owned: [7, 4] };
 
 const mercator = (latitude) => Math.asinh(Math.tan((Math.max(-85.051, Math.min(85.051, latitude)) * Math.PI) / 180));

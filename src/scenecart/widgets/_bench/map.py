@@ -125,7 +125,7 @@ class BenchMap:
         credit = "" if tiles is None else credit_text(str(tiles.attribution or ""))
         self.part = MapPart(
             map=self.map.model_id,
-            prompt=True,
+            prompt=False,
             pictures=True,
             searching=False,
             colour="",
@@ -142,14 +142,14 @@ class BenchMap:
         self.colour = ""
         self._sent: Any = None
         self._delivered: dict[str, Any] | None = None
-        self._fitted = False
         self.bounds = bounds
+        # read while the page is not there yet
+        land()
 
     @synchronized
     def send_all(self) -> None:
         """Send everything to a page that has nothing yet."""
         self._sent = None
-        self._send_land()
         self.show_captures()
         self.show_area(fit=False)
         self.show_current()
@@ -227,6 +227,15 @@ class BenchMap:
         """Send which capture is current."""
         self.part.send({"kind": "current", "row": current_row(self._state)})
 
+    def look_at(self, bounds: Any) -> None:
+        """Note what the page shows; nonsense of a page is ignored."""
+        self.bounds = checked_bounds(bounds) or self.bounds
+
+    def colour_by(self, name: str) -> None:
+        """Colour footprints by a column; one that is not there gives the most useful one."""
+        self.colour = name
+        self.draw_rows()
+
     def fit(self, bounds: tuple[float, float, float, float]) -> None:
         """Move the map to west, south, east and north, in degrees."""
         self.bounds = bounds
@@ -282,7 +291,8 @@ class BenchMap:
         facets = {facet.name for facet in state.facets}
         return bool(len(state.captures)) and (name in facets or (name in state.captures.columns and name in {CLOUD_COVER, "gsd"}))
 
-    def _send_land(self) -> None:
+    def send_land(self) -> None:
+        """Send land and places, which are seen where the map has no tiles."""
         sizes, corners, places = land()
         self.part.send({"kind": "land", "places": places}, buffers=[sizes, corners])
 

@@ -78,11 +78,18 @@ function morphChildren(parent, wanted) {
 
 function render({ model, el: node }) {
   const cleanups = [];
+  const root = () => node.closest(".sc-bench") ?? node;
+  // events that a part's script names in KEPT are numbered: the foot remembers them, in case the kernel ends before it handles them
+  const isKept = (kind, buffers) => typeof KEPT !== "undefined" && KEPT.has(kind) && !buffers.length;
   // a page whose kernel has ended cannot send
   const send = (kind, fields = {}, buffers = []) => {
+    if (isKept(kind, buffers)) {
+      const n = (root().scNumber = Math.max((root().scNumber ?? 0) + 1, Date.now()));
+      fields = { ...fields, n };
+      page.share("event", { ...fields, kind, part: PART });
+    }
     try { model.send({ ...fields, kind }, undefined, buffers); } catch { page.share("lost"); }
   };
-  const root = () => node.closest(".sc-bench") ?? node;
   const page = {
     node,
     model,

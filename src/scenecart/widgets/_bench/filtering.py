@@ -1,0 +1,71 @@
+"""The filters of the Workbench: those that are set, and those that wait for captures, or for columns found out after a search."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from scenecart.exceptions import ScenecartError
+from scenecart.widgets._jobs import synchronized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scenecart.widgets._state import CaptureState
+
+
+class Filtering:
+    """Filters of a state, which survive another search and a reload.
+
+    Cloud over the area and prices are found out after a search, so a filter of them waits until its column is there.
+
+    Parameters
+    ----------
+    state
+        Captures and filters.
+    """
+
+    def __init__(self, state: CaptureState) -> None:
+        self._state = state
+        self._waiting: dict[str, Any] = {}
+
+    @property
+    @synchronized
+    def wanted(self) -> dict[str, Any]:
+        """The filters that are set, and those that wait."""
+        return {**self._waiting, **self._state.filters}
+
+    @synchronized
+    def change(self, name: str, value: Any) -> None:
+        """Set one filter; None removes it."""
+        self._waiting.pop(name, None)
+        filters = {key: chosen for key, chosen in self._state.filters.items() if key != name}
+        self._state.filters = filters if value is None else {**filters, name: value}
+
+    @synchronized
+    def reset(self) -> None:
+        """Remove all filters."""
+        self._waiting = {}
+        self._state.filters = {}
+
+    @synchronized
+    def hold(self) -> None:
+        """Keep the filters over the next search, whose captures have some columns later."""
+        self._waiting = self.wanted
+
+    @synchronized
+    def replace(self, filters: Mapping[str, Any]) -> None:
+        """Set these filters and no others, once there are captures."""
+        self._waiting = dict(filters)
+        self._state.filters = {}
+
+    @synchronized
+    def apply(self) -> None:
+        """Set the filters that wait, where the captures have what they filter by."""
+        known = {facet.name for facet in self._state.facets}
+        for name in [name for name in self._waiting if name in known]:
+            value = self._waiting.pop(name)
+            # these captures may not have what was chosen
+            if name not in self._state.filters:
+                with contextlib.suppress(ScenecartError):
+                    self._state.filters = {**self._state.filters, name: value}
