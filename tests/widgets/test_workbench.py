@@ -244,10 +244,19 @@ def test_workbench_parts_ask_each_other(client: scenecart.Client, display: Displ
     _event(bench._card, "walk", step=1)
     assert bench.state.current == bench._results.shown.index[1]
     _event(bench._card, "compare")
-    assert bench._map.part.state["compare"]
-    assert bench._results.compare is not None
-    _event(bench._map.part, "done")
-    assert bench._results.compare is None
+    compare = bench._map.part.state["compare"]
+    days = [one["text"] for one in compare["dates"]]
+    assert {compare["a"], compare["b"]} <= {one["row"] for one in compare["dates"]}
+    assert len(bench._card.state["compared"]["sides"]) == len({compare["a"], compare["b"]})
+    _event(bench._map.part, "compared", a=compare["b"], b=compare["a"])
+    assert bench._map.part.state["compare"] == {**compare, "a": compare["b"], "b": compare["a"]}
+    _event(bench._card, "take", side=0)
+    assert bench.state.positions().tolist() == [compare["b"]]
+    assert bench._card.state["compared"]["sides"][0]["is_in_cart"]
+    assert all(days)
+    _event(bench._card, "done")
+    assert bench._map.part.state["compare"] is None
+    assert bench._card.state["compared"] is None
     _event(bench._cart_part, "orders")
     assert bench._drawer.state["tab"] == "orders"
     _event(bench._cart_part, "results")

@@ -147,7 +147,7 @@ def places_in(bounds: Bounds, pixel: float) -> list[Place]:
     west, south, east, north = bounds
     zoom = np.log2(360.0 / 256.0 / max(pixel, 1e-9))
     found: list[Place] = []
-    for name, x, y, least_zoom in _places():
+    for name, x, y, least_zoom in places():
         if len(found) >= _MOST_PLACES or least_zoom > zoom + 1:
             break
         for world in worlds_in(west, east):
@@ -162,7 +162,7 @@ def places_in(bounds: Bounds, pixel: float) -> list[Place]:
 @cache
 def _land() -> shapely.STRtree:
     """Return the polygons of the land."""
-    found = _coast()
+    found = coast()
     # each ring is a first corner and the steps to the next ones; lakes go round the other way
     corners = [np.cumsum(np.reshape(ring, (-1, 2)), axis=0) * float(found["step"]) for ring in found["rings"]]
     rings = np.array([shapely.linearrings(ring) for ring in corners])
@@ -176,14 +176,15 @@ def _land() -> shapely.STRtree:
 
 
 @cache
-def _places() -> list[Place]:
+def places() -> list[Place]:
     """Return the places, those that a small map names first."""
-    found = [(str(name), float(x), float(y), float(zoom)) for name, x, y, zoom in _coast()["places"]]
+    found = [(str(name), float(x), float(y), float(zoom)) for name, x, y, zoom in coast()["places"]]
     return sorted(found, key=lambda place: place[3])
 
 
 @cache
-def _coast() -> dict[str, Any]:
+def coast() -> dict[str, Any]:
+    """Return land and places of Natural Earth, as the file of the package has them."""
     found: dict[str, Any] = json.loads(files("scenecart").joinpath("data", "coast.json").read_text("utf-8"))
     return found
 

@@ -35,10 +35,12 @@ from scenecart.widgets._bench.keeper import Keeper
 from scenecart.widgets._bench.looks import ask_state, drawer_state
 from scenecart.widgets._bench.map import BenchMap, checked_bounds
 from scenecart.widgets._bench.orders import OrdersPart
+from scenecart.widgets._bench.places import place_box
 from scenecart.widgets._bench.results import Results
 from scenecart.widgets._bench.saved import frame_of_text, text_of_frame
 from scenecart.widgets._bench.searching import Searching
 from scenecart.widgets._bench.service import ServiceWatch
+from scenecart.widgets._bench.watching import Watching
 from scenecart.widgets._capture_prices import CapturePrices
 from scenecart.widgets._hints import hint_of, message_of
 from scenecart.widgets._jobs import Runner, synchronized
@@ -154,6 +156,7 @@ class Workbench(Panel):
         collections = first_collections(first, self._searching.collections)
         self._searching.ask(host=first, collections=collections, area=self.state.aoi, how="" if aoi is None else "given")
         self._service.read(with_hosts=hosts is None and not self._searching.collections)
+        self._watching.read()
 
     @property
     def captures(self) -> gpd.GeoDataFrame:
@@ -243,7 +246,7 @@ class Workbench(Panel):
         self._map = BenchMap(
             self.state,
             self._runner,
-            lambda row: client.quicklook(row, "large"),
+            client,
             basemap=basemap,
             bounds=bounds,
             notify=self._imagery_failed,
@@ -261,9 +264,9 @@ class Workbench(Panel):
         self._service = ServiceWatch(
             client, self._runner, (self._header, self._drawer, self._foot), self._recovered, self._hosts_found
         )
+        self._watching = Watching(client, self._runner, self._header, self._foot)
         self._results = Results(self.state, client=client, runner=self._runner, is_counted=True)
         self._results.on_action(self._request)
-        self._map.view.children = (*self._map.view.children, self._results.compare_box)
         self._drawer_box = W.Box((self._drawer, self._results.part, self._orders_part))
         self._drawer_box.add_class("sc-res")
         self._middle = W.Box((self._map.view, self._drawer_box))
@@ -288,6 +291,9 @@ class Workbench(Panel):
     def _header_event(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "refresh":
             self._service.read()
+        elif kind == "watch":
+            host, criteria = self._watching.search_of(str(fields.get("name")))
+            self.search(host, **criteria)
         elif kind == "project" and isinstance(fields.get("id"), str):
             self._set_project(fields["id"].strip())
 
@@ -295,7 +301,7 @@ class Workbench(Panel):
         self._keeper.touched()
         self._keeper.seen(fields)
         actions: dict[str, Callable[[], object]] = {
-            "type": lambda: self._set_area(as_area(read_area_text(str(fields["text"]))), "", "typed"),
+            "type": lambda: self._type_area(str(fields["text"])),
             "file": lambda: self._load_area(fields),
             "clear": lambda: self._set_area(None, "", ""),
             "dates": lambda: self._set_dates(fields),
@@ -321,12 +327,15 @@ class Workbench(Panel):
         actions: dict[str, Callable[[], object]] = {
             "attached": self._map.send_land,
             "current": lambda: self._set_current(fields.get("row")),
-            "picture": lambda: self._map.send_picture(fields.get("row"), self._picture_failed),
+            "picture": lambda: self._map.send_picture(fields.get("row"), self._picture_failed, fields.get("slot")),
             "view": lambda: self._map.look_at(fields.get("bounds")),
             "area": lambda: self._draw_area(fields["corners"]),
             "search-view": lambda: self._search_view(fields.get("bounds")),
-            "pictures": lambda: self._map.part.update(pictures=bool(fields.get("on"))),
+            "pictures": lambda: self._show_pictures(fields),
+            "compared": lambda: self._show_compared(fields.get("a"), fields.get("b")),
             "done": self._close_compare,
+            "stack": lambda: self._map.show_stack(fields.get("rows")),
+            "unstack": lambda: self._map.show_stack(None),
             "stop": self._hide_delivered,
             "colour": lambda: self._map.colour_by(str(fields.get("name"))),
         }
@@ -343,9 +352,34 @@ class Workbench(Panel):
         polygon = shapely.Polygon([(float(x), float(y)) for x, y in corners])
         self._set_area(drawn_area([polygon]), "", "drawn", fit=False)
 
+    def _show_pictures(self, fields: dict[str, Any]) -> None:
+        if "keys" in fields:
+            self._map.thumbnails.request(fields["keys"])
+        else:
+            self._map.part.update(pictures=bool(fields.get("on")))
+
+    def _open_compare(self, label: Any) -> None:
+        rows, left, right = self._results.compared(label)
+        if self._map.swipe.open(rows.tolist(), left, right):
+            self._draw_compared()
+        else:
+            self._foot.say("There is nothing to compare it with.")
+
+    def _show_compared(self, a: Any, b: Any) -> None:
+        self._map.swipe.show(a, b)
+        self._draw_compared()
+
     def _close_compare(self) -> None:
-        self._results.close_compare()
-        self._map.part.update(compare=False)
+        self._map.swipe.close()
+        self._draw_compared()
+
+    def _draw_compared(self) -> None:
+        """Show the two dates on the map, and their facts on the card."""
+        self._card.compare(self._map.swipe.card_state())
+        self._map.show_compared()
+        said = self._map.swipe.said()
+        if said:
+            self._foot.say(said)
 
     def _drawer_event(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "tab" and fields.get("name") in {RESULTS, ORDERS}:
@@ -393,6 +427,15 @@ class Workbench(Panel):
         self.state.aoi = area
         self._foot.say("No area." if area is None else f"Area: {self._searching.asked.area_text}.")
 
+    def _type_area(self, text: str) -> None:
+        """Set the area that was typed: a place, a box, a file, WKT or GeoJSON."""
+        place = place_box(text)
+        if place is None:
+            self._set_area(as_area(read_area_text(text)), "", "typed")
+        else:
+            name, box = place
+            self._set_area(as_area(box), name, "around the place")
+
     def _load_area(self, fields: dict[str, Any]) -> None:
         name, content = str(fields.get("name")), bytes((fields.get("buffers") or [b""])[0])
         area, notices = read_area_upload(name, content)
@@ -429,6 +472,8 @@ class Workbench(Panel):
     # what changed
 
     def _captures_changed(self, _: Any) -> None:
+        if self._map.swipe.is_stale:
+            self._close_compare()
         self._map.show_captures()
         if not self.is_searching:
             # a column that a filter waited for
@@ -440,6 +485,8 @@ class Workbench(Panel):
 
     def _selection_changed(self, change: Any) -> None:
         self._map.show_cart()
+        if self._map.swipe.shown is not None:
+            self._card.compare(self._map.swipe.card_state())
         self._link.selection_changed(change)
         self._show_owned(None)
 
@@ -499,8 +546,12 @@ class Workbench(Panel):
             if kind == RESULTS:
                 self.cart.start_next()
         elif kind == "compare":
-            self._results.open_compare(fields.get("label", self.state.current))
-            self._map.part.update(compare=True)
+            self._open_compare(fields.get("label", self.state.current))
+        elif kind == "done":
+            self._close_compare()
+        elif kind == "take" and self._map.swipe.shown is not None:
+            row = self._map.swipe.shown[1 if fields.get("side") else 0]
+            self.state.select(self.state.labels([row]), "toggle")
         elif kind == "map" and "order" in fields:
             self._show_order(str(fields["order"]))
         elif kind == "map":

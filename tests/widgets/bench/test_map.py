@@ -39,7 +39,7 @@ def shown(client: scenecart.Client) -> Iterator[BenchMap]:
     made = BenchMap(
         CaptureState(no_captures()),
         runner,
-        lambda row: client.quicklook(row, "large"),
+        client,
         basemap="none",
         bounds=None,
         notify=lambda _: None,
@@ -92,6 +92,23 @@ def test_map_page_that_is_opened_later_gets_everything(shown: BenchMap, captures
     shown.send_land()
     assert [content["kind"] for content, _ in sent.messages] == ["shapes", "rows", "area", "current", "land"]
     assert sent.of("current")[0][0]["row"] == 3
+
+
+def test_map_lists_captures_that_overlap_at_a_click(shown: BenchMap, captures: gpd.GeoDataFrame):
+    """Captures at one place are listed with their dates; one alone, and nonsense of a page, list nothing."""
+    state = shown._state
+    state.captures = captures.head(5)
+    shown.show_captures()
+    shown.show_stack([1, 3, 99, "2"])
+    assert [line["row"] for line in shown.part.state["stack"]] == [1, 3]
+    assert all(line["day"] and line["cloud"].endswith("%") for line in shown.part.state["stack"])
+    for nonsense in ([1], None, "13"):
+        shown.show_stack(nonsense)
+        assert shown.part.state["stack"] == []
+    shown.show_stack([0, 1])
+    state.captures = captures.iloc[5:9]
+    shown.show_captures()
+    assert shown.part.state["stack"] == []
 
 
 def test_map_sends_the_picture_of_a_capture_where_it_lies(shown: BenchMap, captures: gpd.GeoDataFrame):

@@ -71,6 +71,13 @@ function slider(page, one, said, changed) {
       el("i"), el("i", { class: "v", style: `left:${one.off ? 0 : at(ends[0])}%;right:${one.off ? 0 : 100 - at(ends[1])}%` }), thumb(0), thumb(1)))];
 }
 
+// names of places that begin with what is typed; the map knows them
+function suggest(page, text) {
+  const start = text.trim().toLowerCase();
+  page.local.places = start.length < 2 ? [] : (page.local.known ?? []).filter((name) => name.toLowerCase().startsWith(start)).slice(0, 8);
+  page.redraw();
+}
+
 function where(state, send, page) {
   const tool = (name) => page.share("area-tool", { tool: name });
   const picked = async (event) => {
@@ -94,9 +101,9 @@ function where(state, send, page) {
       button("Draw", { icon: "draw", title: "Draw a shape on the map (D)", onclick: () => tool("draw") }),
       button("Box", { icon: "box", title: "Drag a box on the map (B)", onclick: () => tool("box") }),
       el("label", { class: "btn", title: "GeoJSON, GeoPackage, KML, zipped Shapefile" }, icon("file"), "File", el("input", { type: "file", class: "sr", accept: state.files, "aria-label": "Area from a file", onchange: picked })),
-      button("Type", { icon: "pin", title: "Four numbers, WKT or GeoJSON", "aria-expanded": String(Boolean(page.local.typing)), onclick: () => { page.local.typing = !page.local.typing; page.redraw(); if (page.local.typing) page.node.querySelector(".typed input")?.focus(); } })),
+      button("Type", { icon: "pin", title: "A place, four numbers, WKT or GeoJSON", "aria-expanded": String(Boolean(page.local.typing)), onclick: () => { page.local.typing = !page.local.typing; page.redraw(); if (page.local.typing) page.node.querySelector(".typed input")?.focus(); } })),
     page.local.typing
-      ? el("label", { class: "field typed", "data-key": "typed" }, el("input", { placeholder: "west, south, east, north", "aria-label": "Area: west, south, east, north; a file; WKT or GeoJSON", onkeydown: typed }))
+      ? el("label", { class: "field typed", "data-key": "typed" }, el("input", { placeholder: "A place, or west, south, east, north", "aria-label": "Area: a place; west, south, east, north; a file; WKT or GeoJSON", list: page.local.places ? "sc-places" : undefined, onkeydown: typed, oninput: (event) => suggest(page, event.target.value) }), el("datalist", { id: "sc-places" }, (page.local.places ?? []).map((name) => el("option", { value: name }))))
       : el("div", { class: "area", "data-key": "area" },
         line && !page.local.reading ? el("span", { class: "key" }) : null,
         line ? el("span", { class: "name" }, line) : el("span", { class: "q" }, "No area yet. The map view will be used."),
@@ -186,6 +193,7 @@ function draw(state, send, page) {
 function ready(page) {
   const away = (event) => { if (page.local.open && !event.target.closest?.(".what")) { page.local.open = false; page.redraw(); } };
   document.addEventListener("pointerdown", away);
+  page.hear("places", (names) => { page.local.known = names; });
   // a handle that is still being dragged
   const leave = () => page.local.tell?.();
   addEventListener("pagehide", leave);

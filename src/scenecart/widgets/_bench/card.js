@@ -1,5 +1,6 @@
 // The current capture: its picture cut to the area, its facts, its price, and the ways to the cart.
 function draw(state, send, page) {
+  if (state.compared) return comparison(state.compared, send, page);
   return el("section", { class: "sec", "aria-label": "Capture" },
     el("h2", {}, "Capture", el("span", { class: "end" }, state.position ? el("span", {}, state.position) : null,
       state.count ? [iconButton("Previous capture", "left", { disabled: !state.has_previous, onclick: () => send("walk", { step: -1 }) }), iconButton("Next capture", "right", { disabled: !state.has_next, onclick: () => send("walk", { step: 1 }) })] : null)),
@@ -18,6 +19,20 @@ function capture(state, send, page) {
       el("div", { class: "pay" }, el("span", { class: "q" }, state.pay?.label || "Price"), el("b", {}, state.pay?.value || "–")),
       state.problem ? el("div", { class: "note bad" }, icon("warn"), el("div", {}, state.problem)) : null,
       el("div", { class: "two" }, cartButton(state, send), button("Compare", { icon: "cmp", kind: "big", title: "C", onclick: () => send("compare") }))));
+}
+
+// two dates beside each other, while they are compared on the map
+function comparison({ sides, rows }, send, page) {
+  const sign = (number) => "AB"[number];
+  return el("section", { class: "sec compared", "aria-label": "Compare" },
+    el("h2", {}, "Compare", el("span", { class: "end" }, iconButton("Close the comparison", "x", { onclick: () => send("done") }))),
+    el("div", { class: "two" }, sides.map((side, number) => { const url = pictureUrl(page, side.picture); return el("div", { class: "pic", role: "img", "aria-label": `${sign(number)}, ${side.day}`, style: url ? `background-image:url("${url}")` : undefined }, el("em", {}, sign(number)), url === "" ? el("span", { class: "tag" }, "No picture") : null); })),
+    el("table", {},
+      el("thead", {}, el("tr", {}, el("td"), sides.map((side) => el("th", { scope: "col" }, side.day)))),
+      el("tbody", {}, rows.map(([name, ...values]) => el("tr", {}, el("th", { scope: "row" }, name), values.map((value) => el("td", {}, value)))))),
+    el("div", { class: "two" }, sides.map((side, number) => (side.is_in_cart
+      ? button(`${sign(number)} in the cart`, { icon: "check", kind: "incart big", title: "Take it out", "aria-pressed": "true", onclick: () => send("take", { side: number }) })
+      : button(`Add ${sign(number)}`, { icon: "plus", kind: "soft big", onclick: () => send("take", { side: number }) })))));
 }
 
 function cartButton(state, send) {

@@ -53,7 +53,7 @@ class CardPart(Part):
     runner
         Makes it in the background.
     on_request
-        Called with the kind and the fields of events that concern other parts: ``"compare"``.
+        Called with the kind and the fields of events that concern other parts: ``"compare"``, ``"done"`` and ``"take"`` (``side``).
     """
 
     _esm = script_with_pictures("card")
@@ -64,6 +64,7 @@ class CardPart(Part):
     ) -> None:
         self._captures, self._on_request = state, on_request
         self._order: Sequence[Hashable] | None = None
+        self._compared: dict[str, Any] | None = None
         super().__init__("sc-card", **card_state(state))
         self._pictures = PictureSender(self, client, runner, self._captures_shown, _PICTURE)
         self.on_event(self._act)
@@ -77,16 +78,24 @@ class CardPart(Part):
             self._captures.unobserve(self._redraw, _TRAITS)
         super().close()
 
+    def compare(self, compared: dict[str, Any] | None) -> None:
+        """Show two captures that are compared in place of the current one, or None."""
+        self._compared = compared
+        self._redraw(None)
+
     def order_by(self, labels: Sequence[Hashable] | None) -> None:
         """Walk through captures in the order in which a list shows them; None walks as they were found."""
         self._order = labels
         self._redraw(None)
 
     def _redraw(self, _: Any) -> None:
-        self.state = card_state(self._captures, self._order)
+        self.state = {**card_state(self._captures, self._order), "compared": self._compared}
 
     def _captures_shown(self) -> tuple[Any, Any]:
         state = self._captures
+        if self._compared is not None:
+            ids = {side["id"] for side in self._compared["sides"]}
+            return state.captures[state.captures["id"].isin(ids)], state.aoi
         labels = [] if state.current is None else [state.current]
         return state.captures.loc[labels], state.aoi
 

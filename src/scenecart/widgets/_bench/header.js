@@ -32,11 +32,15 @@ function draw(state, send, page) {
   const money = balance && el("span", { class: "left-money", title: `Credits of the organization, read at ${balance.time}` },
     el("b", { class: gone ? "q" : "" }, balance.amount), " ",
     el("span", { class: "q" }, gone ? `at ${balance.time}` : "left", !gone && balance.held ? el("span", { class: "hide-s" }, `, ${balance.held} held`) : null));
+  const [first, ...others] = state.news ?? [];
+  const news = first && !gone ? el("button", {
+    type: "button", class: "pill own news", title: [first, ...others].map((one) => `${one.title}: ${one.text}`).join("\n") + "\nClick searches what is watched", onclick: () => send("watch", { name: first.name }),
+  }, icon("search"), el("span", {}, first.text), el("span", { class: "q hide-m" }, first.title, others.length ? ` and ${others.length} more` : "")) : null;
   return [
     el("span", { class: "brand" }, logo(), "scenecart"),
     state.sandbox ? el("span", { class: "pill box", title: "Nothing here costs real money" }, "SANDBOX") : null,
     el("span", { class: "who" }, state.user, state.user ? el("span", { "aria-hidden": "true" }, "·") : null, projectMenu(state, send, page)),
-    el("span", { class: "right" }, job, money ?? el("span", { class: "left-money q" }, "…")),
+    el("span", { class: "right" }, news, job, money ?? el("span", { class: "left-money q" }, "…")),
   ];
 }
 

@@ -14,7 +14,10 @@ _LONG = 24
 
 
 class Header(Part):
-    """Drawn by ``header.js`` from :func:`header_state`; events are ``"project"`` (``id``) and ``"refresh"``."""
+    """Drawn by ``header.js`` from :func:`header_state`.
+
+    Events: ``"project"`` (``id``), ``"watch"`` (``name``) and ``"refresh"``.
+    """
 
     _esm = script_of("header")
     _css = style_of("header")
@@ -42,6 +45,7 @@ def header_state(
         "gone": False,
         "orders": "",
         "arrived": "",
+        "news": [],
         "balance": None,
     }
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
+import pandas as pd
 import shapely
 
 from scenecart._captures.properties import AREA_CLOUD, CLOUD_COVER, DATETIME
 from scenecart._geo.unwrap import join_at_antimeridian
+from scenecart.widgets._backdrop import coast
 from scenecart.widgets._base import close_all
-from scenecart.widgets._bench.part import Part, script_of, style_of
-from scenecart.widgets._capture_text import owned_rows
+from scenecart.widgets._bench.part import Part, style_of
+from scenecart.widgets._bench.pictures import PictureSender, script_with_pictures
+from scenecart.widgets._bench.swipe import Swipe
+from scenecart.widgets._capture_text import day_texts, owned_rows
 from scenecart.widgets._imagery_layers import degrees_of
 from scenecart.widgets._jobs import LOCK, synchronized
 from scenecart.widgets._map_imagery import MapImagery, fetch_quicklooks
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import geopandas as gpd
-    import pandas as pd
 
+    from scenecart.client import Client
     from scenecart.widgets._jobs import Runner
     from scenecart.widgets._order_map import DeliveredImagery
     from scenecart.widgets._state import CaptureState
@@ -41,6 +43,9 @@ _WORLD = (-170.0, -55.0, 170.0, 70.0)
 _NO_CLASS, _CLASSES, _CLOUD_STEP = 5, 5, 5.0
 # a screen shows no more, and a page that holds more becomes slow
 _MOST_CORNERS = 3_000_000
+_MOST_STACKED = 50
+# of the strip of dates
+_THUMBNAIL = (144, 112)
 _COLOURS = (AREA_CLOUD, CLOUD_COVER, DATETIME, "view:off_nadir", "gsd", EXACT_PRICE, COVERAGE)
 _TITLES = {
     AREA_CLOUD: "cloud over my area",
@@ -65,11 +70,12 @@ _LEGENDS = {
 class MapPart(Part):
     """What lies on the map, drawn by ``map.js``.
 
-    Events: ``"current"`` (``row``), ``"stack"`` (``rows``), ``"area"`` (``corners``), ``"view"`` (``bounds``, ``zoom``),
-    ``"search-view"`` (``bounds``), ``"pictures"`` (``on``), ``"picture"`` (``row``), ``"colour"`` (``name``) and ``"attached"``.
+    Events: ``"current"`` (``row``), ``"stack"`` (``rows``), ``"unstack"``, ``"area"`` (``corners``), ``"view"`` (``bounds``,
+    ``zoom``), ``"search-view"`` (``bounds``), ``"pictures"`` (``on``, or ``keys`` of those of the strip), ``"picture"`` (``row``,
+    ``slot``), ``"colour"`` (``name``), ``"compared"`` (``a``, ``b``) and ``"attached"``.
     """
 
-    _esm = script_of("map")
+    _esm = script_with_pictures("map", "map_shapes", "map_canvas", "map_swipe")
     _css = style_of("map")
 
     def __init__(self, **state: Any) -> None:
@@ -85,8 +91,8 @@ class BenchMap:
         Captures, filters, selection, current capture and area.
     runner
         Fetches pictures in the background.
-    quicklook
-        Returns the quicklook of a capture.
+    client
+        Fetches quicklooks.
     basemap
         See :class:`FootprintMap`.
     bounds
@@ -99,13 +105,14 @@ class BenchMap:
         self,
         state: CaptureState,
         runner: Runner,
-        quicklook: Callable[[pd.Series[Any]], bytes | None],
+        client: Client,
         *,
         basemap: Any,
         bounds: tuple[float, float, float, float] | None,
         notify: Callable[[str | None], object],
     ) -> None:
-        self._state, self._runner, self._quicklook = state, runner, quicklook
+        self._state, self._runner = state, runner
+        self._quicklook = lambda row: client.quicklook(row, "large")
         tiles = base_tiles(basemap)
         if bounds is None:
             bounds = _WORLD if state.aoi is None else bounds_of_area(state.aoi.geometry)
@@ -133,7 +140,11 @@ class BenchMap:
             legend=None,
             credit=credit,
             cart=[],
+            compare=None,
+            stack=[],
         )
+        self.swipe = Swipe(state)
+        self.thumbnails = PictureSender(self.part, client, runner, lambda: (self.swipe.captures, state.aoi), _THUMBNAIL)
         self.part.on_shown(self.send_all)
         self.imagery = MapImagery(self.map, runner, notify, lambda _: self.draw_rows())
         self.view = W.Box((self.map, self.imagery.layers.channel, self.part))
@@ -170,6 +181,8 @@ class BenchMap:
         content = {"kind": "shapes", "start": start}
         self.part.send(content, buffers=[(owners + start).astype("uint32").tobytes(), sizes.tobytes(), corners.tobytes()])
         self._sent = captures
+        if start == 0:
+            self.show_stack(None)
         self.draw_rows()
 
     def _sent_rows(self, captures: gpd.GeoDataFrame) -> int:
@@ -258,8 +271,18 @@ class BenchMap:
         self.part.update(hide=False, pictures=True)
         self.draw_rows()
 
-    def send_picture(self, row: Any, failed: Callable[[Exception], object]) -> None:
-        """Fetch the quicklook of a capture, and send it as it lies on the ground."""
+    def show_compared(self) -> None:
+        """Show the two captures that are compared, or none."""
+        self.part.update(compare=self.swipe.map_state())
+
+    def show_stack(self, rows: Any) -> None:
+        """List the captures that overlap where somebody clicked; one alone, and None, list none."""
+        count = len(self._state.captures)
+        known = [row for row in rows if isinstance(row, int) and 0 <= row < count] if isinstance(rows, list) else []
+        self.part.update(stack=stack_lines(self._state, known[:_MOST_STACKED]) if len(known) > 1 else [])
+
+    def send_picture(self, row: Any, failed: Callable[[Exception], object], slot: Any = None) -> None:
+        """Fetch the quicklook of a capture, and send it as it lies on the ground; each slot waits for one of its own."""
         captures = self._state.captures
         if not isinstance(row, int) or not 0 <= row < len(captures):
             return
@@ -278,7 +301,8 @@ class BenchMap:
             content["bounds"] = degrees_of(placed.bounds)
             self.part.send(content, buffers=[placed.picture])
 
-        self._runner.start("map-picture", lambda _: fetch_quicklooks(one, self._quicklook), show, failed)
+        name = f"map-picture-{slot}" if slot in {"a", "b"} else "map-picture"
+        self._runner.start(name, lambda _: fetch_quicklooks(one, self._quicklook), show, failed)
 
     def release(self) -> None:
         """End drawing of imagery, and close its list, which is not displayed."""
@@ -295,6 +319,22 @@ class BenchMap:
         """Send land and places, which are seen where the map has no tiles."""
         sizes, corners, places = land()
         self.part.send({"kind": "land", "places": places}, buffers=[sizes, corners])
+
+
+def stack_lines(state: CaptureState, rows: list[int]) -> list[dict[str, Any]]:
+    """Return what the list of overlapping captures says of each."""
+    frame = state.captures.iloc[rows]
+    column = next((name for name in (AREA_CLOUD, CLOUD_COVER) if name in frame), None)
+    clouds = [""] * len(rows) if column is None else [_percent(value) for value in frame[column]]
+    days = day_texts(frame)
+    return [
+        {"row": row, "day": day or "date not known", "cloud": cloud} for row, day, cloud in zip(rows, days, clouds, strict=True)
+    ]
+
+
+def _percent(value: Any) -> str:
+    number = float(pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0])
+    return "" if np.isnan(number) else f"{number:.1f} %"
 
 
 def current_row(state: CaptureState) -> int | None:
@@ -369,7 +409,7 @@ def checked_bounds(bounds: Any) -> tuple[float, float, float, float] | None:
 @cache
 def land() -> tuple[bytes, bytes, list[list[Any]]]:
     """Return the land as buffers of rings, and cities as name, longitude, latitude and the zoom from which they are named."""
-    found = json.loads(files("scenecart").joinpath("data", "coast.json").read_text("utf-8"))
+    found = coast()
     # each ring is a first corner and the steps to the next ones
     rings = [np.cumsum(np.reshape(ring, (-1, 2)), axis=0) for ring in found["rings"]]
     sizes = np.array([len(ring) for ring in rings], dtype="uint32")

@@ -20,9 +20,9 @@ _SHOWN = "$shown"
 
 
 @cache
-def script_of(name: str) -> str:
-    """Return the module of a part: the code that all parts share, and the part's own ``draw``."""
-    return "\n".join(_read(source) for source in ("part.js", "icons.js", f"{name}.js"))
+def script_of(name: str, *more: str) -> str:
+    """Return the module of a part: the code that all parts share, other scripts that it uses, and the part's own ``draw``."""
+    return "\n".join(_read(f"{source}.js") for source in ("part", "icons", *more, name))
 
 
 @cache

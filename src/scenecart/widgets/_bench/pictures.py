@@ -12,7 +12,7 @@ from scenecart._imagery.area_view import AreaView
 from scenecart._imagery.picture import encode
 from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
-from scenecart.widgets._bench.part import _read, script_of
+from scenecart.widgets._bench.part import script_of
 from scenecart.widgets._jobs import LOCK
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ _QUALITY = 84
 _MARGIN = 0.03
 
 
-def script_with_pictures(name: str) -> str:
-    """Return the module of a part that shows pictures."""
-    return f"{_read('pictures.js')}\n{script_of(name)}"
+def script_with_pictures(name: str, *more: str) -> str:
+    """Return the module of a part that shows pictures; it may use other scripts."""
+    return script_of(name, "pictures", *more)
 
 
 def picture_key(area: Area | None, capture: pd.Series[Any] | dict[str, Any]) -> str:
