@@ -9,24 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
-import shapely
 
 from scenecart._captures.query import SearchCriteria
 from scenecart._cart.owned import SHARE as OWNED
-from scenecart._geo.area import as_area, drawn_area
 from scenecart._util.keywords import checked_keywords
-from scenecart._util.text import pluralize
 from scenecart.client import hosts_of
 from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError
 from scenecart.widgets import _static_html, _style
-from scenecart.widgets._area_input import read_area_text, read_area_upload
 from scenecart.widgets._base import Panel, checked_client
+from scenecart.widgets._bench.area_choice import AreaChoice
 from scenecart.widgets._bench.area_clouds import AreaClouds
 from scenecart.widgets._bench.ask import Ask, checked_dates, hidden_owned
 from scenecart.widgets._bench.asked import Asked, asked_by, first_collections
 from scenecart.widgets._bench.card import CardPart
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.cart_link import CartLink
+from scenecart.widgets._bench.comparing import Comparing
+from scenecart.widgets._bench.delivered import Delivered
 from scenecart.widgets._bench.drawer import ORDERS, RESULTS, Drawer
 from scenecart.widgets._bench.filtering import Filtering
 from scenecart.widgets._bench.foot import Foot, found_text
@@ -35,7 +34,6 @@ from scenecart.widgets._bench.keeper import Keeper
 from scenecart.widgets._bench.looks import ask_state, drawer_state
 from scenecart.widgets._bench.map import BenchMap, checked_bounds
 from scenecart.widgets._bench.orders import OrdersPart
-from scenecart.widgets._bench.places import place_box
 from scenecart.widgets._bench.results import Results
 from scenecart.widgets._bench.saved import frame_of_text, text_of_frame
 from scenecart.widgets._bench.searching import Searching
@@ -46,7 +44,6 @@ from scenecart.widgets._hints import hint_of, message_of
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._map_layers import bounds_of_area
 from scenecart.widgets._order_book import OrderBook
-from scenecart.widgets._order_map import open_delivered
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._purchase import Purchase
 from scenecart.widgets._session_code import Searched
@@ -127,7 +124,6 @@ class Workbench(Panel):
         self.state = CaptureState(no_captures(), aoi)
         self._keeper = Keeper(client, self._writer, self._collect, self._bring_back, is_pristine=aoi is None)
         self._filtering = Filtering(self.state)
-        self._where_error, self._is_fitting = "", True
         self._make_parts(basemap, is_full=bool(full))
         self._searching = Searching(
             client,
@@ -138,6 +134,7 @@ class Workbench(Panel):
             failed=self._service.fail,
         )
         self._searching.finished = self._search_finished
+        self._area = AreaChoice(self.state, self._searching, self._map, self._foot)
         self._searching.collections = {name: list(known) for name, known in (hosts_of(client) if hosts is None else hosts).items()}
         style = _style.style_sheet("frame")
         super().__init__(style, self._app)
@@ -214,7 +211,7 @@ class Workbench(Panel):
         self._filtering.replace({} if most_cloud is None else {"eo:cloud_cover": [0.0, float(most_cloud)]})
         self._searching.asked = asked
         if asked.area is None:
-            self._use_view()
+            self._area.use_view()
         self.state.aoi = self._searching.asked.area
         self._searching.search()
         end = time.monotonic() + (wait or 0.0)
@@ -267,6 +264,8 @@ class Workbench(Panel):
         self._watching = Watching(client, self._runner, self._header, self._foot)
         self._results = Results(self.state, client=client, runner=self._runner, is_counted=True)
         self._results.on_action(self._request)
+        self._comparing = Comparing(self.state, self._map, self._card, self._foot, self._results)
+        self._delivered = Delivered(self._map, self.orders, self._runner)
         self._drawer_box = W.Box((self._drawer, self._results.part, self._orders_part))
         self._drawer_box.add_class("sc-res")
         self._middle = W.Box((self._map.view, self._drawer_box))
@@ -301,9 +300,9 @@ class Workbench(Panel):
         self._keeper.touched()
         self._keeper.seen(fields)
         actions: dict[str, Callable[[], object]] = {
-            "type": lambda: self._type_area(str(fields["text"])),
+            "type": lambda: self._area.type(str(fields["text"])),
             "file": lambda: self._load_area(fields),
-            "clear": lambda: self._set_area(None, "", ""),
+            "clear": lambda: self._area.set(None),
             "dates": lambda: self._set_dates(fields),
             "host": lambda: self._set_host(str(fields["name"]).strip()),
             "collections": lambda: self._searching.ask(collections=tuple(str(name) for name in fields["names"])),
@@ -316,10 +315,10 @@ class Workbench(Panel):
         if action is None:
             return
         try:
-            self._where_error = ""
+            self._area.error = ""
             action()
         except InvalidArea as error:
-            self._where_error = " ".join(filter(None, (message_of(error), hint_of(error))))
+            self._area.error = " ".join(filter(None, (message_of(error), hint_of(error))))
             self._redraw()
 
     def _map_event(self, kind: str, fields: dict[str, Any]) -> None:
@@ -332,11 +331,11 @@ class Workbench(Panel):
             "area": lambda: self._draw_area(fields["corners"]),
             "search-view": lambda: self._search_view(fields.get("bounds")),
             "pictures": lambda: self._show_pictures(fields),
-            "compared": lambda: self._show_compared(fields.get("a"), fields.get("b")),
-            "done": self._close_compare,
+            "compared": lambda: self._comparing.show(fields.get("a"), fields.get("b")),
+            "done": self._comparing.close,
             "stack": lambda: self._map.show_stack(fields.get("rows")),
             "unstack": lambda: self._map.show_stack(None),
-            "stop": self._hide_delivered,
+            "stop": self._delivered.hide,
             "colour": lambda: self._map.colour_by(str(fields.get("name"))),
         }
         action = actions.get(kind)
@@ -349,37 +348,13 @@ class Workbench(Panel):
 
     def _draw_area(self, corners: Any) -> None:
         self._keeper.touched()
-        polygon = shapely.Polygon([(float(x), float(y)) for x, y in corners])
-        self._set_area(drawn_area([polygon]), "", "drawn", fit=False)
+        self._area.draw(corners)
 
     def _show_pictures(self, fields: dict[str, Any]) -> None:
         if "keys" in fields:
             self._map.thumbnails.request(fields["keys"])
         else:
             self._map.part.update(pictures=bool(fields.get("on")))
-
-    def _open_compare(self, label: Any) -> None:
-        rows, left, right = self._results.compared(label)
-        if self._map.swipe.open(rows.tolist(), left, right):
-            self._draw_compared()
-        else:
-            self._foot.say("There is nothing to compare it with.")
-
-    def _show_compared(self, a: Any, b: Any) -> None:
-        self._map.swipe.show(a, b)
-        self._draw_compared()
-
-    def _close_compare(self) -> None:
-        self._map.swipe.close()
-        self._draw_compared()
-
-    def _draw_compared(self) -> None:
-        """Show the two dates on the map, and their facts on the card."""
-        self._card.compare(self._map.swipe.card_state())
-        self._map.show_compared()
-        said = self._map.swipe.said()
-        if said:
-            self._foot.say(said)
 
     def _drawer_event(self, kind: str, fields: dict[str, Any]) -> None:
         if kind == "tab" and fields.get("name") in {RESULTS, ORDERS}:
@@ -410,37 +385,12 @@ class Workbench(Panel):
         if self.cart.is_placing:
             raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
         if self._searching.asked.area is None:
-            self._use_view()
+            self._area.use_view()
         self._filtering.hold()
         self._searching.search()
 
-    def _use_view(self) -> None:
-        """Make what the map shows the area."""
-        west, south, east, north = self._map.bounds
-        box = shapely.box(max(-180.0, west), max(-85.0, south), min(180.0, east), min(85.0, north))
-        self._set_area(as_area(box), "", "map view", fit=False)
-
-    def _set_area(self, area: Any, name: str, how: str, *, fit: bool = True) -> None:
-        """Set the area everywhere: on the map, for the next search, and for the cart."""
-        self._is_fitting = fit
-        self._searching.ask(area=area, area_name=name, how=how)
-        self.state.aoi = area
-        self._foot.say("No area." if area is None else f"Area: {self._searching.asked.area_text}.")
-
-    def _type_area(self, text: str) -> None:
-        """Set the area that was typed: a place, a box, a file, WKT or GeoJSON."""
-        place = place_box(text)
-        if place is None:
-            self._set_area(as_area(read_area_text(text)), "", "typed")
-        else:
-            name, box = place
-            self._set_area(as_area(box), name, "around the place")
-
     def _load_area(self, fields: dict[str, Any]) -> None:
-        name, content = str(fields.get("name")), bytes((fields.get("buffers") or [b""])[0])
-        area, notices = read_area_upload(name, content)
-        self._set_area(area, Path(name).stem, "file")
-        self._where_error = " ".join(notices)
+        self._area.load(str(fields.get("name")), bytes((fields.get("buffers") or [b""])[0]))
         self._redraw()
 
     def _set_dates(self, fields: dict[str, Any]) -> None:
@@ -472,8 +422,7 @@ class Workbench(Panel):
     # what changed
 
     def _captures_changed(self, _: Any) -> None:
-        if self._map.swipe.is_stale:
-            self._close_compare()
+        self._comparing.captures_changed()
         self._map.show_captures()
         if not self.is_searching:
             # a column that a filter waited for
@@ -485,8 +434,7 @@ class Workbench(Panel):
 
     def _selection_changed(self, change: Any) -> None:
         self._map.show_cart()
-        if self._map.swipe.shown is not None:
-            self._card.compare(self._map.swipe.card_state())
+        self._comparing.cart_changed()
         self._link.selection_changed(change)
         self._show_owned(None)
 
@@ -507,8 +455,8 @@ class Workbench(Panel):
         if self._searching.asked.area != area:
             self._searching.asked = replace(self._searching.asked, area=area, area_name="", how="given")
         self.cart.aoi = area
-        self._map.show_area(fit=self._is_fitting)
-        self._is_fitting = True
+        self._map.show_area(fit=self._area.is_fitting)
+        self._area.is_fitting = True
         self._redraw()
 
     def _ordered(self, change: Any) -> None:
@@ -546,14 +494,13 @@ class Workbench(Panel):
             if kind == RESULTS:
                 self.cart.start_next()
         elif kind == "compare":
-            self._open_compare(fields.get("label", self.state.current))
+            self._comparing.open(fields.get("label", self.state.current))
         elif kind == "done":
-            self._close_compare()
-        elif kind == "take" and self._map.swipe.shown is not None:
-            row = self._map.swipe.shown[1 if fields.get("side") else 0]
-            self.state.select(self.state.labels([row]), "toggle")
+            self._comparing.close()
+        elif kind == "take":
+            self._comparing.take(fields.get("side"))
         elif kind == "map" and "order" in fields:
-            self._show_order(str(fields["order"]))
+            self._delivered.toggle(str(fields["order"]))
         elif kind == "map":
             self._show_capture(fields.get("label"))
         elif kind == "code":
@@ -565,30 +512,6 @@ class Workbench(Panel):
         row = None if label is None else self.state.captures.index.get_loc(label)
         if isinstance(row, int):
             self._map.fit(bounds_of_area(self.state.captures.geometry.iloc[row]))
-
-    def _show_order(self, order_id: str) -> None:
-        """Show the delivered pixels of an order on the map, or remove them."""
-        entry = self.orders.entry(order_id)
-        if entry.is_on_map:
-            self._hide_delivered()
-            return
-        order = entry.order
-
-        def show(found: Any) -> None:
-            if not found.layers:
-                self.orders.say(order_id, found.errors[0] if found.errors else None)
-                return
-            self._map.hide_delivered()
-            self._map.show_delivered(
-                found, f"Delivered · {pluralize(len(found.layers), 'layer')}", ", ".join(self._map.imagery.names)[:80]
-            )
-            self.orders.put_on_map(order_id)
-
-        self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self.orders.say(order_id, error))
-
-    def _hide_delivered(self) -> None:
-        self._map.hide_delivered()
-        self.orders.put_on_map(None)
 
     def _search_finished(self) -> None:
         """Apply filters that waited for the captures, and say what was found."""
@@ -607,7 +530,7 @@ class Workbench(Panel):
     def _redraw(self) -> None:
         """Draw the left column, the tabs and the prompt from what is asked for and what is there."""
         searching = self._searching
-        self._ask.state = ask_state(searching, self.state, self._where_error)
+        self._ask.state = ask_state(searching, self.state, self._area.error)
         self._drawer.update(**drawer_state(searching, self.state))
         is_first = (
             self._keeper.is_settled and searching.searched is None and searching.asked.area is None and not searching.is_searching

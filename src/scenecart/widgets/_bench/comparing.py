@@ -1,0 +1,79 @@
+"""Comparing two dates in the Workbench: on the map, on the card and in the foot at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scenecart.widgets._bench.card import CardPart
+    from scenecart.widgets._bench.foot import Foot
+    from scenecart.widgets._bench.map import BenchMap
+    from scenecart.widgets._bench.results import Results
+    from scenecart.widgets._state import CaptureState
+
+
+class Comparing:
+    """Opens, changes and closes the comparison.
+
+    Parameters
+    ----------
+    state
+        The captures.
+    map_, card, foot
+        Where it is shown.
+    results
+        Which captures can be compared, in their order.
+    """
+
+    def __init__(self, state: CaptureState, map_: BenchMap, card: CardPart, foot: Foot, results: Results) -> None:
+        self._state, self._map, self._card, self._foot, self._results = state, map_, card, foot, results
+
+    @property
+    def is_open(self) -> bool:
+        """Whether two dates are compared."""
+        return self._map.swipe.shown is not None
+
+    def open(self, label: Any) -> None:
+        """Compare a capture with another."""
+        if not len(self._state.captures):
+            return
+        rows, left, right = self._results.compared(label)
+        if self._map.swipe.open(rows.tolist(), left, right):
+            self._draw()
+        else:
+            self._foot.say("There is nothing to compare it with.")
+
+    def show(self, a: Any, b: Any) -> None:
+        """Compare two other rows."""
+        self._map.swipe.show(a, b)
+        self._draw()
+
+    def take(self, side: Any) -> None:
+        """Put one of the two into the cart, or take it out."""
+        shown = self._map.swipe.shown
+        if shown is not None:
+            self._state.select(self._state.labels([shown[1 if side else 0]]), "toggle")
+
+    def close(self) -> None:
+        """End the comparison."""
+        if self.is_open:
+            self._map.swipe.close()
+            self._draw()
+
+    def captures_changed(self) -> None:
+        """End a comparison of captures that are not there any more, and show what is known of the others by now."""
+        if self._map.swipe.is_stale:
+            self.close()
+        self.cart_changed()
+
+    def cart_changed(self) -> None:
+        """Show on the card what is in the cart."""
+        if self.is_open:
+            self._card.compare(self._map.swipe.card_state())
+
+    def _draw(self) -> None:
+        self._card.compare(self._map.swipe.card_state())
+        self._map.show_compared()
+        said = self._map.swipe.said()
+        if said:
+            self._foot.say(said)
