@@ -48,6 +48,11 @@ def way(page: Page, url: str, folder: Path, scheme: str) -> None:
     page.wait_for_timeout(_SETTLE)
     page.get_by_role("button", name="Add to cart").click()
     shot("results")
+    page.locator(".sc-card").get_by_role("button", name="Compare").click()
+    page.wait_for_function("document.querySelectorAll('.sc-map .leaflet-sc-picture-pane img').length === 2")
+    page.wait_for_timeout(_SETTLE)
+    shot("compare")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Gallery").click()
     page.wait_for_timeout(_SETTLE)
     page.wait_for_function(SHOWN)
@@ -72,7 +77,7 @@ def take(browser: Browser, folder: Path, scheme: str) -> None:
         page = context.new_page()
         page.set_default_timeout(90_000)
         way(page, app.url, folder, scheme)
-        page.close()
+        page.close(run_before_unload=True)
         for width in (1000, 420):
             page = context.new_page()
             page.set_viewport_size({"width": width, "height": 1000})
@@ -80,7 +85,7 @@ def take(browser: Browser, folder: Path, scheme: str) -> None:
             page.wait_for_function(SHOWN, timeout=90_000)
             page.wait_for_timeout(_SETTLE)
             page.screenshot(path=folder / f"results-{width}-{scheme}.png")
-            page.close()
+            page.close(run_before_unload=True)
         context.close()
 
 
