@@ -123,7 +123,7 @@ class Workbench(Panel):
         self._writer = Runner(1)
         self.state = CaptureState(no_captures(), aoi)
         self._keeper = Keeper(client, self._writer, self._collect, self._bring_back, is_pristine=aoi is None)
-        self._filtering = Filtering(self.state)
+        self._filtering = Filtering(self.state, lambda: self.is_searching)
         self._make_parts(basemap, is_full=bool(full))
         self._searching = Searching(
             client,
@@ -134,7 +134,7 @@ class Workbench(Panel):
             failed=self._service.fail,
         )
         self._searching.finished = self._search_finished
-        self._area = AreaChoice(self.state, self._searching, self._map, self._foot)
+        self._area = AreaChoice(self.state, self._searching, self._filtering, self._map, self._foot)
         self._searching.collections = {name: list(known) for name, known in (hosts_of(client) if hosts is None else hosts).items()}
         style = _style.style_sheet("frame")
         super().__init__(style, self._app)
@@ -239,7 +239,7 @@ class Workbench(Panel):
         client, sandbox = self._client, self._client.signed_in_by == "sandbox"
         bounds = _SANDBOX_VIEW if sandbox and self.state.aoi is None else None
         self._header = Header(**header_state(is_sandbox=sandbox, project=client.project, projects=self._known_projects()))
-        self._ask, self._drawer, self._foot = Ask(), Drawer(), Foot(is_full=is_full)
+        self._ask, self._drawer, self._foot = Ask(), Drawer(), Foot(is_full=is_full, account=self._keeper.account)
         self._map = BenchMap(
             self.state,
             self._runner,
@@ -424,9 +424,8 @@ class Workbench(Panel):
     def _captures_changed(self, _: Any) -> None:
         self._comparing.captures_changed()
         self._map.show_captures()
-        if not self.is_searching:
-            # a column that a filter waited for
-            self._filtering.apply()
+        # it may have a column that a filter waited for
+        self._filtering.apply()
 
     def _matches_changed(self, _: Any) -> None:
         self._map.draw_rows()

@@ -11,6 +11,7 @@ from _widgets import HARBOUR
 from scenecart.exceptions import InvalidArea
 from scenecart.widgets._base import close_all
 from scenecart.widgets._bench.area_choice import AreaChoice
+from scenecart.widgets._bench.filtering import Filtering
 from scenecart.widgets._bench.foot import Foot
 from scenecart.widgets._bench.map import BenchMap
 from scenecart.widgets._bench.searching import Searching
@@ -31,7 +32,7 @@ def choice(client: scenecart.Client) -> Iterator[AreaChoice]:
     searching = Searching(
         client, state, runner, replace_captures=lambda _: None, changed=lambda: None, failed=lambda error: pytest.fail(str(error))
     )
-    yield AreaChoice(state, searching, shown, foot)
+    yield AreaChoice(state, searching, Filtering(state, lambda: False), shown, foot)
     runner.close()
     shown.release()
     close_all(shown.view)

@@ -11,7 +11,7 @@ def test_foot_say_replaces_the_line():
     """There is one line, the newest."""
     foot = Foot(is_full=True)
     foot.say("44 captures found.")
-    assert foot.state == {"say": "44 captures found.", "full": True}
+    assert foot.state == {"say": "44 captures found.", "full": True, "account": ""}
     foot.close()
 
 

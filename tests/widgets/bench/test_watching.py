@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def test_watching_says_what_is_new(client: scenecart.Client, *, is_seen: bool):
     """A watch with new captures is in the header, with how many and since when; one without is not."""
     watch = client.watch("harbour", "aurora", aoi=HARBOUR, collections="aurora-50cm", datetime="2024-01")
+    assert len(watch.new())
     if is_seen:
         watch.seen()
     runner, header, foot = Runner(1), Header(), Foot()

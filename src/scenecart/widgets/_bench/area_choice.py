@@ -12,6 +12,7 @@ from scenecart.widgets._area_input import read_area_text, read_area_upload
 from scenecart.widgets._bench.places import place_box
 
 if TYPE_CHECKING:
+    from scenecart.widgets._bench.filtering import Filtering
     from scenecart.widgets._bench.foot import Foot
     from scenecart.widgets._bench.map import BenchMap
     from scenecart.widgets._bench.searching import Searching
@@ -29,6 +30,8 @@ class AreaChoice:
         Its ``aoi`` is the area; map and cart follow it.
     searching
         What is asked for.
+    filtering
+        Filters, which stay.
     map_
         What it shows can be the area.
     foot
@@ -42,13 +45,15 @@ class AreaChoice:
         Whether the map moves to the next area; not to one that was drawn on it.
     """
 
-    def __init__(self, state: CaptureState, searching: Searching, map_: BenchMap, foot: Foot) -> None:
-        self._state, self._searching, self._map, self._foot = state, searching, map_, foot
+    def __init__(self, state: CaptureState, searching: Searching, filtering: Filtering, map_: BenchMap, foot: Foot) -> None:
+        self._state, self._searching, self._filtering, self._map, self._foot = state, searching, filtering, map_, foot
         self.error, self.is_fitting = "", True
 
     def set(self, area: Any, name: str = "", how: str = "", *, fit: bool = True) -> None:
         """Set the area; None removes it."""
         self.is_fitting = fit
+        # prices and clouds are those of the area: their filters wait for the new ones
+        self._filtering.hold()
         self._searching.ask(area=area, area_name=name, how=how)
         self._state.aoi = area
         self._foot.say("No area." if area is None else f"Area: {self._searching.asked.area_text}.")

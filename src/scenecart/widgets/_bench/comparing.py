@@ -68,7 +68,8 @@ class Comparing:
 
     def cart_changed(self) -> None:
         """Show on the card what is in the cart."""
-        if self.is_open:
+        # new captures drop selected rows before the comparison ends
+        if self.is_open and not self._map.swipe.is_stale:
             self._card.compare(self._map.swipe.card_state())
 
     def _draw(self) -> None:

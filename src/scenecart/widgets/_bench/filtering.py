@@ -9,7 +9,7 @@ from scenecart.exceptions import ScenecartError
 from scenecart.widgets._jobs import synchronized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scenecart.widgets._state import CaptureState
 
@@ -23,10 +23,12 @@ class Filtering:
     ----------
     state
         Captures and filters.
+    is_searching
+        Whether other captures are arriving; filters wait for the last of them.
     """
 
-    def __init__(self, state: CaptureState) -> None:
-        self._state = state
+    def __init__(self, state: CaptureState, is_searching: Callable[[], bool]) -> None:
+        self._state, self._is_searching = state, is_searching
         self._waiting: dict[str, Any] = {}
 
     @property
@@ -39,6 +41,8 @@ class Filtering:
     def change(self, name: str, value: Any) -> None:
         """Set one filter; None removes it."""
         self._waiting.pop(name, None)
+        if value is not None and self._is_searching():
+            self._waiting[name] = value
         filters = {key: chosen for key, chosen in self._state.filters.items() if key != name}
         self._state.filters = filters if value is None else {**filters, name: value}
 
@@ -61,7 +65,9 @@ class Filtering:
 
     @synchronized
     def apply(self) -> None:
-        """Set the filters that wait, where the captures have what they filter by."""
+        """Set the filters that wait, where the captures have what they filter by; call it when a search or a column is complete."""
+        if self._is_searching():
+            return
         known = {facet.name for facet in self._state.facets}
         for name in [name for name in self._waiting if name in known]:
             value = self._waiting.pop(name)

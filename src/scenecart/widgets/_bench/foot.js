@@ -41,26 +41,28 @@ function tabId() {
     if (known && (isReload || !window.opener)) return known;
   } catch { /* a page without storage has a new id each time */ }
   const made = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  try { sessionStorage.setItem("scenecart-bench", made); sessionStorage.removeItem("scenecart-events"); } catch { /* likewise */ }
+  try { sessionStorage.setItem("scenecart-bench", made); for (const name of Object.keys(sessionStorage)) if (name.startsWith(EVENTS)) sessionStorage.removeItem(name); } catch { /* likewise */ }
   return made;
 }
 
-// what was asked for last, in case the kernel ends before it has handled it
+// what was asked for last, in case the kernel ends before it has handled it; another account has asked for nothing of it
 const EVENTS = "scenecart-events";
 const MOST_EVENTS = 20;
+const OLD_AFTER = 600_000;
+const eventsOf = (page) => `${EVENTS}-${page.state().account}`;
 
-function lastEvents() {
-  try { return JSON.parse(sessionStorage.getItem(EVENTS) ?? "[]"); } catch { return []; }
+function lastEvents(page) {
+  try { return JSON.parse(sessionStorage.getItem(eventsOf(page)) ?? "[]").filter((one) => Date.now() - one.n < OLD_AFTER); } catch { return []; }
 }
 
-function remember(event) {
-  try { sessionStorage.setItem(EVENTS, JSON.stringify([...lastEvents(), event].slice(-MOST_EVENTS))); } catch { /* a page without storage, or a very long area */ }
+function remember(page, event) {
+  try { sessionStorage.setItem(eventsOf(page), JSON.stringify([...lastEvents(page), event].slice(-MOST_EVENTS))); } catch { /* a page without storage, or a very long area */ }
 }
 
 function ready(page) {
   const id = tabId();
-  page.send("page", { id, events: lastEvents() });
-  page.hear("event", remember);
+  page.send("page", { id, events: lastEvents(page) });
+  page.hear("event", (event) => remember(page, event));
   const leave = () => page.send("leave");
   addEventListener("pagehide", leave);
   let since = 0;

@@ -10,14 +10,15 @@ from scenecart.widgets._bench.part import Part, script_of, style_of
 class Foot(Part):
     """Drawn by ``foot.js``. Its event ``"page"`` (``id``) names the tab of the browser, which keeps its id when it is reloaded.
 
-    ``state`` has ``say``, the newest line, and ``full``: whether the Workbench is the whole page.
+    ``state`` has ``say``, the newest line, ``full``: whether the Workbench is the whole page, and ``account``: a name for the
+    account at the service.
     """
 
     _esm = script_of("foot")
     _css = style_of("foot")
 
-    def __init__(self, *, is_full: bool = False) -> None:
-        super().__init__("sc-foot", say="Ready.", full=is_full)
+    def __init__(self, *, is_full: bool = False, account: str = "") -> None:
+        super().__init__("sc-foot", say="Ready.", full=is_full, account=account)
 
     def say(self, text: str) -> None:
         """Show one line, and have it read aloud."""

@@ -61,6 +61,11 @@ class Keeper:
         atexit.register(_flush, weakref.ref(self))
 
     @property
+    def account(self) -> str:
+        """A name for the account."""
+        return self._saved.account
+
+    @property
     def is_settled(self) -> bool:
         """Whether what was kept has been brought back, if there was anything."""
         return bool(self._tab)

@@ -33,11 +33,17 @@ class SavedStates:
     ----------
     client
         The connection.
+
+    Attributes
+    ----------
+    account : str
+        A name for the account, which does not tell whose it is.
     """
 
     def __init__(self, client: Client) -> None:
         account = f"{client.base_url} {client.signed_in_by}"
-        self._folder = home_of(client) / "workbench" / hashlib.sha256(account.encode()).hexdigest()[:16]
+        self.account = hashlib.sha256(account.encode()).hexdigest()[:16]
+        self._folder = home_of(client) / "workbench" / self.account
 
     def load(self, tab: str | None) -> dict[str, Any] | None:
         """Return the state of a tab, or the newest of all; None if there is none that can be read."""
