@@ -28,6 +28,7 @@ def test_delivered_order_is_on_the_map_until_it_is_taken_back(
     wait_for(lambda: bench.orders.entry(order.id).is_on_map)
     assert bench._map.part.state["hide"]
     assert bench._map.part.state["legend"]["title"].startswith("Delivered")
+    assert bench._map.part.state["legend"]["delivered"]
     bench._delivered.toggle(order.id)
     assert not bench._map.part.state["hide"]
     assert not bench.orders.entry(order.id).is_on_map

@@ -100,7 +100,9 @@ def test_map_lists_captures_that_overlap_at_a_click(shown: BenchMap, captures: g
     state.captures = captures.head(5)
     shown.show_captures()
     shown.show_stack([1, 3, 99, "2"])
-    assert [line["row"] for line in shown.part.state["stack"]] == [1, 3]
+    assert {line["row"] for line in shown.part.state["stack"]} == {1, 3}
+    times = [state.captures["datetime"].iloc[line["row"]] for line in shown.part.state["stack"]]
+    assert times == sorted(times, reverse=True), "the newest first"
     assert all(line["day"] and line["cloud"].endswith("%") for line in shown.part.state["stack"])
     for nonsense in ([1], None, "13"):
         shown.show_stack(nonsense)

@@ -59,6 +59,7 @@ class Comparing:
         if self.is_open:
             self._map.swipe.close()
             self._draw()
+            self._foot.say("The comparison is closed.")
 
     def captures_changed(self) -> None:
         """End a comparison of captures that are not there any more, and show what is known of the others by now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._util.text import pluralize
+from scenecart._util.text import clean_text, pluralize
 from scenecart.widgets._order_map import open_delivered
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Delivered:
                 return
             self._map.hide_delivered()
             title = f"Delivered · {pluralize(len(found.layers), 'layer')}"
-            self._map.show_delivered(found, title, ", ".join(self._map.imagery.names)[:_LONGEST_NAMES])
+            names = clean_text(", ".join(str(layer.name) for layer in found.layers), _LONGEST_NAMES)
+            self._map.show_delivered(found, title, names)
             self._orders.put_on_map(order_id)
 
         self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self._orders.say(order_id, error))

@@ -160,7 +160,7 @@ function showCurrent(page, row) {
   if (page.local.current === row) return;
   page.local.current = row;
   page.local.overlay?.drawTop();
-  if (page.state().stack?.length) page.redraw();
+  if (page.state().stack?.length) { page.redraw(); page.node.querySelector('.stack [aria-current="true"]')?.scrollIntoView({ block: "nearest" }); }
   askPicture(page);
 }
 
@@ -321,6 +321,7 @@ function ready(page) {
     // the keys move the line at once
     if (isCompared && !page.local.isCompared) { page.local.at = 50; page.node.querySelector(".swipe")?.focus({ preventScroll: true }); }
     page.local.isCompared = isCompared;
+    showDates(page);
     askPicture(page);
   });
   const resized = new ResizeObserver(() => page.local.overlay?.map.invalidateSize({ pan: false }));

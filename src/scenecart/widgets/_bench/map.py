@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from scenecart._captures.properties import AREA_CLOUD, CLOUD_COVER, DATETIME
+from scenecart._captures.properties import AREA_CLOUD, AREA_CLOUD_SOURCE, CLOUD_COVER, DATETIME, ESTIMATE
+from scenecart._captures.times import acquisition_times
 from scenecart._geo.unwrap import join_at_antimeridian
 from scenecart.widgets._backdrop import coast
 from scenecart.widgets._base import close_all
@@ -322,19 +323,31 @@ class BenchMap:
 
 
 def stack_lines(state: CaptureState, rows: list[int]) -> list[dict[str, Any]]:
-    """Return what the list of overlapping captures says of each."""
+    """Return what the list of overlapping captures says of each, the newest first."""
     frame = state.captures.iloc[rows]
     column = next((name for name in (AREA_CLOUD, CLOUD_COVER) if name in frame), None)
-    clouds = [""] * len(rows) if column is None else [_percent(value) for value in frame[column]]
-    days = day_texts(frame)
-    return [
-        {"row": row, "day": day or "date not known", "cloud": cloud} for row, day, cloud in zip(rows, days, clouds, strict=True)
+    clouds = [""] * len(rows) if column is None else [percent_text(one, column) for one in frame.to_dict("records")]
+    times = acquisition_times(frame).dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
+    lines = [
+        {"row": row, "day": day or "date not known", "cloud": cloud}
+        for row, day, cloud in zip(rows, day_texts(frame), clouds, strict=True)
     ]
+    return [lines[place] for place in np.argsort(-times.astype("int64"), kind="stable").tolist()]
 
 
-def _percent(value: Any) -> str:
-    number = float(pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0])
-    return "" if np.isnan(number) else f"{number:.1f} %"
+def percent_text(capture: dict[str, Any], column: str) -> str:
+    """Return a cloud cover; an estimate wears its sign.
+
+    Examples
+    --------
+    >>> percent_text({"aoi:cloud_cover": 10.84, "aoi:cloud_source": "estimate"}, "aoi:cloud_cover")
+    '≈ 10.8 %'
+    >>> percent_text({"eo:cloud_cover": None}, "eo:cloud_cover")
+    ''
+    """
+    number = float(pd.to_numeric(pd.Series([capture[column]]), errors="coerce").iloc[0])
+    is_estimate = column == AREA_CLOUD and capture.get(AREA_CLOUD_SOURCE) == ESTIMATE
+    return "" if np.isnan(number) else f"{'≈ ' if is_estimate else ''}{number:.1f} %"
 
 
 def current_row(state: CaptureState) -> int | None:

@@ -56,6 +56,17 @@ function flicker(page, on) {
   page.local.swipe?.place();
 }
 
+// the dates that are compared are in sight
+function showDates(page) {
+  const { compare } = page.state();
+  const shown = compare ? `${compare.a} ${compare.b}` : "";
+  if (shown === page.local.shownDates) return;
+  page.local.shownDates = shown;
+  const strip = page.node.querySelector(".strip");
+  const [one] = strip?.querySelectorAll(`[data-key="${compare.b}"]`) ?? [];
+  if (one) strip.scrollLeft = one.offsetLeft - (strip.clientWidth - one.offsetWidth) / 2;
+}
+
 const swap = (page) => { const { a, b } = page.state().compare; page.send("compared", { a: b, b: a }); };
 
 // what lies on the map while two dates are compared
@@ -78,6 +89,10 @@ function swiped({ compare }, send, page) {
     if (event.shiftKey ? row !== b : row !== a) send("compared", event.shiftKey ? { a: row, b } : { a, b: row });
   };
   const flickers = Boolean(page.local.flickers);
+  // pictures near B come first; the strip begins where it is
+  const here = compare.dates.findIndex((one) => one.row === compare.b);
+  const near = compare.dates.map((one, number) => [Math.abs(number - here), one.key]).sort((one, other) => one[0] - other[0]);
+  for (const [, key] of near) pictureUrl(page, key);
   return [
     el("div", { class: "over tr", "data-key": "compare" }, el("div", { class: "tool h" },
       button(el("span", { class: "t" }, "Swap"), { icon: "swipe", title: "Swap A and B (S)", "aria-label": "Swap A and B", onclick: () => swap(page) }),
