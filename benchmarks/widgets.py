@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -226,33 +227,42 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
 
 
 def _workbench(chromium: str) -> list[tuple[str, float]]:
-    """Return how long the Workbench takes to open in ``scenecart app``, and to show the first results."""
+    """Return how long the Workbench takes to open in ``scenecart app``, and to show results."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  # imported only where it is measured
 
     from _app import App  # noqa: PLC0415  # shared with the tests
 
     opened: list[float] = []
     found: list[float] = []
+    loads: list[float] = []
+    done = '.sc-ask button[title="Nothing has changed since the last search"]'
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, App(Path(folder), "--no-browser") as app:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        for _ in range(_TIMES):
+        for number in range(_TIMES):
             page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
             # the kernel of the next page is ready
             app.ready_kernel()
             page.wait_for_timeout(5_000)
+            loads.append(os.getloadavg()[0])
             began = time.perf_counter()
             page.goto(app.url)
             search = page.get_by_role("button", name="Search this view")
             search.wait_for()
             opened.append(1_000 * (time.perf_counter() - began))
-            page.locator(".sc-foot", has_text="Ready").wait_for()
-            began = time.perf_counter()
-            search.click()
-            page.locator(".sc-foot", has_text="found").wait_for()
-            found.append(1_000 * (time.perf_counter() - began))
-            page.close()
+            # a page that has searched would come back in the next one
+            for turn in range(_TIMES if number == _TIMES - 1 else 0):
+                if turn:
+                    page.get_by_role("checkbox", name="aurora-30cm").click()
+                    search = page.get_by_role("button", name="Search again")
+                    search.wait_for()
+                began = time.perf_counter()
+                search.click()
+                page.locator(done).wait_for()
+                found.append(1_000 * (time.perf_counter() - began))
+            page.close(run_before_unload=True)
         browser.close()
-    names = ("Workbench opened until it can be clicked", "Search this view clicked until the results are there")
+    load = f"load average {statistics.median(loads):.1f} on {os.cpu_count()} cores"
+    names = (f"Workbench opened until it can be clicked, {load}", "a search clicked until all its results are there")
     return [(name, statistics.median(times)) for name, times in zip(names, (opened, found), strict=True)]
 
 
