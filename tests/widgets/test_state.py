@@ -16,7 +16,8 @@ import shapely
 import scenecart
 from _expect import raises, warns
 from _widgets import HARBOUR
-from scenecart.widgets._state import CaptureState, day_iso, state_of
+from scenecart.widgets._facets import day_iso
+from scenecart.widgets._state import CaptureState, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import numpy as np
 from scenecart._cart.cart import make_cart
 from scenecart._cover.candidates import find_candidates
 from scenecart._cover.pricing import individual_prices
+from scenecart.widgets._facets import EXACT_PRICE, PAID_KM2
 from scenecart.widgets._jobs import LOCK, synchronized
 from scenecart.widgets._money import CREDITS_PER_DOLLAR
-from scenecart.widgets._state import EXACT_PRICE, PAID_KM2
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ import numpy as np
 from scenecart._util.keywords import checked_keywords
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, close_all
-from scenecart.widgets._state import CaptureState, Facet, day_iso, day_of, day_text
+from scenecart.widgets._facets import Facet, day_iso, day_of, day_text
+from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

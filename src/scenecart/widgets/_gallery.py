@@ -21,11 +21,12 @@ from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
+from scenecart.widgets._facets import COVERAGE
 from scenecart.widgets._jobs import LOCK, Runner
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._pictures import MOST_AT_ONCE, SIDES, CutPictures, large_quicklook, small_quicklook
 from scenecart.widgets._rows import RowPicker, sorted_rows
-from scenecart.widgets._state import COVERAGE, CaptureState
+from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
     from PIL import Image

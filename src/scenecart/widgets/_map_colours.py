@@ -12,7 +12,7 @@ from scenecart._util.style import COLOUR_SCALE
 from scenecart._util.text import clean_text
 from scenecart.widgets import _style
 from scenecart.widgets._capture_text import column_title
-from scenecart.widgets._state import day_text
+from scenecart.widgets._facets import day_text
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -9,10 +9,11 @@ import numpy as np
 
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart.widgets._bench.part import Part, script_of, style_of
-from scenecart.widgets._state import COVERAGE, EXACT_PRICE, day_iso, day_of, day_text
+from scenecart.widgets._facets import COVERAGE, EXACT_PRICE, day_iso, day_of, day_text
 
 if TYPE_CHECKING:
-    from scenecart.widgets._state import CaptureState, Facet
+    from scenecart.widgets._facets import Facet
+    from scenecart.widgets._state import CaptureState
 
 BARS = 26
 _OWNED_SHARE = 10.0

@@ -11,7 +11,7 @@ from scenecart._geo.area import Area, as_area
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest, ScenecartError
 from scenecart.widgets._bench.drawer import Relaxation
-from scenecart.widgets._state import day_iso, day_of, day_text
+from scenecart.widgets._facets import day_iso, day_of, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -24,8 +24,8 @@ from scenecart._util.text import clean_text
 from scenecart.widgets._bench.part import Part, style_of
 from scenecart.widgets._bench.pictures import PictureSender, picture_key, script_with_pictures
 from scenecart.widgets._capture_text import day_texts
+from scenecart.widgets._facets import COVERAGE, EXACT_PRICE, PAID_KM2
 from scenecart.widgets._money import dollars
-from scenecart.widgets._state import COVERAGE, EXACT_PRICE, PAID_KM2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

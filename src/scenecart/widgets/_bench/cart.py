@@ -11,10 +11,10 @@ from scenecart.exceptions import InvalidCart
 from scenecart.widgets._bench.part import Part, style_of
 from scenecart.widgets._bench.pictures import PictureSender, picture_key, script_with_pictures
 from scenecart.widgets._capture_text import day_texts, owned_text
+from scenecart.widgets._facets import EXACT_PRICE, PAID_KM2
 from scenecart.widgets._money import dollars, dollars_of_credits
 from scenecart.widgets._notes import NOTHING_ORDERED, Note, failure_note, note_fields
 from scenecart.widgets._purchase import ALL, CONFIRM, PLACING, REST, STANDARD
-from scenecart.widgets._state import EXACT_PRICE, PAID_KM2
 
 if TYPE_CHECKING:
     from collections.abc import Callable

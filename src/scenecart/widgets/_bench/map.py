@@ -22,12 +22,12 @@ from scenecart.widgets._bench.part import Part, style_of
 from scenecart.widgets._bench.pictures import PictureSender, script_with_pictures
 from scenecart.widgets._bench.swipe import Swipe
 from scenecart.widgets._capture_text import day_texts, owned_rows
+from scenecart.widgets._facets import COVERAGE, EXACT_PRICE, day_text
 from scenecart.widgets._imagery_layers import degrees_of
 from scenecart.widgets._jobs import LOCK, synchronized
 from scenecart.widgets._map_imagery import MapImagery, fetch_quicklooks
 from scenecart.widgets._map_layers import base_tiles, bounds_of_area, fit_view
 from scenecart.widgets._spatial_index import FootprintIndex
-from scenecart.widgets._state import COVERAGE, EXACT_PRICE, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

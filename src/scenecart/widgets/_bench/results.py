@@ -13,10 +13,11 @@ from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._bench import rows
 from scenecart.widgets._bench.part import Part, script_of, style_of
 from scenecart.widgets._compare import Compare
+from scenecart.widgets._facets import COVERAGE
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._pictures import MOST_AT_ONCE, CutPictures, large_quicklook
 from scenecart.widgets._session_code import Searched, session_code
-from scenecart.widgets._state import COVERAGE, CaptureState
+from scenecart.widgets._state import CaptureState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,8 @@ from scenecart._captures.times import acquired_texts, acquisition_times, has_tim
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.text import clean_text
 from scenecart.widgets._capture_text import owned_text
+from scenecart.widgets._facets import COVERAGE, EXACT_PRICE, PAID_KM2, day_text
 from scenecart.widgets._rows import Positions, sorted_rows
-from scenecart.widgets._state import COVERAGE, EXACT_PRICE, PAID_KM2, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

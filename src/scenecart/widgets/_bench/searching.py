@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from scenecart._captures.frame import concat
 from scenecart.exceptions import InvalidQuery, ScenecartError
 from scenecart.widgets._bench.asked import HALF_YEAR, Asked, last_half_year, limits_of, relaxed, try_each
+from scenecart.widgets._facets import day_iso, day_of
 from scenecart.widgets._jobs import LOCK, synchronized
-from scenecart.widgets._state import day_iso, day_of, no_captures
+from scenecart.widgets._state import no_captures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from scenecart._captures.properties import AREA_CLOUD_SOURCE as CLOUD_SOURCE
 from scenecart._util.text import clean_text
 from scenecart.widgets._bench.pictures import picture_key
 from scenecart.widgets._capture_text import day_texts
+from scenecart.widgets._facets import EXACT_PRICE
 from scenecart.widgets._money import dollars
-from scenecart.widgets._state import EXACT_PRICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
