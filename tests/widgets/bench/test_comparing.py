@@ -33,6 +33,12 @@ def test_comparing_is_shown_on_map_card_and_foot_and_ends_with_its_captures(
     comparing.open(bench.state.current)
     assert bench._map.part.state["compare"]["b"] == 2
     assert bench._foot.state["say"].startswith("Comparing")
+    comparing.close()
+    bench.state.filters = {"eo:cloud_cover": [200.0, 201.0]}
+    comparing.open(bench.state.current)
+    assert not comparing.is_open, "the filters leave no other"
+    bench.state.filters = {}
+    comparing.open(bench.state.current)
     comparing.take(1)
     assert bench.state.selection == (bench.captures.index[2],)
     assert bench._card.state["compared"]["sides"][1]["is_in_cart"]

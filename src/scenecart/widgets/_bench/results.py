@@ -8,6 +8,7 @@ import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
 
 from scenecart._captures.properties import DATETIME
+from scenecart._captures.times import acquisition_times
 from scenecart._util.keywords import checked_keywords
 from scenecart.widgets._base import checked_client, close_all
 from scenecart.widgets._bench import rows
@@ -169,15 +170,19 @@ class Results:
         """Return the row numbers of the captures to compare, in order of time, and which two of them are shown first."""
         captures, state = self.state.captures, self.state
         label = label if label is not None else state.current
+        here = None if label is None else int(captures.index.get_loc(label))
         rows_in_time = rows.order_of(state, (DATETIME, False))
+        if here is not None and here not in rows_in_time:
+            # the filters leave it out, and it is looked at
+            rows_in_time = np.append(rows_in_time, here)
+            rows_in_time = rows_in_time[acquisition_times(captures.iloc[rows_in_time]).argsort(kind="stable")]
         if state.aoi is not None and len(rows_in_time):
-            whole = rows_in_time[state.values(COVERAGE)[rows_in_time] >= _WHOLE_PERCENT]
+            whole = set(rows_in_time[state.values(COVERAGE)[rows_in_time] >= _WHOLE_PERCENT].tolist())
             cart = set(state.positions().tolist())
-            here = None if label is None else int(captures.index.get_loc(label))
-            wanted = [row for row in rows_in_time.tolist() if row in cart or row == here or row in set(whole.tolist())]
+            wanted = [row for row in rows_in_time.tolist() if row in cart or row == here or row in whole]
             if len(wanted) > 1:
                 rows_in_time = np.asarray(wanted, dtype=np.intp)
-        at = int(np.flatnonzero(rows_in_time == captures.index.get_loc(label))[0]) if label is not None else len(rows_in_time) - 1
+        at = int(np.flatnonzero(rows_in_time == here)[0]) if here is not None else max(0, len(rows_in_time) - 1)
         first = max(0, min(at - _MOST_COMPARED // 2, len(rows_in_time) - _MOST_COMPARED))
         found = rows_in_time[first : first + _MOST_COMPARED]
         right = at - first
