@@ -126,8 +126,8 @@ def test_workbench_fits_each_width_and_theme(browser: Browser, app: App, shots: 
     _close(page)
 
 
-def test_workbench_area_filter_and_reload(browser: Browser, app: App):
-    """A dragged box is the area, a filter moves by keys, and both come back when the page is reloaded at once."""
+def test_workbench_area_compare_filter_and_reload(browser: Browser, app: App):
+    """A dragged box is the area, dates are compared on the map, and area and filter come back when the page is reloaded at once."""
     page, errors = _open(browser, app)
     _search(page)
     page.get_by_role("button", name="Drag a box (B)").click()
@@ -139,6 +139,13 @@ def test_workbench_area_filter_and_reload(browser: Browser, app: App):
     page.mouse.up()
     page.get_by_role("button", name="Search the new area").click()
     page.locator(FOUND).wait_for()
+    page.locator(".sc-card").get_by_role("button", name="Compare").click()
+    line = page.get_by_role("slider", name="Divider between A and B")
+    line.press("ArrowRight")
+    assert line.get_attribute("aria-valuenow") == "52"
+    page.locator(".sc-card table").wait_for()
+    line.press("Escape")
+    line.wait_for(state="detached")
     thumb = page.get_by_role("slider", name="Cloud, whole scene, to")
     thumb.focus()
     for _ in range(12):
