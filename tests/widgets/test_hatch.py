@@ -21,6 +21,12 @@ def test_hatched_ground_is_covered_by_lines_at_one_distance():
     assert len(starts) > 10
 
 
+def test_hatched_ground_above_imagery_is_outlined():
+    """Above imagery the ground has its outline alone."""
+    (found,) = hatched(shapely.box(151.1, -34.1, 151.2, -34.0), VIEW, 0.0005, has_lines=False)["features"]
+    assert found["properties"]["kind"] == "outline"
+
+
 def test_hatched_ground_moved_view_keeps_its_lines():
     """Lines lie at the same places of the ground when the map is moved east."""
     ground = shapely.box(151.1, -34.1, 151.2, -34.0)

@@ -21,7 +21,9 @@ _MOST_LINES = 400
 NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 
 
-def hatched(ground: BaseGeometry | None, view: tuple[float, float, float, float], pixel: float) -> dict[str, Any]:
+def hatched(
+    ground: BaseGeometry | None, view: tuple[float, float, float, float], pixel: float, *, has_lines: bool = True
+) -> dict[str, Any]:
     """Return the outline of some ground and slanted lines across it, as GeoJSON; empty if nothing of it is in view.
 
     Parameters
@@ -32,6 +34,8 @@ def hatched(ground: BaseGeometry | None, view: tuple[float, float, float, float]
         West, south, east and north of the map, in degrees.
     pixel
         The width of a pixel, in degrees of longitude.
+    has_lines
+        False returns only the outline, which hides no imagery below it.
 
     Examples
     --------
@@ -44,7 +48,7 @@ def hatched(ground: BaseGeometry | None, view: tuple[float, float, float, float]
     seen = polygonal(shapely.clip_by_rect(join_at_antimeridian(ground), *view))
     if seen.is_empty:
         return NOTHING
-    lines = shapely.intersection(_slanted(view, pixel), seen)
+    lines = shapely.intersection(_slanted(view, pixel), seen) if has_lines else shapely.MultiLineString()
     found = [("outline", seen.boundary), *([] if lines.is_empty else [("lines", lines)])]
     return {
         "type": "FeatureCollection",

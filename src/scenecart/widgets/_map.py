@@ -370,7 +370,7 @@ class FootprintMap(ImageryPanel):
             bounds, index, keep, captures = self._bounds(), self._index, self.state.keep, self.state.captures
         found = index.in_view(bounds, keep)
         ground = None if self._marks is None else self._marks.ground()
-        owned = hatched(ground, bounds, self._degrees_per_pixel(bounds))
+        owned = hatched(ground, bounds, self._degrees_per_pixel(bounds), has_lines=not self._imagery.is_shown)
         land, places = self._backdrop.view(bounds, self._degrees_per_pixel(bounds))
         count = sum(len(parts) for _, parts in found)
         if count > MOST_SHAPES:
@@ -390,7 +390,7 @@ class FootprintMap(ImageryPanel):
                 **(OUTLINE_STYLE if self._imagery.is_shown else {}),
             }
         if any(is_owned[feature["properties"]["row"]] for feature in features):
-            legend += owned_legend()
+            legend += owned_legend(is_hatched=not self._imagery.is_shown)
         return _View(collection(features), EMPTY, legend, owned, land, places)
 
     def _show_view(self, view: _View) -> None:
@@ -552,7 +552,7 @@ class FootprintMap(ImageryPanel):
             (self.state.current,) = self.state.labels([row])
 
     def _imagery_toggled(self, _: bool) -> None:  # noqa: FBT001  # a callback
-        """Draw footprints as outlines while there is imagery below them, and filled otherwise."""
+        """Draw footprints and owned ground as outlines while there is imagery below them, and filled otherwise."""
         self._update_view(None)
 
     def _show_imagery_error(self, html: str | None) -> None:

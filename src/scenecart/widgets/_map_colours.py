@@ -78,9 +78,9 @@ def marks_legend(*, has_area: bool, has_selection: bool) -> str:
     return _style.render("widget_marks.html", marks=marks) if marks else ""
 
 
-def owned_legend() -> str:
-    """Return the legend of owned captures as HTML."""
-    return _legend("Dashed: owned already, or perhaps. Hatched: owned ground")
+def owned_legend(*, is_hatched: bool = True) -> str:
+    """Return the legend of owned captures as HTML; above imagery, owned ground is not hatched but outlined."""
+    return _legend(f"Dashed: owned already, or perhaps. {'Hatched' if is_hatched else 'Outlined'}: owned ground")
 
 
 def density_legend(cells: list[Cell]) -> str:
