@@ -69,7 +69,7 @@ def table() -> Iterator[str]:
         least = min(costs[chosen].sum() for _, _, chosen, _ in results)
         for method, spent, chosen, gap in results:
             share = geodesic_km2(union(candidates.footprints[chosen])) / area.km2
-            proven = "" if gap is None else f"{gap:.1%}"
+            proven = "" if gap is None or gap >= 1 else f"{gap:.1%}"
             yield f"| {count:,} | {method} | {spent:.2g} | {costs[chosen].sum() / least:.3f} | {share:.1%} | {proven} |"
     yield from ("", _requests())
 
@@ -114,7 +114,7 @@ def _requests() -> str:
     """Return how many estimate requests a plan needs on the sandbox."""
     box = (150.9, -34.1, 151.3, -33.7)
     with scenecart.connect("sandbox") as client:
-        captures = client.search("aurora", collections=client.hosts["aurora"], bbox=box, datetime="2022-01/2024-12")
+        captures = client.search("aurora", collections="aurora-50cm", bbox=box, datetime="2022-01/2024-12")
         began = time.perf_counter()
         plan = client.cover(captures, box, time_limit=_SECONDS)
         spent = time.perf_counter() - began
