@@ -248,7 +248,8 @@ def test_orders_are_listed(box: Sandbox, tmp_path: Path):
         listed = run("orders", "--json", box=box, **variables)
         assert order.id in [one["id"] for one in json.loads(listed.stdout)], listed.stderr
     assert order.id in run("orders", "--status", "DELIVERED", box=box).stdout
-    assert run("orders", "--status", "failed", box=box).stdout == "No orders.\n"
+    assert order.id not in run("orders", "--status", "failed", box=box).stdout
+    assert run("orders", "--status", "expired", box=box).stdout == "No orders.\n"
 
 
 def test_download_of_a_missing_asset_is_a_failure(box: Sandbox, tmp_path: Path, home: dict[str, str]):

@@ -97,7 +97,7 @@ def _place_in_process(options: dict[str, Any], count: int, gate: Any, results: A
         # tiles of one capture share no ground with each other
         area = None if count <= 12 else _small_tile(row.geometry.iloc[0], number // 12)
         estimate = client.cart(row, area).estimate()
-        gate.wait(60)
+        gate.wait(100)
         ids.append(estimate.place().id)
     results.put(ids)
 
