@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import warnings
@@ -17,7 +18,7 @@ import rioxarray
 import stac_geoparquet.arrow
 
 import scenecart
-from _expect import raises
+from _expect import raises, warns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,6 +182,19 @@ def test_delivery_href_outside_its_folder_is_not_opened(copied: Path, href: Any)
         opened.open("analytic", item=item["id"])
     with raises(scenecart.DownloadError, "delivered_file_missing"):
         opened.stack(["nir"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"assets": {"visual": 5}}, {"properties": {"datetime": None}}, {"stac_version": []}, {"type": "x"}]
+)
+def test_delivery_item_that_is_no_stac_is_left_out_of_the_collection(copied: Path, change: dict[str, Any]):
+    """An item that pystac cannot read is left out with a warning, and an asset that is none with nothing."""
+    path = next(copied.glob("*/item.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    opened = scenecart.open_delivery(copied)
+    with warns("items_left_out") if "assets" not in change else contextlib.nullcontext():
+        found = opened.item_collection()
+    assert len(found) == len(opened.items()) - ("assets" not in change)
 
 
 def test_delivery_damaged_items_are_left_out(copied: Path):

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 
 from fuzz._area import Areas
 from fuzz._carts import Carts
+from fuzz._deliveries import Deliveries
 from fuzz._endpoints import Endpoints
 from fuzz._engine import Figures, Target, input_of, run, strict
 from fuzz._features import Features
 from fuzz._ndjson import Lines
+from fuzz._office import Office
+from fuzz._pictures import Pictures, Rasters
+from fuzz._ranges import Ranges
 from fuzz._tokens import Tokens
+from fuzz._watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +34,12 @@ TARGETS: dict[str, type[Target]] = {
     "carts": Carts,
     "tokens": Tokens,
     "endpoints": Endpoints,
+    "office": Office,
+    "deliveries": Deliveries,
+    "pictures": Pictures,
+    "rasters": Rasters,
+    "ranges": Ranges,
+    "watches": Watches,
 }
 FAILURES = Path.cwd() / ".fuzz"
 HEAD = """| target | inputs | seed | seconds | inputs/s | crashes | hangs | slowest | memory early | memory late | disk |

@@ -154,6 +154,8 @@ def strict() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", scenecart.ScenecartWarning)
+        # rasterio multiplies transforms as affine before 3.1 wanted it
+        warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)
         # GDAL's warnings about damaged files
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
         yield

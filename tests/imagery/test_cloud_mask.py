@@ -13,6 +13,7 @@ from rasterio import Affine
 import scenecart
 from _expect import raises
 from scenecart._imagery.cloud_mask import pixels_inside
+from scenecart._imagery.render import RasterPicture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,12 @@ def test_pixels_inside_without_crs_band_or_raster_is_refused(tmp_path: Path):
         pixels_inside(plain, shapely.box(151, -34, 151.1, -33.9))
     with raises(scenecart.InvalidRequest, code="mask_unreadable"):
         pixels_inside(mask(tmp_path / "one.tif", "EPSG:4326", Affine(0.1, 0, 0, 0, -0.1, 1)), shapely.box(0, 0, 1, 1), 2)
+    for size in (1e-45, 1e200):
+        flat = mask(tmp_path / "flat.tif", "EPSG:4326", Affine(0.1, 0, 0, 0, size, 1))
+        with raises(scenecart.InvalidRequest, code="mask_unreadable"):
+            pixels_inside(flat, shapely.box(0, 0, 1, 1))
+        with raises(scenecart.InvalidRequest, code="raster_outside_crs"):
+            RasterPicture(flat)
     (tmp_path / "page.tif").write_bytes(b"<html>")
     with raises(scenecart.InvalidRequest, code="raster_format"):
         pixels_inside(tmp_path / "page.tif", shapely.box(0, 0, 1, 1))

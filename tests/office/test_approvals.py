@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from scenecart import Estimate
 
 
+# deeper than what may be signed is compared
+NESTED: Any = []
+for _ in range(900):
+    NESTED = [NESTED]
+
+
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
     """Start a sandbox."""
@@ -90,6 +96,7 @@ def test_place_without_approval_is_refused(client: scenecart.Client):
         ({"more": 1}, "approval_unreadable"),
         ({"version": 2}, "approval_version"),
         ({"kind": "other"}, "approval_unreadable"),
+        ({"note": NESTED}, "approval_unreadable"),
     ],
 )
 def test_approval_changed_is_refused(

@@ -119,6 +119,7 @@ def test_budget_file_of_a_team_is_read_before_each_order(box: Sandbox, tmp_path:
         ("[[budget]]\ncredits = 5\nper = 'week'\n", "budgets_unusable"),
         ("[[budget]]\ncredits = 5\nuntil = 'soon'\n", "budgets_unusable"),
         ("budget = 5\n", "budgets_unusable"),
+        ("budget = [5]\n", "budgets_unusable"),
         ("[[budget\n", "budgets_unusable"),
         ("[[budget]]\ncredits = 5\nuntil = 2020-01-01\n", "budget_ended"),
         (None, "budgets_unusable"),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from _expect import raises
+from _sqlite_files import damage_schema
 from scenecart import JournalError
 from scenecart._api.operations import PLACE
 from scenecart._orders.journal import Journal
@@ -134,6 +135,15 @@ def test_journal_that_is_no_journal_is_refused(path: Path, content: bytes, code:
     with raises(JournalError, code):
         Journal(path, now=time.time).claim(purchase(), "", "o")
     assert path.read_bytes() == content
+
+
+def test_journal_whose_schema_is_no_text_is_refused(path: Path):
+    """A journal that is damaged where SQLite repeats it in its message is an error as any damaged one, and is not changed."""
+    Journal(path, now=time.time).claim(purchase(), "", "o")
+    damaged = damage_schema(path)
+    with raises(JournalError, "journal_damaged"):
+        Journal(path, now=time.time).claim(purchase(), "", "o")
+    assert path.read_bytes() == damaged
 
 
 def test_journal_of_another_program_is_refused(path: Path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from _expect import raises, warns
+from _sqlite_files import damage_schema
 from scenecart import InvalidRequest
 from scenecart.sandbox import Sandbox
 
@@ -89,6 +90,14 @@ def test_labels_file_damaged_is_a_warning(client: scenecart.Client, tmp_path: Pa
         assert client.order(order.id).reference is None
     with warns("labels_not_saved"):
         assert estimate_of(client, 6).place(reference="PO 10").id
+
+
+def test_labels_file_whose_schema_is_no_text_is_a_warning(client: scenecart.Client, tmp_path: Path):
+    """A file of labels that is damaged where SQLite repeats it in its message does not hide an order that was placed."""
+    estimate_of(client, 7).place(reference="PO 9")
+    damage_schema(tmp_path / "home" / "labels.sqlite")
+    with warns("labels_not_saved"):
+        assert estimate_of(client, 8).place(reference="PO 10").id
 
 
 @pytest.mark.parametrize(

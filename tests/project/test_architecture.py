@@ -81,7 +81,7 @@ LIBRARIES = {
     "rioxarray": {"_imagery.raster"},
     "scipy": {"_cover.relaxation", "_cover.solver"},
     "shtab": {"cli._completion_cmd"},
-    "sqlite3": {"_orders", "_watch"},
+    "sqlite3": {"_orders", "_util.sqlite", "_watch"},
     "stac_geoparquet": {"_captures.parquet"},
     "voila": {"cli._app_server"},
     "xlsxwriter": {"report"},

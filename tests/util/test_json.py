@@ -25,9 +25,11 @@ def test_loads_pauses_the_garbage_collector():
     assert len(phases) < 20
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"a": NaN}', b"Infinity", b"[1] 2", b"\xff", '{"a": 1}'.encode("utf-16")])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"a": NaN}', b"Infinity", b"[1] 2", b"\xff", b"[1e999]", '{"a": 1}'.encode("utf-16")]
+)
 def test_loads_refuses_what_is_not_json(data: bytes):
-    """Empty, truncated and malformed documents, and NaN and Infinity, are refused."""
+    """Empty, truncated and malformed documents, NaN and Infinity, and numbers too large for a float are refused."""
     with pytest.raises(NotJson):
         loads(data)
 

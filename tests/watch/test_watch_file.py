@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from _expect import raises
+from _sqlite_files import damage_schema
 from scenecart import WatchError
 from scenecart._watch.watch_file import CaptureKey, SavedSearch, WatchFile
 
@@ -169,6 +170,15 @@ def test_file_of_something_else_is_refused(path: Path, content: bytes | str, cod
     with raises(WatchError, code):
         WatchFile(path).add(search())
     assert path.read_bytes() == before
+
+
+def test_file_whose_schema_is_no_text_is_refused(path: Path):
+    """A file that is damaged where SQLite repeats it in its message is an error, and is not changed."""
+    WatchFile(path).add(search())
+    damaged = damage_schema(path)
+    with raises(WatchError, "watches_damaged"):
+        WatchFile(path).add(search())
+    assert path.read_bytes() == damaged
 
 
 def test_file_of_a_newer_version_is_refused(path: Path):

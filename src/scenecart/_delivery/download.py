@@ -200,7 +200,8 @@ class DeliveryService:
 
         try:
             return pystac.ItemCollection.from_dict(self._items(order))
-        except (pystac.STACTypeError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:
+            # pystac raises whatever a malformed item leads to
             raise ServiceError(
                 f"The items of order {order.id} are not valid STAC ({error}).",
                 code="items_invalid_stac",

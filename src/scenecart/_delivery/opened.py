@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,11 +15,11 @@ from scenecart._imagery.stack import StackOptions
 from scenecart._util.files import as_path
 from scenecart._util.json import dumps
 from scenecart._util.text import clean_text, pluralize
-from scenecart.exceptions import DownloadError, InvalidRequest
+from scenecart.exceptions import DownloadError, InvalidRequest, warn
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import geopandas as gpd
@@ -77,10 +78,22 @@ class Delivery:
         import pystac  # noqa: PLC0415  # slow to import, and most folders are read as frames
 
         found = []
+        failed: dict[str, Exception] = {}
         for item in self._items.values():
             paths = {key: file_of(self._path.resolve() / self._folders[id(item)], asset) for key, asset in item["assets"].items()}
             assets = {key: {**item["assets"][key], "href": str(path)} for key, path in paths.items() if path is not None}
-            found.append(pystac.Item.from_dict({**item, "assets": assets, "links": []}))
+            try:
+                found.append(pystac.Item.from_dict({**item, "assets": assets, "links": []}))
+            except Exception as error:  # noqa: BLE001  # pystac raises whatever a malformed item leads to
+                failed[self._folders[id(item)]] = error
+        if failed:
+            name, reason = next(iter(failed.items()))
+            warn(
+                f"{pluralize(len(failed), 'delivered item')} {'is' if len(failed) == 1 else 'are'} not valid STAC and left out: "
+                f"{clean_text(name, 80)} ({clean_text(str(reason), 120)}).",
+                code="items_left_out",
+                hint="Download the order again into a new folder, or read the others only.",
+            )
         return pystac.ItemCollection(found, clone_items=False)
 
     def open(
@@ -235,9 +248,9 @@ def open_delivery(directory: str | os.PathLike[str]) -> Delivery:
     return Delivery(path, items)
 
 
-def file_of(folder: Path, asset: Mapping[str, Any]) -> Path | None:
+def file_of(folder: Path, asset: Any) -> Path | None:
     """Return the file of an asset in the folder of its item; None if it is not there, or elsewhere."""
-    href = asset.get("href")
+    href = asset.get("href") if isinstance(asset, Mapping) else None
     if not isinstance(href, str):
         return None
     path = folder / unquote(href)

@@ -13,7 +13,7 @@ from rasterio.windows import Window, from_bounds
 from rasterio.windows import transform as window_transform
 from shapely import affinity
 
-from scenecart._imagery.opening import opened_raster
+from scenecart._imagery.opening import is_usable_transform, opened_raster
 from scenecart._imagery.picture_place import project
 from scenecart._util.text import clean_text
 from scenecart.exceptions import InvalidRequest
@@ -56,6 +56,10 @@ def pixels_inside(path: Path, area: BaseGeometry, band: int = 1) -> tuple[NDArra
         if dataset.crs is None or not 1 <= band <= dataset.count:
             raise InvalidRequest(
                 f"{clean_text(path.name, 120)} has no CRS, or no band {band}.", code="mask_unreadable", argument="deliveries"
+            )
+        if not is_usable_transform(np.array(dataset.transform, dtype=float).reshape(3, 3)):
+            raise InvalidRequest(
+                f"The georeference of {clean_text(path.name, 120)} cannot be used.", code="mask_unreadable", argument="deliveries"
             )
         shapes = [
             shape

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError  # GDAL's own errors, which rasterio lets through
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from scenecart._imagery.ranges import RangeReader
@@ -17,6 +18,8 @@ from scenecart.exceptions import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 # no file beside it (.ovr, .msk, .aux.xml), each of which may name any other file or URL
 _SETTINGS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
@@ -32,6 +35,8 @@ _DRIVERS = {
     b"\xff\xd8\xff": "JPEG",
 }
 _HINT = "Choose a GeoTIFF, a COG or a JPEG 2000 file."
+# coordinates of any CRS of the Earth are smaller, and pixels larger, in whatever unit
+_FURTHEST, _SMALLEST = 1e12, 1e-9
 # of one tile or strip when decoded: a small file may hold an endless one
 _MAX_BLOCK_BYTES = 512 * 2**20
 
@@ -67,13 +72,19 @@ def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[An
             if level < 0:
                 _check(dataset, name)
             yield dataset
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError, UnicodeDecodeError) as error:
         hidden = source.take_error() if isinstance(source, RangeReader) else None
         if hidden is not None:
             raise hidden from None
         raise InvalidRequest(
             f"{_shown(name)} cannot be read: it is damaged, or not a raster.", code="raster_unreadable", hint=_HINT
         ) from error
+
+
+def is_usable_transform(matrix: NDArray[np.float64]) -> bool:
+    """Return whether a matrix of three rows places pixels on the Earth, and gives them a size."""
+    size = abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]) if (np.abs(matrix) < _FURTHEST).all() else 0.0
+    return bool(size > _SMALLEST**2) and bool((np.hypot(*matrix[:2, :2]) > _SMALLEST).all())
 
 
 @contextlib.contextmanager

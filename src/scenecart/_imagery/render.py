@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from scenecart._imagery.budget import unpacked_bytes
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
-from scenecart._imagery.opening import opened_raster
+from scenecart._imagery.opening import is_usable_transform, opened_raster
 from scenecart._imagery.picture_place import PicturePlace, place_by_matrix
 from scenecart._util.style import COLOUR_SCALE
 from scenecart._util.text import clean_text
@@ -111,7 +111,7 @@ class RasterPicture:
             self._table = _colour_table(dataset, self.bands)
             is_8_bit = all(dataset.dtypes[band - 1] == "uint8" for band in self.bands)
             scale, offset = dataset.scales[self.bands[0] - 1], dataset.offsets[self.bands[0] - 1]
-        place = self._place(self._size, self._matrix)
+        place = self._place(self._size, self._matrix) if is_usable_transform(self._matrix) else None
         if place is None:
             raise InvalidRequest(
                 f"{self.name} has no place on the map: its coordinates are outside its CRS.", code="raster_outside_crs"

@@ -183,7 +183,7 @@ def read_approval(path: Any) -> Approval:
     try:
         approval = Approval(**{**fields, "captures": tuple(fields["captures"])})
         is_valid = isinstance(approval.up_to, int) and is_signed(approval.message, approval.key, approval.signature)
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, RecursionError) as error:
         raise _unreadable(file) from error
     if not is_valid:
         raise NotApproved(

@@ -156,7 +156,7 @@ def read_budgets(path: Path) -> list[Budget]:
     known = [one.name for one in fields(Budget)]
     unknown = [name for name in document if name != "budget"]
     entries = document.get("budget", [])
-    if unknown or not isinstance(entries, list):
+    if unknown or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _unusable(path, f"it has {shown_value(unknown[0] if unknown else 'budget')}, but only [[budget]] is known")
     budgets = []
     for number, entry in enumerate(entries, 1):

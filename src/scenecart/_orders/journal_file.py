@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._orders.journal_mark import JournalMark
 from scenecart._util import forks
+from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import JournalError
 
 if sys.platform == "win32":
@@ -128,7 +129,7 @@ class JournalFile:
         with self._opened() as database:
             try:
                 yield database
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 raise JournalError(
                     f"The placement journal cannot be read ({error}).",
                     code="journal_not_read",
@@ -156,7 +157,7 @@ class JournalFile:
                 about = database.execute("UPDATE about SET serial = serial + 1 RETURNING journal, serial").fetchone()
                 database.execute("COMMIT")
                 self._mark.write(*about)
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 if _is_busy(error):
                     raise _busy() from error
                 raise JournalError(
@@ -192,7 +193,7 @@ class JournalFile:
             if self._checked != (stat.st_dev, stat.st_ino):
                 _when_free(lambda: self._check(database, stat.st_size))
                 self._checked = (stat.st_dev, stat.st_ino)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             database.close()
             raise self._unusable(error) from error
         except BaseException:
@@ -320,7 +321,7 @@ class JournalFile:
             hint=f"Move {self.path} elsewhere. Then list your orders before you place more.",
         )
 
-    def _unusable(self, error: sqlite3.Error) -> JournalError:
+    def _unusable(self, error: Exception) -> JournalError:
         if _is_busy(error):
             return _busy()
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & _PRIMARY in _DAMAGED:
@@ -336,7 +337,7 @@ class JournalFile:
         )
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY in _BUSY
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scenecart._util.locks import process_lock
+from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart._util.text import clean_text
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, warn
@@ -117,7 +118,7 @@ class LabelFile:
                 database.execute(_SCHEMA)
                 database.execute("INSERT OR REPLACE INTO label VALUES (?, ?, ?, ?, ?, ?)", values)
                 database.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *SQLITE_ERRORS) as error:
             warn(
                 f"The name, tags and reference of order {clean_text(order_id, 80)} were not saved on this machine ({error}).",
                 code="labels_not_saved",

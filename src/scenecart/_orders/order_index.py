@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from scenecart._api.schemas import parse_order
 from scenecart._util import forks
 from scenecart._util.json import NotJson, dumps, loads
+from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -149,7 +150,7 @@ class OrderIndex:
         try:
             with forks.sqlite.lock, contextlib.closing(self._connect()) as database:
                 return work(database)
-        except (sqlite3.Error, OSError):
+        except (*SQLITE_ERRORS, OSError):
             return otherwise
 
     def _connect(self) -> sqlite3.Connection:
@@ -158,7 +159,7 @@ class OrderIndex:
             return self._open()
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             # damaged, or of another version: it begins anew
             self._path.unlink(missing_ok=True)
             return self._open()

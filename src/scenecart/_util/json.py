@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +24,8 @@ class NotJson(ValueError):
 def loads(data: bytes) -> Any:
     """Decode one JSON document.
 
-    Lone surrogates, which some catalogs send, are kept; NaN and Infinity are refused, as JSON does not have them.
+    Lone surrogates, which some catalogs send, are kept; NaN and Infinity are refused, as JSON does not have them, and numbers that
+    are too large for a float.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def loads(data: bytes) -> Any:
             raise NotJson("nested too deeply") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             try:
-                return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
+                return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
             except (ValueError, RecursionError):
                 # the parser's message names every level of a deep document
                 raise NotJson(str(error)[:_MAX_REASON]) from None
@@ -81,6 +83,13 @@ def dumps_readable(value: Any) -> bytes:
 def encode(value: Any) -> bytes:
     """Encode a value quickly, in no canonical form, for decoding in this process."""
     return msgspec.json.encode(value)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotJson(f"the number {text[:20]} is too large")
+    return number
 
 
 def _refuse(name: str) -> NoReturn:

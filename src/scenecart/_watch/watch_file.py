@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scenecart._util import forks
 from scenecart._util.locks import process_lock
+from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import WatchError
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class WatchFile:
                 code="watches_not_opened",
                 hint=f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._sqlite_error(error, is_writing=is_writing) from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -214,8 +215,9 @@ class WatchFile:
                 hint="Upgrade scenecart.",
             )
 
-    def _sqlite_error(self, error: sqlite3.Error, *, is_writing: bool) -> WatchError:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+    def _sqlite_error(self, error: Exception, *, is_writing: bool) -> WatchError:
+        unknown = sqlite3.SQLITE_CORRUPT if isinstance(error, UnicodeDecodeError) else sqlite3.SQLITE_ERROR
+        code = getattr(error, "sqlite_errorcode", unknown) & _PRIMARY
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return _busy()
         if code in _DAMAGED:
