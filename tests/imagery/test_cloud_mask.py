@@ -68,8 +68,9 @@ def test_pixels_inside_without_crs_band_or_raster_is_refused(tmp_path: Path):
         flat = mask(tmp_path / "flat.tif", "EPSG:4326", Affine(0.1, 0, 0, 0, size, 1))
         with raises(scenecart.InvalidRequest, code="mask_unreadable"):
             pixels_inside(flat, shapely.box(0, 0, 1, 1))
-        with raises(scenecart.InvalidRequest, code="raster_outside_crs"):
-            RasterPicture(flat)
+    thin = mask(tmp_path / "thin.tif", "EPSG:32756", Affine(10, 0, 315_000, 0, -1e-45, 6_240_000))
+    with raises(scenecart.InvalidRequest, code="raster_outside_crs"):
+        RasterPicture(thin)
     (tmp_path / "page.tif").write_bytes(b"<html>")
     with raises(scenecart.InvalidRequest, code="raster_format"):
         pixels_inside(tmp_path / "page.tif", shapely.box(0, 0, 1, 1))
