@@ -106,6 +106,8 @@ def _place_in_process(options: dict[str, Any], count: int, gate: Any, results: A
 def test_place_on_two_machines_at_once_is_one_order(box: Sandbox, tmp_path: Path):
     """Two processes with two homes that place the same cart at the same moment get the same order, though the list lags."""
     box.list_lag = 30
+    # a thousand carts take longer than a session lasts
+    box.token_seconds = 10**9
     context = multiprocessing.get_context("spawn")
     count = CARTS
     gate, results = context.Barrier(2), context.Queue()
