@@ -30,6 +30,12 @@ def test_price_line_of_several_captures_keeps_the_order_of_the_captures():
     assert (line.captures, line.days) == ("c, a, b", "2024-03-01 to 2024-03-03")
 
 
+def test_price_lines_are_in_the_order_of_the_captures():
+    """Groups follow their first capture, with the numbers of the service."""
+    lines = price_lines([_group("b"), _group("a")], {"a": _day(1), "b": _day(2)})
+    assert [(line.number, line.captures) for line in lines] == [(2, "a"), (1, "b")]
+
+
 def test_price_line_of_many_captures_counts_the_rest():
     """After four ids, the others are counted."""
     (line,) = price_lines([_group(*"abcdef")], dict.fromkeys("abcdef"))

@@ -52,6 +52,7 @@ TESTED_WITH: dict[str, str] = {
     "widgets/_purchase.py": "widgets/test_cart_panel.py",
     "report/_comparison_html.py": "report/test_comparison.py",
     "report/_comparison_pdf.py": "report/test_comparison.py",
+    "report/_pdf_canvas.py": "report/test_pdf.py",
     "report/_pdf_parts.py": "report/test_pdf.py",
     "report/_pdf_sheet.py": "report/test_pictures.py",
 }

@@ -15,7 +15,19 @@ import scenecart
 
 ROOT = Path(__file__).resolve().parents[2]
 
-EXTRAS = ("widgets", "report", "parquet", "raster", "cover", "keyring", "socks", "mcp", "office", "completion", "sandbox")
+EXTRAS = (
+    "widgets",
+    "report",
+    "parquet",
+    "raster",
+    "cover",
+    "keyring",
+    "socks",
+    "mcp",
+    "office",
+    "completion",
+    "sandbox",
+)
 CONDA_NAMES = {"playwright-python": "playwright", "python-build": "build", "python-duckdb": "duckdb"}
 
 

@@ -50,7 +50,7 @@ class PriceLine:
 
 
 def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | None]) -> list[PriceLine]:
-    """Return the price lines of groups.
+    """Return the price lines of groups, in the order of the captures.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
         Acquisition times by capture, in the order of the captures; those that are missing are unknown.
     """
     places = {name: place for place, name in enumerate(acquired)}
+    numbered = sorted(enumerate(groups, 1), key=lambda one: min((places.get(name, len(places)) for name in one[1].ids), default=0))
     return [
         PriceLine(
             number=number,
@@ -70,7 +71,7 @@ def price_lines(groups: Iterable[PriceGroup], acquired: Mapping[str, datetime | 
             credits=group.credits,
             aud=group.aud,
         )
-        for number, group in enumerate(groups, 1)
+        for number, group in numbered
     ]
 
 

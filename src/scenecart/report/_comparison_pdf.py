@@ -9,7 +9,7 @@ from reportlab.platypus import Spacer
 from scenecart._util import html
 from scenecart._util.style import MUTED
 from scenecart.report._comparison import format_value
-from scenecart.report._pdf_canvas import warn_of_missing_letters
+from scenecart.report._pdf_fonts import warn_of_missing_letters
 from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, listing, notes, words
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from scenecart._util import html
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, MUTED
 from scenecart.report._map import draw_globe, draw_map, flattened, position_text, scene_of
 from scenecart.report._model import CAPTURES_UNAVAILABLE
-from scenecart.report._pdf_canvas import PAPER, PLAIN, draw_figure, draw_image, warn_of_missing_letters
+from scenecart.report._pdf_canvas import PAPER, draw_figure, draw_image
+from scenecart.report._pdf_fonts import PLAIN, warn_of_missing_letters
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,
@@ -45,8 +46,9 @@ _BOX, _SMALL_BOX, _MANY_CAPTURES = (44.0, 33.0), (30.0, 22.5), 60
 
 def to_pdf(contents: Contents) -> bytes:
     """Return the report as PDF; equal contents give equal bytes."""
-    names = {text: None for line in contents.lines for text in (line.id, line.collection, line.host)}
-    warn_of_missing_letters([contents.title, *names])
+    names = {text: None for line in contents.lines for text in (line.id, line.collection, line.host, line.error or "")}
+    licences = [text for one in contents.licences for text in (one.title, one.acceptance, one.text)]
+    warn_of_missing_letters([contents.title, *(value for _, value in contents.facts), *names, *licences])
     above: list[Any] = [_head(contents), Spacer(0, 14), facts(contents.facts), Spacer(0, 6)]
     below = _below(contents)
     scene = scene_of(contents)
@@ -89,10 +91,11 @@ def _maps(contents: Contents, scene: Scene) -> Flowable:
 
 
 def _head(contents: Contents) -> Flowable:
+    logo = contents.logo
     if contents.total_aud is not None and contents.total_credits is not None:
         amount, below = html.aud(contents.total_aud), f"{contents.total_credits:,} credits"
-        return head(contents.title, contents.subtitle, amount, below, is_price=True)
-    return head(contents.title, contents.subtitle, *contents.no_price, is_price=False)
+        return head(contents.title, contents.subtitle, amount, below, is_price=True, logo=logo)
+    return head(contents.title, contents.subtitle, *contents.no_price, is_price=False, logo=logo)
 
 
 def _prices(contents: Contents) -> list[Any]:

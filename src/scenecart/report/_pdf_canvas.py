@@ -1,77 +1,27 @@
-"""PDF canvas: page numbers, embedded fonts, matplotlib figures and images."""
+"""PDF canvas: page numbers, matplotlib figures and images."""
 
 from __future__ import annotations
 
 import io
-import re
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.path import Path as Outline
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.utils import ImageReader
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from scenecart._util.style import MUTED
-from scenecart._util.text import pluralize
-from scenecart._util.validate import shown_value
-from scenecart.exceptions import warn
+from scenecart.report._pdf_fonts import PLAIN, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
 
-PLAIN, BOLD, MONO = "scenecart", "scenecart-bold", "scenecart-mono"
 LINE, PAPER = "#dde3ea", "#f5f7f9"
-_FILES = {PLAIN: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf", MONO: "DejaVuSansMono.ttf"}
 _FOOT = 30.0
-_LAST_BMP = 0xFFFF
-_RTL_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
-_RIGHT_TO_LEFT = re.compile(f"[{_RTL_LETTERS}](?:[{_RTL_LETTERS} ]*[{_RTL_LETTERS}])?")
-
-
-@cache
-def register_fonts() -> frozenset[int]:
-    """Register the fonts, and return the characters that all of them have."""
-    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    characters: list[set[int]] = []
-    for name, file in _FILES.items():
-        font = TTFont(name, str(folder / file))
-        pdfmetrics.registerFont(font)
-        characters.append(set(font.face.charToGlyph))
-    for name, bold in ((PLAIN, BOLD), (BOLD, BOLD), (MONO, MONO)):
-        pdfmetrics.registerFontFamily(name, normal=name, bold=bold, italic=name, boldItalic=bold)
-    # text with characters beyond the BMP could not be copied from the page correctly
-    return frozenset(one for one in characters[0] & characters[1] if one <= _LAST_BMP)
-
-
-def writable(text: str) -> str:
-    """Return text with characters that the fonts lack written as their code points, so no two names look alike."""
-    known = register_fonts()
-    # reportlab draws in visual order, so runs written right to left are reversed
-    visual = _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)
-    return "".join(letter if ord(letter) in known else f"‹U+{ord(letter):04X}›" for letter in visual)
-
-
-def warn_of_missing_letters(texts: Iterable[str]) -> None:
-    """Warn if the fonts lack letters of some texts, which a reader of the PDF sees as code points."""
-    known = register_fonts()
-    missing = {letter: text for text in texts for letter in text if ord(letter) not in known and letter.isalpha()}
-    if missing:
-        warn(
-            f"The PDF has code points in place of {pluralize(len(missing), 'letter')} that its fonts lack, "
-            f"such as those of {shown_value(next(iter(missing.values())))}.",
-            code="letters_not_in_pdf",
-            hint="Write the report as .html or .xlsx, which any script can be read in.",
-        )
 
 
 class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from xml.sax.saxutils import escape
 
@@ -10,12 +11,12 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import (
     BaseDocTemplate,
     CondPageBreak,
     Flowable,
     Frame,
+    Image,
     PageTemplate,
     Paragraph,
     Spacer,
@@ -24,7 +25,8 @@ from reportlab.platypus import (
 )
 
 from scenecart._util.style import MUTED, TEXT
-from scenecart.report._pdf_canvas import BOLD, LINE, MONO, PLAIN, Pages, register_fonts, writable
+from scenecart.report._pdf_canvas import LINE, Pages
+from scenecart.report._pdf_fonts import BOLD, MONO, PLAIN, is_shaped, markup, register_fonts, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,8 +65,15 @@ AMOUNT, NO_AMOUNT = _style(19, font=BOLD, leading=23, right=True), _style(17, co
 
 def words(text: str, style: ParagraphStyle = BODY, *more: tuple[str, str]) -> Paragraph:
     """Return text that wraps; ``more`` are lines below it, each with a colour. Text is never markup."""
-    lines = [escape(writable(text)), *(f'<font color="{color}">{escape(writable(line))}</font>' for line, color in more)]
-    return Paragraph("<br/>".join(lines), style)
+    lines = [markup(text), *(f'<font color="{color}">{markup(line)}</font>' for line, color in more)]
+    is_joined = any(is_shaped(line) for line in (text, *(line for line, _ in more)))
+    return Paragraph("<br/>".join(lines), _shaped(style) if is_joined else style)
+
+
+@cache
+def _shaped(style: ParagraphStyle) -> ParagraphStyle:
+    """Return a style whose letters are joined and placed as their script wants."""
+    return ParagraphStyle(f"{style.name} shaped", parent=style, shaping=1)
 
 
 def document(parts: Sequence[Flowable], *, title: str, stamp: datetime, foot: str) -> bytes:
@@ -100,9 +109,14 @@ def _height(part: Flowable) -> float:
     return float(part.wrapOn(None, WIDTH, _HEIGHT)[1])
 
 
-def head(title: str, subtitle: str, amount: str, below: str, *, is_price: bool) -> Flowable:
-    """Return the header of the first page: the title, and the total on the right."""
+def head(title: str, subtitle: str, amount: str, below: str, *, is_price: bool, logo: bytes | None = None) -> Flowable:
+    """Return the header of the first page: a logo, the title, and the total on the right."""
     left = [words(title, TITLE), Spacer(0, 2), words(subtitle, SMALL)]
+    if logo is not None:
+        picture = Image(io.BytesIO(logo), hAlign="LEFT")
+        # three pixels a point
+        picture.drawWidth, picture.drawHeight = picture.imageWidth / 3, picture.imageHeight / 3
+        left = [picture, Spacer(0, 8), *left]
     right = [words(amount, AMOUNT if is_price else NO_AMOUNT), words(below, SMALL_RIGHT)]
     table = Table([[left, right]], colWidths=[WIDTH - 170, 170])
     table.setStyle(
@@ -128,7 +142,7 @@ def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
     """Return the widths of four columns that break no word, since a broken id loses a hyphen when it is copied."""
 
     def length(text: str, style: ParagraphStyle) -> float:
-        return float(stringWidth(writable(text), style.fontName, style.fontSize)) + _GUTTER
+        return width_of(text, style.fontName, style.fontSize) + _GUTTER
 
     least, unbroken = [0.0] * 4, [0.0] * 4
     for place, (name, value) in enumerate(pairs):
