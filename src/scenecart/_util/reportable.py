@@ -24,6 +24,7 @@ class Reportable:
         reference: str | None = None,
         notes: str | None = None,
         valid_until: str | None = None,
+        logo: str | os.PathLike[str] | None = None,
     ) -> Path:
         """Write a report; the suffix of the path sets the format.
 
@@ -45,6 +46,8 @@ class Reportable:
         prepared_by, prepared_for, reference, notes, valid_until
             What the payer needs: who made the report, for whom, a reference such as ``"PO 4711"``, remarks, and until when the
             quote is valid. They are in all formats but ``.csv``, ``.geojson``, ``.gpkg`` and ``.parquet``.
+        logo
+            A picture (PNG, JPEG or WEBP) for the top of ``.html`` and ``.pdf``, such as that of your organization.
 
         Returns
         -------
@@ -54,7 +57,7 @@ class Reportable:
         Raises
         ------
         InvalidRequest
-            If the suffix is not a supported format, or the file cannot be written.
+            If the suffix is not a supported format, the logo is no picture, or the file cannot be written.
         MissingExtra
             If the packages for reports are not installed.
 
@@ -80,4 +83,5 @@ class Reportable:
             reference=reference,
             notes=notes,
             valid_until=valid_until,
+            logo=logo,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,7 @@ def write(  # one keyword for each line of the payer's paper
     reference: str | None = None,
     notes: str | None = None,
     valid_until: str | None = None,
+    logo: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write a report on a cart, an estimate or an order.
 
@@ -115,6 +117,8 @@ def write(  # one keyword for each line of the payer's paper
         "Notes": notes,
     }
     contents = _load("_model", "with_paper")(_load("_model", "contents_of")(subject, title), paper)
+    if logo is not None:
+        contents = replace(contents, logo=_load("_logo", "read_logo")(logo))
     if suffix in _WITH_LICENCES:
         contents = _load("_model", "with_licences")(contents)
     if thumbnails and suffix in _WITH_THUMBNAILS:

@@ -33,6 +33,7 @@ def to_html(contents: Contents) -> bytes:
         thumbnails=[None if one is None else base64.b64encode(one).decode("ascii") for one in contents.thumbnails],
         outlines=_outlines(contents),
         pictures=[(one, base64.b64encode(one.content).decode("ascii")) for one in contents.pictures],
+        logo=None if contents.logo is None else base64.b64encode(contents.logo).decode("ascii"),
         captures_unavailable=CAPTURES_UNAVAILABLE,
         **{"map": None, **maps},
     ).encode("utf-8", "replace")

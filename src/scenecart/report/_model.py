@@ -112,6 +112,8 @@ class Contents:
         Returns the licences of hosts.
     licences : tuple of Licence
         The licences of the hosts of a quote or an order, as far as the service tells them.
+    logo : bytes or None
+        The logo of whoever sends the report, PNG.
     thumbnails : tuple of bytes or None
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
@@ -145,6 +147,7 @@ class Contents:
     fetch_thumbnail: Callable[..., bytes | None] | None = None
     licences_of: Callable[[Collection[str]], Sequence[Licence]] | None = None
     licences: tuple[Licence, ...] = ()
+    logo: bytes | None = None
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
     thumbnail_metres: float | None = None
