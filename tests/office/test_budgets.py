@@ -73,7 +73,7 @@ def test_budget_refuses_what_exceeds_it(buyer: scenecart.Client, box: Sandbox, t
 
 
 def test_budget_counts_what_is_charged_or_reserved(buyer: scenecart.Client, box: Sandbox):
-    """A budget of another project lets an order pass; an order that is cancelled elsewhere gives its credits back."""
+    """A budget of another project lets an order pass; an order that failed gives its credits back."""
     estimate = carts(buyer)[2].estimate()
     buyer.budget("another project", credits=0)
     box.fail_next_order("no image")
@@ -84,6 +84,21 @@ def test_budget_counts_what_is_charged_or_reserved(buyer: scenecart.Client, box:
     table = buyer.budget(credits=before).set_index("credits")
     assert table.loc[before, "left"] == 0
     assert table.loc[0, "spent"] == 0
+
+
+def test_budget_order_cancelled_elsewhere_gives_its_credits_back(tmp_path: Path):
+    """An order that a colleague cancels on another machine is no longer counted, without anything being done here."""
+    with Sandbox(pace="real", captures=3_000) as box, box.client("enterprise", home=tmp_path / "home") as client:
+        first, second, _ = (cart.estimate() for cart in carts(client))
+        most = max(first.total_credits, second.total_credits)
+        client.budget(credits=most)
+        order = first.place()
+        with raises(OverBudget, "over_budget"):
+            second.place()
+        with box.client("enterprise", home=tmp_path / "colleague", say=lambda _: None) as colleague:
+            colleague.order(order.id).cancel()
+        assert client.budgets()["left"].tolist() == [most]
+        assert second.place().total_credits == second.total_credits
 
 
 def test_budget_period_of_a_clock_that_was_set_back(box: Sandbox, tmp_path: Path):

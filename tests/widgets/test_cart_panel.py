@@ -132,6 +132,21 @@ def test_cart_panel_purchase_takes_two_steps_and_empties_the_cart(
     assert client.placements()["state"].tolist() == ["placed"]
 
 
+def test_cart_panel_budget_is_shown_with_what_is_left_of_it(
+    client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """The offer has what it leaves of each budget that it counts in, or that it is not enough; other projects' are left out."""
+    panel = display(CartPanel(client, pair, HARBOUR))
+    total = wait_for_estimate(panel).total_credits
+    client.budget(credits=total + 12_300)
+    client.budget(client.project, credits=0)
+    client.budget("another", credits=5)
+    facts = dict(offered(panel)["facts"])
+    assert facts["Left of the budget"] == "A$123.00"
+    assert facts["Left of the project's budget"].startswith("not enough")
+    assert len(facts) == 5
+
+
 def test_cart_panel_bought_again_gives_the_order_there_is(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any]
 ):

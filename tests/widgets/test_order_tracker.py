@@ -38,8 +38,10 @@ def test_order_tracker_follows_orders_to_their_end(
     client: scenecart.Client, pair: gpd.GeoDataFrame, display: Callable[[Any], Any], tmp_path: Path
 ):
     """Several orders are followed until all are finished; one is downloaded, its files are listed, and its imagery is on a map."""
-    orders = [client.cart(pair.iloc[[row]], HARBOUR).estimate().place() for row in range(2)]
+    labels: list[dict[str, Any]] = [{"name": "Harbour Q2", "tags": ["dredging"], "reference": "PO 4711"}, {}]
+    orders = [client.cart(pair.iloc[[row]], HARBOUR).estimate().place(**labels[row]) for row in range(2)]
     tracker = display(OrderTracker(orders, directory=tmp_path / "out", basemap="none"))
+    assert [shown(tracker, order.id)["labels"] for order in orders] == ["Harbour Q2 · dredging · PO 4711", ""]
     assert all(order.id in tracker.static_html() for order in tracker.orders)
     assert shown(tracker)["summary"] == "2 running"
     assert not shown(tracker, orders[0].id)["can_download"]

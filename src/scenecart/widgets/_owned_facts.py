@@ -11,7 +11,7 @@ import pandas as pd
 from scenecart._cart.owned import WHOLE, owned_parts
 from scenecart._util.text import clean_text
 from scenecart.client import known_holdings
-from scenecart.exceptions import InvalidCart
+from scenecart.exceptions import InvalidCart, ScenecartError
 from scenecart.widgets._capture_text import day_texts
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class OwnedFacts:
         The price of the cart without owned ground; None if nothing is left, or if it cannot be left out.
     projects, licenses : tuple of str
         Those of the organization's orders, to choose from.
+    budgets : tuple of (str or None, int)
+        The project of each budget, None for all, and the credits that are left of it.
     """
 
     facts: tuple[OwnedFact, ...] = ()
@@ -66,6 +68,7 @@ class OwnedFacts:
     rest: Estimate | None = None
     projects: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
+    budgets: tuple[tuple[str | None, int], ...] = ()
 
     @property
     def is_everything(self) -> bool:
@@ -76,7 +79,21 @@ class OwnedFacts:
 def find_owned(client: Client, cart: Cart) -> OwnedFacts:
     """Return what of a cart is owned, with the price of the rest; the list of orders is at most a minute old. Nothing is bought."""
     holdings = known_holdings(client)
-    return replace(_compared(cart, holdings), projects=_texts(holdings["project"]), licenses=_texts(holdings["license_type"]))
+    return replace(
+        _compared(cart, holdings),
+        projects=_texts(holdings["project"]),
+        licenses=_texts(holdings["license_type"]),
+        budgets=_budgets(client),
+    )
+
+
+def _budgets(client: Client) -> tuple[tuple[str | None, int], ...]:
+    """Return what is left of each budget; none if they cannot be counted, which refuses the order itself."""
+    try:
+        table = client.budgets()
+    except ScenecartError:
+        return ()
+    return tuple((row["project"], int(row["left"])) for row in table.to_dict("records"))
 
 
 def _texts(column: pd.Series[Any]) -> tuple[str, ...]:

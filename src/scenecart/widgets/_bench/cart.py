@@ -170,7 +170,7 @@ def offer_state(purchase: Purchase, offer: Offer) -> dict[str, Any]:
         "owned": None if owned is None or not owned.facts else _owned_state(offer, owned),
         "rows": _offer_rows(offer, purchase.captures),
         "total": price,
-        "facts": _facts(purchase, chosen),
+        "facts": [*_facts(purchase, chosen), *_budget_facts(purchase, offer)],
         "project": purchase.project,
         "license": purchase.license_type,
         "projects": list(dict.fromkeys([*([purchase.project] if purchase.project else []), *(owned.projects if owned else ())])),
@@ -367,6 +367,18 @@ def _facts(purchase: Purchase, chosen: Estimate | None) -> list[list[str]]:
         facts.append(
             ["Left after this", dollars_of_credits(left) if left >= 0 else f"not enough: {dollars_of_credits(balance)} now"]
         )
+    return facts
+
+
+def _budget_facts(purchase: Purchase, offer: Offer) -> list[list[str]]:
+    """Return what this purchase leaves of each budget that it counts in."""
+    found, chosen = () if offer.owned is None else offer.owned.budgets, offer.chosen
+    facts = []
+    for project, left in found:
+        if chosen is not None and project in {None, purchase.project}:
+            rest = left - chosen.total_credits
+            text = dollars_of_credits(rest) if rest >= 0 else f"not enough: {dollars_of_credits(max(left, 0))} now"
+            facts.append(["Left of the budget" if project is None else "Left of the project's budget", text])
     return facts
 
 

@@ -42,6 +42,7 @@ function orderRow(row, state, send, page) {
     el("span", {}, el("span", { class: `pill ${row.colour}` }, icon(row.icon), row.state)),
     el("span", { class: "d" },
       el("button", { type: "button", class: "name", "aria-expanded": String(row.is_open || Boolean(more.length)), onclick: () => act("open") }, el("b", {}, row.captures), row.when ? el("span", { class: "q" }, ` · ${row.when}`) : null),
+      row.labels ? el("span", { class: "q" }, row.labels) : null,
       el("span", { class: "mono" }, row.id)),
     el("span", { class: row.is_ended ? "amt q" : "amt" }, row.price, el("small", {}, row.paid)),
     el("span", { class: "acts" }, actions(row, state, act)),

@@ -131,6 +131,7 @@ def order_state(entry: Entry) -> dict[str, Any]:
         "when": "" if order.created is None else when_text(order.created),
         "price": dollars(order.total_aud) or dollars_of_credits(order.total_credits, "–"),
         "paid": _paid(entry),
+        "labels": " · ".join(clean_text(text, 120) for text in (order.name, ", ".join(order.tags), order.reference) if text),
         "is_ended": order.phase == ENDED,
         "reason": "" if order.reason is None else clean_text(order.reason, 300),
         "steps": _steps(entry) if not order.is_finished else [],
