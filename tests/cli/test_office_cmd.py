@@ -16,8 +16,9 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
     """Hosts are listed, a cart is approved and placed with its labels, and it stands in the spending."""
     with Sandbox(pace="instant", captures=3_000) as box:
 
-        def command(*arguments: str) -> tuple[int, str]:
-            done = run(*arguments, box=box, principal="other", cwd=tmp_path, **account(box, tmp_path / "home", "other"))
+        def command(*arguments: str, budgets: str = "") -> tuple[int, str]:
+            home = account(box, tmp_path / "home", "other")
+            done = run(*arguments, box=box, principal="other", cwd=tmp_path, SCENECART_BUDGETS=budgets, **home)
             return done.returncode, done.stdout
 
         assert "aurora-50cm" in command("hosts")[1]
@@ -30,6 +31,8 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
         (accepted,) = check("licences", command("licences", "--accept", "licence-aurora-1", "--json")[1])
         assert (accepted["host"], accepted["accepted"]) == ("aurora", True)
         assert command("licences", "--accept", "other")[0] == 2
+        assert "No budgets" in command("budgets")[1]
+        (tmp_path / "budgets.toml").write_text("[[budget]]\ncredits = 90_000_000\nuntil = 2999-12-31\n", encoding="utf-8")
         with box.client("other", home=tmp_path / "other") as client:
             captures = client.search("aurora", collections="aurora-50cm", limit=1)
             client.cart(captures).save(tmp_path / "q.cart.parquet")
@@ -41,6 +44,11 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
         assert check("approve", again)["public_key"] is None
         options = ["--yes", "--max-credits", "10000000", "--name", "Harbour", "--tags", "a,b", "--reference", "PO 1", "--json"]
         assert command("place", "q.cart.parquet", "--approval", "q.approval.json", *options)[0] == 0
+        (budget,) = check("budgets", command("budgets", "--json", budgets="budgets.toml")[1])
+        assert 0 < budget["left"] < budget["credits"] == 90_000_000
+        assert "all projects" in command("budgets", budgets="budgets.toml")[1]
+        assert "Harbour · a, b · PO 1" in command("orders", "--tags", "a")[1]
+        assert command("orders", "--tags", "c")[1] == "No orders.\n"
         status, text = command("spending", "--by", "tag", "--json", "--report", "s.md")
         assert [row["key"] for row in check("spending", text)] == ["a", "b"]
         assert (tmp_path / "s.md").exists()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
+import shapely
+
 import scenecart
 from _cli import account, run
 
@@ -46,6 +49,24 @@ def test_watch_run_prints_news_once(box: Sandbox, tmp_path: Path):
     gone = run("watch", "run", "harbour", box=box, **home)
     assert gone.returncode == 1
     assert "'harbour'" in gone.stderr
+
+
+def test_watch_of_many_areas_is_added_from_one_file(box: Sandbox, tmp_path: Path):
+    """Each area of a file is watched for itself, under the name in its column; a wrong column, or one name twice, saves nothing."""
+    home = account(box, tmp_path / "home")
+    boxes = {"Sydney": (151.18, -33.99, 151.24, -33.94), "Botany": (151.12, -34.02, 151.26, -33.92)}
+    ports = gpd.GeoDataFrame({"port": list(boxes), "land": "AU"}, geometry=[shapely.box(*one) for one in boxes.values()], crs=4326)
+    ports.to_file(tmp_path / "ports.gpkg")
+    words = ["watch", "add", "ports", "aurora", "--collections", "aurora-50cm", "--datetime", "2024-01", "--areas", "ports.gpkg"]
+    for column, hint in (("harbour", "port, land"), ("land", "another column")):
+        refused = run(*words, "--area-name", column, box=box, cwd=tmp_path, **home)
+        assert refused.returncode == 2
+        assert hint in refused.stderr
+    alone = run("watch", "add", "ports", *SEARCH, "--area-name", "port", box=box, cwd=tmp_path, **home)
+    assert (alone.returncode, "--areas" in alone.stderr) == (2, True)
+    assert run(*words, "--area-name", "port", box=box, cwd=tmp_path, **home).returncode == 0
+    with box.client("analyst", home=tmp_path / "home") as client:
+        assert set(client.watch("ports").new()["area"]) == set(boxes)
 
 
 def test_watch_run_that_cannot_print_marks_nothing(box: Sandbox, tmp_path: Path):

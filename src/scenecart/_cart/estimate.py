@@ -13,7 +13,7 @@ from shapely.geometry import shape
 from scenecart._api import operations, schemas
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import acquisition_times
-from scenecart._cart.price_lines import price_lines
+from scenecart._cart.price_lines import PriceLine, price_lines
 from scenecart._geo.geometry import union
 from scenecart._util import html
 from scenecart._util.reportable import Reportable
@@ -288,9 +288,7 @@ class Estimate(Reportable):
         return f"Estimate({self.total_credits:,} credits, A${self.total_aud:,.2f}, {pluralize(len(self.cart), 'capture')}{refused})"
 
     def _repr_html_(self) -> str:
-        times = acquisition_times(self.cart.captures)
-        acquired = dict(zip(self.cart.captures["id"], (None if pd.isna(time) else time for time in times), strict=True))
-        lines = price_lines(self.price_groups[:_ROWS_IN_HTML], acquired)
+        lines = price_lines_of(self)[:_ROWS_IN_HTML]
         return html.render(
             "estimate.html",
             captures=len(self.cart),
@@ -304,6 +302,13 @@ class Estimate(Reportable):
             errors=[{"id": clean_text(name, 120), "detail": detail} for name, detail in self.refused[:_ROWS_IN_HTML]],
             error_count=len(self.refused),
         )
+
+
+def price_lines_of(estimate: Estimate) -> list[PriceLine]:
+    """Return what each price group consists of, in the order of the captures."""
+    captures = estimate.cart.captures
+    times = (None if pd.isna(time) else time for time in acquisition_times(captures))
+    return price_lines(estimate.price_groups, dict(zip(captures["id"], times, strict=True)))
 
 
 class PricingService:

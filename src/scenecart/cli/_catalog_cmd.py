@@ -16,6 +16,7 @@ from scenecart._util.text import pluralize
 from scenecart._util.validate import check_number
 from scenecart.cli import _documents, _io, _output
 from scenecart.cli._exit_codes import FAILED
+from scenecart.cli._office_arguments import PAPER
 from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def cover(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """Write a report of one cart or order, or compare several."""
     several = len(arguments.what) > 1
+    paper = {name: getattr(arguments, name) for name in PAPER}
     _io.check_outputs(report=arguments.output, several=several)
     named = _named(arguments.what)
     with _io.connect(arguments) as client:
@@ -150,6 +152,12 @@ def report(arguments: argparse.Namespace) -> int:
         if several:
             from scenecart.report import compare_report  # noqa: PLC0415  # keeps --help fast
 
+            if any(paper.values()):
+                raise InvalidRequest(
+                    "A comparison has a title only.",
+                    code="comparison_without_paper",
+                    hint="Leave out --prepared-by and the like, or report one cart.",
+                )
             path = compare_report(subjects, arguments.output, title=arguments.title)
         else:
             (subject,) = subjects.values()
@@ -158,6 +166,7 @@ def report(arguments: argparse.Namespace) -> int:
                 title=arguments.title,
                 thumbnails=not arguments.no_thumbnails,
                 contact_sheet=arguments.contact_sheet,
+                **paper,
             )
     if arguments.json:
         _documents.document("report/1", {"report": str(path), "subjects": list(subjects)})

@@ -72,6 +72,43 @@ def price(cart: Cart, arguments: argparse.Namespace) -> tuple[Estimate, Estimate
     return (whole, None) if rest == cart else (rest.estimate(), whole)
 
 
+def read_areas(name: str, column: str | None) -> gpd.GeoDataFrame:
+    """Read the areas of a vector file, named by a column or else by their numbers from 0.
+
+    Raises
+    ------
+    InvalidRequest
+        If the file is missing, has several layers or no such column, or two areas have one name.
+    InvalidArea
+        If it cannot be read.
+    """
+    import geopandas as gpd  # noqa: PLC0415  # keeps --help fast
+
+    from scenecart._geo.vector_files import open_layers  # noqa: PLC0415  # likewise
+
+    with open_layers(existing_file(name), "areas") as layers:
+        if len(layers) != 1:
+            raise InvalidRequest(
+                f"{name} has {len(layers):,} layers.", code="areas_layers", hint="Save the layer of the areas as a file of its own."
+            )
+        content = layers[0].read()
+        areas = gpd.read_file(content) if isinstance(content, Path) else content
+    if column is None:
+        return areas.reset_index(drop=True)
+    if column not in areas.columns or column == areas.geometry.name:
+        known = ", ".join(str(one) for one in areas.columns.drop(areas.geometry.name)) or "none"
+        raise InvalidRequest(f"{name} has no column {column!r}.", code="areas_column_missing", hint=f"Its columns are {known}.")
+    names = areas[column].astype(str)
+    if names.duplicated().any():
+        repeated = names[names.duplicated()].iloc[0]
+        raise InvalidRequest(
+            f"Two areas of {name} have the name {repeated!r}.",
+            code="areas_names_repeated",
+            hint="Name them by another column, or join them.",
+        )
+    return areas.set_index(names)
+
+
 def read_captures(path: Path) -> gpd.GeoDataFrame:
     """Read the captures of a search result or a saved cart; see :func:`scenecart.read_captures`."""
     from scenecart._captures.capture_files import read_captures as read  # noqa: PLC0415  # keeps --help fast

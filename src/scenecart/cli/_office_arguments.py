@@ -1,4 +1,4 @@
-"""The parser of the commands of the office: hosts, licences, spending and approve."""
+"""The parser of the commands of the office: hosts, licences, budgets, spending and approve."""
 
 from __future__ import annotations
 
@@ -12,8 +12,21 @@ if TYPE_CHECKING:
     from scenecart.cli._arguments import ArgumentParser, Commands
 
 
+PAPER = ("prepared_by", "prepared_for", "reference", "notes", "valid_until", "logo")
+
+
+def add_paper(report: ArgumentParser) -> None:
+    """Add what a payer reads on a report."""
+    report.add_argument("--prepared-by", metavar="TEXT", help="who made the report")
+    report.add_argument("--prepared-for", metavar="TEXT", help="whom it is for")
+    report.add_argument("--reference", metavar="TEXT", help="a reference of the payer, such as a purchase order")
+    report.add_argument("--notes", metavar="TEXT", help="remarks")
+    report.add_argument("--valid-until", metavar="TEXT", help="until when a quote is valid")
+    report.add_argument("--logo", metavar="FILE", help="picture for the top of .html and .pdf: PNG, JPEG or WEBP")
+
+
 def add_office(commands: Commands) -> None:
-    """Add ``hosts``, ``licences``, ``spending`` and ``approve``."""
+    """Add ``hosts``, ``licences``, ``budgets``, ``spending`` and ``approve``."""
     hosts = add_command(
         commands,
         "hosts",
@@ -33,6 +46,13 @@ def add_office(commands: Commands) -> None:
         note="--accept binds your organization, and buys nothing.",
     )
     licences.add_argument("--accept", metavar="ID", help="accept this licence for your organization")
+    add_command(
+        commands,
+        "budgets",
+        _office_cmd.budgets,
+        "show what is left of the budgets in SCENECART_BUDGETS",
+        "scenecart budgets",
+    )
     spending = add_command(
         commands,
         "spending",

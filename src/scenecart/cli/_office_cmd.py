@@ -1,4 +1,4 @@
-"""Commands of the office: hosts, licences, spending and approve."""
+"""Commands of the office: hosts, licences, budgets, spending and approve."""
 
 from __future__ import annotations
 
@@ -59,6 +59,30 @@ def licences(arguments: argparse.Namespace) -> int:
         is_first = False
         for line in filter(None, [*row["text"].splitlines(), row["url"]]):
             print(f"  {line}")
+    return 0
+
+
+def budgets(arguments: argparse.Namespace) -> int:
+    """List the budgets, with what is spent, reserved and left."""
+    with _io.connect(arguments) as client:
+        found = client.budgets()
+    if arguments.json:
+        _documents.records("budgets/1", found.assign(until=found["until"].map(str, na_action="ignore")))
+        return 0
+    if found.empty:
+        print("No budgets. A file of budgets is named by the variable SCENECART_BUDGETS.")
+        return 0
+    rows = [
+        (
+            row["project"] or "all projects",
+            row["per"],
+            *(f"{row[name]:,}" for name in ("credits", "spent", "reserved", "left")),
+            f"{row['start']:%Y-%m-%d}",
+            row["until"] or "",
+        )
+        for row in found.to_dict("records")
+    ]
+    _print_table(("budget", "per", "credits", "spent", "reserved", "left", "since", "until"), rows)
     return 0
 
 

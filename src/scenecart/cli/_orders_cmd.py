@@ -188,7 +188,9 @@ def orders(arguments: argparse.Namespace) -> int:
     """List orders."""
     check_state(arguments.status)
     with _io.connect(arguments) as client:
-        found = client.orders(status=arguments.status, project=arguments.project, limit=arguments.limit)
+        found = client.orders(
+            status=arguments.status, project=arguments.project, name=arguments.name, tags=arguments.tags, limit=arguments.limit
+        )
     if arguments.json:
         _documents.order_records("orders/1", found.reset_index())
     else:

@@ -141,18 +141,21 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
     whole
         The estimate of the cart with what is owned, to compare; None without one.
     """
+    from scenecart._cart.estimate import price_lines_of  # noqa: PLC0415  # keeps --help fast
+
     rows = [
         (
-            str(number),
-            f"{len(group.ids):,}",
-            "–" if group.aoi_km2 is None else f"{group.aoi_km2:,.2f}",
-            f"{group.credits:,}",
-            f"{group.aud:,.2f}",
+            str(line.number),
+            line.days or "–",
+            f"{len(line.names) + line.more:,}",
+            "–" if line.km2 is None else f"{line.km2:,.2f}",
+            f"{line.credits:,}",
+            f"{line.aud:,.2f}",
         )
-        for number, group in enumerate(estimate.price_groups, 1)
+        for line in price_lines_of(estimate)
     ]
-    total = ("Total", f"{len(estimate.cart):,}", "", f"{estimate.total_credits:,}", f"{estimate.total_aud:,.2f}")
-    _rows(("Group", "Captures", "km²", "Credits", "A$"), rows, total)
+    total = ("Total", "", f"{len(estimate.cart):,}", "", f"{estimate.total_credits:,}", f"{estimate.total_aud:,.2f}")
+    _rows(("Group", "Acquired", "Captures", "km²", "Credits", "A$"), rows, total)
     for name, reason in estimate.refused:
         _print(f"No price for {clean_text(name, 80)}: {reason}")
     if estimate.balance_credits is not None:
@@ -203,16 +206,17 @@ def orders_table(orders: pd.DataFrame) -> None:
             *(_integer(row["captures"]), _integer(row["total_credits"])),
             _money(row["total_aud"]),
             _time(row["created"]),
+            " · ".join(filter(None, (_text(row["name"]), ", ".join(row["tags"]), _text(row["reference"])))),
             _text(row["reason"]),
         )
         for row in orders.reset_index().to_dict("records")
     ]
     if rows:
-        # without a failed order, the reasons take no space
-        last = None if any(row[-1] for row in rows) else -1
-        names = ("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)", "Reason")[:last]
+        names = ("Order", "Status", "Captures", "Credits", "A$", "Placed (UTC)", "Labels", "Reason")
+        # without labels and failed orders, these columns take no space
+        kept = [place for place, name in enumerate(names) if name not in {"Labels", "Reason"} or any(row[place] for row in rows)]
         # A$ repeats the credits; ids are needed in the next command
-        _rows(names, [row[:last] for row in rows], optional="A$")
+        _rows([names[place] for place in kept], [[row[place] for place in kept] for row in rows], optional="A$")
     else:
         _print("No orders.")
 

@@ -15,6 +15,7 @@ from scenecart.cli._arguments import (
     read_id,
     read_port,
     read_seconds,
+    read_words,
 )
 from scenecart.cli._commands import (
     AREA,
@@ -33,7 +34,7 @@ from scenecart.cli._commands import (
     add_without_owned,
 )
 from scenecart.cli._exit_codes import MEANINGS
-from scenecart.cli._office_arguments import add_labels, add_office
+from scenecart.cli._office_arguments import add_labels, add_office, add_paper
 from scenecart.cli._watch_arguments import add_watch
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ def _add_selection(commands: Commands) -> None:
         "--contact-sheet", action="store_true", help="add a picture of each capture, cut to the area, with date and scale bar"
     )
     report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnails of captures")
+    add_paper(report)
     add_cart_options(report)
 
 
@@ -289,9 +291,12 @@ def _add_orders(commands: Commands) -> None:
         _orders_cmd.orders,
         "list the organization's orders, newest first",
         "scenecart orders --status processing",
+        "scenecart orders --tags dredging",
     )
     orders.add_argument("--status", help="only orders in this state: processing, delivered, failed or cancelled")
     orders.add_argument("--project", type=read_id, metavar="ID", help="only orders delivered to this project")
+    orders.add_argument("--name", metavar="TEXT", help="only orders with this name")
+    orders.add_argument("--tags", type=read_words, metavar="A,B", help="only orders with these tags")
     orders.add_argument("--limit", type=int, metavar="N", help="list at most N orders")
 
     owned = add_command(

@@ -23,11 +23,14 @@ def add_watch(commands: Commands) -> None:
         "save a search under a name",
         "scenecart watch add harbour aurora --collections aurora-50cm --aoi harbour.geojson --max-cloud-cover 20",
         "scenecart watch add harbour aurora --collections aurora-50cm --aoi harbour.geojson --from-now",
+        "scenecart watch add ports aurora --collections aurora-50cm --areas ports.gpkg --area-name port",
         note="Files are read now, once. Without --datetime, captures of any later time are found. Saving the same search again "
         "changes nothing.",
     )
     add.add_argument("name", metavar="NAME", help=_NAME)
     add_criteria(add)
+    add.add_argument("--areas", metavar="FILE", help="watch each area of this file for itself, instead of --aoi or --bbox")
+    add.add_argument("--area-name", metavar="COLUMN", help="column of --areas with the names (default: numbers from 0)")
     add.add_argument("--from-now", action="store_true", help="mark the captures that exist today as seen")
     add_command(watch, "list", _watch_cmd.list_watches, "list the watches of the service", "scenecart watch list --json")
     run = add_command(

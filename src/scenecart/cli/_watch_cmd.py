@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _documents, _io, _output
 from scenecart.cli._exit_codes import NO_NEWS
+from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import argparse
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 def add(arguments: argparse.Namespace) -> int:
     """Save a search under a name."""
     query = _io.json_argument(arguments.query, "query")
+    if arguments.area_name is not None and arguments.areas is None:
+        raise InvalidRequest("--area-name needs --areas.", code="area_name_alone", hint="Add --areas FILE.")
+    areas = None if arguments.areas is None else _io.read_areas(arguments.areas, arguments.area_name)
     with _io.connect(arguments) as client:
         watch = client.watch(
             arguments.name,
             arguments.host,
+            areas=areas,
             collections=arguments.collections,
             ids=arguments.ids,
             aoi=arguments.aoi,
