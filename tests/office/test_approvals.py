@@ -79,6 +79,21 @@ def test_place_with_approval_buys_what_was_approved(client: scenecart.Client, ke
     assert estimate.place(approval=further, again="for the office").id != order.id
 
 
+@pytest.mark.parametrize("name", ["quote.cart.parquet", "quote.cart.geojson"])
+def test_approval_in_the_cart_file_is_that_of_its_cart(client: scenecart.Client, key: tuple[Path, str], tmp_path: Path, name: str):
+    """A cart file carries its approval and stays a cart; another cart is refused, and a cart that is saved anew carries none."""
+    row = 5 if name.endswith("parquet") else 6
+    estimate = estimate_of(client, row)
+    path = estimate.cart.save(tmp_path / name)
+    assert scenecart.approve(path, path, key=key[0], up_to=10**7) == path
+    loaded = scenecart.load_cart(path, client)
+    assert loaded == estimate.cart
+    refused(client, estimate_of(client, 7), "approval_of_another_cart", approval=path)
+    assert loaded.estimate().place(approval=path).captures == estimate.cart.ids
+    with raises(NotApproved, "approval_unreadable"):
+        estimate_of(client, 8).place(approval=loaded.save(path))
+
+
 def test_place_without_approval_is_refused(client: scenecart.Client):
     """A client that needs approvals places nothing without one."""
     refused(client, estimate_of(client, 1), "approval_missing")

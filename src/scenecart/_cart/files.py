@@ -37,8 +37,8 @@ _PLAIN_VERSION, _VERSION = 2, 3
 _MAX_BYTES = 2**30
 
 
-def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
-    """Write a cart to a file; see ``Cart.save``."""
+def save_cart(cart: Cart, path: str | os.PathLike[str], approval: dict[str, Any] | None = None) -> Path:
+    """Write a cart to a file, with a signed approval of it if there is one; see ``Cart.save``."""
     left = [[*key, mapping(ground)] for key, ground in left_of(cart).items()]
     metadata = {
         "version": _VERSION if left else _PLAIN_VERSION,
@@ -46,6 +46,7 @@ def save_cart(cart: Cart, path: str | os.PathLike[str]) -> Path:
         "split_by_date": cart.split_by_date,
         "area": None if cart.area is None else mapping(cart.area.geometry),
         **({"left": left} if left else {}),
+        **({} if approval is None else {"approval": approval}),
     }
     metadata["options"] = _digest_of_options(metadata)
     return write_atomic(_WRITERS[_suffix(path)](cart.captures, metadata), path, "The cart")
@@ -116,16 +117,28 @@ def is_cart(path: Path) -> bool:
     has_cart_name = len(path.suffixes) > 1 and path.suffixes[-2].lower() == ".cart"
     if has_cart_name or path.stat().st_size > _MAX_BYTES:
         return has_cart_name
+    # reports use the same key, without a version
+    return "version" in _metadata_of(path)
+
+
+def approval_in(path: Path) -> Any:
+    """Return the approval that a cart file carries, unchecked; None if it has none, or is no cart file."""
+    return _metadata_of(path).get("approval")
+
+
+def _metadata_of(path: Path) -> dict[str, Any]:
+    """Return the metadata of a cart file; empty if there is no such file, or none can be read."""
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            return {}
         if path.suffix.lower() == ".parquet":
             metadata = loads((pq.read_schema(path).metadata or {}).get(_METADATA_KEY.encode(), b"null"))
         else:
             document = loads(path.read_bytes())
             metadata = document.get(_METADATA_KEY) if isinstance(document, dict) else None
     except (NotJson, OSError, pa.ArrowException):
-        return False
-    # reports use the same key, without a version
-    return isinstance(metadata, dict) and "version" in metadata
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def check_path(path: str | os.PathLike[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
-from scenecart._cart.files import load_cart
+from scenecart._cart.files import approval_in, load_cart, save_cart
 from scenecart._office.signing import is_signed, sign
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.json import NotJson, dumps, dumps_readable, loads
@@ -89,7 +89,7 @@ def approve(  # one keyword for each thing that is approved
     what
         A cart, an estimate, or the path of a saved cart.
     path
-        The file to write, such as ``"quote.approval.json"``.
+        The file to write, such as ``"quote.approval.json"``; or the path of the saved cart, which then carries the approval.
     key
         The approver's key file; see :func:`new_approver_key`.
     up_to
@@ -154,11 +154,14 @@ def approve(  # one keyword for each thing that is approved
     )
     public_key, signature = sign(key, unsigned.message)
     document = {"kind": _KIND, "version": _VERSION, **_fields(unsigned), "key": public_key, "signature": signature}
+    target = as_path(path, "path").expanduser()
+    if not isinstance(what, Cart | Estimate) and target.resolve() == as_path(what).expanduser().resolve():
+        return save_cart(cart, target, document)
     return write_atomic(dumps_readable(document), path, "The approval")
 
 
 def read_approval(path: Any) -> Approval:
-    """Read an approval, and check its signature.
+    """Read an approval, or that of a cart file, and check its signature.
 
     Raises
     ------
@@ -167,8 +170,9 @@ def read_approval(path: Any) -> Approval:
     """
     file = as_path(path, "approval").expanduser()
     try:
-        content = file.read_bytes() if file.stat().st_size <= _LARGEST else b""
-        document = loads(content)
+        document = approval_in(file)
+        if document is None:
+            document = loads(file.read_bytes() if file.stat().st_size <= _LARGEST else b"")
     except (OSError, NotJson) as error:
         raise _unreadable(file) from error
     if not isinstance(document, dict) or document.get("kind") != _KIND:

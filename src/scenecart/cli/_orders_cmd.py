@@ -121,6 +121,13 @@ def _order_of_rest(client: Client, cart: Cart, arguments: argparse.Namespace) ->
     return None
 
 
+def _approved_cart(name: str) -> str | None:
+    """Return the path of a cart file that carries an approval, or None."""
+    from scenecart._cart.files import approval_in  # noqa: PLC0415  # keeps --help fast
+
+    return None if approval_in(Path(name)) is None else name
+
+
 def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | None, limit: int) -> Order:
     """Place an estimate; captures that are owned already are printed, and --new-key follows a refusal that is only repeated."""
     try:
@@ -133,7 +140,7 @@ def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | No
             name=arguments.name,
             tags=arguments.tags,
             reference=arguments.reference,
-            approval=arguments.approval,
+            approval=arguments.approval or _approved_cart(arguments.captures),
         )
     except AlreadyOwned as error:
         _output.owned_table(error.owned)
