@@ -96,7 +96,9 @@ class Budgets:
             rows.append(
                 (budget.project, budget.per, budget.credits, totals.start, budget.until, totals.spent, totals.reserved, left)
             )
-        return pd.DataFrame(rows, columns=columns)
+        # None stays None beside names
+        projects = pd.Series([row[0] for row in rows], dtype=object)
+        return pd.DataFrame(rows, columns=columns).assign(project=projects)
 
     def refusal(self, request: PlacementRequest) -> OverBudget | None:
         """Return the error of an order that would exceed a budget; None if it exceeds none.

@@ -86,13 +86,16 @@ def read_areas(name: str, column: str | None) -> gpd.GeoDataFrame:
 
     from scenecart._geo.vector_files import open_layers  # noqa: PLC0415  # likewise
 
-    with open_layers(existing_file(name), "areas") as layers:
-        if len(layers) != 1:
+    path = existing_file(name)
+    # refuses formats that can point to another file
+    with open_layers(path, "areas") as layers:
+        if len(layers) != 1 or path.suffix.lower() in {".kmz", ".zip"}:
             raise InvalidRequest(
-                f"{name} has {len(layers):,} layers.", code="areas_layers", hint="Save the layer of the areas as a file of its own."
+                f"{name} is an archive or has several layers.",
+                code="areas_layers",
+                hint="Save the layer of the areas as a file of its own.",
             )
-        content = layers[0].read()
-        areas = gpd.read_file(content) if isinstance(content, Path) else content
+    areas = gpd.read_parquet(path) if path.suffix.lower() in {".geoparquet", ".parquet"} else gpd.read_file(path)
     if column is None:
         return areas.reset_index(drop=True)
     if column not in areas.columns or column == areas.geometry.name:
