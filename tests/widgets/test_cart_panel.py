@@ -13,6 +13,7 @@ from scenecart._cart import cart as cart_module
 from scenecart._cart import checks
 from scenecart.sandbox import Sandbox
 from scenecart.widgets import CaptureMap, CartPanel, _cart_contents
+from scenecart.widgets._money import dollars_of_credits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,11 +139,12 @@ def test_cart_panel_budget_is_shown_with_what_is_left_of_it(
     """The offer has what it leaves of each budget that it counts in, or that it is not enough; other projects' are left out."""
     panel = display(CartPanel(client, pair, HARBOUR))
     total = wait_for_estimate(panel).total_credits
-    client.budget(credits=total + 12_300)
+    used = -int(client.budget(credits=0)["left"].iloc[0])
+    client.budget(credits=used + total + 12_300)
     client.budget(client.project, credits=0)
     client.budget("another", credits=5)
     facts = dict(offered(panel)["facts"])
-    assert facts["Left of the budget"] == "A$123.00"
+    assert facts["Left of the budget"] == dollars_of_credits(12_300)
     assert facts["Left of the project's budget"].startswith("not enough")
     assert len(facts) == 5
 
