@@ -20,7 +20,8 @@ def data_folder(given: str | os.PathLike[str] | None = None) -> Path:
     """
     chosen = given or os.environ.get("SCENECART_HOME")
     try:
-        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("scenecart", appauthor=False))
+        # older versions of platformdirs keep a "~" that they cannot resolve
+        return Path(chosen or platformdirs.user_data_dir("scenecart", appauthor=False)).expanduser()
     except RuntimeError:
         raise home_unknown("SCENECART_HOME") from None
 
@@ -35,7 +36,7 @@ def state_folder() -> Path:
     """
     chosen = os.environ.get("SCENECART_STATE")
     try:
-        return Path(chosen).expanduser() if chosen else Path(platformdirs.user_state_dir("scenecart", appauthor=False))
+        return Path(chosen or platformdirs.user_state_dir("scenecart", appauthor=False)).expanduser()
     except RuntimeError:
         raise home_unknown("SCENECART_STATE") from None
 
