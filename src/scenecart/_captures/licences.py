@@ -17,6 +17,7 @@ from scenecart.exceptions import InvalidRequest, ScenecartError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from typing import Self
 
     from scenecart._api.http import Session
 
@@ -82,6 +83,10 @@ class LicenceRegistry:
         self._lock = threading.Lock()
         self._read_at: float | None = None
         self._licences: tuple[Licence, ...] = ()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the registry itself, so that copies of estimates share its connection."""
+        return self
 
     def table(self) -> pd.DataFrame:
         """Return the licences as a table; see :meth:`Client.licences`."""
