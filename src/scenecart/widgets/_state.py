@@ -260,9 +260,10 @@ class CaptureState(t.HasTraits):
         self._columns.clear()
         self._facets = None
         known = self.captures.index
-        self.selection = tuple(label for label in self.selection if label in known)
+        # those who follow the selection look at the current capture
         if self.current not in known:
             self.current = None
+        self.selection = tuple(label for label in self.selection if label in known)
         self._drop_unknown_filters()
         self._update_matches()
 
