@@ -154,13 +154,20 @@ def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload
     """What was asked for just before a reload is done by the next kernel, and what was handled before is not done twice."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     _event(bench._foot, "page", id="a1")
-    _event(bench._ask, "type", text="151.18, -33.99, 151.24, -33.94", n=5)
+    bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
+    _event(bench._ask, "filter", name="eo:cloud_cover", value=[0.0, 90.0], n=5)
     _event(bench._foot, "leave")
-    missed = [{"n": 4, "kind": "clear", "part": "ask"}, {"n": 6, "kind": "host", "name": "lumen", "part": "ask"}, "nonsense"]
+    missed = [
+        {"n": 4, "kind": "clear", "part": "ask"},
+        {"n": 6, "kind": "type", "text": "nowhere at all", "part": "ask"},
+        "nonsense",
+        {"n": 7, "kind": "filter", "name": "eo:cloud_cover", "value": [0.0, 80.0], "part": "ask"},
+        {"n": 8, "kind": "filter", "name": "eo:cloud_cover", "value": [0.0, 48.0], "part": "ask"},
+    ]
     again = display(Workbench(client, basemap="none", directory=tmp_path))
     _event(again._foot, "page", id="a1", events=missed)
+    wait_for(lambda: not again.is_searching and again.state.filters == {"eo:cloud_cover": [0.0, 48.0]})
     assert again.state.aoi.bounds == HARBOUR
-    assert again._ask.state["what"]["host"] == "lumen"
 
 
 def test_workbench_service_gone_keeps_what_was_found(sandbox: Sandbox, display: Display, tmp_path: Path):

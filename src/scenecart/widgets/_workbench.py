@@ -374,7 +374,11 @@ class Workbench(Panel):
             self._redraw()
             for event in missed:
                 handler = self._map_event if event.pop("part", None) == "map" else self._ask_event
-                handler(event.pop("kind"), event)
+                try:
+                    handler(event.pop("kind"), event)
+                except ScenecartError as error:
+                    # the others may still be done
+                    self._service.fail(error)
         elif kind == "leave":
             self._keeper.flush()
 

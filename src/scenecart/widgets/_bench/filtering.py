@@ -39,12 +39,14 @@ class Filtering:
 
     @synchronized
     def change(self, name: str, value: Any) -> None:
-        """Set one filter; None removes it."""
+        """Set one filter, at once or as soon as there are captures that have it; None removes it."""
         self._waiting.pop(name, None)
-        if value is not None and self._is_searching():
+        is_known = name in {facet.name for facet in self._state.facets}
+        if value is not None and (self._is_searching() or not is_known):
             self._waiting[name] = value
-        filters = {key: chosen for key, chosen in self._state.filters.items() if key != name}
-        self._state.filters = filters if value is None else {**filters, name: value}
+        if is_known:
+            filters = {key: chosen for key, chosen in self._state.filters.items() if key != name}
+            self._state.filters = filters if value is None else {**filters, name: value}
 
     @synchronized
     def reset(self) -> None:
