@@ -209,3 +209,22 @@ def test_search_with_cloud_over_the_area(box: Sandbox, tmp_path: Path):
     refused = run(*SEARCH[:4], "--datetime", "2024-01", "--aoi-cloud", box=box)
     assert refused.returncode == 2
     assert "--aoi" in refused.stderr
+
+
+def test_report_has_what_a_payer_reads(box: Sandbox, one: Path):
+    """A report names its author, reader and reference; a comparison, which has a title only, is refused with them."""
+    paper = [
+        "--prepared-by",
+        "I. Ruiz",
+        "--prepared-for",
+        "Harbour office",
+        "--reference",
+        "PO 4711",
+        "--valid-until",
+        "2030-01-31",
+    ]
+    assert run("report", str(one), "-o", "quote.md", *paper, box=box, cwd=one.parent).returncode == 0
+    text = (one.parent / "quote.md").read_text("utf-8")
+    assert all(f": {value}" in text for value in paper[1::2])
+    refused = run("report", str(one), str(one), "-o", "both.md", *paper[:2], box=box, cwd=one.parent)
+    assert (refused.returncode, (one.parent / "both.md").exists()) == (2, False)
