@@ -111,7 +111,7 @@ bench: $(VENV)/.test
 docs: $(VENV)/.docs
 	-$(BIN)/python docs/screens.py docs/_build/screens/workbench
 	-$(BIN)/python docs/looks.py docs/_build/screens/looks
-	$(BIN)/sphinx-build -W -E -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -E -q -j auto -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 lab: as-who $(VENV)/.lab
