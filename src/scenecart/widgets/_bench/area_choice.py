@@ -82,7 +82,7 @@ class AreaChoice:
             self.set(as_area(read_area_text(text)), "", "typed")
         else:
             name, box = place
-            self.set(as_area(box), name, "around the place")
+            self.set(as_area(box), name, "place")
 
     def load(self, name: str, content: bytes) -> None:
         """Read the area from an uploaded file.

@@ -43,7 +43,7 @@ class Asked:
     area_name : str
         Its name, such as that of its file.
     how : str
-        Where it comes from: ``"drawn"``, ``"file"``, ``"typed"`` or ``"map view"``.
+        Where it comes from: ``"drawn"``, ``"file"``, ``"typed"``, ``"place"`` or ``"map view"``.
     """
 
     host: str = ""
