@@ -259,8 +259,8 @@ def _captures_of(area: Response, frame: gpd.GeoDataFrame | None) -> gpd.GeoDataF
         shares = coverage(frame, area.geometry)
         cloud = stated_cloud(frame, Area(area.geometry))[AREA_CLOUD].to_numpy(dtype=float)
     columns: dict[str, Any] = {
-        "area": pd.Series([area.name] * count, dtype="str"),
-        **{name: pd.Series(_texts(frame, name), dtype="str") for name in ("id", "collection", "host")},
+        "area": pd.Series([area.name] * count, dtype="string"),
+        **{name: pd.Series(_texts(frame, name), dtype="string") for name in ("id", "collection", "host")},
         DATETIME: pd.Series(acquisition_times(frame).to_numpy(), dtype="datetime64[us, UTC]") if count else _no_times(),
         **{name: pd.to_numeric(frame.get(name, missing), errors="coerce").to_numpy(dtype=float) for name in _NUMBERS},
         AREA_CLOUD: cloud,
@@ -297,8 +297,8 @@ def _area_row(area: Response, found: gpd.GeoDataFrame, error: str | None) -> dic
 
 def _areas_frame(rows: Sequence[dict[str, Any]]) -> gpd.GeoDataFrame:
     frame = pd.DataFrame(rows)
-    kinds = {"area": "str", "captures": "int64", "whole_captures": "int64", "covered": "float64", "least_cloud": "float64"}
-    frame = frame.astype({**kinds, "error": "str"})
+    kinds = {"area": "string", "captures": "int64", "whole_captures": "int64", "covered": "float64", "least_cloud": "float64"}
+    frame = frame.astype({**kinds, "error": "string"})
     frame["newest"] = pd.to_datetime(frame["newest"], utc=True).astype("datetime64[us, UTC]")
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=CRS)
 
