@@ -23,6 +23,8 @@ class Archive:
 
     def __init__(self, count: int, until: float) -> None:
         self.now = until + DAY
+        # at how many of the next requests a new order appears
+        self.growing = 0
         self.orders = [
             {"id": f"old-{number}", "status": "delivered", "captures": [f"c-{number}"], "createdAt": _text(until - 3_600 * number)}
             for number in range(count)
@@ -30,7 +32,12 @@ class Archive:
 
     def __call__(self, request: RecordedRequest) -> Answer:
         page = request.json["page"]
-        return answer({"content": self.orders[100 * page : 100 * page + 100], "totalElements": len(self.orders)})
+        found = self.orders[100 * page : 100 * page + 100]
+        if self.growing:
+            self.growing -= 1
+            # the total counts it already, and the next request lists it
+            self.orders.insert(0, {**ORDER, "id": f"new-{self.growing}", "captures": ["x"], "createdAt": _text(self.now)})
+        return answer({"content": found, "totalElements": len(self.orders)})
 
 
 def _text(time: float) -> str:
@@ -86,6 +93,12 @@ def test_look_at_a_list_that_is_not_as_before_reads_everything(
         index.write_bytes(b"no database" * 1_000)
     estimate.place(project="two", owned="buy")
     assert pages(service) == 4
+
+
+def test_list_that_grows_with_every_page_is_complete(connect: Any, archive: Archive):
+    """Orders that appear while every page is read, and read again, are in the list, and nothing is said to be missing."""
+    archive.growing = 7
+    assert len(connect(wall=lambda: archive.now).orders()) == 357
 
 
 def test_look_finds_an_old_order_of_the_same_captures_in_its_present_state(

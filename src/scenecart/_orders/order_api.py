@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _PAGE_SIZE = 100
 _MAX_IDS = 500
+_MOST_READINGS = 4
 _MAX_PAGES = 1_000
 # statuses of a GET that is tried as a POST before they are believed, until a GET has succeeded
 _TRY_POST = frozenset({400, 404, 405, 422, 501})
@@ -248,12 +249,13 @@ class OrderApi:
         self, filters: Mapping[str, Any], known: dict[str, None], pager: Pager | None
     ) -> Iterator[schemas.OrderRecord]:
         reader = _PageReader(self._page_of, filters)
-        # a list that changes while it is read is read twice, the second time every page
-        for chosen in (pager, None):
+        # a list that changes while it is read is read again, every page of it, as long as that brings orders
+        for number, chosen in enumerate((pager, *[None] * _MOST_READINGS)):
+            before = len(known)
             yield from reader.read(known, chosen)
             if reader.is_cut:
                 return
-            if not reader.missing:
+            if not reader.missing or (number and len(known) == before):
                 break
         if reader.missing or reader.unreadable:
             raise _incomplete(reader)
