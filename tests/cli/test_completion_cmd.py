@@ -56,19 +56,19 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (("wa",), {"wait", "watch"}),
-        (("watch", "r"), {"run", "remove"}),
-        (("place", "--max-c"), {"--max-credits"}),
-        (("place", "harbour.c"), {"harbour.cart.parquet"}),
-        (("download", "ORDER", "harb"), {"harbour"}),
-        (("completion", ""), {"bash", "zsh", "fish"}),
-        (("place", "x.parquet", "--owned", ""), {"refuse", "buy"}),
+        (("wa",), "wait watch"),
+        (("watch", "r"), "remove run"),
+        (("place", "--max-c"), "--max-credits"),
+        (("place", "harbour.c"), "harbour.cart.parquet"),
+        (("download", "ORDER", "harb"), "harbour"),
+        (("completion", ""), "bash fish zsh"),
+        (("place", "x.parquet", "--owned", ""), "buy refuse"),
     ],
-    ids=" ".join,
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_completion_in_bash_offers_what_fits(script: Path, words: tuple[str, ...], completed: set[str]):
+def test_completion_in_bash_offers_what_fits(script: Path, words: tuple[str, ...], completed: str):
     """At a Tab, bash offers commands, options, choices, files and folders."""
-    assert _completed(script, *words) == completed
+    assert _completed(script, *words) == set(completed.split())
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
