@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
+from pandas.testing import assert_frame_equal
 
 import scenecart
 from _expect import raises, warns
@@ -67,6 +71,15 @@ def test_cloud_over_estimate_is_the_cloud_of_the_sandbox(searched: Any):
         assert abs(row["aoi:cloud_cover"] - 100 * clouded.mean()) < 8
     assert events[0] == (0, len(found))
     assert events[-1] == (len(found), len(found))
+
+
+def test_cloud_over_on_another_process_is_the_same(searched: Any):
+    """With an executor, estimates are computed elsewhere, and are those of this process."""
+    client, captures = searched
+    here = cloud_over(captures, SMALL, client=client, progress=False)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        there = cloud_over(captures, SMALL, client=client, executor=executor, progress=False)
+    assert_frame_equal(pd.DataFrame(there), pd.DataFrame(here))
 
 
 def test_cloud_over_can_be_filtered_and_asked_again(searched: Any):
@@ -145,5 +158,7 @@ def test_cloud_over_invalid_arguments_are_refused(searched: Any):
         cloud_over(captures, "nowhere", client=None)
     with raises(scenecart.InvalidQuery, code="progress_invalid"):
         cloud_over(captures, SMALL, client=None, progress="yes")  # type: ignore[arg-type]  # what is tested
+    with raises(scenecart.InvalidQuery, code="executor_invalid"):
+        cloud_over(captures, SMALL, client=None, executor=5)  # type: ignore[arg-type]  # what is tested
     with raises(scenecart.UnknownKeyword, code="keyword_unknown"):
         cloud_over(captures, SMALL, klient=None)  # type: ignore[call-arg]  # what is tested

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from scenecart._captures.area_cloud import COLUMNS, note_area, stated_cloud
 from scenecart._captures.filter import check_frame, numbers_of
 from scenecart._captures.properties import AREA_CLOUD_NOTE, CLOUD_COVER, ESTIMATE, MASK
+from scenecart._captures.search_many import check_executor
 from scenecart._captures.thumbnails import quicklook as own_quicklook
 from scenecart._delivery.cloud_masks import cloud_in_masks, masks_in
 from scenecart._geo.area import as_area
@@ -26,6 +27,7 @@ from scenecart.exceptions import InvalidQuery, ScenecartError, warn
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
     from pathlib import Path
 
     import geopandas as gpd
@@ -62,6 +64,7 @@ def cloud_over(
     *,
     client: Pictures | None,
     deliveries: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+    executor: Executor | None = None,
     progress: bool | Callable[[int, int], object] = True,
 ) -> gpd.GeoDataFrame:
     """Return captures with the cloud over an area, in percent of the part of the area that each shows. Nothing is bought.
@@ -80,6 +83,9 @@ def cloud_over(
         The connection that fetches quicklooks; None for captures of open catalogs, whose items link to theirs.
     deliveries
         Folders that orders were downloaded to, whose cloud masks are used. Folders that the client knows are used as well.
+    executor
+        A ``concurrent.futures.Executor``, such as ``dask.distributed.Client().get_executor()``, on which estimates are computed.
+        Quicklooks are fetched, and cloud masks read, by threads of this process.
     progress
         True (default) shows a progress bar; a callable is called with how many captures are done, and how many there are.
 
@@ -108,6 +114,7 @@ def cloud_over(
     >>> clear = scenecart.filter(captures, aoi_cloud_cover=20)
     """
     check_frame(captures)
+    check_executor(executor)
     area = as_area(aoi)
     folders = [*_folders(deliveries), *(client.imagery_folders if client is not None else [])]
     result = captures.drop(columns=[name for name in COLUMNS if name in captures.columns])
@@ -115,7 +122,7 @@ def cloud_over(
     found = stated_cloud(frame, area)
     masks = masks_in(dict.fromkeys(folders))
     with _advance(progress) as advance:
-        _Finder(frame, area, client, masks, advance).fill(found)
+        _Finder(frame, area, client, masks, executor, advance).fill(found)
     for name in COLUMNS:
         result[name] = found[name].to_numpy()
     result.attrs = dict(captures.attrs)
@@ -153,6 +160,7 @@ class _Finder:
     area: Area
     client: Pictures | None
     masks: Mapping[str, list[tuple[Path, Mapping[str, Any]]]]
+    executor: Executor | None
     advance: Advance | None
 
     def __post_init__(self) -> None:
@@ -210,7 +218,8 @@ class _Finder:
             if content is None:
                 reason = failure or reason
                 break
-            found = estimate_cloud(content, capture, self.area.geometry, scene)
+            given = (content, capture, self.area.geometry, scene)
+            found = estimate_cloud(*given) if self.executor is None else self.executor.submit(estimate_cloud, *given).result()
             reason = found.reason
             if not found.is_too_small:
                 break
