@@ -129,7 +129,8 @@ def test_app_token_that_is_short_is_refused(tmp_path: Path):
 def test_app_interrupted_ends(tmp_path: Path):
     """Ctrl+C ends the app."""
     with App(tmp_path, "--no-browser") as running:
-        assert running.stop(signal.SIGINT) in {0, 130}
+        # while its first kernel starts, Python itself may end by the signal, which a shell calls 130 too
+        assert running.stop(signal.SIGINT) in {0, 130, -signal.SIGINT}
 
 
 def test_app_opens_the_browser_with_a_file_that_others_cannot_read(tmp_path: Path):

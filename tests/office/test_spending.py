@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -41,7 +42,10 @@ def client(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         box.fail_next_order("no image")
         estimates[1].place(tags=["a"])
         box.advance(3_600)
-        connected.orders()
+        for _ in range(600):
+            if set(connected.orders()["status"]) == {"delivered", "failed"}:
+                break
+            time.sleep(0.05)
         estimates[2].place()
         yield connected
 

@@ -92,7 +92,7 @@ def test_checked_client_wrong_type_is_refused(client: scenecart.Client):
 
 def test_panel_part_that_is_closed_meanwhile_does_not_stop_the_others():
     """What is sent again leaves out a part that another thread has just closed."""
-    panel = Panel([W.HTML("first"), W.HBox([W.HTML("inner")]), W.HTML("last")])
+    panel = Panel(W.HTML("first"), W.HBox([W.HTML("inner")]), W.HTML("last"))
     panel.children[1].children[0].close()
     panel.resend_state()
     panel.close()
