@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from _jupyter import Jupyter, notebook
+from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ ALL_PAINTED = f"""() => {{
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
-def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    folder = tmp_path_factory.mktemp("voila")
+@pytest.fixture(scope="module", params=first_of(["voila", "lab"], 1))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    folder = tmp_path_factory.mktemp(request.param)
     with Sandbox(pace="demo") as box:
         box.rate_limits = None
         who = box.principals["analyst"]
@@ -63,19 +64,22 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
             "SCENECART_PASSWORD": str(who["password"]),
             "SCENECART_PROJECT": str(who["project"]),
         }
-        with Jupyter("voila", notebook(folder / "pictures.ipynb", PICTURES), folder, **environment) as running:
+        path = notebook(folder / "pictures.ipynb", PICTURES)
+        with Jupyter(request.param, path if request.param == "voila" else folder, folder, **environment) as running:
             yield running
 
 
 @pytest.fixture
-def opened(browser: Browser, voila: Jupyter) -> Iterator[tuple[Page, Kernel]]:
-    page = browser.new_page(viewport={"width": 760, "height": 600})
+def opened(browser: Browser, server: Jupyter) -> Iterator[tuple[Page, Kernel]]:
+    # JupyterLab has a menu, a toolbar and margins around the widgets
+    size = (760, 600) if server.kind == "voila" else (1_060, 760)
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.set_default_timeout(90_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    voila.open(page)
+    server.open(page, "" if server.kind == "voila" else "pictures.ipynb")
     page.wait_for_selector(".sc-gallery .cell")
-    kernel = voila.kernel()
+    kernel = server.kernel()
     yield page, kernel
     assert page.evaluate("window.hacked") is None
     assert errors == []
