@@ -119,7 +119,7 @@ def test_gallery_sorted_shows_the_pictures_of_the_sorted_captures(opened: tuple[
     """After another order, the first cell has the text and the picture of the first capture."""
     page, kernel = opened
     page.wait_for_function(ALL_PAINTED)
-    page.locator("select").first.select_option(label="Newest")
+    page.locator(".widget-dropdown select").first.select_option(label="Newest")
     first = kernel.wait("gallery.shown['datetime'].iloc[0].strftime('%Y-%m-%d %H:%M')")
     page.wait_for_function(
         f"() => document.querySelector('.sc-gallery .cell[aria-posinset=\"1\"] .title').textContent === {first!r}"
