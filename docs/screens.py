@@ -25,7 +25,6 @@ HARBOUR = "151.18 -33.99 151.24 -33.94"
 _SETTLE = 3_000
 # pictures and clouds arrive after the rows
 SHOWN = """document.querySelector('.sc-card .pic')?.style.backgroundImage && !document.querySelector('.sc-results .waits')
-  && document.querySelector('.sc-foot').innerText.includes('found')
   && document.querySelector('.sc-ask').innerText.includes('over my area')"""
 
 
@@ -44,6 +43,7 @@ def way(page: Page, url: str, folder: Path, scheme: str) -> None:
     page.locator(".typed input").fill(HARBOUR)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Search this area").click()
+    page.locator(".sc-foot", has_text="found").wait_for()
     page.wait_for_function(SHOWN)
     page.wait_for_timeout(_SETTLE)
     page.get_by_role("button", name="Add to cart").click()
