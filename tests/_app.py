@@ -114,13 +114,13 @@ class App:
                 if kernel in " ".join(child.cmdline()):
                     child.kill()
 
-    def ready_kernel(self, seconds: float = 60.0) -> str:
-        """Wait for the kernel that the next page will get, and return its id; no other kernel runs."""
+    def ready_kernel(self, seconds: float = 60.0, *, after: str = "") -> str:
+        """Wait for the kernel that the next page will get, and return its id; no kernel of a page runs, nor `after`."""
         deadline = time.monotonic() + seconds
-        while len(self.kernels()) != 1:
-            assert time.monotonic() < deadline, f"{len(self.kernels())} kernels run"
+        while len(found := self.kernels()) != 1 or after in found:
+            assert time.monotonic() < deadline, f"{len(found)} kernels run"
             time.sleep(0.1)
-        return next(iter(self.kernels()))
+        return next(iter(found))
 
     def wait_for_end(self, kernel: str, seconds: float = 60.0) -> None:
         """Wait until a kernel has ended."""

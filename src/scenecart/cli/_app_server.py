@@ -25,7 +25,7 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 # of these, an empty one would leave the server open to everybody
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
-_FILL_SECONDS = 8.0
+_FILL_SECONDS = 4.0
 _TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
 
 
