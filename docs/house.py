@@ -27,6 +27,7 @@ ORDER = (
     "_watch",
     "_office",
     "report",
+    "_client",
     "client",
     "connection",
     "widgets",

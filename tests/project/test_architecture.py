@@ -29,6 +29,10 @@ DOORS = {
 
 # modules without tests of their own, and where they are tested
 TESTED_WITH: dict[str, str] = {
+    "_client/catalog.py": "captures/test_search.py",
+    "_client/orders.py": "orders/test_tables.py",
+    "_client/purchases.py": "orders/test_placement.py",
+    "_client/team.py": "office/test_budgets.py",
     "_orders/journal_upgrade.py": "orders/test_journal.py",
     "_orders/look_notices.py": "scenarios/test_two_machines.py",
     "_orders/placement_checks.py": "orders/test_placement.py",

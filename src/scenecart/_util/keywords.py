@@ -55,7 +55,7 @@ def checked_keywords(
             for name in keywords:
                 if name not in known:
                     raise UnknownKeyword(
-                        f"{function.__qualname__.removesuffix('.__init__')}() has no keyword {name!r}.",
+                        f"{_called(function, arguments)}() has no keyword {name!r}.",
                         code="keyword_unknown",
                         hint=(elsewhere or {}).get(name) or _nearest(name, known),
                         details={"keyword": name},
@@ -65,6 +65,15 @@ def checked_keywords(
         return checked  # type: ignore[return-value]  # wraps keeps the signature
 
     return decorate
+
+
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    """Return the name by which a function was called; a method may be that of a class from which the object's inherits."""
+    _, dot, name = function.__qualname__.rpartition(".")
+    if not (dot and arguments) or function.__qualname__.endswith(f"<locals>.{name}"):
+        return name
+    owner = arguments[0] if isinstance(arguments[0], type) else type(arguments[0])
+    return owner.__name__ if name == "__init__" else f"{owner.__name__}.{name}"
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

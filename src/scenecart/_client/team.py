@@ -1,0 +1,257 @@
+"""What a team needs beside orders: budgets, spending, invoices and watches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._api import operations
+from scenecart._captures.query import SearchCriteria
+from scenecart._office.budgets import Budget, Budgets
+from scenecart._office.spending import Spending, SpendingReader, entries_frame
+from scenecart._util.keywords import checked_keywords
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from scenecart._api.http import Session
+    from scenecart._watch.watch import Watch, WatchService
+
+
+class TeamMethods:
+    """What a client does for a team."""
+
+    _session: Session
+    _budgets: Budgets
+    _spending: SpendingReader
+    _watches: WatchService
+
+    def budget(
+        self,
+        project: str | None = None,
+        *,
+        credits: int,  # noqa: A002  # the unit of money here
+        per: str = "month",
+        until: dt.date | None = None,
+    ) -> pd.DataFrame:
+        """Set how many credits may be spent in a period; ``place()`` refuses what would exceed it (:class:`OverBudget`).
+
+        The service's orders are counted, whoever placed them, before each order. A budget is a guard against accidents: it binds
+        this client, or with ``connect(budgets="budgets.toml")`` those who use the file, and nobody else. Two people who place
+        within the same second are both let through. ``place(max_credits=)`` limits one order.
+
+        Parameters
+        ----------
+        project
+            The project that it is for; None for the whole organization. A budget of the same project is replaced.
+        credits
+            How many credits.
+        per
+            ``"day"``, ``"month"``, ``"quarter"``, ``"year"`` (of the calendar, UTC) or ``"all"``.
+        until
+            Its last day, after which nothing can be placed under it; None for no end.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As from :meth:`budgets`.
+
+        Raises
+        ------
+        InvalidRequest
+            If an argument is invalid, or ``until`` is past.
+        ScenecartError
+            If the orders cannot be read.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> bool(client.budget(credits=3_000_000)["left"].iloc[0] <= 3_000_000)
+        True
+        """
+        self._budgets.set(Budget(credits, per, project, until))
+        return self._budgets.table()
+
+    def budgets(self) -> pd.DataFrame:
+        """Return the budgets of this client, with what is spent, reserved and left of each in credits.
+
+        Columns ``project`` (missing for the whole organization), ``per``, ``credits``, ``start`` (of the present period, UTC),
+        ``until``, ``spent``, ``reserved`` (by orders that are processing, and by purchases without an answer) and ``left``.
+
+        Raises
+        ------
+        ConfigurationError
+            If the file of budgets cannot be used.
+        ScenecartError
+            If the orders cannot be read.
+
+        Examples
+        --------
+        >>> connect("sandbox").budgets().columns.tolist()[:3]
+        ['project', 'per', 'credits']
+        """
+        return self._budgets.table()
+
+    def spending(self, by: str = "project", *, since: Any = None, project: str | None = None) -> Spending:
+        """Return what the organization's orders cost, counted from the service's orders.
+
+        Parameters
+        ----------
+        by
+            What the rows are: ``"project"``, ``"month"`` (of placing, UTC), ``"tag"`` (an order with several tags counts in each),
+            ``"host"`` or ``"person"`` (both as far as this machine or the service knows them).
+        since
+            Only orders placed since this day or time (UTC if it has no zone); None for all.
+        project
+            Only orders for this project.
+
+        Returns
+        -------
+        Spending
+            A DataFrame indexed by ``by``. Columns ``orders`` (the number), ``reserved`` (of orders that are processing),
+            ``charged``, ``refunded``, ``credits`` (reserved and charged) and ``aud`` (decimal, as the service states it).
+            :meth:`Spending.to_report` writes a report.
+
+        Raises
+        ------
+        InvalidRequest
+            If an argument is invalid.
+        ScenecartError
+            If the orders cannot be read. Movements of credits that cannot be read are a warning,
+            ``spending_without_transactions``.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> client.spending(by="month").columns.tolist()
+        ['orders', 'reserved', 'charged', 'refunded', 'credits', 'aud']
+        """
+        return self._spending.read(by, since, project)
+
+    def commitments(self) -> pd.DataFrame:
+        """Return the organization's minimum commitments, with what was used of them, as the service states them.
+
+        The columns are the service's; empty if there are none.
+
+        Raises
+        ------
+        PermissionDenied
+            If the account may not see them.
+        ScenecartError
+            If the service does not list them.
+
+        Examples
+        --------
+        >>> len(connect("sandbox").commitments())
+        0
+        """
+        return entries_frame(self._session.call(operations.COMMITMENTS, {}), "commitments")
+
+    def invoices(self) -> pd.DataFrame:
+        """Return the organization's invoices, newest first, as the service states them; empty if there are none.
+
+        Raises
+        ------
+        PermissionDenied
+            If the account may not see them.
+        ScenecartError
+            If the service does not list them.
+
+        Examples
+        --------
+        >>> len(connect("sandbox").invoices())
+        0
+        """
+        return entries_frame(self._session.call(operations.INVOICES, {"limit": 500}), "invoices")
+
+    @checked_keywords()
+    def watch(
+        self,
+        name: str,
+        host: str | None = None,
+        *,
+        aoi: Any = None,
+        bbox: Any = None,
+        intersects: Any = None,
+        collections: str | Sequence[str] | None = None,
+        ids: str | Sequence[str] | None = None,
+        datetime: Any = None,
+        query: Mapping[str, Any] | None = None,
+        max_cloud_cover: float | None = None,
+        areas: Any = None,
+    ) -> Watch:
+        """Save a search under a name, to see later what is new; with the name alone, return the saved watch. Nothing is bought.
+
+        Watches are in a file beside the placement journal, which notebooks and ``scenecart watch`` share. Saving the same search
+        again returns the watch as it is.
+
+        Parameters
+        ----------
+        name
+            The name, which is unique for the service.
+        host
+            The catalog host.
+        aoi, bbox, intersects, collections, ids, datetime, query, max_cloud_cover
+            As for :meth:`search`. A file is read now, once. Without ``datetime``, or with an open one such as ``"2024-01-01/.."``,
+            captures of any later time are found.
+        areas
+            Many areas, each watched for itself, as for :meth:`search_many`; names of areas become text.
+
+        Raises
+        ------
+        InvalidRequest
+            If the name is taken by another search (``watch_name_taken``), perhaps a colleague's; nothing is changed.
+        InvalidQuery, InvalidArea
+            If an argument is invalid.
+        NotFound
+            If only the name is given, and there is no such watch.
+        WatchError
+            If the file of watches cannot be used.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> watch = client.watch("harbour", "aurora", collections="aurora-50cm", bbox=(151.1, -34, 151.3, -33.8))
+        >>> news = watch.new()
+        >>> watch.seen() == len(news)
+        True
+        >>> len(client.watch("harbour").new())
+        0
+        """
+        return self._watches.watch(
+            name,
+            host,
+            SearchCriteria(
+                aoi=aoi,
+                bbox=bbox,
+                intersects=intersects,
+                collections=collections,
+                ids=ids,
+                datetime=datetime,
+                query=query,
+                max_cloud_cover=max_cloud_cover,
+            ),
+            areas,
+        )
+
+    def watches(self) -> pd.DataFrame:
+        """Return the watches of this service as a table, indexed by name.
+
+        Its columns are ``host``, ``criteria`` (a dict, as for :meth:`search`), ``created``, ``looked`` (when it was last searched
+        to the end), ``seen`` (when captures were last marked as seen; times in UTC) and ``person`` (who saved it).
+
+        Raises
+        ------
+        WatchError
+            If the file of watches cannot be used.
+
+        Examples
+        --------
+        >>> client = connect("sandbox")
+        >>> watch = client.watch("quarry", "aurora", collections="aurora-50cm")
+        >>> client.watches().loc["quarry", "host"]
+        'aurora'
+        """
+        return self._watches.table()
