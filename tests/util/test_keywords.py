@@ -58,8 +58,11 @@ def _handing_on() -> Iterator[tuple[str, Callable[..., object]]]:
     things = {name: getattr(scenecart, name) for name in scenecart.__all__ if not name.startswith("__")}
     things |= {name: getattr(widgets, name) for name in widgets.__all__}
     for name, thing in things.items():
-        own = {"": thing} if inspect.isfunction(thing) else vars(thing) if inspect.isclass(thing) else {}
-        for method, one in own.items():
+        kinds = (
+            [kind for kind in inspect.getmro(thing) if kind.__module__.startswith("scenecart")] if inspect.isclass(thing) else []
+        )
+        own = {name: one for kind in reversed(kinds) for name, one in vars(kind).items()}
+        for method, one in {"": thing}.items() if inspect.isfunction(thing) else own.items():
             function = getattr(one, "__func__", one)
             if not inspect.isfunction(function) or method.startswith("_"):
                 continue
@@ -80,7 +83,7 @@ def test_public_function_refuses_a_misspelled_keyword(name: str, function: Calla
     """A misspelled keyword is refused before anything is done."""
     with raises(scenecart.UnknownKeyword, "keyword_unknown") as caught:
         function(None, None, no_such_keyword=None)
-    assert caught.value.message.startswith(f"{name}() has no keyword 'no_such_keyword'")
+    assert caught.value.message.startswith(f"{name.rpartition('.')[2]}() has no keyword 'no_such_keyword'")
 
 
 @pytest.mark.parametrize(

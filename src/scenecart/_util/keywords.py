@@ -48,6 +48,8 @@ def checked_keywords(
 
     def decorate(function: F) -> F:
         handed_on = {} if also is None else {name: one for name, one in _keywords(also).items() if name not in without}
+        # a class is called by its own name, a method without that of its class
+        called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
         known = [name for name in {**_keywords(function), **handed_on} if name not in {"self", "cls"}]
 
         @functools.wraps(function)
@@ -55,7 +57,7 @@ def checked_keywords(
             for name in keywords:
                 if name not in known:
                     raise UnknownKeyword(
-                        f"{_called(function, arguments)}() has no keyword {name!r}.",
+                        f"{called}() has no keyword {name!r}.",
                         code="keyword_unknown",
                         hint=(elsewhere or {}).get(name) or _nearest(name, known),
                         details={"keyword": name},
@@ -65,15 +67,6 @@ def checked_keywords(
         return checked  # type: ignore[return-value]  # wraps keeps the signature
 
     return decorate
-
-
-def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
-    """Return the name by which a function was called; a method may be that of a class from which the object's inherits."""
-    _, dot, name = function.__qualname__.rpartition(".")
-    if not (dot and arguments) or function.__qualname__.endswith(f"<locals>.{name}"):
-        return name
-    owner = arguments[0] if isinstance(arguments[0], type) else type(arguments[0])
-    return owner.__name__ if name == "__init__" else f"{owner.__name__}.{name}"
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
