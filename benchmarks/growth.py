@@ -35,7 +35,7 @@ of a search is the number of captures in the catalog. Frames, filters and views 
 on the map and of an import is constant.
 
 Growth slightly above 10 at the largest sizes comes from the garbage collector of Python, which scans all orders or
-lines repeatedly, and in PDF reports from the page layout of 200-page tables."""
+lines repeatedly."""
 _TIMES = 5
 # the largest of three sizes takes most of the time
 _SIZES = 3 if FULL else 2

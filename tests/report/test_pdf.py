@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pypdfium2
@@ -14,7 +13,6 @@ from _expect import warns
 from _report_data import ScriptedClient, pdf_pages, price_answer
 from _scripted_service import feature
 from scenecart.report._pdf_fonts import has_font
-from scenecart.report._pdf_parts import document, listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,16 +93,3 @@ def test_pdf_embeds_fonts_and_the_time_of_the_price(scripted: ScriptedClient, tm
     assert b"+DejaVuSans" in content
     assert b"D:20240309160000Z" in content
     assert not re.search(rb"/(JavaScript|OpenAction|URI|Launch|EmbeddedFile)\b", content)
-
-
-@pytest.mark.parametrize("count", [1, 47, 48, 49, 97, 150])
-def test_pdf_long_table_has_each_row_once_and_titles_on_each_page(count: int):
-    """Whatever the number of rows, each row is there once, in order, and titles are repeated at the top of pages only."""
-    rows = [(f"row-{number:04}", "x") for number in range(count)]
-    content = document(
-        [listing(("Name", "Value"), (0, 60), "lr", rows, ("Sum", "1"))], title="t", stamp=datetime(2024, 3, 9, tzinfo=UTC), foot=""
-    )
-    pages = [page.get_textpage().get_text_range().split() for page in pypdfium2.PdfDocument(content)]
-    assert [word for page in pages for word in page if word.startswith("row-")] == [name for name, _ in rows]
-    assert [page.count("Name") for page in pages] == [1] * len(pages)
-    assert [page.count("Sum") for page in pages] == [0] * (len(pages) - 1) + [1]

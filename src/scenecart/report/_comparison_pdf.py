@@ -10,7 +10,8 @@ from scenecart._util import html
 from scenecart._util.style import MUTED
 from scenecart.report._comparison import format_value
 from scenecart.report._pdf_fonts import warn_of_missing_letters
-from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, listing, notes, words
+from scenecart.report._pdf_listing import Text, listing
+from scenecart.report._pdf_parts import BODY, LABEL, NAME, RIGHT, SMALL, document, head, heading, notes, words
 
 if TYPE_CHECKING:
     from scenecart.report._comparison import Comparison
@@ -23,10 +24,10 @@ def comparison_to_pdf(comparison: Comparison) -> bytes:
     warn_of_missing_letters([comparison.title, *(side.name for side in sides), *ids])
     names_line = " · ".join(side.name for side in sides)
     rows = [
-        (words(name, LABEL), *(words(format_value(value, style), RIGHT) for value in values))
+        (Text(name, LABEL), *(Text(format_value(value, style), RIGHT) for value in values))
         for name, style, values in comparison.rows()
     ]
-    names = ["", *(words(side.name, NAME) for side in sides)]
+    names: list[str | Text] = ["", *(Text(side.name, NAME) for side in sides)]
     parts: list[Any] = [
         head(comparison.title, names_line, f"{len(sides)} carts", "compared", is_price=False),
         Spacer(0, 12),
@@ -37,7 +38,7 @@ def comparison_to_pdf(comparison: Comparison) -> bytes:
         parts += heading(f"{name}: {len(captures):,}")
         cells = [
             (
-                words(line.id, BODY, *([(line.collection, MUTED)] if line.collection else [])),
+                Text(line.id, BODY, ((line.collection, MUTED),) if line.collection else ()),
                 line.acquired_text or "–",
                 html.percent(line.cloud),
                 html.angle(line.off_nadir),

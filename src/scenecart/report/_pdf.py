@@ -14,6 +14,7 @@ from scenecart.report._map import draw_globe, draw_map, flattened, position_text
 from scenecart.report._model import CAPTURES_UNAVAILABLE
 from scenecart.report._pdf_canvas import PAPER, draw_figure, draw_image
 from scenecart.report._pdf_fonts import PLAIN, warn_of_missing_letters
+from scenecart.report._pdf_listing import Text, listing
 from scenecart.report._pdf_parts import (
     BODY,
     SMALL,
@@ -23,7 +24,6 @@ from scenecart.report._pdf_parts import (
     facts,
     head,
     heading,
-    listing,
     notes,
     overflow,
     words,
@@ -72,7 +72,7 @@ def _below(contents: Contents) -> list[Any]:
     if contents.wanted_pictures:
         parts += [*heading("Pictures of the area"), *contact_sheet(contents)]
     if contents.unpriced:
-        rows = [(words(line.id), words(line.error or "", WARNING)) for line in contents.unpriced]
+        rows = [(Text(line.id), Text(line.error or "", WARNING)) for line in contents.unpriced]
         parts += [*heading("Captures without a price"), listing(("Capture", "Reason"), (0, 0), "ll", rows)]
     if contents.licences:
         parts += heading("Licence")
@@ -100,7 +100,7 @@ def _head(contents: Contents) -> Flowable:
 
 def _prices(contents: Contents) -> list[Any]:
     rows = [
-        (f"{one.number}", words(one.days or "–"), words(one.captures), html.km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}")
+        (f"{one.number}", Text(one.days or "–"), Text(one.captures), html.km2(one.km2), f"{one.credits:,}", f"{one.aud:,.2f}")
         for one in contents.price_lines
     ]
     total = None
@@ -132,9 +132,9 @@ def _captures(contents: Contents) -> Flowable:
 
 
 def _described(line: CaptureLine) -> list[Any]:
-    more = [(line.collection, MUTED)] if line.collection else []
+    more = ((line.collection, MUTED),) if line.collection else ()
     figures = [html.percent(line.cloud), html.angle(line.off_nadir), html.metres(line.gsd)]
-    return [words(line.id, BODY, *more), line.acquired_text or "–", *figures]
+    return [Text(line.id, BODY, more), line.acquired_text or "–", *figures]
 
 
 def _legend(contents: Contents) -> list[tuple[str, str, bool]]:

@@ -55,6 +55,12 @@ def is_shaped(text: str) -> bool:
     return _SHAPED.search(text) is not None
 
 
+def is_drawn_as_is(text: str) -> bool:
+    """Return whether text needs no other font, no other order, and is not changed by a paragraph."""
+    is_known = register_fonts().issuperset(map(ord, text))
+    return is_known and _RIGHT_TO_LEFT.search(text) is None and " ".join(text.split()) == text
+
+
 def has_font(letter: str) -> bool:
     """Return whether a font has a character."""
     return ord(letter) in register_fonts() or _font_of(ord(letter)) is not None
@@ -75,6 +81,8 @@ def markup(text: str) -> str:
 
 def width_of(text: str, font: str, size: float) -> float:
     """Return the width of text in points."""
+    if is_drawn_as_is(text):
+        return float(pdfmetrics.stringWidth(text, font, size))
     return sum(float(pdfmetrics.stringWidth(part, other or font, size)) for other, part in _runs(text))
 
 

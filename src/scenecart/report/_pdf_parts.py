@@ -1,10 +1,10 @@
-"""Building blocks of PDF reports: header, facts, headings, tables and notes."""
+"""Building blocks of PDF reports: header, facts, headings and notes."""
 
 from __future__ import annotations
 
 import io
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
@@ -29,7 +29,7 @@ from scenecart.report._pdf_canvas import LINE, Pages
 from scenecart.report._pdf_fonts import BOLD, MONO, PLAIN, is_shaped, markup, register_fonts, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
 WIDTH = A4[0] - 2 * Pages.margin
@@ -160,83 +160,6 @@ def _widths(pairs: Sequence[tuple[str, str]]) -> list[float]:
 def heading(text: str) -> list[Flowable]:
     """Return a heading that stays on one page with the part below it."""
     return [CondPageBreak(_MIN_ROOM_BELOW_HEADING), Spacer(0, 16), words(text, HEADING), Spacer(0, 4)]
-
-
-def listing(
-    titles: Sequence[str], widths: Sequence[float], sides: str, rows: Iterable[Sequence[Any]], total: Sequence[str] | None = None
-) -> Flowable:
-    """Return a table that repeats its header on each page and breaks no row.
-
-    Parameters
-    ----------
-    widths
-        In points; columns of width 0 share the rest of the page.
-    sides
-        ``l`` or ``r`` for each column.
-    """
-    free = widths.count(0)
-    wide = [width or (WIDTH - sum(widths)) / free for width in widths]
-    style = [
-        *_no_padding(),
-        ("FONT", (0, 0), (-1, -1), PLAIN, 7.2, 10),
-        ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(TEXT)),
-        ("FONTSIZE", (0, 0), (-1, 0), 6.8),
-        ("TEXTCOLOR", (0, 0), (-1, 0), HexColor(MUTED)),
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
-        ("TOPPADDING", (0, 0), (-1, -1), 3.6),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 4.2),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.6, HexColor(LINE)),
-        *(("ALIGN", (place, 0), (place, -1), "RIGHT") for place, side in enumerate(sides) if side == "r"),
-        # a gap between columns
-        *(("RIGHTPADDING", (place, 0), (place, -1), 10) for place in range(len(titles) - 1)),
-    ]
-    return _Listing(list(titles), wide, style, [[*row] for row in rows], None if total is None else list(total))
-
-
-class _Listing(Flowable):  # type: ignore[misc]  # reportlab ships no types
-    """A long table, laid out page by page: reportlab handles all remaining rows again on each page."""
-
-    # more than a page has room for
-    _most_rows = 48
-    _total_style: ClassVar[list[Any]] = [
-        ("FONT", (0, -1), (-1, -1), BOLD, 7.2, 10),
-        ("LINEABOVE", (0, -1), (-1, -1), 1.3, HexColor(TEXT)),
-        ("LINEBELOW", (0, -1), (-1, -1), 0, HexColor("#ffffff")),
-        ("NOSPLIT", (0, -2), (-1, -1)),
-    ]
-
-    def __init__(
-        self, titles: list[str], widths: list[float], style: list[Any], rows: list[list[Any]], total: list[str] | None
-    ) -> None:
-        super().__init__()
-        self._titles, self._widths, self._style, self._rows, self._total = titles, widths, style, rows, total
-        self._table = self._first_rows()
-
-    def _first_rows(self) -> Table:
-        is_all = len(self._rows) <= self._most_rows
-        rows, style = self._rows[: self._most_rows], self._style
-        if is_all and self._total is not None:
-            rows, style = [*rows, self._total], [*style, *self._total_style]
-        return Table([self._titles, *rows], colWidths=self._widths, repeatRows=1, style=TableStyle(style), hAlign="LEFT")
-
-    def wrap(self, width: float, height: float) -> tuple[float, float]:
-        """Return the size; of a table for several pages, more than one page."""
-        wide, high = self._table.wrap(width, height)
-        return wide, high + max(0, len(self._rows) - self._most_rows) * high / (self._most_rows + 1)
-
-    def split(self, width: float, height: float) -> list[Flowable]:
-        """Return what has room, and the rest; nothing if no row has room."""
-        parts = self._table.split(width, height)
-        if not parts or len(self._rows) <= self._most_rows:
-            return list(parts)
-        # without the titles
-        taken = len(parts[0]._cellvalues) - 1  # noqa: SLF001  # the table tells nobody how many rows it has
-        return [parts[0], _Listing(self._titles, self._widths, self._style, self._rows[taken:], self._total)]
-
-    def draw(self) -> None:
-        """Draw a table that has room."""
-        self._table.drawOn(self.canv, 0, 0)
 
 
 def notes(texts: Sequence[str], fingerprint: str | None) -> list[Flowable]:

@@ -109,7 +109,8 @@ def _pdf(spending: Spending, title: str) -> bytes:
 
     from scenecart.report._pdf_canvas import draw_figure  # noqa: PLC0415  # likewise
     from scenecart.report._pdf_fonts import warn_of_missing_letters  # noqa: PLC0415  # likewise
-    from scenecart.report._pdf_parts import document, head, listing, notes, words  # noqa: PLC0415  # likewise
+    from scenecart.report._pdf_listing import Text, listing  # noqa: PLC0415  # likewise
+    from scenecart.report._pdf_parts import document, head, notes  # noqa: PLC0415  # likewise
 
     class Plot(Flowable):  # type: ignore[misc]  # reportlab ships no types
         """The bars."""
@@ -124,7 +125,7 @@ def _pdf(spending: Spending, title: str) -> bytes:
 
     warn_of_missing_letters([title, *map(str, spending.index)])
     total = f"{int(spending['credits'].sum()):,} credits" if spending.by != "tag" else ""
-    rows = [[words(name), *amounts] for name, *amounts in rows_of(spending)]
+    rows = [[Text(name), *amounts] for name, *amounts in rows_of(spending)]
     parts: list[Any] = [head(title, f"by {spending.by}", total, "", is_price=True), Spacer(0, 14)]
     parts += [Plot(_plot(spending)), Spacer(0, 10)] if rows else []
     parts += [listing(_titles(spending), (0,) * len(_titles(spending)), "lrrrrrr", rows), *notes([_note(spending)], None)]
