@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -86,7 +87,11 @@ def test_public_examples_run_with_public_names(name: str):
     # public objects name the package as their module, where doctest would not search for them
     package = importlib.import_module(name.rpartition(".")[0])
     names = {each: getattr(package, each) for each in package.__all__}
-    assert _failures(doctest.DocTestFinder().find(value, name, module=False, globs=names)) == 0
+    # a class may have methods of classes that are public only through it
+    bases = inspect.getmro(value)[1:] if inspect.isclass(value) else ()
+    kinds = [value, *(kind for kind in bases if kind.__module__ == package.__name__ and kind.__name__ not in names)]
+    finder = doctest.DocTestFinder()
+    assert _failures([test for kind in kinds for test in finder.find(kind, name, module=False, globs=names)]) == 0
 
 
 def test_readme_examples_run(tmp_path: Path):

@@ -511,3 +511,6 @@ class CatalogMethods:
         # the service knows no captures of open catalogs, whose host is that of their API
         is_open = "assets" in row and "." in str(row["host"])
         return own_quicklook(row) if found is None and is_open else found
+
+
+CatalogMethods.__module__ = "scenecart"

@@ -206,3 +206,6 @@ class OrderMethods:
 def _pasted(order_id: Any) -> Any:
     """Return an id of an order as it was before it was copied from a terminal or a page."""
     return "".join(order_id.split()) if isinstance(order_id, str) else order_id
+
+
+OrderMethods.__module__ = "scenecart"

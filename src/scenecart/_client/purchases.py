@@ -318,3 +318,6 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         if isinstance(number, np.integer):
             number = int(number)
         return placements_frame([self._settlement.resolve(number, order=order, nothing=nothing, why=why)])
+
+
+PurchaseMethods.__module__ = "scenecart"

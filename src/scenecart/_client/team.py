@@ -255,3 +255,6 @@ class TeamMethods:
         'aurora'
         """
         return self._watches.table()
+
+
+TeamMethods.__module__ = "scenecart"
