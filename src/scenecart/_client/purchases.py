@@ -10,7 +10,8 @@ from scenecart._api import operations
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._client.catalog import CatalogMethods
 from scenecart._client.orders import OrderMethods
-from scenecart._cover.plan import CoverPlan, PlanOptions, plan_cover
+from scenecart._cover.plan import CoverPlan, PlanOptions
+from scenecart._cover.planner import plan_cover
 from scenecart._orders.labels import check_labels
 from scenecart._orders.order import Order, label_order
 from scenecart._orders.tables import placements_frame
