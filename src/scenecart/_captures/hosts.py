@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from scenecart._api import operations
 from scenecart._api.fields import first, named, text_of
 from scenecart._captures.frame import CRS
 from scenecart._captures.times import utc_times
+from scenecart._util.remembered import Remembered
 from scenecart._util.validate import check_text, is_number
 from scenecart.exceptions import InvalidQuery, NotFound, ScenecartError, ServiceError, reword
 
@@ -44,10 +44,7 @@ class HostRegistry:
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
         self._session = session
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._read_at: float | None = None
-        self._sources: list[dict[str, Any]] = []
+        self._sources = Remembered(self._request, _SECONDS, clock)
 
     def hosts(self) -> pd.DataFrame:
         """Return the hosts; see :meth:`Client.hosts`."""
@@ -61,16 +58,16 @@ class HostRegistry:
                 "licence": text_of(first(source, "license", "licence")),
                 "attribution": text_of(source.get("attribution")),
             }
-            for source in self._read()
+            for source in self._sources.get()
         ]
         return pd.DataFrame(rows, columns=["host", *_HOST_COLUMNS]).set_index("host")
 
     def collections(self, host: str) -> gpd.GeoDataFrame:
         """Return the collections of a host; see :meth:`Client.collections`."""
         check_text(host, "host", kind=InvalidQuery)
-        source = next((one for one in self._read() if _name_of(one) == host), None)
+        source = next((one for one in self._sources.get() if _name_of(one) == host), None)
         if source is None:
-            known = [_name_of(one) for one in self._read()]
+            known = [_name_of(one) for one in self._sources.get()]
             raise InvalidQuery(f"{host!r} is not a host of this service.", code="host_unknown", hint=_nearest(host, known))
         licence = text_of(first(source, "license", "licence"))
         rows = [_row_of(one, licence) for one in _collections_of(source)]
@@ -83,7 +80,7 @@ class HostRegistry:
     def names(self) -> dict[str, list[str]]:
         """Return the names of collections by host; empty if the service does not tell them within seconds."""
         with contextlib.suppress(ScenecartError):
-            return {_name_of(source): [_name_of(one) for one in _collections_of(source)] for source in self._read()}
+            return {_name_of(source): [_name_of(one) for one in _collections_of(source)] for source in self._sources.get()}
         return {}
 
     def explain(self, error: ScenecartError, host: str, collections: str | Sequence[str] | None) -> None:
@@ -101,14 +98,6 @@ class HostRegistry:
             if name not in known[host]:
                 reword(error, code="collection_unknown", hint=_nearest(str(name), known[host]))
                 return
-
-    def _read(self) -> list[dict[str, Any]]:
-        with self._lock:
-            now = self._clock()
-            if self._read_at is None or now - self._read_at > _SECONDS:
-                self._sources = self._request()
-                self._read_at = now
-            return self._sources
 
     def _request(self) -> list[dict[str, Any]]:
         try:

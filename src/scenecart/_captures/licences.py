@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 from scenecart._api import operations
 from scenecart._api.fields import first, id_text, named, text_of
 from scenecart._captures.times import utc_times
+from scenecart._util.remembered import Remembered
 from scenecart._util.text import clean_text
 from scenecart._util.validate import check_text, shown_value
 from scenecart.exceptions import InvalidRequest, ScenecartError, ServiceError
@@ -79,10 +79,7 @@ class LicenceRegistry:
 
     def __init__(self, session: Session, clock: Callable[[], float]) -> None:
         self._session = session
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._read_at: float | None = None
-        self._licences: tuple[Licence, ...] = ()
+        self._known = Remembered(self._request, _SECONDS, clock)
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return the registry itself, so that copies of estimates share its connection."""
@@ -90,7 +87,7 @@ class LicenceRegistry:
 
     def table(self) -> pd.DataFrame:
         """Return the licences as a table; see :meth:`Client.licences`."""
-        frame = pd.DataFrame([asdict(one) for one in self._read()], columns=["document", *_COLUMNS]).set_index("document")
+        frame = pd.DataFrame([asdict(one) for one in self._known.get()], columns=["document", *_COLUMNS]).set_index("document")
         return frame.assign(
             accepted=frame["accepted"].astype("boolean"), accepted_at=utc_times(frame["accepted_at"].astype(object))
         )
@@ -98,16 +95,16 @@ class LicenceRegistry:
     def of_hosts(self, hosts: Collection[str]) -> tuple[Licence, ...]:
         """Return the licences of some hosts; none if the service does not list them."""
         try:
-            return tuple(one for one in self._read() if one.host in hosts)
+            return tuple(one for one in self._known.get() if one.host in hosts)
         except ScenecartError:
             return ()
 
     def accept(self, document: str) -> None:
         """Record that the organization accepts a document; see :meth:`Client.accept_licence`."""
         check_text(document, "document")
-        found = next((one for one in self._read() if one.document == document), None)
+        found = next((one for one in self._known.get() if one.document == document), None)
         if found is None:
-            known = ", ".join(one.document for one in self._read()[:5])
+            known = ", ".join(one.document for one in self._known.get()[:5])
             raise InvalidRequest(
                 f"must be a licence of this service, got {shown_value(document)}.",
                 argument="document",
@@ -116,16 +113,7 @@ class LicenceRegistry:
             )
         body = {"eula_id": found.eula, "document_id": found.document, "is_accepted": True}
         self._session.call(operations.ACCEPT_EULA, body)
-        with self._lock:
-            self._read_at = None
-
-    def _read(self) -> tuple[Licence, ...]:
-        with self._lock:
-            now = self._clock()
-            if self._read_at is None or now - self._read_at > _SECONDS:
-                self._licences = tuple(self._request())
-                self._read_at = now
-            return self._licences
+        self._known.forget()
 
     def _request(self) -> list[Licence]:
         found: list[Licence] = []
