@@ -13,6 +13,7 @@ import duckdb
 import geopandas as gpd
 import pandas as pd
 import pyarrow.dataset as ds
+import pyarrow.fs  # noqa: F401  # stac-geoparquet takes it for granted, and old versions of pyarrow do not load it
 import pyarrow.parquet as pq
 import pytest
 import rustac

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import pyarrow.fs  # noqa: F401  # stac-geoparquet takes it for granted, and old versions of pyarrow do not load it
 import pyarrow.parquet as pq
 import pytest
 import rustac
@@ -90,7 +91,8 @@ def test_writer_mixed_values_are_read_back(tmp_path: Path, name: str):
     frames = []
     for path in writer.finish():
         assert path.suffix == ".parquet"
-        frames.append(gpd.read_parquet(path))
+        assert len(gpd.read_parquet(path))
+        frames.append(read_captures(path))
         assert list(stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path, partitioning=None)))
         assert rustac.read_sync(str(path))["features"]
     found = {one["id"]: one for frame in frames for one in scenecart.to_items(frame)}
@@ -116,8 +118,7 @@ def test_writer_mixed_members_are_read_back(tmp_path: Path):
     writer = Writer(tmp_path / "found", "archive", "year")
     writer.add(frame_of(items))
     (path,) = writer.finish()
-    found = all_differences(items, gpd.read_parquet(path))
-    assert found == []
+    assert all_differences(items, read_captures(path)) == []
 
 
 def test_writer_foreign_members_with_names_of_columns_are_read_back(tmp_path: Path):
@@ -130,7 +131,7 @@ def test_writer_foreign_members_with_names_of_columns_are_read_back(tmp_path: Pa
     writer.add(frame_of(items))
     (path,) = writer.finish()
     assert path.suffix == ".parquet"
-    assert all_differences(items, gpd.read_parquet(path)) == []
+    assert all_differences(items, read_captures(path)) == []
 
 
 def test_writer_ids_of_mixed_types_are_written_as_items(tmp_path: Path):

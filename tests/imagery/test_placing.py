@@ -170,8 +170,9 @@ def test_place_picture_georeference_of_its_asset_is_exact():
     place = place_picture(coded(50, 100), capture(footprint, assets=json.dumps({"quicklook": asset})))
     assert place is not None
     assert (place.method, place.is_sure, place.note) == ("georeference", True, "")
-    x, y = pyproj.Transformer.from_crs(32756, 4326, always_xy=True).transform(300_000 + 30 * 20, 6_250_000 - 30 * 40)
-    assert error_of(place, np.array([[x, y]]), np.array([[10.0, 20.0]])).max() < 1e-6
+    to_degrees = pyproj.Transformer.from_crs(32756, 4326, always_xy=True)
+    degrees = [to_degrees.transform(300_000 + 30 * 2 * x, 6_250_000 - 30 * 2 * y) for x, y in ((10, 20), (40, 5))]
+    assert error_of(place, np.array(degrees), np.array([[10.0, 20.0], [40.0, 5.0]])).max() < 1e-6
 
 
 def test_place_picture_antimeridian_is_one_picture():

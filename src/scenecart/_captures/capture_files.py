@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from scenecart._captures.parquet import geometry_document, to_items
 from scenecart._captures.properties import TIMES
 from scenecart._captures.times import utc_times
 from scenecart._geo.vector_files import is_vector_file
-from scenecart._util.files import as_path
+from scenecart._util.files import arrow_buffer, as_path
 from scenecart._util.json import NotJson, loads
 from scenecart._util.text import clean_text, missing_file_hint
 from scenecart._util.validate import shown_value
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 LAYER = "captures"
 # its columns that are JSON text
 LAYER_METADATA = "scenecart_json_columns"
+# where pandas keeps frame.attrs in Parquet, and geopandas since 1.2
+_ATTRS = b"PANDAS_ATTRS"
 _JSON, _LINES = frozenset({".geojson", ".json"}), frozenset({".ndjson", ".jsonl"})
 _MAX_LAYERS, _HALF_TURN = 20, 180.0
 _SIDES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
@@ -64,9 +67,17 @@ def checked_captures(captures: Any) -> gpd.GeoDataFrame:
 
 def to_parquet(captures: gpd.GeoDataFrame) -> bytes:
     """Return checked captures as GeoParquet; columns that it does not hold without loss are JSON text."""
-    content = io.BytesIO()
-    with_text(captures, not_for_arrow(captures)).to_parquet(content)
-    return content.getvalue()
+    frame = with_text(captures, not_for_arrow(captures))
+    stream = io.BytesIO()
+    frame.to_parquet(stream)
+    content = stream.getvalue()
+    metadata = pq.read_schema(arrow_buffer(content)).metadata
+    if not frame.attrs or _ATTRS in metadata:
+        return content
+    table = pq.read_table(arrow_buffer(content)).replace_schema_metadata({**metadata, _ATTRS: json.dumps(frame.attrs).encode()})
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    return stream.getvalue()
 
 
 def to_geojson(captures: gpd.GeoDataFrame) -> bytes:
@@ -149,7 +160,9 @@ def _read(source: Path) -> Any:
     suffix = source.suffix.lower()
     if suffix == ".parquet":
         path = source.absolute()
-        return _with_published_boxes(restored(gpd.read_parquet(path)), path)
+        captures = gpd.read_parquet(path)
+        captures.attrs = captures.attrs or json.loads((pq.read_schema(path).metadata or {}).get(_ATTRS, b"{}"))
+        return _with_published_boxes(restored(captures), path)
     if suffix in _JSON:
         return _from_documents(_features_in(loads(source.read_bytes())), source)
     if suffix in _LINES:
@@ -194,7 +207,10 @@ def _from_gdal(source: Path) -> Any:
             hint="Save the layer with the captures as a file of its own, and pass that.",
         )
     layer = LAYER if LAYER in names else next(iter(names), None)
-    captures = gpd.read_file(source, layer=layer)
+    with warnings.catch_warnings():
+        # before version 3, pandas has no times beyond the year 2262: they are read as text
+        warnings.filterwarnings("ignore", "Error parsing datetimes", UserWarning)
+        captures = gpd.read_file(source, layer=layer)
     metadata = pyogrio.read_info(source, layer=layer).get("layer_metadata") or {}
     if isinstance(captures, gpd.GeoDataFrame) and LAYER_METADATA in metadata:
         captures.attrs[JSON_COLUMNS] = json.loads(metadata[LAYER_METADATA])

@@ -1,6 +1,6 @@
 """Columns as JSON text, for values that a file format cannot hold: mixed types, objects, empty objects, huge integers.
 
-The names of such columns are in ``frame.attrs``, which GeoParquet files keep, so that they are read back as they were.
+The names of such columns are in ``frame.attrs``, which our files keep, so that they are read back as they were.
 """
 
 from __future__ import annotations

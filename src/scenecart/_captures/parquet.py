@@ -241,7 +241,7 @@ def _write_table(table: pa.Table, notes: dict[str, Any], path: Path) -> None:
     batches = table.combine_chunks().to_batches(max_chunksize=_ROWS_PER_GROUP)
     _stac_geoparquet().to_parquet(pa.RecordBatchReader.from_batches(table.schema, batches), path, compression="zstd")
     if notes:
-        # stac-geoparquet takes no metadata; pandas returns these as frame.attrs
+        # stac-geoparquet takes no metadata; pandas and geopandas 1.2 return these as frame.attrs
         written = pq.read_table(path, partitioning=None)
         metadata = {**(written.schema.metadata or {}), b"PANDAS_ATTRS": json.dumps(notes).encode()}
         pq.write_table(written.replace_schema_metadata(metadata), path, row_group_size=_ROWS_PER_GROUP, compression="zstd")
