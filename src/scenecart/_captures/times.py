@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _YEAR_1 = pd.Timestamp("0001-01-01", tz="UTC").as_unit("us")
 _COLUMNS = (START_DATETIME, DATETIME, END_DATETIME)
 _UTC = pd.DatetimeTZDtype("us", "UTC")
+# years that pandas before 3 does not parse, as it counts nanoseconds
+_FAR_YEAR = re.compile(r"(?!1[789]|2[01])\d{4}-")
 _LEAP_SECOND = re.compile(r"(.*\d:\d\d:)60(\D.*|)")
 _TO_MINUTES = "%Y-%m-%d %H:%M"
 
@@ -44,6 +46,9 @@ def utc_times(values: pd.Series[Any]) -> Times:
     # with more than six digits of a second, pandas counts nanoseconds, which end in the year 2262
     cut = texts.where(texts.isna(), texts.astype("string").str.replace(r"(\.\d{6})\d+", r"\1", regex=True))
     found = pd.to_datetime(cut, format="ISO8601", utc=True, errors="coerce").astype(_UTC)
+    is_far = found.isna() & cut.map(_is_far, na_action="ignore").eq(other=True)
+    if is_far.any():
+        found[is_far] = pd.Series([_far_moment(text) for text in cut[is_far]], dtype="datetime64[us]").dt.tz_localize("UTC").array
     # Python has no year 0
     return found.where(found >= _YEAR_1)
 
@@ -144,6 +149,19 @@ def _column(captures: pd.DataFrame, name: str) -> Times:
     found = captures[name]
     # a table may have a name twice
     return utc_times(found if isinstance(found, pd.Series) else found.iloc[:, 0])
+
+
+def _is_far(text: str) -> bool:
+    return _FAR_YEAR.match(text) is not None
+
+
+def _far_moment(text: str) -> np.datetime64:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return np.datetime64("NaT", "us")
+    return np.datetime64(moment, "us")
 
 
 def _as_text(value: Any) -> str | None:
