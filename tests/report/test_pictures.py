@@ -14,7 +14,7 @@ from PIL import Image
 import scenecart
 from _report_data import ScriptedClient, serve_thumbnails
 from _scripted_service import feature
-from scenecart.report._pictures import DELIVERED, SIDE, scale_bar
+from scenecart.report._pictures import DELIVERED, SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +85,3 @@ def test_contact_sheet_without_pictures_says_so(scripted: ScriptedClient, tmp_pa
     page = cart.to_report(tmp_path / "cart.html", thumbnails=False, contact_sheet=True).read_text()
     assert "The pictures show 0 of 2 captures" in page
     assert cart.to_report(tmp_path / "cart.pdf", thumbnails=False, contact_sheet=True).stat().st_size > 1_000
-
-
-@pytest.mark.parametrize("metres", [1.0, 33.0, 100.0, 999.0, 1_000.0, 47_000.0, 2_000_000.0])
-def test_scale_bar_is_a_round_length_that_fits(metres: float):
-    """The bar is 1, 2 or 5 of a power of ten, and between an eighth and 30 % of the width."""
-    length, text = scale_bar(metres)
-    assert 0.12 * metres <= length <= 0.3 * metres
-    assert f"{length:e}"[0] in "125"
-    assert float(text.split()[0]) * (1_000 if text.endswith("km") else 1) == pytest.approx(length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,18 +128,34 @@ def test_report_with_500_thumbnails_stays_small(scripted: ScriptedClient, tmp_pa
 
 
 def test_thumbnails_are_cut_to_the_area(box: Sandbox, tmp_path: Path):
-    """With an area, each quicklook of a report shows it at one scale, and a line says how wide; without one, whole captures."""
+    """With an area, each quicklook of a report shows it with a scale bar and its day; without one, whole captures without a bar."""
     with box.client("analyst", home=tmp_path, sleep=lambda _: None) as client:
         found = client.search("aurora", collections="aurora-50cm", aoi=HARBOUR, datetime="2024-01/2024-06", max_cloud_cover=30)
         cart = client.cart(found.head(2), aoi=HARBOUR)
         cut, whole = (with_thumbnails(contents_of(cart), subject) for subject in (cart, None))
-        assert cut.thumbnail_metres == pytest.approx(1.16 * 1.333 * 5_560, rel=0.02)
-        assert whole.thumbnail_metres is None
+        assert cut.thumbnail_metres == pytest.approx([1.16 * 1.333 * 5_560] * 2, rel=0.02)
+        assert whole.thumbnail_metres == (None, None)
         for one, other in zip(cut.thumbnails, whole.thumbnails, strict=True):
             assert one is not None
             assert Image.open(io.BytesIO(one)).size == SIZE
             assert one != other
-        assert cut.thumbnails_scale in cart.to_report(tmp_path / "cart.html").read_text()
-        assert "wide" in "".join(pdf_pages(cart.to_report(tmp_path / "cart.pdf")))
+        days = [f"{time:%Y-%m-%d}" for time in found.head(2)["datetime"]]
+        assert [day for _, day in whole.captions] == days
+        page = cart.to_report(tmp_path / "cart.html").read_text()
+        shares = [float(share) for share in re.findall(r'class="scale"><i style="width:([\d.]+)%"></i>2 km</span><time>', page)]
+        assert shares == pytest.approx([100 * 2_000 / (1.16 * 1.333 * 5_560)] * 2, rel=0.02)
+        text = "".join(pdf_pages(cart.to_report(tmp_path / "cart.pdf")))
+        assert text.count("2 km") == 2
+        assert all(text.count(day) >= 2 for day in days)
         country = client.cart(found.head(2), aoi=(140, -40, 155, -30))
-        assert with_thumbnails(contents_of(country), country).thumbnail_metres is None
+        assert with_thumbnails(contents_of(country), country).thumbnail_metres == (None, None)
+
+
+def test_thumbnails_with_and_without_a_place_say_which_is_which(scripted: ScriptedClient):
+    """Pictures that could not be placed have no scale bar, and the line above the table tells the others from them."""
+    contents = contents_of(scripted.cart(feature("first"), feature("second", west=0.2)))
+    assert replace(contents, thumbnails=(b"1", None), thumbnail_metres=(None, None)).thumbnails_about == ""
+    cut = replace(contents, thumbnails=(b"1", None), thumbnail_metres=(500.0, None))
+    mixed = replace(cut, thumbnails=(b"1", b"2"))
+    assert "" != cut.thumbnails_about != mixed.thumbnails_about != ""
+    assert [bar and bar.text for bar, _ in mixed.captions] == ["100 m", None]

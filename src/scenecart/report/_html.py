@@ -31,6 +31,7 @@ def to_html(contents: Contents) -> bytes:
         "report.html",
         report=contents,
         thumbnails=[None if one is None else base64.b64encode(one).decode("ascii") for one in contents.thumbnails],
+        captions=contents.captions,
         outlines=_outlines(contents),
         pictures=[(one, base64.b64encode(one.content).decode("ascii")) for one in contents.pictures],
         logo=None if contents.logo is None else base64.b64encode(contents.logo).decode("ascii"),

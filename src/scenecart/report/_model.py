@@ -23,6 +23,7 @@ from scenecart._util import html
 from scenecart._util.text import clean_text, pluralize, without_signatures
 from scenecart._util.validate import is_number
 from scenecart.exceptions import InvalidRequest
+from scenecart.report._scale_bar import scale_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from scenecart._cart.price_lines import PriceLine
     from scenecart._geo.area import Area
     from scenecart.report._pictures import AreaPicture
+    from scenecart.report._scale_bar import ScaleBar
 
-_KM = 1_000.0
 _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
 _MAX_FIGURE = 1e12
@@ -118,8 +119,8 @@ class Contents:
         A small JPEG of each capture, if there is one; empty if none were requested.
     missing_thumbnails : int
         How many quicklooks could not be fetched.
-    thumbnail_metres : float or None
-        The width of the ground that each of them shows, if they are cut to the area.
+    thumbnail_metres : tuple of float or None
+        The width of the ground that each of them shows; None for those that are not cut to the area.
     pictures : tuple of AreaPicture
         The contact sheet; empty if none was requested.
     wanted_pictures : int
@@ -150,7 +151,7 @@ class Contents:
     logo: bytes | None = None
     thumbnails: tuple[bytes | None, ...] = ()
     missing_thumbnails: int = 0
-    thumbnail_metres: float | None = None
+    thumbnail_metres: tuple[float | None, ...] = ()
     pictures: tuple[AreaPicture, ...] = ()
     wanted_pictures: int = 0
 
@@ -201,12 +202,22 @@ class Contents:
         return "each date priced separately" if self.split_by_date else "dates priced together"
 
     @property
-    def thumbnails_scale(self) -> str:
-        """A sentence about what the quicklooks show, with their scale; empty if they show whole captures."""
-        if self.thumbnail_metres is None:
+    def captions(self) -> list[tuple[ScaleBar | None, str]]:
+        """What is below each quicklook: its scale bar, if it is cut to the area, and the day of the capture."""
+        return [
+            (None if metres is None else scale_bar(metres), "" if line.acquired is None else f"{line.acquired:%Y-%m-%d}")
+            for line, metres in zip(self.lines, self.thumbnail_metres or [None] * len(self.lines), strict=True)
+        ]
+
+    @property
+    def thumbnails_about(self) -> str:
+        """A sentence about what the quicklooks show; empty if all show whole captures."""
+        is_cut = [metres is not None for metres, one in zip(self.thumbnail_metres, self.thumbnails, strict=True) if one is not None]
+        if not any(is_cut):
             return ""
-        width = f"{self.thumbnail_metres:,.0f} m" if self.thumbnail_metres < _KM else f"{self.thumbnail_metres / _KM:,.1f} km"
-        return f"Each picture shows the area of interest, {width} wide."
+        if all(is_cut):
+            return "Each picture shows the area of interest."
+        return "Pictures with a scale bar show the area of interest, the others the whole capture."
 
     @property
     def price_lines(self) -> list[PriceLine]:

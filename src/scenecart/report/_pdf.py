@@ -12,7 +12,7 @@ from scenecart._util import html
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, MUTED
 from scenecart.report._map import draw_globe, draw_map, flattened, position_text, scene_of
 from scenecart.report._model import CAPTURES_UNAVAILABLE
-from scenecart.report._pdf_canvas import PAPER, draw_figure, draw_image
+from scenecart.report._pdf_canvas import LINE, PAPER, draw_figure, draw_image
 from scenecart.report._pdf_fonts import PLAIN, warn_of_missing_letters
 from scenecart.report._pdf_listing import Text, listing
 from scenecart.report._pdf_parts import (
@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
     from scenecart.report._map import Scene
     from scenecart.report._model import CaptureLine, Contents
+    from scenecart.report._scale_bar import ScaleBar
 
 _SIDE, _GLOBE, _PAD = 108.0, 84.0, 12.0
 _MAP = WIDTH - _SIDE - 3 * _PAD
 # points to spare for rounding errors
 _SPARE = 1.0
-_BOX, _SMALL_BOX, _MANY_CAPTURES = (44.0, 33.0), (30.0, 22.5), 60
+_BOX, _SMALL_BOX, _MANY_CAPTURES = (60.0, 45.0), (44.0, 33.0), 60
+_CAPTION_SIZE, _CAPTION_LEADING, _TICK = 5.6, 7.2, 2.4
 
 
 def to_pdf(contents: Contents) -> bytes:
@@ -66,8 +68,8 @@ def _below(contents: Contents) -> list[Any]:
     """Return the parts below the map."""
     parts = _prices(contents) if contents.groups else []
     parts += heading("Captures")
-    if contents.thumbnails_scale:
-        parts += [words(contents.thumbnails_scale, SMALL), Spacer(0, 6)]
+    if contents.thumbnails_about:
+        parts += [words(contents.thumbnails_about, SMALL), Spacer(0, 6)]
     parts.append(_captures(contents) if contents.lines else words(CAPTURES_UNAVAILABLE, SMALL))
     if contents.wanted_pictures:
         parts += [*heading("Pictures of the area"), *contact_sheet(contents)]
@@ -120,13 +122,14 @@ def _captures(contents: Contents) -> Flowable:
     if with_thumbnails:
         titles, widths, sides = [titles[0], "", *titles[1:]], [widths[0], box[0] + 8, *widths[1:]], f"rl{sides[1:]}"
     footprints = list(contents.footprints) if len(contents.footprints) else [None] * len(contents.lines)
+    captions = contents.captions
     rows = []
     for place, line in enumerate(contents.lines):
         row: list[Any] = [f"{line.number}", *_described(line)]
         if with_groups:
             row.append("–" if line.group is None else f"{line.group}")
         if with_thumbnails:
-            row.insert(1, _Thumbnail(contents.thumbnails[place], footprints[place], box))
+            row.insert(1, _Thumbnail(contents.thumbnails[place], captions[place], footprints[place], box))
         rows.append(row)
     return listing(titles, widths, sides, rows)
 
@@ -145,27 +148,63 @@ def _legend(contents: Contents) -> list[tuple[str, str, bool]]:
 
 
 class _Thumbnail(Flowable):  # type: ignore[misc]  # reportlab ships no types
-    """The quicklook of a capture, or the outline of its footprint."""
+    """The quicklook of a capture with its scale bar and day, or the outline of its footprint."""
 
-    def __init__(self, content: bytes | None, footprint: BaseGeometry | None, box: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        content: bytes | None,
+        caption: tuple[ScaleBar | None, str],
+        footprint: BaseGeometry | None,
+        box: tuple[float, float],
+    ) -> None:
         super().__init__()
-        self._content, self._footprint = content, footprint
-        self.width, self.height = box
+        self._content, self._footprint, self._box = content, footprint, box
+        self._bar, self._day = caption if content is not None else (None, "")
+        self.width = box[0]
+        lines = (self._bar is not None) + bool(self._day)
+        self.height = box[1] + (lines * _CAPTION_LEADING + 1.2 if lines else 0.0)
 
     def draw(self) -> None:
-        if self._content is not None:
-            draw_image(self.canv, self._content, self.width, self.height)
-            return
-        self.canv.setFillColor(HexColor(PAPER))
-        self.canv.roundRect(0, 0, self.width, self.height, 2, stroke=0, fill=1)
-        self.canv.setStrokeColor(HexColor(FOOTPRINT))
-        self.canv.setLineWidth(0.7)
-        edge = self.height / 7
-        for ring in outline_rings(self._footprint, self.width - 2 * edge, self.height - 2 * edge):
-            path = self.canv.beginPath()
+        self.canv.saveState()
+        self.canv.translate(0, self.height - self._box[1])
+        if self._content is None:
+            self._draw_outline(*self._box)
+        else:
+            draw_image(self.canv, self._content, *self._box)
+            # clouds are as white as paper
+            self.canv.setStrokeColor(HexColor(LINE))
+            self.canv.setLineWidth(0.5)
+            self.canv.roundRect(0, 0, *self._box, 2, stroke=1, fill=0)
+            self._draw_caption()
+        self.canv.restoreState()
+
+    def _draw_caption(self) -> None:
+        """Draw the scale bar with its length, and the day, below the picture."""
+        canvas, baseline = self.canv, -_CAPTION_LEADING
+        canvas.setFont(PLAIN, _CAPTION_SIZE)
+        canvas.setFillColor(HexColor(MUTED))
+        if self._bar is not None:
+            length = self._bar.share * self.width
+            canvas.setStrokeColor(HexColor(MUTED))
+            canvas.setLineWidth(0.6)
+            ends = [(x, baseline, x, baseline + _TICK) for x in (0.3, length - 0.3)]
+            canvas.lines([(0, baseline, length, baseline), *ends])
+            canvas.drawString(length + 3, baseline, self._bar.text)
+            baseline -= _CAPTION_LEADING
+        canvas.drawString(0, baseline, self._day)
+
+    def _draw_outline(self, width: float, height: float) -> None:
+        canvas = self.canv
+        canvas.setFillColor(HexColor(PAPER))
+        canvas.roundRect(0, 0, width, height, 2, stroke=0, fill=1)
+        canvas.setStrokeColor(HexColor(FOOTPRINT))
+        canvas.setLineWidth(0.7)
+        edge = height / 7
+        for ring in outline_rings(self._footprint, width - 2 * edge, height - 2 * edge):
+            path = canvas.beginPath()
             for place, (x, y) in enumerate(ring):
-                (path.lineTo if place else path.moveTo)(edge + x, self.height - edge - y)
-            self.canv.drawPath(path, stroke=1, fill=0)
+                (path.lineTo if place else path.moveTo)(edge + x, height - edge - y)
+            canvas.drawPath(path, stroke=1, fill=0)
 
 
 class _Maps(Flowable):  # type: ignore[misc]  # likewise

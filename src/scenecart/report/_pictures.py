@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scenecart._orders.order import Order, delivered_rasters
 from scenecart.exceptions import ScenecartError
-from scenecart.report._thumbnails import framed, in_time, rows_of, view_of
+from scenecart.report._scale_bar import scale_bar
+from scenecart.report._thumbnails import in_time, rows_of, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,11 +25,8 @@ SIDE = 320
 # a report stays small enough to be sent by mail
 MOST_PICTURES = 60
 _QUALITY = 80
-_PAPER, _WHITE = (236, 239, 242), (255, 255, 255, 255)
+_PAPER, _WHITE, _FRAME = (236, 239, 242), (255, 255, 255, 255), (110, 120, 130, 120)
 _FONT = 20
-_STEPS = (1, 2, 5)
-_LONGEST_BAR = 0.3
-_KM = 1_000.0
 DELIVERED = "Delivered imagery."
 
 
@@ -115,31 +112,23 @@ def _finished(picture: Image.Image, view: AreaView) -> bytes:
     whole.paste(outlined, mask=outlined.getchannel("A"))
     _draw_scale_bar(whole, view.metres)
     stream = io.BytesIO()
-    framed(whole).save(stream, "JPEG", quality=_QUALITY, optimize=True)
+    _framed(whole).save(stream, "JPEG", quality=_QUALITY, optimize=True)
     return stream.getvalue()
 
 
+def _framed(picture: Image.Image) -> Image.Image:
+    """Return a picture with a fine line around it: clouds at its edge are as white as paper."""
+    drawn = picture.copy()
+    ImageDraw.Draw(drawn, "RGBA").rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=_FRAME)
+    return drawn
+
+
 def _draw_scale_bar(picture: Image.Image, metres: float) -> None:
-    length, text = scale_bar(metres)
-    pen, pixels, left, bottom = ImageDraw.Draw(picture, "RGBA"), picture.width * length / metres, 12, picture.height - 12
+    bar = scale_bar(metres)
+    pen, pixels, left, bottom = ImageDraw.Draw(picture, "RGBA"), picture.width * bar.share, 12, picture.height - 12
     font = ImageFont.load_default(_FONT)
-    box = pen.textbbox((left, bottom - 12), text, font=font, anchor="ls")
+    box = pen.textbbox((left, bottom - 12), bar.text, font=font, anchor="ls")
     pen.rectangle((left - 6, box[1] - 5, max(left + pixels, box[2]) + 6, bottom + 6), fill=(0, 0, 0, 170))
-    pen.text((left, bottom - 12), text, font=font, fill=_WHITE, anchor="ls")
+    pen.text((left, bottom - 12), bar.text, font=font, fill=_WHITE, anchor="ls")
     points = [(left, bottom - 7), (left, bottom), (left + pixels, bottom), (left + pixels, bottom - 7)]
     pen.line(points, fill=_WHITE, width=3)
-
-
-def scale_bar(metres: float) -> tuple[float, str]:
-    """Return the length of a scale bar in metres, at most 30 % of a width, and its text.
-
-    Examples
-    --------
-    >>> from scenecart.report._pictures import scale_bar
-    >>> scale_bar(4_100), scale_bar(900), scale_bar(70)
-    ((1000.0, '1 km'), (200.0, '200 m'), (20.0, '20 m'))
-    """
-    most = _LONGEST_BAR * metres
-    unit = 10.0 ** math.floor(math.log10(most))
-    length = max(step * unit for step in _STEPS if step * unit <= most)
-    return length, f"{length / _KM:g} km" if length >= _KM else f"{length:g} m"

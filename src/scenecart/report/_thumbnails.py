@@ -7,10 +7,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
@@ -34,37 +34,47 @@ _MAX_SECONDS = 60.0
 # after so many failures in a row no more are requested
 _MAX_FAILURES = 6
 _KINDS = ("PNG", "JPEG")
-# a quicklook that could not be fetched; None means that the catalog has none
-_MISSING = b""
-_PAPER, _EDGE = (236, 239, 242), (110, 120, 130, 120)
+_PAPER = (236, 239, 242)
 # of a footprint's width: a view of less needs the large quicklook, and one of more shows captures as dots
 _COARSE, _WIDEST = 0.3, 2.0
 # of an area, on each side
 _MARGIN = 0.08
+
+
+class _Found(NamedTuple):
+    """A quicklook as JPEG, None if the catalog has none, and whether it is cut to the area."""
+
+    content: bytes | None
+    is_cut: bool = False
+
+
+# a quicklook that could not be fetched
+_MISSING = _Found(b"")
 # quicklooks of a client are cached, so its next report fetches nothing and has the same ones
 _MAX_CACHED = 4 * _MAX_THUMBNAILS
-_CACHE: WeakKeyDictionary[Any, dict[tuple[Any, ...], bytes | None]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Any, dict[tuple[Any, ...], _Found]] = WeakKeyDictionary()
 
 
 def with_thumbnails(contents: Contents, subject: Any = None, *, clock: Callable[[], float] = time.monotonic) -> Contents:
     """Return the contents with a quicklook or None for each capture: of the area, if footprints and area are known."""
     if contents.fetch_thumbnail is None:
-        return replace(contents, thumbnails=(None,) * len(contents.lines))
+        nothing = (None,) * len(contents.lines)
+        return replace(contents, thumbnails=nothing, thumbnail_metres=nothing)
     rows, view = rows_of(subject, _MAX_THUMBNAILS), None if contents.area is None else view_of(contents, SIZE[0] / SIZE[1])
     if view is not None and not any(_width_of(view) < _WIDEST * _footprint_width(row) for row in rows):
         view = None
     fetcher = _Fetcher(contents.fetch_thumbnail, clock, rows, view)
     try:
-        found: list[bytes | None] = in_time(fetcher.fetch, contents.lines[:_MAX_THUMBNAILS], _MISSING)
+        found = in_time(fetcher.fetch, contents.lines[:_MAX_THUMBNAILS], _MISSING)
     finally:
         fetcher.is_stopped.set()
     found += [_MISSING] * (len(contents.lines) - len(found))
-    metres = view.metres if view is not None and any(found) else None
+    metres = None if view is None else view.metres
     return replace(
         contents,
-        thumbnails=tuple(one or None for one in found),
+        thumbnails=tuple(one.content or None for one in found),
         missing_thumbnails=found.count(_MISSING),
-        thumbnail_metres=metres,
+        thumbnail_metres=tuple(metres if one.is_cut else None for one in found),
     )
 
 
@@ -127,12 +137,12 @@ class _Fetcher:
         self._failures = 0
         self.is_stopped = threading.Event()
 
-    def fetch(self, line: CaptureLine) -> bytes | None:
+    def fetch(self, line: CaptureLine) -> _Found:
         key = (line.key, self._view.bounds if self._view is not None else None)
         if key in self._cached:
             return self._cached[key]
         if not line.key[0]:
-            return None
+            return _Found(None)
         if self.is_stopped.is_set() or self._clock() > self._deadline:
             return _MISSING
         try:
@@ -149,26 +159,20 @@ class _Fetcher:
                 self.is_stopped.set()
             return _MISSING
 
-    def _whole(self, line: CaptureLine) -> bytes | None:
-        content = self._fetch({"host": line.key[0], "id": line.key[1]})
-        return None if content is None else small_jpeg(content)
+    def _whole(self, line: CaptureLine) -> _Found:
+        return _reduced(self._fetch({"host": line.key[0], "id": line.key[1]}))
 
-    def _cut(self, line: CaptureLine, view: AreaView) -> bytes | None:
+    def _cut(self, line: CaptureLine, view: AreaView) -> _Found:
         """Return the quicklook cut to the area; as a whole if it has no place on the ground."""
         row = self._rows[line.number - 1]
         is_coarse = _width_of(view) < _COARSE * _footprint_width(row)
         content = self._fetch(row, "large" if is_coarse else "thumbnail")
         found = None if content is None else view.cut(content, row, *SIZE)
-        if found is None:
-            return None if content is None else small_jpeg(content)
-        return _jpeg(framed(view.outlined(found[0])))
+        return _reduced(content) if found is None else _Found(_jpeg(view.outlined(found[0])), is_cut=True)
 
 
-def framed(picture: Image.Image) -> Image.Image:
-    """Return a picture with a fine line around it: clouds at its edge are as white as paper."""
-    drawn = picture.copy()
-    ImageDraw.Draw(drawn, "RGBA").rectangle((0, 0, drawn.width - 1, drawn.height - 1), outline=_EDGE)
-    return drawn
+def _reduced(content: bytes | None) -> _Found:
+    return _Found(None if content is None else small_jpeg(content))
 
 
 def small_jpeg(content: bytes) -> bytes | None:
