@@ -95,6 +95,9 @@ def test_picture_in_view_is_previewed_and_then_replaced(client: scenecart.Client
     assert {key: made.kept()[key] for key in last} == last
     made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 200})
     wait_for(lambda: len(sent) == 6)
+    # a tiny picture is worth one request only
+    made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 64})
+    wait_for(lambda: len(sent) == 7)
     assert len(small) == 2
 
 
@@ -111,7 +114,7 @@ def test_picture_without_a_preview_comes_large(client: scenecart.Client, state: 
 
     made = CutPictures(state, lambda row: client.quicklook(row, "large"), runner, send, errors.append, preview=(preview, runner))
     made.reset()
-    made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 64})
+    made.request({"turn": made.turn, "keys": [0], "visible": [0], "pixels": 128})
     wait_for(lambda: len(sent) == 1)
     assert sent[0][1]
     assert errors == []

@@ -31,6 +31,8 @@ _PER_MESSAGE = 4
 _KEPT = 800
 _QUALITY = 82
 _WHOLE_SQUARE = 0.97
+# pictures this small, in pixels, are not worth two requests
+_SMALL = 96
 
 
 class CutPictures:
@@ -49,8 +51,8 @@ class CutPictures:
     failed
         Called with an error: one picture that cannot be fetched is an empty frame, and one line says why.
     preview
-        Returns a smaller quicklook, from which pictures in view are made first, and the runner of its requests: they do not wait
-        for large pictures that left the view.
+        Returns a smaller quicklook, from which pictures in view are made first, unless they are tiny, and the runner of its
+        requests: they do not wait for large pictures that left the view.
     is_tight
         Whether pictures end where the area does. Its outline is then drawn only where it is not the edge of the picture.
 
@@ -111,7 +113,7 @@ class CutPictures:
         side = min(max(int(content.get("pixels", SIDES[0])), SIDES[0]), SIDES[1])
         self._visible = {int(key) for key in content.get("visible", ())}
         keys = [int(key) for key in content.get("keys", ()) if 0 <= int(key) < count][:MOST_AT_ONCE]
-        if self._preview is not None and not content.get("ahead"):
+        if self._preview is not None and side > _SMALL and not content.get("ahead"):
             preview, runner = self._preview
             self._start([key for key in keys if (key, side) not in self._kept], side, turn, runner, preview)
         self._start(keys, side, turn, self._runner, None)
@@ -189,7 +191,8 @@ class CutPictures:
             made = {key: picture for key, picture in made.items() if picture and (key, found["side"]) not in self._kept}
         if found["error"] is not None:
             self._failed(found["error"])
-        content = {"kind": "pictures", **{name: found[name] for name in ("turn", "side", "dropped")}, "keys": list(made)}
+        said = {name: found[name] for name in ("turn", "side", "dropped", "is_preview")}
+        content = {"kind": "pictures", **said, "keys": list(made)}
         if made or content["dropped"]:
             self._send(content, list(made.values()))
 

@@ -23,6 +23,9 @@ function render({ model, el: root }) {
   const cells = new Map();
   const urls = new Map();
   const requested = new Set();
+  // a small picture shows first, and the sharp one takes its place
+  const coarse = new Set();
+  const isWanted = (key) => (!urls.has(key) || coarse.has(key)) && !requested.has(key);
   let columns = 1;
   let side = 160;
   let active = 0;
@@ -61,7 +64,7 @@ function render({ model, el: root }) {
     const keys = [];
     for (let number = first; number < last; number++) {
       const key = rowOf(number)?.key;
-      if (key !== undefined && !urls.has(key) && !requested.has(key)) keys.push(key);
+      if (key !== undefined && isWanted(key)) keys.push(key);
     }
     return keys;
   };
@@ -130,10 +133,10 @@ function render({ model, el: root }) {
       });
       showPicture(cell, row.key);
       shown.push(row.key);
-      if (!urls.has(row.key)) wanted.push(row.key);
+      if (!urls.has(row.key) || coarse.has(row.key)) wanted.push(row.key);
     }
     if (model.get("count")) body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
-    const missing = wanted.filter((key) => !requested.has(key));
+    const missing = shown.filter(isWanted);
     // a fast scroll asks for the pictures where it ends; when all in view are there, those of the next screen are fetched
     clearTimeout(timer);
     const ahead = wanted.length ? [] : next(last, 2 * last - first);
@@ -176,8 +179,12 @@ function render({ model, el: root }) {
     if (message.kind !== "pictures" || message.turn !== model.get("turn")) return;
     message.keys.forEach((key, place) => {
       const bytes = buffers[place];
+      // without a sharp one, the small one stays
+      if (!bytes.byteLength && coarse.delete(key)) return;
       if (urls.get(key)) URL.revokeObjectURL(urls.get(key));
       urls.set(key, bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/webp" })) : "");
+      if (message.is_preview) coarse.add(key);
+      else coarse.delete(key);
     });
     // dropped by the kernel because they left the view: asked for again when they come back
     message.dropped.forEach((key) => requested.delete(key));
@@ -188,6 +195,7 @@ function render({ model, el: root }) {
       if (urls.get(key)) URL.revokeObjectURL(urls.get(key));
       urls.delete(key);
       requested.delete(key);
+      coarse.delete(key);
     }
     paint();
   };
@@ -195,6 +203,7 @@ function render({ model, el: root }) {
     for (const url of urls.values()) if (url) URL.revokeObjectURL(url);
     urls.clear();
     requested.clear();
+    coarse.clear();
     paint();
   };
   const update = () => {

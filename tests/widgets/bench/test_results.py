@@ -114,6 +114,20 @@ def test_pictures_are_cut_to_the_area(results: Results):
     assert {decode(content).size for _, buffers in found for content in buffers} == {(64, 64)}
 
 
+def test_pictures_of_the_gallery_come_small_and_then_sharp(results: Results):
+    """A large picture comes twice: from a small quicklook, marked as such, and from the large one."""
+    found = sent_by(results)
+    keys = results._order[:2].tolist()
+    receive(results, "pictures", keys=keys, visible=keys, turn=results.part.state["pictures"], pixels=256)
+    wait_for(lambda: not results._runner.is_any_busy() and not results._previews.is_any_busy())
+    sharp = {key for content, _ in found if not content["is_preview"] for key in content["keys"]}
+    assert sharp == set(keys)
+    assert {key for content, _ in found if content["is_preview"] for key in content["keys"]} <= sharp
+    # a small one never takes the place of a sharp one
+    last = {key: content["is_preview"] for content, _ in found for key in content["keys"]}
+    assert not any(last.values())
+
+
 def test_compare_opens_with_the_cart_and_what_is_looked_at(results: Results):
     """The first of the cart is compared with the current capture; the others of the area are next to them in time."""
     receive(results, "tick", row=8, turn=turn(results))

@@ -14,7 +14,7 @@ const VIEWS = [["table", "Table"], ["gallery", "Gallery"], ["timeline", "Timelin
 // ── what only the page knows ────────────────────────────────────────────────
 function own(state, page) {
   const one = page.local;
-  if (!one.rows) Object.assign(one, { rows: new Map(), urls: new Map(), requested: new Set(), row: -1, key: null, sent: new Set(), width: 0, height: 0, at: {}, prefix: `sc-results-${Math.random().toString(36).slice(2)}` });
+  if (!one.rows) Object.assign(one, { rows: new Map(), urls: new Map(), requested: new Set(), coarse: new Set(), row: -1, key: null, sent: new Set(), width: 0, height: 0, at: {}, prefix: `sc-results-${Math.random().toString(36).slice(2)}` });
   if (one.turn !== state.turn) { one.turn = state.turn; one.rows = new Map(); one.asked = ""; }
   if (one.pictures !== state.pictures) { one.pictures = state.pictures; forget(one); }
   const told = state.current ?? { row: -1, key: null };
@@ -33,6 +33,7 @@ function forget(one) {
   for (const url of one.urls.values()) if (url) URL.revokeObjectURL(url);
   one.urls.clear();
   one.requested.clear();
+  one.coarse.clear();
 }
 
 const viewOf = (state, one) => (state.view === "table" && one.width < NARROW ? "strip" : state.view);
@@ -68,7 +69,7 @@ function ask(state, one, page, first, last, pixels) {
   }
   if (!state.has_pictures) return;
   const keys = [];
-  for (let n = first; n < last; n++) { const row = one.rows.get(n); if (row && !one.urls.has(`${pixels} ${row.key}`)) keys.push(row.key); }
+  for (let n = first; n < last; n++) { const row = one.rows.get(n); if (row && isWanted(one, `${pixels} ${row.key}`)) keys.push(row.key); }
   const asked = keys.filter((key) => !one.requested.has(`${pixels} ${key}`));
   clearTimeout(one.timer);
   // a fast scroll asks for the pictures where it ends
@@ -77,6 +78,9 @@ function ask(state, one, page, first, last, pixels) {
     page.send("pictures", { keys: asked, visible: keys, turn: one.pictures, pixels });
   }, 40);
 }
+
+// a small picture shows first, and the sharp one takes its place
+const isWanted = (one, name) => !one.urls.has(name) || one.coarse.has(name);
 
 function receive(page, content, buffers) {
   const state = page.state();
@@ -90,8 +94,12 @@ function receive(page, content, buffers) {
     content.keys.forEach((key, place) => {
       const bytes = buffers[place];
       const name = `${content.side} ${key}`;
+      // without a sharp one, the small one stays
+      if (!bytes.byteLength && one.coarse.delete(name)) return;
       if (one.urls.get(name)) URL.revokeObjectURL(one.urls.get(name));
       one.urls.set(name, bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type: "image/webp" })) : "");
+      if (content.is_preview) one.coarse.add(name);
+      else one.coarse.delete(name);
     });
     content.dropped.forEach((key) => one.requested.delete(`${content.side} ${key}`));
     for (const [name, url] of one.urls) {
@@ -99,6 +107,7 @@ function receive(page, content, buffers) {
       if (url) URL.revokeObjectURL(url);
       one.urls.delete(name);
       one.requested.delete(name);
+      one.coarse.delete(name);
     }
   } else if (content.kind === "code") {
     one.open = "code";

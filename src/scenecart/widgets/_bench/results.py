@@ -16,7 +16,7 @@ from scenecart.widgets._bench.part import Part, script_of, style_of
 from scenecart.widgets._compare import Compare
 from scenecart.widgets._facets import COVERAGE
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
-from scenecart.widgets._pictures import MOST_AT_ONCE, CutPictures, large_quicklook
+from scenecart.widgets._pictures import MOST_AT_ONCE, CutPictures, large_quicklook, small_quicklook
 from scenecart.widgets._session_code import Searched, session_code
 from scenecart.widgets._state import CaptureState
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Action = Callable[[str, dict[str, Any]], object]
 
 VIEWS = ("table", "gallery", "timeline")
-_WORKERS = 4
+_WORKERS, _PREVIEW_WORKERS = 4, 3
 # beyond this, the marks of the cart come with the rows
 _MOST_MARKED = 500
 # so many dates of a comparison, around the capture that is looked at
@@ -87,6 +87,7 @@ class Results:
         self.part = ResultsPart("sc-results", is_counted=is_counted)
         self.part.on_event(self._event)
         self.part.on_error(self._show_error)
+        self._previews = Runner(_PREVIEW_WORKERS)
         self._pictures = None if client is None else self._make_pictures()
         self._watched = (
             (self._replace, ["captures", "aoi"]),
@@ -197,6 +198,7 @@ class Results:
         self.close_compare()
         for part in (self.compare_box, self.part):
             close_all(part)
+        self._previews.close()
         if self._owns_runner:
             self._runner.close()
 
@@ -204,8 +206,9 @@ class Results:
         self.part.send_state()
 
     def _make_pictures(self) -> CutPictures:
-        quicklook = large_quicklook(self._client)
-        return CutPictures(self.state, quicklook, self._runner, self._show_pictures, self._failed_picture, is_tight=True)
+        quicklook, preview = large_quicklook(self._client), (small_quicklook(self._client), self._previews)
+        shown, failed = self._show_pictures, self._failed_picture
+        return CutPictures(self.state, quicklook, self._runner, shown, failed, preview=preview, is_tight=True)
 
     def _show_pictures(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         self.part.send(content, buffers)
