@@ -1,4 +1,4 @@
-"""The filter panel, by the traits that sliders and lists set."""
+"""The filter panel, by the events of its page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from _widgets import act
 from scenecart.widgets import CaptureFilters
 
 if TYPE_CHECKING:
@@ -14,47 +15,60 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-def test_filters_moved_slider_sets_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """The range of a slider is the filter, and its full range is no filter."""
+def drawn(panel: CaptureFilters, name: str) -> dict[str, Any]:
+    """Return what the page draws of one filter."""
+    found: dict[str, Any] = next(one for one in panel._view.state["facets"] if one["name"] == name)
+    return found
+
+
+def test_filters_moved_handle_sets_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """The range of the handles is the filter, their full range is no filter, and so is no choice at all."""
     panel = display(CaptureFilters(captures))
-    slider = panel._controls["eo:cloud_cover"]._input
-    slider.value = (0, 10)
+    act(panel._view, "filter", name="eo:cloud_cover", value=[0, 10])
     assert panel.filters == {"eo:cloud_cover": [0.0, 10.0]}
-    assert f"{len(panel.filtered):,} of {len(captures):,}" in panel._count.value
-    dates = panel._controls["datetime"]._input
-    dates.value = (dates.min, dates.min + 30)
+    assert panel._view.state["says"] == f"{len(panel.filtered):,} of {len(captures):,} left"
+    dates = drawn(panel, "datetime")
+    assert max(dates["bars"]) == 1.0
+    act(panel._view, "filter", name="datetime", value=[dates["low"], dates["low"] + 30])
     assert panel.filters["datetime"][0] == str(captures["datetime"].min().date())
-    slider.value, dates.value = (slider.min, slider.max), (dates.min, dates.max)
+    assert drawn(panel, "datetime")["ends"] == [dates["low"], dates["low"] + 30]
+    for name in ("eo:cloud_cover", "datetime"):
+        act(panel._view, "filter", name=name, value=None)
     assert panel.filters == {}
-    chooser = panel._controls["collection"]._input
-    chooser.value = ("aurora-30cm",)
+    act(panel._view, "filter", name="collection", value=["aurora-30cm"])
     assert set(panel.filtered["collection"]) == {"aurora-30cm"}
+    act(panel._view, "filter", name="collection", value=[])
+    act(panel._view, "filter", name="gone", value=[0, 1])
+    assert panel.filters == {}
 
 
 def test_filters_reset_removes_all_filters(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """Reset removes every filter, and each slider shows its full range again."""
+    """Reset removes every filter, and the handles are at their ends again."""
     panel = display(CaptureFilters(captures))
     panel.filters = {"eo:cloud_cover": [0, 10], "gsd": [0.3, 0.4]}
-    panel.reset()
-    slider = panel._controls["eo:cloud_cover"]._input
+    assert panel._view.state["active"]
+    act(panel._view, "reset")
+    cloud = drawn(panel, "eo:cloud_cover")
     assert (panel.filters, len(panel.filtered)) == ({}, len(captures))
-    assert slider.value == (slider.min, slider.max)
+    assert cloud["ends"] == [cloud["low"], cloud["high"]]
 
 
-def test_filters_range_rounded_by_browser_keeps_the_filter(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """A filter between a slider's steps stays as Python set it, though a browser sends back the nearest step; a move counts."""
+def test_filters_end_that_was_not_moved_stays_exact(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """A filter between the steps stays as Python set it; sums of steps are rounded to what people read."""
     panel = display(CaptureFilters(captures))
-    slider = panel._controls["view:off_nadir"]._input
-    step = slider.step
-    low, high = slider.min + 6.66 * step, slider.min + 20.3 * step
-    panel.filters = {"view:off_nadir": [low, high]}
-    kept = len(panel.filtered)
-    slider.set_state({"value": [slider.min + 7 * step, slider.min + 20 * step]})
-    assert panel.filters == {"view:off_nadir": [low, high]}
-    assert len(panel.filtered) == kept
-    slider.set_state({"value": [slider.min + 7 * step, slider.min + 21 * step]})
-    assert panel.filters == {"view:off_nadir": [low, pytest.approx(slider.min + 21 * step)]}
-    # no value is sent back that would move a handle which moves on meanwhile
-    assert slider.value == (slider.min + 7 * step, slider.min + 21 * step)
-    slider.set_state({"value": [slider.min + 6 * step, slider.min + 21 * step]})
-    assert panel.filters["view:off_nadir"][0] == pytest.approx(slider.min + 6 * step)
+    panel.filters = {"gsd": [0.305, 0.5123]}
+    assert drawn(panel, "gsd")["ends"] == [0.305, 0.5123]
+    act(panel._view, "filter", name="gsd", value=[0.305, 0.1 + 0.2 + 0.2])
+    assert panel.filters == {"gsd": [0.305, pytest.approx(0.5, abs=0)]}
+
+
+def test_filters_keep_their_bars_when_one_is_set(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """Bars count all captures; other captures have other bars."""
+    panel = display(CaptureFilters(captures))
+    before = drawn(panel, "view:off_nadir")["bars"]
+    panel.filters = {"eo:cloud_cover": [0, 1]}
+    assert drawn(panel, "view:off_nadir")["bars"] == before
+    panel.state.captures = captures.iloc[:0]
+    assert panel._view.state["facets"] == []
+    panel.state.captures = captures.iloc[:3]
+    assert panel._view.state["says"] == "3 of 3 left"

@@ -78,6 +78,9 @@ def test_gallery_selection_is_that_of_the_map(client: scenecart.Client, captures
     assert gallery._cells.selected == [1, 2, 3]
     gallery._receive(None, {"kind": "active", "row": 2}, [])
     assert gallery.active == captures.index[2]
+    assert gallery.state.current == captures.index[2]
+    gallery.state.current = captures.index[1]
+    assert (gallery.active, gallery._cells.current) == (captures.index[1], 1)
     picker.filters = {"eo:cloud_cover": [0, 20]}
     assert set(gallery.shown["id"]) == set(picker.filtered["id"])
     turn = gallery._cells.turn

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import ipyleaflet
-import numpy as np
 import pytest
 import shapely
 
 from _footprints import ODD
-from _widgets import ERROR, HARBOUR, is_visible, sent_rows, wait_for, world_captures
+from _widgets import ERROR, HARBOUR, sent_rows, wait_for, world_captures
 from scenecart.widgets import CaptureMap, FootprintMap
 from scenecart.widgets._spatial_index import MOST_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import geopandas as gpd
+
     import scenecart
-
-
-def test_map_click_selects_smallest_footprint_and_lists_all(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """A click selects the smallest footprint under it and lists all of them; a click beside all footprints selects none."""
-    here = shapely.Point(151.2, -33.96)
-    under = captures[captures.intersects(here)]
-    assert len(under) > 1
-    footprints = display(FootprintMap(captures, basemap="none"))
-    footprints.click(here.x, here.y)
-    assert list(footprints.state.selection) == [under.index[np.argmin(shapely.area(under.geometry.to_numpy()))]]
-    listed = [label for _, label in footprints._stack.options]
-    assert set(listed) <= set(under.index)
-    footprints._stack.value = listed[-1]
-    assert list(footprints.state.selection) == [listed[-1]]
-    footprints.click(here.x, here.y, "toggle")
-    assert len(footprints.state.selection) == 2
-    footprints.click(0, 0)
-    assert footprints.state.selection == ()
-    assert not is_visible(footprints._stack)
 
 
 def test_map_area_and_selection_are_above_footprints(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
@@ -63,82 +43,6 @@ def test_map_tiles_have_one_attribution(captures: gpd.GeoDataFrame, display: Cal
         assert sum(isinstance(control, ipyleaflet.AttributionControl) for control in footprints.map.controls) == count
 
 
-def test_map_drawn_shape_selects_or_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """A drawn shape selects the footprints it intersects, or becomes the area of interest, as the switch says."""
-    footprints = display(FootprintMap(captures, basemap="none"))
-    lasso = shapely.Polygon([(151.1, -34.1), (151.4, -34.0), (151.2, -33.8)])
-    footprints.draw(lasso)
-    assert set(footprints.state.selection) == set(captures[captures.intersects(lasso)].index)
-    footprints._purpose.value = "area"
-    footprints.draw(lasso)
-    assert footprints.state.aoi.geometry.equals(lasso)
-    assert {feature["geometry"]["type"] for feature in footprints._layers.area.data["features"]} == {"Polygon"}
-    assert footprints._purpose.value == "select"
-
-
-def test_map_invalid_drawn_area_is_removed(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """A drawn area that crosses itself is refused and removed from the map; the next valid one replaces the error."""
-    footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
-    before = footprints.state.aoi
-    footprints._purpose.value = "area"
-    drawn = footprints._area_tool.data
-    crossing = {
-        "type": "Polygon",
-        "coordinates": [[(151.1, -34.1), (151.3, -33.9), (151.3, -34.1), (151.1, -33.9), (151.1, -34.1)]],
-    }
-    footprints._area_tool.data = [*drawn, {"type": "Feature", "properties": {}, "geometry": crossing}]
-    footprints._area_drawn(None, "created", {"geometry": crossing})
-    assert ERROR in footprints._status.value
-    assert footprints.state.aoi is before
-    assert footprints._area_tool.data == drawn
-    valid = {"type": "Polygon", "coordinates": [[(151.1, -34.1), (151.3, -34.1), (151.3, -33.9), (151.1, -34.1)]]}
-    footprints._area_drawn(None, "created", {"geometry": valid})
-    assert ERROR not in footprints._status.value
-    assert f"{footprints.state.aoi.km2:,.1f} km²" in footprints._status.value
-
-
-def test_map_drawn_area_is_edited_and_deleted(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """The drawing tool holds the current area; an edit changes the area, and a deletion removes it."""
-    footprints = display(FootprintMap(captures, HARBOUR, basemap="none"))
-    footprints._purpose.value = "area"
-    (drawn,) = footprints._area_tool.data
-    assert shapely.geometry.shape(drawn["geometry"]).equals(shapely.box(*HARBOUR))
-    moved = shapely.box(151.2, -34.0, 151.3, -33.9)
-    footprints._area_tool.data = [{**drawn, "geometry": shapely.geometry.mapping(moved)}]
-    footprints._area_drawn(None, "edited", {})
-    assert footprints.state.aoi.geometry.equals(moved)
-    footprints._area_tool.data = []
-    footprints._area_drawn(None, "deleted", {})
-    assert footprints.state.aoi is None
-    footprints._area_drawn(None, "created", {"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [0, 0], [0, 0], [0, 0]]]}})
-    assert ERROR in footprints._status.value
-
-
-@pytest.mark.parametrize("start", [None, shapely.box(0, 0, 1, 1)], ids=["no area", "an area"])
-def test_map_second_drawn_area_is_added(display: Callable[[Any], Any], start: Any):
-    """Plots that are drawn one after the other are one area, together with the area that was there."""
-    footprints = display(FootprintMap(world_captures(5), start, basemap="none"))
-    for plot in (shapely.box(0, 0, 1, 1), shapely.box(3, 0, 4, 1)):
-        footprints._purpose.value = "area"
-        drawn = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(plot)}
-        # the browser sends the data of the tool before the event
-        footprints._area_tool.data = [*footprints._area_tool.data, drawn]
-        footprints._area_drawn(None, "created", {"geometry": drawn["geometry"]})
-    assert footprints.state.aoi.geometry.equals(shapely.union(shapely.box(0, 0, 1, 1), shapely.box(3, 0, 4, 1)))
-
-
-@pytest.mark.parametrize("turn", [0, 360, -720])
-def test_map_drawn_rectangle_selects_what_is_in_it(display: Callable[[Any], Any], turn: int):
-    """A rectangle over more than half the world selects what is in it, in each copy of the world."""
-    shapes = [shapely.box(2, 48, 3, 49), shapely.box(179.2, -18, 179.6, -17)]
-    captures = gpd.GeoDataFrame({"id": ["paris", "fiji"]}, geometry=shapes, crs=4326)
-    footprints = display(FootprintMap(captures, basemap="none"))
-    for west, east, expected in ((-100, 100, ["paris"]), (170, 190, ["fiji"])):
-        rectangle = shapely.box(west + turn, -60, east + turn, 60)
-        footprints._shape_drawn(None, "created", {"geometry": shapely.geometry.mapping(rectangle)})
-        assert footprints.state.selected["id"].tolist() == expected
-
-
 def test_map_zooms_to_an_area_across_antimeridian(display: Callable[[Any], Any]):
     """An area across 180 degrees is in the middle of the map, with one outline in each copy of the world that is in view."""
     footprints = display(FootprintMap(world_captures(5), (177, -19, -178, -16), basemap="none"))
@@ -159,28 +63,6 @@ def _outlined(footprints: FootprintMap) -> list[float]:
     return shapely.get_coordinates(shapes)[:, 0].tolist()
 
 
-def test_map_upload_says_what_was_taken_and_can_be_repeated(display: Callable[[Any], Any]):
-    """Of a file with two folders and a pin both are taken, and the map says so; the same file is read again."""
-    footprints = display(FootprintMap(world_captures(5), basemap="none"))
-    assert ".kmz" in footprints._file.accept
-    ring = "<Polygon><outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs></Polygon>"
-    corners = {"N": "0,0 1,0 1,1 0,0", "S": "3,0 4,0 4,1 3,0"}
-    folders = "".join(
-        f"<Folder><name>{name}</name><Placemark>{ring.format(at)}</Placemark></Folder>" for name, at in corners.items()
-    )
-    pin = "<Placemark><Point><coordinates>9,9</coordinates></Point></Placemark>"
-    content = f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{folders}{pin}</Document></kml>'.encode()
-    upload = {"name": "two.kml", "content": content, "type": "", "size": len(content), "last_modified": dt.datetime.now(dt.UTC)}
-    for _ in range(2):
-        footprints.state.aoi = None
-        footprints._file.value = (upload,)
-        assert footprints._file.value == ()
-        assert footprints.state.aoi.bounds == (0, 0, 4, 1)
-        status = footprints._status.value
-        assert ERROR not in status
-        assert all(word in status for word in ("two.kml", "km²", "&#39;N&#39;", "&#39;S&#39;", "1 point"))
-
-
 @pytest.mark.parametrize("odd", ODD)
 def test_map_odd_footprint_spoils_no_other(display: Callable[[Any], Any], odd: str):
     """A footprint without a place on the globe is not drawn, and the map of the others works."""
@@ -194,25 +76,6 @@ def test_map_odd_footprint_spoils_no_other(display: Callable[[Any], Any], odd: s
     picker.selection = (50,)
     picker.map.zoom_to("selection")
     assert ERROR not in picker.map._status.value
-
-
-def test_map_uploaded_file_sets_the_area(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
-    """An uploaded file becomes the area of interest, and an unreadable one is an error in the widget."""
-    footprints = display(FootprintMap(captures, basemap="none"))
-    area = gpd.GeoDataFrame(geometry=[shapely.box(*HARBOUR)], crs=4326)
-    upload = {
-        "name": "harbour.geojson",
-        "content": area.to_json().encode(),
-        "type": "",
-        "size": 1,
-        "last_modified": dt.datetime.now(dt.UTC),
-    }
-    footprints._file.value = (upload,)
-    assert footprints.state.aoi.geometry.equals(shapely.box(*HARBOUR))
-    assert "harbour.geojson" in footprints._status.value
-    footprints._file.value = ({**upload, "name": "<b>x</b>.geojson", "content": b"no"},)
-    assert ERROR in footprints._status.value
-    assert "<b>" not in footprints._status.value
 
 
 def test_map_sends_only_the_footprints_in_view(display: Callable[[Any], Any]):

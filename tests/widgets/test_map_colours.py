@@ -5,7 +5,6 @@ from __future__ import annotations
 import geopandas as gpd
 import shapely
 
-from scenecart._util.style import COLOUR_SCALE
 from scenecart.widgets import _style
 from scenecart.widgets._map_colours import colours_by, density_layer, density_legend, marks_legend, owned_legend
 from scenecart.widgets._state import CaptureState
@@ -20,7 +19,7 @@ def colours(column: str, values: list[object]) -> tuple[list[str], str]:
 def test_colours_by_number_span_the_colour_scale():
     """The lowest and the highest number have the ends of the scale, and a missing number is grey."""
     found, legend = colours("gsd", [0.3, 0.5, None])
-    assert found == [COLOUR_SCALE[0], COLOUR_SCALE[-1], _style.NO_VALUE]
+    assert found == [_style.SCALE[0], _style.SCALE[-1], _style.NO_VALUE]
     assert "0.3" in legend
     assert "0.5" in legend
 
@@ -31,7 +30,7 @@ def test_colours_span_what_matches_the_filters():
     state = CaptureState(frame)
     state.filters = {"gsd": [0, 1]}
     found, legend = colours_by("gsd", frame, state)
-    assert found[:2] == [COLOUR_SCALE[0], COLOUR_SCALE[-1]]
+    assert found[:2] == [_style.SCALE[0], _style.SCALE[-1]]
     assert "0.5" in legend
     assert ">9<" not in legend
     state.filters = {"gsd": [0, 0.4]}
@@ -39,11 +38,19 @@ def test_colours_span_what_matches_the_filters():
     assert legend.count('class="dot"') == 1
 
 
-def test_marks_legend_names_what_is_there():
-    """Area and selection are explained while there are such."""
-    assert marks_legend(has_area=False, has_selection=False) == ""
-    assert "my area" in marks_legend(has_area=True, has_selection=False)
-    assert "selected" in marks_legend(has_area=False, has_selection=True)
+def test_marks_legend_names_what_can_be_there():
+    """The area is explained where there is one; what is looked at and selected where there are captures."""
+    assert marks_legend(has_area=False, has_captures=False) == ""
+    assert "my area" in marks_legend(has_area=True, has_captures=False)
+    assert all(word in marks_legend(has_area=False, has_captures=True) for word in ("current", "selected"))
+
+
+def test_colours_of_one_value_have_one_key():
+    """Where all captures have the same number, the legend names it instead of a scale from it to itself."""
+    found, legend = colours("gsd", [0.5, 0.5])
+    assert len(set(found)) == 1
+    assert legend.count('class="dot"') == 1
+    assert "0.5" in legend
 
 
 def test_colours_by_category_are_different():

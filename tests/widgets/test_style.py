@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import scenecart
 from _widgets import ERROR
-from scenecart._util.style import COLOUR_SCALE
 from scenecart.widgets import _style
 
 if TYPE_CHECKING:
@@ -32,5 +31,5 @@ def test_error_message_unexpected_error_is_displayed_and_logged(caplog: pytest.L
 
 def test_colour_of_share_stays_on_the_scale():
     """Shares beyond 0 and 1 have the colours of the ends."""
-    assert _style.colour_of(-1) == _style.colour_of(0) == COLOUR_SCALE[0]
-    assert _style.colour_of(2) == _style.colour_of(1) == COLOUR_SCALE[-1]
+    assert _style.colour_of(-1) == _style.colour_of(0) == _style.SCALE[0]
+    assert _style.colour_of(2) == _style.colour_of(1) == _style.SCALE[-1]

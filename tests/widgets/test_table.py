@@ -122,3 +122,18 @@ def test_table_of_ranges_of_time_displays_and_sorts_them():
     assert [row[place] for row in table._grid.view["rows"]] == ["2024-03-01 – 2024-03-28", "2024-02-01 00:00", ""]
     table.sort = ("datetime", False)
     assert table.shown["id"].tolist() == ["early", "late", "never"]
+
+
+def test_table_marks_the_capture_that_is_looked_at(captures: gpd.GeoDataFrame, display: Callable[[Any], Any]):
+    """The row under the pointer is that of the map and the gallery, and of whatever is looked at elsewhere, in every order."""
+    table = display(CaptureTable(captures))
+    table._receive(None, {"kind": "current", "row": 3}, [])
+    assert table.state.current == captures.index[3]
+    table.state.current = captures.index[7]
+    assert table._grid.current == 7
+    table.sort = ("id", True)
+    assert table.shown.index[table._grid.current] == captures.index[7]
+    table.search = "no such id"
+    assert table._grid.current == -1
+    table._receive(None, {"kind": "current", "row": 99}, [])
+    assert table.state.current == captures.index[7]

@@ -83,7 +83,8 @@ class CaptureMap(Panel):
         foot = _style.box(self._copy, self._stop, self._status, kind="row", horizontal=True)
         side = _style.box(self.filter_panel, kind="side")
         main = _style.box(self.map, self.table, foot, kind="main")
-        super().__init__(_style.box(side, main, kind="split", horizontal=True))
+        # the map comes first where there is no room beside it
+        super().__init__(_style.box(main, side, kind="split", horizontal=True))
         self._links = [
             t.link((self.state, "selection"), (self, "selection")),
             t.link((self.state, "filters"), (self, "filters")),

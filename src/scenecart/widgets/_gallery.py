@@ -22,7 +22,7 @@ from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
 from scenecart.widgets._facets import COVERAGE
-from scenecart.widgets._jobs import LOCK, Runner
+from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._pictures import MOST_AT_ONCE, SIDES, CutPictures, large_quicklook, small_quicklook
 from scenecart.widgets._rows import RowPicker, sorted_rows
@@ -61,6 +61,7 @@ class _Cells(anywidget.AnyWidget):
     view: t.Dict[str, Any] = t.Dict({"start": 0, "rows": []}).tag(sync=True)
     selected: t.List[int] = t.List().tag(sync=True)
     reveal = t.Int(-1).tag(sync=True)
+    current = t.Int(-1).tag(sync=True)
     turn = t.Int(0).tag(sync=True)
 
 
@@ -83,7 +84,7 @@ class Gallery(Panel):
     Attributes
     ----------
     active : hashable or None
-        The index label of the capture that the keys are at.
+        The index label of the capture that is looked at, by pointer or keys.
 
     Examples
     --------
@@ -126,6 +127,7 @@ class Gallery(Panel):
             self.watch(self.state, self._replace_captures, "aoi")
             self.watch(self.state, self._update_rows, "revision")
             self.watch(self.state, self._show_selection, "selection")
+            self.watch(self.state, self._follow, "current")
             self._replace_captures(None)
         self._marks = OwnedMarks(client, self.state, self._runner)
 
@@ -192,10 +194,10 @@ class Gallery(Panel):
 
     def _make_controls(self) -> None:
         style = {"description_width": "initial"}
-        self._sort = W.Dropdown(options=["As found"], description="Sort by", style=style, layout=W.Layout(width="270px"))
+        self._sort = W.Dropdown(options=["As found"], description="Sort by", style=style, layout=W.Layout(width="236px"))
         self._sort.observe(self._update_rows, "value")
         self._size = W.IntSlider(
-            value=176, min=112, max=352, step=16, description="Size", readout=False, style=style, layout=W.Layout(width="180px")
+            value=176, min=112, max=352, step=16, description="Size", readout=False, style=style, layout=W.Layout(width="140px")
         )
         self._size.tooltip = "Size of the pictures"
         self._size.observe(lambda change: setattr(self._cells, "side", change["new"]), "value")
@@ -252,6 +254,7 @@ class Gallery(Panel):
             self._cells.nothing = "No captures match the filters." if len(self.state.captures) else "No captures."
             self._cells.count = len(rows)
             self._send_rows()
+            self._follow(None)
 
     def _send_rows(self) -> None:
         start, size = self._window
@@ -281,13 +284,13 @@ class Gallery(Panel):
         lines = [
             [area_cloud_text(capture) or _number(capture, "eo:cloud_cover", " % cloud")],
             [_number(capture, "view:off_nadir", "° off-nadir", ".1f"), covers],
-            [*price, owned],
+            price,
         ]
         return {
             "id": describe(capture)["id"],
             "title": acquired or describe(capture)["id"],
             "facts": [" · ".join(fact for fact in line if fact) for line in lines],
-            "owned": bool(owned),
+            "owned": "owned" if owned.startswith("100 %") else owned,
         }
 
     def _show_selection(self, _: Any) -> None:
@@ -299,6 +302,17 @@ class Gallery(Panel):
         start, count = self._window
         if row is not None and not start <= row < start + count:
             self._cells.reveal = row
+
+    @synchronized
+    def _follow(self, _: Any) -> None:
+        """Mark the picture of the capture that is looked at."""
+        label = self.state.current
+        if self._captures is not self.state.captures:
+            return
+        self.active = label
+        position = -1 if label is None else int(self._captures.index.get_loc(label))
+        found = np.flatnonzero(self._picker.order == position)
+        self._cells.current = int(found[0]) if len(found) else -1
 
     def _send_pictures(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         self._cells.send(content, buffers)
@@ -314,6 +328,7 @@ class Gallery(Panel):
             row = int(content["row"])
             if 0 <= row < len(self._picker.order):
                 (self.active,) = self.state.labels([self._picker.order[row]])
+                self.state.current = self.active
         elif kind == "pictures":
             self._pictures.request(content)
         else:

@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 import ipyleaflet as leaflet
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import numpy as np
-import shapely
-from shapely.geometry import mapping, shape
 
-from scenecart._geo.area import as_area, drawn_area
-from scenecart._geo.unwrap import join_at_antimeridian
+from scenecart._geo.area import as_area
 from scenecart._util.keywords import checked_keywords
-from scenecart._util.style import AREA
-from scenecart._util.text import clean_text
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets import _static_html, _style
-from scenecart.widgets._area_input import AREA_FILES, read_area_upload
 from scenecart.widgets._backdrop import Backdrop, Place
-from scenecart.widgets._base import checked_client, close_all
-from scenecart.widgets._capture_text import column_title, one_line, owned_rows
+from scenecart.widgets._base import checked_client
+from scenecart.widgets._capture_text import column_title, owned_rows
 from scenecart.widgets._hatch import hatched
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._keyboard import Keyboard
@@ -39,13 +33,14 @@ from scenecart.widgets._map_layers import (
     bounds_of_area,
     cased,
     collection,
-    draw_control,
     fit_view,
     footprint_style,
     make_layers,
     set_data,
 )
 from scenecart.widgets._map_quicklooks import HoverCard, quicklook_of
+from scenecart.widgets._map_stack import OverlapList
+from scenecart.widgets._map_tools import MapTools
 from scenecart.widgets._order_map import DeliveredImagery, open_delivered
 from scenecart.widgets._owned_marks import OwnedMarks
 from scenecart.widgets._spatial_index import MOST_SHAPES, FootprintIndex
@@ -63,7 +58,6 @@ if TYPE_CHECKING:
 _SETTLE_SECONDS = 0.08
 _MOST_PIXELS = 20_000
 _MOST_SELECTED = 500
-_MOST_STACKED = 30
 _MOST_OVERLAYS = 12
 
 
@@ -205,11 +199,11 @@ class FootprintMap(ImageryPanel):
             self.state.select(self.state.labels(rows[:1]), how)
         elif how == "replace":
             self.state.select(())
-        self._list_stack(rows)
+        self._stack.show(rows)
 
     def draw(self, area: Any, how: str = "replace") -> None:
         """Select the footprints that intersect an area, or set the area of interest, as drawing on the map does."""
-        self._use_drawn(as_area(area), how)
+        self._tools.use_drawn(as_area(area), how)
 
     def zoom_to(self, what: str = "selection") -> None:
         """Zoom to the selection, the area of interest (``"area"``), the ``"imagery"`` or all captures (``"all"``)."""
@@ -256,8 +250,7 @@ class FootprintMap(ImageryPanel):
 
     def release(self) -> None:
         """End background jobs, and close the drawing tool that is not on the map."""
-        for tool in (self._selecting_tool, self._area_tool):
-            close_all(tool)
+        self._tools.close()
         self._imagery.layers.release()
         if self._marks is not None:
             self._marks.release()
@@ -288,11 +281,16 @@ class FootprintMap(ImageryPanel):
         self.map.add_class("scenecart-map")
         self._imagery_status = W.HTML()
         self._imagery = MapImagery(self.map, self._runner, self._show_imagery_error, self._imagery_toggled)
-        self._selecting_tool, self._area_tool = draw_control(_style.SELECTED), draw_control(AREA, editable=True)
-        self._area_tool.on_draw(self._area_drawn)
-        self._selecting_tool.on_draw(self._shape_drawn)
+        self._tools = MapTools(
+            self.map,
+            self.state,
+            self._keyboard,
+            select=self._select_drawn,
+            loaded=lambda: self.zoom_to("area"),
+            notify=self._notify,
+            guarded=self._guarded,
+        )
         self._legend = W.HTML()
-        self.map.add(self._selecting_tool)
         self.map.add(leaflet.WidgetControl(widget=self._legend, position="bottomleft", transparent_bg=True))
         self._tiles_note = W.HTML()
         self.map.add(leaflet.WidgetControl(widget=self._tiles_note, position="topright", transparent_bg=True))
@@ -304,11 +302,6 @@ class FootprintMap(ImageryPanel):
     def _make_controls(self) -> None:
         self._colour = W.Dropdown(description="Colour by", layout=W.Layout(width="220px"), style={"description_width": "initial"})
         self._colour.observe(self._update_view, "value")
-        self._purpose = W.ToggleButtons(
-            options=[("Select", "select"), ("Draw area", "area")],
-            style={"button_width": "auto"},
-            tooltips=["Draw a shape to select captures", "Draw a shape to set the area of interest"],
-        )
         actions: tuple[tuple[str, str, str, Callable[[Any], object]], ...] = (
             ("", "Zoom to the selection, or to all captures", "search-plus", lambda _: self.zoom_to()),
             ("Invert", "Select the other captures that match the filters", "", lambda _: self.state.invert()),
@@ -320,15 +313,11 @@ class FootprintMap(ImageryPanel):
             button = _style.button(label, tooltip, icon=icon)
             button.on_click(self._guarded(action))
             buttons.append(button)
-        self._purpose.observe(self._guarded(self._switch_tool), "value")
-        self._file = _style.file_button("Load area", "Load the area of interest from a file", AREA_FILES)
-        self._file.observe(self._guarded(self._area_uploaded), "value")
         self._view_note = W.HTML()
-        self._stack = W.Select(options=[], rows=4, layout=W.Layout(width="50%", display="none"))
-        self._stack.tooltip = "Captures under the click, the smallest first"
-        self._stack.observe(self._stack_chosen, "value")
+        self._stack = OverlapList(self.state, self._notify)
         self._status = W.HTML()
-        self._toolbar = _style.box(self._colour, self._purpose, *buttons, self._file, kind="row", horizontal=True)
+        inputs = (self._colour, self._tools.purpose, *buttons, self._tools.file)
+        self._toolbar = _style.box(*inputs, kind="row", horizontal=True)
 
     def _tiles_changed(self, note: str) -> None:
         self._tiles_note.value = _style.message(note) if note else ""
@@ -394,13 +383,13 @@ class FootprintMap(ImageryPanel):
         return _View(collection(features), EMPTY, legend, owned, land, places)
 
     def _show_view(self, view: _View) -> None:
+        # the same keys whatever is pointed at: the legend does not jump
+        marks = marks_legend(has_area=self.state.aoi is not None, has_captures=bool(len(self.state.captures)))
+        self._legend.value = view.legend + marks
         set_data(self._layers.footprints, view.footprints)
         set_data(self._layers.density, view.density)
         set_data(self._layers.owned, view.owned)
         self._backdrop.show(view.land, view.places)
-        self._legend.value = view.legend + marks_legend(
-            has_area=self.state.aoi is not None, has_selection=bool(self.state.selection)
-        )
         self._view_note.value = _style.message(view.note) if view.note else ""
         self._show_area(None)
         self._show_selection(None)
@@ -460,11 +449,7 @@ class FootprintMap(ImageryPanel):
     def _show_area(self, _: Any) -> None:
         set_data(self._layers.area, area_outline(None if self.state.aoi is None else self.state.aoi.geometry, self._bounds()))
 
-    def _use_drawn(self, drawn: Area, how: str = "replace") -> None:
-        if self._purpose.value == "area":
-            self.state.aoi = drawn
-            self._purpose.value = "select"
-            return
+    def _select_drawn(self, drawn: Area, how: str) -> None:
         self.state.select(self.state.labels(self._index.intersecting(drawn.geometry, self.state.keep)), how)
 
     def _interaction(self, **event: Any) -> None:
@@ -472,79 +457,6 @@ class FootprintMap(ImageryPanel):
             latitude, longitude = event["coordinates"]
             how = "toggle" if self._keyboard.shift or self._keyboard.ctrl else "replace"
             self._guarded(lambda _: self.click(longitude, latitude, how))(None)
-
-    def _shape_drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
-        if action != "created":
-            return
-        how = "add" if self._keyboard.shift else "replace"
-        self._guarded(lambda _: self._use_drawn(drawn_area([shape(geo_json["geometry"])]), how))(None)
-        self._selecting_tool.clear()
-
-    def _switch_tool(self, change: Any) -> None:
-        """Put the tool on the map that selects, or the one that draws and edits the area of interest."""
-        is_selecting = change["new"] == "select"
-        old, new = (self._area_tool, self._selecting_tool) if is_selecting else (self._selecting_tool, self._area_tool)
-        self.map.remove(old)
-        if new is self._area_tool:
-            self._reset_area_tool()
-        self.map.add(new)
-
-    def _reset_area_tool(self) -> None:
-        """Load the current area of interest into its drawing tool."""
-        parts = [] if self.state.aoi is None else shapely.get_parts(join_at_antimeridian(self.state.aoi.geometry)).tolist()
-        self._area_tool.data = [{"type": "Feature", "properties": {}, "geometry": mapping(part)} for part in parts]
-
-    def _area_drawn(self, _: Any, action: str, geo_json: dict[str, Any]) -> None:
-        def change_area(_: Any) -> None:
-            try:
-                # the area that was there is in the tool, and may have been edited
-                shapes = [shape(feature["geometry"]) for feature in self._area_tool.data]
-                if action == "created":
-                    self._use_drawn(drawn_area([*shapes, shape(geo_json["geometry"])]))
-                else:
-                    self.state.aoi = drawn_area(shapes) if shapes else None
-            except ScenecartError:
-                # a refused shape does not stay on the map
-                self._reset_area_tool()
-                raise
-            area = self.state.aoi
-            self._notify("No area of interest." if area is None else f"Area of interest: {area.km2:,.1f} km²", kind="success")
-
-        self._guarded(change_area)(None)
-
-    def _area_uploaded(self, change: Any) -> None:
-        if not change["new"]:
-            return
-        upload = change["new"][0]
-        # the same file can be loaded again
-        self._file.value = ()
-        self.state.aoi, notices = read_area_upload(str(upload["name"]), bytes(upload["content"]))
-        self.zoom_to("area")
-        taken = f"Area of interest: {clean_text(upload['name'], 80)}, {self.state.aoi.km2:,.1f} km²."
-        self._notify(" ".join([taken, *notices]), kind="success")
-
-    def _list_stack(self, rows: np.ndarray[Any, Any]) -> None:
-        """List the captures under a click, if there are several."""
-        if len(rows) < 2:  # noqa: PLR2004  # one is no stack
-            _style.set_visible(self._stack, visible=False)
-            return
-        listed = rows[:_MOST_STACKED]
-        labels = self.state.labels(listed)
-        lines = [one_line(self.state.captures.iloc[int(row)]) for row in listed]
-        self._stack.unobserve(self._stack_chosen, "value")
-        self._stack.options = list(zip(lines, labels, strict=True))
-        self._stack.value = labels[0]
-        self._stack.rows = min(6, len(listed))
-        self._stack.observe(self._stack_chosen, "value")
-        _style.set_visible(self._stack, visible=True)
-        rest = (
-            f"The {len(listed)} with the smallest footprints are listed below." if len(listed) < len(rows) else "Choose one below."
-        )
-        self._notify(f"{len(rows):,} captures overlap here. {rest}")
-
-    def _stack_chosen(self, change: Any) -> None:
-        if change["new"] is not None:
-            self.state.select([change["new"]])
 
     def _hover(self, event: str = "", feature: Any = None, **_: Any) -> None:
         row = (feature or {}).get("properties", {}).get("row")

@@ -8,7 +8,6 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping
 
-from scenecart._util.style import COLOUR_SCALE
 from scenecart._util.text import clean_text
 from scenecart.widgets import _style
 from scenecart.widgets._capture_text import column_title
@@ -32,6 +31,11 @@ COLOUR_COLUMNS = (
 )
 _CATEGORIES = {"collection", "host", "platform"}
 _DENSITY_SCALE = "#0072b21f, #0072b2cc"
+# one band for each step
+_STEPS = ", ".join(
+    f"{colour} {100 * number // len(_style.SCALE)}% {100 * (number + 1) // len(_style.SCALE)}%"
+    for number, colour in enumerate(_style.SCALE)
+)
 
 Cell = tuple[tuple[float, float, float, float], int]
 
@@ -53,7 +57,10 @@ def colours_by(column: str, captures: gpd.GeoDataFrame, state: CaptureState) -> 
     shares = np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0)
     colours = [_style.NO_VALUE if np.isnan(share) else _style.colour_of(float(share)) for share in shares]
     ends = (day_text(low), day_text(high)) if column == "datetime" else (f"{low:g}", f"{high:g}")
-    return colours, _legend(column_title(column), ends=ends, scale=", ".join(COLOUR_SCALE))
+    if low == high:
+        # one value needs no scale
+        return colours, _legend(column_title(column), keys=[(ends[0], _style.colour_of(0.0))])
+    return colours, _legend(column_title(column), ends=ends, scale=_STEPS)
 
 
 def density_layer(cells: list[Cell]) -> dict[str, Any]:
@@ -72,9 +79,9 @@ def density_layer(cells: list[Cell]) -> dict[str, Any]:
     }
 
 
-def marks_legend(*, has_area: bool, has_selection: bool) -> str:
-    """Return the legend of what lies above the footprints, as HTML; empty if nothing does."""
-    marks = [("my area", "area")] * has_area + [("selected", "selected")] * has_selection
+def marks_legend(*, has_area: bool, has_captures: bool) -> str:
+    """Return the legend of what may lie above the footprints, as HTML; empty if nothing can."""
+    marks = [("current", "current"), ("selected", "selected")] * has_captures + [("my area", "area")] * has_area
     return _style.render("widget_marks.html", marks=marks) if marks else ""
 
 

@@ -16,7 +16,6 @@ from shapely import affinity
 from shapely.geometry import mapping
 
 from scenecart._geo.unwrap import join_at_antimeridian, narrowest_span
-from scenecart._util.style import AREA
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
@@ -42,6 +41,7 @@ _OWNED_GROUND = {"color": _style.OWNED, "weight": 1.6, "opacity": 0.85, "fillOpa
 # the capture that is looked at: a white line with a dark rim, which shows on every ground
 _CURRENT = ({"color": "#0a121a", "weight": 6, "opacity": 0.62}, {"color": "#fff", "weight": 3, "opacity": 1.0})
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
+AREA = "#10181f"
 # dashes on a light line, visible on a dark background and over dark footprints
 _OUTLINES = ({"color": "#fff", "weight": 5, "opacity": 0.85}, {"color": AREA, "weight": 2.5, "dashArray": "7 5", "lineCap": "butt"})
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._util import html
-from scenecart._util.style import COLOUR_SCALE
 from scenecart.exceptions import ScenecartError
 from scenecart.widgets._bench.part import shared_style, style_of
 from scenecart.widgets._hints import hint_of, message_of
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's eight colours
 CATEGORY_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
-SELECTED, PLAIN, NO_VALUE, OWNED = "#d55e00", "#0072b2", "#7f7f7f", "#00785a"
+# the steps of cloud in the Workbench: lightness rises, so they read in grey and with any colour vision
+SCALE = ("#14507f", "#4a7388", "#84947f", "#c0b26a", "#f5d94e")
+SELECTED, PLAIN, NO_VALUE, OWNED = "#c24e00", "#0072b2", "#7f7f7f", "#00785a"
 _CLASS = "scenecart"
 
 
@@ -43,13 +44,6 @@ def box(*children: W.Widget, kind: str = "", horizontal: bool = False) -> W.Box:
 def button(label: str, tooltip: str, *, kind: str = "", icon: str = "") -> W.Button:
     """Return a button; a screen reader reads its tooltip."""
     result = W.Button(description=label, tooltip=tooltip, icon=icon, button_style=kind, layout=W.Layout(width="auto"))
-    result.add_class("scenecart-button")
-    return result
-
-
-def file_button(label: str, tooltip: str, accept: str) -> W.FileUpload:
-    """Return a button that loads a file."""
-    result = W.FileUpload(accept=accept, description=label, tooltip=tooltip, layout=W.Layout(width="auto"))
     result.add_class("scenecart-button")
     return result
 
@@ -81,12 +75,12 @@ def error_message(error: BaseException) -> str:
     )
 
 
-def colour_of(share: float, scale: Sequence[str] = COLOUR_SCALE) -> str:
+def colour_of(share: float, scale: Sequence[str] = SCALE) -> str:
     """Return the colour of a share from 0 to 1.
 
     Examples
     --------
     >>> colour_of(0.0), colour_of(1.0)
-    ('#00224e', '#fee838')
+    ('#14507f', '#f5d94e')
     """
     return scale[min(len(scale) - 1, max(0, int(share * len(scale))))]

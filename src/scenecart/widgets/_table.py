@@ -18,6 +18,7 @@ from scenecart._util.text import clean_text
 from scenecart.widgets import _static_html
 from scenecart.widgets._base import Panel
 from scenecart.widgets._capture_text import owned_text
+from scenecart.widgets._jobs import synchronized
 from scenecart.widgets._rows import Positions, RowPicker, sorted_rows
 from scenecart.widgets._state import CaptureState
 from scenecart.widgets._style import box, message, style_sheet
@@ -31,9 +32,9 @@ _COLUMNS = (
     ("id", "Capture", 160, 6, ""),
     ("host", "Provider", 70, 1, ""),
     ("collection", "Collection", 100, 1, ""),
-    (DATETIME, "Acquired (UTC)", 130, 1, ""),
+    (DATETIME, "Acquired, UTC", 130, 1, ""),
     ("eo:cloud_cover", "Cloud %", 78, 1, ".1f"),
-    (AREA_CLOUD, "Cloud here %", 104, 1, _AREA_CLOUD),
+    (AREA_CLOUD, "Cloud, area %", 104, 1, _AREA_CLOUD),
     ("view:off_nadir", "Off-nadir °", 96, 1, ".1f"),
     ("gsd", "GSD m", 72, 1, ".2f"),
     ("owned", "Owned", 104, 1, _OWNED),
@@ -49,6 +50,7 @@ class _Grid(anywidget.AnyWidget):
     """The grid in the browser; see ``table.js``.
 
     ``view`` holds the rows of the window, and ``selected`` the numbers of those that are selected: a click sends the latter alone.
+    ``current`` is the number of the row that is looked at, or -1.
     """
 
     _esm = files("scenecart.widgets").joinpath("table.js").read_text("utf-8")
@@ -60,6 +62,7 @@ class _Grid(anywidget.AnyWidget):
     selected: t.List[int] = t.List().tag(sync=True)
     sort = t.List(["", False]).tag(sync=True)
     reveal = t.Int(-1).tag(sync=True)
+    current = t.Int(-1).tag(sync=True)
 
 
 class CaptureTable(Panel):
@@ -101,6 +104,7 @@ class CaptureTable(Panel):
         self.watch(self.state, self._replace_captures, "captures")
         self.watch(self.state, self._update_rows, "revision")
         self.watch(self.state, self._show_selection, "selection")
+        self.watch(self.state, self._follow, "current")
         self._replace_captures(None)
 
     @property
@@ -163,6 +167,7 @@ class CaptureTable(Panel):
         self._grid.nothing = self._empty_text(search)
         self._grid.count = len(rows)
         self._send_rows()
+        self._follow(None)
 
     def _show_columns(self) -> None:
         self._grid.columns = [
@@ -213,6 +218,16 @@ class CaptureTable(Panel):
         if row is not None and not start <= row < start + size - _WINDOW // 2:
             self._grid.reveal = row
 
+    @synchronized
+    def _follow(self, _: Any) -> None:
+        """Mark the row of the capture that is looked at."""
+        label = self.state.current
+        if self._captures is not self.state.captures:
+            return
+        position = -1 if label is None else int(self._captures.index.get_loc(label))
+        found = np.flatnonzero(self._order == position)
+        self._grid.current = int(found[0]) if len(found) else -1
+
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """Handle a message of the grid in the browser."""
         kind = content.get("kind")
@@ -224,6 +239,10 @@ class CaptureTable(Panel):
             name = str(content["column"])
             # ascending, descending, and back to the order of the captures
             self.sort = (name, False) if name != column else ("", False) if descending else (name, True)
+        elif kind == "current":
+            row = int(content["row"])
+            if 0 <= row < len(self._order):
+                (self.state.current,) = self.state.labels([self._order[row]])
         else:
             self._picker.receive(content)
 

@@ -1,5 +1,5 @@
 // Pictures of captures: the page holds the cells in view alone, and asks for their pictures; the kernel sorts and cuts them.
-const GAP = 8;
+const GAP = 12;
 const CAPTION = 37; // a title and a line of facts
 const LINE = 15;
 const KEPT = 400;
@@ -28,7 +28,11 @@ function render({ model, el: root }) {
   const isWanted = (key) => (!urls.has(key) || coarse.has(key)) && !requested.has(key);
   let columns = 1;
   let side = 160;
-  let active = 0;
+  let active = -1;
+  let pointer = "";
+  let telling = 0;
+  // cells that were looked at here: their echo moves nothing
+  const told = new Set();
   let sent = [-1, -1];
   let timer = 0;
 
@@ -92,7 +96,7 @@ function render({ model, el: root }) {
       el("div", { class: "facts" })
     );
     cell.addEventListener("click", (event) => {
-      activate(number);
+      look(number);
       body.focus({ preventScroll: true });
       model.send({ kind: "pick", row: number, how: event.shiftKey ? "span" : event.ctrlKey || event.metaKey ? "toggle" : "replace" });
     });
@@ -125,6 +129,7 @@ function render({ model, el: root }) {
       cell.setAttribute("aria-selected", selected.has(number) ? "true" : "false");
       cell.classList.toggle("active", number === active);
       cell.classList.toggle("owned", Boolean(row.owned));
+      frame.dataset.owned = row.owned;
       cell.title = [row.id, row.title, ...row.facts].filter(Boolean).join("\n");
       title.textContent = row.title;
       facts.forEach((line, place) => {
@@ -135,7 +140,6 @@ function render({ model, el: root }) {
       shown.push(row.key);
       if (!urls.has(row.key) || coarse.has(row.key)) wanted.push(row.key);
     }
-    if (model.get("count")) body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
     const missing = shown.filter(isWanted);
     // a fast scroll asks for the pictures where it ends; when all in view are there, those of the next screen are fetched
     clearTimeout(timer);
@@ -150,11 +154,27 @@ function render({ model, el: root }) {
     requestTexts();
   };
   const activate = (number) => {
-    active = Math.max(0, Math.min(model.get("count") - 1, number));
+    active = Math.min(model.get("count") - 1, number);
     for (const [other, cell] of cells) cell.classList.toggle("active", other === active);
-    body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
-    model.send({ kind: "active", row: active });
+    if (active < 0) body.removeAttribute("aria-activedescendant");
+    else body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
   };
+  // set here first, and told to the kernel after: looking does not wait for it
+  const look = (number) => {
+    const to = Math.max(0, Math.min(model.get("count") - 1, number));
+    if (to === active || !model.get("count")) return;
+    activate(to);
+    clearTimeout(telling);
+    telling = setTimeout(() => { told.add(to); model.send({ kind: "active", row: to }); }, 50);
+  };
+  body.addEventListener("mousemove", (event) => {
+    // a page that scrolls below a pointer at rest sends this too
+    const at = `${event.screenX} ${event.screenY}`;
+    const isMoved = pointer && pointer !== at;
+    pointer = at;
+    const cell = event.target.closest(".cell");
+    if (isMoved && cell) look([...cells].find(([, one]) => one === cell)[0]);
+  });
   const scrollTo = (number) => {
     const top = Math.floor(number / columns) * height();
     if (top < body.scrollTop) body.scrollTop = top;
@@ -164,11 +184,11 @@ function render({ model, el: root }) {
     const page = columns * Math.max(1, Math.floor(body.clientHeight / height()));
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, PageDown: page, PageUp: -page, Home: -1e9, End: 1e9 };
     if (event.key in steps) {
-      activate(active + steps[event.key]);
+      look(active < 0 ? 0 : active + steps[event.key]);
       scrollTo(active);
       paint();
       if (event.shiftKey) model.send({ kind: "pick", row: active, how: "span" });
-    } else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: active, how: event.key === " " ? "toggle" : "replace" });
+    } else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: Math.max(0, active), how: event.key === " " ? "toggle" : "replace" });
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) model.send({ kind: "all" });
     else if (event.key === "Escape") model.send({ kind: "none" });
     else return;
@@ -211,7 +231,7 @@ function render({ model, el: root }) {
     empty.hidden = count > 0;
     body.hidden = count === 0;
     empty.textContent = model.get("nothing");
-    active = Math.min(active, Math.max(0, count - 1));
+    active = Math.min(active, count - 1);
     sent = [-1, -1];
     paint();
   };
@@ -220,6 +240,16 @@ function render({ model, el: root }) {
     active = model.get("reveal");
     layout();
     scrollTo(active);
+    paint();
+  };
+  const follow = () => {
+    const row = model.get("current");
+    if (told.delete(row)) return;
+    told.clear();
+    activate(row);
+    if (row < 0) return;
+    layout();
+    scrollTo(row);
     paint();
   };
   const announce = () => {
@@ -233,12 +263,15 @@ function render({ model, el: root }) {
   model.on("change:selected", announce);
   model.on("change:turn", forget);
   model.on("change:reveal", reveal);
+  model.on("change:current", follow);
   const observer = new ResizeObserver(paint);
   observer.observe(body);
+  active = model.get("current");
   update();
   return () => {
     observer.disconnect();
     clearTimeout(timer);
+    clearTimeout(telling);
     model.off("msg:custom", receive);
     for (const url of urls.values()) if (url) URL.revokeObjectURL(url);
   };

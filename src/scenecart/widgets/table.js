@@ -1,5 +1,5 @@
 // A grid that holds only the rows in view; the kernel sorts, searches and sends them.
-const ROW = 28;
+const ROW = 32;
 const TAIL = 12;
 
 function el(name, attributes = {}, ...children) {
@@ -23,8 +23,14 @@ function render({ model, el: root }) {
   const body = el("div", { class: "body", tabindex: "0", role: "rowgroup" }, header, space);
   const grid = el("div", { class: "sc-grid", role: "grid", "aria-multiselectable": "true", "aria-label": "Captures" }, body);
   const empty = el("div", { class: "empty" });
-  root.append(css, grid, empty);
-  let active = 0;
+  body.append(empty);
+  root.append(css, grid);
+  const prefix = `sc-grid-${Math.random().toString(36).slice(2)}`;
+  let active = -1;
+  let pointer = "";
+  let telling = 0;
+  // rows that were looked at here: their echo moves nothing
+  const told = new Set();
   let requested = [-1, -1];
   let timer = 0;
 
@@ -80,11 +86,11 @@ function render({ model, el: root }) {
     space.style.height = count * ROW + "px";
     empty.hidden = count > 0;
     empty.textContent = model.get("nothing");
-    active = Math.min(active, Math.max(0, count - 1));
+    active = Math.min(active, count - 1);
     space.replaceChildren(
       ...rows.map((cells, offset) => {
         const number = start + offset;
-        const row = el("div", { class: "row", role: "row", "aria-rowindex": number + 1 });
+        const row = el("div", { class: "row", role: "row", id: `${prefix}-${number}`, "aria-rowindex": number + 2 });
         row.number = number;
         if (number === active) row.classList.add("active");
         row.style.gridTemplateColumns = widths();
@@ -96,7 +102,7 @@ function render({ model, el: root }) {
           row.append(el("div", { role: "gridcell", class: look, title }, ...(look === "cut" ? cut(value) : [value])));
         });
         row.addEventListener("click", (event) => {
-          activate(number);
+          look(number);
           body.focus({ preventScroll: true });
           model.send({ kind: "pick", row: number, how: event.shiftKey ? "span" : event.ctrlKey || event.metaKey ? "toggle" : "replace" });
         });
@@ -108,21 +114,43 @@ function render({ model, el: root }) {
   const activate = (number) => {
     active = number;
     for (const row of space.children) row.classList.toggle("active", row.number === active);
+    if (active < 0) body.removeAttribute("aria-activedescendant");
+    else body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
+  };
+  // set here first, and told to the kernel after: looking does not wait for it
+  const look = (number) => {
+    if (number === active) return;
+    activate(number);
+    clearTimeout(telling);
+    telling = setTimeout(() => { told.add(number); model.send({ kind: "current", row: number }); }, 50);
   };
   const move = (to, isSpan) => {
-    activate(Math.max(0, Math.min(model.get("count") - 1, to)));
+    if (!model.get("count")) return;
+    look(Math.max(0, Math.min(model.get("count") - 1, to)));
+    show();
+    if (isSpan) model.send({ kind: "pick", row: active, how: "span" });
+  };
+  // scroll no further than needed
+  const show = () => {
     const top = active * ROW;
     const height = body.clientHeight - header.offsetHeight;
     if (top < body.scrollTop) body.scrollTop = top;
     else if (top + ROW > body.scrollTop + height) body.scrollTop = top + ROW - height;
     requestRows();
-    if (isSpan) model.send({ kind: "pick", row: active, how: "span" });
   };
+  body.addEventListener("mousemove", (event) => {
+    // a page that scrolls below a pointer at rest sends this too
+    const at = `${event.screenX} ${event.screenY}`;
+    const isMoved = pointer && pointer !== at;
+    pointer = at;
+    const row = event.target.closest(".row");
+    if (isMoved && row) look(row.number);
+  });
   body.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(body.clientHeight / ROW) - 1);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -1e9, End: 1e9 };
     if (event.key in steps) move(active + steps[event.key], event.shiftKey);
-    else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: active, how: event.key === " " ? "toggle" : "replace" });
+    else if (event.key === " " || event.key === "Enter") model.send({ kind: "pick", row: Math.max(0, active), how: event.key === " " ? "toggle" : "replace" });
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) model.send({ kind: "all" });
     else if (event.key === "Escape") model.send({ kind: "none" });
     else return;
@@ -140,6 +168,13 @@ function render({ model, el: root }) {
       body.scrollTop = Math.max(0, row * ROW - body.clientHeight / 2);
       requestRows();
     }
+  };
+  const follow = () => {
+    const row = model.get("current");
+    if (told.delete(row)) return;
+    told.clear();
+    activate(row);
+    if (row >= 0) show();
   };
   const update = () => {
     drawRows();
@@ -166,6 +201,8 @@ function render({ model, el: root }) {
   model.on("change:selected", drawSelection);
   model.on("change:count change:nothing", update);
   model.on("change:reveal", reveal);
+  model.on("change:current", follow);
+  active = model.get("current");
   drawHeader();
   drawRows();
   const observer = new ResizeObserver(() => {
@@ -176,6 +213,7 @@ function render({ model, el: root }) {
   return () => {
     observer.disconnect();
     clearTimeout(timer);
+    clearTimeout(telling);
   };
 }
 

@@ -37,8 +37,8 @@ class Ask(Part):
     ``"hide_owned"`` (``on``) and ``"reset"``.
     """
 
-    _esm = script_of("ask")
-    _css = style_of("ask")
+    _esm = script_of("ask", "file", "facets")
+    _css = style_of("facets") + style_of("ask")
 
     def __init__(self) -> None:
         super().__init__("sc-ask")
@@ -122,27 +122,34 @@ def filters_state(state: CaptureState, *, was_searched: bool) -> dict[str, Any]:
     }
 
 
-def facet_state(facet: Facet, state: CaptureState) -> dict[str, Any]:
-    """Return one filter, as the page draws it."""
+def facet_state(facet: Facet, state: CaptureState, bars: list[float] | None = None) -> dict[str, Any]:
+    """Return one filter, as the page draws it; ``bars`` are those of a former call with the same captures."""
     chosen = state.filters.get(facet.name)
     title = _TITLES.get(facet.name, facet.title)
     if facet.kind == "choice":
         options = [{"name": name, "on": chosen is None or name in chosen} for name in facet.options]
         return {"name": facet.name, "title": title, "kind": "choice", "options": options, "says": f"{state.count(facet):,}"}
-    ends = [facet.low, facet.high] if chosen is None else [float(end) for end in chosen]
+    read = day_of if facet.kind == "dates" else float
+    ends = [facet.low, facet.high] if chosen is None else [read(end) for end in chosen]
     return {
         "name": facet.name,
         "title": title,
-        "kind": "range",
+        "kind": facet.kind,
         "low": facet.low,
         "high": facet.high,
         "step": facet.step,
         "ends": ends,
-        "bars": heights(state.values(facet.name), facet.low, facet.high),
+        "bars": bars_of(facet, state) if bars is None else bars,
         "unit": facet.unit,
-        "says": range_text(ends[0], ends[1], facet.unit),
+        "says": "" if facet.kind == "dates" else range_text(ends[0], ends[1], facet.unit),
         "cloud": facet.name == "aoi:cloud_cover",
     }
+
+
+def bars_of(facet: Facet, state: CaptureState) -> list[float]:
+    """Return the heights of the bars of a range."""
+    # the last day is within the range
+    return heights(state.values(facet.name), facet.low, facet.high + 1 if facet.kind == "dates" else facet.high)
 
 
 def range_text(low: float, high: float, unit: str) -> str:

@@ -1,0 +1,8 @@
+// The filters of captures alone.
+function draw(state, send, page) {
+  return [
+    el("h3", {}, "Filters ", el("span", { class: "q", role: "status" }, state.says),
+      state.active ? el("button", { type: "button", class: "link", title: "Remove all filters", onclick: () => send("reset") }, "Reset") : null),
+    state.facets.length ? el("div", { class: "facets" }, state.facets.map((one) => facet(page, one, send))) : el("p", { class: "q none" }, "Nothing to filter."),
+  ];
+}
