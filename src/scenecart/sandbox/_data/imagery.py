@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from shapely.errors import GEOSException
 from shapely.geometry import Polygon, mapping, shape
 
 from scenecart.sandbox._data.clouds import Clouds
+from scenecart.sandbox._data.drawing import drawn_once
 from scenecart.sandbox._data.geometry import bounding_boxes
 from scenecart.sandbox._data.ground import reflectance
 
@@ -135,7 +136,7 @@ def as_colours(numbers: Pixels) -> Picture:
     return np.asarray(table[numbers[[2, 1, 0]]])
 
 
-@lru_cache(maxsize=64)
+@drawn_once(64)
 def quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     """Return a small picture of a whole capture.
 

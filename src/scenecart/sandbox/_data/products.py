@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from rasterio import Affine
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
 
+from scenecart.sandbox._data.drawing import drawn_once
 from scenecart.sandbox._data.ground import BANDS
 from scenecart.sandbox._data.imagery import OFFSET, SCALE, Grid, Scene, as_colours, encoded, environment, look
 
@@ -55,7 +55,7 @@ def plan_grid(crs: str, projected: BaseGeometry, gsd: float | None, *, captures:
     return Grid(crs, Affine(size, 0.0, left * size, 0.0, -size, top * size), height, width)
 
 
-@lru_cache(maxsize=8)
+@drawn_once(8)
 def files(scene: Scene, projected: BaseGeometry, grid: Grid) -> dict[str, bytes]:
     """Return the files of a delivery by name; pixels outside the purchased area are transparent or no data.
 
