@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -20,19 +21,22 @@ if TYPE_CHECKING:
 
 
 class App:
-    """`scenecart app --profile sandbox` with homes of its own."""
+    """`scenecart app` with homes of its own; without variables that sign in, on the embedded sandbox."""
 
     def __init__(self, folder: Path, *options: str, **variables: str) -> None:
         self.folder = folder
-        self._options = options
+        profile = [] if "SCENECART_BASE_URL" in variables else ["--profile", "sandbox"]
+        self._options = [*profile, *options]
         names = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "SCENECART_HOME")
         homes = {name: str(folder / name.lower()) for name in names}
-        self._environ = environment(**{"SCENECART_BASEMAP": "none", **homes, **variables})
+        temporary = folder / "temporary"
+        temporary.mkdir(exist_ok=True)
+        self._environ = environment(**{"SCENECART_BASEMAP": "none", "TMPDIR": str(temporary), **homes, **variables})
 
     def __enter__(self) -> Self:
         with (self.folder / "app.log").open("w") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "app", "--profile", "sandbox", *self._options],
+                [*COMMAND, "app", *self._options],
                 cwd=self.folder,
                 env=self._environ,
                 stdout=log,
@@ -72,6 +76,12 @@ class App:
     def url(self) -> str:
         """The URL with the token."""
         return f"{self.address}?token={self.token}"
+
+    @property
+    def sandbox(self) -> str:
+        """The URL of the embedded sandbox."""
+        (ready,) = self.folder.glob("temporary/*/app.json")
+        return str(json.loads(ready.read_text())["url"])
 
     def stop(self, kind: int) -> int:
         """Send a signal, and return the exit code."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from scenecart.sandbox import Sandbox
+
 _START_SECONDS = 90.0
 _BIN = Path(sys.executable).parent
 _SETTINGS: dict[str, dict[str, Any]] = {
@@ -39,6 +41,17 @@ def notebook(path: Path, *cells: str) -> Path:
     document.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(document, path)
     return path
+
+
+def environment_of(sandbox: Sandbox, account: str = "analyst") -> dict[str, str]:
+    """Return the environment variables of an account that is signed in to a sandbox."""
+    who = sandbox.principals[account]
+    return {
+        "SCENECART_BASE_URL": sandbox.url,
+        "SCENECART_USERNAME": str(who["username"]),
+        "SCENECART_PASSWORD": str(who["password"]),
+        "SCENECART_PROJECT": str(who["project"]),
+    }
 
 
 class Jupyter:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from _jupyter import Jupyter, notebook
+from _jupyter import Jupyter, environment_of, notebook
 from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
@@ -57,15 +57,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp(request.param)
     with Sandbox(pace="demo") as box:
         box.rate_limits = None
-        who = box.principals["analyst"]
-        environment = {
-            "SCENECART_BASE_URL": box.url,
-            "SCENECART_USERNAME": str(who["username"]),
-            "SCENECART_PASSWORD": str(who["password"]),
-            "SCENECART_PROJECT": str(who["project"]),
-        }
         path = notebook(folder / "pictures.ipynb", PICTURES)
-        with Jupyter(request.param, path if request.param == "voila" else folder, folder, **environment) as running:
+        with Jupyter(request.param, path if request.param == "voila" else folder, folder, **environment_of(box)) as running:
             yield running
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from _contrast import unreadable_texts
-from _jupyter import Jupyter, Kernel, notebook
+from _jupyter import Jupyter, Kernel, environment_of, notebook
 from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
@@ -40,17 +40,6 @@ bench
 DISPLAYED = ".jp-OutputArea-output > .scenecart"
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def environment_of(sandbox: Sandbox, account: str) -> dict[str, str]:
-    """Return the environment variables of an account that is signed in to a sandbox."""
-    who = sandbox.principals[account]
-    return {
-        "SCENECART_BASE_URL": sandbox.url,
-        "SCENECART_USERNAME": str(who["username"]),
-        "SCENECART_PASSWORD": str(who["password"]),
-        "SCENECART_PROJECT": str(who["project"]),
-    }
 
 
 @pytest.fixture(scope="module")

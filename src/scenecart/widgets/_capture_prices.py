@@ -58,6 +58,10 @@ class CapturePrices:
         """Request nothing any more."""
         self._state.unobserve(self._changed, ["rows", "aoi"])
 
+    def refresh(self) -> None:
+        """Request the prices again, such as after a failure."""
+        self._changed(None)
+
     @synchronized
     def _changed(self, change: Any) -> None:
         state = self._state

@@ -14,7 +14,7 @@ from scenecart._captures.query import SearchCriteria
 from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.keywords import checked_keywords
 from scenecart.client import hosts_of
-from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError
+from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError, ServiceError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._bench.area_choice import AreaChoice
@@ -146,6 +146,7 @@ class Workbench(Panel):
         self.watch(self.state, self._area_changed, "aoi")
         self.watch(self.cart, self._ordered, "order")
         self.watch(self.cart, self._link.cart_changed, "captures")
+        self.watch(self.cart, lambda change: self._service_failed(change["new"]), "pricing_error")
         self.watch(self.orders, self._orders_changed, "revision")
         self.watch(self._owned, self._show_owned, "holdings")
         self.watch(self._results.part, self._order_of_rows_changed, "state")
@@ -326,7 +327,7 @@ class Workbench(Panel):
         actions: dict[str, Callable[[], object]] = {
             "attached": self._map.send_land,
             "current": lambda: self._set_current(fields.get("row")),
-            "picture": lambda: self._map.send_picture(fields.get("row"), self._picture_failed, fields.get("slot")),
+            "picture": lambda: self._map.send_picture(fields.get("row"), self._service_failed, fields.get("slot")),
             "view": lambda: self._map.look_at(fields.get("bounds")),
             "area": lambda: self._draw_area(fields["corners"]),
             "search-view": lambda: self._search_view(fields.get("bounds")),
@@ -544,8 +545,14 @@ class Workbench(Panel):
     # errors, and what survives
 
     def _recovered(self) -> None:
-        """Search again for what could not be searched for."""
+        """Request again what could not be: prices, what is owned, orders, and a search."""
         searching = self._searching
+        if isinstance(self.cart.pricing_error, ConnectionFailed | ServiceError):
+            self.cart.price_again()
+        for part in (self._prices, self._clouds, self._owned):
+            part.refresh()
+        if self.orders.note is not None:
+            self.orders.refresh()
         if not self._keeper.is_pristine and not searching.is_searching and (searching.searched is None or searching.is_changed):
             self._search_asked()
 
@@ -555,8 +562,8 @@ class Workbench(Panel):
             self._set_host(next(iter(hosts)))
         self._redraw()
 
-    def _picture_failed(self, error: BaseException) -> None:
-        """Leave out a picture that cannot be fetched; a service that is gone is said once."""
+    def _service_failed(self, error: BaseException | None) -> None:
+        """Say once that the service is gone; other errors of pictures and prices are said where they are missing."""
         if isinstance(error, ConnectionFailed) and not self._service.is_gone:
             self._service.fail(error)
 

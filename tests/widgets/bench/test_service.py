@@ -58,6 +58,15 @@ def test_service_watch_service_gone_says_so_and_recovers(watch: ServiceWatch, sa
     assert watch.recovered_calls == [True]  # type: ignore[attr-defined]  # as above
 
 
+def test_service_watch_answered_request_recovers(watch: ServiceWatch):
+    """Once another request was answered, such as a search, what had failed is done again, once."""
+    watch.fail(scenecart.ConnectionFailed("The connection was lost.", code="connection_failed"))
+    watch.answered()
+    watch.answered()
+    assert not watch.is_gone
+    assert watch.recovered_calls == [True]  # type: ignore[attr-defined]  # as above
+
+
 def test_service_watch_other_errors_are_said_without_a_retry(watch: ServiceWatch):
     """An error that trying again would not mend is said with what to do."""
     watch.fail(scenecart.InvalidQuery("must be a host.", argument="host", code="host_missing", hint="Enter one."))

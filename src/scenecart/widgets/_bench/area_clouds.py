@@ -43,6 +43,10 @@ class AreaClouds:
         """Request nothing any more."""
         self._state.unobserve(self._changed, ["rows", "aoi"])
 
+    def refresh(self) -> None:
+        """Estimate again, such as after a failure."""
+        self._changed(None)
+
     @synchronized
     def _changed(self, change: Any) -> None:
         state = self._state

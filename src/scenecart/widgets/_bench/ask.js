@@ -46,7 +46,8 @@ function when(state, send, page) {
     el("input", {
       type: "date", value: isoDay(ends[which]), "aria-label": which ? "Last day" : "First day",
       onclick: (event) => { try { event.currentTarget.showPicker(); } catch { /* it can be typed */ } },
-      onchange: (event) => { if (event.target.value) { const days = [...ends]; days[which] = Date.parse(event.target.value) / 86_400_000; changed(Math.min(...days), Math.max(...days)); } },
+      // the other day as it is in the page: the kernel may not have heard of it yet
+      onchange: (event) => { const days = [...event.target.closest(".row").querySelectorAll("[type=date]")].map((one) => Date.parse(one.value) / 86_400_000); if (days.every(Number.isFinite)) changed(Math.min(...days), Math.max(...days)); },
     }));
   return el("section", { class: "part" },
     el("h3", {}, "When ", el("span", { class: "q" }, one.says)),

@@ -26,7 +26,7 @@ function item(row, send, page) {
   const name = `${row.day}, ${row.id}`;
   return el("li", { "data-key": row.key.join("|") },
     el("span", { class: "th", style: pictureStyle(page, row.picture) }),
-    el("span", { class: "n" }, row.day, row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), row.owned === "100 % owned" ? "Owned" : row.owned) : null),
+    el("span", { class: "n" }, el("span", {}, row.day), row.owned ? el("span", { class: "pill own" }, el("i", { class: "sw" }), row.owned === "100 % owned" ? "Owned" : row.owned) : null),
     el("span", { class: "num" }, row.price),
     iconButton(`Take ${name} out of the cart`, "x", { title: "Take out", onclick: () => send("remove", { key: row.key }) }),
     el("span", { class: "mono" }, breakable(row.id)),

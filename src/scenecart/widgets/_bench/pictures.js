@@ -20,6 +20,9 @@ function pictureStore(page) {
   const store = { urls: new Map(), asked: new Set(), waiting: false };
   page.receive((content, buffers) => {
     if (content?.kind !== "pictures") return;
+    // asked for again when they are drawn again
+    content.dropped?.forEach((key) => store.asked.delete(key));
+    if (!content.keys.length) return;
     content.keys.forEach((key, number) => {
       const bytes = buffers[number];
       store.asked.delete(key);

@@ -73,12 +73,15 @@ class PictureSender:
         self._jobs = 0
 
     def request(self, keys: Any) -> None:
-        """Send pictures by their keys; keys of captures that are not shown any more are answered with nothing."""
+        """Send pictures by their keys, and say which captures are not shown any more: the page may ask for them again."""
         captures, area = self._shown()
         rows = {picture_key(area, row): number for number, row in enumerate(captures.to_dict("records"))} if len(captures) else {}
-        wanted = [str(key) for key in keys if isinstance(key, str)][:_MOST_KEYS] if isinstance(keys, list) else []
+        asked = [str(key) for key in keys if isinstance(key, str)][:_MOST_KEYS] if isinstance(keys, list) else []
+        wanted, dropped = [key for key in asked if key in rows], [key for key in asked if key not in rows]
+        if dropped:
+            self._part.send({"kind": "pictures", "keys": [], "dropped": dropped})
         for first in range(0, len(wanted), _AT_ONCE):
-            some = [(key, captures.iloc[rows[key]] if key in rows else None) for key in wanted[first : first + _AT_ONCE]]
+            some = [(key, captures.iloc[rows[key]]) for key in wanted[first : first + _AT_ONCE]]
             self._jobs += 1
             self._runner.start(f"pictures-{id(self)}-{self._jobs}", self._work(some, area), self._send, lambda _: None)
 
@@ -89,7 +92,7 @@ class PictureSender:
         with LOCK:
             if key in self._kept:
                 return self._kept[key]
-        content = b"" if capture is None else self._made(capture, area)
+        content = self._made(capture, area)
         with LOCK:
             self._kept[key] = content
             while len(self._kept) > _KEPT:

@@ -87,17 +87,17 @@ class ServiceWatch:
         if hosts:
             self._found_hosts(hosts)
         if self.is_gone:
-            self._failures = 0
-            self._drawer.update(banner=None)
             self._foot.say("The service answers again.")
-            self._recovered()
+            self.answered()
 
     @synchronized
     def answered(self) -> None:
         """Take what was said back: something was received."""
-        self._failures = 0
+        was_gone, self._failures = self.is_gone, 0
         self._header.update(gone=False)
         self._drawer.update(banner=None)
+        if was_gone:
+            self._recovered()
 
     @synchronized
     def fail(self, error: BaseException) -> None:
