@@ -27,7 +27,8 @@ client = scenecart.connect()
 captures = client.search("aurora", collections=["aurora-50cm", "aurora-30cm"], bbox=(150.9, -34.2, 151.6, -33.6), datetime="2024")
 captures.loc[captures.index[0], "id"] = {HOSTILE!r}
 picker = scenecart.widgets.CaptureMap(captures, aoi={HARBOUR}, client=client)
-picker
+cover = scenecart.widgets.CoverPanel(client, picker)
+display(picker, cover)
 """
 BENCH = f"""
 import scenecart
@@ -98,7 +99,7 @@ def test_click_on_the_map_selects(opened: OpenPage):
     page, kernel = opened.page, opened.kernel
     page.mouse.click(*opened.at(151.21, -33.965))
     kernel.wait("list(picker.selection)", lambda value: len(value) == 1)
-    listed = page.locator("select[size]").last.locator("option")
+    listed = page.locator(".widget-select select").locator("option")
     listed.nth(1).wait_for(state="attached")
     assert listed.count() == kernel.value("len(picker.map._stack.options)") > 1
     first = kernel.value("picker.selection[0]")
@@ -106,7 +107,7 @@ def test_click_on_the_map_selects(opened: OpenPage):
     page.mouse.click(*opened.at(151.21, -33.965))
     page.keyboard.up("Shift")
     kernel.wait("list(picker.selection)", lambda value: value == [])
-    page.locator("select").last.select_option(index=1)
+    page.locator(".widget-select select").select_option(index=1)
     kernel.wait("list(picker.selection)", lambda value: len(value) == 1 and value != [first])
     assert page.locator('.sc-grid .row[aria-selected="true"]').count() <= 1
 
@@ -169,6 +170,27 @@ def test_table_keyboard_moves_selects_and_sorts(opened: OpenPage):
     page.locator(".sc-grid .row", has_text=last).wait_for()
     page.keyboard.press("Escape")
     kernel.wait("len(picker.selection) == 0")
+
+
+def test_cover_is_planned_as_the_form_says(opened: OpenPage):
+    """The form says what the plan is made for, and keeps what was chosen, also a tick that was taken away."""
+    page, kernel = opened.page, opened.kernel
+    form = page.get_by_role("region", name="Cover this area")
+    form.get_by_label("Optimise for").select_option("Fewest captures")
+    form.get_by_label("Use what we own").uncheck()
+    form.get_by_role("button", name="Cover this area").click()
+    form.get_by_text("Nothing bought yet.").wait_for()
+    assert kernel.value("[cover.plan.objective, cover.plan.is_complete]") == ["fewest", True]
+    assert not form.get_by_label("Use what we own").is_checked()
+    assert form.get_by_label("Optimise for").input_value() == "fewest"
+    assert form.get_by_role("list", name="Captures that were chosen").get_by_role("listitem").count() == kernel.value(
+        "len(cover.plan.why)"
+    )
+    form.get_by_label("Use what we own").check()
+    form.get_by_label("Budget in credits").fill("plenty")
+    form.get_by_role("button", name="Plan again").click()
+    form.get_by_role("alert").wait_for()
+    assert kernel.value("cover._wish.use_owned")
 
 
 def test_text_from_a_catalog_runs_no_script(opened: OpenPage):

@@ -29,9 +29,9 @@ def test_describe_leaves_out_missing_facts():
     }
 
 
-def test_one_line_joins_id_and_facts():
+def test_one_line_joins_facts_and_id():
     """A capture in a list is its id and its facts."""
-    assert one_line(CAPTURE) == "a b · 2024-01-02 03:04 UTC · 5 % cloud"
+    assert one_line(CAPTURE) == "2024-01-02 03:04 UTC · 5 % cloud · a b"
     assert one_line(pd.Series({"id": "x"})) == "x"
 
 

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 import traitlets as t
 
 from scenecart._util.keywords import checked_keywords
 from scenecart._util.text import pluralize
-from scenecart._util.validate import shown_value
-from scenecart.exceptions import InvalidArea, InvalidCart, InvalidRequest
+from scenecart.exceptions import InvalidArea, InvalidCart
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
+from scenecart.widgets._bench.cover import CoverPart, Wish, read_budget
 from scenecart.widgets._jobs import Runner, synchronized
+from scenecart.widgets._notes import Note, failure_note, note_fields
 from scenecart.widgets._state import state_of
 
 if TYPE_CHECKING:
     from scenecart._cover.plan import CoverPlan
     from scenecart.client import Client
     from scenecart.widgets._cart_panel import CartPanel
-
-_OBJECTIVES = (
-    ("Lowest cost", "cost"),
-    ("Fewest captures", "fewest"),
-    ("Newest captures", "newest"),
-    ("Least cloud", "clearest"),
-)
-
-_MOST_DIGITS = 15
 
 
 class CoverPanel(Panel):
@@ -71,13 +63,16 @@ class CoverPanel(Panel):
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = checked_client(client), cart
         self.state = state_of(picker)
-        self._runner = Runner(1, resend=self.resend_state)
-        self._make_parts()
-        inputs = (self._objective, self._share, self._budget, self._use_owned, self._start)
-        controls = _style.box(*inputs, kind="row", horizontal=True)
-        super().__init__(_style.style_sheet(), self._head, controls, self._status, self._plan_view, self._add_button)
+        self._wish, self._busy_text = Wish(), ""
+        self._note: Note | None = None
+        self._runner = Runner(resend=self.resend_state)
+        self._view = CoverPart(client, self._runner, self._act)
+        self._view.on_error(self._show_error)
+        super().__init__(_style.style_sheet(), self._view)
         self.add_class("scenecart-card")
         self.watch(self.state, self._discard_plan, "aoi")
+        self.watch(self.state, lambda _: self._redraw(), "revision")
+        self._redraw()
 
     @property
     def is_busy(self) -> bool:
@@ -101,22 +96,20 @@ class CoverPanel(Panel):
             raise InvalidArea(
                 "There is no area of interest.", code="area_missing", hint="Draw it on the map, or load it from a file."
             )
-        captures, area = self.state.filtered, self.state.aoi
+        captures, area, wish = self.state.filtered, self.state.aoi, self._wish
         if len(captures) == 0:
             raise InvalidCart("No captures match the filters.", code="filters_match_nothing", hint="Remove or widen a filter.")
-        objective, share, use_owned = str(self._objective.value), self._share.value / 100, self._use_owned.value
-        budget = _read_budget(self._budget.value)
-        self.plan = None
-        self._update()
-        self._start.disabled = True
-        self._status.value = _style.message(f"Getting prices and planning with {pluralize(len(captures), 'capture')}…", kind="busy")
+        budget = read_budget(wish.budget)
+        self.plan, self._note = None, None
+        self._busy_text = f"Getting prices and planning with {pluralize(len(captures), 'capture')}…"
+        self._redraw()
         self._runner.start(
             "cover",
             lambda _: self._client.cover(
-                captures, area, objective=objective, min_coverage=share, budget=budget, use_owned=use_owned
+                captures, area, objective=wish.objective, min_coverage=wish.share / 100, budget=budget, use_owned=wish.use_owned
             ),
             self._planned,
-            self._failed,
+            self._show_error,
         )
 
     def static_html(self) -> str:
@@ -127,78 +120,52 @@ class CoverPanel(Panel):
         """End background jobs."""
         self._runner.close()
 
-    def _make_parts(self) -> None:
-        rest = "with captures that match the filters"
-        self._head = W.HTML(_style.render("widget_title.html", title="Cover this area", rest=rest))
-        style = {"description_width": "initial"}
-        self._objective = W.Dropdown(options=_OBJECTIVES, description="Optimise for", style=style, layout=W.Layout(width="250px"))
-        self._share = W.IntSlider(value=98, min=10, max=100, description="Coverage, %", style=style, layout=W.Layout(width="280px"))
-        self._share.tooltip = "Share of the area to cover, in percent"
-        self._budget = W.Text(placeholder="no limit", description="Budget", style=style, layout=W.Layout(width="190px"))
-        self._budget.tooltip = "Maximum number of credits to spend. Leave it empty for no limit."
-        self._use_owned = W.Checkbox(value=True, description="Use what we own", indent=False, layout=W.Layout(width="150px"))
-        self._use_owned.tooltip = "Ground that the organization owns already counts as covered, at no cost"
-        self._start = _style.button(
-            "Cover this area", "Choose captures that cover the area. Nothing is bought.", kind="primary", icon="th-large"
-        )
-        self._start.on_click(self._guarded(lambda _: self.cover()))
-        self._status, self._plan_view = W.HTML(), W.HTML()
-        self._add_button = _style.button("Add to cart", "Add the chosen captures to the cart", icon="plus")
-        self._add_button.on_click(self._guarded(lambda _: self._add_to_cart()))
-        _style.set_visible(self._add_button, visible=False)
+    def _act(self, kind: str, fields: dict[str, Any]) -> None:
+        """Handle an event of the page."""
+        if kind == "cover":
+            self._wish = Wish.from_page(fields)
+            self.cover()
+        elif kind == "add":
+            self._add_to_cart()
 
+    @synchronized
     def _show_error(self, error: BaseException) -> None:
         """Display an error below the controls."""
-        self._status.value = _style.error_message(error)
+        self._note, self._busy_text = failure_note(error), ""
+        self._redraw()
 
+    @synchronized
     def _planned(self, plan: CoverPlan) -> None:
-        self._start.disabled = False
-        self._status.value = ""
+        self._busy_text = ""
         # observers of the plan find its captures selected
         self.state.selection = tuple(plan.why.index)
         self.plan = plan
-        self._update()
-
-    def _failed(self, error: Exception) -> None:
-        self._start.disabled = False
-        self._show_error(error)
+        self._redraw()
 
     @synchronized
     def _discard_plan(self, _: Any) -> None:
         """Discard the plan of another area."""
         self._runner.cancel("cover")
-        self._start.disabled = False
-        self._status.value = ""
-        self.plan = None
-        self._update()
+        self.plan, self._note, self._busy_text = None, None, ""
+        self._redraw()
 
-    def _update(self) -> None:
-        self._plan_view.value = "" if self.plan is None else self.plan._repr_html_()  # as in a notebook
-        _style.set_visible(self._add_button, self.plan is not None and self._cart is not None)
+    @synchronized
+    def _redraw(self) -> None:
+        kept, total = int(self.state.keep.sum()), len(self.state.captures)
+        matching = f"{kept:,} of {pluralize(total, 'capture')} match the filters" if total else "no captures yet"
+        self._view.show(
+            self.plan,
+            wish=asdict(self._wish),
+            says=matching if self.state.aoi is not None else "no area of interest yet",
+            busy=self._busy_text,
+            is_busy=bool(self._busy_text),
+            note=note_fields(self._note),
+            can_add=self._cart is not None,
+        )
 
     @synchronized
     def _add_to_cart(self) -> None:
         if self.plan is not None and self._cart is not None:
             self._cart.add(self.plan.cart.captures)
-            self._status.value = _style.message(f"{pluralize(len(self.plan.cart), 'capture')} added to the cart.", kind="success")
-
-
-def _read_budget(text: str) -> int | None:
-    """Parse a number of credits as people write it; None for empty text.
-
-    Examples
-    --------
-    >>> _read_budget(" 12,000 "), _read_budget("")
-    (12000, None)
-    """
-    digits = "".join(text.split()).replace(",", "")
-    if not digits:
-        return None
-    if len(digits) > _MOST_DIGITS or not (digits.isascii() and digits.isdecimal() and int(digits) > 0):
-        raise InvalidRequest(
-            f"must be a whole number of credits, got {shown_value(text)}.",
-            argument="budget",
-            code="budget_invalid",
-            hint="Leave the budget empty for no limit.",
-        )
-    return int(digits)
+            self._note = Note("good", f"{pluralize(len(self.plan.cart), 'capture')} added to the cart.")
+            self._redraw()

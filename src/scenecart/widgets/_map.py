@@ -300,7 +300,7 @@ class FootprintMap(ImageryPanel):
         self.map.observe(self._update_view, "bounds")
 
     def _make_controls(self) -> None:
-        self._colour = W.Dropdown(description="Colour by", layout=W.Layout(width="220px"), style={"description_width": "initial"})
+        self._colour = W.Dropdown(description="Colour by", layout=W.Layout(width="204px"), style={"description_width": "initial"})
         self._colour.observe(self._update_view, "value")
         actions: tuple[tuple[str, str, str, Callable[[Any], object]], ...] = (
             ("", "Zoom to the selection, or to all captures", "search-plus", lambda _: self.zoom_to()),

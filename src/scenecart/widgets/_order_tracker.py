@@ -86,7 +86,7 @@ class OrderTracker(Panel):
         self._runner = Runner(4, resend=self.resend_state)
         self.book = OrderBook(self._runner, client, followed, directory=Path(directory), poll=poll)
         self._view = OrdersPart(self.book, self._act, is_alone=True)
-        self._map_box = _style.box()
+        self._map_box = _style.box(kind="inset")
         super().__init__(_style.style_sheet(), self._view, self._map_box)
         self.add_class("scenecart-card")
         for name in ("orders", "finished"):

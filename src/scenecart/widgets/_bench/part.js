@@ -14,9 +14,11 @@ const PROPERTIES = ["value", "checked", "indeterminate"];
 function el(name, attributes = {}, ...children) {
   const node = SVG_NAMES.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
-    if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith("on")) listen(node, key.slice(2), value);
-    else if (PROPERTIES.includes(key)) (node.scDrawn ??= {})[key] = value;
+    if (value === undefined || value === null) continue;
+    // a box that is drawn without its tick loses it
+    if (PROPERTIES.includes(key)) (node.scDrawn ??= {})[key] = value;
+    else if (value === false) continue;
+    else if (key.startsWith("on")) listen(node, key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
   append(node, children);
