@@ -373,6 +373,9 @@ class Analyst(threading.Thread):
             return
         order = next(iter(self._delivered.values()))
         items = order.items()
+        if "unknown" in set(items["provenance"]):
+            # asked again, as after any fault
+            raise scenecart.ServiceError("A fault hid the record of an item.", code="provenance_unknown")
         assert set(items["provenance"]) == {"verified"}, order
         assert sorted(items["capture:id"]) == sorted(order.captures), order
         folder = self._folder / order.id
