@@ -249,7 +249,7 @@ def test_orders_are_listed(box: Sandbox, tmp_path: Path):
         assert order.id in [one["id"] for one in json.loads(listed.stdout)], listed.stderr
     assert order.id in run("orders", "--status", "DELIVERED", box=box).stdout
     assert order.id not in run("orders", "--status", "failed", box=box).stdout
-    assert run("orders", "--status", "expired", box=box).stdout == "No orders.\n"
+    assert order.id not in run("orders", "--status", "expired", box=box).stdout
 
 
 def test_download_of_a_missing_asset_is_a_failure(box: Sandbox, tmp_path: Path, home: dict[str, str]):

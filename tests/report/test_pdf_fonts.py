@@ -70,7 +70,7 @@ def test_text_of_a_script_with_a_font_of_this_computer_is_in_the_pdf(font: Path,
     document = pypdfium2.PdfDocument(path)
     page = document[0]
     words = page.get_textpage()
-    assert f"Harbour {RARE}" in words.get_text_range()
+    assert f"Harbour {RARE}" in words.get_text_bounded()
     words.close()
     page.close()
     document.close()
@@ -106,7 +106,7 @@ def test_arabic_in_a_pdf_is_joined(scripted: ScriptedClient, tmp_path: Path):
     document = pypdfium2.PdfDocument(path)
     page = document[0]
     words = page.get_textpage()
-    text = words.get_text_range()
+    text = words.get_text_bounded()
     assert "ميناء" in text
     assert "سيدني" in text
     words.close()

@@ -7,6 +7,7 @@ version. The JSON Schemas are in docs/reference/json. Within a version members a
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from scenecart.cli._hints import lines_of
@@ -36,7 +37,19 @@ def records(schema: str, frame: pd.DataFrame) -> None:
     # JSON is for scripts; the geometry is for maps
     plain = pd.DataFrame(frame.drop(columns="geometry", errors="ignore"))
     plain.insert(0, "schema", f"scenecart/{schema}")
-    print(plain.to_json(orient="records", date_format="iso", default_handler=str))
+    print(rows_as_json(plain))
+
+
+def rows_as_json(frame: pd.DataFrame) -> str:
+    """Return the rows of a table as a JSON list of objects; times and amounts of money are text."""
+    import pandas as pd  # noqa: PLC0415  # likewise
+
+    # pandas before 3 writes decimal numbers as floats
+    plain = pd.DataFrame(frame)
+    for name in [name for name in plain.columns if plain[name].dtype == object]:
+        texts = [str(value) if isinstance(value, Decimal) else value for value in plain[name]]
+        plain = plain.assign(**{str(name): pd.Series(texts, plain.index, dtype=object)})
+    return str(plain.to_json(orient="records", date_format="iso", default_handler=str))
 
 
 def order_records(schema: str, frame: pd.DataFrame) -> None:
@@ -75,7 +88,7 @@ def estimate_document(estimate: Estimate, whole: Estimate | None = None) -> dict
 
 def cover_document(plan: CoverPlan) -> dict[str, Any]:
     """Return a plan as a JSON document."""
-    why = json.loads(plan.why.reset_index(drop=True).to_json(orient="records", date_format="iso", default_handler=str))
+    why = json.loads(rows_as_json(plan.why.reset_index(drop=True)))
     return {
         "objective": plan.objective,
         "coverage": plan.coverage,

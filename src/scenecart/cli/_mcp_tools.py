@@ -251,9 +251,7 @@ def _table(name: str, frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    import pandas as pd  # noqa: PLC0415  # keeps --help fast
-
-    rows = json.loads(pd.DataFrame(frame).to_json(orient="records", date_format="iso", default_handler=str))
+    rows = json.loads(_documents.rows_as_json(frame))
     return [
         {name: clean_text(value, _LONGEST_TEXT) if isinstance(value, str) else value for name, value in row.items()} for row in rows
     ]

@@ -175,17 +175,17 @@ def _parquet_features(path: Path) -> Iterator[dict[str, Any]]:
         raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
     with file:
         schema = file.schema_arrow
+        notes = json.loads((schema.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
         # assets are a struct in STAC GeoParquet, and JSON text in a table that scenecart wrote
         if {"assets", "stac_version", "geometry"} <= set(schema.names) and pa.types.is_struct(schema.field("assets").type):
             from stac_geoparquet.arrow import stac_table_to_items  # noqa: PLC0415  # likewise
 
-            notes = json.loads((schema.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
             for item in stac_table_to_items(file.read()):
                 # a table has the same columns for all items: fields that an item did not have are null
                 bare = {name: _without_nulls(value) if name in {"assets", "links"} else value for name, value in item.items()}
                 yield _with_notes(bare, notes) if notes else bare
             return
-    yield from _table_features(path)
+    yield from _table_features(path, set(notes.get(_JSON_COLUMNS, ())) & set(schema.names))
 
 
 def _without_nulls(value: Any) -> Any:
@@ -194,15 +194,14 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _table_features(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a GeoParquet table that is not STAC, such as search results."""
+def _table_features(path: Path, texts: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a GeoParquet table that is not STAC, such as search results; some columns are JSON text."""
     import geopandas as gpd  # noqa: PLC0415  # likewise
 
     try:
         frame = gpd.read_parquet(path)
     except ValueError as error:
         raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
-    texts = [name for name in frame.attrs.get(_JSON_COLUMNS, ()) if name in frame.columns]
     for document in json.loads(frame.to_json(default=_to_json))["features"]:
         columns = document["properties"]
         yield _item_of_columns(columns | {name: _parse_text(columns[name]) for name in texts}, document["geometry"])
