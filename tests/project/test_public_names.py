@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 import scenecart
+from _scripted_service import answer, feature, page
 from scenecart import exceptions
+
+if TYPE_CHECKING:
+    from _scripted_service import ScriptedService
 
 
 def test_import_scenecart_loads_nothing_heavy():
@@ -17,6 +22,21 @@ def test_import_scenecart_loads_nothing_heavy():
     heavy = ["geopandas", "pandas", "numpy", "shapely", "httpx", "pyarrow", "matplotlib", "ipyleaflet", "ipywidgets",
              "starlette", "uvicorn", "rasterio", "scenecart.sandbox", "jinja2", "rich"]  # fmt: skip
     code = f"import sys, scenecart; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_first_search_loads_only_what_it_needs(service: ScriptedService):
+    """A first search with a token loads no packages for files, locks, plans or pictures, which a user would wait for."""
+    service.put("catalog.search", answer(page(feature(), numberMatched=1)))
+    heavy = ["pyarrow.parquet", "filelock", "tomllib", "pystac", "pystac_client", "xarray", "rasterio", "scipy", "PIL",
+             "matplotlib", "jinja2", "scenecart._cover.planner", "scenecart._cart.files"]  # fmt: skip
+    code = (
+        "import sys, scenecart\n"
+        f"client = scenecart.connect(base_url={service.url!r}, token='x', project='p')\n"
+        "assert len(client.search('h', collections=['c'], limit=1)) == 1\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scenecart._api import operations
-from scenecart._captures import areas_parquet, parquet
+from scenecart._captures import areas_parquet
 from scenecart._captures.frame import checked_row
 from scenecart._captures.query import Query, SearchCriteria, build_query
 from scenecart._captures.search import search_catalog, stream_catalog
@@ -321,6 +321,8 @@ class CatalogMethods:
         >>> len(geopandas.read_parquet(files[0]))
         20
         """
+        from scenecart._captures import parquet  # noqa: PLC0415  # loads pyarrow.parquet, which other searches do without
+
         folder = as_path(directory, "A folder of captures")
         # the files hold what the catalog says, and nothing of this search
         frames = stream_catalog(self._session, replace(build_query(host, SearchCriteria(**criteria)), area=None))

@@ -10,8 +10,6 @@ from scenecart._api import operations
 from scenecart._cart.cart import Cart, make_cart
 from scenecart._client.catalog import CatalogMethods
 from scenecart._client.orders import OrderMethods
-from scenecart._cover.plan import CoverPlan, PlanOptions
-from scenecart._cover.planner import plan_cover
 from scenecart._orders.labels import check_labels
 from scenecart._orders.order import Order, label_order
 from scenecart._orders.tables import placements_frame
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenecart._cart.estimate import Estimate, PricingService
+    from scenecart._cover.plan import CoverPlan
     from scenecart._office.guard import PurchaseGuard
     from scenecart._orders.placement import PlacementService
     from scenecart._orders.settlement import SettlementService
@@ -149,6 +148,9 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         (True, True, True)
         """
         check_bool(use_owned, "use_owned", kind=InvalidQuery)
+        from scenecart._cover.plan import PlanOptions  # noqa: PLC0415  # few sessions plan, and all wait for imports
+        from scenecart._cover.planner import plan_cover  # noqa: PLC0415  # likewise
+
         options = PlanOptions(objective, min_coverage, max_cloud_cover, budget, max_captures, prices, time_limit, cloud)
         return plan_cover(captures, aoi, options, client=self, owned=self.owned(acquired=False) if use_owned else None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -150,6 +149,8 @@ def read_budgets(path: Path) -> list[Budget]:
     ConfigurationError
         If it cannot be read, or has an unknown or invalid field.
     """
+    import tomllib  # noqa: PLC0415  # most clients have no budgets
+
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

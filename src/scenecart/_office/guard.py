@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scenecart._office.approvals import check_approval
 from scenecart._office.signing import checked_public_keys, require
 from scenecart.exceptions import NotApproved, ScenecartError
 
@@ -53,6 +52,8 @@ class PurchaseGuard:
 
     def _refusal(self, request: PlacementRequest, approval: Any) -> ScenecartError | None:
         if approval is not None or self._keys:
+            from scenecart._office.approvals import check_approval  # noqa: PLC0415  # loads files of carts; most orders need none
+
             try:
                 check_approval(request, approval, self._keys, self._now())
             except NotApproved as error:

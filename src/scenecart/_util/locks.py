@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -30,6 +28,8 @@ def process_lock(path: Path, seconds: float) -> Iterator[bool]:
     TimeoutError
         If another process holds the lock for longer.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  # a search with a token needs no lock
+
     lock = FileLock(path, mode=0o600, thread_local=False)
     try:
         lock.acquire(timeout=seconds, poll_interval=_POLL_SECONDS)
