@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -77,9 +78,12 @@ class Stall:
 
 
 class ScriptedService:
-    """A server that answers each path with the test's responses in order, repeating the last; a response may be a function."""
+    """A server that answers each path with the test's responses in order, repeating the last; a response may be a function.
 
-    def __init__(self) -> None:
+    A server that is started again after it was stopped gets the ``port`` that it had.
+    """
+
+    def __init__(self, port: int = 0) -> None:
         self.received: list[RecordedRequest] = []
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -116,13 +120,17 @@ class ScriptedService:
             def handle_error(self, *_: object) -> None:
                 """Ignore clients that close the connection, as tests do."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._server.server_address[1]
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def put(self, path: str, *answers: Answer | Callable[[RecordedRequest], Answer]) -> None:
         """Set the responses of a path, or of an operation by its id."""
@@ -172,6 +180,14 @@ def feature(name: Any = "a", west: float = 0.0, **properties: Any) -> dict[str, 
 def page(*features: Any, **more: Any) -> dict[str, Any]:
     """Return a page of search results."""
     return {"type": "FeatureCollection", "features": list(features), **more}
+
+
+def part_of_file(request: RecordedRequest, content: bytes, **headers: str) -> Answer:
+    """Return the range of a file that a request is for."""
+    first, last = map(int, re.findall(r"\d+", request.headers["range"]))
+    part = content[first : last + 1]
+    stated = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(content)}", "ETag": '"one"', **headers}
+    return Answer(part, 206, stated)
 
 
 def ndjson(*documents: Any) -> Answer:

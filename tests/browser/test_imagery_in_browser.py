@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from PIL import Image
 from rasterio.shutil import copy
 
 from _jupyter import Jupyter, Kernel, notebook
+from _scripted_service import Answer, ScriptedService, part_of_file
 from _thorough import first_of
 from scenecart._imagery.mercator import HALF_WORLD, from_mercator
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from playwright.sync_api import Browser, Page
@@ -71,6 +72,15 @@ class OpenMap:
     def screenshot(self) -> NDArray[np.uint8]:
         clip = {name: self.box[name] for name in ("x", "y", "width", "height")}
         return np.asarray(Image.open(io.BytesIO(self.page.screenshot(clip=clip))).convert("RGB"))  # type: ignore[arg-type]  # a clip
+
+    def drag(self, across: int, down: int) -> None:
+        """Drag the map by some pixels."""
+        x, y = self.box["x"] + self.box["width"] / 2, self.box["y"] + self.box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + across, y + down, steps=4)
+        self.page.wait_for_timeout(80)
+        self.page.mouse.up()
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Return west, south, east and north of the map in EPSG:3857, by what the page says."""
@@ -150,21 +160,16 @@ def test_imagery_is_where_it_belongs_after_pans_and_zooms(opened: OpenMap):
       };
       look();
     }""")
-    x, y = opened.box["x"] + opened.box["width"] / 2, opened.box["y"] + opened.box["height"] / 2
     for zoom, least in ((14, 0.3), (16, 0.9), (18, 0.9)):
         kernel.value(f"[setattr(shown.map, 'center', (-33.902, 151.228)), setattr(shown.map, 'zoom', {zoom}), 1][2]")
         kernel.wait(f"shown.map.zoom == {zoom}")
         opened.settle()
         opened.check(least)
         for across, down in ((160, 40), (-300, -90)):
-            page.mouse.move(x, y)
-            page.mouse.down()
-            page.mouse.move(x + across, y + down, steps=4)
-            page.wait_for_timeout(80)
-            page.mouse.up()
+            opened.drag(across, down)
             opened.settle()
             opened.check(least)
-    page.mouse.move(x, y)
+    page.mouse.move(opened.box["x"] + opened.box["width"] / 2, opened.box["y"] + opened.box["height"] / 2)
     page.mouse.wheel(0, 300)
     kernel.wait("shown.map.zoom < 18")
     opened.settle()
@@ -241,6 +246,51 @@ def test_imagery_gone_in_mid_pan_leaves_the_map_usable(opened: OpenMap):
     kernel.value(f"[{path}.with_suffix('.away').rename({path}), 1][1]")
     page.locator("a.leaflet-control-zoom-out").first.click()
     page.get_by_role("alert").filter(has_text="coded.tif").wait_for(state="detached")
+
+
+def test_imagery_store_gone_in_mid_pan_leaves_the_map_usable(opened: OpenMap, tmp_path: Path):
+    """If the server of a COG stops while the map moves, one line says so; the map moves on, and pixels come when it is back."""
+    page, kernel = opened.page, opened.kernel
+    local = kernel.value("str(shown._imagery.layers.layers[0].source._source)")
+    content = noisy(Path(local), tmp_path).read_bytes()
+    path, line = "/distant.tif", page.get_by_role("alert").filter(has_text="distant.tif")
+    page.locator(".leaflet-container").first.scroll_into_view_if_needed()
+    opened.box = page.locator(".leaflet-container").first.bounding_box() or {}
+    with ScriptedService() as store:
+        store.put(path, lambda request: part_of_file(request, content))
+        kernel.value(f"[shown.remove_imagery('coded'), shown.add_imagery({store.url + path!r}), 1][2]")
+        kernel.value("[setattr(shown.map, 'center', (-33.902, 151.228)), setattr(shown.map, 'zoom', 16), 1][2]")
+        kernel.wait("shown.map.zoom == 16")
+        opened.settle()
+        opened.check(0.9)
+        # connections that are open end, too
+        store.put(path, Answer(None))
+    before = kernel.value("shown.map.center")
+    opened.drag(-350, -200)
+    kernel.wait("list(shown.map.center)", lambda center: center != list(before))
+    line.wait_for()
+    assert line.count() == 1
+    opened.drag(-350, 0)
+    kernel.wait("shown._imagery.layers.is_busy", lambda is_busy: not is_busy)
+    assert line.count() == 1
+    with ScriptedService(store.port) as store:
+        store.put(path, lambda request: part_of_file(request, content))
+        opened.drag(120, 60)
+        line.wait_for(state="detached")
+        opened.settle()
+        opened.check(0.9)
+        kernel.value(f"[shown.remove_imagery('distant.tif'), shown.add_imagery({local!r}, name='coded'), 1][2]")
+
+
+def noisy(path: Path, folder: Path) -> Path:
+    """Return a COG of the same colours whose third band cannot be compressed, so that no request fetches all of it."""
+    with rasterio.open(path) as raster:
+        profile, values = raster.profile, raster.read()
+    values[2] = np.random.default_rng(1).integers(0, 80, values[2].shape)
+    with rasterio.open(folder / "plain.tif", "w", **{**profile, "driver": "GTiff"}) as raster:
+        raster.write(values)
+    copy(folder / "plain.tif", folder / "distant.tif", driver="COG", blocksize=256, overview_resampling="average")
+    return folder / "distant.tif"
 
 
 def test_imagery_while_the_kernel_is_busy_follows_later(opened: OpenMap, running: Jupyter, tmp_path: Path):

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from scenecart._api.limits import Limits
 
+# codes of errors whose message and hint are about the service
+OF_THE_NETWORK = frozenset({"service_unreachable", "connection_lost"})
+
 # errors of httpx, of httpcore and of ssl
 _MAX_CHAIN = 10
 

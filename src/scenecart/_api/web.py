@@ -15,7 +15,7 @@ from scenecart._api.credentials import Secret, is_loopback
 from scenecart._api.error_documents import parse_problem
 from scenecart._api.limits import Limiter, Limits
 from scenecart._api.retry import READ_STATUSES, Retry, check_policies, parse_retry_after
-from scenecart._api.transport import Connections, media_type, web_url
+from scenecart._api.transport import OF_THE_NETWORK, Connections, media_type, web_url
 from scenecart._util.json import NotJson, dumps, loads
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import (
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-# errors of connections whose hint names the base URL
-_OF_THE_NETWORK = frozenset({"service_unreachable", "connection_lost"})
 _MAX_REDIRECTS = 5
 _SHORTEST_SECRET = 6
 _NUMBER_MATCHED = "OGC-NumberMatched"
@@ -227,7 +225,7 @@ class Web:
             return self._connections.send(method, address, "STAC", headers=sent, **options)
         except ConnectionFailed as error:
             # an error about a proxy or a certificate has its own hint
-            hint = "Check the URL and the network connection." if error.code in _OF_THE_NETWORK else None
+            hint = "Check the URL and the network connection." if error.code in OF_THE_NETWORK else None
             if isinstance(error, RequestTimeout):
                 hint = "Ask for less at a time (page_size), or wait longer: limits=scenecart.Limits(read=…)"
             reword(error, hint=hint)

@@ -63,22 +63,28 @@ def opened_raster(source: Path | RangeReader, *, level: int = -1) -> Iterator[An
     options: dict[str, Any] = {"driver": _driver(source), "sharing": False}
     if level >= 0:
         options["overview_level"] = level
+    where: dict[str, Any] = source.opening() if isinstance(source, RangeReader) else {"fp": source}
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(rasterio.Env(**_SETTINGS))
             stack.enter_context(_quiet())
-            where = source.opening() if isinstance(source, RangeReader) else {"fp": source}
             dataset = stack.enter_context(rasterio.open(**where, **options))
             if level < 0:
                 _check(dataset, name)
             yield dataset
     except (RasterioError, CPLE_BaseError, OSError, UnicodeDecodeError) as error:
-        hidden = source.take_error() if isinstance(source, RangeReader) else None
-        if hidden is not None:
-            raise hidden from None
+        _raise_unfetched(where)
         raise InvalidRequest(
             f"{_shown(name)} cannot be read: it is damaged, or not a raster.", code="raster_unreadable", hint=_HINT
         ) from error
+    # pixels that are not compressed would be zeros
+    _raise_unfetched(where)
+
+
+def _raise_unfetched(where: dict[str, Any]) -> None:
+    """Raise the reason why a part of a remote file was not fetched."""
+    if "opener" in where and where["opener"].error is not None:
+        raise where["opener"].error from None
 
 
 def is_usable_transform(matrix: NDArray[np.float64]) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rasterio.abc import MultiByteRangeResourceContainer
 
 from scenecart._api.retry import READ_STATUSES
-from scenecart.exceptions import ConnectionFailed, DownloadError, ScenecartError
+from scenecart._api.transport import OF_THE_NETWORK
+from scenecart.exceptions import ConnectionFailed, DownloadError, ScenecartError, reword
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +67,6 @@ class RangeReader:
         self._lock = threading.Lock()
         self._etag = ""
         self._next, self._ahead = 0, 1
-        self._error: ScenecartError | None = None
         self.size = self.requests = self.received = 0
 
     def __repr__(self) -> str:
@@ -99,29 +99,21 @@ class RangeReader:
     def read_many(self, spans: list[tuple[int, int]]) -> list[bytes]:
         """Return several spans, each a start and a length, in as few requests as possible."""
         with self._lock:
-            try:
-                if not self.size:
-                    self._fetch(0, 1)
-                wanted = [(start, max(start, min(start + count, self.size))) for start, count in spans]
-                for first, number in self._missing({block for start, end in wanted for block in _blocks_of(start, end)}):
-                    self._fetch(first, number)
-                found = [self._joined(start, end) for start, end in wanted]
-            except ScenecartError as error:
-                # GDAL replaces errors of its callbacks by its own
-                self._error = error
-                raise
+            if not self.size:
+                self._fetch(0, 1)
+            wanted = [(start, max(start, min(start + count, self.size))) for start, count in spans]
+            for first, number in self._missing({block for start, end in wanted for block in _blocks_of(start, end)}):
+                self._fetch(first, number)
+            found = [self._joined(start, end) for start, end in wanted]
             while len(self._blocks) * BLOCK > _MAX_KEPT:
                 self._blocks.popitem(last=False)
             return found
 
-    def take_error(self) -> ScenecartError | None:
-        """Return the last error that GDAL may have hidden, and forget it."""
-        with self._lock:
-            error, self._error = self._error, None
-            return error
-
     def opening(self) -> dict[str, Any]:
         """Return the arguments of ``rasterio.open`` that read this file.
+
+        What cannot be fetched is read as nothing or as zeros, and the attribute ``error`` of ``opener`` is the reason: rasterio
+        prints tracebacks of errors in its callbacks, and GDAL replaces them by its own.
 
         Open, read and close the dataset in one thread: rasterio 1.4 ends the process if another thread closes it.
         """
@@ -155,9 +147,17 @@ class RangeReader:
             try:
                 if self._fetch_once(first, number, is_last=attempt == _ATTEMPTS):
                     return
-            except ConnectionFailed:
-                if attempt == _ATTEMPTS:
-                    raise
+            except ConnectionFailed as error:
+                if attempt < _ATTEMPTS:
+                    continue
+                if error.code in OF_THE_NETWORK:
+                    reword(
+                        error,
+                        f"The server of {self.name} cannot be reached.",
+                        code="file_server_unreachable",
+                        hint="Check the network connection. What is asked for next is read again.",
+                    )
+                raise
 
     def _fetch_once(self, first: int, number: int, *, is_last: bool) -> bool:
         """Fetch a run of blocks, and return whether it arrived; False asks for another attempt."""
@@ -221,8 +221,8 @@ _FILE = "raster.tif"
 class _File(io.RawIOBase):
     """What GDAL reads: a seekable file, or many ranges at once."""
 
-    def __init__(self, reader: RangeReader) -> None:
-        self._reader, self._position = reader, 0
+    def __init__(self, reader: RangeReader, container: _Container) -> None:
+        self._reader, self._container, self._position = reader, container, 0
 
     def readable(self) -> bool:
         return True
@@ -238,12 +238,20 @@ class _File(io.RawIOBase):
         return self._position
 
     def read(self, count: int = -1) -> bytes:
-        data = self._reader.read(self._position, self._reader.size if count < 0 else count)
+        try:
+            data = self._reader.read(self._position, self._reader.size if count < 0 else count)
+        except ScenecartError as error:
+            self._container.error = error
+            return b""
         self._position += len(data)
         return data
 
     def get_byte_ranges(self, offsets: list[int], sizes: list[int]) -> list[bytes]:
-        return self._reader.read_many(list(zip(offsets, sizes, strict=True)))
+        try:
+            return self._reader.read_many(list(zip(offsets, sizes, strict=True)))
+        except ScenecartError as error:
+            self._container.error = error
+            return [bytes(size) for size in sizes]
 
 
 class _Container(MultiByteRangeResourceContainer):  # type: ignore[misc]  # rasterio has no types
@@ -251,11 +259,12 @@ class _Container(MultiByteRangeResourceContainer):  # type: ignore[misc]  # rast
 
     def __init__(self, reader: RangeReader) -> None:
         self._reader = reader
+        self.error: ScenecartError | None = None
 
     def open(self, path: str, mode: str = "r", **_: Any) -> _File:
         if not self.isfile(path) or set(mode) & set("wa+"):
             raise FileNotFoundError(path)
-        return _File(self._reader)
+        return _File(self._reader, self)
 
     def isfile(self, path: str) -> bool:
         return path.endswith(f"/{_FILE}")
