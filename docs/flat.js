@@ -2,15 +2,16 @@
 root => {
   const pen = document.createElement('canvas').getContext('2d')
   const origin = root.getBoundingClientRect()
-  const icons = {'fa-undo': '↺', 'fa-search-plus': '⊕', 'fa-image': '▣', 'fa-upload': '⇧', 'fa-copy': '❏', 'leaflet-draw-draw-polygon': '⬟', 'leaflet-draw-draw-rectangle': '■'}
+  const icons = {'fa-undo': '↺', 'fa-search-plus': '⊕', 'fa-image': '▣', 'fa-upload': '⇧', 'fa-copy': '❏', 'leaflet-control-zoom-in': '+', 'leaflet-control-zoom-out': '−', 'leaflet-draw-draw-polygon': '⬟', 'leaflet-draw-draw-rectangle': '■'}
   const safe = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;')
   const round = number => Math.round(number * 10) / 10
   const at = box => [round(box.left - origin.left), round(box.top - origin.top), round(box.width), round(box.height)]
-  const seen = colour => !/, 0\)$|\/ 0\)$|^transparent$/.test(colour)
+  const seen = colour => !/^rgba\(.*, 0\)$|\/ 0\)$|^transparent$/.test(colour)
   const out = []
   let clips = 0
 
   const letters = (text, box, look, right = Infinity) => {
+    pen.letterSpacing = look.letterSpacing === 'normal' ? '0px' : look.letterSpacing
     pen.font = `${look.fontWeight} ${look.fontSize} ${look.fontFamily}`
     const room = Math.min(box.right, right) - box.left
     let said = text, wide = pen.measureText(said).width
@@ -43,8 +44,9 @@ root => {
       const stroke = isFramed ? ` stroke="${sides[0][1]}" stroke-width="${rim}"` : ''
       out.push(`<rect x="${x + rim / 2}" y="${y + rim / 2}" width="${round(w - rim)}" height="${round(h - rim)}" rx="${corner}" fill="${fill}"${stroke}/>`)
     }
+    if (look.outlineStyle === 'solid') out.push(`<rect x="${x - 0.5}" y="${y - 0.5}" width="${w + 1}" height="${h + 1}" fill="none" stroke="${look.outlineColor}"/>`)
     if (!isFramed && drawn[2]) out.push(`<path d="M${x} ${y + h - 0.5}h${w}" stroke="${sides[2][1]}"/>`)
-    if (one.ariaSelected === 'true' && one.classList.contains('row')) out.push(`<rect x="${x}" y="${y}" width="3" height="${h}" fill="#d55e00"/>`)
+    if (one.ariaSelected === 'true' && one.classList.contains('row')) out.push(`<rect x="${x}" y="${y}" width="3" height="${h}" fill="${look.getPropertyValue('--sc-cart')}"/>`)
   }
   const field = (one, box, look) => {
     const left = box.left + parseFloat(look.paddingLeft) + parseFloat(look.borderLeftWidth)

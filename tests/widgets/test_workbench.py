@@ -46,51 +46,6 @@ def test_workbench_view_is_searched_with_the_dates_of_the_host(client: scenecart
     assert bench.state.current is not None
 
 
-def test_workbench_area_is_the_same_everywhere(client: scenecart.Client, display: Display, tmp_path: Path):
-    """A drawn, typed or loaded area is that of the map, of the next search and of the cart; one that cannot be read is said."""
-    bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(bench._map.part, "area", corners=[[151.18, -33.99], [151.24, -33.99], [151.24, -33.94], [151.18, -33.94]])
-    assert bench.state.aoi.bounds == HARBOUR == bench.cart.aoi.bounds
-    assert bench._ask.state["where"]["how"] == "drawn"
-    assert bench._ask.state["search"]["main"]
-    _event(bench._ask, "type", text="151.1, -34, 151.2, -33.9")
-    assert bench.cart.aoi.bounds == (151.1, -34.0, 151.2, -33.9)
-    geojson = b'{"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 1]]]}'
-    _event(bench._ask, "file", name="dam.geojson", buffers=[memoryview(geojson)])
-    assert bench._ask.state["where"]["text"].startswith("dam · ")
-    for text in ("somewhere.geojson", "1,2,3"):
-        _event(bench._ask, "type", text=text)
-        assert bench._ask.state["where"]["error"]
-    assert bench.state.aoi.bounds == (1.0, 1.0, 2.0, 2.0)
-    _event(bench._ask, "clear")
-    assert bench.state.aoi is None
-    assert bench.cart.aoi is None
-
-
-def test_workbench_filters_dates_and_current_follow_the_page(client: scenecart.Client, display: Display, tmp_path: Path):
-    """Filters, dates, colours and the current capture can be set in the page; nonsense of a page is ignored."""
-    bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
-    bench.search("aurora", wait=30, max_cloud_cover=30, **QUERY)
-    assert bench.filtered["eo:cloud_cover"].max() <= 30
-    _event(bench._ask, "dates", first="2024-02-01", last="2024-03-31")
-    assert set(bench.filtered["datetime"].dt.month) <= {2, 3}
-    _event(bench._ask, "reset")
-    assert len(bench.filtered) == len(bench.captures)
-    _event(bench._ask, "dates", first="2023-02-01", last="2024-03-31")
-    assert bench._ask.state["search"]["enabled"]
-    _event(bench._map.part, "current", row=2)
-    assert bench.state.current == bench.captures.index[2]
-    for nonsense in (-1, 10_000, "2", None):
-        _event(bench._map.part, "current", row=nonsense)
-    assert bench.state.current == bench.captures.index[2]
-    _event(bench._map.part, "colour", name="gsd")
-    assert bench._map.part.state["colour"] == "gsd"
-    _event(bench._map.part, "pictures", on=False)
-    assert not bench._map.part.state["pictures"]
-    _event(bench._header, "project", id="Harbour")
-    assert client.project == "Harbour"
-
-
 def test_workbench_cart_survives_another_search(client: scenecart.Client, display: Display, tmp_path: Path):
     """What was picked stays in the cart when something else is searched for."""
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
@@ -102,32 +57,6 @@ def test_workbench_cart_survives_another_search(client: scenecart.Client, displa
     assert bench.state.selection == ()
     bench.search("aurora", wait=30, **QUERY)
     assert bench.selected["id"].tolist() == picked
-
-
-def test_workbench_reload_brings_everything_back(client: scenecart.Client, display: Display, tmp_path: Path):
-    """A tab that is reloaded has its search, filters and project again; a second tab begins with them and keeps its own."""
-    bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(bench._foot, "page", id="a1")
-    bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
-    bench.state.filters = {"eo:cloud_cover": [0.0, 20.0]}
-    shown = bench.filtered["id"].tolist()
-    bench.state.select([bench.captures.index[2]])
-    picked = bench.selected["id"].tolist()
-    bench._keeper.save()
-    again = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(again._foot, "page", id="a1")
-    wait_for(lambda: len(again.captures) and not again.is_searching)
-    wait_for(lambda: again.state.filters)
-    assert again.filtered["id"].tolist() == shown
-    assert again.state.aoi.bounds == HARBOUR
-    assert again.selected["id"].tolist() == picked == again.cart.captures["id"].tolist()
-    second = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(second._foot, "page", id="b2")
-    second.search("aurora", aoi=(151.1, -34.0, 151.2, -33.9), wait=30, **QUERY)
-    second._keeper.save()
-    third = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(third._foot, "page", id="a1")
-    assert third.state.aoi.bounds == HARBOUR
 
 
 def test_workbench_filters_survive_another_search_and_late_columns(client: scenecart.Client, display: Display, tmp_path: Path):

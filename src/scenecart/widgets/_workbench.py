@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W  # noqa: N812  # as its own documentation calls it
 
 from scenecart._captures.query import SearchCriteria
-from scenecart._cart.owned import SHARE as OWNED
 from scenecart._util.keywords import checked_keywords
 from scenecart.client import hosts_of
-from scenecart.exceptions import ConnectionFailed, InvalidArea, InvalidCart, ScenecartError, ServiceError
+from scenecart.exceptions import ConnectionFailed, InvalidCart, ScenecartError, ServiceError
 from scenecart.widgets import _static_html, _style
 from scenecart.widgets._base import Panel, checked_client
 from scenecart.widgets._bench.area_choice import AreaChoice
 from scenecart.widgets._bench.area_clouds import AreaClouds
-from scenecart.widgets._bench.ask import Ask, checked_dates, hidden_owned
-from scenecart.widgets._bench.asked import Asked, asked_by, first_collections
+from scenecart.widgets._bench.ask import Ask
+from scenecart.widgets._bench.asked import asked_by, first_collections
+from scenecart.widgets._bench.asking import Asking
 from scenecart.widgets._bench.card import CardPart
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.cart_link import CartLink
@@ -29,18 +28,18 @@ from scenecart.widgets._bench.delivered import Delivered
 from scenecart.widgets._bench.drawer import ORDERS, RESULTS, Drawer
 from scenecart.widgets._bench.filtering import Filtering
 from scenecart.widgets._bench.foot import Foot, found_text
-from scenecart.widgets._bench.header import Header, header_state, orders_state, project_name
+from scenecart.widgets._bench.header import Header, header_state, known_projects, project_name
 from scenecart.widgets._bench.keeper import Keeper
 from scenecart.widgets._bench.looks import ask_state, drawer_state
-from scenecart.widgets._bench.map import BenchMap, checked_bounds
+from scenecart.widgets._bench.map import BenchMap
+from scenecart.widgets._bench.order_news import OrderNews
 from scenecart.widgets._bench.orders import OrdersPart
 from scenecart.widgets._bench.results import Results
-from scenecart.widgets._bench.saved import frame_of_text, text_of_frame
 from scenecart.widgets._bench.searching import Searching
 from scenecart.widgets._bench.service import ServiceWatch
+from scenecart.widgets._bench.session import Session
 from scenecart.widgets._bench.watching import Watching
 from scenecart.widgets._capture_prices import CapturePrices
-from scenecart.widgets._hints import hint_of, message_of
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._map_layers import bounds_of_area
 from scenecart.widgets._order_book import OrderBook
@@ -135,6 +134,20 @@ class Workbench(Panel):
         )
         self._searching.finished = self._search_finished
         self._area = AreaChoice(self.state, self._searching, self._filtering, self._map, self._foot)
+        self._session = Session(
+            client, self.state, self.cart, bench_map=self._map, searching=self._searching, filtering=self._filtering
+        )
+        self._asking = Asking(
+            self.cart,
+            self._map,
+            area=self._area,
+            searching=self._searching,
+            filtering=self._filtering,
+            keeper=self._keeper,
+            redraw=self._redraw,
+        )
+        self._ask.on_event(self._asking.event)
+        self._ask.on_error(self._service.fail)
         self._searching.collections = {name: list(known) for name, known in (hosts_of(client) if hosts is None else hosts).items()}
         style = _style.style_sheet("frame")
         super().__init__(style, self._app)
@@ -147,7 +160,7 @@ class Workbench(Panel):
         self.watch(self.cart, self._ordered, "order")
         self.watch(self.cart, self._link.cart_changed, "captures")
         self.watch(self.cart, lambda change: self._service_failed(change["new"]), "pricing_error")
-        self.watch(self.orders, self._orders_changed, "revision")
+        self.watch(self.orders, self._order_news.changed, "revision")
         self.watch(self._owned, self._show_owned, "holdings")
         self.watch(self._results.part, self._order_of_rows_changed, "state")
         first = next(iter(self._searching.collections), "")
@@ -239,7 +252,7 @@ class Workbench(Panel):
     def _make_parts(self, basemap: Any, *, is_full: bool) -> None:
         client, sandbox = self._client, self._client.signed_in_by == "sandbox"
         bounds = _SANDBOX_VIEW if sandbox and self.state.aoi is None else None
-        self._header = Header(**header_state(is_sandbox=sandbox, project=client.project, projects=self._known_projects()))
+        self._header = Header(**header_state(is_sandbox=sandbox, project=client.project, projects=known_projects(client)))
         self._ask, self._drawer, self._foot = Ask(), Drawer(), Foot(is_full=is_full, account=self._keeper.account)
         self._map = BenchMap(
             self.state,
@@ -257,11 +270,11 @@ class Workbench(Panel):
         self._card = CardPart(self.state, client, self._runner, self._request)
         self._cart_part = CartPart(self.cart, self._runner, self._request, book=self.orders, has_bench=True)
         self._orders_part = OrdersPart(self.orders, self._request)
-        self._running: set[str] = set()
         self._link = CartLink(self.state, self.cart, self._keeper.keep)
         self._service = ServiceWatch(
             client, self._runner, (self._header, self._drawer, self._foot), self._recovered, self._hosts_found
         )
+        self._order_news = OrderNews(self.orders, self._header, self._drawer, self._foot, self._service)
         self._watching = Watching(client, self._runner, self._header, self._foot)
         self._results = Results(self.state, client=client, runner=self._runner, is_counted=True)
         self._results.on_action(self._request)
@@ -277,7 +290,6 @@ class Workbench(Panel):
         self._app.add_class("sc-app")
         for part, handler in (
             (self._header, self._header_event),
-            (self._ask, self._ask_event),
             (self._map.part, self._map_event),
             (self._drawer, self._drawer_event),
             (self._foot, self._foot_event),
@@ -297,31 +309,6 @@ class Workbench(Panel):
         elif kind == "project" and isinstance(fields.get("id"), str):
             self._set_project(fields["id"].strip())
 
-    def _ask_event(self, kind: str, fields: dict[str, Any]) -> None:
-        self._keeper.touched()
-        self._keeper.seen(fields)
-        actions: dict[str, Callable[[], object]] = {
-            "type": lambda: self._area.type(str(fields["text"])),
-            "file": lambda: self._load_area(fields),
-            "clear": lambda: self._area.set(None),
-            "dates": lambda: self._set_dates(fields),
-            "host": lambda: self._set_host(str(fields["name"]).strip()),
-            "collections": lambda: self._searching.ask(collections=tuple(str(name) for name in fields["names"])),
-            "search": self._search_asked,
-            "filter": lambda: self._filtering.change(str(fields["name"]), fields.get("value")),
-            "hide_owned": lambda: self._filtering.change(OWNED, hidden_owned() if fields.get("on") else None),
-            "reset": self._filtering.reset,
-        }
-        action = actions.get(kind)
-        if action is None:
-            return
-        try:
-            self._area.error = ""
-            action()
-        except InvalidArea as error:
-            self._area.error = " ".join(filter(None, (message_of(error), hint_of(error))))
-            self._redraw()
-
     def _map_event(self, kind: str, fields: dict[str, Any]) -> None:
         self._keeper.seen(fields)
         actions: dict[str, Callable[[], object]] = {
@@ -329,8 +316,8 @@ class Workbench(Panel):
             "current": lambda: self._set_current(fields.get("row")),
             "picture": lambda: self._map.send_picture(fields.get("row"), self._service_failed, fields.get("slot")),
             "view": lambda: self._map.look_at(fields.get("bounds")),
-            "area": lambda: self._draw_area(fields["corners"]),
-            "search-view": lambda: self._search_view(fields.get("bounds")),
+            "area": lambda: self._asking.draw_area(fields["corners"]),
+            "search-view": lambda: self._asking.search_view(fields.get("bounds")),
             "pictures": lambda: self._show_pictures(fields),
             "compared": lambda: self._comparing.show(fields.get("a"), fields.get("b")),
             "done": self._comparing.close,
@@ -342,14 +329,6 @@ class Workbench(Panel):
         action = actions.get(kind)
         if action is not None:
             action()
-
-    def _search_view(self, bounds: Any) -> None:
-        self._map.look_at(bounds)
-        self._search_asked()
-
-    def _draw_area(self, corners: Any) -> None:
-        self._keeper.touched()
-        self._area.draw(corners)
 
     def _show_pictures(self, fields: dict[str, Any]) -> None:
         if "keys" in fields:
@@ -374,7 +353,7 @@ class Workbench(Panel):
             missed = self._keeper.page_shown(fields)
             self._redraw()
             for event in missed:
-                handler = self._map_event if event.pop("part", None) == "map" else self._ask_event
+                handler = self._map_event if event.pop("part", None) == "map" else self._asking.event
                 try:
                     handler(event.pop("kind"), event)
                 except ScenecartError as error:
@@ -383,36 +362,7 @@ class Workbench(Panel):
         elif kind == "leave":
             self._keeper.flush()
 
-    # what is asked for
-
-    def _search_asked(self) -> None:
-        self._keeper.touched()
-        if self.cart.is_placing:
-            raise InvalidCart("An order is being placed.", code="placement_running", hint="Wait for its result, then search.")
-        if self._searching.asked.area is None:
-            self._area.use_view()
-        self._filtering.hold()
-        self._searching.search()
-
-    def _load_area(self, fields: dict[str, Any]) -> None:
-        self._area.load(str(fields.get("name")), bytes((fields.get("buffers") or [b""])[0]))
-        self._redraw()
-
-    def _set_dates(self, fields: dict[str, Any]) -> None:
-        dates = checked_dates(fields.get("first"), fields.get("last"))
-        if dates is None:
-            return
-        shown = self._searching.date_filter(dates)
-        if shown is None:
-            self._searching.ask(dates=dates)
-            return
-        # these captures are here already
-        is_all = self._searching.searched is not None and tuple(shown) == self._searching.searched.dates
-        self._filtering.change("datetime", None if is_all else shown)
-
-    def _set_host(self, name: str) -> None:
-        if name:
-            self._searching.ask(host=name, collections=first_collections(name, self._searching.collections))
+    # what is looked at, and for which project
 
     def _set_current(self, row: Any) -> None:
         if isinstance(row, int) and 0 <= row < len(self.state.captures):
@@ -468,22 +418,6 @@ class Workbench(Panel):
             self.orders.follow([change["new"]])
             self._owned.refresh()
             self._service.read()
-
-    @synchronized
-    def _orders_changed(self, _: Any) -> None:
-        """Count orders in the header and in the drawer, and read the balance when one has ended."""
-        entries = self.orders.entries
-        running = {entry.order.id for entry in entries if entry.rank == 0}
-        ended, self._running = self._running - running, running
-        arrived = sum(entry.order.id in ended and entry.order.is_delivered for entry in entries)
-        if running or arrived:
-            self._header.update(**orders_state(len(running), arrived))
-        waiting = sum(entry.rank == 1 for entry in entries)
-        said = [f"{len(running):,} running" if running else "", f"{waiting:,} not downloaded" if waiting else ""]
-        self._drawer.update(orders=len(entries), summary=" · ".join(filter(None, said)))
-        if ended:
-            self._service.read()
-            self._foot.say(f"{len(ended):,} {'order has' if len(ended) == 1 else 'orders have'} ended.")
 
     def _order_of_rows_changed(self, change: Any) -> None:
         """Walk through captures on the card as the list shows them."""
@@ -554,12 +488,12 @@ class Workbench(Panel):
         if self.orders.note is not None:
             self.orders.refresh()
         if not self._keeper.is_pristine and not searching.is_searching and (searching.searched is None or searching.is_changed):
-            self._search_asked()
+            self._asking.search()
 
     def _hosts_found(self, hosts: dict[str, list[str]]) -> None:
         self._searching.collections = {**hosts, **self._searching.collections}
         if not self._searching.asked.host:
-            self._set_host(next(iter(hosts)))
+            self._asking.set_host(next(iter(hosts)))
         self._redraw()
 
     def _service_failed(self, error: BaseException | None) -> None:
@@ -572,44 +506,15 @@ class Workbench(Panel):
             self._foot.say("Some imagery cannot be shown.")
 
     def _collect(self) -> dict[str, Any]:
-        """Return what survives."""
-        return {
-            "asked": self._searching.asked.to_json(),
-            "searched": self._searching.searched is not None,
-            "filters": self._filtering.wanted,
-            "cart": text_of_frame(self.cart.captures),
-            "view": list(self._map.bounds),
-            "project": self._client.project,
-        }
+        return self._session.collect()
 
     def _bring_back(self, found: dict[str, Any]) -> None:
         """Bring back what was there before, and search for it again."""
-        try:
-            asked, filters = Asked.from_json(found["asked"]), dict(found["filters"])
-        except (ScenecartError, ValueError, TypeError, KeyError, IndexError):
-            # written by another version
-            return
-        self._filtering.replace(filters)
-        cart = frame_of_text(found.get("cart"))
-        if cart is not None and not len(self.cart.captures):
-            with contextlib.suppress(ScenecartError):
-                self.cart.captures = cart
-        view = checked_bounds(found.get("view"))
-        if view is not None:
-            self._map.fit(view)
-        self._searching.asked = asked
-        self.state.aoi = asked.area
-        self._keeper.touched()
-        if found.get("searched"):
-            self._searching.search()
-        self._redraw()
-
-    def _known_projects(self) -> list[str]:
-        """Return the projects that were bought for on this machine, the newest first."""
-        with contextlib.suppress(ScenecartError):
-            projects = self._client.placements()["project"].dropna()
-            return list(dict.fromkeys(str(name) for name in projects.tolist()[::-1]))[:8]
-        return []
+        if self._session.bring_back(found):
+            self._keeper.touched()
+            if found.get("searched"):
+                self._searching.search()
+            self._redraw()
 
     def _show_error(self, error: BaseException) -> None:
         self._service.fail(error)

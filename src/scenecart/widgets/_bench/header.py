@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from scenecart._util.text import clean_text, pluralize
+from scenecart.exceptions import ScenecartError
 from scenecart.widgets._bench.part import Part, script_of, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from scenecart.client import Client
+
 _LONG = 24
+_MOST_PROJECTS = 8
 
 
 class Header(Part):
@@ -104,3 +109,11 @@ def orders_state(running: int, arrived: int) -> dict[str, str]:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def known_projects(client: Client) -> list[str]:
+    """Return the projects that were bought for on this machine, the newest first."""
+    with contextlib.suppress(ScenecartError):
+        projects = client.placements()["project"].dropna()
+        return list(dict.fromkeys(str(name) for name in projects.tolist()[::-1]))[:_MOST_PROJECTS]
+    return []
