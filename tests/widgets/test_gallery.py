@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
@@ -183,3 +184,16 @@ def test_gallery_static_html_has_the_pictures_that_were_shown(gallery: Gallery):
     html = gallery.static_html()
     assert html.count("data:image/webp") == 2
     assert "<script" not in html
+
+
+def test_gallery_at_its_end_takes_more_captures(
+    client: scenecart.Client, captures: gpd.GeoDataFrame, display: Callable[[Any], Any]
+):
+    """Where the last pictures are in view, more captures, or another area, are shown without an error."""
+    gallery = display(Gallery(captures, HARBOUR, client=client))
+    gallery._receive(None, {"kind": "window", "start": len(captures) - 10, "size": 20}, [])
+    gallery.state.captures = pd.concat([captures] * 2, ignore_index=True)
+    assert gallery._cells.count == 2 * len(captures) == len(gallery.shown)
+    assert len(gallery._cells.view["rows"]) > 10
+    gallery.state.aoi = None
+    assert gallery._cells.count == 2 * len(captures)

@@ -242,6 +242,9 @@ class Gallery(Panel):
 
     def _update_rows(self, _: Any = None) -> None:
         with LOCK:
+            if self._shown_as != (self.state.rows, self.state.aoi):
+                # other captures, or another area, are replaced as a whole
+                return
             rows = np.flatnonzero(self.state.keep)
             column, descending = next((name, down) for name, label, down in self._orders() if label == self._sort.label)
             # the captures or the area may have changed before the list of orders does
