@@ -171,11 +171,11 @@ def _parquet_features(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         file = pq.ParquetFile(path)
+        notes = json.loads((file.schema_arrow.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
     except (OSError, ValueError) as error:
         raise SandboxError(f"{path} cannot be read as GeoParquet.") from error
     with file:
         schema = file.schema_arrow
-        notes = json.loads((schema.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
         # assets are a struct in STAC GeoParquet, and JSON text in a table that scenecart wrote
         if {"assets", "stac_version", "geometry"} <= set(schema.names) and pa.types.is_struct(schema.field("assets").type):
             from stac_geoparquet.arrow import stac_table_to_items  # noqa: PLC0415  # likewise
