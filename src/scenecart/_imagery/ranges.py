@@ -155,7 +155,7 @@ class RangeReader:
                         error,
                         f"The server of {self.name} cannot be reached.",
                         code="file_server_unreachable",
-                        hint="Check the network connection. What is asked for next is read again.",
+                        hint="Check the network connection, and try again.",
                     )
                 raise
 
