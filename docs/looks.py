@@ -5,23 +5,16 @@ Everything runs on the embedded sandbox in JupyterLab, light and dark. Without C
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import sync_playwright
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from _jupyter import Jupyter, notebook  # shared with the tests
+from _browser import HARBOUR, SCHEMES, jupyterlab, new_page, take_into_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
 
 WIDTH = 1_180
-HARBOUR = (151.18, -33.99, 151.24, -33.94)
 CAPTURES = f"""
 import scenecart
 client = scenecart.connect("sandbox")
@@ -69,13 +62,10 @@ _DONE = """() => [...document.querySelectorAll('.sc-gallery .frame.waits, .sc-co
   && document.querySelectorAll('[class*=scenecart-imagery] img').length >= 4"""
 
 
-def widgets(browser: Browser, work: Path, folder: Path, scheme: str) -> None:
-    """Take a picture of each widget in JupyterLab, and write the reports."""
-    notebook(work / "looks.ipynb", *CELLS)
-    with Jupyter("lab", work, work, dark=scheme == "dark") as lab:
-        page = browser.new_page(viewport={"width": WIDTH, "height": 1_400}, reduced_motion="reduce")
-        page.set_default_timeout(120_000)
-        lab.open(page, "looks.ipynb")
+def widgets(browser: Browser, folder: Path, scheme: str) -> None:
+    """Take a picture of each widget in JupyterLab, and of the reports that it wrote."""
+    with jupyterlab(*CELLS, dark=scheme == "dark") as (lab, work), new_page(browser, WIDTH, 1_400, scheme) as page:
+        lab.open(page, "page.ipynb")
         kernel = lab.kernel()
         kernel.wait("'delivered' in globals() and len(delivered.imagery) == 2", seconds=120)
         shown = page.locator(".jp-OutputArea-output > .scenecart-panel, .jp-OutputArea-output > .scenecart")
@@ -89,33 +79,22 @@ def widgets(browser: Browser, work: Path, folder: Path, scheme: str) -> None:
                 page.wait_for_timeout(1_500)
             shown.nth(number).screenshot(path=folder / f"{name}-{scheme}.png")
         kernel.close()
-        page.close()
+        for name in ("quote", "receipt"):
+            report(browser, work / f"{name}.html", folder / f"{name}-{scheme}.png", scheme)
 
 
-def report(page: Page, path: Path, target: Path) -> None:
+def report(browser: Browser, path: Path, target: Path, scheme: str) -> None:
     """Take a picture of a whole report."""
-    page.goto(path.as_uri())
-    page.screenshot(path=target, full_page=True)
+    with new_page(browser, WIDTH, 900, scheme) as page:
+        page.goto(path.as_uri())
+        page.screenshot(path=target, full_page=True)
 
 
-def main(folder: Path) -> None:
+def take(browser: Browser, folder: Path) -> None:
     """Take all pictures."""
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
-    folder.mkdir(parents=True, exist_ok=True)
-    if binary is None:
-        sys.stderr.write("Chromium is not installed, so no pictures are taken.\n")
-        return
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        for scheme in ("light", "dark"):
-            with tempfile.TemporaryDirectory() as work:
-                widgets(browser, Path(work), folder, scheme)
-                page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme=scheme)
-                for name in ("quote", "receipt"):
-                    report(page, Path(work) / f"{name}.html", folder / f"{name}-{scheme}.png")
-                page.close()
-        browser.close()
+    for scheme in SCHEMES:
+        widgets(browser, folder, scheme)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    take_into_folder(take)

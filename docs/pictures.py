@@ -1,27 +1,22 @@
 """Draw the images of README.md and of this site with `python docs/pictures.py`.
 
-A report from the embedded sandbox is laid out by Chromium and saved as one SVG that follows the theme of the page. The picker
-runs in JupyterLab, light and dark, and is saved as flat SVG.
+A report from the embedded sandbox is laid out by Chromium and saved as one SVG that follows the theme of the page. The Workbench
+and the picker in JupyterLab are shown light and dark, and saved as flat SVG.
 """
 
 from __future__ import annotations
 
-import shutil
-import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import sync_playwright
-
+from _browser import DOCS, HARBOUR, SCHEMES, App, chromium, jupyterlab, new_page, search_harbour, settle
 from scenecart.sandbox import Sandbox
 
-DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent / "tests"))
-
-from _jupyter import Jupyter, notebook  # noqa: E402  # shared with the tests
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
 
 IMAGES = DOCS / "images"
-HARBOUR = (151.18, -33.99, 151.24, -33.94)
 WIDTH = 920
 PICKER = f"""
 import scenecart
@@ -45,46 +40,55 @@ def quote(folder: Path) -> Path:
         return estimate.to_report(folder / "quote.html", title="Port Botany, first half of 2024")
 
 
-def picker(folder: Path, *, dark: bool) -> str:
+def workbench(browser: Browser, folder: Path, scheme: str) -> str:
+    """Search and fill a cart in the Workbench, and return what is seen as one SVG."""
+    with App(folder, "--no-browser") as app, new_page(browser, 1440, 880, scheme) as page:
+        page.add_init_script((DOCS / "pen.js").read_text("utf-8"))
+        page.goto(app.url)
+        search_harbour(page)
+        for step in ("Add to cart", "Next capture", "Next capture", "Add to cart"):
+            page.locator(".sc-side").get_by_role("button", name=step).first.click()
+        page.wait_for_selector(".sc-cart .btn.main:enabled")
+        page.wait_for_function("[...document.querySelectorAll('.sc-cart .th')].every(one => one.style.backgroundImage)")
+        settle(page)
+        return flat(page.locator(".sc-bench"))
+
+
+def picker(browser: Browser, scheme: str) -> str:
     """Show the picker in JupyterLab and return what is seen as one SVG."""
-    notebook(folder / "picker.ipynb", PICKER)
-    with sync_playwright() as playwright, Jupyter("lab", folder, folder, dark=dark) as lab:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        lab.open(page, "picker.ipynb")
+    with jupyterlab(PICKER, dark=scheme == "dark") as (lab, _), new_page(browser, 1300, 1100) as page:
+        lab.open(page, "page.ipynb")
         page.wait_for_selector(".sc-grid .row")
         kernel = lab.kernel()
         kernel.wait("len(picker.map._layers.footprints.data['features']) == len(picker.filtered)")
         kernel.close()
-        shown = page.locator(".jp-OutputArea-output > .scenecart").first
         page.wait_for_function("document.querySelectorAll('path.leaflet-interactive').length > 40")
-        size = shown.bounding_box()
-        ground = page.evaluate("getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor")
-        flat = shown.evaluate((DOCS / "flat.js").read_text("utf-8"))
-        browser.close()
-    wide, high = round(size["width"]) + 24, round(size["height"]) + 24
+        return flat(page.locator(".jp-OutputArea-output > .scenecart").first, margin=12)
+
+
+def flat(shown: Locator, margin: int = 0) -> str:
+    """Return an element as one SVG."""
+    size = shown.bounding_box()
+    if size is None:
+        raise RuntimeError("The element is not shown.")
+    ground = shown.page.evaluate("getComputedStyle(document.querySelector('.jp-Notebook')).backgroundColor")
+    content = shown.evaluate((DOCS / "flat.js").read_text("utf-8"))
+    wide, high = round(size["width"]) + 2 * margin, round(size["height"]) + 2 * margin
+    corner = f'x="{-margin}" y="{-margin}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="-12 -12 {wide} {high}" '
-        f'font-family="system-ui, -apple-system, Segoe UI, sans-serif"><rect x="-12" y="-12" width="100%" height="100%" '
-        f'fill="{ground}"/>\n{flat}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="{-margin} {-margin} {wide} {high}" '
+        f'font-family="system-ui, -apple-system, Segoe UI, sans-serif"><rect {corner} width="100%" height="100%" '
+        f'fill="{ground}"/>\n{content}</svg>\n'
     )
 
 
-def chromium() -> str | None:
-    """Return where Chromium is."""
-    return shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def as_svg(report: Path) -> str:
+def as_svg(browser: Browser, report: Path) -> str:
     """Lay a report out in a browser and return it as one SVG."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": 800})
+    with new_page(browser, WIDTH, 800) as page:
         page.goto(report.as_uri())
         height = page.evaluate("Math.ceil(document.querySelector('main').getBoundingClientRect().height)")
         body = page.evaluate("new XMLSerializer().serializeToString(document.querySelector('main'))")
         style = page.evaluate("document.querySelector('style').textContent")
-        browser.close()
     style = style.replace("body{", ".page{").replace("&", "&amp;").replace("<", "&lt;")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
@@ -93,10 +97,21 @@ def as_svg(report: Path) -> str:
     )
 
 
-if __name__ == "__main__":
+def draw(browser: Browser) -> None:
+    """Draw all images."""
+
+    def write(name: str, scheme: str, content: str) -> None:
+        (IMAGES / f"{name}{'' if scheme == 'light' else '-dark'}.svg").write_text(content, encoding="utf-8")
+
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        (IMAGES / "quote.svg").write_text(as_svg(quote(Path(temporary))), encoding="utf-8")
-    for name, is_dark in (("picker", False), ("picker-dark", True)):
+        write("quote", "light", as_svg(browser, quote(Path(temporary))))
+    for scheme in SCHEMES:
+        write("picker", scheme, picker(browser, scheme))
         with tempfile.TemporaryDirectory() as temporary:
-            (IMAGES / f"{name}.svg").write_text(picker(Path(temporary), dark=is_dark), encoding="utf-8")
+            write("workbench", scheme, workbench(browser, Path(temporary), scheme))
+
+
+if __name__ == "__main__":
+    with chromium() as running:
+        draw(running)
