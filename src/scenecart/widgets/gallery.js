@@ -42,7 +42,7 @@ function render({ model, el: root }) {
   const layout = () => {
     if (model.get("view").rows.some((row) => row.facts[2])) lines = 3;
     const width = Math.max(120, body.clientWidth - GAP);
-    columns = Math.max(1, Math.floor(width / (model.get("side") + GAP)));
+    columns = Math.max(width < 480 ? 2 : 1, Math.floor(width / (model.get("side") + GAP)));
     side = Math.floor(width / columns) - GAP;
     space.style.height = Math.ceil(model.get("count") / columns) * height() + GAP + "px";
   };
