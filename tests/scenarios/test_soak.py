@@ -33,6 +33,8 @@ FAULTS = float(os.environ.get("SCENECART_SOAK_FAULTS", "0.05"))
 SEED = int(os.environ.get("SCENECART_SOAK_SEED", "1"))
 # the first two analysts share a client, one of the second kernel shares their journal, and the others have their own organizations
 KERNELS = (("analyst", "analyst", "other", "card"), ("analyst", "broke", "declined", "secure", "enterprise"))
+# glibc returns large blocks when they are freed, so that what a process holds is what it uses
+_RETURNED_AT_ONCE = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "1000000"}
 # seconds of the machine's clock until everything is finished after the last purchase
 PATIENCE = 900.0
 # shorter runs only warm up
@@ -48,7 +50,7 @@ class Process:
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         self.name = name
         self.samples: list[dict[str, float]] = []
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **_RETURNED_AT_ONCE}
         self._process = subprocess.Popen(
             [sys.executable, _soak.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
