@@ -138,7 +138,8 @@ def test_reading_of_a_list_that_is_not_as_before_leaves_out_no_order(
         orders.orders = [{**order, "id": f"other {order['id']}"} for order in orders.orders]
     else:
         orders.total = lambda: None
-    hidden = 650 if change == "added" else len(orders.orders) - 1
+    # where it would be passed over
+    hidden = {"added": 650, "removed": 1_150}.get(change, len(orders.orders) - 1)
     orders.orders[hidden] = listed(broken_off, id="colleague", createdAt=orders.orders[hidden]["createdAt"])
     with raises(scenecart.AlreadyOwned, "already_owned"):
         broken_off.place(project="one")
