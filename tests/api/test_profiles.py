@@ -202,6 +202,20 @@ def test_three_programs_that_need_a_token_at_once_renew_once(box: Sandbox, tmp_p
     assert saved(path)["refresh_token"] != before
 
 
+def test_session_that_another_program_renewed_is_used_without_a_renewal(service: ScriptedService, tmp_path: Path):
+    """A refresh token that was used already is not sent: a service may end the session for it."""
+    path = tmp_path / "credentials.json"
+    save(path, service.url, jwt("analyst"), "rt")
+    service.put("billing.credits.balance", answer({"balance_credits": 1}))
+    service.put(TOKEN_PATH, answer({"access_token": jwt("analyst", 2), "refresh_token": "rt2", "expires_in": 300}))
+    with (
+        scenecart.connect(credentials_file=path, home=tmp_path / "a") as first,
+        scenecart.connect(credentials_file=path, home=tmp_path / "b") as second,
+    ):
+        assert first.balance() == second.balance() == {"balance_credits": 1}
+    assert len(service.requests(TOKEN_PATH)) == 1
+
+
 def test_sign_in_as_somebody_else_is_neither_used_nor_overwritten(box: Sandbox, tmp_path: Path):
     """A session goes on as the account that it began with, says so, and keeps the newer sign-in of the profile."""
     path = tmp_path / "credentials.json"
