@@ -39,9 +39,9 @@ _RETURNED_AT_ONCE = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000
 PATIENCE = 900.0
 # shorter runs only warm up
 LONG_ENOUGH = 1.0
-HELD = ("own MB", "resident MB", "files", "threads")
-# the last third may hold this many times as much as the second, plus this much
-MOST, BEYOND = 1.1, 5.0
+# the last third may hold a tenth more than the second, plus this much: a server has threads and files for what is asked at a time
+HELD = {"own MB": 5.0, "resident MB": 25.0, "files": 25.0, "threads": 10.0}
+MOST = 1.1
 
 
 class Process:
@@ -250,6 +250,6 @@ def test_soak_under_faults_keeps_records_exact(tmp_path: Path):
     print(report(results, processes, records))  # noqa: T201  # the result of `make soak`
     assert not [code for kernel in results for code in kernel["warnings"] if code == "price_changed_after_placing"]
     for process in processes if HOURS >= LONG_ENOUGH else ():
-        for what in HELD:
+        for what, beyond in HELD.items():
             before, after = growth(process.samples, what)
-            assert after <= MOST * before + BEYOND, (process.name, what, before, after)
+            assert after <= MOST * before + beyond, (process.name, what, before, after)
