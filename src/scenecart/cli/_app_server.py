@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import tempfile
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server import DEFAULT_STATIC_FILES_PATH
+from tornado.web import HTTPError
 from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
@@ -55,6 +57,8 @@ class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
 
     def launch_browser(self) -> None:
         """Print the URL with its token, and open it. Voila calls this once it accepts requests."""
+        # as SIGTERM does: an exception anywhere in the start of a kernel would leave it half started
+        signal.signal(signal.SIGINT, self._handle_signal_stop)
         provider = self.identity_provider
         url = f"{self.connection_url}?token={provider.token}"
         print(f"The workbench is at {url if provider.token_generated else self.connection_url}", flush=True)
@@ -65,6 +69,11 @@ class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
             self._redirect.write_text(render("open_app.html", url=url), encoding="utf-8")
             with contextlib.suppress(webbrowser.Error):
                 webbrowser.open(self._redirect.as_uri())
+
+    def stop(self) -> None:
+        """End all kernels. One that is still starting ends by itself, without this process."""
+        with contextlib.suppress(HTTPError):
+            super().stop()
 
 
 def serve(
