@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scenecart.sandbox._data.noise import fractal, hashed, patches
+from scenecart.sandbox._data.noise import Patches, fractal, hashed
 
 
 def test_fractal_position_has_one_value_on_every_grid():
@@ -37,9 +37,9 @@ def test_fractal_octave_finer_than_the_pixels_is_its_mean():
 
 def test_patches_are_constant_within_a_cell():
     """Each cell has one value, and coarse pixels have the mean."""
-    found = patches(5, 2, np.linspace(0.01, 0.99, 50), np.linspace(0.99, 0.01, 50))
+    found = Patches(5, 2, np.linspace(0.01, 0.99, 50), np.linspace(0.99, 0.01, 50)).values(slice(None))
     assert len(np.unique(found)) == 4
-    assert (patches(5, 2, np.linspace(0, 100, 50), np.linspace(0, 100, 50)) == 0.5).all()
+    assert (Patches(5, 2, np.linspace(0, 100, 50), np.linspace(0, 100, 50)).values(slice(None)) == 0.5).all()
 
 
 def test_hashed_numbers_differ():

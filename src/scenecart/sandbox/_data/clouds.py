@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from scenecart.sandbox._data.noise import fractal
+from scenecart.sandbox._data.noise import Fractal
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -41,9 +41,13 @@ class Clouds:
         self._extent = max((east - self._west) * self._narrowing, north - self._south, 1e-9)
         self._edge = self._find_edge(percent, footprint, east, north)
 
-    def cover(self, lon: Positions, lat: Positions) -> Values:
-        """Return how opaque the clouds are over each row of ``lat`` and column of ``lon``: 0 where it is clear, up to 1."""
-        density = self._density(lon, lat)
+    def density(self, lon: Positions, lat: Positions) -> Fractal:
+        """Return how dense they are over each row of ``lat`` and column of ``lon``."""
+        x, y = (lon - self._west) * self._narrowing / self._extent, (lat - self._south) / self._extent
+        return Fractal(self._seed, _CELLS, _OCTAVES, x, y, every_octave=True)
+
+    def opacity(self, density: Values) -> Values:
+        """Return how opaque clouds of a density are: 0 where it is clear, up to 1."""
         return np.where(density > self._edge, np.clip(0.35 + 6 * (density - self._edge), 0, 1), np.float32(0)).astype(np.float32)
 
     def _find_edge(self, percent: float, footprint: BaseGeometry, east: float, north: float) -> float:
@@ -53,10 +57,7 @@ class Clouds:
         lon, lat = (
             low + (high - low) * (np.arange(_SAMPLES) + 0.5) / _SAMPLES for low, high in ((self._west, east), (self._south, north))
         )
+        shapely.prepare(footprint)
         inside = shapely.contains_xy(footprint, *np.meshgrid(lon, lat))
-        density = self._density(lon, lat)
+        density = self.density(lon, lat).values(slice(None))
         return float(np.quantile(density[inside] if inside.any() else density, 1 - percent / _FULL))
-
-    def _density(self, lon: Positions, lat: Positions) -> Values:
-        x, y = (lon - self._west) * self._narrowing / self._extent, (lat - self._south) / self._extent
-        return fractal(self._seed, _CELLS, _OCTAVES, x, y, every_octave=True)

@@ -7,11 +7,12 @@ crops grow with the season.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scenecart.sandbox._data.noise import fractal, hashed, patches
+from scenecart.sandbox._data.noise import Fractal, Patches, fractal, hashed
 from scenecart.sandbox._data.synthetic import PORTS
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ _PORT_COAST, _PORT_TOWN, _HARBOUR = 9.0, 2.6, 1.7
 _DAYS = 365.25
 
 
-def reflectance(lon: Positions, lat: Positions, day: float) -> Values:
-    """Return the reflectance of the ground in blue, green, red and near infrared, as bands, rows and columns.
+class Ground:
+    """The ground at rows and columns, of which any rows can be drawn.
 
     Parameters
     ----------
@@ -52,53 +53,73 @@ def reflectance(lon: Positions, lat: Positions, day: float) -> Values:
     day
         Day of the year, which decides how green the fields are.
     """
-    height, near_port = _elevation(lon, lat)
-    kinds = _kinds(height, near_port, lon, lat)
-    found = np.ascontiguousarray(_REFLECTANCE.T[:, kinds])
-    green = np.where(kinds == _FIELD, _greenness(lon, lat, day), np.float32(0))
-    texture = 0.86 + 0.28 * fractal(61, 1_500, 3, lon, lat)
-    texture *= np.where(kinds == _TOWN, 0.7 + 0.6 * patches(62, 1_100, lon, lat), np.float32(1))
-    # shallow water is brighter
-    texture[kinds == _WATER] += np.clip(2 - 12 * (_SEA_LEVEL - height[kinds == _WATER]), 0, 1)
-    found += (_CROP - _REFLECTANCE[_FIELD])[:, None, None] * green
-    found *= texture
-    return found
 
+    def __init__(self, lon: Positions, lat: Positions, day: float) -> None:
+        self._day, self._is_north = day, lat >= 0
+        self._height, self._moist = Fractal(11, 4, 11, lon, lat), Fractal(24, 12, 7, lon, lat)
+        self._texture, self._roofs = Fractal(61, 1_500, 3, lon, lat), Patches(62, 1_100, lon, lat)
+        self._parcel, self._crop = Patches(41, 300, lon, lat), Patches(42, 300, lon, lat)
+        self._coasts, self._harbours = _ports_within(lon, lat, 3 * _PORT_COAST), _ports_within(lon, lat, _HARBOUR)
 
-def _elevation(lon: Positions, lat: Positions) -> tuple[Values, Values]:
-    """Return the height of the ground, with the sea below ``_SEA_LEVEL``, and how near a port is, from 0 to 1."""
-    height = fractal(11, 4, 11, lon, lat)
-    near_port = np.zeros_like(height)
-    for number, (east, north) in _ports_within(lon, lat, 3 * _PORT_COAST):
-        across = np.exp(-((east / _PORT_COAST) ** 2)).astype(np.float32)
-        weight = np.exp(-((north / _PORT_COAST) ** 2)).astype(np.float32)[:, None] * across
-        bearing = _bearing(number)
-        inland = (north * math.cos(bearing)).astype(np.float32)[:, None] + (east * math.sin(bearing)).astype(np.float32)
-        # the coast runs through the port itself
-        relief = np.float32(0.6) * (height - fractal(11, 4, 11, *(np.array([degrees]) for degrees in PORTS[number])))
-        coast = np.float32(_SEA_LEVEL) + inland * np.float32(0.25 / _PORT_COAST) + relief
-        height += weight * (coast - height)
-        town = np.exp(-((north / _PORT_TOWN) ** 2)).astype(np.float32)[:, None] * np.exp(-((east / _PORT_TOWN) ** 2)).astype(
-            np.float32
-        )
-        np.maximum(near_port, town, out=near_port)
-    return height, near_port
+    def reflectance(self, rows: slice) -> Values:
+        """Return the reflectance of some rows in blue, green, red and near infrared, as bands, rows and columns."""
+        height, near_port = self._elevation(rows)
+        kinds = self._kinds(height, near_port, rows)
+        found = np.ascontiguousarray(_REFLECTANCE.T[:, kinds])
+        green = np.where(kinds == _FIELD, self._greenness(rows), np.float32(0))
+        texture = 0.86 + 0.28 * self._texture.values(rows)
+        texture *= np.where(kinds == _TOWN, 0.7 + 0.6 * self._roofs.values(rows), np.float32(1))
+        # shallow water is brighter
+        texture[kinds == _WATER] += np.clip(2 - 12 * (_SEA_LEVEL - height[kinds == _WATER]), 0, 1)
+        found += (_CROP - _REFLECTANCE[_FIELD])[:, None, None] * green
+        found *= texture
+        return found
 
+    def _elevation(self, rows: slice) -> tuple[Values, Values]:
+        """Return the height of the ground, with the sea below ``_SEA_LEVEL``, and how near a port is, from 0 to 1."""
+        height = self._height.values(rows)
+        near_port = np.zeros_like(height)
+        for number, (east, every_north) in self._coasts:
+            north = every_north[rows]
+            across = np.exp(-((east / _PORT_COAST) ** 2)).astype(np.float32)
+            weight = np.exp(-((north / _PORT_COAST) ** 2)).astype(np.float32)[:, None] * across
+            bearing = _bearing(number)
+            inland = (north * math.cos(bearing)).astype(np.float32)[:, None] + (east * math.sin(bearing)).astype(np.float32)
+            # the coast runs through the port itself
+            relief = np.float32(0.6) * (height - _height_of(number))
+            coast = np.float32(_SEA_LEVEL) + inland * np.float32(0.25 / _PORT_COAST) + relief
+            height += weight * (coast - height)
+            town = np.exp(-((north / _PORT_TOWN) ** 2)).astype(np.float32)[:, None] * np.exp(-((east / _PORT_TOWN) ** 2)).astype(
+                np.float32
+            )
+            np.maximum(near_port, town, out=near_port)
+        return height, near_port
 
-def _kinds(height: Values, near_port: Values, lon: Positions, lat: Positions) -> NDArray[np.uint8]:
-    """Return what each place is: water, sand, field and so on."""
-    moist = fractal(24, 12, 7, lon, lat)
-    kinds = np.full(height.shape, _DRY, np.uint8)
-    kinds[moist > 0.44] = _FIELD  # noqa: PLR2004  # shares of the land
-    kinds[moist > 0.58] = _FOREST  # noqa: PLR2004  # likewise
-    kinds[near_port + 1.5 * (moist - 0.5) > 0.5] = _TOWN  # noqa: PLR2004  # likewise
-    kinds[height < _SEA_LEVEL + _BEACH] = _SAND
-    kinds[height < _SEA_LEVEL] = _WATER
-    for number, (east, north) in _ports_within(lon, lat, _HARBOUR):
-        rows, columns = np.abs(north) < _HARBOUR, np.abs(east) < _HARBOUR
-        window = np.ix_(rows, columns)
-        kinds[window] = _harbour(kinds[window], _bearing(number), east[columns], north[rows])
-    return kinds
+    def _kinds(self, height: Values, near_port: Values, rows: slice) -> NDArray[np.uint8]:
+        """Return what each place is: water, sand, field and so on."""
+        moist = self._moist.values(rows)
+        kinds = np.full(height.shape, _DRY, np.uint8)
+        kinds[moist > 0.44] = _FIELD  # noqa: PLR2004  # shares of the land
+        kinds[moist > 0.58] = _FOREST  # noqa: PLR2004  # likewise
+        kinds[near_port + 1.5 * (moist - 0.5) > 0.5] = _TOWN  # noqa: PLR2004  # likewise
+        kinds[height < _SEA_LEVEL + _BEACH] = _SAND
+        kinds[height < _SEA_LEVEL] = _WATER
+        for number, (east, every_north) in self._harbours:
+            north = every_north[rows]
+            inside, columns = np.abs(north) < _HARBOUR, np.abs(east) < _HARBOUR
+            window = np.ix_(inside, columns)
+            kinds[window] = _harbour(kinds[window], _bearing(number), east[columns], north[inside])
+        return kinds
+
+    def _greenness(self, rows: slice) -> Values:
+        """Return how far the crops of each parcel have grown, from 0 to 1: most in the summer of the hemisphere."""
+        parcel, crop = self._parcel.values(rows), self._crop.values(rows)
+        summer = np.where(self._is_north[rows], 0.5, 0.0).astype(np.float32)[:, None]
+        phase = np.float32(self._day / _DAYS) - summer - np.float32(0.24) * (parcel - np.float32(0.5))
+        grown = np.float32(0.45) + np.float32(0.6) * np.cos(np.float32(2 * math.pi) * phase)
+        # a part lies fallow, another is always green
+        grown = np.where(crop < 0.15, np.float32(0.05), np.where(crop > 0.85, np.float32(0.8), grown))  # noqa: PLR2004  # shares
+        return np.asarray(np.clip(grown, 0, 1))
 
 
 def _harbour(kinds: NDArray[np.uint8], bearing: float, east: Positions, north: Positions) -> NDArray[np.uint8]:
@@ -112,15 +133,10 @@ def _harbour(kinds: NDArray[np.uint8], bearing: float, east: Positions, north: P
     return np.where(breakwater, _QUAY, np.where(water, _WATER, np.where(quay, _QUAY, kinds))).astype(np.uint8)
 
 
-def _greenness(lon: Positions, lat: Positions, day: float) -> Values:
-    """Return how far the crops of each parcel have grown on a day, from 0 to 1: most in the summer of the hemisphere."""
-    parcel, crop = patches(41, 300, lon, lat), patches(42, 300, lon, lat)
-    summer = np.where(lat >= 0, 0.5, 0.0).astype(np.float32)[:, None]
-    phase = np.float32(day / _DAYS) - summer - np.float32(0.24) * (parcel - np.float32(0.5))
-    grown = np.float32(0.45) + np.float32(0.6) * np.cos(np.float32(2 * math.pi) * phase)
-    # a part lies fallow, another is always green
-    grown = np.where(crop < 0.15, np.float32(0.05), np.where(crop > 0.85, np.float32(0.8), grown))  # noqa: PLR2004  # shares
-    return np.asarray(np.clip(grown, 0, 1))
+@cache
+def _height_of(port: int) -> Values:
+    """Return the height of the ground at a port, before the coast is bent to it."""
+    return fractal(11, 4, 11, *(np.array([degrees]) for degrees in PORTS[port]))
 
 
 def _bearing(port: int) -> float:

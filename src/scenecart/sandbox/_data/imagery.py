@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,8 @@ from shapely.geometry import Polygon, mapping, shape
 from scenecart.sandbox._data.clouds import Clouds
 from scenecart.sandbox._data.drawing import drawn_once
 from scenecart.sandbox._data.geometry import bounding_boxes
-from scenecart.sandbox._data.ground import reflectance
+from scenecart.sandbox._data.ground import Ground
+from scenecart.sandbox._data.noise import strips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,26 +115,40 @@ def look(scene: Scene, nodes: tuple[Numbers, Numbers], height: int, width: int) 
     """
     lon, lat = nodes
     columns, rows = _axis(lon, width), _axis(lat, height)[::-1]
-    found = reflectance(columns, rows, scene.day)
-    clouded = np.zeros(found.shape[1:], bool)
-    if scene.clouds is not None:
-        cover = scene.clouds.cover(columns, rows)
-        clouded = cover > 0
-        found += cover * (_CLOUD_REFLECTANCE[:, None, None] - found)
-    numbers = np.clip((found - OFFSET) / SCALE, 1, 65_535).astype(np.uint16)
+    ground, clouds = Ground(columns, rows, scene.day), scene.clouds
+    density = None if clouds is None else clouds.density(columns, rows)
+    # the bands of a pixel beside each other, so that they are picked together
+    pixels = np.empty((len(rows), len(columns), len(_CLOUD_REFLECTANCE)), np.uint16)
+    clouded = np.zeros(pixels.shape[:2], bool)
+    for part in strips(len(rows), len(columns)):
+        found = ground.reflectance(part)
+        if clouds is not None and density is not None:
+            cover = clouds.opacity(density.values(part))
+            clouded[part] = cover > 0
+            found += cover * (_CLOUD_REFLECTANCE[:, None, None] - found)
+        found -= np.float32(OFFSET)
+        found /= np.float32(SCALE)
+        np.moveaxis(pixels[part], -1, 0)[...] = np.clip(found, 1, 65_535, out=found)
     if scene.is_radar:
-        numbers = _as_radar(numbers)
+        pixels[...] = _as_radar(pixels)[..., None]
     row = _indexes((rows[0] - lat) / (rows[0] - rows[-1]), len(rows), height, width)
     column = _indexes((lon - columns[0]) / (columns[-1] - columns[0]), len(columns), height, width)
     flat = row * len(columns) + column
-    return np.take(numbers.reshape(4, -1), flat, axis=1), np.take(clouded.ravel(), flat)
+    picked = np.take(pixels.view(np.uint64).ravel(), flat, mode="clip")
+    numbers = np.moveaxis(picked[..., None].view(np.uint16), -1, 0)
+    return numbers, np.take(clouded.ravel(), flat, mode="clip")
 
 
 def as_colours(numbers: Pixels) -> Picture:
     """Return digital numbers as a natural-colour picture of 8 bits: red, green and blue."""
+    return np.asarray(_levels()[numbers[[2, 1, 0]]])
+
+
+@cache
+def _levels() -> Picture:
+    """Return the level of 8 bits for each digital number."""
     levels = (np.arange(65_536) * SCALE + OFFSET - _DARK) / (_BRIGHT - _DARK)
-    table = (255 * np.clip(levels, 0, 1) ** 0.7).astype(np.uint8)
-    return np.asarray(table[numbers[[2, 1, 0]]])
+    return np.asarray(255 * np.clip(levels, 0, 1) ** 0.7, np.uint8)
 
 
 @drawn_once(64)
@@ -255,11 +270,11 @@ def _weights(nodes: int, pixels: int) -> NDArray[np.float32]:
     return np.asarray(np.clip(1 - np.abs(where[:, None] - np.arange(nodes)), 0, 1), np.float32)
 
 
-def _as_radar(numbers: Pixels) -> Pixels:
-    """Return one band, four times: bright where ground is rough, with speckle."""
-    brightness = (numbers[2].astype(np.float32) + 0.35 * numbers[3]) / 1.35
+def _as_radar(pixels: Pixels) -> Pixels:
+    """Return one band, for all four: bright where ground is rough, with speckle."""
+    brightness = (pixels[..., 2].astype(np.float32) + 0.35 * pixels[..., 3]) / 1.35
     speckle = np.random.Generator(np.random.PCG64(0)).gamma(4.0, 0.25, brightness.shape).astype(np.float32)
-    return np.broadcast_to(np.clip(brightness * speckle, 1, 65_535).astype(np.uint16), numbers.shape)
+    return np.clip(brightness * speckle, 1, 65_535).astype(np.uint16)
 
 
 def _frame_corners(footprint: BaseGeometry) -> Numbers | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 # an octave with fewer pixels than this per cell cannot be seen, so its mean is taken
 _LEAST_PIXELS = 2.0
+# of a picture that is drawn in parts
+_MOST_AT_ONCE = 65_536
 
 
-def fractal(seed: int, cells: float, octaves: int, x: Positions, y: Positions, *, every_octave: bool = False) -> Values:
-    """Return smooth noise from 0 to 1 at each ``y`` and ``x``, as rows and columns.
+class Fractal:
+    """Smooth noise from 0 to 1 at rows and columns, of which any rows can be computed.
 
     Parameters
     ----------
@@ -32,26 +35,56 @@ def fractal(seed: int, cells: float, octaves: int, x: Positions, y: Positions, *
     every_octave
         Compute octaves that are finer than the pixels, too.
     """
-    total: Values = np.zeros((len(y), len(x)), np.float32)
-    step = max(_step(x), _step(y))
-    strength, sum_of_strengths, mean = 1.0, 0.0, 0.0
-    for octave in range(octaves):
-        count = cells * 2**octave
-        if every_octave or count * step * _LEAST_PIXELS <= 1:
-            total += np.float32(strength) * _smooth(seed + octave, count, x, y)
-        else:
-            mean += strength / 2
-        sum_of_strengths += strength
-        strength /= 2
-    return (total + np.float32(mean)) / np.float32(sum_of_strengths)
+
+    def __init__(self, seed: int, cells: float, octaves: int, x: Positions, y: Positions, *, every_octave: bool = False) -> None:
+        step = max(_step(x), _step(y))
+        self._size = len(y), len(x)
+        self._layers: list[_Layer] = []
+        self._mean = self._sum = 0.0
+        for octave in range(octaves):
+            count, strength = cells * 2**octave, 0.5**octave
+            if every_octave or count * step * _LEAST_PIXELS <= 1:
+                self._layers.append(_Layer.of(seed + octave, count, strength, x, y))
+            else:
+                self._mean += strength / 2
+            self._sum += strength
+
+    def values(self, rows: slice) -> Values:
+        """Return the values of some rows."""
+        height, width = self._size
+        total: Values = np.zeros((len(range(*rows.indices(height))), width), np.float32)
+        spare = np.empty_like(total), np.empty_like(total)
+        for layer in self._layers:
+            layer.add_to(total, rows, spare)
+        total += np.float32(self._mean)
+        total /= np.float32(self._sum)
+        return total
 
 
-def patches(seed: int, cells: int, x: Positions, y: Positions) -> Values:
-    """Return noise that is constant within each cell; 0.5 where the cells are smaller than the pixels."""
-    if cells * max(_step(x), _step(y)) > 1:
-        return np.full((len(y), len(x)), 0.5, np.float32)
-    columns, rows = np.floor(x * cells).astype(np.int64), np.floor(y * cells).astype(np.int64)
-    return _lattice(seed, columns % (360 * cells), rows)
+def fractal(seed: int, cells: float, octaves: int, x: Positions, y: Positions, *, every_octave: bool = False) -> Values:
+    """Return the values of :class:`Fractal` at all rows and columns."""
+    return Fractal(seed, cells, octaves, x, y, every_octave=every_octave).values(slice(None))
+
+
+def strips(rows: int, columns: int) -> list[slice]:
+    """Return the rows of a picture in parts that stay in the processor's cache while they are worked on."""
+    part = max(1, _MOST_AT_ONCE // columns)
+    return [slice(first, first + part) for first in range(0, rows, part)]
+
+
+class Patches:
+    """Noise that is constant within each cell; 0.5 where the cells are smaller than the pixels."""
+
+    def __init__(self, seed: int, cells: int, x: Positions, y: Positions) -> None:
+        self._seed, self._is_seen = seed, cells * max(_step(x), _step(y)) <= 1
+        self._columns = np.floor(x * cells).astype(np.int64) % (360 * cells)
+        self._rows = np.floor(y * cells).astype(np.int64)
+
+    def values(self, rows: slice) -> Values:
+        """Return the values of some rows."""
+        if self._is_seen:
+            return _lattice(self._seed, self._columns, self._rows[rows])
+        return np.full((len(self._rows[rows]), len(self._columns)), 0.5, np.float32)
 
 
 def hashed(seed: int, number: int) -> float:
@@ -64,18 +97,38 @@ def _step(positions: Positions) -> float:
     return abs(float(positions[-1] - positions[0])) / max(1, len(positions) - 1)
 
 
-def _smooth(seed: int, cells: float, x: Positions, y: Positions) -> Values:
-    """Return one octave: random values at the corners of cells, interpolated between them."""
-    (left, right_share), (top, down_share) = _cell(x * cells), _cell(y * cells)
-    columns, rows = np.arange(left.min(), left.max() + 2), np.arange(top.min(), top.max() + 2)
-    period = round(360 * cells)
-    corners = _lattice(seed, columns % period if period == 360 * cells else columns, rows)
-    left, top = left - left.min(), top - top.min()
-    upper = corners[top]
-    lines = upper + (corners[top + 1] - upper) * down_share[:, None]
-    found: Values = lines[:, left]
-    found += (lines[:, left + 1] - found) * right_share
-    return found
+@dataclass(frozen=True)
+class _Layer:
+    """One octave: random values at the corners of cells, interpolated between them.
+
+    ``lines`` are its values along the edges between rows of cells, and ``steps`` their differences from one edge to the next.
+    """
+
+    lines: Values
+    steps: Values
+    top: NDArray[np.int64]
+    down_share: Values
+
+    @classmethod
+    def of(cls, seed: int, cells: float, strength: float, x: Positions, y: Positions) -> _Layer:
+        """Return an octave whose values are at most ``strength``."""
+        (left, right_share), (top, down_share) = _cell(x * cells), _cell(y * cells)
+        columns, rows = np.arange(left.min(), left.max() + 2), np.arange(top.min(), top.max() + 2)
+        period = round(360 * cells)
+        corners = _lattice(seed, columns % period if period == 360 * cells else columns, rows) * np.float32(strength)
+        # rows in one piece each, so that they are copied as a whole
+        lines = np.take(np.diff(corners, axis=1), left - left.min(), axis=1)
+        lines *= right_share
+        lines += np.take(corners, left - left.min(), axis=1)
+        return cls(lines, np.diff(lines, axis=0), top - top.min(), down_share[:, None])
+
+    def add_to(self, total: Values, rows: slice, spare: tuple[Values, Values]) -> None:
+        """Add the values of some rows, with two arrays of this size that are overwritten: new ones would take longer to get."""
+        found, edge = spare
+        np.take(self.steps, self.top[rows], axis=0, out=found, mode="clip")
+        found *= self.down_share[rows]
+        found += np.take(self.lines, self.top[rows], axis=0, out=edge, mode="clip")
+        total += found
 
 
 def _cell(positions: Positions) -> tuple[NDArray[np.int64], Values]:
