@@ -136,6 +136,12 @@ def test_sandbox_on_the_folder_of_a_killed_one_starts(tmp_path: Path):
         assert box.hosts
 
 
+def test_sandbox_on_a_busy_port_is_refused_at_once(box: Sandbox, tmp_path: Path):
+    """A port that another program uses is refused before the catalog is prepared."""
+    done = run("sandbox", "--port", box.url.rpartition(":")[2], cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_sandbox_on_an_invalid_port_is_refused(tmp_path: Path):
     """A port that does not exist is refused without a traceback."""
     done = run("sandbox", "--port", "70000", cwd=tmp_path)

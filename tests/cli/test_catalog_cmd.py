@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 
 import scenecart
@@ -134,6 +135,19 @@ def test_report_of_carts_and_orders(box: Sandbox, tmp_path: Path):
         refused = run("report", *arguments, box=box, cwd=tmp_path, **variables)
         assert refused.returncode == 2
         assert named in refused.stderr
+
+
+def test_report_of_captures_without_a_price_says_so(box: Sandbox, one: Path):
+    """Some captures without a price are a warning; with none that has a price, the report fails as the estimate does."""
+    priced = gpd.read_parquet(one)
+    unknown = priced.assign(id="not-in-any-catalog")
+    unknown.to_parquet(one.parent / "none.parquet")
+    gpd.GeoDataFrame(pd.concat([priced, unknown]), crs=priced.crs).to_parquet(one.parent / "some.parquet")
+    for name, code in (("some.parquet", 0), ("none.parquet", 1)):
+        done = run("report", name, "-o", "out.md", box=box, cwd=one.parent)
+        assert (done.returncode, bool(done.stderr)) == (code, True), done.stderr
+        assert run("estimate", name, box=box, cwd=one.parent).returncode == 1
+        assert run("report", name, "-o", "out.md", "--no-prices", box=box, cwd=one.parent).stderr == ""
 
 
 def test_login_status_prints_account_and_credits(box: Sandbox, tmp_path: Path):

@@ -154,6 +154,15 @@ def test_lines_name_the_option_of_an_argument():
     assert lines_of(item, OPTIONS) == ["--query['gsd'] has no operators."]
 
 
+def test_hint_names_no_option_that_the_command_lacks():
+    """A sentence about an option of another command is left out; a command in a hint has options of its own."""
+    error = ScenecartError("Nothing is left.", code="cart_all_owned")
+    assert "--owned" not in " ".join(lines_of(error, option_names(make_parser().commands["estimate"])))
+    assert "--owned" in " ".join(lines_of(error, option_names(make_parser().commands["place"])))
+    unsaved = ScenecartError("This is no cart.", code="not_a_cart_file")
+    assert len(lines_of(unsaved, ["--project"])) == 2
+
+
 def test_lines_take_the_hint_of_the_code(monkeypatch: pytest.MonkeyPatch):
     """A hint by code replaces the hint in Python, filled from the details; None leaves the hint out."""
     monkeypatch.setitem(HINTS, "a_code", "Run `scenecart order {order_id}`.")

@@ -547,6 +547,22 @@ def test_wait_interrupted_ends_at_once(service: ScriptedService, tmp_path: Path,
     assert stall.release()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_download_interrupted_says_that_it_resumes(service: ScriptedService, tmp_path: Path, waiting: dict[str, str]):
+    """Ctrl+C ends `download` with 130, and a second line says how to go on."""
+    stall = Stall()
+    service.put(GET, answer({"id": "o-1", "status": "delivered", "captures": ["a"]}))
+    service.put("orders.list_assets", stall)
+    with subprocess.Popen(
+        [*COMMAND, "download", "o-1", "out"], cwd=tmp_path, env=environment(**waiting), stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert stall.begun.wait(60)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert (running.returncode, len(errors.splitlines())) == (130, 2)
+    assert stall.release()
+
+
 def test_download_says_what_arrived_failed_and_is_missing(tmp_path: Path):
     """Files that arrived are printed, those that failed and captures that have not arrived are named, and the exit code is 1."""
     content = b"II*\0" + bytes(500)

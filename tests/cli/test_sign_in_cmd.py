@@ -172,7 +172,7 @@ def test_login_with_the_keyring_of_a_computer_without_one_says_so(box: Sandbox, 
 
 
 def test_commands_in_a_row_sign_in_once(service: ScriptedService, tmp_path: Path):
-    """A shell loop opens one session: commands keep their token, for this service and account only."""
+    """A shell loop opens one session: commands keep their token, for this service and account only; `logout` ends it."""
     service.put(TOKEN_PATH, answer({"access_token": "kept", "refresh_token": "r", "expires_in": 300}))
     service.put("orders.list", answer([]))
     variables = {
@@ -188,7 +188,8 @@ def test_commands_in_a_row_sign_in_once(service: ScriptedService, tmp_path: Path
     assert run("orders", **{**variables, "SCENECART_PASSWORD": "another"}).returncode == 0
     assert len(service.requests(TOKEN_PATH)) == 2
     service.put("/realms/public/protocol/openid-connect/logout", Answer(b"", 204))
-    assert "Signed out" in run("logout", **variables).stdout
+    done = check("logout", run("logout", "--json", **variables).stdout)
+    assert (done["signed_out"], done["revoked"]) == (False, True)
     assert len(service.requests("/realms/public/protocol/openid-connect/logout")) == 2
     assert run("orders", **variables).returncode == 0
     assert len(service.requests(TOKEN_PATH)) == 3

@@ -31,7 +31,8 @@ def test_watch_run_prints_news_once(box: Sandbox, tmp_path: Path):
     assert {feature["properties"]["news"] for feature in features} == {"new"}
     assert "Report: news.html" in kept.stderr
     assert len(scenecart.read_captures(tmp_path / "news.parquet")) == len(features)
-    assert (tmp_path / "news.html").is_file()
+    # the report is of the watched box
+    assert "whole footprints" not in (tmp_path / "news.html").read_text("utf-8")
     printed = run("watch", "run", "harbour", box=box, cwd=tmp_path, **home)
     assert printed.returncode == 0
     assert f"{len(features)} captures" in printed.stdout
@@ -101,3 +102,4 @@ def test_watch_of_many_areas_runs_on_the_command_line(box: Sandbox, tmp_path: Pa
     assert {one["area"] for one in found} == {"all", "south"}
     assert len({one["id"] for one in found}) < len(found)
     assert "Report: n.md" in done.stderr
+    assert "whole footprints" not in (tmp_path / "n.md").read_text("utf-8")

@@ -12,7 +12,7 @@ from scenecart._api.operations import available_credits
 from scenecart._captures.properties import AREA_CLOUD
 from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
-from scenecart._util.text import pluralize
+from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number
 from scenecart.cli import _documents, _io, _output
 from scenecart.cli._exit_codes import FAILED
@@ -21,6 +21,7 @@ from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, Permiss
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     import geopandas as gpd
 
@@ -172,7 +173,21 @@ def report(arguments: argparse.Namespace) -> int:
         _documents.document("report/1", {"report": str(path), "subjects": list(subjects)})
     else:
         print(f"Report: {path}")
-    return 0
+    return FAILED if _warn_of_missing_prices(subjects) else 0
+
+
+def _warn_of_missing_prices(subjects: Mapping[str, Estimate | Order | Cart]) -> bool:
+    """Warn of captures without a price; return whether a subject has no price at all, though one was asked for."""
+    refused = {name: one for name, one in subjects.items() if getattr(one, "refused", ())}
+    for name, one in refused.items():
+        count, every = len(one.refused), pluralize(len(one.cart), "capture")
+        where = f" in {clean_text(name, 80)!r}" if len(subjects) > 1 else ""
+        warn(
+            f"{count:,} of {every}{where} {'has' if count == 1 else 'have'} no price.",
+            code="report_prices_missing",
+            hint="`scenecart estimate` shows the reasons. --no-prices leaves all prices out.",
+        )
+    return any(not one.price_groups for one in refused.values())
 
 
 def login_status(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scenecart.exceptions import ScenecartError, ScenecartWarning, message_about
@@ -23,8 +24,8 @@ HINTS: dict[str, str | None] = {
     "approver_key_invalid": "Make a key with `scenecart approve --create-key`.",
     "approver_key_unreadable": "Make a key with `scenecart approve --create-key`.",
     "area_ambiguous": "Use --aoi or --bbox.",
-    "area_cloud_missing": "Search with --aoi-cloud, and pass the file that it writes.",
-    "area_cloud_of_other_area": "Search with --aoi-cloud and this area, and pass the file that it writes.",
+    "area_cloud_missing": "Run `scenecart search --aoi-cloud`, and pass the file that it writes.",
+    "area_cloud_of_other_area": "Run `scenecart search --aoi-cloud` with this area, and pass the file that it writes.",
     "area_empty_part": "Fix the outline and run the command again.",
     "area_invalid": "Fix the outline and run the command again.",
     "area_layers_united": "To use one layer, save it as a file of its own.",
@@ -57,7 +58,7 @@ HINTS: dict[str, str | None] = {
     "service from now on before the list of orders shows what became of it.",
     "licence_not_accepted": "`scenecart licences` shows it; `scenecart licences --accept ID` accepts it for your organization.",
     "not_a_captures_file": "Pass a file that `scenecart search -o` wrote. An area of interest is the option --aoi.",
-    "not_a_cart_file": "Pass a file that --save wrote.",
+    "not_a_cart_file": "Pass a file that `scenecart estimate --save` wrote.",
     "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
     "order_not_delivered": "Add --wait to wait for its delivery.",
@@ -97,6 +98,11 @@ HINTS: dict[str, str | None] = {
     "watch_removed": "Save it again with `scenecart watch add`.",
 }
 
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
+# a command in a hint has options of its own
+_COMMANDS = re.compile(r"`[^`]*`")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
 # a refusal that the service gave before, whatever its code
 _MAY_BE_REPEATED = "The service gave this answer before and may only repeat it. If its cause is fixed, add --new-key."
 
@@ -127,5 +133,13 @@ def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Colle
     if isinstance(problem, ScenecartError) and problem.can_start_anew and problem.code not in HINTS:
         hint = _MAY_BE_REPEATED
     if hint and problem.code in HINTS:
-        hint = hint.format_map(details)
+        hint = _possible(hint, options).format_map(details)
     return [*message.splitlines(), *([hint] if hint else [])]
+
+
+def _possible(hint: str, options: Collection[str]) -> str:
+    """Return a hint without the sentences that name an option which cannot be typed; without options, the whole hint."""
+    if not options:
+        return hint
+    kept = [one for one in _SENTENCES.split(hint) if set(_OPTION.findall(_COMMANDS.sub("", one))) <= set(options)]
+    return " ".join(kept)

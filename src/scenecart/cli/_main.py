@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_OUTCOMES = frozenset({"order_outcome_unknown", "orders_outcome_unknown"})
 _PLACING = "An order may exist: `scenecart placements` lists it, `scenecart settle` finds out what happened."
+_RESUMES = "Run it again: it resumes, and complete files are kept."
 
 
 @dataclass
@@ -60,12 +61,15 @@ class Progress:
         Whether placing has started.
     completed
         What the command has done for good, such as "Order 7 was placed"; empty before.
+    is_downloading
+        Whether files are being downloaded.
     """
 
     spends: bool = False
     has_requested: bool = False
     has_placed: bool = False
     completed: str = ""
+    is_downloading: bool = False
 
     @property
     def certain(self) -> list[str]:
@@ -79,7 +83,7 @@ class Progress:
         """What a user who interrupts the command needs to know, as lines."""
         if self.spends and self.has_placed and not self.completed:
             return [_PLACING]
-        return self.certain
+        return [*self.certain, *([_RESUMES] if self.is_downloading and not self.completed else [])]
 
 
 def run(argv: Sequence[str] | None) -> int:

@@ -294,6 +294,7 @@ def _download(order: Order, arguments: argparse.Namespace, *, show_progress: boo
     """Download what is ready; files that failed, and captures that have not arrived, are part of the result."""
     verify = False if arguments.verify == "none" else arguments.verify
     error, missing = None, []
+    arguments.progress.is_downloading = True
     try:
         files = order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
     except DownloadError as failed:

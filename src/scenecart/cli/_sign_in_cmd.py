@@ -75,8 +75,9 @@ def logout(arguments: argparse.Namespace) -> int:
         ) from None
     session = Session(Credentials(service, "logout"))
     revoked = tokens is None or device_flow.end_session(session, store.client_id, tokens)
-    for kept in _kept_tokens(service):
-        is_signed_out = True
+    # what commands keep without a sign-in, such as by a password in the environment, ends too
+    kept_tokens = _kept_tokens(service)
+    for kept in kept_tokens:
         revoked = device_flow.end_session(session, _SESSION_CLIENT, kept) and revoked
     session.close()
     if not revoked:
@@ -90,7 +91,8 @@ def logout(arguments: argparse.Namespace) -> int:
     elif is_signed_out:
         print(f"Signed out (profile {store.profile!r}).")
     else:
-        print(f"Profile {store.profile!r} was not signed in.")
+        kept_before = " The session that earlier commands kept is ended." if kept_tokens else ""
+        print(f"Profile {store.profile!r} was not signed in.{kept_before}")
     return 0
 
 

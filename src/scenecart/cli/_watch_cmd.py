@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import shapely
+
+from scenecart._geo.area import as_geometry
+from scenecart._geo.geometry import clip_each, polygonal, union
 from scenecart._util.text import clean_text, pluralize
 from scenecart.cli import _documents, _io, _output
 from scenecart.cli._exit_codes import NO_NEWS
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
 
     from scenecart._watch.watch import Watch
     from scenecart.client import Client
@@ -92,13 +97,30 @@ def _write(news: gpd.GeoDataFrame, watch: Watch, client: Client, arguments: argp
     if arguments.report:
         # a watch of many areas has a capture once for each
         orderable = news[news["orderable"]].drop_duplicates(["host", "collection", "id"])
-        if len(orderable):
+        area = _watched_area(watch, news)
+        is_inside = ~shapely.is_empty(clip_each(orderable.geometry.to_numpy(), area)) if area is not None else slice(None)
+        reported = orderable[is_inside]
+        if len(reported):
             title = f"New captures: {clean_text(watch.name, 80)}"
-            lines.append(f"Report: {client.cart(orderable).to_report(arguments.report, title=title)}")
+            lines.append(f"Report: {client.cart(reported, area).to_report(arguments.report, title=title)}")
+        if len(reported) < len(orderable):
+            lines.append(f"Not in the report: {pluralize(len(orderable) - len(reported), 'capture')} that only touch the area.")
         if not news["orderable"].all():
             lines.append(f"Not in the report: {pluralize(int((~news['orderable']).sum()), 'capture')} that cannot be ordered.")
     for line in lines:
         print(line, file=sys.stderr if arguments.json else sys.stdout)
+
+
+def _watched_area(watch: Watch, news: gpd.GeoDataFrame) -> BaseGeometry | None:
+    """Return the polygons that a watch searches, EPSG:4326: of many areas, those with news; None if it has none."""
+    criteria = watch.criteria
+    if "areas" in criteria:
+        with_news = set(news["area"])
+        given = [area for name, area in criteria["areas"].items() if name in with_news]
+    else:
+        given = [criteria[name] for name in ("aoi", "bbox", "intersects") if name in criteria]
+    area = polygonal(union(as_geometry(one) for one in given))
+    return None if area.is_empty else area
 
 
 def remove(arguments: argparse.Namespace) -> int:

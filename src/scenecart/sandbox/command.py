@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenecart.sandbox._data.synthetic import COUNT
+from scenecart.sandbox._http.serving import listen
 from scenecart.sandbox._problem import SandboxError
 from scenecart.sandbox.server import Sandbox
 
@@ -52,6 +53,9 @@ def serve(
     # Ctrl+C also works while the catalog is generated, and when a script started this in the background with SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
     box = Sandbox(data, items=items, port=port, pace=pace, captures=captures, dialect=dialect)
+    if port:
+        # the catalog takes a moment, and would be in vain
+        listen(port).close()
     print_line("Preparing the catalog …" if items is None else f"Reading the catalog from {items} …")
     with box:
         signal.signal(signal.SIGINT, lambda *_: stopped.set())
