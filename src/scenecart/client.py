@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from scenecart._api.credentials import Credentials
     from scenecart._api.limits import Limits
     from scenecart._api.retry import Retry
+    from scenecart._cart.estimate import Estimate
     from scenecart._orders.placement_request import PlacementRequest
 
 # a panel does not wait longer for the names that it offers
@@ -346,6 +347,18 @@ def home_of(client: Client) -> Path:
 def orders_to_wait_for(client: Client, order_ids: Sequence[str], timeout: float | None) -> tuple[list[Order], float | None]:
     """Return orders by their ids, through outages, and the seconds of the timeout that are left."""
     return found_orders(client._orders, order_ids, timeout)  # noqa: SLF001  # the client's own module
+
+
+def order_before_buying(client: Client, estimate: Estimate, *, project: str, license_type: str) -> Order | None:
+    """Return the order that placing an estimate would return without buying, or None.
+
+    Raises
+    ------
+    AlreadyOwned
+        If placing would refuse the cart for what is owned already, so that nobody is asked to confirm its price.
+    """
+    placing = client._placing  # noqa: SLF001  # the client's own module
+    return placing.existing_order(estimate, project=project, license_type=license_type, refuse_owned=True)
 
 
 def listed_orders(client: Client, limit: int) -> list[Order]:

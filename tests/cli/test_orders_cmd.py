@@ -315,6 +315,9 @@ def test_place_of_owned_captures_has_its_exit_code(clean: tuple[Sandbox, dict[st
     assert "--without-owned" in refused.stderr
     assert "--owned buy" in refused.stderr
     assert refused.stderr.count("Nothing was ordered.") == 1
+    unasked = run("place", "two.parquet", box=box, cwd=tmp_path, answer="yes\n", **home)
+    assert (unasked.returncode, order in unasked.stdout, "Type yes" in unasked.stdout) == (5, True, False), unasked.stderr
+    assert json.loads(run("placements", "--json", box=box, cwd=tmp_path, **home).stdout)[1:] == []
     as_json = run(*PLACE_TWO, "--json", box=box, cwd=tmp_path, **home)
     assert (as_json.returncode, as_json.stdout) == (5, "")
     bought = [run(*PLACE_TWO, "--owned", "buy", "--json", box=box, cwd=tmp_path, **home) for _ in range(2)]

@@ -152,17 +152,32 @@ class PlacementService:
         order.cart = estimate.cart
         return order
 
-    def existing_order(self, estimate: Estimate, *, project: str | None, license_type: str = "standard") -> Order | None:
-        """Return the order that placing this would return without buying, or None."""
+    def existing_order(
+        self, estimate: Estimate, *, project: str | None, license_type: str = "standard", refuse_owned: bool = False
+    ) -> Order | None:
+        """Return the order that placing this would return without buying, or None.
+
+        Raises
+        ------
+        AlreadyOwned
+            With ``refuse_owned``, if placing would raise it by what the list of orders shows now.
+        """
         check_estimate(estimate)
         purchase = self._purchase(estimate, check_project(project), license_type)
-        done = self._done(self._journal.rows(purchase))
+        rows = self._journal.rows(purchase)
+        done = self._done(rows)
         if done is not None:
             return Order(self._orders, done.record)
         grounds = grounds_in(purchase.body)
         holdings = with_whole_footprints(self.look(purchase.ids).holdings, footprints_of(estimate))
-        exact = owned_of(grounds, holdings, purchase_terms(purchase)).exact
-        return None if exact is None else Order(self._orders, exact.record)
+        owned = owned_of(grounds, holdings, purchase_terms(purchase))
+        if owned.exact is not None:
+            return Order(self._orders, owned.exact.record)
+        # a request without an answer is settled first, whatever is owned
+        is_owned = bool(owned.at_least(self._owned_share) or owned.uncertain)
+        if refuse_owned and is_owned and not any(row.open_tries for row in rows):
+            raise errors.already_owned(owned, self._owned_share, purchase.captures)
+        return None
 
     def look(self, captures: Iterable[str] = (), placements: Iterable[Placement] = ()) -> Listing:
         """Read the list of orders as far as captures and placements without an answer need it."""

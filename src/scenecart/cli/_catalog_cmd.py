@@ -178,7 +178,9 @@ def report(arguments: argparse.Namespace) -> int:
 
 def _warn_of_missing_prices(subjects: Mapping[str, Estimate | Order | Cart]) -> bool:
     """Warn of captures without a price; return whether a subject has no price at all, though one was asked for."""
-    refused = {name: one for name, one in subjects.items() if getattr(one, "refused", ())}
+    from scenecart._cart.estimate import Estimate  # noqa: PLC0415  # keeps --help fast
+
+    refused = {name: one for name, one in subjects.items() if isinstance(one, Estimate) and one.refused}
     for name, one in refused.items():
         count, every = len(one.refused), pluralize(len(one.cart), "capture")
         where = f" in {clean_text(name, 80)!r}" if len(subjects) > 1 else ""

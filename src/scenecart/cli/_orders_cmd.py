@@ -94,7 +94,7 @@ def _existing_or_bought(client: Client, arguments: argparse.Namespace) -> Order 
     is_within = arguments.max_credits is None or estimate.total_credits <= arguments.max_credits
     # no question if placing will fail: its error says why
     can_be_bought = estimate.is_complete and project is not None and is_within
-    if can_be_bought and not arguments.yes and not _is_confirmed(estimate, str(project), arguments):
+    if can_be_bought and not arguments.yes and not _is_confirmed(client, estimate, str(project), arguments):
         return None
     # placing estimates once more, and must not pay more than the user confirmed
     limit = estimate.total_credits if arguments.max_credits is None else arguments.max_credits
@@ -151,10 +151,18 @@ def _placed(estimate: Estimate, arguments: argparse.Namespace, project: str | No
         return error.start_anew()
 
 
-def _is_confirmed(estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
+def _is_confirmed(client: Client, estimate: Estimate, project: str, arguments: argparse.Namespace) -> bool:
     """Return whether to go on: the user confirmed the exact price, or an existing order will be returned."""
+    from scenecart.client import order_before_buying  # noqa: PLC0415  # keeps --help fast
+
     try:
-        existing = estimate.existing_order(project=arguments.project, license_type=arguments.license)
+        if arguments.owned == "refuse" and not arguments.again:
+            existing = order_before_buying(client, estimate, project=project, license_type=arguments.license)
+        else:
+            existing = estimate.existing_order(project=arguments.project, license_type=arguments.license)
+    except AlreadyOwned as error:
+        _output.owned_table(error.owned)
+        raise
     except (NotFound, PlacementUnknown) as error:
         if not arguments.again:
             raise
