@@ -46,6 +46,18 @@ def test_contents_of_an_estimate_are_the_services(scripted: ScriptedClient):
     assert contents.lines[0].acquired_text == "2024-03-05 10:20"
 
 
+def test_contents_of_an_estimate_say_how_many_captures_the_price_is_for(scripted: ScriptedClient):
+    """A total for a part of the captures says so; without any price there is no total, which would read as free."""
+    response = {**price_answer("first"), "errors": [{"id": "second", "detail": "too old"}]}
+    some = contents_of(scripted.estimate(feature("first"), feature("second", west=0.05), response=response))
+    assert some.credits_text == "123,450 credits for 1 of 2 captures"
+    assert "for exactly 1 of 2 captures" in some.price_note
+    assert dict(some.facts)["Captures"] == "2, 1 without a price"
+    nothing = {**price_answer(), "errors": [{"id": "second", "detail": "too old"}]}
+    none = contents_of(scripted.estimate(feature("second"), response=nothing))
+    assert (none.total_credits, none.total_aud, none.no_price[0]) == (None, None, "Not priced")
+
+
 def test_contents_of_a_cart_have_no_time_and_no_price(scripted: ScriptedClient):
     """A cart has neither prices nor a time of its own; the file takes the time of the newest capture."""
     contents = contents_of(scripted.cart(feature("first"), aoi=(0, 10, 0.05, 10.05)))

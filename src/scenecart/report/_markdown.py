@@ -48,7 +48,7 @@ def _total(contents: Contents) -> str:
     if contents.total_credits is None or contents.total_aud is None:
         missing, reason = contents.no_price
         return f"**{missing}**: {reason}."
-    total = f"**{contents.total_credits:,} credits · A\\${contents.total_aud:,.2f}**"
+    total = f"**{contents.credits_text} · A\\${contents.total_aud:,.2f}**"
     return f"{total} · {escaped(contents.subtitle)}"
 
 

@@ -41,6 +41,7 @@ _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 _MAX_FIGURE = 1e12
 _MAX_HOSTS = 6
 _PAID = {"credit": "from prepaid credits", "card": "by card", "enterprise": "by monthly invoice"}
+_NO_PRICES = ("Not priced", "the service has no price for these captures")
 _NOT_PRICED = ("Not priced", "no estimate was requested")
 _LEFT_OUT = "left out"
 _PRICE_UNAVAILABLE = ("Price not available", "the service does not report it")
@@ -181,7 +182,16 @@ class Contents:
     @property
     def no_price(self) -> tuple[str, str]:
         """Two lines for a report without totals: what is missing, and why."""
+        if self.kind == "quote":
+            return _NO_PRICES
         return _NOT_PRICED if self.kind == "cart" else _PRICE_UNAVAILABLE
+
+    @property
+    def credits_text(self) -> str:
+        """The total in credits, and how many captures it is for, if that is not all of them."""
+        priced = len(self.lines) - len(self.unpriced)
+        of_some = f" for {priced:,} of {pluralize(len(self.lines), 'capture')}" if self.unpriced else ""
+        return f"{self.total_credits:,} credits{of_some}"
 
     @property
     def clipped_label(self) -> str:
@@ -294,9 +304,12 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
     extent = "whole footprints" if cart.area is None else "clipped to the area of interest"
     extent += ", without the ground that is owned already" if cart.leaves_out_owned else ""
     when = f"{estimate.priced_at:%Y-%m-%d %H:%M} UTC"
+    lines = _priced(of_cart.lines, estimate.price_groups, dict(estimate.refused))
+    priced = sum(line.error is None for line in lines)
+    captures = pluralize(len(cart), "capture") if priced == len(lines) else f"{priced:,} of {pluralize(len(cart), 'capture')}"
     price_note = (
         f"Priced by the service{_at(estimate.service)} ({operations.ESTIMATE.id}) on {when}, for exactly "
-        f"{pluralize(len(cart), 'capture')}, {extent}, {of_cart.options}. All amounts are the service's; scenecart computed "
+        f"{captures}, {extent}, {of_cart.options}. All amounts are the service's; scenecart computed "
         "none of them. 100 credits are 1 Australian dollar. The price is checked again before an order is placed."
     )
     return _with_facts(
@@ -306,9 +319,10 @@ def _of_estimate(estimate: Estimate, title: str | None = None) -> Contents:
             title=safe_text(title, 200) or "Quote for archive imagery",
             time=estimate.priced_at,
             groups=estimate.price_groups,
-            lines=_priced(of_cart.lines, estimate.price_groups, dict(estimate.refused)),
-            total_credits=estimate.total_credits,
-            total_aud=estimate.total_aud,
+            lines=lines,
+            # a sum of no prices is not zero
+            total_credits=estimate.total_credits if priced else None,
+            total_aud=estimate.total_aud if priced else None,
             price_note=price_note,
             licences_of=estimate.licences_of,
         )
@@ -404,7 +418,8 @@ def _of_ids(ids: list[str]) -> Contents:
 
 
 def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
-    facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)))]
+    unpriced = f", {len(contents.unpriced):,} without a price" if contents.unpriced else ""
+    facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)) + unpriced)]
     if contents.area_km2 is not None:
         facts.append(("Area covered", f"{html.km2(contents.area_km2)} km²"))
     if contents.area is not None:

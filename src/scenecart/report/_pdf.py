@@ -95,7 +95,7 @@ def _maps(contents: Contents, scene: Scene) -> Flowable:
 def _head(contents: Contents) -> Flowable:
     logo = contents.logo
     if contents.total_aud is not None and contents.total_credits is not None:
-        amount, below = html.aud(contents.total_aud), f"{contents.total_credits:,} credits"
+        amount, below = html.aud(contents.total_aud), contents.credits_text
         return head(contents.title, contents.subtitle, amount, below, is_price=True, logo=logo)
     return head(contents.title, contents.subtitle, *contents.no_price, is_price=False, logo=logo)
 

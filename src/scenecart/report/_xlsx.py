@@ -188,6 +188,8 @@ def _summary(contents: Contents) -> Sheet:
         rows.append(("Price", ": ".join(contents.no_price)))
     rows += contents.order_facts
     rows.append(("Captures", Styled(len(contents.lines), "count_left")))
+    if contents.unpriced:
+        rows.append(("Captures without a price", Styled(len(contents.unpriced), "count_left")))
     if contents.groups:
         rows.append(("Groups", Styled(len(contents.groups), "count_left")))
     if contents.area_km2 is not None:
