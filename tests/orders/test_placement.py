@@ -557,6 +557,26 @@ def test_place_interrupted_is_unknown(service: ScriptedService, connect: Any):
     assert client.placements()["state"].tolist() == ["unknown"]
 
 
+def test_place_interrupted_while_its_request_is_recorded_says_that_it_is_unknown(
+    service: ScriptedService, connect: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """What the journal records as perhaps sent is said on the exception too, also if nothing was sent."""
+    service.put(USERINFO_PATH, answer({"organization_id": "org"}))
+    client = connect()
+    begin = client._journal.begin
+
+    def interrupted(*arguments: Any, **keywords: Any) -> None:
+        begin(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client._journal, "begin", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        client.cart(captures()).estimate().place()
+    assert len(caught.value.__notes__) == 1
+    assert client.placements()["state"].tolist() == ["unknown"]
+    assert service.requests(PLACE) == []
+
+
 def test_place_interrupted_while_it_waits_for_its_turn_is_not_sent(service: ScriptedService, connect: Any):
     """Interrupting the wait for the limit of a minute leaves nothing unknown: nothing was sent, and no note says otherwise."""
 

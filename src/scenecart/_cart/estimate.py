@@ -16,6 +16,7 @@ from scenecart._captures.times import acquisition_times
 from scenecart._cart.price_lines import PriceLine, price_lines
 from scenecart._geo.geometry import union
 from scenecart._util import html
+from scenecart._util.keywords import checked_keywords
 from scenecart._util.reportable import Reportable
 from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidCart, ScenecartError
@@ -170,6 +171,7 @@ class Estimate(Reportable):
             )
         return self.cart.remove(names) if names else self.cart
 
+    @checked_keywords()
     def place(
         self,
         project: str | None = None,

@@ -40,7 +40,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
     _guard: PurchaseGuard
     _settlement: SettlementService
 
-    @checked_keywords(elsewhere=dict.fromkeys(("area", "geometry", "clip"), "Did you mean 'aoi'?"))
+    @checked_keywords()
     def cart(self, captures: gpd.GeoDataFrame, aoi: Any = None, *, split_by_date: bool = False) -> Cart:
         """Return a cart of captures.
 
@@ -173,6 +173,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
             )
         return self._pricing.estimate(cart)
 
+    @checked_keywords()
     def place(
         self,
         estimate: Estimate,

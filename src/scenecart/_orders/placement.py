@@ -144,7 +144,7 @@ class PlacementService:
         if estimate.refused:
             raise errors.incomplete(estimate)
         check_again(again)
-        check_choice(owned, "owned", OWNED_CHOICES)
+        check_choice(owned, "owned", OWNED_CHOICES, after=NOTHING_ORDERED)
         check_count(max_credits, "max_credits", least=0, of="credits", after=NOTHING_ORDERED)
         check_service(estimate, self._session.base_url)
         purchase = self._purchase(estimate, check_project(project), license_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenecart._cart.estimate import Estimate
 from scenecart._orders.placement_errors import NOTHING_ORDERED
 from scenecart._util.text import clean_text
-from scenecart._util.validate import check_bool, check_text, shown_value
+from scenecart._util.validate import check_text, shown_value
 from scenecart.exceptions import ConfigurationError, InvalidRequest
 
 
@@ -51,5 +51,9 @@ def check_again(again: object) -> None:
     """Accept True, False and a text that says who the order is for."""
     if isinstance(again, str):
         check_text(again, "again", after=NOTHING_ORDERED)
-        return
-    check_bool(again, "again", after=NOTHING_ORDERED)
+    elif not isinstance(again, bool):
+        raise InvalidRequest(
+            f"must be a text that says what the order is for, or True or False, got {shown_value(again)}. {NOTHING_ORDERED}",
+            argument="again",
+            code="not_a_bool",
+        )

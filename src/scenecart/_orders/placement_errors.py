@@ -55,12 +55,13 @@ def add_may_be_ordered(error: ScenecartError) -> None:
 
 def incomplete(estimate: Estimate) -> EstimateIncomplete:
     """Return the error for an estimate without all prices."""
-    count = len(estimate.refused)
-    return EstimateIncomplete(
-        f"{count} of {len(estimate.cart)} captures {'has' if count == 1 else 'have'} no price. {NOTHING_ORDERED}",
-        code="estimate_incomplete",
-        hint="estimate.errors says why; estimate.priced_cart().estimate() prices the rest.",
-    )
+    count, captures = len(estimate.refused), len(estimate.cart)
+    if count == captures:
+        message, rest = "The service has no price for the cart.", ""
+    else:
+        message = f"{count:,} of {pluralize(captures, 'capture')} {'has' if count == 1 else 'have'} no price."
+        rest = "; estimate.priced_cart().estimate() prices the rest"
+    return EstimateIncomplete(f"{message} {NOTHING_ORDERED}", code="estimate_incomplete", hint=f"estimate.errors says why{rest}.")
 
 
 def over_limit(estimate: Estimate, max_credits: int) -> OverLimit:

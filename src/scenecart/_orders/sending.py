@@ -104,6 +104,7 @@ class _Sending:
     placement: Placement
     errand: Errand
     last: Outcome | None = None
+    is_recording: bool = False
 
 
 class PlacementSender:
@@ -151,8 +152,8 @@ class PlacementSender:
         except ScenecartError:
             raise
         except BaseException as error:
-            # before the first request is recorded, nothing can have been ordered
-            if sending.placement.open_tries:
+            # before the first request is recorded, nothing can have been ordered; an interrupted recording may have been one
+            if sending.placement.open_tries or sending.is_recording:
                 error.add_note(_LOST)
             raise
 
@@ -169,9 +170,11 @@ class PlacementSender:
             if not errand.may_send() or (placement.open_tries and not self._matcher.is_young(placement)):
                 return replace(sending.last or Outcome(placement), is_stale=True)
             let_go = self._let_go(placement, errand)
+            sending.is_recording = True
             sending.placement = placement = self._journal.begin(
                 placement, errand.owner, price=errand.price, let_go=let_go, clock_ahead=self._session.clock_ahead
             )
+            sending.is_recording = False
             if placement.state == "placed":
                 return Outcome(placement)
             turn.is_used = True

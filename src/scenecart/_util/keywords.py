@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _MIN_SIMILARITY = 0.5
+# what other packages call an area of interest
+_OTHER_NAMES = dict.fromkeys(("area", "clip", "geometry", "roi"), "aoi")
 _NOT_BY_NAME = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
@@ -74,5 +76,6 @@ def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=_MIN_SIMILARITY)
+    other = _OTHER_NAMES.get(name)
+    near = [other] if other in known else get_close_matches(name, known, n=1, cutoff=_MIN_SIMILARITY)
     return f"Did you mean {near[0]!r}?" if near else f"Its keywords are {', '.join(known)}."

@@ -220,7 +220,9 @@ def check_text(
         )
 
 
-def check_choice(value: Any, argument: str, choices: Iterable[str], *, kind: type[ScenecartError] = InvalidRequest) -> None:
+def check_choice(
+    value: Any, argument: str, choices: Iterable[str], *, after: str = "", kind: type[ScenecartError] = InvalidRequest
+) -> None:
     """Refuse anything but one of some strings.
 
     Raises
@@ -239,7 +241,7 @@ def check_choice(value: Any, argument: str, choices: Iterable[str], *, kind: typ
     if not isinstance(value, str) or value not in known:
         *others, last = map(repr, known)
         wanted = f"{', '.join(others)} or {last}" if others else last
-        raise kind(f"must be {wanted}, got {shown_value(value)}.", code="not_a_choice", argument=argument)
+        raise kind(f"must be {wanted}, got {shown_value(value)}.{_following(after)}", code="not_a_choice", argument=argument)
 
 
 def _wanted(number: str, of: str, least: float | None, most: float | None) -> str:

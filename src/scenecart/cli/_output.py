@@ -36,9 +36,7 @@ _SHOWN_ROWS = 20
 # what geometries lose by rounding, in per cent
 _ROUNDING = 0.01
 _PIPED_WIDTH = 200
-_NUMBERS = frozenset(
-    {"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "Only this capture", "Price alone", "Owned"}
-)
+_NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "Adds km²", "Price alone", "Owned"})
 # a longer word of free text is broken
 _LONGEST_WORD = 20
 # cells between two columns
@@ -191,7 +189,7 @@ def cover_table(plan: CoverPlan) -> None:
         )
         for row in plan.why.to_dict("records")
     ]
-    _rows(("Capture", "Acquired", "Cloud", "km²", "Only this capture", "Price alone", "Reason"), rows)
+    _rows(("Capture", "Acquired", "Cloud", "km²", "Adds km²", "Price alone", "Reason"), rows)
     _print(f"Covers {plan.coverage:.2%} of {plan.area.km2:,.2f} km². {plan.verdict}")
     if plan.estimate is not None:
         _print(f"Total: {plan.estimate.total_credits:,} credits, A${plan.estimate.total_aud:,.2f}")
