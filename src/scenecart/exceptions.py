@@ -77,20 +77,24 @@ class ScenecartWarning(UserWarning):
         What happened, in one line.
     code : str
         A stable short name of this warning, such as ``"price_changed_after_placing"``.
+    argument : str or None
+        The name of the argument that it is about, which begins the message.
     hint : str or None
         What to do about it, in one line.
     """
 
-    def __init__(self, message: str, *, code: str = "warning", hint: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str = "warning", argument: str | None = None, hint: str | None = None) -> None:
+        message = message if argument is None else f"{argument} {message}"
         super().__init__(f"{message} {hint}" if hint else message)
+        self.argument = argument
         self.message = message
         self.code = code
         self.hint = hint
 
 
-def warn(message: str, *, code: str = "warning", hint: str | None = None) -> None:
+def warn(message: str, *, code: str = "warning", argument: str | None = None, hint: str | None = None) -> None:
     """Issue a :class:`ScenecartWarning` that points at the caller's line outside of scenecart."""
-    issue(ScenecartWarning(message, code=code, hint=hint))
+    issue(ScenecartWarning(message, code=code, argument=argument, hint=hint))
 
 
 def issue(warning: ScenecartWarning) -> None:
@@ -238,8 +242,8 @@ def reword(error: ScenecartError, message: str | None = None, *, code: str | Non
     error.args = (error.message,)
 
 
-def message_about(error: ScenecartError, subject: str) -> str:
-    """Return the message of an error about an argument under another name, such as ``--max-credits``.
+def message_about(error: ScenecartError | ScenecartWarning, subject: str) -> str:
+    """Return the message of an error or a warning about an argument under another name, such as ``--max-credits``.
 
     Examples
     --------

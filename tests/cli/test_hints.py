@@ -150,6 +150,9 @@ def test_lines_name_the_option_of_an_argument():
     error = ScenecartError("must be a whole number, got 'x'.", argument="max_credits", hint="Use digits.")
     assert lines_of(error, OPTIONS) == ["--max-credits must be a whole number, got 'x'.", "Use digits."]
     assert lines_of(error, ()) == ["max_credits must be a whole number, got 'x'.", "Use digits."]
+    assert lines_of(error, (), {"max_credits": "N"})[0].startswith("N must be")
+    warning = ScenecartWarning("is a percentage.", argument="max_cloud_cover")
+    assert lines_of(warning, OPTIONS) == ["--max-cloud-cover is a percentage."]
     item = ScenecartError("has no operators.", argument="query['gsd']")
     assert lines_of(item, OPTIONS) == ["--query['gsd'] has no operators."]
 

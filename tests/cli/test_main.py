@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from _cli import COMMAND, SEARCH, environment, run
+from _cli import COMMAND, SEARCH, account, environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +94,31 @@ def test_unprintable_output_is_one_line(box: Sandbox, tmp_path: Path, home: dict
     assert done.returncode == 1
     assert done.stderr.startswith("scenecart: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_unusable_journal_is_told_once(box: Sandbox, tmp_path: Path):
+    """A journal that cannot be opened is not told twice by the commands that need it."""
+    (tmp_path / "file").touch()
+    home = {"SCENECART_HOME": str(tmp_path / "file" / "home")}
+    for command in ("placements", "settle"):
+        done = run(command, box=box, cwd=tmp_path, **home)
+        assert (done.returncode, done.stderr.count("scenecart: ")) == (1, 1), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        ([*SEARCH, "-o", "found.doc"], "-o"),
+        (["report", "o-1", "-o", "out.doc"], "-o"),
+        (["estimate", "one.parquet", "--report", "out.doc"], "--report"),
+        ([*SEARCH, "--max-cloud-cover", "0.2"], "--max-cloud-cover"),
+        (["watch", "add", " ", "aurora", "--collections", "aurora-50cm"], "NAME"),
+    ],
+)
+def test_message_names_an_argument_as_it_was_typed(box: Sandbox, tmp_path: Path, arguments: list[str], typed: str):
+    """Errors and warnings about an argument begin with its option, or with its name in the help."""
+    done = run(*arguments, box=box, cwd=tmp_path, **account(box, tmp_path / "home"))
+    assert done.stderr.startswith(f"scenecart: {typed} "), done.stderr
 
 
 def test_unreachable_service_orders_nothing(tmp_path: Path, box: Sandbox, home: dict[str, str]):

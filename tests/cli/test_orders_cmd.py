@@ -258,6 +258,12 @@ def test_download_of_a_missing_asset_is_a_failure(box: Sandbox, tmp_path: Path, 
     done = run("download", order, "out", "--wait", "--assets", "nope", box=box, cwd=tmp_path, **home)
     assert done.returncode == 1
     assert "nope" in done.stderr
+    for arguments, typed in (
+        (["download", order, "one.parquet"], "DIR"),
+        (["order", order, "--download", "one.parquet"], "--download"),
+    ):
+        unusable = run(*arguments, box=box, cwd=tmp_path, **home)
+        assert (unusable.returncode, unusable.stderr.split()[1]) == (1, typed), unusable.stderr
 
 
 @pytest.mark.parametrize(

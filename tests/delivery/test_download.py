@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +18,10 @@ import rasterio
 import scenecart
 from _expect import raises, warns
 from _scripted_service import Answer, RecordedRequest, ScriptedService, Stall, answer, feature, page
+from scenecart._util.files import FREE_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CONTENT = bytes(range(256)) * 4_000
 CHECKSUM = "1220" + hashlib.sha256(CONTENT).hexdigest()
@@ -319,6 +321,27 @@ def test_download_full_disk_leaves_no_file(service: ScriptedService, order: scen
     assert not target.exists()
     (path,) = order.download(tmp_path / "out", progress=False)
     assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("name", "counts"), [("item.json", (0, 1)), ("catalog.json", (1, 0))])
+def test_download_full_disk_names_what_arrived_and_failed(
+    order: scenecart.Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, counts: tuple[int, int]
+):
+    """A disk without space for the item or the catalog is an error with the complete files and the others; space is asked for."""
+    write = Path.write_bytes
+
+    def fail(path: Path, content: bytes) -> int:
+        if path.name.startswith(f".{name}."):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", fail)
+        with raises(scenecart.DownloadError, "file_not_writable") as caught:
+            order.download(tmp_path / "out", progress=False)
+    assert (len(caught.value.files), len(caught.value.failed)) == counts
+    assert caught.value.hint == FREE_SPACE
+    assert len(order.download(tmp_path / "out", progress=False)) == 1
 
 
 def geotiff(path: Path) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from _expect import raises
-from scenecart._util.files import arrow_buffer, as_path, write_atomic
+from scenecart._util.files import FREE_SPACE, arrow_buffer, as_path, write_atomic
 
 
 def test_path_has_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -48,6 +48,7 @@ def test_write_that_fails_leaves_the_older_file(tmp_path: Path, monkeypatch: pyt
     with raises(scenecart.InvalidRequest, "file_not_writable") as caught:
         write_atomic(b"second", target, "The cart")
     assert caught.value.message.startswith("The cart cannot be written to ")
+    assert caught.value.hint == FREE_SPACE
     assert target.read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 

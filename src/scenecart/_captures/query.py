@@ -118,7 +118,8 @@ def warn_of_fraction(percentage: float, argument: str = "max_cloud_cover") -> No
     """Warn of a percentage below 1, which may be meant as a fraction."""
     if 0 < percentage < 1:
         warn(
-            f"{argument} is a percentage: {percentage:g} means {percentage:g} %, not {100 * percentage:g} %.",
+            f"is a percentage: {percentage:g} means {percentage:g} %, not {100 * percentage:g} %.",
+            argument=argument,
             code="cloud_cover_below_one_percent",
             hint=f"For {100 * percentage:g} %, use {100 * percentage:g}.",
         )

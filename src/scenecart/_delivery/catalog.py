@@ -25,10 +25,10 @@ from scenecart._delivery.stac_item import (
     asset_on_disk,
     new_item,
 )
-from scenecart._util.files import write_atomic
+from scenecart._util.files import not_written, write_atomic
 from scenecart._util.json import NotJson, dumps_readable, loads
 from scenecart._util.text import clean_text
-from scenecart.exceptions import DownloadError, warn
+from scenecart.exceptions import DownloadError, InvalidRequest, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +58,11 @@ class DeliveryFolder:
         self._path = path
         self._order_id = order_id
         self._base_url = base_url
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._path
 
     def item_of(self, served: Mapping[str, Any]) -> dict[str, Any]:
         """Return an item as it is kept here, still without assets."""
@@ -228,6 +233,8 @@ class ItemRecorder:
         self._open = dict(files)
         self._recorded: set[str] = set()
         self._received: dict[str, dict[str, tuple[dict[str, Any], list[str]]]] = {}
+        # why an item or the catalog could not be written, which stops no download
+        self.failure: InvalidRequest | None = None
 
     def add(self, item_id: str, file: ReceivedFile | None) -> None:
         """Note that a file has arrived, or, with None, that one has failed."""
@@ -246,13 +253,25 @@ class ItemRecorder:
         for item_id in self._folders.keys() - self._recorded:
             self._folder.discard(self._folders[item_id])
         if self._recorded:
-            self._folder.write_catalog()
+            with self._kept():
+                self._folder.write_catalog()
 
     def _write(self, item_id: str) -> None:
         assets = self._received.pop(item_id, None)
         if assets:
-            self._folder.record(self._items[item_id], self._folders[item_id], assets)
+            # files of it are there, whatever is written of them
             self._recorded.add(item_id)
+            with self._kept():
+                self._folder.record(self._items[item_id], self._folders[item_id], assets)
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Keep the first error of writing for later."""
+        try:
+            yield
+        except (InvalidRequest, OSError) as error:
+            failure = not_written(error, self._folder.path, "The catalog") if isinstance(error, OSError) else error
+            self.failure = self.failure or failure
 
 
 def _recorded(item: Mapping[str, Any]) -> dict[str, Recorded]:

@@ -23,12 +23,12 @@ from scenecart._delivery.paths import items_with, plan_files, safe_name
 from scenecart._delivery.provenance import fetch_edges, provenance_of
 from scenecart._delivery.remote import asset_reader
 from scenecart._delivery.visual import visual_asset
-from scenecart._util.files import as_path
+from scenecart._util.files import FREE_SPACE, as_path, is_full
 from scenecart._util.json import dumps
 from scenecart._util.progress import bar
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_count, shown_value
-from scenecart.exceptions import DownloadError, FailedFile, InvalidRequest, ServiceError, warn
+from scenecart.exceptions import DownloadError, FailedFile, InvalidRequest, ServiceError, message_about, warn
 
 if TYPE_CHECKING:
     import os
@@ -171,13 +171,7 @@ class DeliveryService:
 
     def _on_disk(self, order_id: str, *more: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
         """Return the items of an order that are in a folder of this computer, with their folders, by id."""
-        folders = [self._cache / safe_name(order_id), *self._downloads.get(order_id, ()), *more]
-        return {
-            str(item.get("id")): (folder / name, item)
-            for folder in folders
-            for name, item in items_in(folder)
-            if item["properties"].get("order:id") == order_id
-        }
+        return _items_on_disk([self._cache / safe_name(order_id), *self._downloads.get(order_id, ()), *more], order_id)
 
     def _file_or_reader(
         self, on_disk: Mapping[str, tuple[Path, dict[str, Any]]], item: Mapping[str, Any], key: str
@@ -263,13 +257,11 @@ class DeliveryService:
         try:
             path.mkdir(parents=True, exist_ok=True)
             folders = folder.reserve(items)
-        except OSError as error:
-            raise InvalidRequest(
-                f"must be a folder that can be written to, got {clean_text(path, 200)!r} ({error.strerror}).",
-                code="directory_unusable",
-                argument="directory",
-                hint="Choose another folder.",
-            ) from None
+        except (OSError, InvalidRequest) as error:
+            unusable = _unusable(path, error) if isinstance(error, OSError) else error
+            if is_full(error) or is_full(error.__cause__):
+                raise _without_space(unusable, items, options, _items_on_disk([path], order_id)) from error
+            raise unusable from None
         files = plan_files(items, folders, options.assets)
         recorder = ItemRecorder(folder, items, folders, Counter(file.item_id for file in files))
         try:
@@ -283,7 +275,7 @@ class DeliveryService:
         finally:
             recorder.close()
         _warn_of_replaced(downloads.jobs)
-        _raise_failed(downloads.jobs)
+        _raise_failed(downloads.jobs, recorder.failure)
         return [job.received.path for job in downloads.jobs if job.received is not None]
 
     def _items(self, order: Delivered) -> dict[str, Any]:
@@ -347,8 +339,53 @@ def _warn_of_replaced(jobs: list[Job]) -> None:
         )
 
 
-def _raise_failed(jobs: list[Job]) -> None:
+def _items_on_disk(folders: Iterable[Path], order_id: str) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Return the items of an order in folders of deliveries, with their own folders, by id."""
+    return {
+        str(item.get("id")): (folder / name, item)
+        for folder in folders
+        for name, item in items_in(folder)
+        if item["properties"].get("order:id") == order_id
+    }
+
+
+def _unusable(path: Path, error: OSError) -> InvalidRequest:
+    return InvalidRequest(
+        f"must be a folder that can be written to, got {clean_text(path, 200)!r} ({error.strerror}).",
+        code="directory_unusable",
+        argument="directory",
+        hint=FREE_SPACE if is_full(error) else "Choose another folder.",
+    )
+
+
+def _without_space(
+    cause: InvalidRequest, items: list[dict[str, Any]], options: Options, on_disk: Mapping[str, tuple[Path, dict[str, Any]]]
+) -> DownloadError:
+    """Return the error for a disk that is full before anything is requested: it names what is on it, and what is not."""
+    error = DownloadError(message_about(cause, "").strip(), argument=cause.argument, code=cause.code, hint=cause.hint)
+    failed: list[FailedFile] = []
+    files: list[Path] = []
+    for item in items:
+        folder, kept = on_disk.get(item["id"], (options.folder, {"assets": {}}))
+        for key in item["assets"] if options.assets is None else [key for key in options.assets if key in item["assets"]]:
+            path = file_of(folder, kept["assets"].get(key))
+            if path is None:
+                failed.append(FailedFile(item["id"], key, folder, error))
+            else:
+                files.append(path)
+    error.failed, error.files = failed, files
+    return error
+
+
+def _raise_failed(jobs: list[Job], unrecorded: InvalidRequest | None) -> None:
     """Raise one error that names every file that was not downloaded.
+
+    Parameters
+    ----------
+    jobs
+        The files.
+    unrecorded
+        Why an item or the catalog could not be written, if so.
 
     Raises
     ------
@@ -356,8 +393,14 @@ def _raise_failed(jobs: list[Job]) -> None:
         If there is one.
     """
     failed = [FailedFile(job.file.item_id, job.file.asset_id, job.file.target, job.error) for job in jobs if job.error is not None]
+    files = [job.received.path for job in jobs if job.received is not None]
     if not failed:
-        return
+        if unrecorded is None:
+            return
+        complete = f"{pluralize(len(files), 'file')} {'is' if len(files) == 1 else 'are'} complete."
+        error = DownloadError(f"{unrecorded.message} {complete}", code=unrecorded.code, hint=unrecorded.hint)
+        error.files = files
+        raise error from unrecorded
     rest = len(jobs) - len(failed)
     first = failed[0].error
     kept = f" The other {pluralize(rest, 'file')} {'is' if rest == 1 else 'are'} complete." if rest else ""
@@ -373,6 +416,9 @@ def _raise_failed(jobs: list[Job]) -> None:
             code="files_failed",
             hint="Download again: only these files are requested. error.failed lists them.",
         )
-    error.failed = failed
-    error.files = [job.received.path for job in jobs if job.received is not None]
+    if unrecorded is not None:
+        error.add_note(unrecorded.message)
+    if len(failed) > 1 and any(is_full(one.error.__cause__) for one in failed):
+        error.add_note(FREE_SPACE)
+    error.failed, error.files = failed, files
     raise error from first

@@ -7,7 +7,7 @@ import binascii
 import os
 from typing import TYPE_CHECKING, Any
 
-from scenecart._util.files import as_path
+from scenecart._util.files import FREE_SPACE, as_path, is_full
 from scenecart._util.text import missing_file_hint
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidRequest, missing_extra
@@ -59,7 +59,9 @@ def new_approver_key(path: str | os.PathLike[str]) -> str:
         ) from None
     except OSError as error:
         raise InvalidRequest(
-            f"{target.name} cannot be written ({error.strerror}).", code="approver_key_not_written", hint="Choose another folder."
+            f"{target.name} cannot be written ({error.strerror}).",
+            code="approver_key_not_written",
+            hint=FREE_SPACE if is_full(error) else "Choose another folder.",
         ) from error
     return _public_text(key)
 

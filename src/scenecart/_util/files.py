@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,33 @@ from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import os
+
+
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+FREE_SPACE = "Free disk space, then run it again."
+"""Hint for a file that a full disk could not take."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error says that a disk, or what a user may use of it, is full.
+
+    Examples
+    --------
+    >>> import errno
+    >>> from scenecart._util.files import is_full
+    >>> is_full(OSError(errno.ENOSPC, "No space left on device")), is_full(OSError(errno.EACCES, "Permission denied"))
+    (True, False)
+    """
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def not_written(error: OSError, target: Path, subject: str) -> InvalidRequest:
+    """Return the error for a file that could not be written; ``subject`` begins the message, such as "The report"."""
+    return InvalidRequest(
+        f"{subject} cannot be written to {clean_text(target, 200)} ({error.strerror or type(error).__name__}).",
+        code="file_not_writable",
+        hint=FREE_SPACE if is_full(error) else "Choose another folder or name, or close the program that has the file open.",
+    )
 
 
 def as_path(value: str | os.PathLike[str], argument: str = "path") -> Path:
@@ -65,11 +93,7 @@ def write_atomic(content: bytes, path: str | os.PathLike[str], subject: str) -> 
         part.write_bytes(content)
         part.replace(target)
     except OSError as error:
-        raise InvalidRequest(
-            f"{subject} cannot be written to {clean_text(target, 200)} ({error.strerror or type(error).__name__}).",
-            code="file_not_writable",
-            hint="Choose another folder or name, or close the program that has the file open.",
-        ) from error
+        raise not_written(error, target, subject) from error
     finally:
         # the folder may not exist
         with contextlib.suppress(OSError):

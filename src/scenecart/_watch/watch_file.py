@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from scenecart._util import forks
+from scenecart._util.files import FREE_SPACE, is_full
 from scenecart._util.locks import process_lock
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import WatchError
@@ -181,7 +182,9 @@ class WatchFile:
             raise WatchError(
                 f"The file of watches cannot be opened ({error.strerror or error}).",
                 code="watches_not_opened",
-                hint=f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
+                hint=FREE_SPACE
+                if is_full(error)
+                else f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
         except SQLITE_ERRORS as error:
             raise self._sqlite_error(error, is_writing=is_writing) from error

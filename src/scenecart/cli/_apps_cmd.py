@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scenecart._util.files import as_path
+from scenecart._util.files import FREE_SPACE, as_path, is_full
 from scenecart._util.text import clean_text
 from scenecart.cli import _io
 from scenecart.connection import APP_SANDBOX_VARIABLE
@@ -138,7 +138,7 @@ def copy_notebooks(folder: Path) -> list[Path]:
         raise InvalidRequest(
             f"The notebooks cannot be copied to {folder}: {error.strerror}.",
             code="notebooks_not_copied",
-            hint="Choose another folder, or fix its permissions.",
+            hint=FREE_SPACE if is_full(error) else "Choose another folder, or fix its permissions.",
         ) from error
     return copied
 

@@ -35,6 +35,11 @@ class ArgumentParser(argparse.ArgumentParser):
         return set(self._option_string_actions)
 
     @property
+    def positionals(self) -> dict[str, str]:
+        """The names in the help of the arguments that are no options, such as ``NAME``, by their names in Python."""
+        return {action.dest: str(action.metavar or action.dest) for action in self._get_positional_actions()}
+
+    @property
     def commands(self) -> dict[str, ArgumentParser]:
         """The commands of this parser by name."""
         tables = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  # argparse has no public way to list them

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scenecart.exceptions import ScenecartError, ScenecartWarning, message_about
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from scenecart._orders.notice import Notice
 
@@ -107,7 +107,9 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _MAY_BE_REPEATED = "The service gave this answer before and may only repeat it. If its cause is fixed, add --new-key."
 
 
-def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Collection[str]) -> list[str]:
+def lines_of(
+    problem: ScenecartError | ScenecartWarning | Notice, options: Collection[str], positionals: Mapping[str, str] | None = None
+) -> list[str]:
     """Return an error, a warning or a notice as lines for the command line: what happened, and what to do.
 
     Parameters
@@ -116,6 +118,8 @@ def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Colle
         The error, the warning or the notice.
     options
         The options that can be typed, such as ``"--max-credits"``.
+    positionals
+        The names of the other arguments in the help, such as ``"NAME"``, by their names in Python.
 
     Examples
     --------
@@ -124,10 +128,10 @@ def lines_of(problem: ScenecartError | ScenecartWarning | Notice, options: Colle
     ["--max-credits must be a whole number, got 'x'."]
     """
     message = problem.message
-    if isinstance(problem, ScenecartError) and problem.argument is not None:
+    if isinstance(problem, ScenecartError | ScenecartWarning) and problem.argument is not None:
         name, bracket, rest = problem.argument.partition("[")
         option = f"--{name.replace('_', '-')}"
-        message = message_about(problem, f"{option if option in options else name}{bracket}{rest}")
+        message = message_about(problem, f"{option if option in options else (positionals or {}).get(name, name)}{bracket}{rest}")
     details = {} if isinstance(problem, ScenecartWarning) else problem.details
     hint = HINTS.get(problem.code, problem.hint)
     if isinstance(problem, ScenecartError) and problem.can_start_anew and problem.code not in HINTS:

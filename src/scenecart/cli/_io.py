@@ -12,17 +12,17 @@ from scenecart._util.files import as_path
 from scenecart._util.text import missing_file_hint
 from scenecart.cli._hints import lines_of
 from scenecart.cli._output import CannotPrint
-from scenecart.exceptions import InvalidRequest
+from scenecart.exceptions import InvalidRequest, ScenecartError, message_about, reword
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     import geopandas as gpd
 
     from scenecart._cart.cart import Cart
     from scenecart._cart.estimate import Estimate
     from scenecart.client import Client
-    from scenecart.exceptions import ScenecartError
 
 
 def connect(arguments: argparse.Namespace) -> Client:
@@ -133,6 +133,18 @@ def existing_file(name: str) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def named(argument: str, typed: str) -> Iterator[None]:
+    """Let errors of a block about an argument name it as it was typed, such as ``-o`` for a path."""
+    try:
+        yield
+    except ScenecartError as error:
+        if error.argument == argument:
+            reword(error, message_about(error, typed))
+            error.argument = typed
+        raise
+
+
 def check_captures(name: str | None) -> None:
     """Refuse an unsupported captures format before any request is sent.
 
@@ -144,11 +156,14 @@ def check_captures(name: str | None) -> None:
     if name is not None:
         from scenecart.report._export import check_captures_suffix  # noqa: PLC0415  # keeps --help fast
 
-        check_captures_suffix(name)
+        with named("path", "-o"):
+            check_captures_suffix(name)
 
 
-def check_outputs(*, cart: str | None = None, report: str | None = None, several: bool = False) -> None:
-    """Refuse unsupported cart and report formats before any request is sent.
+def check_outputs(
+    *, cart: str | None = None, report: str | None = None, several: bool = False, report_option: str = "--report"
+) -> None:
+    """Refuse unsupported cart and report formats before any request is sent; ``report_option`` was typed before the report.
 
     Raises
     ------
@@ -160,11 +175,13 @@ def check_outputs(*, cart: str | None = None, report: str | None = None, several
     if cart is not None:
         from scenecart._cart.files import check_path  # noqa: PLC0415  # keeps --help fast
 
-        check_path(cart)
+        with named("path", "--save"):
+            check_path(cart)
     if report is not None:
         from scenecart.report import check_suffix  # noqa: PLC0415  # an optional extra
 
-        check_suffix(report, several=several)
+        with named("path", report_option):
+            check_suffix(report, several=several)
 
 
 def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:

@@ -39,7 +39,9 @@ from scenecart.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
+
+    from scenecart.cli._arguments import ArgumentParser
 
 
 _UNKNOWN_OUTCOMES = frozenset({"order_outcome_unknown", "orders_outcome_unknown"})
@@ -92,13 +94,20 @@ def run(argv: Sequence[str] | None) -> int:
     progress = Progress()
     arguments = argparse.Namespace(progress=progress, parser=parser)
     with guarded_output():
-        warnings.showwarning = lambda message, *_, **__: _print_error(_warning_lines(message, option_names(arguments.parser)))
+        warned: list[list[str]] = []
+
+        def show(message: Warning | str, *_: object, **__: object) -> None:
+            warned.append(_warning_lines(message, arguments.parser))
+            _print_error(warned[-1])
+
+        warnings.showwarning = show
         try:
             return _run(parser, arguments, argv)
         except ScenecartError as error:
-            # an argument of a call, such as captures, can be an option of another command
-            lines = _error_lines(error, option_names(arguments.parser))
-            _print_error([*lines, *(line for line in progress.certain if line not in " ".join(lines))])
+            lines = _error_lines(error, arguments.parser)
+            certain = [line for line in progress.certain if line not in " ".join(lines)]
+            # what stops the command may have been a warning before
+            _print_error([*([] if lines in warned else lines), *certain])
             return _exit_code(error, progress)
         except CannotPrint as error:
             _print_error(_not_printed_lines(error, progress))
@@ -137,16 +146,19 @@ def _exit_code(error: ScenecartError, progress: Progress) -> int:
     return UNKNOWN if isinstance(error, PlacementUnknown) else FAILED
 
 
-def _error_lines(error: ScenecartError, options: Collection[str]) -> list[str]:
-    lines = lines_of(error, options)
+def _error_lines(error: ScenecartError, parser: ArgumentParser) -> list[str]:
+    # an argument of a call, such as captures, can be an option of another command
+    lines = lines_of(error, option_names(parser), parser.positionals)
     url = error.challenge_url if isinstance(error, AuthenticationRequired) else None
     if url and not any(url in line for line in lines):
         lines.append(f"Confirm the payment here: {url}")
     return lines + list(getattr(error, "__notes__", []))
 
 
-def _warning_lines(warning: Warning | str, options: Collection[str]) -> list[str]:
-    return lines_of(warning, options) if isinstance(warning, ScenecartWarning) else [str(warning)]
+def _warning_lines(warning: Warning | str, parser: ArgumentParser) -> list[str]:
+    if not isinstance(warning, ScenecartWarning):
+        return [str(warning)]
+    return lines_of(warning, option_names(parser), parser.positionals)
 
 
 def _not_printed_lines(error: CannotPrint, progress: Progress) -> list[str]:

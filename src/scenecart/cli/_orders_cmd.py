@@ -304,9 +304,10 @@ def _download(order: Order, arguments: argparse.Namespace, *, show_progress: boo
     error, missing = None, []
     arguments.progress.is_downloading = True
     try:
-        files = order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
+        with _io.named("directory", "download"):
+            files = order.download(arguments.download, arguments.assets, progress=show_progress, verify=verify)
     except DownloadError as failed:
-        if not failed.failed:
+        if not (failed.failed or failed.files):
             raise
         files, error = list(failed.files), failed
     # what is on disk is told also if the service cannot be asked any more
