@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from pathlib import Path
@@ -188,3 +189,13 @@ def test_query_description_names_each_criterion():
     for part in ("aurora", "collections c", "id0", "1,000 more", "2024-03-01", "gsd", "west 1 south 2 east 3 north 4"):
         assert part in text
     assert "id7" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_warned"), [("view:offnadir", True), ("eo:cloudcover", True), ("view:off_nadir", False), ("myband:count", False)]
+)
+def test_query_misspelled_property_warns_with_the_nearest(name: str, *, is_warned: bool):
+    """A property that is nearly a common one is searched as it is, with a warning; others may be the catalog's own."""
+    criteria = SearchCriteria(collections="c", query={name: {"lte": 15}})
+    with warns("query_property_unusual") if is_warned else contextlib.nullcontext():
+        assert build_query("h", criteria).body["query"] == {name: {"lte": 15}}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import shape
 
 from scenecart._api import operations
-from scenecart._captures.properties import CLOUD_COVER
+from scenecart._captures.properties import CLOUD_COVER, GSD, OFF_NADIR, SUN_ELEVATION
 from scenecart._captures.stac_api import as_interval
 from scenecart._geo.area import as_area, as_geometry
 from scenecart._geo.geometry import around_world_bounds, geojson, simplified
@@ -27,6 +27,19 @@ OPERATORS = frozenset({"lt", "lte", "gt", "gte", "eq", "neq", "in"})
 _MAX_VERTICES = 500
 _MAX_LISTED = 5
 _SIDES = ("west", "south", "east", "north")
+# names that are misspelled often; a catalog may have any others
+_COMMON = (
+    CLOUD_COVER,
+    GSD,
+    OFF_NADIR,
+    SUN_ELEVATION,
+    "constellation",
+    "platform",
+    "view:azimuth",
+    "view:incidence_angle",
+    "view:sun_azimuth",
+)
+_NEARLY = 0.9
 _QUERY_HINT = 'For example: {"gsd": {"lte": 0.5}}'
 
 
@@ -181,6 +194,14 @@ def _conditions(query: Any, max_cloud_cover: float | None) -> dict[str, dict[str
             f"must map properties to operators, got {shown_value(query)}.", code="query_invalid", argument="query", hint=_QUERY_HINT
         )
     conditions = {str(name): _operators(name, operators) for name, operators in (query or {}).items()}
+    for name in conditions:
+        near = [] if name in _COMMON else get_close_matches(name, _COMMON, n=1, cutoff=_NEARLY)
+        if near:
+            warn(
+                f"The property {name!r} of the query is searched as it is: captures without it do not match.",
+                code="query_property_unusual",
+                hint=f"Did you mean {near[0]!r}?",
+            )
     if max_cloud_cover is not None:
         check_number(max_cloud_cover, "max_cloud_cover", least=0, most=100, kind=InvalidQuery)
         warn_of_fraction(max_cloud_cover)
