@@ -301,7 +301,8 @@ def _asset_keys(assets: str | Iterable[str] | None) -> list[str] | None:
 
 def _share(downloads: Downloads) -> float:
     """Return which share has arrived, by bytes, or by files if a size is not known; 1 only if every file is complete."""
-    done = sum(job.received is not None for job in downloads.jobs)
+    # a file may become complete at any moment; what was recorded of it counts
+    done = sum(job.received is not None for job in downloads.yielded)
     if done == len(downloads.jobs):
         return 1.0
     arrived, total = downloads.progress()

@@ -87,10 +87,13 @@ class Downloads:
     ----------
     jobs : list of Job
         The files, in the given order.
+    yielded : set of Job
+        The jobs that :meth:`run` has yielded.
     """
 
     def __init__(self, session: Session, files: list[PlannedFile], *, verify: Verify, workers: int) -> None:
         self.jobs = [Job(file, Transfer(session, file, verify)) for file in files]
+        self.yielded: set[Job] = set()
         self._session = session
         self._workers = max(1, min(workers, len(files)))
         self._limit = self._workers
@@ -116,17 +119,16 @@ class Downloads:
         AuthenticationError, InvalidRequest
             If no file can be downloaded, such as after a sign-out or on a closed client.
         """
-        seen: set[Job] = set()
         try:
             for thread in self._threads:
                 thread.start()
-            while len(seen) < len(self.jobs):
+            while len(self.yielded) < len(self.jobs):
                 with self._changed:
                     self._changed.wait(_TICK_SECONDS)
                     if self._fatal is not None:
                         raise self._fatal
-                finished = [job for job in self.jobs if job.is_finished and job not in seen]
-                seen.update(finished)
+                finished = [job for job in self.jobs if job.is_finished and job not in self.yielded]
+                self.yielded.update(finished)
                 yield finished
         finally:
             self._stop()
