@@ -217,7 +217,7 @@ def _in_browser(count: int, chromium: str) -> list[tuple[str, float]]:
                 maps.append(1_000 * (time.perf_counter() - began))
                 began = time.perf_counter()
                 page.locator(".sc-grid .row").nth(number).click()
-                page.wait_for_selector(f'.sc-grid .row[aria-rowindex="{number + 1}"][aria-selected="true"]')
+                page.wait_for_selector(f'.sc-grid .row[aria-rowindex="{number + 2}"][aria-selected="true"]')
                 picks.append(1_000 * (time.perf_counter() - began))
             kernel.close()
         browser.close()
