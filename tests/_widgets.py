@@ -15,13 +15,14 @@ from scenecart import PlacementUnknown
 from scenecart.widgets._base import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scenecart import Estimate
     from scenecart.sandbox import Sandbox
     from scenecart.widgets import CartPanel, FootprintMap
 
 HARBOUR = (151.18, -33.99, 151.24, -33.94)
+QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/2024-06"}
 ERROR = 'role="alert"'
 
 
@@ -66,9 +67,9 @@ def press(panel: Any, label: str) -> None:
     wait_for(lambda: enabled_buttons(panel, label), 10)[0].click()
 
 
-def act(part: Any, kind: str, **fields: Any) -> None:
+def act(part: Any, kind: str, *, buffers: Sequence[memoryview] = (), **fields: Any) -> None:
     """Do what an event of a part's page does."""
-    part._handle_custom_msg({"kind": kind, **fields}, [])
+    part._handle_custom_msg({"kind": kind, **fields}, list(buffers))
 
 
 def wait_for_estimate(panel: CartPanel) -> Estimate:

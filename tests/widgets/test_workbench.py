@@ -9,7 +9,7 @@ import pytest
 
 import scenecart
 from _expect import raises
-from _widgets import HARBOUR, place_without_answer, wait_for
+from _widgets import HARBOUR, QUERY, act, place_without_answer, wait_for
 from scenecart.widgets import Workbench
 
 if TYPE_CHECKING:
@@ -22,22 +22,14 @@ if TYPE_CHECKING:
 
     Display = Callable[[Any], Any]
 
-QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/2024-06"}
-
-
-def _event(part: Any, kind: str, **fields: Any) -> None:
-    """Do what an event of the page does."""
-    buffers = fields.pop("buffers", [])
-    part._handle_custom_msg({"kind": kind, **fields}, buffers)
-
 
 def test_workbench_view_is_searched_with_the_dates_of_the_host(client: scenecart.Client, display: Display, tmp_path: Path):
     """One click finds captures: the map's view is the area, and the dates are those in which the host has captures."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     assert not bench._map.part.state["prompt"], "what was there before may come back"
-    _event(bench._foot, "page", id="a1")
+    act(bench._foot, "page", id="a1")
     assert bench._map.part.state["prompt"]
-    _event(bench._map.part, "search-view", bounds=[151.1, -34.0, 151.3, -33.9])
+    act(bench._map.part, "search-view", bounds=[151.1, -34.0, 151.3, -33.9])
     wait_for(lambda: len(bench.captures) and not bench.is_searching)
     assert bench.state.aoi.bounds == (151.1, -34.0, 151.3, -33.9)
     assert bench.captures["datetime"].dt.year.unique().tolist() == [2024]
@@ -66,14 +58,14 @@ def test_workbench_filters_survive_another_search_and_late_columns(client: scene
     wait_for(lambda: "aoi:price_aud" in {facet.name for facet in bench.state.facets})
     wanted = {"eo:cloud_cover": [0.0, 20.0], "aoi:price_aud": [0.0, 300.0]}
     for name, value in wanted.items():
-        _event(bench._ask, "filter", name=name, value=value)
-    _event(bench._ask, "type", text="151.16, -34, 151.26, -33.93")
-    _event(bench._ask, "search")
+        act(bench._ask, "filter", name=name, value=value)
+    act(bench._ask, "type", text="151.16, -34, 151.26, -33.93")
+    act(bench._ask, "search")
     # a filter set while captures arrive is not taken back by their end
-    _event(bench._ask, "filter", name="view:off_nadir", value=[0.0, 20.0])
+    act(bench._ask, "filter", name="view:off_nadir", value=[0.0, 20.0])
     wanted["view:off_nadir"] = [0.0, 20.0]
     wait_for(lambda: bench.state.filters == wanted and not bench.is_searching)
-    _event(bench._ask, "reset")
+    act(bench._ask, "reset")
     assert bench.state.filters == {}
 
 
@@ -82,10 +74,10 @@ def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload
 ):
     """What was asked for just before a reload is done by the next kernel, and what was handled before is not done twice."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(bench._foot, "page", id="a1")
+    act(bench._foot, "page", id="a1")
     bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
-    _event(bench._ask, "filter", name="eo:cloud_cover", value=[0.0, 90.0], n=5)
-    _event(bench._foot, "leave")
+    act(bench._ask, "filter", name="eo:cloud_cover", value=[0.0, 90.0], n=5)
+    act(bench._foot, "leave")
     missed = [
         {"n": 4, "kind": "clear", "part": "ask"},
         {"n": 6, "kind": "type", "text": "nowhere at all", "part": "ask"},
@@ -94,7 +86,7 @@ def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload
         {"n": 8, "kind": "filter", "name": "eo:cloud_cover", "value": [0.0, 48.0], "part": "ask"},
     ]
     again = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(again._foot, "page", id="a1", events=missed)
+    act(again._foot, "page", id="a1", events=missed)
     wait_for(lambda: not again.is_searching and again.state.filters == {"eo:cloud_cover": [0.0, 48.0]})
     assert again.state.aoi.bounds == HARBOUR
 
@@ -106,12 +98,12 @@ def test_workbench_service_gone_keeps_what_was_found(sandbox: Sandbox, display: 
         bench.search("aurora", wait=30, **QUERY)
         found = len(bench.captures)
         sandbox.faults.add("drop-before", operation="catalog.search_stream")
-        _event(bench._ask, "collections", names=["aurora-30cm"])
-        _event(bench._ask, "search")
+        act(bench._ask, "collections", names=["aurora-30cm"])
+        act(bench._ask, "search")
         banner = wait_for(lambda: bench._drawer.state["banner"])
         assert banner["retries"]
         assert len(bench.captures) == found
-        _event(bench._drawer, "retry")
+        act(bench._drawer, "retry")
         wait_for(lambda: bench._drawer.state["banner"] is None and not bench.is_searching)
         wait_for(lambda: set(bench.captures["collection"]) == {"aurora-30cm"})
 
@@ -122,10 +114,10 @@ def test_workbench_search_while_placing_is_refused(sandbox: Sandbox, pair: gpd.G
         bench = display(Workbench(client, hosts=sandbox.hosts, aoi=HARBOUR, basemap="none", directory=tmp_path))
         bench.cart.add(pair)
         wait_for(lambda: bench.cart.estimate)
-        _event(bench._cart_part, "order")
+        act(bench._cart_part, "order")
         offer = wait_for(lambda: (o := bench._cart_part.state["offer"]) and o["is_checked"] and o)
         sandbox.faults.add("stall", operation="orders.archive.place", seconds=1)
-        _event(bench._cart_part, "buy", credits=offer["credits"])
+        act(bench._cart_part, "buy", credits=offer["credits"])
         with raises(scenecart.InvalidCart, "placement_running"):
             bench.search()
         order = wait_for(lambda: bench.cart.order)
@@ -141,7 +133,7 @@ def test_workbench_orders_tab_reports_unanswered_purchase(
         bench = display(Workbench(client, hosts=sandbox.hosts, aoi=HARBOUR, basemap="none", directory=tmp_path))
         wait_for(lambda: not bench.is_busy)
         place_without_answer(sandbox, client.cart(pair, HARBOUR).estimate(), "drop-after")
-        _event(bench._drawer, "tab", name="orders")
+        act(bench._drawer, "tab", name="orders")
         wait_for(lambda: bench._orders_part.state["unknown"])
 
 
@@ -149,7 +141,7 @@ def test_workbench_project_of_the_header_is_that_of_the_order(client: scenecart.
     """A project that is chosen in the header is the one that the next order is placed with."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     assert bench.cart.project == client.project
-    _event(bench._header, "project", id="c0ffee00-0000-4000-8000-000000000000")
+    act(bench._header, "project", id="c0ffee00-0000-4000-8000-000000000000")
     assert bench.cart.project == client.project == "c0ffee00-0000-4000-8000-000000000000"
 
 
@@ -177,31 +169,31 @@ def test_workbench_parts_ask_each_other(client: scenecart.Client, display: Displ
     bench.search("aurora", wait=30, **QUERY)
     first = bench._results.shown.index[0]
     bench.state.current = first
-    _event(bench._card, "walk", step=1)
+    act(bench._card, "walk", step=1)
     assert bench.state.current == bench._results.shown.index[1]
-    _event(bench._card, "compare")
+    act(bench._card, "compare")
     compare = bench._map.part.state["compare"]
     days = [one["text"] for one in compare["dates"]]
     assert {compare["a"], compare["b"]} <= {one["row"] for one in compare["dates"]}
     assert len(bench._card.state["compared"]["sides"]) == len({compare["a"], compare["b"]})
-    _event(bench._map.part, "compared", a=compare["b"], b=compare["a"])
+    act(bench._map.part, "compared", a=compare["b"], b=compare["a"])
     assert bench._map.part.state["compare"] == {**compare, "a": compare["b"], "b": compare["a"]}
-    _event(bench._card, "take", side=0)
+    act(bench._card, "take", side=0)
     assert bench.state.positions().tolist() == [compare["b"]]
     assert bench._card.state["compared"]["sides"][0]["is_in_cart"]
     assert all(days)
-    _event(bench._card, "done")
+    act(bench._card, "done")
     assert bench._map.part.state["compare"] is None
     assert bench._card.state["compared"] is None
-    _event(bench._cart_part, "orders")
+    act(bench._cart_part, "orders")
     assert bench._drawer.state["tab"] == "orders"
-    _event(bench._cart_part, "results")
+    act(bench._cart_part, "results")
     assert bench._drawer.state["tab"] == "results"
 
 
 def test_workbench_many_captures_are_shown(client: scenecart.Client, display: Display, tmp_path: Path):
     """200,000 captures are filtered and drawn, and none as well."""
-    from _widgets import world_captures  # noqa: PLC0415  # for this test alone
+    from _widgets import world_captures  # noqa: PLC0415  # for this test alone, act
 
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     bench._link.replace(world_captures(200_000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from _widgets import HARBOUR
+from _widgets import HARBOUR, QUERY, act
 from scenecart.widgets import Workbench
 
 if TYPE_CHECKING:
@@ -15,32 +15,24 @@ if TYPE_CHECKING:
 
     Display = Callable[[Any], Any]
 
-QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/2024-06"}
-
-
-def _event(part: Any, kind: str, **fields: Any) -> None:
-    """Do what an event of the page does."""
-    buffers = fields.pop("buffers", [])
-    part._handle_custom_msg({"kind": kind, **fields}, buffers)
-
 
 def test_asked_area_is_the_same_everywhere(client: scenecart.Client, display: Display, tmp_path: Path):
     """A drawn, typed or loaded area is that of the map, of the next search and of the cart; one that cannot be read is said."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(bench._map.part, "area", corners=[[151.18, -33.99], [151.24, -33.99], [151.24, -33.94], [151.18, -33.94]])
+    act(bench._map.part, "area", corners=[[151.18, -33.99], [151.24, -33.99], [151.24, -33.94], [151.18, -33.94]])
     assert bench.state.aoi.bounds == HARBOUR == bench.cart.aoi.bounds
     assert bench._ask.state["where"]["how"] == "drawn"
     assert bench._ask.state["search"]["main"]
-    _event(bench._ask, "type", text="151.1, -34, 151.2, -33.9")
+    act(bench._ask, "type", text="151.1, -34, 151.2, -33.9")
     assert bench.cart.aoi.bounds == (151.1, -34.0, 151.2, -33.9)
     geojson = b'{"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 1]]]}'
-    _event(bench._ask, "file", name="dam.geojson", buffers=[memoryview(geojson)])
+    act(bench._ask, "file", name="dam.geojson", buffers=[memoryview(geojson)])
     assert bench._ask.state["where"]["text"].startswith("dam · ")
     for text in ("somewhere.geojson", "1,2,3"):
-        _event(bench._ask, "type", text=text)
+        act(bench._ask, "type", text=text)
         assert bench._ask.state["where"]["error"]
     assert bench.state.aoi.bounds == (1.0, 1.0, 2.0, 2.0)
-    _event(bench._ask, "clear")
+    act(bench._ask, "clear")
     assert bench.state.aoi is None
     assert bench.cart.aoi is None
 
@@ -50,20 +42,20 @@ def test_asked_filters_dates_and_current_follow_the_page(client: scenecart.Clien
     bench = display(Workbench(client, aoi=HARBOUR, basemap="none", directory=tmp_path))
     bench.search("aurora", wait=30, max_cloud_cover=30, **QUERY)
     assert bench.filtered["eo:cloud_cover"].max() <= 30
-    _event(bench._ask, "dates", first="2024-02-01", last="2024-03-31")
+    act(bench._ask, "dates", first="2024-02-01", last="2024-03-31")
     assert set(bench.filtered["datetime"].dt.month) <= {2, 3}
-    _event(bench._ask, "reset")
+    act(bench._ask, "reset")
     assert len(bench.filtered) == len(bench.captures)
-    _event(bench._ask, "dates", first="2023-02-01", last="2024-03-31")
+    act(bench._ask, "dates", first="2023-02-01", last="2024-03-31")
     assert bench._ask.state["search"]["enabled"]
-    _event(bench._map.part, "current", row=2)
+    act(bench._map.part, "current", row=2)
     assert bench.state.current == bench.captures.index[2]
     for nonsense in (-1, 10_000, "2", None):
-        _event(bench._map.part, "current", row=nonsense)
+        act(bench._map.part, "current", row=nonsense)
     assert bench.state.current == bench.captures.index[2]
-    _event(bench._map.part, "colour", name="gsd")
+    act(bench._map.part, "colour", name="gsd")
     assert bench._map.part.state["colour"] == "gsd"
-    _event(bench._map.part, "pictures", on=False)
+    act(bench._map.part, "pictures", on=False)
     assert not bench._map.part.state["pictures"]
-    _event(bench._header, "project", id="Harbour")
+    act(bench._header, "project", id="Harbour")
     assert client.project == "Harbour"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from _widgets import HARBOUR, wait_for
+from _widgets import HARBOUR, QUERY, act, wait_for
 from scenecart.widgets import Workbench
 
 if TYPE_CHECKING:
@@ -15,19 +15,11 @@ if TYPE_CHECKING:
 
     Display = Callable[[Any], Any]
 
-QUERY: dict[str, Any] = {"collections": ["aurora-50cm"], "datetime": "2024-01/2024-06"}
-
-
-def _event(part: Any, kind: str, **fields: Any) -> None:
-    """Do what an event of the page does."""
-    buffers = fields.pop("buffers", [])
-    part._handle_custom_msg({"kind": kind, **fields}, buffers)
-
 
 def test_session_reload_brings_everything_back(client: scenecart.Client, display: Display, tmp_path: Path):
     """A tab that is reloaded has its search, filters and project again; a second tab begins with them and keeps its own."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(bench._foot, "page", id="a1")
+    act(bench._foot, "page", id="a1")
     bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
     bench.state.filters = {"eo:cloud_cover": [0.0, 20.0]}
     shown = bench.filtered["id"].tolist()
@@ -35,18 +27,18 @@ def test_session_reload_brings_everything_back(client: scenecart.Client, display
     picked = bench.selected["id"].tolist()
     bench._keeper.save()
     again = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(again._foot, "page", id="a1")
+    act(again._foot, "page", id="a1")
     wait_for(lambda: len(again.captures) and not again.is_searching)
     wait_for(lambda: again.state.filters)
     assert again.filtered["id"].tolist() == shown
     assert again.state.aoi.bounds == HARBOUR
     assert again.selected["id"].tolist() == picked == again.cart.captures["id"].tolist()
     second = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(second._foot, "page", id="b2")
+    act(second._foot, "page", id="b2")
     second.search("aurora", aoi=(151.1, -34.0, 151.2, -33.9), wait=30, **QUERY)
     second._keeper.save()
     third = display(Workbench(client, basemap="none", directory=tmp_path))
-    _event(third._foot, "page", id="a1")
+    act(third._foot, "page", id="a1")
     assert third.state.aoi.bounds == HARBOUR
 
 
