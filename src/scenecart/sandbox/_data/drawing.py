@@ -16,20 +16,11 @@ T = TypeVar("T")
 _AT_ONCE = 2
 
 
-@lru_cache(maxsize=1)
-def _drawers(_process: int) -> tuple[ThreadPoolExecutor, ...]:
-    """Return the threads that draw in a process; a process that is forked has none of them.
-
-    Drawing takes tens of megabytes, which the allocator keeps for each thread that drew.
-    """
-    return tuple(ThreadPoolExecutor(1, "drawing") for _ in range(_AT_ONCE))
-
-
 def drawn_once(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Keep the last results of a function, and run it in two threads only.
+    """Keep the last results of a function, and run it in two threads of its own only.
 
-    The files of a delivery are asked for at the same time, and are drawn together: the first request draws them, and the others
-    wait for it.
+    Drawing takes tens of megabytes, which the allocator keeps for each thread that drew. The files of a delivery are asked for at
+    the same time, and are drawn together: the first request draws them, and the others wait for it.
 
     Parameters
     ----------
@@ -40,10 +31,15 @@ def drawn_once(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     def decorate(draw: Callable[P, T]) -> Callable[P, T]:
         kept = lru_cache(maxsize=most)(draw)
 
+        @lru_cache(maxsize=1)
+        def drawers(_process: int) -> list[ThreadPoolExecutor]:
+            # a process that is forked has no threads of its parent
+            return [ThreadPoolExecutor(1, "drawing") for _ in range(_AT_ONCE)]
+
         @wraps(draw)
         def drawn(*arguments: P.args, **keywords: P.kwargs) -> T:
             # the same picture has the same thread
-            drawer = _drawers(os.getpid())[hash((arguments, *sorted(keywords.items()))) % _AT_ONCE]
+            drawer = drawers(os.getpid())[hash((arguments, *sorted(keywords.items()))) % _AT_ONCE]
             return drawer.submit(kept, *arguments, **keywords).result()  # type: ignore[arg-type]  # lru_cache knows hashable ones only
 
         return drawn

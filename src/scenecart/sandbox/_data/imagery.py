@@ -40,6 +40,7 @@ _KM_PER_DEGREE = 111.32
 _NODES = 33
 _MOST_SAMPLES = 2_048
 _CORNERS = 4
+_SMALL = 256
 _DARK, _BRIGHT = 0.02, 0.34
 
 
@@ -151,7 +152,6 @@ def _levels() -> Picture:
     return np.asarray(255 * np.clip(levels, 0, 1) ** 0.7, np.uint8)
 
 
-@drawn_once(64)
 def quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     """Return a small picture of a whole capture.
 
@@ -167,6 +167,11 @@ def quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     kind
         ``"PNG"`` or ``"JPEG"``.
     """
+    draw = _draw_small if side <= _SMALL else _draw_large
+    return draw(scene, side, layout, kind)
+
+
+def _draw_quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     corners = _frame_corners(scene.footprint) if layout == "frame" else None
     if corners is not None:
         across, down = _length(corners[0], corners[1]), _length(corners[1], corners[2])
@@ -182,6 +187,10 @@ def quicklook(scene: Scene, side: int, layout: str, kind: str) -> bytes:
     if layout == "utm":
         return encoded(colours, kind)
     return encoded(np.concatenate([colours, np.where(inside, 255, 0).astype(np.uint8)[None]]), "PNG")
+
+
+# small ones, which are drawn in no time, do not wait for large ones
+_draw_small, _draw_large = drawn_once(64)(_draw_quicklook), drawn_once(64)(_draw_quicklook)
 
 
 def encoded(image: Picture, kind: str) -> bytes:
