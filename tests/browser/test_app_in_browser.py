@@ -50,3 +50,21 @@ def test_app_page_that_is_open_keeps_its_kernel_and_one_that_is_gone_ends_it(app
         context.set_offline(True)
         page.close(run_before_unload=False)
         app.wait_for_end(kernel)
+
+
+def test_app_pages_after_the_first_ask_for_their_scripts_at_once(app: App, browser: Browser):
+    """The first page may ask for a hundred scripts of Voila and its extensions; the next one gets them as one, and works."""
+    asked: list[str] = []
+    for _ in range(2):
+        with browser.new_context() as context:
+            page = context.new_page()
+            asked.clear()
+            page.on("request", lambda request: asked.append(request.url))
+            kernel = app.ready_kernel()
+            page.goto(app.url)
+            # of the view, or of the area of the session before
+            page.get_by_role("button", name="Search this").wait_for(timeout=90_000)
+            page.close(run_before_unload=True)
+            app.wait_for_end(kernel)
+    scripts = [url for url in asked if ".js" in url and "/voila/" in url]
+    assert len(scripts) < 10, scripts

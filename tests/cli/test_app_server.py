@@ -48,6 +48,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         (f"/voila/api/shutdown/{KERNEL[-36:]}", "POST"),
         ("/voila/files/app.ipynb", "GET"),
         ("/voila/files/x.png", "GET"),
+        ("/scripts.js", "GET"),
     ],
 )
 def test_app_without_the_token_gives_nothing(app: App, path: str, method: str):

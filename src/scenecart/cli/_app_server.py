@@ -8,16 +8,21 @@ import os
 import signal
 import tempfile
 import webbrowser
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server import DEFAULT_STATIC_FILES_PATH
-from tornado.web import HTTPError
+from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from tornado.web import HTTPError, authenticated
 from traitlets.config import Config
 from voila.app import Voila
+from voila.static_file_handler import MultiStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from scenecart._util.folders import state_folder
 from scenecart._util.html import render
+from scenecart.cli._app_scripts import PageScripts
 from scenecart.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ TOKEN_VARIABLE = "SCENECART_APP_TOKEN"  # noqa: S105  # the name of a variable
 # of these, an empty one would leave the server open to everybody
 _VARIABLES_OF_JUPYTER = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 _LEAST_TOKEN = 16
+_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget", "jupyter-leaflet")
 _FILL_SECONDS = 4.0
 _TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "app"
 
@@ -40,6 +46,43 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # Voila has no type anno
         _ = self.xsrf_token
 
 
+class VoilaFile(MultiStaticFileHandler):  # type: ignore[misc]  # as above
+    """A file of Voila, noted if it is a script."""
+
+    def on_finish(self) -> None:
+        """Note what the page asked for."""
+        super().on_finish()
+        _note(self)
+
+
+class ExtensionFile(FileFindHandler):
+    """A file of an extension, noted if it is a script."""
+
+    def on_finish(self) -> None:
+        """Note what the page asked for."""
+        super().on_finish()
+        _note(self)
+
+
+class JoinedScripts(JupyterHandler):
+    """The scripts that pages asked for, as one."""
+
+    @authenticated
+    def get(self) -> None:
+        """Send them, or that the browser has them."""
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "private, no-cache")
+        self.finish(self.settings["page_scripts"].script)
+
+
+def _note(handler: VoilaFile | ExtensionFile) -> None:
+    if handler.get_status() in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
+        handler.settings["page_scripts"].note(handler.request.path.partition("/voila/")[2])
+
+
+_HANDLERS = {TornadoVoilaHandler: Page, MultiStaticFileHandler: VoilaFile, FileFindHandler: ExtensionFile}
+
+
 class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
     """Voila for one notebook: it opens the browser with the token, as JupyterLab does."""
 
@@ -51,9 +94,18 @@ class AppServer(Voila):  # type: ignore[misc]  # Voila has no type annotations
         self.template_paths.insert(0, str(_TEMPLATE))
 
     def init_handlers(self) -> list[Any]:
-        """Use our handler of the page."""
-        handlers = super().init_handlers()
-        return [(path, Page if kind is TornadoVoilaHandler else kind, *rest) for path, kind, *rest in handlers]
+        """Use our handlers of the page and its scripts."""
+        ours = [(path, _HANDLERS.get(kind, kind), *rest) for path, kind, *rest in super().init_handlers()]
+        return [(f"{self.server_url}scripts.js", JoinedScripts), *ours]
+
+    def init_settings(self) -> dict[str, Any]:
+        """Add the scripts of the page."""
+        roots = {"static/": self.static_paths, "labextensions/": self.labextensions_path}
+        memory = None
+        # without a home directory they are learned at every start
+        with contextlib.suppress(ConfigurationError):
+            memory = state_folder() / "app_scripts.json"
+        return {**super().init_settings(), "page_scripts": PageScripts(roots, memory)}
 
     def launch_browser(self) -> None:
         """Print the URL with its token, and open it. Voila calls this once it accepts requests."""
@@ -123,6 +175,8 @@ def serve(
     config.VoilaConfiguration.default_pool_size = 1
     config.VoilaKernelManager.fill_delay = _FILL_SECONDS
     config.VoilaConfiguration.file_allowlist = []
+    # others of the environment, such as an editor's, are not seen on this page
+    config.VoilaConfiguration.extension_allowlist = list(_EXTENSIONS)
     config.MappingKernelManager.cull_idle_timeout = max(1, round(idle_seconds))
     config.MappingKernelManager.cull_interval = max(1, min(30, round(idle_seconds)))
     _set_token(config)
