@@ -14,18 +14,23 @@ from _report_data import ScriptedClient, report_text
 from _scripted_service import answer, feature
 from scenecart._cart.cart import make_cart
 from scenecart.report import _basemap, _map
+from scenecart.report._drawing import Words
 from scenecart.report._model import contents_of
+from scenecart.report._pdf_fonts import PLAIN, width_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_map_labels_fit_the_room_reserved_for_them(scripted: ScriptedClient):
-    """The room that is computed for a label is at least what matplotlib needs."""
+    """The room that is computed for a label is at least what its letters need."""
     many = [feature(f"capture-{number}", west=(number % 7) * 0.11) for number in range(40)]
-    figure = _map.draw_map(_map.scene_of(contents_of(scripted.cart(*many))), 500)
-    (axes,) = figure.axes
-    boxes = [shapely.box(*text.get_window_extent().extents) for text in axes.texts]
+    drawing = _map.draw_map(_map.scene_of(contents_of(scripted.cart(*many))), 500)
+    boxes = []
+    for label in drawing.items:
+        if isinstance(label, Words) and label.is_label:
+            half, above = width_of(label.text, PLAIN, label.size) / 2, label.size / 2
+            boxes.append(shapely.box(label.x - half, label.y - above, label.x + half, label.y + above))
     assert boxes
     assert not [pair for pair in combinations(boxes, 2) if pair[0].intersection(pair[1]).area > 0]
 

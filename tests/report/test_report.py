@@ -243,7 +243,7 @@ def test_report_without_area_and_prices_is_written(scripted: ScriptedClient, tmp
 
 
 @pytest.mark.parametrize(
-    ("package", "suffix"), [("reportlab", "pdf"), ("xlsxwriter", "xlsx"), ("matplotlib", "html"), ("PIL", "html")]
+    ("package", "suffix"), [("reportlab", "pdf"), ("xlsxwriter", "xlsx"), ("matplotlib", "pdf"), ("PIL", "html")]
 )
 def test_report_without_a_package_of_the_extra_names_it(package: str, suffix: str, tmp_path: Path):
     """Without a package of the extra, an error names it and says what to install; nothing is written."""

@@ -1,45 +1,37 @@
-"""The map and the globe of a report, drawn with matplotlib."""
+"""The map and the globe of a report."""
 
 from __future__ import annotations
 
-import io
-import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 import shapely
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
-from matplotlib.path import Path as Outline
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenecart._geo.globe import split_at_antimeridian
 from scenecart._geo.unwrap import degree_aspect, is_narrower_unwrapped, unwrap_longitudes
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, INK, MUTED, TEXT
 from scenecart.report._basemap import MIN_WIDTH, globe, graticule, land_within
+from scenecart.report._drawing import Disc, Drawing, Lines, Pen, Words, ticks
 from scenecart.report._map_labels import place_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from scenecart.report._map_labels import Label
     from scenecart.report._model import Contents
 
 _LAND_COLOR = "#8b9a7d"
-_POINTS = 72.0
 _MAX_RATIO, _MIN_RATIO = 0.78, 0.42
 _LEFT, _BELOW, _EDGE = 48.0, 18.0, 8.0
 _MARGIN = 0.08
 _MAX_LABELS = 60
-_FONT_SIZE = 8.0
+_FONT_SIZE, _TICK_SIZE = 8.0, 7.5
+# of the radius of the globe, so that its line is not cut
+_GLOBE_ROOM = 1.02
 
 
 @dataclass(frozen=True)
@@ -99,30 +91,30 @@ def flattened(contents: Contents, scene: Scene, width: float, by: float) -> Scen
     return scene_of(contents, tallest) if tallest >= _MIN_RATIO else None
 
 
-def draw_map(scene: Scene, width: float) -> Figure:
+def draw_map(scene: Scene, width: float) -> Drawing:
     """Draw footprints, clipped footprints and area, ``width`` points wide."""
     west, south, east, north = scene.view
     wide = width - _LEFT - _EDGE
     high = wide * scene.ratio
-    height = high + _BELOW + _EDGE
-    figure = Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
-    axes = figure.add_axes((_LEFT / width, _BELOW / height, wide / width, high / height))
-    figure.patch.set_visible(False)
-    axes.patch.set_visible(False)
+    drawing = Drawing(width, high + _BELOW + _EDGE, (_LEFT, _BELOW, _LEFT + wide, _BELOW + high), "Map of the captures")
+
+    def placed(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (degrees - (west, south)) * (wide / (east - west), high / (north - south)) + (_LEFT, _BELOW)
+
+    def draw(shapes: Iterable[BaseGeometry], pen: Pen) -> None:
+        drawing.add(Lines([placed(ring) for ring in _rings_of(shapes)], pen, closed=True))
+
     if east - west >= MIN_WIDTH:
-        _fill(axes, land_within(west, south, east, north), face=_LAND_COLOR, edge="none", width=0, alpha=0.22)
-    _fill(axes, scene.footprints, face="none", edge=FOOTPRINT, width=0.9)
-    _fill(axes, [shapely.union_all(scene.clipped)], face=CLIPPED, edge="none", width=0, alpha=0.18)
-    _fill(axes, scene.clipped, face="none", edge=CLIPPED, width=1.1 if len(scene.clipped) <= _MAX_LABELS else 0.7)
+        draw(land_within(west, south, east, north), Pen(fill=_LAND_COLOR, opacity=0.22))
+    drawing.add(*_grid(scene.view, placed))
+    draw(scene.footprints, Pen(stroke=FOOTPRINT, width=0.9))
+    draw([shapely.union_all(scene.clipped)], Pen(fill=CLIPPED, opacity=0.18))
+    draw(scene.clipped, Pen(stroke=CLIPPED, width=1.1 if len(scene.clipped) <= _MAX_LABELS else 0.7))
     if scene.area is not None:
-        _fill(axes, [scene.area], face="none", edge=AREA, width=1.8)
+        draw([scene.area], Pen(stroke=AREA, width=1.8))
     for label in labels_of(scene, wide, high):
-        x, y = west + label.x / wide * (east - west), south + label.y / high * (north - south)
-        axes.text(x, y, label.text, ha="center", va="center_baseline", fontsize=_FONT_SIZE, color=TEXT, gid="label")
-    axes.set_xlim(west, east)
-    axes.set_ylim(south, north)
-    _style(axes)
-    return figure
+        drawing.add(Words(_LEFT + label.x, _BELOW + label.y, label.text, _FONT_SIZE, TEXT, is_label=True))
+    return drawing
 
 
 def labels_of(scene: Scene, wide: float, high: float) -> list[Label]:
@@ -135,33 +127,21 @@ def labels_of(scene: Scene, wide: float, high: float) -> list[Label]:
     return place_labels(spots, _FONT_SIZE, wide, high)
 
 
-def draw_globe(scene: Scene, width: float) -> Figure:
+def draw_globe(scene: Scene, width: float) -> Drawing:
     """Draw the hemisphere around the scene, ``width`` points wide and high, with the place marked."""
-    figure = Figure(figsize=(width / _POINTS, width / _POINTS), dpi=_POINTS)
-    axes = figure.add_axes((0, 0, 1, 1))
-    figure.patch.set_visible(False)
-    axes.set_axis_off()
-    axes.add_patch(Circle((0, 0), 1, facecolor=FOOTPRINT, edgecolor="none", alpha=0.10))
-    lines = [shapely.get_coordinates(line) for line in graticule(*scene.center)]
-    axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.4, alpha=0.25))
-    _fill(axes, globe(*scene.center), face=_LAND_COLOR, edge="none", width=0, alpha=0.55)
-    axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=INK, linewidth=0.6, alpha=0.6))
-    axes.add_patch(Circle((0, 0), 0.11, facecolor="none", edgecolor=AREA, linewidth=1.3))
-    axes.add_patch(Circle((0, 0), 0.028, facecolor=AREA, edgecolor="none"))
-    axes.set_xlim(-1.02, 1.02)
-    axes.set_ylim(-1.02, 1.02)
-    return figure
-
-
-def to_svg(figure: Figure, salt: str) -> str:
-    """Return a figure as an SVG element: equal figures give equal text, which takes the page's colours."""
-    FigureCanvasSVG(figure)
-    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none"}):
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    # ids must be unique in a page with two figures; nothing refers to those of groups
-    return re.sub(r' id="(label|[A-Za-z]+_\d+)"', r' class="\1"', svg[svg.index("<svg") :])
+    middle, radius = width / 2, width / 2 / _GLOBE_ROOM
+    drawing = Drawing(width, width, (0.0, 0.0, width, width), "Where it is on the globe")
+    lines = [shapely.get_coordinates(line) * radius + middle for line in graticule(*scene.center)]
+    land = [ring * radius + middle for ring in _rings_of(globe(*scene.center))]
+    drawing.add(
+        Disc(middle, middle, radius, Pen(fill=FOOTPRINT, opacity=0.10)),
+        Lines(lines, Pen(stroke=INK, width=0.4, opacity=0.25)),
+        Lines(land, Pen(fill=_LAND_COLOR, opacity=0.55), closed=True),
+        Disc(middle, middle, radius, Pen(stroke=INK, width=0.6, opacity=0.6)),
+        Disc(middle, middle, radius * 0.11, Pen(stroke=AREA, width=1.3)),
+        Disc(middle, middle, radius * 0.028, Pen(fill=AREA)),
+    )
+    return drawing
 
 
 def position_text(scene: Scene) -> str:
@@ -184,24 +164,12 @@ def _view(
     return float(west - pad_x), float(south - pad_y), float(east + pad_x), float(north + pad_y)
 
 
-def _fill(axes: Axes, shapes: Iterable[BaseGeometry], *, face: str, edge: str, width: float, alpha: float | None = None) -> None:
-    outline = _outline_of(shapes)
-    if outline is not None:
-        axes.add_collection(PathCollection([outline], facecolors=face, edgecolors=edge, linewidths=width, alpha=alpha))
-
-
-def _outline_of(shapes: Iterable[BaseGeometry]) -> Outline | None:
-    """Return the rings of all polygons as one path, which is drawn much faster than a path for each; None if there are none."""
+def _rings_of(shapes: Iterable[BaseGeometry]) -> list[NDArray[np.float64]]:
+    """Return the corners of the rings of all polygons, each without the last, which is the first."""
     parts = shapely.get_parts(np.array([*shapes], dtype=object))
     rings = shapely.get_rings(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
     points, ring_of = shapely.get_coordinates(rings, return_index=True)
-    if not len(points):
-        return None
-    starts = np.flatnonzero(np.diff(ring_of, prepend=-1))
-    codes = np.full(len(points), Outline.LINETO, dtype=Outline.code_type)
-    codes[starts] = Outline.MOVETO
-    codes[[*(starts[1:] - 1), -1]] = Outline.CLOSEPOLY
-    return Outline(points, codes)
+    return [ring[:-1] for ring in np.split(points, np.flatnonzero(np.diff(ring_of)) + 1)] if len(points) else []
 
 
 def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
@@ -209,24 +177,23 @@ def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _style(axes: Axes) -> None:
-    for axis, limits, names in ((axes.xaxis, axes.get_xlim(), "EW"), (axes.yaxis, axes.get_ylim(), "NS")):
-        axis.set_major_locator(MaxNLocator(5))
-        ticks = [tick for tick in MaxNLocator(5).tick_values(*limits) if limits[0] <= tick <= limits[1]]
-        digits = next(
-            (count for count in range(7) if all(math.isclose(round(tick, count), tick, abs_tol=1e-9) for tick in ticks)), 7
-        )
-        axis.set_major_formatter(FuncFormatter(_tick_text(names, digits)))
-    axes.tick_params(labelsize=7, length=0, colors=MUTED)
-    axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
-def _tick_text(names: str, digits: int) -> Callable[[float, int], str]:
+def _grid(
+    view: tuple[float, float, float, float], placed: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[Lines | Words]:
+    """Return lines at round degrees, and the degrees at the left and below."""
+    west, south, east, north = view
+    longitudes, x_decimals = ticks(west, east)
+    latitudes, y_decimals = ticks(south, north, 6)
     # a view may extend beyond a pole, where there are no latitudes
-    most = 90.0 if names == "NS" else 540.0
-    return lambda value, _: degrees(value, names[0], names[1], digits) if abs(value) <= most else ""
+    latitudes = [at for at in latitudes if abs(at) <= 90.0]  # noqa: PLR2004  # the poles
+    meridians = [placed(np.array([(at, south), (at, north)])) for at in longitudes]
+    parallels = [placed(np.array([(west, at), (east, at)])) for at in latitudes]
+    found: list[Lines | Words] = [Lines([*meridians, *parallels], Pen(stroke=INK, width=0.6, opacity=0.15))]
+    for at, line in zip(longitudes, meridians, strict=True):
+        found.append(Words(line[0, 0], _BELOW / 2 + 1, degrees(at, "E", "W", x_decimals), _TICK_SIZE, MUTED))
+    for at, line in zip(latitudes, parallels, strict=True):
+        found.append(Words(_LEFT - 4, line[0, 1], degrees(at, "N", "S", y_decimals), _TICK_SIZE, MUTED, "end"))
+    return found
 
 
 def degrees(value: float, positive: str, negative: str, digits: int) -> str:

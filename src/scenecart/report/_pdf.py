@@ -12,7 +12,7 @@ from scenecart._util import html
 from scenecart._util.style import AREA, CLIPPED, FOOTPRINT, MUTED
 from scenecart.report._map import draw_globe, draw_map, flattened, position_text, scene_of
 from scenecart.report._model import CAPTURES_UNAVAILABLE
-from scenecart.report._pdf_canvas import LINE, PAPER, draw_figure, draw_image
+from scenecart.report._pdf_canvas import LINE, PAPER, draw_drawing, draw_image
 from scenecart.report._pdf_fonts import PLAIN, warn_of_missing_letters
 from scenecart.report._pdf_listing import Text, listing
 from scenecart.report._pdf_parts import (
@@ -31,9 +31,9 @@ from scenecart.report._pdf_parts import (
 from scenecart.report._pdf_sheet import contact_sheet
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from shapely.geometry.base import BaseGeometry
 
+    from scenecart.report._drawing import Drawing
     from scenecart.report._map import Scene
     from scenecart.report._model import CaptureLine, Contents
     from scenecart.report._scale_bar import ScaleBar
@@ -210,19 +210,19 @@ class _Thumbnail(Flowable):  # type: ignore[misc]  # reportlab ships no types
 class _Maps(Flowable):  # type: ignore[misc]  # likewise
     """The map, with the globe and the legend beside it."""
 
-    def __init__(self, map_: Figure, globe: Figure, position: str, legend: list[tuple[str, str, bool]]) -> None:
+    def __init__(self, map_: Drawing, globe: Drawing, position: str, legend: list[tuple[str, str, bool]]) -> None:
         super().__init__()
         self._map, self._globe, self._position, self._legend = map_, globe, position, legend
         self.width = WIDTH
-        self.height = max(map_.bbox.height + 2 * _PAD, _GLOBE + 90)
+        self.height = max(map_.height + 2 * _PAD, _GLOBE + 90)
 
     def draw(self) -> None:
         canvas = self.canv
         canvas.setFillColor(HexColor(PAPER))
         canvas.roundRect(0, 0, self.width, self.height, 5, stroke=0, fill=1)
-        draw_figure(canvas, self._map, _PAD, self.height - _PAD - self._map.bbox.height)
+        draw_drawing(canvas, self._map, _PAD, self.height - _PAD - self._map.height)
         left, top = self.width - _SIDE - _PAD + 6, self.height - _PAD
-        draw_figure(canvas, self._globe, left, top - _GLOBE)
+        draw_drawing(canvas, self._globe, left, top - _GLOBE)
         canvas.setFont(PLAIN, 7)
         canvas.setFillColor(HexColor(MUTED))
         canvas.drawString(left, top - _GLOBE - 14, self._position)

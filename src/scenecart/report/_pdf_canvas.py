@@ -1,24 +1,22 @@
-"""PDF canvas: page numbers, matplotlib figures and images."""
+"""PDF canvas: page numbers, drawings and images."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.backend_bases import GraphicsContextBase, RendererBase
-from matplotlib.path import Path as Outline
-from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.colors import HexColor
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from scenecart._util.style import MUTED
-from scenecart.report._pdf_fonts import PLAIN, writable
+from scenecart.report._drawing import Disc, Lines
+from scenecart.report._pdf_fonts import PLAIN, width_of, writable
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from matplotlib.figure import Figure
-    from matplotlib.transforms import Transform
+    from scenecart.report._drawing import Drawing, Pen, Words
 
 LINE, PAPER = "#dde3ea", "#f5f7f9"
 _FOOT = 30.0
@@ -52,11 +50,19 @@ class Pages(Canvas):  # type: ignore[misc]  # reportlab ships no types
         super().save()
 
 
-def draw_figure(canvas: Canvas, figure: Figure, x: float, y: float) -> None:
-    """Draw a matplotlib figure with its lower left corner at a position in points."""
+def draw_drawing(canvas: Canvas, drawing: Drawing, x: float, y: float) -> None:
+    """Draw a drawing with its lower left corner at a position in points."""
     canvas.saveState()
     canvas.translate(x, y)
-    figure.draw(_OnCanvas(canvas, figure.bbox.width, figure.bbox.height))
+    for item in drawing.items:
+        canvas.saveState()
+        if isinstance(item, Lines):
+            _draw_lines(canvas, item, drawing.frame)
+        elif isinstance(item, Disc):
+            canvas.circle(item.x, item.y, item.radius, **_set_pen(canvas, item.pen))
+        else:
+            _draw_words(canvas, item)
+        canvas.restoreState()
     canvas.restoreState()
 
 
@@ -74,66 +80,46 @@ def draw_image(canvas: Canvas, content: bytes, wide: float, high: float) -> None
     canvas.restoreState()
 
 
-class _OnCanvas(RendererBase):
-    """A matplotlib renderer of paths and text, in points."""
+def _draw_lines(canvas: Canvas, lines: Lines, frame: tuple[float, float, float, float]) -> None:
+    left, bottom, right, top = frame
+    box = canvas.beginPath()
+    box.rect(left, bottom, right - left, top - bottom)
+    canvas.clipPath(box, stroke=0, fill=0)
+    outline = canvas.beginPath()
+    for part in lines.parts:
+        first, *others = part.tolist()
+        outline.moveTo(*first)
+        for corner in others:
+            outline.lineTo(*corner)
+        if lines.closed:
+            outline.close()
+    canvas.drawPath(outline, **_set_pen(canvas, lines.pen), fillMode=0)
 
-    def __init__(self, canvas: Canvas, width: float, height: float) -> None:
-        super().__init__()
-        self._canvas = canvas
-        self._size = width, height
 
-    def flipy(self) -> bool:
-        return False
+def _set_pen(canvas: Canvas, pen: Pen) -> dict[str, int]:
+    """Use a pen, and return whether it strokes and fills."""
+    if pen.stroke:
+        canvas.setLineWidth(pen.width)
+        canvas.setLineJoin(1)
+        canvas.setStrokeColor(HexColor(pen.stroke), alpha=pen.opacity)
+    if pen.fill:
+        canvas.setFillColor(HexColor(pen.fill), alpha=pen.opacity)
+    return {"stroke": int(pen.stroke is not None), "fill": int(pen.fill is not None)}
 
-    def get_canvas_width_height(self) -> tuple[float, float]:
-        return self._size
 
-    def points_to_pixels(self, points: Any) -> Any:
-        return points
-
-    def draw_path(self, gc: GraphicsContextBase, path: Outline, transform: Transform, rgbFace: Any = None) -> None:  # noqa: N803  # named by matplotlib
-        canvas = self._canvas
+def _draw_words(canvas: Canvas, words: Words) -> None:
+    text = writable(words.text)
+    left = words.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[words.anchor] * width_of(words.text, PLAIN, words.size)
+    # a halo in the paper's colour keeps a label readable above lines
+    for color, mode in (*(((HexColor(PAPER), 2),) if words.is_label else ()), (HexColor(words.color), 0)):
         canvas.saveState()
-        self._clip(gc)
-        outline = canvas.beginPath()
-        for points, code in path.iter_segments(transform, curves=True, simplify=False):
-            if code == Outline.MOVETO:
-                outline.moveTo(*points)
-            elif code == Outline.LINETO:
-                outline.lineTo(*points)
-            elif code == Outline.CURVE4:
-                outline.curveTo(*points)
-            elif code == Outline.CLOSEPOLY:
-                outline.close()
-        strokes = gc.get_linewidth() > 0 and gc.get_rgb()[3] > 0
-        fills = rgbFace is not None and (len(rgbFace) < 4 or rgbFace[3] > 0)  # noqa: PLR2004  # RGB without alpha
-        if strokes:
-            canvas.setLineWidth(gc.get_linewidth())
-            canvas.setStrokeColorRGB(*gc.get_rgb()[:3], alpha=gc.get_rgb()[3])
-        if fills:
-            canvas.setFillColorRGB(*rgbFace[:3], alpha=rgbFace[3] if len(rgbFace) > 3 else 1.0)  # noqa: PLR2004  # likewise
-        if strokes or fills:
-            canvas.drawPath(outline, stroke=int(strokes), fill=int(fills), fillMode=0)
+        canvas.setLineWidth(2)
+        canvas.setLineJoin(1)
+        canvas.setStrokeColor(color)
+        canvas.setFillColor(color)
+        line = canvas.beginText(left, words.baseline)
+        line.setFont(PLAIN, words.size)
+        line.setTextRenderMode(mode)
+        line.textOut(text)
+        canvas.drawText(line)
         canvas.restoreState()
-
-    def draw_text(self, gc: Any, x: float, y: float, s: str, prop: Any, *_: Any, **__: Any) -> None:
-        canvas = self._canvas
-        # a halo in the paper's colour keeps the text readable above lines
-        for color, mode in ((HexColor(PAPER), 2), (Color(*gc.get_rgb()[:3]), 0)):
-            canvas.saveState()
-            canvas.setLineWidth(2)
-            canvas.setStrokeColor(color)
-            canvas.setFillColor(color)
-            words = canvas.beginText(x, y)
-            words.setFont(PLAIN, prop.get_size_in_points())
-            words.setTextRenderMode(mode)
-            words.textOut(writable(s))
-            canvas.drawText(words)
-            canvas.restoreState()
-
-    def _clip(self, gc: GraphicsContextBase) -> None:
-        box = gc.get_clip_rectangle()
-        if box is not None:
-            frame = self._canvas.beginPath()
-            frame.rect(box.x0, box.y0, box.width, box.height)
-            self._canvas.clipPath(frame, stroke=0, fill=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from scenecart.report._csv import csv_of
@@ -17,9 +18,8 @@ from scenecart.report._markdown import escaped, markdown_table
 from scenecart.report._model import safe_text
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from scenecart._office.spending import Spending
+    from scenecart.report._drawing import Drawing
 
 _TITLES = {
     "orders": "Orders",
@@ -88,12 +88,10 @@ def _xlsx(spending: Spending, title: str) -> bytes:
 
 
 def _html(spending: Spending, title: str) -> bytes:
-    from markupsafe import Markup  # noqa: PLC0415  # of Jinja2
-
     from scenecart._util.html import render  # noqa: PLC0415  # likewise
-    from scenecart.report._map import to_svg  # noqa: PLC0415  # an extra
+    from scenecart.report._drawing import to_svg  # noqa: PLC0415  # likewise
 
-    plot = Markup(to_svg(_plot(spending), f"spending {title}")) if len(spending) else None  # noqa: S704  # drawn from clean text
+    plot = to_svg(_plot(spending), f"spending {title}") if len(spending) else None
     page = render(
         "spending.html",
         report={"title": title, "note": _note(spending)},
@@ -107,7 +105,7 @@ def _html(spending: Spending, title: str) -> bytes:
 def _pdf(spending: Spending, title: str) -> bytes:
     from reportlab.platypus import Flowable, Spacer  # noqa: PLC0415  # an extra
 
-    from scenecart.report._pdf_canvas import draw_figure  # noqa: PLC0415  # likewise
+    from scenecart.report._pdf_canvas import draw_drawing  # noqa: PLC0415  # likewise
     from scenecart.report._pdf_fonts import warn_of_missing_letters  # noqa: PLC0415  # likewise
     from scenecart.report._pdf_listing import Text, listing  # noqa: PLC0415  # likewise
     from scenecart.report._pdf_parts import document, head, notes  # noqa: PLC0415  # likewise
@@ -115,13 +113,13 @@ def _pdf(spending: Spending, title: str) -> bytes:
     class Plot(Flowable):  # type: ignore[misc]  # reportlab ships no types
         """The bars."""
 
-        def __init__(self, figure: Figure) -> None:
+        def __init__(self, drawing: Drawing) -> None:
             super().__init__()
-            self._figure = figure
-            self.width, self.height = figure.bbox.width, figure.bbox.height
+            self._drawing = drawing
+            self.width, self.height = drawing.width, drawing.height
 
         def draw(self) -> None:
-            draw_figure(self.canv, self._figure, 0, 0)
+            draw_drawing(self.canv, self._drawing, 0, 0)
 
     warn_of_missing_letters([title, *map(str, spending.index)])
     total = f"{int(spending['credits'].sum()):,} credits" if spending.by != "tag" else ""
@@ -155,28 +153,33 @@ def _gpkg(spending: Spending, _: str) -> bytes:
         return path.read_bytes()
 
 
-def _plot(spending: Spending) -> Figure:
+def _plot(spending: Spending) -> Drawing:
     """Return bars of what was charged and what is reserved, the largest first; months stay in order."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  # an extra
-
-    from scenecart._util.style import CLIPPED, FOOTPRINT, TEXT  # noqa: PLC0415  # beside it
+    from scenecart._util.style import CLIPPED, FOOTPRINT, INK, MUTED, TEXT  # noqa: PLC0415  # beside it
+    from scenecart.report._drawing import Drawing, Lines, Pen, Words, rectangle, ticks  # noqa: PLC0415  # numpy
 
     table = spending if spending.by == "month" else spending.sort_values("credits", ascending=False)
     shown = table.tail(_MOST_BARS) if spending.by == "month" else table.head(_MOST_BARS)
-    names = [safe_text(key, 32) for key in shown.index][::-1]
-    charged, reserved = (shown[name].astype(float).tolist()[::-1] for name in ("charged", "reserved"))
-    figure = Figure(figsize=(_WIDTH / 72, (len(names) * _BAR + 50) / 72), dpi=72)
-    axes = figure.add_axes((0.3, 0.28 if len(names) < 4 else 0.14, 0.66, 0.7 if len(names) < 4 else 0.84))  # noqa: PLR2004  # room below
-    places = list(range(len(names)))
-    axes.barh(places, charged, color=CLIPPED, height=0.6, label="charged")
-    axes.barh(places, reserved, left=charged, color=FOOTPRINT, alpha=0.4, height=0.6, label="reserved")
-    axes.set_yticks(places, names, fontsize=7, color=TEXT)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.tick_params(axis="x", labelsize=7)
-    axes.set_xlabel("credits: charged, and reserved (lighter)", fontsize=7, color=TEXT)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    return figure
+    names = [safe_text(key, 32) for key in shown.index]
+    charged, reserved = (shown[name].astype(float).tolist() for name in ("charged", "reserved"))
+    left, bottom, right, top = _WIDTH * 0.3, 34.0, _WIDTH * 0.96, 34.0 + len(names) * _BAR
+    drawing = Drawing(_WIDTH, top + 6, (left - 1, bottom, _WIDTH, top + 6), "Bars of credits")
+    most = max(1.0, *(sum(both) for both in zip(charged, reserved, strict=True)))
+    scale = (right - left) / most
+    amounts, _ = ticks(0.0, most)
+    lines = [np.array([(left + at * scale, bottom), (left + at * scale, top)]) for at in amounts]
+    drawing.add(Lines(lines, Pen(stroke=INK, width=0.6, opacity=0.2)))
+    drawing.add(*(Words(left + at * scale, bottom - 9, f"{at:,.0f}", 7, MUTED) for at in amounts))
+    for number, name in enumerate(names):
+        low, high = top - (number + 0.8) * _BAR, top - (number + 0.2) * _BAR
+        end = left + charged[number] * scale
+        drawing.add(
+            Lines([rectangle(left, low, end, high)], Pen(fill=CLIPPED), closed=True),
+            Lines([rectangle(end, low, end + reserved[number] * scale, high)], Pen(fill=FOOTPRINT, opacity=0.4), closed=True),
+            Words(left - 5, (low + high) / 2, name, 7, TEXT, "end"),
+        )
+    drawing.add(Words((left + right) / 2, 9, "credits: charged, and reserved (lighter)", 7, TEXT))
+    return drawing
 
 
 _WRITERS = {
