@@ -18,7 +18,7 @@ from scenecart._captures.frame import CRS, concat
 from scenecart._captures.properties import CLOUD_COVER
 from scenecart._captures.times import acquisition_times
 from scenecart._cart.checks import checked_frame, joined_ids, keys_of, orderable_captures, texts_of, with_ids
-from scenecart._cart.owned import count_owned, remaining
+from scenecart._cart.owned import count_owned, mark_grounds, remaining
 from scenecart._geo.area import Area, as_area
 from scenecart._geo.geometry import canonical, clip_each, each_km2, geodesic_km2, geojsons, split_each, union
 from scenecart._util import html
@@ -443,6 +443,14 @@ def make_cart(
     """
     area = None if aoi is None else as_area(aoi)
     return Cart(orderable_captures(checked_frame(captures), area), area, _checked_split(split_by_date), client, left or {})
+
+
+def marked_cart(cart: Cart, owned: gpd.GeoDataFrame) -> Cart:
+    """Return a cart whose captures have the columns ``owned`` and ``owned_by``: what is owned of the ground that it buys.
+
+    The fingerprint stays the same.
+    """
+    return replace(cart, _captures=mark_grounds(cart.captures, cart.clipped().to_numpy(), owned))
 
 
 def left_of(cart: Cart) -> dict[CaptureKey, BaseGeometry]:

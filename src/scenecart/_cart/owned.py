@@ -118,7 +118,11 @@ def mark(captures: Any, owned: gpd.GeoDataFrame, area: Area | None = None) -> gp
     """
     if not isinstance(captures, gpd.GeoDataFrame) or "id" not in captures.columns or captures.active_geometry_name is None:
         raise not_captures(captures)
-    grounds = _grounds(captures, area)
+    return mark_grounds(captures, _grounds(captures, area), owned)
+
+
+def mark_grounds(captures: gpd.GeoDataFrame, grounds: np.ndarray[Any, Any], owned: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return captures with the columns ``owned`` and ``owned_by``, by the ground of each as in :func:`owned_parts`."""
     parts = owned_parts(captures, grounds, owned)
     share = np.zeros(len(captures))
     orders: list[list[str]] = [[] for _ in range(len(captures))]
@@ -207,7 +211,7 @@ def remaining(captures: gpd.GeoDataFrame, clipped: np.ndarray[Any, Any], owned: 
         count = f"{len(perhaps):,} of {pluralize(len(captures), 'capture')}"
         orders = parts.orders_of(perhaps)
         why = (
-            f", by {_listed(orders)}. The service does not state which ground"
+            f", by {listed_orders(orders)}. The service does not state which ground"
             if orders
             else ": it is not known what became of a purchase of this machine"
         )
@@ -273,7 +277,7 @@ def _all_owned(captures: gpd.GeoDataFrame, parts: OwnedParts) -> InvalidCart:
     orders = parts.orders_of(set(range(len(captures))))
     error = InvalidCart(
         f"Nothing is left to buy: {joined_ids([str(name) for name in captures['id']])} "
-        f"{'is' if len(captures) == 1 else 'are'} owned already, by {_listed(orders)}.",
+        f"{'is' if len(captures) == 1 else 'are'} owned already, by {listed_orders(orders)}.",
         code="cart_all_owned",
         hint="client.owned() lists what is owned. To buy it all the same, place the whole cart with owned='buy'.",
         details={"orders": ", ".join(clean_text(name, 80) for name in orders)},
@@ -281,7 +285,8 @@ def _all_owned(captures: gpd.GeoDataFrame, parts: OwnedParts) -> InvalidCart:
     return with_ids(error, [str(name) for name in captures["id"]])
 
 
-def _listed(orders: list[str]) -> str:
+def listed_orders(orders: list[str]) -> str:
+    """Return the ids of the first orders and the number of the others, such as "orders 7, 8, 9 and 2 more"."""
     shown = ", ".join(clean_text(name, 80) for name in orders[:_ORDERS_IN_MESSAGE])
     more = len(orders) - _ORDERS_IN_MESSAGE
     return f"{'order' if len(orders) == 1 else 'orders'} {shown}{f' and {more} more' if more > 0 else ''}"

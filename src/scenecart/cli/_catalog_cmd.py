@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenecart._api.operations import available_credits
 from scenecart._captures.properties import AREA_CLOUD
@@ -14,7 +15,7 @@ from scenecart._orders.journal import UNFINISHED
 from scenecart._util.files import as_path, write_atomic
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_number
-from scenecart.cli import _documents, _io, _output
+from scenecart.cli import _documents, _io, _output, _owned
 from scenecart.cli._exit_codes import FAILED
 from scenecart.cli._office_arguments import PAPER
 from scenecart.exceptions import InvalidQuery, InvalidRequest, NotFound, PermissionDenied, ScenecartError, warn
@@ -97,12 +98,13 @@ def estimate(arguments: argparse.Namespace) -> int:
         cart = _io.read_cart(arguments.captures, arguments, client)
         price, whole = _io.price(cart, arguments)
         arguments.progress.has_requested = True
-        if arguments.json:
-            _documents.document("estimate/1", _documents.estimate_document(price, whole))
-        else:
+        if not arguments.json:
             _output.estimate_table(price, whole)
             _output.whole_footprints(price)
-        _write_outputs(price.cart, price, arguments)
+        marked, owned = _owned.look_up(price, client)
+        if arguments.json:
+            _documents.document("estimate/1", {**_documents.estimate_document(price, whole), "owned": owned})
+        _write_outputs(price.cart, marked, arguments)
     return 0 if price.is_complete else FAILED
 
 
@@ -128,11 +130,12 @@ def cover(arguments: argparse.Namespace) -> int:
             cloud=arguments.cloud,
         )
         arguments.progress.has_requested = True
-        if arguments.json:
-            _documents.document("cover/1", _documents.cover_document(plan))
-        else:
+        if not arguments.json:
             _output.cover_table(plan)
-        _write_outputs(plan.cart, plan.estimate, arguments)
+        marked, owned = _owned.look_up(plan.cart, client)
+        if arguments.json:
+            _documents.document("cover/1", {**_documents.cover_document(plan), "owned": owned})
+        _write_outputs(plan.cart, None if plan.estimate is None else replace(plan.estimate, cart=marked), arguments)
     if arguments.plot:
         picture = io.BytesIO()
         kind = Path(arguments.plot).suffix[1:].lower()
@@ -150,6 +153,7 @@ def report(arguments: argparse.Namespace) -> int:
     with _io.connect(arguments) as client:
         subjects = {name: _subject(source, arguments, client) for name, source in named}
         arguments.progress.has_requested = True
+        subjects, owned = _with_owned(subjects, client)
         if several:
             from scenecart.report import compare_report  # noqa: PLC0415  # keeps --help fast
 
@@ -170,10 +174,26 @@ def report(arguments: argparse.Namespace) -> int:
                 **paper,
             )
     if arguments.json:
-        _documents.document("report/1", {"report": str(path), "subjects": list(subjects)})
+        _documents.document("report/1", {"report": str(path), "subjects": list(subjects), "owned": owned})
     else:
         print(f"Report: {path}")
     return FAILED if _warn_of_missing_prices(subjects) else 0
+
+
+def _with_owned(
+    subjects: Mapping[str, Estimate | Order | Cart], client: Client
+) -> tuple[dict[str, Estimate | Order | Cart], dict[str, list[dict[str, Any]] | None]]:
+    """Return subjects with marked captures, and what is owned of each; orders are owned, so nothing is looked up for them."""
+    from scenecart._orders.order import Order  # noqa: PLC0415  # keeps --help fast
+
+    found: dict[str, Estimate | Order | Cart] = {}
+    owned: dict[str, list[dict[str, Any]] | None] = {}
+    for name, one in subjects.items():
+        if isinstance(one, Order):
+            found[name] = one
+        else:
+            found[name], owned[name] = _owned.look_up(one, client, name if len(subjects) > 1 else "")
+    return found, owned
 
 
 def _warn_of_missing_prices(subjects: Mapping[str, Estimate | Order | Cart]) -> bool:

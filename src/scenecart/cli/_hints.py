@@ -36,6 +36,8 @@ HINTS: dict[str, str | None] = {
     "captures_not_a_frame": "Pass a file that `scenecart search -o` wrote.",
     "captures_not_orderable": "Leave them out of the file.",
     "captures_outside_area": "Leave them out of the file, or choose another area.",
+    "captures_owned": "`scenecart owned` shows the orders. Add --without-owned to price only what is missing. "
+    "Add --use-owned to count it as covered.",
     "captures_single_row": "Pass a file that `scenecart search -o` wrote.",
     "captures_unreadable": "Pass a file that `scenecart search -o` wrote.",
     "cart_all_owned": "`scenecart owned` lists what is owned. To buy it all the same, pass --owned buy without --without-owned.",
@@ -70,6 +72,7 @@ HINTS: dict[str, str | None] = {
     "orders_not_checked": "Run the command again in a moment, or add --owned buy to place it unchecked.",
     "orders_not_finished": "The orders continue. Run the same command again to go on waiting.",
     "orders_outcome_unknown": "The orders continue. Run the same command again to go on waiting.",
+    "owned_not_known": "`scenecart place` looks again before it buys.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
     "perhaps_owned": "`scenecart order` shows each order. --owned buy goes on: it buys, unless one is of this very cart.",
     "placement_in_the_way": "`scenecart settle` finds out, and completes it if it was not ordered. --owned buy goes on without it.",

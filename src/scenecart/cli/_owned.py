@@ -1,0 +1,80 @@
+"""What of a cart is owned already: looked up with its price, marked in its report, and said on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scenecart._util.text import clean_text
+from scenecart.exceptions import JournalError, ScenecartError, warn
+
+if TYPE_CHECKING:
+    from scenecart._cart.cart import Cart
+    from scenecart._cart.estimate import Estimate
+    from scenecart.client import Client
+
+S = TypeVar("S", bound="Cart | Estimate")
+
+# a price does not wait longer for the list of orders
+_SECONDS = 30.0
+
+
+def look_up(subject: S, client: Client, name: str = "") -> tuple[S, list[dict[str, Any]] | None]:
+    """Return a cart or an estimate with its captures marked, and what is owned of them; say it, with the subject's name if given.
+
+    Of each capture of which something is owned, or may be, there is a record ``id``, ``host``, ``collection``, ``share`` (0 to 1;
+    None if it may be owned) and ``orders``. If the orders cannot be read, a warning says so, the subject stays as it is, and there
+    are None.
+    """
+    from scenecart._api.deadline import limited_to  # noqa: PLC0415  # keeps --help fast
+    from scenecart._cart.cart import Cart, marked_cart  # noqa: PLC0415  # likewise
+    from scenecart.client import known_holdings  # noqa: PLC0415  # likewise
+
+    cart = subject if isinstance(subject, Cart) else subject.cart
+    about = f"{clean_text(name, 80)}: " if name else ""
+    try:
+        # a long list says how far it is
+        with limited_to(_SECONDS, time.monotonic), contextlib.redirect_stdout(sys.stderr):
+            marked = marked_cart(cart, known_holdings(client))
+    except ScenecartError as error:
+        # that the journal cannot be read was said by the connection
+        reason = "" if isinstance(error, JournalError) else f" {error.message}"
+        warn(f"{about}It is not known what is owned already.{reason}", code="owned_not_known")
+        return subject, None
+    records = _records(marked)
+    _say(marked, records, about)
+    shown = marked if isinstance(subject, Cart) else replace(subject, cart=marked)
+    return shown, records  # type: ignore[return-value]  # of the subject's own type
+
+
+def _records(marked: Cart) -> list[dict[str, Any]]:
+    from scenecart._cart.checks import keys_of  # noqa: PLC0415  # keeps --help fast
+    from scenecart._cart.owned import ORDERS, SHARE  # noqa: PLC0415  # likewise
+
+    captures = marked.captures
+    rows = zip(keys_of(captures), captures[SHARE], captures[ORDERS], strict=True)
+    return [
+        {
+            "id": key[2],
+            "host": key[0],
+            "collection": key[1],
+            # a share that is not a number is unknown
+            "share": None if share != share else round(float(share), 4),  # noqa: PLR0124  # as said
+            "orders": list(orders),
+        }
+        for key, share, orders in rows
+        if share != 0
+    ]
+
+
+def _say(marked: Cart, records: list[dict[str, Any]], about: str) -> None:
+    from scenecart._cart.owned import count_owned, listed_orders  # noqa: PLC0415  # keeps --help fast
+
+    if not records:
+        return
+    orders = list(dict.fromkeys(order for record in records for order in record["orders"]))
+    by = f" Bought with {listed_orders(orders)}." if orders else ""
+    warn(f"{about}{count_owned(marked.captures)}{by}", code="captures_owned")
