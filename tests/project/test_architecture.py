@@ -72,7 +72,7 @@ LIBRARIES = {
     "anywidget": {"widgets"},
     "cryptography": {"_office.signing"},
     "filelock": {"_util.locks"},
-    "httpx": {"_api.transport"},
+    "httpx": {"_api.transport", "_api.web_library"},
     "ipyleaflet": {"widgets"},
     "jinja2": {"_util.html"},
     "keyring": {"_api.keyring"},

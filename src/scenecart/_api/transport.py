@@ -1,4 +1,4 @@
-"""HTTP connections: one client per process, requests, responses and redirects; the only module that imports httpx."""
+"""HTTP connections: one client per process, requests, responses and redirects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin
 
-import httpx
-
 from scenecart._api import operations
 from scenecart._api.certificates import trusted_certificates
 from scenecart._api.credentials import BASE_URL_HINT, Secret
 from scenecart._api.deadline import seconds_left
 from scenecart._api.logs import redacted_logs
 from scenecart._api.proxies import Proxies, Proxy
+from scenecart._api.web_library import httpx
 from scenecart._util.text import clean_text
 from scenecart._util.tracebacks import hide_frames, without_frames
 from scenecart._version import __version__

@@ -10,30 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TransferSpeedColumn,
-)
-from rich.theme import Theme
-
 from scenecart._util.validate import shown_value
 from scenecart.exceptions import InvalidQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.progress import ProgressColumn
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
 
-
-# rich's dark red and green are hard to read on a dark notebook
-_PLAIN = Theme(dict.fromkeys(("progress.data.speed", "progress.download", "progress.elapsed"), "none"))
+_STYLES = ("progress.data.speed", "progress.download", "progress.elapsed")
 
 
 class Bar:
@@ -76,20 +62,21 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
     unit
         ``"count"``, ``"bytes"``, or ``"state"`` for a task without an amount.
     """
+    from rich import progress as rich  # noqa: PLC0415  # loading it takes a tenth of a first search, which shows no bar
+
     columns: dict[str, list[ProgressColumn]] = {
-        "count": [MofNCompleteColumn()] if total is not None else [TextColumn("{task.completed:,.0f}")],
-        "bytes": [DownloadColumn(), TransferSpeedColumn()],
+        "count": [rich.MofNCompleteColumn()] if total is not None else [rich.TextColumn("{task.completed:,.0f}")],
+        "bytes": [rich.DownloadColumn(), rich.TransferSpeedColumn()],
         "state": [],
     }
-    console = Console(file=sys.stderr, emoji=False) if not _in_notebook() else Console(theme=_PLAIN, emoji=False)
-    progress = Progress(
-        SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}", markup=False),
+    progress = rich.Progress(
+        rich.SpinnerColumn(finished_text="[green]✓[/]"),
+        rich.TextColumn("{task.description}", markup=False),
         # rich assumes notebooks to be 115 characters wide; a longer line scrolls sideways
-        BarColumn(bar_width=12 if _in_notebook() else 24),
+        rich.BarColumn(bar_width=12 if _in_notebook() else 24),
         *columns[unit],
-        TimeElapsedColumn(),
-        console=console,
+        rich.TimeElapsedColumn(),
+        console=_console(),
         disable=_in_notebook() and importlib.util.find_spec("ipywidgets") is None,
     )
     with progress:
@@ -98,6 +85,16 @@ def bar(label: str, *, total: float | None = None, unit: str = "count") -> Itera
         finally:
             # rich does not draw the last state in a notebook
             progress.refresh()
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415  # as above
+    from rich.theme import Theme  # noqa: PLC0415  # as above
+
+    if not _in_notebook():
+        return Console(file=sys.stderr, emoji=False)
+    # rich's dark red and green are hard to read on a dark notebook
+    return Console(theme=Theme(dict.fromkeys(_STYLES, "none")), emoji=False)
 
 
 def _in_notebook() -> bool:
