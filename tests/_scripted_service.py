@@ -91,6 +91,8 @@ class ScriptedService:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # each answer is two packets, and the second would wait 40 ms for the receipt of the first
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
                 """Log nothing."""
