@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -37,6 +39,26 @@ settings.register_profile("fail", derandomize=True, deadline=None, phases=[Phase
 settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# temporary files of a whole run take a gigabyte
+_ROOM = 4 * 2**30
+
+
+def _keep_in_memory(folder: str = "/dev/shm") -> None:  # noqa: S108  # a new folder is created in it
+    """Keep temporary files in memory if there is room, as thousands of tests wait for a disk that nothing is kept on.
+
+    Processes started from this one inherit the folder, which is deleted at the end. Set TMPDIR to keep the files of failed tests.
+    """
+    if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
+        return
+    found = os.statvfs(folder)
+    room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available // 3)
+    if room >= _ROOM and not found.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="scenecart-tests-", dir=folder)
+        atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
+
+
+_keep_in_memory()
 
 # notes about journals in temporary folders do not belong into the user's own folder
 os.environ["SCENECART_STATE"] = tempfile.mkdtemp(prefix="scenecart-state-")
