@@ -48,7 +48,8 @@ def run(*, directory: Path, items: str | None, aoi: Any, console: Console) -> Pa
     started = time.monotonic()
     try:
         # a missing package is reported before the first step
-        importlib.import_module("scenecart.report._html")
+        for module in ("_html", "_thumbnails"):
+            importlib.import_module(f"scenecart.report.{module}")
         from scenecart.sandbox import Sandbox, SandboxError  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
         raise missing_extra("The demo needs", error, "sandbox,report") from error
