@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from _cli import account, run
+import pytest
+
+from _cli import SEARCH, account, run
 from _json_documents import check
 from scenecart.sandbox import Sandbox
 
@@ -28,9 +30,8 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
         check("hosts", command("hosts", "--json")[1])
         assert command("hosts", "auroa")[0] != 0
         assert "licence-aurora-1  aurora" in command("licences")[1]
-        (accepted,) = check("licences", command("licences", "--accept", "licence-aurora-1", "--json")[1])
+        (accepted,) = check("licences", command("licences", "--accept", "licence-aurora-1", "--yes", "--json")[1])
         assert (accepted["host"], accepted["accepted"]) == ("aurora", True)
-        assert command("licences", "--accept", "other")[0] == 2
         assert "No budgets" in command("budgets")[1]
         (tmp_path / "budgets.toml").write_text("[[budget]]\ncredits = 90_000_000\nuntil = 2999-12-31\n", encoding="utf-8")
         with box.client("other", home=tmp_path / "other") as client:
@@ -53,3 +54,46 @@ def test_commands_from_hosts_to_spending(tmp_path: Path):
         assert [row["key"] for row in check("spending", text)] == ["a", "b"]
         assert (tmp_path / "s.md").exists()
         assert "credits" in command("spending")[1]
+
+
+def test_licence_is_accepted_after_a_yes(tmp_path: Path):
+    """A refused purchase names the command; it shows the licence, asks, accepts once, and takes no answer for no."""
+    with Sandbox(pace="instant", captures=3_000) as box:
+        box.requires_licences = True
+        home = account(box, tmp_path / "home")
+
+        def command(*arguments: str, answer: str = "") -> tuple[int, str, str]:
+            done = run(*arguments, box=box, cwd=tmp_path, answer=answer, **home)
+            return done.returncode, done.stdout, done.stderr
+
+        assert command(*SEARCH, "--limit", "1", "-o", "one.parquet")[0] == 0
+        place = ["place", "one.parquet", "--yes", "--max-credits", "99999999"]
+        code, _, errors = command(*place)
+        assert (code, "scenecart licences --accept ID" in errors) == (1, True), errors
+        accept = ["licences", "--accept", "licence-aurora-1"]
+        for answer in ("", "no\n"):
+            code, out, errors = command(*accept, answer=answer)
+            assert (code, "Nothing was accepted." in errors, "--yes" in errors) == (1, True, not answer)
+            assert "internal use by the organization" in out
+        code, out, errors = command(*accept, "--json", answer="yes\n")
+        assert (code, check("licences", out)[0]["accepted"]) == (0, True)
+        assert "Type yes" in errors
+        # no question about what is accepted
+        code, out, errors = command(*accept)
+        assert (code, out.startswith("licence-aurora-1: accepted on "), errors) == (0, True, "")
+        assert command(*place)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "named"),
+    [
+        (["--accept", "other"], 2, "--accept must be a licence"),
+        (["--accept", ""], 2, "--accept"),
+        (["--accept", "other", "--yes"], 2, "licence-aurora-1"),
+        (["--yes"], 2, "--accept ID"),
+    ],
+)
+def test_wrong_arguments_about_licences_are_one_message(box: Sandbox, tmp_path: Path, arguments: list[str], code: int, named: str):
+    """An unknown licence and an option alone end with a message that names what was typed."""
+    done = run("licences", *arguments, box=box, **account(box, tmp_path / "home"))
+    assert (done.returncode, named in done.stderr, done.stdout) == (code, True, ""), done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,17 @@ def connect(arguments: argparse.Namespace) -> Client:
     client = open_client(arguments.profile, base_url=getattr(arguments, "base_url", None), options={"say": say}, keep_session=True)
     warn_of_pending(client, of_account=True)
     return client
+
+
+def is_confirmed(verb: str, option: str) -> bool:
+    """Read the answer to a question whose text is printed already; no answer means no, and names the option for scripts."""
+    print(f"Type yes or y to {verb}: ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        print()
+    if not answer:
+        print(f"scenecart: No answer. To {verb} without a question, pass {option}.", file=sys.stderr)
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def read_cart(name: str, arguments: argparse.Namespace, client: Client) -> Cart:

@@ -43,9 +43,10 @@ def add_office(commands: Commands) -> None:
         "show the licences of the providers, and whether your organization accepted them",
         "scenecart licences",
         "scenecart licences --accept licence-aurora-1",
-        note="--accept binds your organization, and buys nothing.",
+        note="--accept shows the licence and asks first. It binds your organization, and buys nothing.",
     )
     licences.add_argument("--accept", metavar="ID", help="accept this licence for your organization")
+    licences.add_argument("--yes", action="store_true", help="accept it without asking")
     add_command(
         commands,
         "budgets",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from scenecart._util.text import clean_text
-from scenecart.cli import _documents, _io
+from scenecart.cli import _documents, _io, _output
+from scenecart.cli._exit_codes import FAILED
 from scenecart.exceptions import InvalidRequest
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scenecart.client import Client
 
 
 def hosts(arguments: argparse.Namespace) -> int:
@@ -42,24 +46,66 @@ def hosts(arguments: argparse.Namespace) -> int:
 
 def licences(arguments: argparse.Namespace) -> int:
     """List the licences, or accept one."""
+    if arguments.yes and arguments.accept is None:
+        raise InvalidRequest("--yes needs --accept ID.", code="yes_without_accept")
     with _io.connect(arguments) as client:
-        if arguments.accept is not None:
-            client.accept_licence(arguments.accept)
-        found = client.licences()
-    if arguments.accept is not None:
-        found = found.loc[[arguments.accept]]
+        if arguments.accept is None:
+            found = client.licences()
+        else:
+            with _output.only_json(arguments):
+                accepted = _accepted(client, arguments)
+            if accepted is None:
+                print("scenecart: Nothing was accepted.", file=sys.stderr)
+                return FAILED
+            found = accepted
     if arguments.json:
         _documents.records("licences/1", found.reset_index())
-        return 0
+    elif arguments.accept is None:
+        _print_licences(found)
+    else:
+        print("\n".join(f"{document}: {_acceptance(row)}" for document, row in found.iterrows()))
+    return 0
+
+
+def _accepted(client: Client, arguments: argparse.Namespace) -> pd.DataFrame | None:
+    """Return the licence that was accepted, now or before, as a table; None if the user does not confirm it."""
+    every = client.licences()
+    if arguments.accept in every.index:
+        found = every.loc[[arguments.accept]]
+        if found["accepted"].fillna(value=False).all():
+            return found
+        if not arguments.yes:
+            _print_licences(found)
+            print("\nAccept this licence for your whole organization? Nothing is bought.")
+            if not _io.is_confirmed("accept", "--yes"):
+                return None
+    # an unknown id is refused there
+    with _io.named("document", "--accept"):
+        client.accept_licence(arguments.accept)
+    return client.licences().loc[[arguments.accept]]
+
+
+def _print_licences(found: pd.DataFrame) -> None:
+    if found.empty:
+        print("The service lists no licences.")
     is_first = True
     for document, row in found.iterrows():
-        state = "" if pd.isna(row["accepted"]) else "accepted" if row["accepted"] else "not accepted"
-        head = "  ".join(filter(None, (str(document), row["host"], row["title"], state)))
+        head = "  ".join(filter(None, (str(document), row["host"], row["title"], _acceptance(row))))
         print("" if is_first else "\n", head, sep="")
         is_first = False
         for line in filter(None, [*row["text"].splitlines(), row["url"]]):
             print(f"  {line}")
-    return 0
+
+
+def _acceptance(licence: Mapping[str, Any] | pd.Series[Any]) -> str:
+    """Return whether a licence is accepted, when and by whom; empty if the service does not say."""
+    if pd.isna(licence["accepted"]):
+        return ""
+    if not licence["accepted"]:
+        return "not accepted"
+    when = "" if pd.isna(licence["accepted_at"]) else f" on {licence['accepted_at']:%Y-%m-%d}"
+    who = f" by {clean_text(str(licence['accepted_by']), 80)}" if licence["accepted_by"] else ""
+    return f"accepted{when}{who}"
 
 
 def budgets(arguments: argparse.Namespace) -> int:

@@ -190,13 +190,7 @@ def _is_price_confirmed(estimate: Estimate, project: str, license_type: str) -> 
         f"Buy {pluralize(len(estimate.cart), 'capture')} for exactly {estimate.total_credits:,} credits "
         f"(A${estimate.total_aud:,.2f}), {clean_text(license_type, 40)} licence, delivered to {clean_text(project, 80)}?"
     )
-    print("Type yes or y to buy: ", end="", flush=True)
-    answer = sys.stdin.readline()
-    if not answer.endswith("\n"):
-        print()
-    if not answer:
-        print("scenecart: No answer. To buy without a question, pass --yes --max-credits N.", file=sys.stderr)
-    return answer.strip().lower() in {"y", "yes"}
+    return _io.is_confirmed("buy", "--yes --max-credits N")
 
 
 def orders(arguments: argparse.Namespace) -> int:
