@@ -113,19 +113,16 @@ def _interruptible() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Use a temporary home, not the developer's profiles and journal."""
     patch = pytest.MonkeyPatch()
     for name in list(os.environ):
         if name.startswith(("SCENECART_", "GEOPERA_")) and name != "SCENECART_REQUIRE_BROWSER":
             patch.delenv(name)
     home = tmp_path_factory.mktemp("home")
-    # the captures of the sandbox, which take seconds to generate, are the same for all processes of the suite
-    shared = tmp_path_factory.getbasetemp().parent / "sandbox-captures"
-    shared.mkdir(exist_ok=True)
-    cache = home / ".cache" / "scenecart"
-    cache.mkdir(parents=True)
-    (cache / "sandbox").symlink_to(shared)
+    # the captures of the sandbox and lists of fonts take seconds to make, and are the same in every home and run
+    kept = getattr(request.config, "cache", None)
+    patch.setenv("XDG_CACHE_HOME", str(home / ".cache" if kept is None else kept.mkdir("home")))
     patch.setenv("HOME", str(home))
     patch.setenv("SCENECART_HOME", str(home / "scenecart"))
     yield
