@@ -12,7 +12,7 @@ from _bench_states import confirm, press, search_harbour, wait_for_pictures
 from _jupyter import Jupyter, environment_of, notebook
 from _widgets import wait_for
 from scenecart.sandbox import Sandbox
-from scenecart.widgets._bench.saved import frame_of_text
+from scenecart.widgets._bench.saved_states import frame_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +197,7 @@ def test_restarted_kernel_is_said_and_the_cell_run_again_brings_everything_back(
         moved = thumb.get_attribute("aria-valuenow")
         page.locator(".sc-ask").get_by_role("button", name="Reset").wait_for()
         kernel = lab.kernel()
-        kernel.wait("bench._keeper._is_saved")
+        kernel.wait("bench._autosave._is_saved")
         kernel.close()
         page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         page.get_by_text("Run its cell again").wait_for()

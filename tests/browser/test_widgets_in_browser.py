@@ -190,7 +190,7 @@ def test_cover_is_planned_as_the_form_says(opened: OpenPage):
     form.get_by_label("Budget in credits").fill("plenty")
     form.get_by_role("button", name="Plan again").click()
     form.get_by_role("alert").wait_for()
-    assert kernel.value("cover._wish.use_owned")
+    assert kernel.value("cover._options.use_owned")
 
 
 def test_text_from_a_catalog_runs_no_script(opened: OpenPage):
@@ -319,7 +319,7 @@ def test_purchase_in_jupyterlab(browser: Browser, signed_in: dict[str, str], tmp
         page.get_by_role("button", name="Search this area").wait_for()
         # captures that the run in the other theme does not buy
         half = ("2024-07-01", "2024-12-31") if dark else ("2024-01-01", "2024-06-30")
-        kernel.value(f"bench._searching.ask(dates={half!r})")
+        kernel.value(f"bench._search.change(dates={half!r})")
         bench = page.locator(".sc-bench").first
         assert unreadable_texts(bench) == []
         page.get_by_role("button", name="Search this area").click()

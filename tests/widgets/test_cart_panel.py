@@ -260,14 +260,14 @@ def test_cart_panel_purchase_without_answer_is_looked_for(
         offered(panel)
         sandbox.faults.add(fault, operation="orders.archive.place")
         buy(panel)
-        wait_for(lambda: shown(panel)["is_in_doubt"] and shown(panel)["retry"])
+        wait_for(lambda: shown(panel)["is_outcome_unknown"] and shown(panel)["retry"])
         assert shown(panel)["note"]["code"] == "placement_unknown"
         if fault == "drop-before":
             act(panel._view, "retry")
         else:
             act(panel._view, "look")
         wait_for(lambda: panel.order)
-        wait_for(lambda: not shown(panel)["is_in_doubt"])
+        wait_for(lambda: not shown(panel)["is_outcome_unknown"])
         assert shown(panel)["note"] is None
         assert client.placements()["state"].tolist() == ["placed"]
 

@@ -27,7 +27,7 @@ def test_workbench_view_is_searched_with_the_dates_of_the_host(client: scenecart
     """One click finds captures: the map's view is the area, and the dates are those in which the host has captures."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     assert not bench._map.part.state["prompt"], "what was there before may come back"
-    act(bench._foot, "page", id="a1")
+    act(bench._footer, "page", id="a1")
     assert bench._map.part.state["prompt"]
     act(bench._map.part, "search-view", bounds=[151.1, -34.0, 151.3, -33.9])
     wait_for(lambda: len(bench.captures) and not bench.is_searching)
@@ -58,14 +58,14 @@ def test_workbench_filters_survive_another_search_and_late_columns(client: scene
     wait_for(lambda: "aoi:price_aud" in {facet.name for facet in bench.state.facets})
     wanted = {"eo:cloud_cover": [0.0, 20.0], "aoi:price_aud": [0.0, 300.0]}
     for name, value in wanted.items():
-        act(bench._ask, "filter", name=name, value=value)
-    act(bench._ask, "type", text="151.16, -34, 151.26, -33.93")
-    act(bench._ask, "search")
+        act(bench._form, "filter", name=name, value=value)
+    act(bench._form, "type", text="151.16, -34, 151.26, -33.93")
+    act(bench._form, "search")
     # a filter set while captures arrive is not taken back by their end
-    act(bench._ask, "filter", name="view:off_nadir", value=[0.0, 20.0])
+    act(bench._form, "filter", name="view:off_nadir", value=[0.0, 20.0])
     wanted["view:off_nadir"] = [0.0, 20.0]
     wait_for(lambda: bench.state.filters == wanted and not bench.is_searching)
-    act(bench._ask, "reset")
+    act(bench._form, "reset")
     assert bench.state.filters == {}
 
 
@@ -74,10 +74,10 @@ def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload
 ):
     """What was asked for just before a reload is done by the next kernel, and what was handled before is not done twice."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
-    act(bench._foot, "page", id="a1")
+    act(bench._footer, "page", id="a1")
     bench.search("aurora", aoi=HARBOUR, wait=30, **QUERY)
-    act(bench._ask, "filter", name="eo:cloud_cover", value=[0.0, 90.0], n=5)
-    act(bench._foot, "leave")
+    act(bench._form, "filter", name="eo:cloud_cover", value=[0.0, 90.0], n=5)
+    act(bench._footer, "leave")
     missed = [
         {"n": 4, "kind": "clear", "part": "ask"},
         {"n": 6, "kind": "type", "text": "nowhere at all", "part": "ask"},
@@ -86,7 +86,7 @@ def test_workbench_events_that_a_kernel_did_not_handle_are_done_after_the_reload
         {"n": 8, "kind": "filter", "name": "eo:cloud_cover", "value": [0.0, 48.0], "part": "ask"},
     ]
     again = display(Workbench(client, basemap="none", directory=tmp_path))
-    act(again._foot, "page", id="a1", events=missed)
+    act(again._footer, "page", id="a1", events=missed)
     wait_for(lambda: not again.is_searching and again.state.filters == {"eo:cloud_cover": [0.0, 48.0]})
     assert again.state.aoi.bounds == HARBOUR
 
@@ -98,8 +98,8 @@ def test_workbench_service_gone_keeps_what_was_found(sandbox: Sandbox, display: 
         bench.search("aurora", wait=30, **QUERY)
         found = len(bench.captures)
         sandbox.faults.add("drop-before", operation="catalog.search_stream")
-        act(bench._ask, "collections", names=["aurora-30cm"])
-        act(bench._ask, "search")
+        act(bench._form, "collections", names=["aurora-30cm"])
+        act(bench._form, "search")
         banner = wait_for(lambda: bench._drawer.state["banner"])
         assert banner["retries"]
         assert len(bench.captures) == found
@@ -198,10 +198,10 @@ def test_workbench_many_captures_are_shown(client: scenecart.Client, display: Di
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     bench._link.replace(world_captures(200_000))
     bench.state.filters = {"eo:cloud_cover": [0.0, 10.0]}
-    assert bench._ask.state["filters"]["says"].endswith("of 200,000 left")
+    assert bench._form.state["filters"]["says"].endswith("of 200,000 left")
     assert np.isclose(len(bench.filtered), 20_000, rtol=0.1)
     bench._link.replace(world_captures(0))
-    assert bench._ask.state["filters"]["off"]
+    assert bench._form.state["filters"]["off"]
 
 
 @pytest.mark.parametrize(

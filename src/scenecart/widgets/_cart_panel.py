@@ -190,8 +190,8 @@ class CartPanel(Panel):
         self._runner.start("report", lambda _: estimate.to_report(target), self._report_saved, self._show_error)
 
     def _report_saved(self, path: Path) -> None:
-        self.purchase.say(Note("good", "Report saved.", str(path.resolve())))
+        self.purchase.set_note(Note("good", "Report saved.", str(path.resolve())))
 
     def _show_error(self, error: BaseException) -> None:
         """Display an error below the cart."""
-        self.purchase.say(error)
+        self.purchase.set_note(error)

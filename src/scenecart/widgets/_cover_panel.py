@@ -12,7 +12,7 @@ from scenecart._util.text import pluralize
 from scenecart.exceptions import InvalidArea, InvalidCart
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._bench.cover import CoverPart, Wish, read_budget
+from scenecart.widgets._bench.cover import CoverPart, PlanOptions, read_budget
 from scenecart.widgets._jobs import Runner, synchronized
 from scenecart.widgets._notes import Note, failure_note, note_fields
 from scenecart.widgets._state import state_of
@@ -63,7 +63,7 @@ class CoverPanel(Panel):
     def __init__(self, client: Client, picker: Any, *, cart: CartPanel | None = None) -> None:
         self._client, self._cart = checked_client(client), cart
         self.state = state_of(picker)
-        self._wish, self._busy_text = Wish(), ""
+        self._options, self._busy_text = PlanOptions(), ""
         self._note: Note | None = None
         self._runner = Runner(resend=self.resend_state)
         self._view = CoverPart(client, self._runner, self._act)
@@ -96,17 +96,22 @@ class CoverPanel(Panel):
             raise InvalidArea(
                 "There is no area of interest.", code="area_missing", hint="Draw it on the map, or load it from a file."
             )
-        captures, area, wish = self.state.filtered, self.state.aoi, self._wish
+        captures, area, options = self.state.filtered, self.state.aoi, self._options
         if len(captures) == 0:
             raise InvalidCart("No captures match the filters.", code="filters_match_nothing", hint="Remove or widen a filter.")
-        budget = read_budget(wish.budget)
+        budget = read_budget(options.budget)
         self.plan, self._note = None, None
         self._busy_text = f"Getting prices and planning with {pluralize(len(captures), 'capture')}…"
         self._redraw()
         self._runner.start(
             "cover",
             lambda _: self._client.cover(
-                captures, area, objective=wish.objective, min_coverage=wish.share / 100, budget=budget, use_owned=wish.use_owned
+                captures,
+                area,
+                objective=options.objective,
+                min_coverage=options.share / 100,
+                budget=budget,
+                use_owned=options.use_owned,
             ),
             self._planned,
             self._show_error,
@@ -123,7 +128,7 @@ class CoverPanel(Panel):
     def _act(self, kind: str, fields: dict[str, Any]) -> None:
         """Handle an event of the page."""
         if kind == "cover":
-            self._wish = Wish.from_page(fields)
+            self._options = PlanOptions.from_page(fields)
             self.cover()
         elif kind == "add":
             self._add_to_cart()
@@ -155,7 +160,7 @@ class CoverPanel(Panel):
         matching = f"{kept:,} of {pluralize(total, 'capture')} match the filters" if total else "no captures yet"
         self._view.show(
             self.plan,
-            wish=asdict(self._wish),
+            options=asdict(self._options),
             says=matching if self.state.aoi is not None else "no area of interest yet",
             busy=self._busy_text,
             is_busy=bool(self._busy_text),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from scenecart._util.keywords import checked_keywords
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel
-from scenecart.widgets._bench.ask import bars_of, facet_state
 from scenecart.widgets._bench.part import Part, script_of, style_of
+from scenecart.widgets._bench.search_form import bars_of, facet_state
 from scenecart.widgets._facets import Facet, day_iso
 from scenecart.widgets._jobs import synchronized
 from scenecart.widgets._state import CaptureState

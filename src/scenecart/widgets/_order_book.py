@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 200
 _PROGRESS_SECONDS = 0.1
-# how often, and for how many open orders, it is asked how many items have arrived
+# how often, and for how many open orders, the number of arrived items is requested
 _ARRIVALS_SECONDS, _MOST_ARRIVALS = 4.0, 5
 CANCEL, AGAIN = "cancel", "again"
 
@@ -58,7 +58,7 @@ class Entry:
     progress : float or None
         How much of a download is done, 0 to 1; None if nothing is downloaded.
     busy : str
-        What is being done.
+        The action that is running.
     note : Note or None
         What happened last.
     asks : str
@@ -96,7 +96,7 @@ class Entry:
 
 
 class OrderBook(t.HasTraits):
-    """Orders, and what can be done with each.
+    """Orders, and the actions on each.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class OrderBook(t.HasTraits):
 
     @synchronized
     def touch(self) -> None:
-        """Have the views display the orders again."""
+        """Sort the orders, and redraw the views."""
         self._sort()
         self.revision += 1
 
@@ -218,7 +218,7 @@ class OrderBook(t.HasTraits):
 
     @synchronized
     def ask(self, order_id: str, what: str) -> None:
-        """Ask whether an order is to be cancelled or bought again; an empty text withdraws the question."""
+        """Show the question whether to cancel an order or to buy it again; an empty text hides it."""
         entry = self._entries[order_id]
         if what == AGAIN:
             self._ask_again(entry)
@@ -235,13 +235,13 @@ class OrderBook(t.HasTraits):
 
     @synchronized
     def buy_again(self, order_id: str, total_credits: int) -> None:
-        """Buy the same again at the sum that was read. This spends money; once for each order that it repeats."""
+        """Buy the same again at the displayed price. This spends money; once for each order that it repeats."""
         entry = self._entries[order_id]
         if self.placing is None or entry.again is None or entry.asks != AGAIN or entry.again.total_credits != total_credits:
             return
         order = entry.order
-        wish = f"again after order {order.id}"
-        if self.placing.place(entry.again, order.project, order.license_type or STANDARD, owned="buy", again=wish):
+        purpose = f"again after order {order.id}"
+        if self.placing.place(entry.again, order.project, order.license_type or STANDARD, owned="buy", again=purpose):
             self._buying = entry
             entry.asks = ""
             self.placing.refused = lambda _: setattr(entry, "note", self.placing.note if self.placing else None)
@@ -268,7 +268,7 @@ class OrderBook(t.HasTraits):
         def fetch(job: Job) -> tuple[list[OrderFile], list[str]]:
             order.download(target, progress=lambda share: show(job, share))
             missing: list[str] = []
-            # what is on disk is shown also if the service cannot be asked any more
+            # the files on disk are shown even if the service does not respond
             with contextlib.suppress(ScenecartError):
                 missing = order.missing
             return files_by_order(self.directory).get(order.id, []), missing
@@ -286,7 +286,7 @@ class OrderBook(t.HasTraits):
             return Path(entry.order.to_report(path))
 
         self._run(
-            entry, "report", "Saving the report…", write, lambda saved: _say(entry, Note("good", "Report saved.", str(saved)))
+            entry, "report", "Saving the report…", write, lambda saved: _set_note(entry, Note("good", "Report saved.", str(saved)))
         )
 
     @synchronized
@@ -297,8 +297,8 @@ class OrderBook(t.HasTraits):
         self.touch()
 
     @synchronized
-    def say(self, order_id: str, note: Note | BaseException | None) -> None:
-        """Display something about an order."""
+    def set_note(self, order_id: str, note: Note | BaseException | None) -> None:
+        """Display a note about an order."""
         self._entries[order_id].note = failure_note(note) if isinstance(note, BaseException) else note
         self.touch()
 
@@ -354,7 +354,7 @@ class OrderBook(t.HasTraits):
                 return
 
     def _count_arrivals(self, job: Job) -> None:
-        """Ask how many items of open orders have arrived."""
+        """Request how many items of open orders have arrived."""
         if time.monotonic() - self._asked_at < _ARRIVALS_SECONDS:
             return
         self._asked_at = time.monotonic()
@@ -419,7 +419,7 @@ class OrderBook(t.HasTraits):
                     code="order_captures_unknown",
                     hint="Search these captures again.",
                 )
-            # the ground that was bought: owned ground may have been left out
+            # the area that was bought: owned areas may have been left out
             ground = cart.captures.set_geometry(cart.clipped().to_numpy(), crs=CRS)
             estimate = make_cart(ground, split_by_date=cart.split_by_date, client=client).estimate()
             if not estimate.is_complete:
@@ -442,7 +442,7 @@ class OrderBook(t.HasTraits):
 
 @dataclass(frozen=True)
 class Found:
-    """What a reading of the orders showed.
+    """What was read of the orders.
 
     Attributes
     ----------
@@ -482,7 +482,7 @@ def _count_unknown(client: Client) -> tuple[int, int]:
     try:
         return count_unanswered(client)
     except JournalError:
-        # connecting warned of the journal; orders can be followed without it
+        # a warning was shown when connecting; orders can be followed without the journal
         return 0, 0
 
 
@@ -490,12 +490,12 @@ def _created(order: Order) -> float:
     return 0.0 if order.created is None else order.created.timestamp()
 
 
-def _say(entry: Entry, note: Note) -> None:
+def _set_note(entry: Entry, note: Note) -> None:
     entry.note = note
 
 
 def state_of_order(entry: Entry) -> tuple[str, str, str]:
-    """Return the word, the colour and the sign for the state of an order.
+    """Return the label, the colour and the icon for the state of an order.
 
     Examples
     --------

@@ -118,12 +118,12 @@ class OrderTracker(Panel):
         if is_shown:
             return
         order = self.book.entry(order_id).order
-        self.book.say(order_id, Note("info", "Loading the delivered imagery…"))
+        self.book.set_note(order_id, Note("info", "Loading the delivered imagery…"))
         self._runner.start(
             "items",
             lambda _: open_delivered(order),
             lambda found: self._show_map(order_id, found),
-            lambda error: self.book.say(order_id, error),
+            lambda error: self.book.set_note(order_id, error),
         )
 
     @property
@@ -156,7 +156,7 @@ class OrderTracker(Panel):
     def _show_map(self, order_id: str, found: DeliveredImagery) -> None:
         missing = int((found.items["provenance"] == "missing").sum())
         text = f"{missing:,} of {pluralize(len(found.items), 'item')} cannot be traced to this order."
-        self.book.say(order_id, Note("warn", text, code="provenance_missing") if missing else None)
+        self.book.set_note(order_id, Note("warn", text, code="provenance_missing") if missing else None)
         shown = FootprintMap(found.items, basemap=self._basemap)
         shown.show_delivered(found)
         self._map_box.children = (shown,)

@@ -1,4 +1,4 @@
-"""Placing of orders in widgets: the one way in which they spend money, what to say of it, and the search for an unknown outcome."""
+"""Placing of orders in widgets, their only way to spend money: what to display, and the search for an unknown outcome."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from scenecart.client import Client
     from scenecart.widgets._jobs import Job, Runner
 
-# an outcome that is not known is looked for after so many seconds, and then every minute
-_DOUBT_PAUSES = (3.0, 5.0, 10.0, 20.0, 30.0, 60.0)
-_MOST_LOOKS, _TICK = 60, 0.25
+# seconds between the checks of an unknown outcome, the last one repeated
+_CHECK_PAUSES = (3.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+_MOST_CHECKS, _TICK = 60, 0.25
 
 
 class Placing:
@@ -45,7 +45,7 @@ class Placing:
     note : Note or None
         What happened last.
     retry_label : str
-        What the button says that places again with the same key.
+        The label of the button that places again with the same key.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Placing:
         self.retry_label = ""
         self._retry: Callable[[], Order] | None = None
         self._is_placed = False
-        self._look_sooner = threading.Event()
+        self._check_now = threading.Event()
 
     @property
     def is_placing(self) -> bool:
@@ -66,9 +66,9 @@ class Placing:
         return self._runner.is_busy(self._name)
 
     @property
-    def is_in_doubt(self) -> bool:
-        """Whether it is not known what became of a purchase, and it is being looked for."""
-        return self._runner.is_busy(f"{self._name}-doubt")
+    def is_outcome_unknown(self) -> bool:
+        """Whether the outcome of a purchase is unknown, and is being checked."""
+        return self._runner.is_busy(f"{self._name}-outcome")
 
     @property
     def can_retry(self) -> bool:
@@ -107,17 +107,17 @@ class Placing:
 
     @synchronized
     def forget(self) -> None:
-        """Offer no retry any more, such as for another cart; an unknown outcome stays displayed until it is known."""
+        """Remove the offer to retry, such as for another cart; an unknown outcome stays displayed until it is known."""
         self._retry = None
-        if not self.is_in_doubt:
+        if not self.is_outcome_unknown:
             self.note = None
 
     @synchronized
-    def look_now(self) -> None:
-        """Look for the outcome of a purchase now. Nothing is bought."""
-        self._look_sooner.set()
+    def check_now(self) -> None:
+        """Check the outcome of a purchase now. Nothing is bought."""
+        self._check_now.set()
 
-    def say(self, error: BaseException) -> None:
+    def show_error(self, error: BaseException) -> None:
         """Display an error that has nothing to do with a purchase."""
         with LOCK:
             self.note = failure_note(error)
@@ -128,7 +128,7 @@ class Placing:
             return False
         self.note = None
         self._is_placed = False
-        self._runner.cancel(f"{self._name}-doubt")
+        self._runner.cancel(f"{self._name}-outcome")
         self._runner.start(self._name, lambda _: purchase(), self._placed, self._not_placed)
         self._on_changed()
         return True
@@ -142,7 +142,7 @@ class Placing:
     def _not_placed(self, error: Exception) -> None:
         if self._is_placed:
             # the order was placed, and then something else failed
-            self.say(error)
+            self.show_error(error)
             return
         self.note = purchase_note(error)
         self._retry = None
@@ -150,16 +150,16 @@ class Placing:
             self._retry = error.retry
             self.retry_label = "I have confirmed the payment" if isinstance(error, AuthenticationRequired) else "Try again"
         if self.note.kind == "warn" and not isinstance(error, PaymentRequired):
-            self._look_sooner.clear()
+            self._check_now.clear()
             key = getattr(error, "idempotency_key", None)
-            self._runner.start(f"{self._name}-doubt", lambda job: self._outcome(job, key), self._show_outcome, self.say)
+            self._runner.start(f"{self._name}-outcome", lambda job: self._outcome(job, key), self._show_outcome, self.show_error)
         self.refused(error)
         self._on_changed()
 
     def _outcome(self, job: Job, key: str | None) -> tuple[str, Any] | None:
-        """Return the state of a placement once it is known, with its order or the reason; None if it is not found out."""
-        for number in range(_MOST_LOOKS):
-            if not self._pause(job, _DOUBT_PAUSES[min(number, len(_DOUBT_PAUSES) - 1)]):
+        """Return the state of a placement once it is known, with its order or the reason; None if it stays unknown."""
+        for number in range(_MOST_CHECKS):
+            if not self._pause(job, _CHECK_PAUSES[min(number, len(_CHECK_PAUSES) - 1)]):
                 return None
             try:
                 self._client.settle(send=False)
@@ -179,12 +179,12 @@ class Placing:
         return None
 
     def _pause(self, job: Job, seconds: float) -> bool:
-        """Wait before the next look, or until it is asked for; False if nobody waits for the outcome any more."""
+        """Wait before the next check, or until ``check_now``; False if the job was cancelled."""
         for _ in range(math.ceil(seconds / _TICK)):
             if job.cancelled.wait(_TICK) or not threading.main_thread().is_alive():
                 return False
-            if self._look_sooner.is_set():
-                self._look_sooner.clear()
+            if self._check_now.is_set():
+                self._check_now.clear()
                 break
         return True
 

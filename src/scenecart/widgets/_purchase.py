@@ -251,7 +251,7 @@ class Purchase(CartContents):
         self.bought = None
         self.touch()
 
-    def say(self, note: Note | BaseException) -> None:
+    def set_note(self, note: Note | BaseException) -> None:
         """Display something that has nothing to do with a purchase."""
         with LOCK:
             self.placing.note = note if isinstance(note, Note) else failure_note(note)

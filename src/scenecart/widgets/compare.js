@@ -101,7 +101,7 @@ function render({ model, el: root }) {
     if (!on) return;
     set({ mode: "flicker", other: true });
     timer = setInterval(() => {
-      // a picture that has not arrived is waited for
+      // wait for a picture that has not arrived
       if (urls.has(model.get("right"))) step(1);
     }, 800);
   };

@@ -1,4 +1,4 @@
-// Pictures of captures: the page holds the cells in view alone, and asks for their pictures; the kernel sorts and cuts them.
+// Pictures of captures: the page holds only the cells in view, and requests their pictures; the kernel sorts and cuts them.
 const GAP = 12;
 const CAPTION = 37; // a title and a line of facts
 const LINE = 15;
@@ -31,7 +31,7 @@ function render({ model, el: root }) {
   let active = -1;
   let pointer = "";
   let telling = 0;
-  // cells that were looked at here: their echo moves nothing
+  // current cells that were set here: their echo must not scroll
   const told = new Set();
   let sent = [-1, -1];
   let timer = 0;
@@ -141,7 +141,7 @@ function render({ model, el: root }) {
       if (!urls.has(row.key) || coarse.has(row.key)) wanted.push(row.key);
     }
     const missing = shown.filter(isWanted);
-    // a fast scroll asks for the pictures where it ends; when all in view are there, those of the next screen are fetched
+    // a fast scroll requests the pictures where it ends; when all in view are there, those of the next screen are fetched
     clearTimeout(timer);
     const ahead = wanted.length ? [] : next(last, 2 * last - first);
     const keys = missing.length ? missing : ahead;
@@ -159,7 +159,7 @@ function render({ model, el: root }) {
     if (active < 0) body.removeAttribute("aria-activedescendant");
     else body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
   };
-  // set here first, and told to the kernel after: looking does not wait for it
+  // set here first, and then sent to the kernel, so that hovering does not wait for it
   const look = (number) => {
     const to = Math.max(0, Math.min(model.get("count") - 1, number));
     if (to === active || !model.get("count")) return;
@@ -168,7 +168,7 @@ function render({ model, el: root }) {
     telling = setTimeout(() => { told.add(to); model.send({ kind: "active", row: to }); }, 50);
   };
   body.addEventListener("mousemove", (event) => {
-    // a page that scrolls below a pointer at rest sends this too
+    // also sent when the page scrolls below a pointer at rest
     const at = `${event.screenX} ${event.screenY}`;
     const isMoved = pointer && pointer !== at;
     pointer = at;
@@ -206,7 +206,7 @@ function render({ model, el: root }) {
       if (message.is_preview) coarse.add(key);
       else coarse.delete(key);
     });
-    // dropped by the kernel because they left the view: asked for again when they come back
+    // dropped by the kernel because they left the view: requested again when they come back
     message.dropped.forEach((key) => requested.delete(key));
     const inView = new Set([...cells.keys()].map((number) => rowOf(number)?.key));
     for (const key of urls.keys()) {

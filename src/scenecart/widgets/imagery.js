@@ -1,4 +1,4 @@
-// Pictures on a Leaflet map, without a face of its own. The kernel draws what is in view; the page decodes a picture before it shows
+// Pictures on a Leaflet map, without an element of its own. The kernel draws what is in view; the page decodes a picture before it shows
 // it, and exchanges it for the old one in one step. Each layer has a pane, whose opacity holds for all its pictures together.
 const PANE = "scenecart-imagery-";
 const FIRST_Z = 350; // above the tiles (200), below the footprints (400)

@@ -29,7 +29,7 @@ function render({ model, el: root }) {
   let active = -1;
   let pointer = "";
   let telling = 0;
-  // rows that were looked at here: their echo moves nothing
+  // current rows that were set here: their echo must not scroll
   const told = new Set();
   let requested = [-1, -1];
   let timer = 0;
@@ -117,7 +117,7 @@ function render({ model, el: root }) {
     if (active < 0) body.removeAttribute("aria-activedescendant");
     else body.setAttribute("aria-activedescendant", `${prefix}-${active}`);
   };
-  // set here first, and told to the kernel after: looking does not wait for it
+  // set here first, and then sent to the kernel, so that hovering does not wait for it
   const look = (number) => {
     if (number === active) return;
     activate(number);
@@ -139,7 +139,7 @@ function render({ model, el: root }) {
     requestRows();
   };
   body.addEventListener("mousemove", (event) => {
-    // a page that scrolls below a pointer at rest sends this too
+    // also sent when the page scrolls below a pointer at rest
     const at = `${event.screenX} ${event.screenY}`;
     const isMoved = pointer && pointer !== at;
     pointer = at;

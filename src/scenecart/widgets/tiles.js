@@ -1,4 +1,4 @@
-// Whether the tiles of one map arrive. Images tell of their loading to those above them only before it reaches the images.
+// Whether the tiles of one map arrive. The load events of images do not bubble: they are listened to in the capture phase.
 const FAILED_AFTER = 3;
 const PATIENCE = 12_000;
 

@@ -28,7 +28,7 @@ def test_swipe_states_name_both_dates_and_their_facts():
     """The map has the dates to choose from, the card the facts of both; an estimate wears its sign."""
     swipe = Swipe(_state())
     assert swipe.map_state() is swipe.card_state() is None
-    assert swipe.said() == ""
+    assert swipe.footer_text() == ""
     assert swipe.open([0, 1, 2], 0, 1)
     shown, card = swipe.map_state(), swipe.card_state()
     assert shown is not None

@@ -1,4 +1,4 @@
-"""How the area of the Workbench is chosen: drawn, typed, loaded from a file, or what the map shows."""
+"""The area of interest of the Workbench: drawn, typed, loaded from a file, or the view of the map."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scenecart.widgets._area_input import read_area_text, read_area_upload
 from scenecart.widgets._bench.places import place_box
 
 if TYPE_CHECKING:
-    from scenecart.widgets._bench.filtering import Filtering
-    from scenecart.widgets._bench.foot import Foot
+    from scenecart.widgets._bench.background_search import BackgroundSearch
+    from scenecart.widgets._bench.footer import Footer
     from scenecart.widgets._bench.map import BenchMap
-    from scenecart.widgets._bench.searching import Searching
+    from scenecart.widgets._bench.pending_filters import PendingFilters
     from scenecart.widgets._state import CaptureState
 
 _MOST_LATITUDE = 85.0
@@ -28,38 +28,40 @@ class AreaChoice:
     ----------
     state
         Its ``aoi`` is the area; map and cart follow it.
-    searching
-        What is asked for.
-    filtering
-        Filters, which stay.
+    search
+        Its request gets the area.
+    filters
+        Filters, which stay set.
     map_
-        What it shows can be the area.
-    foot
-        Says what the area is.
+        Its view can be the area.
+    footer
+        Shows a message about the area.
 
     Attributes
     ----------
     error : str
-        What is wrong with the latest one, or was assumed about it.
+        What is wrong with the latest area, or what was assumed about it.
     is_fitting : bool
         Whether the map moves to the next area; not to one that was drawn on it.
     """
 
-    def __init__(self, state: CaptureState, searching: Searching, filtering: Filtering, map_: BenchMap, foot: Foot) -> None:
-        self._state, self._searching, self._filtering, self._map, self._foot = state, searching, filtering, map_, foot
+    def __init__(
+        self, state: CaptureState, search: BackgroundSearch, filters: PendingFilters, map_: BenchMap, footer: Footer
+    ) -> None:
+        self._state, self._search, self._filters, self._map, self._footer = state, search, filters, map_, footer
         self.error, self.is_fitting = "", True
 
     def set(self, area: Any, name: str = "", how: str = "", *, fit: bool = True) -> None:
         """Set the area; None removes it."""
         self.is_fitting = fit
-        # prices and clouds are those of the area: their filters wait for the new ones
-        self._filtering.hold()
-        self._searching.ask(area=area, area_name=name, how=how)
+        # prices and clouds depend on the area: their filters wait for the new values
+        self._filters.hold()
+        self._search.change(area=area, area_name=name, how=how)
         self._state.aoi = area
-        self._foot.say("No area." if area is None else f"Area: {self._searching.asked.area_text}.")
+        self._footer.announce("No area." if area is None else f"Area: {self._search.request.area_text}.")
 
     def use_view(self) -> None:
-        """Make what the map shows the area."""
+        """Make the view of the map the area."""
         west, south, east, north = self._map.bounds
         box = shapely.box(max(-180.0, west), max(-_MOST_LATITUDE, south), min(180.0, east), min(_MOST_LATITUDE, north))
         self.set(as_area(box), "", "map view", fit=False)

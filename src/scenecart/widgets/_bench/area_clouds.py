@@ -1,4 +1,4 @@
-"""The cloud over the area of each capture of a result: found out in the background, and kept as columns of the captures."""
+"""The cloud over the area of each capture of a result: computed in the background, as columns of the captures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = (AREA_CLOUD, AREA_CLOUD_SOURCE, AREA_CLOUD_NOTE)
 
 
 class AreaClouds:
-    """Keeps the columns of :func:`scenecart.cloud_over` of a state up to date.
+    """Keeps the columns of :func:`scenecart.cloud_over` up to date in a state.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class AreaClouds:
         self._changed(None)
 
     def release(self) -> None:
-        """Request nothing any more."""
+        """Stop following the state."""
         self._state.unobserve(self._changed, ["rows", "aoi"])
 
     def refresh(self) -> None:
@@ -51,12 +51,12 @@ class AreaClouds:
     def _changed(self, change: Any) -> None:
         state = self._state
         if change is not None and change["name"] == "aoi" and AREA_CLOUD in state.captures.columns:
-            # clouds over another area are wrong at once
+            # clouds over another area must not be shown
             state.annotate(dict.fromkeys(_COLUMNS))
         if state.aoi is None or not 0 < len(state.captures) <= _MOST_CAPTURES:
             self._runner.cancel("clouds")
             return
-        # an error leaves the columns out: what else the service refuses says so where it matters
+        # without these columns, an error needs no message of its own
         self._runner.debounce("clouds", _SETTLE_SECONDS, lambda _: self._find(), self._show, lambda _: None)
 
     def _find(self) -> tuple[int, Area, gpd.GeoDataFrame]:

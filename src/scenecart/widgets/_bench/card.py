@@ -1,4 +1,4 @@
-"""The current capture in the Workbench: its picture cut to the area, its facts, its price, and the ways to the cart."""
+"""The current capture in the Workbench: its picture cut to the area, its properties, its price, and the button for the cart."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scenecart.widgets._jobs import Runner
     from scenecart.widgets._state import CaptureState
 
-# what the card calls the sources of cloud over the area
+# titles of the sources of cloud over the area
 _SOURCES = {PROVIDER: "provider", MASK: "delivered mask", ESTIMATE: "estimate"}
 _PICTURE = (592, 428)
 _UNKNOWN = "not known"
@@ -84,7 +84,7 @@ class CardPart(Part):
         self._redraw(None)
 
     def order_by(self, labels: Sequence[Hashable] | None) -> None:
-        """Walk through captures in the order in which a list shows them; None walks as they were found."""
+        """Step through captures in the order of a list; None uses the order of the search result."""
         self._order = labels
         self._redraw(None)
 
@@ -176,7 +176,7 @@ def _facts(state: CaptureState, row: pd.Series[Any]) -> list[list[str]]:
     facts.append(["Sun height", "", _text(row, SUN_ELEVATION, "{:.1f}°") or _UNKNOWN])
     if state.aoi is not None:
         share = state.values(COVERAGE)[state.captures.index.get_loc(state.current)]
-        # only all of it is 100 %
+        # rounded down: 100 % means all of it
         facts.append(["Covers my area", "", _UNKNOWN if math.isnan(share) else f"{math.floor(share * 10 + 1e-6) / 10:.1f} %"])
     facts.append(["Owned by us", "", _owned_text(row, has_area=state.aoi is not None)])
     return facts

@@ -44,8 +44,8 @@ function afterwards(state, send) {
   if (state.busy) rows.push(el("div", { class: "note", role: "status" }, icon("info"), el("div", {}, state.busy)));
   if (state.note) rows.push(noteBox(state.note));
   if (state.retry) {
-    if (state.is_in_doubt) rows.push(button("Look for it now", { kind: "main wide", icon: "search", onclick: () => send("look") }));
-    rows.push(button(state.retry, { kind: state.is_in_doubt ? "flat wide" : "main wide", title: "The same purchase with its own key. You will not be charged twice.", onclick: () => send("retry") }));
+    if (state.is_outcome_unknown) rows.push(button("Look for it now", { kind: "main wide", icon: "search", onclick: () => send("look") }));
+    rows.push(button(state.retry, { kind: state.is_outcome_unknown ? "flat wide" : "main wide", title: "The same purchase with its own key. You will not be charged twice.", onclick: () => send("retry") }));
   } else if (state.count && state.can_price) {
     rows.push(button("Try now", { kind: "main wide", icon: "redo", onclick: () => send("price") }));
   } else if (state.count && !state.busy) {

@@ -66,7 +66,7 @@ class CartPart(Part):
         super().__init__("sc-cart", **self._content())
         self._pictures = PictureSender(self, purchase.client, runner, self._captures_shown, _THUMB)
         self.on_event(self._act)
-        self.on_error(purchase.say)
+        self.on_error(purchase.set_note)
         self._is_following = True
         purchase.observe(self._redraw, _TRAITS)
         if book is not None:
@@ -118,7 +118,7 @@ class CartPart(Part):
             "license": lambda: setattr(purchase, "license_type", str(fields.get("value", ""))[:80] or STANDARD),
             "buy": lambda: purchase.buy(_credits(fields.get("credits"))),
             "retry": purchase.placing.retry,
-            "look": purchase.placing.look_now,
+            "look": purchase.placing.check_now,
             "next": purchase.start_next,
             "pictures": lambda: self._pictures.request(fields.get("keys")),
         }
@@ -143,7 +143,7 @@ def cart_state(purchase: Purchase) -> dict[str, Any]:
         "can_price": purchase.pricing_error is not None and not isinstance(purchase.pricing_error, InvalidCart),
         "unpriced": 0 if purchase.estimate is None else min(len(purchase.estimate.refused), count - 1),
         "retry": purchase.placing.retry_label if purchase.placing.can_retry else "",
-        "is_in_doubt": purchase.placing.is_in_doubt,
+        "is_outcome_unknown": purchase.placing.is_outcome_unknown,
         "order": f"Order {pluralize(count, 'capture')}…",
         "can_order": purchase.is_orderable,
         "can_undo": purchase.can_undo,
@@ -215,7 +215,7 @@ def arrived_state(bought: Bought | None, book: OrderBook | None) -> dict[str, st
 
 def _rows(purchase: Purchase) -> list[dict[str, Any]]:
     captures, estimate = purchase.captures.head(MOST_ROWS), purchase.estimate
-    prices = {} if estimate is None else {one: price for one, (_, price) in _alone(estimate, purchase.captures).items()}
+    prices = {} if estimate is None else {one: price for one, (_, price) in _individual_prices(estimate, purchase.captures).items()}
     problems = {} if estimate is None else dict(estimate.refused)
     rows = zip(captures.to_dict("records"), keys_of(captures), day_texts(captures), strict=True)
     return [
@@ -242,12 +242,12 @@ def _owned_word(row: dict[Any, Any]) -> str:
     return owned_text(row["owned"]) if "owned" in row else ""
 
 
-def _alone(estimate: Estimate, captures: Any) -> dict[str, tuple[float | None, str]]:
-    """Return the km² and the price of captures, where the service says them: a price of a group is not divided.
+def _individual_prices(estimate: Estimate, captures: Any) -> dict[str, tuple[float | None, str]]:
+    """Return the km² and the price of captures, where the service states them; the price of a group is not divided.
 
     The captures of a group have prices of their own if those that the service gave for each alone add up to the group's.
     """
-    # a kept estimate has the captures as they were before the prices of each alone arrived
+    # an earlier estimate has the captures without the columns of individual prices
     known: dict[str, tuple[float, float]] = {}
     if {EXACT_PRICE, PAID_KM2} <= set(captures.columns):
         known = {name: (km2, aud) for name, km2, aud in zip(captures["id"], captures[PAID_KM2], captures[EXACT_PRICE], strict=True)}
@@ -329,7 +329,7 @@ def _offer_rows(offer: Offer, captures: Any) -> list[dict[str, Any]]:
     days = dict(zip(whole.captures["id"], day_texts(whole.captures), strict=True))
     owned = frozenset() if offer.owned is None else offer.owned.captures
     rows: list[dict[str, Any]] = []
-    alone = {} if chosen is None else _alone(chosen, captures)
+    alone = {} if chosen is None else _individual_prices(chosen, captures)
     for group in () if chosen is None else chosen.price_groups:
         members = [_offer_row(name, days, owned) for name in group.ids[:MOST_ROWS]]
         if all(name in alone for name in group.ids):
@@ -371,7 +371,7 @@ def _facts(purchase: Purchase, chosen: Estimate | None) -> list[list[str]]:
 
 
 def _budget_facts(purchase: Purchase, offer: Offer) -> list[list[str]]:
-    """Return what this purchase leaves of each budget that it counts in."""
+    """Return what is left of each budget of this purchase."""
     found, chosen = () if offer.owned is None else offer.owned.budgets, offer.chosen
     facts = []
     for project, left in found:

@@ -1,23 +1,23 @@
 // A cover of the area: what to optimise, and the captures that were chosen.
 function draw(state, send, page) {
-  if (!state.wish) return [];
+  if (!state.options) return [];
   const asked = (event) => {
     event.preventDefault();
     const { objective, share, budget, owned } = event.target.elements;
     send("cover", { objective: objective.value, share: Number(share.value), budget: budget.value, use_owned: owned.checked });
   };
-  const { wish, plan } = state;
-  const share = page.local.share ?? wish.share;
+  const { options, plan } = state;
+  const share = page.local.share ?? options.share;
   return el("section", { class: "sec", "data-key": "cover", "aria-label": "Cover this area" },
     el("h2", {}, "Cover this area", el("span", { class: "q says" }, state.says)),
-    el("form", { class: "wish", onsubmit: asked },
+    el("form", { class: "options", onsubmit: asked },
       el("label", { class: "line" }, el("span", { class: "q" }, "Optimise for"),
-        el("span", { class: "field" }, el("select", { name: "objective", value: wish.objective }, state.objectives.map(([name, title]) => el("option", { value: name, selected: name === wish.objective }, title))), icon("down"))),
+        el("span", { class: "field" }, el("select", { name: "objective", value: options.objective }, state.objectives.map(([name, title]) => el("option", { value: name, selected: name === options.objective }, title))), icon("down"))),
       el("label", { class: "line" }, el("span", { class: "q" }, "Coverage"),
-        el("span", { class: "slide" }, el("input", { type: "range", name: "share", min: state.shares[0], max: state.shares[1], value: String(wish.share), "aria-label": "Share of the area to cover, in percent", oninput: (event) => { page.local.share = Number(event.target.value); page.redraw(); } }), el("output", { class: "num" }, `${share} %`))),
+        el("span", { class: "slide" }, el("input", { type: "range", name: "share", min: state.shares[0], max: state.shares[1], value: String(options.share), "aria-label": "Share of the area to cover, in percent", oninput: (event) => { page.local.share = Number(event.target.value); page.redraw(); } }), el("output", { class: "num" }, `${share} %`))),
       el("label", { class: "line" }, el("span", { class: "q" }, "Budget, credits"),
-        el("span", { class: "field" }, el("input", { name: "budget", value: wish.budget, placeholder: "no limit", inputmode: "numeric", "aria-label": "Budget in credits; empty for no limit", title: "The most credits to spend" }))),
-      el("label", { class: "check", title: "Ground that the organization owns already counts as covered, at no cost" }, el("input", { type: "checkbox", name: "owned", checked: wish.use_owned }), "Use what we own"),
+        el("span", { class: "field" }, el("input", { name: "budget", value: options.budget, placeholder: "no limit", inputmode: "numeric", "aria-label": "Budget in credits; empty for no limit", title: "The most credits to spend" }))),
+      el("label", { class: "check", title: "Ground that the organization owns already counts as covered, at no cost" }, el("input", { type: "checkbox", name: "owned", checked: options.use_owned }), "Use what we own"),
       el("button", { type: "submit", class: `btn ${plan ? "soft big" : "main"} go`, disabled: state.is_busy, title: "Choose captures that cover the area. Nothing is bought." }, icon("box"), plan ? "Plan again" : "Cover this area")),
     state.busy ? el("div", { class: "note", role: "status", "data-key": "busy" }, icon("info"), el("div", {}, state.busy)) : null,
     plan ? shown(plan, page) : null,

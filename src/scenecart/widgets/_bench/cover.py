@@ -1,4 +1,4 @@
-"""What a cover panel shows: what to optimise, and the captures that were chosen."""
+"""The options and the plan of a cover panel, drawn in the page."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _THUMB = (80, 76)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a plan is asked for.
+class PlanOptions:
+    """The options of a plan, as chosen in the page.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Wish:
     share : int
         The share of the area to cover, in percent, 10 to 100.
     budget : str
-        The most credits to spend, as somebody wrote it; empty for no limit.
+        The most credits to spend, as typed; empty for no limit.
     use_owned : bool
         Whether owned ground counts as covered.
     """
@@ -50,8 +50,8 @@ class Wish:
     use_owned: bool = True
 
     @classmethod
-    def from_page(cls, fields: dict[str, Any]) -> Wish:
-        """Return what the page asks for; what it lacks is the usual."""
+    def from_page(cls, fields: dict[str, Any]) -> PlanOptions:
+        """Return the options that the page sends; a missing one has its default."""
         objective, share = str(fields.get("objective")), fields.get("share")
         return cls(
             objective if objective in OBJECTIVES else cls.objective,
@@ -78,7 +78,7 @@ class CoverPart(Part):
         self.on_event(self._pass_on)
 
     def show(self, plan: CoverPlan | None, **state: Any) -> None:
-        """Draw a plan, and what else the state says."""
+        """Draw a plan, and further keys of the state."""
         self._plan = plan
         self.state = {
             "objectives": [[name, title] for name, title in OBJECTIVES.items()],
@@ -127,7 +127,7 @@ def plan_state(plan: CoverPlan) -> dict[str, Any]:
 
 
 def read_budget(text: str) -> int | None:
-    """Parse a number of credits as people write it; None for empty text.
+    """Parse a number of credits, with or without thousands separators; None for empty text.
 
     Examples
     --------

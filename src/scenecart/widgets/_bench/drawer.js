@@ -1,4 +1,4 @@
-// which part the drawer shows is said here, at once: it waits for no kernel
+// the page itself switches the tab of the drawer, without waiting for the kernel
 function choose(page) {
   const { tab, blank: empty } = page.state();
   const drawer = page.node.parentElement;
@@ -54,7 +54,7 @@ function ready(page) {
   const timer = setInterval(() => {
     const { banner: shown } = page.state();
     if (!shown?.retries) return;
-    // the page asks: a kernel whose page is gone does not go on trying
+    // the page requests retries, so that a kernel without a page stops trying
     if (shown.until <= Date.now() / 1000 && asked !== shown.until) { asked = shown.until; page.send("retry"); }
     page.redraw();
   }, 1_000);

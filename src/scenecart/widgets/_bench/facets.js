@@ -1,11 +1,11 @@
-// Filters: bars with the range that is kept, and choices. They say send("filter", { name, value }); null removes a filter.
+// Filters: bars with the selected range, and choices. They call send("filter", { name, value }); null removes a filter.
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const dayText = (day) => { const date = new Date(day * 86_400_000); return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`; };
 const isoDay = (day) => new Date(day * 86_400_000).toISOString().slice(0, 10);
 const numberText = (value) => (Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toFixed(3))));
 const rangeText = (low, high, unit) => (unit === "A$" ? `A$ ${Math.round(low).toLocaleString("en")} – ${Math.round(high).toLocaleString("en")}` : `${numberText(low)} – ${numberText(high)}${unit === "" || unit === "°" ? "" : " "}${unit}`);
 
-// bars over a range with two thumbs: { name, title, low, high, step, ends, bars, off, cloud }, said(a, b), changed(a, b)
+// bars over a range with two thumbs: { name, title, low, high, step, ends, bars, off, cloud }, textOf(a, b), changed(a, b)
 function bars(one, ends) {
   const count = one.bars.length || 26;
   const width = (one.high - one.low) / count || 1;
@@ -22,7 +22,7 @@ function bars(one, ends) {
     }));
 }
 
-function slider(page, one, said, changed) {
+function slider(page, one, textOf, changed) {
   const held = page.local.held?.name === one.name ? page.local.held.ends : null;
   const ends = held ?? one.ends ?? [0, 100];
   const [low, high] = one.off ? [0, 100] : [one.low, one.high];
@@ -44,7 +44,7 @@ function slider(page, one, said, changed) {
   };
   const thumb = (which) => el("u", {
     tabindex: one.off ? undefined : 0, role: "slider", "aria-label": `${one.title}, ${which ? "to" : "from"}`, "aria-disabled": one.off ? "true" : undefined,
-    "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": ends[which], "aria-valuetext": said(ends[0], ends[1]), style: `left:${one.off ? which * 100 : at(ends[which])}%`,
+    "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": ends[which], "aria-valuetext": textOf(ends[0], ends[1]), style: `left:${one.off ? which * 100 : at(ends[which])}%`,
     onpointerdown: one.off ? null : (event) => { event.preventDefault(); event.currentTarget.setPointerCapture(event.pointerId); event.currentTarget.focus(); page.local.drag = which; },
     onpointermove: (event) => { if (page.local.drag === which && event.currentTarget.hasPointerCapture(event.pointerId)) set(moved(which, valueAt(event)), false); },
     onpointerup: (event) => { if (page.local.drag === which) { page.local.drag = null; set(moved(which, valueAt(event)), true); } },
@@ -77,7 +77,7 @@ function facet(page, one, send) {
     return el("div", { class: "facet", "data-key": one.name }, el("h4", {}, el("b", {}, one.title), el("span", {}, one.says)),
       el("div", { class: "row chips" }, one.options.map((option) => el("button", { type: "button", class: "chip", role: "checkbox", "aria-checked": String(option.on && names.length !== one.options.length), onclick: () => toggle(option.name) }, option.name))));
   }
-  const said = one.kind === "dates" ? (a, b) => `${dayText(a)} – ${dayText(b)}` : (a, b) => rangeText(a, b, one.unit ?? "");
-  const [ends, body] = slider(page, one, said, (a, b) => send("filter", { name: one.name, value: a <= one.low && b >= one.high ? null : [a, b] }));
-  return el("div", { class: "facet", "data-key": one.name }, el("h4", {}, el("b", {}, one.title), el("span", {}, one.off ? "" : said(ends[0], ends[1]))), body);
+  const textOf = one.kind === "dates" ? (a, b) => `${dayText(a)} – ${dayText(b)}` : (a, b) => rangeText(a, b, one.unit ?? "");
+  const [ends, body] = slider(page, one, textOf, (a, b) => send("filter", { name: one.name, value: a <= one.low && b >= one.high ? null : [a, b] }));
+  return el("div", { class: "facet", "data-key": one.name }, el("h4", {}, el("b", {}, one.title), el("span", {}, one.off ? "" : textOf(ends[0], ends[1]))), body);
 }

@@ -1,4 +1,4 @@
-// The filters of captures alone.
+// The filters of captures, outside of a Workbench.
 function draw(state, send, page) {
   return [
     el("h3", {}, "Filters ", el("span", { class: "q", role: "status" }, state.says),

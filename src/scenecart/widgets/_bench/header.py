@@ -34,7 +34,7 @@ class Header(Part):
 def header_state(
     *, user: str = "", is_sandbox: bool = False, project: str | None = None, projects: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return who is signed in, and for which project is bought.
+    """Return the user, and the project that orders are for.
 
     Examples
     --------

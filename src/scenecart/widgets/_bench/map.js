@@ -1,5 +1,5 @@
 // What lies on the Leaflet map of ipyleaflet: footprints, the area, the picture of the current capture, tools, prompt and legend.
-// Footprints are drawn here on a canvas, from numbers that Python sends once: hovering and walking must not wait for the kernel.
+// Footprints are drawn here on a canvas, from numbers that Python sends once, so that hovering does not wait for the kernel.
 const NEAR = 6; // pixels between the pointer and an outline
 const WAIT = 140; // before Python is told what is current
 const PART = "map";
@@ -54,7 +54,7 @@ class Overlay extends Canvas {
     if (this.tool || this.wasDragged(event) || event.target.closest?.(".sc-part")) return;
     const stack = this.under(event).filter((one) => one.inside || one.away <= NEAR).sort((a, b) => a.area - b.area).map((one) => one.row);
     if (!stack.length) return;
-    // a click at the same place walks the stack of overlapping captures
+    // further clicks at the same place step through the overlapping captures
     const at = stack.indexOf(this.page.local.current);
     this.setCurrent(stack[(at + 1) % stack.length]);
     this.page.send("stack", { rows: stack.slice(0, 50) });
@@ -171,7 +171,7 @@ function askPicture(page) {
   if (row === null || row === undefined) { page.local.picture = null; overlay.showPicture(null); return; }
   const found = pictures.get(row);
   page.local.picture = found ?? page.local.picture;
-  // the former picture stays until the next one is there
+  // the earlier picture stays until the next one has arrived
   if (found) { overlay.showPicture(found); return; }
   clearTimeout(page.local.asking);
   page.local.asking = setTimeout(() => page.send("picture", { row }), 60);
@@ -274,7 +274,7 @@ function ready(page) {
   page.receive((content, buffers) => receive(page, content, buffers));
   page.hear("current", ({ row, from }) => { if (from !== "map") showCurrent(page, row); });
   page.hear("area-tool", ({ tool }) => { if (tool === "fit") fitArea(page); else page.local.overlay?.useTool(tool); });
-  // ipyleaflet's map shows after this part: it is found once it has a size
+  // ipyleaflet's map is displayed after this part: it can be used once it has a size
   const find = async () => {
     const widget = await page.model.widget_manager.get_model(page.state().map).catch(() => null);
     const views = await Promise.all(Object.values(widget?.views ?? {}));

@@ -84,7 +84,7 @@ class MapPart(Part):
 
 
 class BenchMap:
-    """The map, and what of a state it shows. ``view`` is the widget to display; ``part`` sends the events.
+    """The map, and the part of a state that it shows. ``view`` is the widget to display; ``part`` sends the events.
 
     Parameters
     ----------
@@ -150,12 +150,12 @@ class BenchMap:
         self.imagery = MapImagery(self.map, runner, notify, lambda _: self.draw_rows())
         self.view = W.Box((self.map, self.imagery.layers.channel, self.part))
         self.view.add_class("sc-map")
-        # what somebody chose to colour by; before, the most useful column there is
+        # the chosen column; empty for the most useful one
         self.colour = ""
         self._sent: Any = None
         self._delivered: dict[str, Any] | None = None
         self.bounds = bounds
-        # read while the page is not there yet
+        # read in advance, while the page loads
         land()
 
     @synchronized
@@ -210,7 +210,7 @@ class BenchMap:
         self.part.send({"kind": "rows"}, buffers=buffers)
         has_rows = bool(len(state.captures))
         legend: dict[str, Any] | None = {"title": _LEGENDS.get(colour, "Captures"), "ends": ends} if has_rows else None
-        # what lies on the map instead
+        # delivered pixels have a legend of their own
         legend = self._delivered or legend
         self.part.update(
             colour=colour,
@@ -233,7 +233,7 @@ class BenchMap:
         )
 
     def show_owned(self, geometry: Any) -> None:
-        """Hatch ground that is owned; None hatches none."""
+        """Hatch the owned area; None removes the hatching."""
         self.part.send({"kind": "hatch"}, buffers=[] if geometry is None else ring_buffers(geometry))
         self.part.update(hatch=geometry is not None)
 
@@ -241,12 +241,12 @@ class BenchMap:
         """Send which capture is current."""
         self.part.send({"kind": "current", "row": current_row(self._state)})
 
-    def look_at(self, bounds: Any) -> None:
-        """Note what the page shows; nonsense of a page is ignored."""
+    def set_view(self, bounds: Any) -> None:
+        """Set the bounds of the view that the page shows; invalid ones are ignored."""
         self.bounds = checked_bounds(bounds) or self.bounds
 
     def colour_by(self, name: str) -> None:
-        """Colour footprints by a column; one that is not there gives the most useful one."""
+        """Colour footprints by a column; an unknown one gives the most useful one."""
         self.colour = name
         self.draw_rows()
 
@@ -277,13 +277,13 @@ class BenchMap:
         self.part.update(compare=self.swipe.map_state())
 
     def show_stack(self, rows: Any) -> None:
-        """List the captures that overlap where somebody clicked; one alone, and None, list none."""
+        """List the captures that overlap at the clicked place; with fewer than two, the list is empty."""
         count = len(self._state.captures)
         known = [row for row in rows if isinstance(row, int) and 0 <= row < count] if isinstance(rows, list) else []
         self.part.update(stack=stack_lines(self._state, known[:_MOST_STACKED]) if len(known) > 1 else [])
 
     def send_picture(self, row: Any, failed: Callable[[Exception], object], slot: Any = None) -> None:
-        """Fetch the quicklook of a capture, and send it as it lies on the ground; each slot waits for one of its own."""
+        """Fetch the quicklook of a capture, and send it placed on the map; each slot has a request of its own."""
         captures = self._state.captures
         if not isinstance(row, int) or not 0 <= row < len(captures):
             return
@@ -317,13 +317,13 @@ class BenchMap:
         return bool(len(state.captures)) and (name in facets or (name in state.captures.columns and name in {CLOUD_COVER, "gsd"}))
 
     def send_land(self) -> None:
-        """Send land and places, which are seen where the map has no tiles."""
+        """Send land and places, which are visible where the map has no tiles."""
         sizes, corners, places = land()
         self.part.send({"kind": "land", "places": places}, buffers=[sizes, corners])
 
 
 def stack_lines(state: CaptureState, rows: list[int]) -> list[dict[str, Any]]:
-    """Return what the list of overlapping captures says of each, the newest first."""
+    """Return the lines of the list of overlapping captures, the newest first."""
     frame = state.captures.iloc[rows]
     column = next((name for name in (AREA_CLOUD, CLOUD_COVER) if name in frame), None)
     clouds = [""] * len(rows) if column is None else [percent_text(one, column) for one in frame.to_dict("records")]
@@ -336,7 +336,7 @@ def stack_lines(state: CaptureState, rows: list[int]) -> list[dict[str, Any]]:
 
 
 def percent_text(capture: dict[str, Any], column: str) -> str:
-    """Return a cloud cover; an estimate wears its sign.
+    """Return a cloud cover; "≈" marks an estimate.
 
     Examples
     --------

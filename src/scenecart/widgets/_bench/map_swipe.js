@@ -5,7 +5,7 @@ class Swipe {
   constructor(page, overlay) {
     Object.assign(this, { page, overlay, images: {}, shown: {}, asked: new Set() });
   }
-  // the former picture of a side stays until the next one is there
+  // the earlier picture of a side stays until the next one has arrived
   update() {
     const { compare } = this.page.state();
     if (!compare) this.asked.clear();

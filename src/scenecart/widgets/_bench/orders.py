@@ -26,7 +26,7 @@ _TRAITS = ["revision"]
 
 
 class OrdersPart(Part):
-    """The orders, drawn by ``orders.js``. What it shows is :func:`orders_state`, what it does is done by an :class:`OrderBook`.
+    """The orders, drawn by ``orders.js``. Its state is :func:`orders_state`; an :class:`OrderBook` carries out its events.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ function el(name, attributes = {}, ...children) {
   const node = SVG_NAMES.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null) continue;
-    // a box that is drawn without its tick loses it
+    // a checkbox that is drawn without its tick loses it
     if (PROPERTIES.includes(key)) (node.scDrawn ??= {})[key] = value;
     else if (value === false) continue;
     else if (key.startsWith("on")) listen(node, key.slice(2), value);
@@ -81,7 +81,7 @@ function morphChildren(parent, wanted) {
 function render({ model, el: node }) {
   const cleanups = [];
   const root = () => node.closest(".sc-bench") ?? node;
-  // events that a part's script names in KEPT are numbered: the foot remembers them, in case the kernel ends before it handles them
+  // events that a part's script names in KEPT are numbered: the footer keeps them, in case the kernel ends before it handles them
   const isKept = (kind, buffers) => typeof KEPT !== "undefined" && KEPT.has(kind) && !buffers.length;
   // a page whose kernel has ended cannot send
   const send = (kind, fields = {}, buffers = []) => {
@@ -122,7 +122,7 @@ function render({ model, el: node }) {
   return () => cleanups.forEach((cleanup) => cleanup?.());
 }
 
-// buttons of the look: button("Draw", { icon: "draw", onclick }), iconButton("Zoom in", "plus", { onclick })
+// buttons in the style of the Workbench: button("Draw", { icon: "draw", onclick }), iconButton("Zoom in", "plus", { onclick })
 function button(label, { icon: sign, kind = "", ...attributes } = {}) {
   return el("button", { type: "button", class: `btn ${kind}`.trim(), ...attributes }, sign ? icon(sign) : null, label);
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[str, dict[str, Any]], object]
 
-# what part.js sends by itself, once the page shows a part: a page that was still loading has lost changes
+# sent by part.js when the page shows a part: changes before that may have been lost
 _SHOWN = "$shown"
 
 

@@ -1,7 +1,7 @@
-// Pictures of captures in a part: asked for once, as messages of Python, and kept by their key.
+// Pictures of captures in a part: each is requested from Python once, and cached by its key.
 const MOST_PICTURES = 240;
 
-// the address of a picture; "" if there is none, null while it is on its way
+// the address of a picture; "" if there is none, null while it is being fetched
 function pictureUrl(page, key) {
   if (!key) return "";
   const store = (page.pictures ??= pictureStore(page));
@@ -20,7 +20,7 @@ function pictureStore(page) {
   const store = { urls: new Map(), asked: new Set(), waiting: false };
   page.receive((content, buffers) => {
     if (content?.kind !== "pictures") return;
-    // asked for again when they are drawn again
+    // requested again when they are drawn again
     content.dropped?.forEach((key) => store.asked.delete(key));
     if (!content.keys.length) return;
     content.keys.forEach((key, number) => {

@@ -73,7 +73,7 @@ class PictureSender:
         self._jobs = 0
 
     def request(self, keys: Any) -> None:
-        """Send pictures by their keys, and say which captures are not shown any more: the page may ask for them again."""
+        """Send pictures by their keys, and report captures that are not shown any more, so that the page can request them again."""
         captures, area = self._shown()
         rows = {picture_key(area, row): number for number, row in enumerate(captures.to_dict("records"))} if len(captures) else {}
         asked = [str(key) for key in keys if isinstance(key, str)][:_MOST_KEYS] if isinstance(keys, list) else []

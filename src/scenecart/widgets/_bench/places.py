@@ -17,7 +17,7 @@ _MOST_LATITUDE = 84.0
 def place_box(text: str) -> tuple[str, tuple[float, float, float, float]] | None:
     """Return the name of a place, and west, south, east and north of the 10 × 10 km around it, in degrees; None for another text.
 
-    Case and accents do not count. Of places with the same name, the most important one is meant.
+    Case and accents do not count. Of places with the same name, the most important one is returned.
 
     Examples
     --------

@@ -1,5 +1,5 @@
-// Captures as a table, a gallery, a timeline or, where there is little room, a strip of cards. The page holds the rows in view
-// alone and asks for them; the capture that is looked at is set here first, and told to the kernel after.
+// Captures as a table, a gallery, a timeline or, where there is little room, a strip of cards. The page holds only the rows in
+// view, and requests them; the current capture is set here first, and then sent to the kernel.
 const NARROW = 760;
 const ROW = 36;
 const HEAD = 30;
@@ -11,7 +11,7 @@ const KEPT_ROWS = 3000;
 const KEPT_PICTURES = 500;
 const VIEWS = [["table", "Table"], ["gallery", "Gallery"], ["timeline", "Timeline"]];
 
-// ── what only the page knows ────────────────────────────────────────────────
+// ── state of the page itself ────────────────────────────────────────────────
 function own(state, page) {
   const one = page.local;
   if (!one.rows) Object.assign(one, { rows: new Map(), urls: new Map(), requested: new Set(), coarse: new Set(), row: -1, key: null, sent: new Set(), width: 0, height: 0, at: {}, prefix: `sc-results-${Math.random().toString(36).slice(2)}` });
@@ -20,7 +20,7 @@ function own(state, page) {
   const told = state.current ?? { row: -1, key: null };
   if (one.told !== `${told.row} ${told.key}`) {
     one.told = `${told.row} ${told.key}`;
-    // the echo of a move that was made here changes nothing; anything else is a move made elsewhere
+    // the echo of a change that was made here is ignored; anything else was changed elsewhere
     if (!one.sent.delete(told.key)) { one.row = told.row; one.key = told.key; one.reveal = true; } else if (one.key === told.key) { one.row = told.row; one.sent.clear(); }
   }
   const sorted = `${state.sort} ${state.view}`;
@@ -57,7 +57,7 @@ function windowOf(state, one, lay) {
   return [first, Math.min(state.count, first + (Math.ceil((room || 400) / lay.span) + 5) * lay.columns)];
 }
 
-// ── asking for rows and pictures ────────────────────────────────────────────
+// ── requests for rows and pictures ────────────────────────────────────────────
 function ask(state, one, page, first, last, pixels) {
   let missing = false;
   for (let n = first; n < last; n++) missing ||= !one.rows.has(n);
@@ -72,7 +72,7 @@ function ask(state, one, page, first, last, pixels) {
   for (let n = first; n < last; n++) { const row = one.rows.get(n); if (row && isWanted(one, `${pixels} ${row.key}`)) keys.push(row.key); }
   const asked = keys.filter((key) => !one.requested.has(`${pixels} ${key}`));
   clearTimeout(one.timer);
-  // a fast scroll asks for the pictures where it ends
+  // a fast scroll requests the pictures where it ends
   if (asked.length) one.timer = setTimeout(() => {
     asked.forEach((key) => one.requested.add(`${pixels} ${key}`));
     page.send("pictures", { keys: asked, visible: keys, turn: one.pictures, pixels });
@@ -123,7 +123,7 @@ function schedule(page) {
   page.local.frame = requestAnimationFrame(() => { page.local.frame = 0; page.redraw(); });
 }
 
-// ── the capture that is looked at ───────────────────────────────────────────
+// ── the current capture ───────────────────────────────────────────
 function look(page, row, { reveal = false } = {}) {
   const state = page.state();
   const one = own(state, page);
@@ -231,7 +231,7 @@ function list(state, one, page) {
 
 function hover(page) {
   return (event) => {
-    // a page that scrolls below a pointer at rest sends this too
+    // also sent when the page scrolls below a pointer at rest
     const at = `${event.screenX} ${event.screenY}`;
     const before = page.local.pointer;
     page.local.pointer = at;

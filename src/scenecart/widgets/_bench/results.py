@@ -1,4 +1,4 @@
-"""The results of a search as a table, a gallery, a timeline or a strip of cards, with one capture that is looked at."""
+"""The results of a search as a table, a gallery, a timeline or a strip of cards, with one current capture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VIEWS = ("table", "gallery", "timeline")
 _WORKERS, _PREVIEW_WORKERS = 4, 3
 # beyond this, the marks of the cart come with the rows
 _MOST_MARKED = 500
-# so many dates of a comparison, around the capture that is looked at
+# the most dates of a comparison, around the current capture
 _MOST_COMPARED = 60
 _WHOLE_PERCENT = 95.0
 
@@ -42,7 +42,7 @@ class ResultsPart(Part):
 
 
 class Results:
-    """Captures to look through and to pick, in three views of one order.
+    """Captures to browse and select, in three views with the same order.
 
     The part is drawn where it is put; a Workbench has its own place for a comparison.
 
@@ -55,7 +55,7 @@ class Results:
     runner
         Runs background jobs; None makes one.
     is_counted
-        Whether the number of captures is said elsewhere.
+        Whether the number of captures is shown elsewhere.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Results:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns of the table; can be set, and None gives the usual ones."""
+        """The names of the columns of the table; can be set, and None gives the default ones."""
         return [column.name for column in self._shown_columns()]
 
     @columns.setter
@@ -137,20 +137,20 @@ class Results:
         return self.state.captures.iloc[self._order]
 
     def on_action(self, handler: Action) -> None:
-        """Call ``handler(kind, fields)`` for what others do.
+        """Call ``handler(kind, fields)`` for actions of other parts.
 
         The kinds are ``map`` and ``compare`` with a ``label``, and ``error`` with an ``error``.
         """
         self._action = handler
 
     def code(self) -> str:
-        """Return a cell that repeats the search, the filters and the picks, and asks for the price."""
+        """Return a code cell that repeats the search, the filters and the selection, and estimates the price."""
         if self._client is None:
             return self.state.code()
         return session_code(self._client, self.state, self.searched, self.state.aoi)
 
     def open_compare(self, label: Any = None) -> Compare:
-        """Compare a capture with the first of the cart, or with the one before it; up and down walk through the others."""
+        """Compare a capture with the first of the cart, or with the one before it; up and down step through the others."""
         positions, left, right = self.compared(label)
         sources = self.state.captures.iloc[positions]
         found = Compare(sources, aoi=self.state.aoi, client=self._client)
@@ -174,7 +174,7 @@ class Results:
         here = None if label is None else int(captures.index.get_loc(label))
         rows_in_time = rows.order_of(state, (DATETIME, False))
         if here is not None and here not in rows_in_time:
-            # the filters leave it out, and it is looked at
+            # the current capture is compared even if the filters leave it out
             rows_in_time = np.append(rows_in_time, here)
             rows_in_time = rows_in_time[acquisition_times(captures.iloc[rows_in_time]).argsort(kind="stable")]
         if state.aoi is not None and len(rows_in_time):
@@ -214,7 +214,7 @@ class Results:
         self.part.send(content, buffers)
 
     def _failed_picture(self, error: BaseException) -> None:
-        """Leave the frame empty; what else the service refuses says so where it matters."""
+        """Leave the frame empty: a missing picture needs no message."""
 
     def _show_error(self, error: BaseException) -> None:
         if self._action is None:
@@ -225,7 +225,7 @@ class Results:
     def _replace(self, _: Any) -> None:
         shown_as = self.state.rows, self.state.aoi
         if self._pictures is not None and shown_as != self._shown_as:
-            # columns that were found out later change no picture
+            # columns that arrive later do not change pictures
             self._pictures.reset()
         self._shown_as = shown_as
         self._reorder(None)
@@ -297,7 +297,7 @@ class Results:
         actions: dict[str, Callable[[dict[str, Any]], object]] = {
             "window": self._send_rows,
             "pictures": self._send_pictures,
-            "current": self._look,
+            "current": self._set_current,
             "tick": self._tick,
             "sort": self._sort_by,
             "view": lambda fields: setattr(self, "view", str(fields.get("name"))),
@@ -331,7 +331,7 @@ class Results:
             self._pictures.request(fields)
 
     def _label(self, fields: dict[str, Any]) -> Any:
-        """Return the label of a capture that the page names by its key or its row; None if it is not there any more."""
+        """Return the label of a capture that the page names by its key or its row; None if it was replaced."""
         key, row = fields.get("key"), fields.get("row")
         if key is None and isinstance(row, int) and fields.get("turn") == self._turn and 0 <= row < len(self._order):
             key = int(self._order[row])
@@ -339,7 +339,7 @@ class Results:
             return None
         return self.state.labels([key])[0]
 
-    def _look(self, fields: dict[str, Any]) -> None:
+    def _set_current(self, fields: dict[str, Any]) -> None:
         label = self._label(fields)
         if label is not None:
             self.state.current = label

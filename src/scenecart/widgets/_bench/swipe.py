@@ -52,11 +52,11 @@ class Swipe:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the captures that are compared are not there any more."""
+        """Whether the compared captures have been replaced by others."""
         return self.shown is not None and self._state.rows != self._captures
 
     def open(self, rows: Sequence[int], a: int, b: int) -> bool:
-        """Compare two of several rows, named by their place among them; False if there are not two."""
+        """Compare two of several rows, given by their positions; False if there are fewer than two."""
         if len(rows) < _LEAST:
             return False
         self._rows, self._captures = [int(row) for row in rows], self._state.rows
@@ -64,7 +64,7 @@ class Swipe:
         return True
 
     def show(self, a: Any, b: Any) -> None:
-        """Show two other rows; nonsense of a page is ignored."""
+        """Show two other rows; invalid ones are ignored."""
         if self.shown is not None and a in self._rows and b in self._rows and a != b:
             self.shown = int(a), int(b)
 
@@ -106,8 +106,8 @@ class Swipe:
             rows.append(["Price", *(_price(one) for _, one in frame.iterrows())])
         return {"sides": sides, "rows": rows}
 
-    def said(self) -> str:
-        """Return the line for the foot."""
+    def footer_text(self) -> str:
+        """Return the message for the footer."""
         if self.shown is None:
             return ""
         first, second = day_texts(self._state.captures.iloc[list(self.shown)])

@@ -1,0 +1,57 @@
+"""Delivered pixels of an order on the map of the Workbench."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenecart._util.text import clean_text, pluralize
+from scenecart.widgets._order_map import open_delivered
+
+if TYPE_CHECKING:
+    from scenecart.widgets._bench.map import BenchMap
+    from scenecart.widgets._jobs import Runner
+    from scenecart.widgets._order_book import OrderBook
+
+_LONGEST_NAMES = 80
+
+
+class DeliveredView:
+    """Shows one order at a time.
+
+    Parameters
+    ----------
+    map_
+        Where pixels are shown.
+    orders
+        Which order is on the map, and the error of one that could not be shown.
+    runner
+        Opens files in the background.
+    """
+
+    def __init__(self, map_: BenchMap, orders: OrderBook, runner: Runner) -> None:
+        self._map, self._orders, self._runner = map_, orders, runner
+
+    def toggle(self, order_id: str) -> None:
+        """Show the pixels of an order, or remove them."""
+        entry = self._orders.entry(order_id)
+        if entry.is_on_map:
+            self.hide()
+            return
+        order = entry.order
+
+        def show(found: Any) -> None:
+            if not found.layers:
+                self._orders.set_note(order_id, found.errors[0] if found.errors else None)
+                return
+            self._map.hide_delivered()
+            title = f"Delivered · {pluralize(len(found.layers), 'layer')}"
+            names = clean_text(", ".join(str(layer.name) for layer in found.layers), _LONGEST_NAMES)
+            self._map.show_delivered(found, title, names)
+            self._orders.put_on_map(order_id)
+
+        self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self._orders.set_note(order_id, error))
+
+    def hide(self) -> None:
+        """Show the captures again."""
+        self._map.hide_delivered()
+        self._orders.put_on_map(None)
