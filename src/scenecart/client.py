@@ -25,7 +25,7 @@ from scenecart._office.spending import SpendingReader
 from scenecart._orders.holdings import PANEL_SECONDS, HoldingReader
 from scenecart._orders.journal import Journal
 from scenecart._orders.labels import LabelFile
-from scenecart._orders.listing import OrderLook
+from scenecart._orders.listing import ListingReader
 from scenecart._orders.matching import OrderMatcher
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
@@ -161,13 +161,13 @@ class Client(PurchaseMethods, TeamMethods):
             sleep=sleep,
             notify=say,
         )
-        matcher, look = OrderMatcher(self._orders, self._journal, wall), OrderLook(self._orders, self._journal, wall)
+        matcher, reader = OrderMatcher(self._orders, self._journal, wall), ListingReader(self._orders, self._journal, wall)
         self._placing = PlacementService(
             self._orders,
             self._journal,
             self._pricing,
             matcher,
-            look,
+            reader,
             price_seconds=price_seconds,
             owned_share=owned_share,
             now=wall,
@@ -178,12 +178,12 @@ class Client(PurchaseMethods, TeamMethods):
         keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
         self._guard = PurchaseGuard(self._budgets, keys, self._ordered, wall)
         self._spending = SpendingReader(self._session, self._books, self._journal)
-        self._orders.after_wait = lambda: self._placing.say(None)
+        self._orders.after_wait = lambda: self._placing.show_notices(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
         self._settlement = SettlementService(self._session, self._journal, self._placing, matcher, now=wall)
         self._watches = WatchService(self._session, WatchFile(directory / "watches.sqlite"), wall)
         self._holdings = HoldingReader(
-            look,
+            reader,
             self._journal,
             purchases,
             deliveries,

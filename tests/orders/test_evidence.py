@@ -9,7 +9,7 @@ import pytest
 
 from scenecart._api.credentials import Secret
 from scenecart._api.replies import Reply
-from scenecart._orders.evidence import Proof, weigh
+from scenecart._orders.evidence import Proof, evidence_of
 from scenecart._orders.journal import Placement
 
 PROJECT = "p-1"
@@ -24,7 +24,7 @@ def placement() -> Placement:
 
 
 def proof(status: int, document: Any, media_type: str = "application/json") -> Proof:
-    return weigh(Reply(status, media_type, {}, document, None, Secret("token", "token")), placement()).proof
+    return evidence_of(Reply(status, media_type, {}, document, None, Secret("token", "token")), placement()).proof
 
 
 def problem(status: int, detail: str = "no") -> dict[str, Any]:

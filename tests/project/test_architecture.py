@@ -34,7 +34,7 @@ TESTED_WITH: dict[str, str] = {
     "_client/purchases.py": "orders/test_placement.py",
     "_client/team.py": "office/test_budgets.py",
     "_orders/journal_upgrade.py": "orders/test_journal.py",
-    "_orders/look_notices.py": "scenarios/test_two_machines.py",
+    "_orders/list_notices.py": "scenarios/test_two_machines.py",
     "_orders/placement_checks.py": "orders/test_placement.py",
     "_orders/placement_errors.py": "orders/test_placement.py",
     "_orders/placement_request.py": "orders/test_placement.py",

@@ -78,7 +78,7 @@ class SessionCache:
         if session.expires_at is None:
             return
         kept = _load(self.path)
-        entries = {name: entry for name, entry in kept["sessions"].items() if self._is_young(entry)}
+        entries = {name: entry for name, entry in kept["sessions"].items() if self._is_recent(entry)}
         entries[self._name(kept["salt"])] = {
             "service": self._credentials.base_url,
             "access_token": session.access.reveal(),
@@ -88,7 +88,7 @@ class SessionCache:
         }
         _save(self.path, {**kept, "sessions": entries})
 
-    def _is_young(self, entry: Any) -> bool:
+    def _is_recent(self, entry: Any) -> bool:
         kept_at = entry.get("kept_at") if isinstance(entry, dict) else None
         return isinstance(kept_at, int | float) and abs(self._now() - kept_at) < _KEPT_SECONDS
 

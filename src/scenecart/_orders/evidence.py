@@ -79,7 +79,7 @@ class Evidence:
     is_repeated: bool = False
 
 
-def weigh(reply: Reply, placement: Placement) -> Evidence:
+def evidence_of(reply: Reply, placement: Placement) -> Evidence:
     """Return what the response to a placement proves."""
     if reply.status in _SUCCESS:
         record = None if _is_page(reply) else schemas.parse_order(reply.document)

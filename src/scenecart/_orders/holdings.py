@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scenecart._delivery.download import DeliveryService
     from scenecart._geo.area import Area
     from scenecart._orders.journal import Journal, Placement
-    from scenecart._orders.listing import Listing, OrderLook
+    from scenecart._orders.listing import Listing, ListingReader
     from scenecart._orders.purchase_details import PurchaseReader
 
 COLUMNS = (
@@ -56,7 +56,7 @@ class HoldingReader:
 
     Parameters
     ----------
-    look
+    reader
         What reads the list of orders.
     journal
         The record of placements.
@@ -74,7 +74,7 @@ class HoldingReader:
 
     def __init__(
         self,
-        look: OrderLook,
+        reader: ListingReader,
         journal: Journal,
         purchases: PurchaseReader,
         deliveries: DeliveryService,
@@ -83,7 +83,7 @@ class HoldingReader:
         is_own: Callable[[Placement], bool],
         now: Callable[[], float],
     ) -> None:
-        self._look = look
+        self._reader = reader
         self._journal = journal
         self._purchases = purchases
         self._deliveries = deliveries
@@ -117,7 +117,7 @@ class HoldingReader:
         """Return the orders that have not ended without delivery: those of the list, and those of this machine that it lacks."""
         listing = self._listing
         if listing is None or not 0 <= self._now() - listing.read_at < seconds:
-            listing = self._look.read()
+            listing = self._reader.read()
             if listing.failure is not None and listing.is_offered:
                 raise listing.failure
             self._listing, self._left_out = listing, {}
@@ -143,7 +143,7 @@ class HoldingReader:
 
     def _fetched(self, row: Placement) -> Holding | None:
         try:
-            return self._look.holding_of(row)
+            return self._reader.holding_of(row)
         except NotFound:
             return None
         except ScenecartError:

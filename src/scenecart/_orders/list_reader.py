@@ -1,4 +1,4 @@
-"""Which pages of the list of orders a look reads: the first ones if the rest is known, and a long first reading in parts."""
+"""Which pages of the list of orders are read: only the first if the rest is known, and a long first reading in parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # late entries may appear behind newer ones
 _LATE_SECONDS = 86_400.0
-# a reading of more pages than this is long: it is said, takes half of the rate limit, and can be broken off and resumed
+# a longer reading is announced, takes half of the rate limit, and can be interrupted and resumed
 _LONG_PAGES = 10
 _SHARE_OF_RATE = 0.5
 _PAGES_A_LINE = 100
@@ -31,7 +31,7 @@ class ListReader:
     index
         The orders that were read before.
     orders
-        The service's orders: how fast they may be asked for, and what tells the user.
+        The service's orders, with the rate limit and the notices to the user.
     since
         Unix time: every order that was created since is read anew.
 
@@ -40,7 +40,7 @@ class ListReader:
     is_cut : bool
         Whether every order after the last page is known from an earlier reading.
     skipped : int
-        How many orders of pages that were not read are known from a first reading that was broken off.
+        How many orders of pages that were not read are known from an interrupted first reading.
     """
 
     def __init__(self, index: OrderIndex, orders: OrderApi, since: float) -> None:
@@ -56,7 +56,7 @@ class ListReader:
         self._last = math.inf
         self._is_kept = self._complete_to is None
         self._read: set[str] = set()
-        # the last page before pages were passed over, and the page after them
+        # the last page before skipped pages, and the page after them
         self._jump: tuple[int, int] | None = None
         self._pages = 0
 
@@ -73,7 +73,7 @@ class ListReader:
     def next_page(self, page: schemas.OrderPage, number: int) -> int | None:
         """Return the number of the page to read after this one; None if every order after it is known."""
         if self._complete_to is None:
-            self._take_time(page)
+            self._slow_down(page)
         times = [created_at(record) for record in page.orders]
         created = [time for time in times if time is not None]
         is_sorted = all(first >= second for first, second in itertools.pairwise([self._last, *created]))
@@ -100,13 +100,13 @@ class ListReader:
         return None if self.is_cut else number + 1
 
     def _in_first_reading(self, page: schemas.OrderPage, number: int, created: list[float]) -> int:
-        """Keep each page, so that the next reading goes on where this one is broken off."""
+        """Keep each page, so that the next reading resumes where this one is interrupted."""
         if number == 0 and self._begun_at is None:
             self._index.begin(created[0])
         ids = {record.id for record in page.orders}
         known = self._index.known(ids)
         if self._jump is not None and number == self._jump[1] and not known:
-            # the list is not as it was: orders may lie between, so the pages are read that were passed over
+            # the list has changed: read the skipped pages, which may have other orders
             self._last, self._is_kept, self.skipped = math.inf, False, 0
             return self._jump[0] + 1
         self._read |= ids
@@ -126,19 +126,19 @@ class ListReader:
         is_past = self._begun_at is not None and self._last < self._begun_at - _LATE_SECONDS
         return is_known and is_past and page.total is not None
 
-    def _take_time(self, page: schemas.OrderPage) -> None:
-        """Say that a reading is long, and leave half of the rate limit to others."""
+    def _slow_down(self, page: schemas.OrderPage) -> None:
+        """Announce a long reading, and leave half of the rate limit to other calls."""
         self._pages += 1
         if self._pages < _LONG_PAGES:
             return
         pause = 60.0 / self._orders.session.calls_per_minute / _SHARE_OF_RATE
         count = self._pages * len(page.orders) + self.skipped
-        is_said = self._pages == _LONG_PAGES or self._pages % _PAGES_A_LINE == 0
-        if is_said and page.total is not None and count < page.total:
+        is_announced = self._pages == _LONG_PAGES or self._pages % _PAGES_A_LINE == 0
+        if is_announced and page.total is not None and count < page.total:
             minutes = max(1, math.ceil((page.total - count) / max(1, len(page.orders)) * pause / 60))
             self._orders.notify(
                 f"Reading the list of orders, which is done once: {count:,} of {page.total:,}, about {minutes} min more. It can be "
-                "interrupted, and goes on from there the next time."
+                "interrupted, and resumes there the next time."
             )
         self._orders.sleep(pause)
 
@@ -149,6 +149,6 @@ class ListReader:
 
 
 def created_at(record: schemas.OrderRecord) -> float | None:
-    """Return when the service created an order, in Unix time; None if it does not say."""
+    """Return when the service created an order, in Unix time; None if it does not state it."""
     created = parse_time(record.created)
     return None if created is None else created.timestamp()

@@ -1,4 +1,4 @@
-"""The look: what the service's list of orders tells about captures and ground, read for a decision about money."""
+"""The list of orders with the captures and the area of each, read before a decision about money."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from scenecart._orders.journal import Journal, Placement
     from scenecart._orders.order_api import OrderApi
 
-# how long a look counts for money: the computer may sleep between the look and the request
+# how long a reading may be used for a purchase: the computer may sleep between the reading and the request
 FRESH_SECONDS = 60.0
-# orders that state no captures are asked for one by one: as many as this
+# the most orders without captures that are requested one by one
 _MOST_ASKED = 50
-# a service without a list of orders says so with these, twice
+# a service without a list of orders answers with one of these, twice
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
 _SAME_GROUND = 0.02
@@ -108,7 +108,7 @@ class Listing:
 
     @property
     def states_nothing(self) -> bool:
-        """Whether there are orders, and none of them states its captures."""
+        """Whether there are orders, none of which states its captures."""
         return bool(self.holdings) and not any(one.grounds for one in self.holdings)
 
     def is_fresh(self, now: float) -> bool:
@@ -116,10 +116,10 @@ class Listing:
         return 0 <= now - self.read_at <= FRESH_SECONDS
 
 
-class OrderLook:
+class ListingReader:
     """Reads the list of orders with the captures and the ground of each.
 
-    What was read before is kept in an index: of a list that is newest first, later looks read the first pages only.
+    What was read before is kept in an index: of a list that is newest first, later calls read only the first pages.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class OrderLook:
         self._asked: dict[str, schemas.OrderRecord] = {}
 
     def read(self, captures: Iterable[str] | None = None, *, account: str = "", since: float | None = None) -> Listing:
-        """Read the list of orders; a list that cannot be read, or not completely, says so in the result.
+        """Read the list of orders; if it cannot be read completely, the result states why.
 
         Parameters
         ----------

@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 # How long a key is sent again after a request without an answer, and how long after the last one nothing is under way any more.
 # A service may forget keys after an hour; what is older is looked for among the orders.
 QUIET_SECONDS = 900.0
-# how much earlier than the request that made it an order may look, because clocks differ
+# how much earlier than its request an order may seem to be, because clocks differ
 EARLIER_SECONDS = 300.0
-# how much older than its placement an order may look if its ground fits: an order of somebody else is safer than buying twice
+# how much older than its placement an order with the same area may seem: taking another's order is safer than buying twice
 _CLOCK_DIFFERENCE_SECONDS = 86_400.0
 _MOST_CANDIDATES = 5
 
 
 class OrderMatcher:
-    """Says which order a placement became, and what proves that it became none.
+    """Finds the order that a placement became, or the proof that it became none.
 
     Parameters
     ----------
     orders
         The service's orders.
     journal
-        The record of placements, which says which orders are already known.
+        The record of placements, with the orders that are already known.
     now
         Returns the Unix time, in seconds.
     """
@@ -47,7 +47,7 @@ class OrderMatcher:
         self._journal = journal
         self._now = now
 
-    def is_young(self, placement: Placement) -> bool:
+    def is_recent(self, placement: Placement) -> bool:
         """Return whether the service still has the key of the oldest open try, so that it may be sent again."""
         since = placement.unanswered_since
         is_recent = since is not None and 0 <= self._now() - since < QUIET_SECONDS
@@ -135,7 +135,7 @@ class OrderMatcher:
         """Return the order that a placement certainly became, and how it was found."""
         wanted = grounds_of(placement)
         since = _since(placement)
-        rivals = self._rivals(placement)
+        others = self._other_unanswered(placement)
         fitting: list[Holding] = []
         for holding in listing.holdings:
             record = holding.record
@@ -145,15 +145,15 @@ class OrderMatcher:
                 continue
             if record.id == placement.known or record.license_type not in {None, placement.license_type}:
                 continue
-            if has_same_ground(wanted, holding) is True and not any(self._is_of(holding, rival) for rival in rivals):
+            if has_same_ground(wanted, holding) is True and not any(self._is_of(holding, other) for other in others):
                 fitting.append(holding)
         if fitting:
             # the same captures were ordered once more: the one at the agreed price, else the oldest
             same = [one for one in fitting if one.record.total_credits in {None, placement.credits}]
             return (same or fitting)[-1], "found among the orders"
-        return self._find_without_ground(placement, listing, rivals)
+        return self._find_without_ground(placement, listing, others)
 
-    def _find_without_ground(self, placement: Placement, listing: Listing, rivals: list[Placement]) -> tuple[Holding | None, str]:
+    def _find_without_ground(self, placement: Placement, listing: Listing, others: list[Placement]) -> tuple[Holding | None, str]:
         """Return the only order that fits by captures, area and price, if this is the only placement that it fits."""
         wanted = grounds_of(placement)
         first = _since(placement) - EARLIER_SECONDS
@@ -173,10 +173,10 @@ class OrderMatcher:
             and holding.ids == ids
             and _has_area_of(holding, placement)
         ]
-        is_only_one = not any(sorted(ground.key[2] for ground in grounds_of(rival)) == ids for rival in rivals)
+        is_only_one = not any(sorted(ground.key[2] for ground in grounds_of(other)) == ids for other in others)
         return (found[0], "found by captures, area and price") if len(found) == 1 and is_only_one else (None, "")
 
-    def _rivals(self, placement: Placement) -> list[Placement]:
+    def _other_unanswered(self, placement: Placement) -> list[Placement]:
         others = self._journal.placements(placement.base_url, UNANSWERED)
         return [one for one in others if one.number != placement.number and one.open_tries]
 

@@ -1,4 +1,4 @@
-"""What the list of orders showed before: a cache beside the journal, which can be deleted without harm."""
+"""Cache of the list of orders: a file beside the journal, which can be deleted without harm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CREATE TABLE reading (whose TEXT PRIMARY KEY, complete_to REAL, begun_at REAL) S
 
 
 class OrderIndex:
-    """The orders of one account that were listed before. An index that cannot be used is as good as an empty one.
+    """The orders of one account that were listed before. An unusable index counts as empty.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class OrderIndex:
         self._whose = whose
 
     def complete_to(self) -> float | None:
-        """Return when the newest order was created up to which every order is known, in Unix time; None if none is."""
+        """Return the creation time of the newest order up to which every order is known, in Unix time; None if there is none."""
         return self._read("complete_to")
 
     def begun_at(self) -> float | None:
-        """Return when the newest order was created of a first reading that was broken off, in Unix time; None if there is none.
+        """Return the creation time of the newest order of an interrupted first reading, in Unix time; None if there is none.
 
         Every order from there down to the oldest that is known is known.
         """
@@ -72,28 +72,28 @@ class OrderIndex:
     def count(self) -> int:
         """Return how many orders are known."""
 
-        def ask(database: sqlite3.Connection) -> int:
+        def query(database: sqlite3.Connection) -> int:
             return int(database.execute("SELECT count(*) FROM seen WHERE whose = ?", (self._whose,)).fetchone()[0])
 
-        return self._run(ask, 0)
+        return self._run(query, 0)
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Return which of these orders are known."""
         listed = json.dumps(list(ids))
 
-        def ask(database: sqlite3.Connection) -> set[str]:
+        def query(database: sqlite3.Connection) -> set[str]:
             rows = database.execute(
                 "SELECT id FROM seen WHERE whose = ? AND id IN (SELECT value FROM json_each(?))", (self._whose, listed)
             )
             return {name for (name,) in rows}
 
-        return self._run(ask, set())
+        return self._run(query, set())
 
     def related(self, captures: Iterable[str], since: float) -> list[OrderRecord]:
         """Return the known orders with one of these captures, and those created since a time, newest first."""
         listed = json.dumps(list(captures))
 
-        def ask(database: sqlite3.Connection) -> list[OrderRecord]:
+        def query(database: sqlite3.Connection) -> list[OrderRecord]:
             rows = database.execute(
                 "SELECT document FROM seen WHERE whose = ?1 AND (created IS NULL OR created >= ?2 OR id IN"
                 " (SELECT id FROM capture WHERE whose = ?1 AND name IN (SELECT value FROM json_each(?3))))"
@@ -102,7 +102,7 @@ class OrderIndex:
             )
             return [record for (document,) in rows if (record := _record(document)) is not None]
 
-        return self._run(ask, [])
+        return self._run(query, [])
 
     def write(self, records: Iterable[tuple[OrderRecord, float | None]], complete_to: float | None, *, is_everything: bool) -> None:
         """Keep orders, and up to when they are complete, if they are; other orders are forgotten if these are all."""
@@ -134,19 +134,19 @@ class OrderIndex:
         self._run(drop, None)
 
     def _read(self, column: str) -> float | None:
-        def ask(database: sqlite3.Connection) -> float | None:
-            query = f"SELECT {column} FROM reading WHERE whose = ?"  # noqa: S608  # a column of this module
-            found = database.execute(query, (self._whose,)).fetchone()
+        def query(database: sqlite3.Connection) -> float | None:
+            statement = f"SELECT {column} FROM reading WHERE whose = ?"  # noqa: S608  # a column of this module
+            found = database.execute(statement, (self._whose,)).fetchone()
             return None if found is None or found[0] is None else float(found[0])
 
-        return self._run(ask, None)
+        return self._run(query, None)
 
     def _clear(self, database: sqlite3.Connection) -> None:
         for table in ("seen", "capture", "reading"):
             database.execute(f"DELETE FROM {table} WHERE whose = ?", (self._whose,))  # noqa: S608  # three names
 
     def _run(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-        """Open the index for one operation; one that cannot be used is as good as an empty one."""
+        """Open the index for one operation, and return ``otherwise`` if it cannot be used."""
         try:
             with forks.sqlite.lock, contextlib.closing(self._connect()) as database:
                 return work(database)
@@ -160,7 +160,7 @@ class OrderIndex:
         except sqlite3.OperationalError:
             raise
         except (sqlite3.DatabaseError, UnicodeDecodeError):
-            # damaged, or of another version: it begins anew
+            # damaged, or of another version: start with an empty one
             self._path.unlink(missing_ok=True)
             return self._open()
 

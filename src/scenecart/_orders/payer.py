@@ -1,4 +1,4 @@
-"""The organization that pays, which is never guessed."""
+"""The organization that pays, as the service states it; never guessed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Payer:
     session
         The connection to the service.
     journal
-        The record of placements: it knows under which names this service was used before.
+        The record of placements: it has the names under which this service was used before.
     """
 
     def __init__(self, session: Session, journal: Journal) -> None:
@@ -55,10 +55,10 @@ class Payer:
 
     def _known(self) -> operations.Identity:
         if self._identity is None:
-            self._identity = self._ask()
+            self._identity = self._read_identity()
         return self._identity
 
-    def _ask(self) -> operations.Identity:
+    def _read_identity(self) -> operations.Identity:
         not_offered, failure = 0, None
         for pause in _PAUSES:
             if pause:
@@ -79,7 +79,7 @@ class Payer:
         if failure is not None and failure.status in {401, 403}:
             raise failure
         raise PlacementError(
-            "The service did not say which account pays. Nothing was ordered.",
+            "The service did not state which account pays. Nothing was ordered.",
             code="payer_unknown",
             hint="Try again in a moment. If this persists, check for a proxy between you and the service.",
             operation="userinfo",

@@ -1,4 +1,4 @@
-"""Placing an estimate: every order that somebody wants is bought exactly once."""
+"""Placing an estimate: each order is bought exactly once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from scenecart._api.transport import service_time
 from scenecart._orders import placement_errors as errors
 from scenecart._orders.delivered import delivered_holdings
 from scenecart._orders.evidence import Proof
-from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, OrderLook, grounds_in, grounds_of
-from scenecart._orders.look_notices import LookNotices
+from scenecart._orders.list_notices import ListNotices
+from scenecart._orders.listing import FRESH_SECONDS, Holding, Listing, ListingReader, grounds_in, grounds_of
 from scenecart._orders.matching import EARLIER_SECONDS, warn_of_other_price
 from scenecart._orders.notice import Notice
 from scenecart._orders.order import Order
@@ -28,7 +28,7 @@ from scenecart._orders.placement_checks import check_again, check_estimate, chec
 from scenecart._orders.placement_errors import NOTHING_ORDERED
 from scenecart._orders.placement_request import PlacementRequest, footprints_of, prices_of, purchase_terms
 from scenecart._orders.purchase import PLAIN, Purchase, fingerprint_of
-from scenecart._orders.sending import Errand, Outcome, PlacementSender
+from scenecart._orders.sending import Outcome, PlacementSender, Submission
 from scenecart._orders.tables import parse_time
 from scenecart._orders.unanswered import UnansweredPlacements
 from scenecart._util.json import dumps
@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     from scenecart._orders.matching import OrderMatcher
     from scenecart._orders.order_api import OrderApi
 
-_MOST_ROUNDS = 4
-# how long another session may work on the same captures before it is no longer waited for
-_PATIENCE_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
+_MOST_ATTEMPTS = 4
+# how long to wait for another session that is placing the same captures
+_WAIT_SECONDS, _PAUSE_SECONDS = 300.0, 0.05
 _MOST_FETCHED = 50
 OWNED_CHOICES = ("refuse", "buy")
 
 
 @dataclass
-class _Round:
-    """One attempt to place: what it looked at, and what it has to say."""
+class _Attempt:
+    """One attempt to place: its request, the list of orders that it read, and its notes."""
 
     request: PlacementRequest
     owner: str
@@ -80,9 +80,9 @@ class PlacementService:
     pricing
         Where prices are requested.
     matcher
-        What finds the order of an earlier placement.
-    look
-        What reads the list of orders.
+        Finds the order of an earlier placement.
+    reader
+        Reads the list of orders.
     price_seconds
         How old a price may be, in seconds, before placing requests it again; 0 always requests it.
     owned_share
@@ -97,7 +97,7 @@ class PlacementService:
         journal: Journal,
         pricing: PricingService,
         matcher: OrderMatcher,
-        look: OrderLook,
+        reader: ListingReader,
         *,
         price_seconds: float,
         owned_share: float = OWNED_SHARE,
@@ -108,14 +108,14 @@ class PlacementService:
         self._journal = journal
         self._pricing = pricing
         self._matcher = matcher
-        self._look = look
+        self._reader = reader
         self._price_seconds = price_seconds
         self._owned_share = owned_share
         self._now = now
         self._payer = Payer(self._session, journal)
         self._sender = PlacementSender(self._session, journal, matcher, now)
         self.unanswered = UnansweredPlacements(self._session, journal, matcher, self._sender, now)
-        self._notices = LookNotices(orders, journal, owned_share, now)
+        self._notices = ListNotices(orders, journal, owned_share, now)
 
     def place(
         self,
@@ -169,7 +169,7 @@ class PlacementService:
         if done is not None:
             return Order(self._orders, done.record)
         grounds = grounds_in(purchase.body)
-        holdings = with_whole_footprints(self.look(purchase.ids).holdings, footprints_of(estimate))
+        holdings = with_whole_footprints(self.read_orders(purchase.ids).holdings, footprints_of(estimate))
         owned = owned_of(grounds, holdings, purchase_terms(purchase))
         if owned.exact is not None:
             return Order(self._orders, owned.exact.record)
@@ -179,12 +179,12 @@ class PlacementService:
             raise errors.already_owned(owned, self._owned_share, purchase.captures)
         return None
 
-    def look(self, captures: Iterable[str] = (), placements: Iterable[Placement] = ()) -> Listing:
+    def read_orders(self, captures: Iterable[str] = (), placements: Iterable[Placement] = ()) -> Listing:
         """Read the list of orders as far as captures and placements without an answer need it."""
         rows = [*placements, *self._notices.to_check()]
         names = {*captures, *(ground.key[2] for row in rows for ground in grounds_of(row))}
         since = min((row.since_at_service or row.unanswered_since or row.created for row in rows), default=None)
-        return self._look.read(names, account=self.account(), since=since)
+        return self._reader.read(names, account=self.account(), since=since)
 
     def account(self) -> str:
         """Return the account that pays; it is never guessed."""
@@ -194,24 +194,24 @@ class PlacementService:
         """Return whether a placement is of this account, under any of its names."""
         return placement.account in self._payer.aliases()
 
-    def say(self, listing: Listing | None) -> None:
-        """Say what a look showed besides its question, such as a second order of the same ground; without a look, look for one."""
+    def show_notices(self, listing: Listing | None) -> None:
+        """Show notices about the list of orders, such as a second order of the same area; without a list, read it if needed."""
         if listing is None and self._notices.to_check():
-            listing = self.look()
+            listing = self.read_orders()
         if listing is not None:
-            self._notices.say(listing)
+            self._notices.show(listing)
 
     def _buy(self, request: PlacementRequest) -> Order:
         if request.guard is not None:
             request.guard(request)
         with reservation(self._journal) as owner:
-            return self._place(_Round(request, owner))
+            return self._place(_Attempt(request, owner))
 
-    def _place(self, attempt: _Round) -> Order:
-        patient_until, take_over = time.monotonic() + _PATIENCE_SECONDS, False
+    def _place(self, attempt: _Attempt) -> Order:
+        wait_until, take_over = time.monotonic() + _WAIT_SECONDS, False
         row: Placement | None = None
-        rounds = 0
-        while rounds < _MOST_ROUNDS:
+        attempts = 0
+        while attempts < _MOST_ATTEMPTS:
             request, purchase = attempt.request, attempt.request.purchase
             rows = self._journal.rows(purchase)
             if request.again is False:
@@ -230,30 +230,30 @@ class PlacementService:
             if row.state == "placed":
                 return self._existing(self._holding(row))
             if row.owner != attempt.owner:
-                if not self._is_free_in_time(row, patient_until):
+                if not self._is_free_in_time(row, wait_until):
                     if row.fingerprint != purchase.fingerprint:
                         raise errors.in_work(row)
                     take_over = True
                 continue
-            rounds += 1
-            order = self._worked(attempt, row)
+            attempts += 1
+            order = self._place_once(attempt, row)
             if order is not None:
                 return order
         raise self._too_slow(row, attempt)
 
-    def _worked(self, attempt: _Round, row: Placement) -> Order | None:
-        """Do the work on a placement; an error says if an earlier request may have become an order."""
+    def _place_once(self, attempt: _Attempt, row: Placement) -> Order | None:
+        """Check and send a placement; an error states whether an earlier request may have become an order."""
         try:
-            return self._work(attempt, row)
+            return self._check_and_send(attempt, row)
         except ScenecartError as error:
             if row.open_tries:
                 errors.add_may_be_ordered(error)
             raise
 
-    def _work(self, attempt: _Round, row: Placement) -> Order | None:
-        """Look, ask the price and send; None if the look became too old meanwhile."""
+    def _check_and_send(self, attempt: _Attempt, row: Placement) -> Order | None:
+        """Read the list of orders, check the price and send; None if the list has become too old meanwhile."""
         request = attempt.request
-        listing = attempt.listing = self._looked(attempt, row)
+        listing = attempt.listing = self._fresh_listing(attempt, row)
         if row.open_tries:
             settled = self._settle_own(attempt, row, listing)
             if settled.state == "placed":
@@ -268,64 +268,64 @@ class PlacementService:
                 return found
         self._check_terms(attempt)
         price = (request.estimate.total_credits, str(request.estimate.total_aud))
-        errand = Errand(
+        submission = Submission(
             attempt.owner,
             price,
             lambda: listing.is_fresh(self._now()),
             new_key=request.new_key,
             key=partial(request.purchase.key, row.wish),
         )
-        outcome = self._sender.send(row, errand)
-        # a person's new key is for one request
+        outcome = self._sender.send(row, submission)
+        # a new key that the user asked for is for one request
         attempt.request = replace(request, new_key=False)
         if outcome.is_stale:
             return None
         return self._after(attempt, outcome)
 
-    def _check_terms(self, attempt: _Round) -> None:
+    def _check_terms(self, attempt: _Attempt) -> None:
         """Refuse a price above the limit, or another one than the estimate's."""
         request = attempt.request
         if request.max_credits is not None and request.estimate.total_credits > request.max_credits:
             raise errors.over_limit(request.estimate, request.max_credits)
         if not 0 <= self._now() - attempt.priced_at <= FRESH_SECONDS:
-            # a price that took longer than a look stays fresh is not asked for again after the next look
+            # a price that takes longer than a list stays fresh is not requested again after the next reading
             self._check_price(request.estimate, has_limit=request.max_credits is not None)
             attempt.priced_at = self._now()
 
-    def _settle_own(self, attempt: _Round, row: Placement, listing: Listing) -> Placement:
+    def _settle_own(self, attempt: _Attempt, row: Placement, listing: Listing) -> Placement:
         """Find the order of this placement's earlier requests, or prove that there is none, before it is sent again."""
         found = self._matcher.match(row, listing)
         if found is not None:
             return found
-        if self._matcher.is_young(row):
+        if self._matcher.is_recent(row):
             if attempt.request.new_key:
-                raise errors.unknown(row, None, self._retry(attempt), reason=errors.unanswered(row), is_young=True)
+                raise errors.unknown(row, None, self._retry(attempt), reason=errors.unanswered(row), is_recent=True)
             return row
         obstacle = self._matcher.obstacle_to_absence(row, listing)
         if obstacle is not None:
             reason = f"{errors.unanswered(row, is_detailed=False)} Since then: {obstacle}."
             row = self._journal.leave_open(row, obstacle)
-            raise errors.unknown(row, None, self._retry(attempt), reason=reason, is_young=False)
+            raise errors.unknown(row, None, self._retry(attempt), reason=reason, is_recent=False)
         row = self._journal.write_off(row, "the list of orders proves that it was not ordered")
         if row.conflicts and not attempt.request.new_key:
             raise errors.key_refused(row, self._anew(attempt))
         return row
 
-    def _settle_others(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
-        """Look for other placements without an answer that share ground; one of them may be this very purchase."""
+    def _settle_others(self, attempt: _Attempt, row: Placement, listing: Listing) -> Order | None:
+        """Find other placements without an answer that share area; one of them may be this very purchase."""
         request = attempt.request
         for other in self._journal.sharing(request.purchase):
             if other.number == row.number or not other.open_tries or not self.is_own(other) or is_working(other.owner):
                 continue
             if not shares_ground(request.grounds, grounds_of(other)):
                 continue
-            # it is only looked for: whoever places this cart has not asked to buy the other one
+            # not sent again: placing this cart must not buy the other one
             settled = self.unanswered.finish(other, listing, send=False)
             is_same = other.fingerprint == request.purchase.fingerprint
             if settled.state == "placed":
                 if is_same and request.again is False:
                     return self._existing(self._holding(settled))
-                # the look does not know yet whose order it is
+                # the list was read before this order was known to be ours
                 attempt.listing = None
             if settled.open_tries:
                 if request.owned != "buy":
@@ -333,8 +333,8 @@ class PlacementService:
                 attempt.notes.append(f"Placement {settled.number} holds some of these captures, and its outcome is unknown.")
         return None
 
-    def _guard(self, attempt: _Round, row: Placement, listing: Listing) -> Order | None:
-        """Return an order of exactly this purchase that somebody placed elsewhere; refuse what is owned already.
+    def _guard(self, attempt: _Attempt, row: Placement, listing: Listing) -> Order | None:
+        """Return an order of exactly this purchase that was placed elsewhere; refuse captures that are owned already.
 
         Raises
         ------
@@ -360,7 +360,7 @@ class PlacementService:
             )
         return None
 
-    def _after(self, attempt: _Round, outcome: Outcome) -> Order:
+    def _after(self, attempt: _Attempt, outcome: Outcome) -> Order:
         """Return the order that sending gave, or raise what it means."""
         placement, record = outcome.placement, outcome.evidence.record
         if record is not None:
@@ -375,7 +375,7 @@ class PlacementService:
         is_decided = outcome.evidence.proof in {Proof.REFUSED, Proof.UNPAID, Proof.NOT_SENT, Proof.LIMITED} and error is not None
         if error is None or not is_decided or (is_open and outcome.evidence.proof in {Proof.REFUSED, Proof.UNPAID}):
             reason = outcome.evidence.mismatch and f"The service returned another order: {outcome.evidence.mismatch}."
-            raise errors.unknown(placement, error, retry, reason=reason, is_young=True) from error
+            raise errors.unknown(placement, error, retry, reason=reason, is_recent=True) from error
         error.idempotency_key = placement.key
         if is_open:
             error.money_may_have_moved = True
@@ -387,7 +387,7 @@ class PlacementService:
             errors.offer_new_key(error, self._anew(attempt))
         raise error
 
-    def _placed(self, attempt: _Round, outcome: Outcome, record: schemas.OrderRecord) -> Order:
+    def _placed(self, attempt: _Attempt, outcome: Outcome, record: schemas.OrderRecord) -> Order:
         placement = outcome.placement
         if outcome.not_recorded is not None:
             warn(
@@ -411,16 +411,16 @@ class PlacementService:
             self._orders.notify(order.note)
         return order
 
-    def _with_wish(self, attempt: _Round, rows: list[Placement]) -> PlacementRequest:
-        """Return the request with the order that it asks for, which is decided once."""
+    def _with_wish(self, attempt: _Attempt, rows: list[Placement]) -> PlacementRequest:
+        """Return the request with the order that it means (the plain one, or one more), which is decided once."""
         request = attempt.request
         if request.wish is not None or request.again is False:
             return replace(request, wish=request.wish or PLAIN)
         first = next((one for one in rows if one.open_tries), None)
         if request.again is True and first is not None:
-            # an order without an answer comes first, and ends this call
+            # an order without an answer is settled first, and ends this call
             return replace(request, wish=first.wish)
-        attempt.listing = self.look(request.purchase.ids)
+        attempt.listing = self.read_orders(request.purchase.ids)
         known = self._newest(rows, attempt.listing, request)
         if request.again is True:
             return replace(request, wish=PLAIN if known is None else f"more:{known[0]}", known=known)
@@ -460,30 +460,30 @@ class PlacementService:
         """Return the live order of the same purchase that somebody placed after one that has ended."""
         if done.record.phase != ENDED:
             return None
-        holdings = with_whole_footprints(self.look(request.purchase.ids).holdings, request.footprints)
+        holdings = with_whole_footprints(self.read_orders(request.purchase.ids).holdings, request.footprints)
         return owned_of(request.grounds, holdings, purchase_terms(request.purchase)).exact
 
     def _holding(self, placement: Placement) -> Holding:
         try:
-            return self._look.holding_of(placement)
+            return self._reader.holding_of(placement)
         except NotFound as error:
             raise errors.order_gone(placement) from error
 
-    def _looked(self, attempt: _Round, row: Placement) -> Listing:
-        """Return a fresh look; without one, nothing is sent unless the person accepts that."""
+    def _fresh_listing(self, attempt: _Attempt, row: Placement) -> Listing:
+        """Return a fresh list of orders; without one, nothing is sent unless the user accepts that."""
         request = attempt.request
         listing = attempt.listing
         if listing is None or not listing.is_fresh(self._now()):
             others = [other for other in self._journal.sharing(request.purchase) if other.open_tries and self.is_own(other)]
-            listing = self.look(request.purchase.ids, [row, *others])
-        self._notices.say(listing)
+            listing = self.read_orders(request.purchase.ids, [row, *others])
+        self._notices.show(listing)
         if listing.is_offered and listing.obstacle:
             if request.owned != "buy" or row.open_tries:
-                raise errors.not_looked(listing, row) from listing.failure
-            attempt.notes.append("The list of orders could not be read: what other computers bought was not seen.")
+                raise errors.orders_not_read(listing, row) from listing.failure
+            attempt.notes.append("The list of orders could not be read: purchases from other computers were not seen.")
         return listing
 
-    def _holdings(self, attempt: _Round, listing: Listing) -> Iterable[Holding]:
+    def _holdings(self, attempt: _Attempt, listing: Listing) -> Iterable[Holding]:
         """Return the orders of the list, and those of this journal that it does not show."""
         shown = {one.record.id for one in listing.holdings}
         rows = [
@@ -494,11 +494,11 @@ class PlacementService:
         holdings = list(listing.holdings)
         for row in rows[-_MOST_FETCHED:]:
             with contextlib.suppress(NotFound):
-                holdings.append(self._look.holding_of(row))
+                holdings.append(self._reader.holding_of(row))
         return holdings + delivered_holdings(self._session, listing, attempt.request.purchase.ids)
 
     def _existing(self, holding: Holding) -> Order:
-        """Return an order that exists already, and say so."""
+        """Return an order that exists already, with a notice."""
         order = Order(self._orders, holding.record)
         is_own = holding.placement is not None and holding.placement.state == "placed"
         when = holding.placement.changed if holding.placement is not None and is_own else holding.created or self._now()
@@ -507,11 +507,11 @@ class PlacementService:
         self._orders.notify(order.note)
         return order
 
-    def _retry(self, attempt: _Round) -> Callable[[], Order]:
-        """Return what an error's ``retry()`` does: it goes on with this order and asks for no other."""
+    def _retry(self, attempt: _Attempt) -> Callable[[], Order]:
+        """Return the function for an error's ``retry()``, which continues with this order."""
         return partial(self._again, replace(attempt.request, new_key=False))
 
-    def _anew(self, attempt: _Round) -> Callable[[], Order]:
+    def _anew(self, attempt: _Attempt) -> Callable[[], Order]:
         return partial(self._again, replace(attempt.request, new_key=True))
 
     def _again(self, request: PlacementRequest) -> Order:
@@ -525,7 +525,7 @@ class PlacementService:
     def _is_free_in_time(self, row: Placement, deadline: float) -> bool:
         """Wait until the session that works on a placement has ended its work, for a bounded time; Ctrl+C ends it."""
         owner, now = row.owner, self._journal.present(row)
-        # one that is gone ended without having been sent
+        # a placement that was removed was never sent
         while now is not None and now.owner == owner and now.state != "placed" and is_working(now.owner):
             if time.monotonic() > deadline:
                 return False
@@ -567,20 +567,20 @@ class PlacementService:
         if prices_of(current) != prices_of(estimate):
             raise errors.price_changed(estimate, self._pricing.with_balance(current))
 
-    def _too_slow(self, row: Placement | None, attempt: _Round) -> PlacementError:
+    def _too_slow(self, row: Placement | None, attempt: _Attempt) -> PlacementError:
         if row is not None and (current := self._journal.reload(row)).open_tries:
             return errors.unknown(
-                current, None, self._retry(attempt), reason=errors.unanswered(current), is_young=self._matcher.is_young(current)
+                current, None, self._retry(attempt), reason=errors.unanswered(current), is_recent=self._matcher.is_recent(current)
             )
         return PlacementError(
-            f"Looking and asking the price took more than a minute, {_MOST_ROUNDS} times. {NOTHING_ORDERED}",
+            f"Reading the list of orders and the price took more than a minute, {_MOST_ATTEMPTS} times. {NOTHING_ORDERED}",
             code="placement_too_slow",
             hint="Try again when the service is faster.",
         )
 
 
 def _is_accepted(holding: Holding, row: Placement, purchase: Purchase) -> bool:
-    """Return whether one more order was asked for in the knowledge of an order."""
+    """Return whether one more order was requested although this order was known."""
     if holding.placement is not None and holding.placement.fingerprint == purchase.fingerprint:
         return True
     if holding.record.id == row.known:

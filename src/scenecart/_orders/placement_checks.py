@@ -1,4 +1,4 @@
-"""Checks of what somebody asks to place, before anything is looked at."""
+"""Checks of the arguments of placing, before anything is requested."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def check_project(project: object) -> str:
 
 
 def check_again(again: object) -> None:
-    """Accept True, False and a text that says who the order is for."""
+    """Accept True, False and a text that states what the order is for."""
     if isinstance(again, str):
         check_text(again, "again", after=NOTHING_ORDERED)
     elif not isinstance(again, bool):
         raise InvalidRequest(
-            f"must be a text that says what the order is for, or True or False, got {shown_value(again)}. {NOTHING_ORDERED}",
+            f"must be True, False or a text that states what the order is for, got {shown_value(again)}. {NOTHING_ORDERED}",
             argument="again",
             code="not_a_bool",
         )

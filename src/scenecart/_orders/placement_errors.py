@@ -1,4 +1,4 @@
-"""The errors and notices of placing: what each says, and what it offers."""
+"""The errors and notices of placing, with their messages and hints."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MOST_NAMED = 3
 
 
 def add_nothing_ordered(error: ScenecartError) -> None:
-    """Say in an error that nothing was ordered, unless it says so already."""
+    """Add to an error that nothing was ordered, unless its message states it already."""
     if NOTHING_ORDERED not in error.message:
         argument, message = error.argument, error.message.rstrip()
         reword(error, f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {NOTHING_ORDERED}")
@@ -46,7 +46,7 @@ def add_nothing_ordered(error: ScenecartError) -> None:
 
 
 def add_may_be_ordered(error: ScenecartError) -> None:
-    """Say in an error that an earlier request for the same purchase may have ordered it, unless it says so already."""
+    """Add to an error that an earlier request for the same purchase may have ordered it, unless it states that already."""
     if not error.money_may_have_moved:
         error.money_may_have_moved = True
         message = error.message.replace(NOTHING_ORDERED, "").rstrip()
@@ -98,7 +98,7 @@ def unknown(
     retry: Callable[[], Order] | None,
     *,
     reason: str = "",
-    is_young: bool,
+    is_recent: bool,
 ) -> PlacementUnknown:
     """Return the error for a purchase of which nothing proves the outcome.
 
@@ -109,11 +109,11 @@ def unknown(
     cause
         The error of the last request.
     retry
-        What the error's ``retry()`` does.
+        The function for the error's ``retry()``.
     reason
-        Why it is not known, if the cause does not say it.
-    is_young
-        Whether the same key may be sent again; later, only the list of orders or a person can tell.
+        Why it is not known, if the cause does not state it.
+    is_recent
+        Whether the same key may be sent again; later, the outcome is known only from the list of orders or from a person.
     """
     reason = reason or (cause.message if cause is not None else "The service's answer contained no order id.")
     message = f"It is not known whether the order was placed. {reason}"
@@ -125,7 +125,7 @@ def unknown(
         "money_may_have_moved": True,
     }
     sent = f"{datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC):%Y-%m-%d %H:%M} UTC"
-    if is_young:
+    if is_recent:
         error = PlacementUnknown(
             message,
             code="placement_unknown",
@@ -151,11 +151,11 @@ def unanswered(placement: Placement, *, is_detailed: bool = True) -> str:
     """Return when a request left that got no answer, and how it ended."""
     sent = datetime.fromtimestamp(placement.unanswered_since or placement.created, UTC)
     if not is_detailed:
-        return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer."
-    return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no answer: {(placement.detail or 'interrupted').rstrip('.')}."
+        return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no response."
+    return f"The request of {sent:%Y-%m-%d %H:%M} UTC got no response: {(placement.detail or 'interrupted').rstrip('.')}."
 
 
-def not_looked(listing: Listing, placement: Placement) -> PlacementError:
+def orders_not_read(listing: Listing, placement: Placement) -> PlacementError:
     """Return the error for a purchase before which the list of orders could not be read."""
     failure = listing.failure
     known: dict[str, Any] = {"operation": operations.LIST_ORDERS.id, "idempotency_key": placement.key}
@@ -184,8 +184,8 @@ def in_the_way(placement: Placement) -> PlacementUnknown:
         f"Placement {placement.number} holds some of these captures, and it is not known whether it was ordered. Of this cart, "
         "nothing was ordered.",
         code="placement_in_the_way",
-        hint="client.settle() finds out, and completes it if it was not ordered; client.settle(send=False) only looks. "
-        "place(owned='buy') goes on without it.",
+        hint="client.settle() finds out, and orders it if it was not ordered; client.settle(send=False) only checks. "
+        "place(owned='buy') places this cart anyway.",
         details={"number": placement.number},
         operation=operations.PLACE.id,
         idempotency_key=placement.key,
@@ -215,12 +215,10 @@ def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
     count = f"{len(names)} of {pluralize(captures, 'capture')}"
     if certain:
         percent = 100 * owned.km2 / owned.asked_km2 if owned.asked_km2 else 100.0
-        is_one = len(names) == 1
-        message = f"{count} {'is' if is_one else 'are'} owned already, {percent:.0f} % of the ground: {listed}. {NOTHING_ORDERED}"
+        verb = "is" if len(names) == 1 else "are"
+        message = f"{count} {verb} owned already, {percent:.0f} % of the area: {listed}. {NOTHING_ORDERED}"
     else:
-        message = (
-            f"{count} may be owned already: {listed}. The service does not state enough to tell which ground. {NOTHING_ORDERED}"
-        )
+        message = f"{count} may be owned already: {listed}. The service does not state which area. {NOTHING_ORDERED}"
     orders = ", ".join(dict.fromkeys(clean_text(claim.holding.record.id, 80) for claim in claims))
     if certain:
         error = AlreadyOwned(
@@ -234,8 +232,8 @@ def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
         error = AlreadyOwned(
             message,
             code="perhaps_owned",
-            hint="Look at the orders in error.owned. place(owned='buy') goes on; it gives an order of the same cart as long as the "
-            "service remembers its key, and otherwise buys.",
+            hint="Look at the orders in error.owned. place(owned='buy') places it anyway: it returns an earlier order "
+            "of the same cart if the service still knows its key, and buys otherwise.",
             details={"orders": orders},
             operation=operations.PLACE.id,
         )
@@ -257,7 +255,7 @@ def key_refused(placement: Placement, anew: Callable[[], Order]) -> PlacementErr
 
 
 def offer_new_key(error: ScenecartError, anew: Callable[[], Order]) -> None:
-    """Say in a refusal that the service gave exactly this answer before, and offer a new key."""
+    """State in a refusal that the service gave exactly this answer before, and offer a new key."""
     hint = "The service gave this answer before and may only repeat it. If its cause is fixed: error.start_anew()."
     reword(error, hint=f"{error.hint} {hint}" if error.hint else hint)
     error.bind_anew(anew)

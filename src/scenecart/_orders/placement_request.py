@@ -1,4 +1,4 @@
-"""What somebody asks to place, in the forms that its checks need."""
+"""A request to place an estimate, in the forms that its checks need."""
 
 from __future__ import annotations
 

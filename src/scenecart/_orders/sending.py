@@ -10,7 +10,7 @@ from scenecart._api import operations
 from scenecart._api.error_documents import without_secrets
 from scenecart._api.http import Retries
 from scenecart._api.retry import SPEND_STATUSES
-from scenecart._orders.evidence import Evidence, Proof, weigh
+from scenecart._orders.evidence import Evidence, Proof, evidence_of
 from scenecart._orders.journal import LIMITED, NOT_SENT, REFUSED, REPLAYED, UNPAID
 from scenecart._orders.matching import QUIET_SECONDS
 from scenecart._orders.purchase import PURCHASE_KEY
@@ -53,7 +53,7 @@ class Outcome:
     reply : Reply or None
         The last response, if one arrived.
     is_stale : bool
-        Whether nothing more was sent because the look among the orders, or the key, is too old.
+        Whether nothing more was sent because the list of orders that was read, or the key, is too old.
     not_recorded : JournalError or None
         Why the journal does not hold the outcome; the placement then stays sent, which is the safer mistake.
     is_repeated_refusal : bool
@@ -70,8 +70,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Errand:
-    """One placement that a session sends.
+class Submission:
+    """A placement to send, and the conditions.
 
     Attributes
     ----------
@@ -80,9 +80,9 @@ class Errand:
     price : tuple of int and str
         Credits and dollars that were agreed to.
     may_send : callable
-        Returns whether what was looked at is still fresh; judged immediately before each request leaves.
+        Returns whether the list of orders that was read is still fresh; checked immediately before each request leaves.
     new_key : bool
-        Whether a person asked for a new key.
+        Whether the user asked for a new key.
     detail : str or None
         What the journal notes if it is placed.
     key : callable or None
@@ -99,10 +99,10 @@ class Errand:
 
 @dataclass
 class _Sending:
-    """One placement while it is sent: its present state, what is left of the errand, and the last response."""
+    """One placement while it is sent: its present state, what is left to send, and the last response."""
 
     placement: Placement
-    errand: Errand
+    submission: Submission
     last: Outcome | None = None
     is_recording: bool = False
 
@@ -117,7 +117,7 @@ class PlacementSender:
     journal
         The record of placements.
     matcher
-        What knows how long a key may be sent.
+        Knows how long a key may be sent.
     now
         Returns the Unix time, in seconds.
     """
@@ -128,7 +128,7 @@ class PlacementSender:
         self._matcher = matcher
         self._now = now
 
-    def send(self, placement: Placement, errand: Errand) -> Outcome:
+    def send(self, placement: Placement, submission: Submission) -> Outcome:
         """Send a placement until a response proves its outcome, or no retry is left.
 
         Raises
@@ -136,7 +136,7 @@ class PlacementSender:
         JournalError
             If the first request cannot be recorded; then nothing was sent.
         """
-        sending = _Sending(placement, errand)
+        sending = _Sending(placement, submission)
         attempts = _Attempts(self._session)
         try:
             while True:
@@ -159,33 +159,33 @@ class PlacementSender:
 
     def _next(self, sending: _Sending, first: Placement) -> Outcome:
         """Send one request in its turn; what it waits for, it waits for before the request is recorded."""
-        errand = sending.errand
+        submission = sending.submission
         with self._session.turn_to_place() as turn:
             try:
                 self._session.sign_in()
             except ScenecartError as error:
                 return Outcome(sending.placement, Evidence(Proof.NOT_SENT), error)
             placement = sending.placement
-            # judged before every request: the computer may have slept since the one before
-            if not errand.may_send() or (placement.open_tries and not self._matcher.is_young(placement)):
+            # checked before every request: the computer may have slept since the last one
+            if not submission.may_send() or (placement.open_tries and not self._matcher.is_recent(placement)):
                 return replace(sending.last or Outcome(placement), is_stale=True)
-            let_go = self._let_go(placement, errand)
+            let_go = self._let_go(placement, submission)
             sending.is_recording = True
             sending.placement = placement = self._journal.begin(
-                placement, errand.owner, price=errand.price, let_go=let_go, clock_ahead=self._session.clock_ahead
+                placement, submission.owner, price=submission.price, let_go=let_go, clock_ahead=self._session.clock_ahead
             )
             sending.is_recording = False
             if placement.state == "placed":
                 return Outcome(placement)
             turn.is_used = True
-            outcome = self._recorded(self._attempt(placement), first, errand.detail)
+            outcome = self._recorded(self._attempt(placement), first, submission.detail)
         sending.placement = outcome.placement
-        # a person asked for one new key, not for one a retry
-        sending.errand = replace(errand, new_key=False)
+        # the user asked for one new key, not for one in each retry
+        sending.submission = replace(submission, new_key=False)
         return outcome
 
     def _attempt(self, placement: Placement) -> Outcome:
-        """Send a placement once, and weigh the response."""
+        """Send a placement once, and evaluate the response."""
         try:
             reply = self._session.send_once(operations.PLACE, placement.body, placement.key, path=placement.path)
         except ConnectionFailed as error:
@@ -195,7 +195,7 @@ class PlacementSender:
             return Outcome(placement, Evidence(Proof.NOT_SENT), error)
         except ScenecartError as error:
             return Outcome(placement, error=error)
-        return Outcome(placement, weigh(reply, placement), reply.error, reply)
+        return Outcome(placement, evidence_of(reply, placement), reply.error, reply)
 
     def _recorded(self, outcome: Outcome, first: Placement, detail_if_placed: str | None) -> Outcome:
         """Record at once what the response proves of the request that it answers, and of no other."""
@@ -221,20 +221,20 @@ class PlacementSender:
             state = ends[1] if ends is not None and is_certain else "unknown"
             return replace(outcome, placement=replace(placement, state=state), not_recorded=failure)
 
-    def _let_go(self, placement: Placement, errand: Errand) -> tuple[int, str] | None:
-        """Return the next key, if the service says that it only repeats a stored refusal to this one, or a person asked for it."""
-        if placement.open_tries or placement.key_form != PURCHASE_KEY or errand.key is None:
+    def _let_go(self, placement: Placement, submission: Submission) -> tuple[int, str] | None:
+        """Return the next key, if the service only repeats a stored refusal to this one, or the user asked for a new key."""
+        if placement.open_tries or placement.key_form != PURCHASE_KEY or submission.key is None:
             return None
         left = placement.last_left
         is_repeated = placement.last_outcome == REPLAYED and left is not None and 0 <= self._now() - left < QUIET_SECONDS
-        if not (is_repeated or errand.new_key):
+        if not (is_repeated or submission.new_key):
             return None
         let_go = placement.let_go + 1
-        return let_go, errand.key(let_go)
+        return let_go, submission.key(let_go)
 
 
 class _Attempts:
-    """What decides whether a placement is sent once more, and waits before it is."""
+    """Decides whether a placement is sent once more, and waits before that."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -247,7 +247,7 @@ class _Attempts:
         """Return whether the same key is sent again, after a pause."""
         proof, reply = outcome.evidence.proof, outcome.reply
         if outcome.evidence.is_repeated and proof in {Proof.REFUSED, Proof.UNPAID} and not outcome.placement.open_tries:
-            # an answer to an earlier request, perhaps of somebody else: the next key is asked, which repeats nothing
+            # an answer to an earlier request, perhaps of somebody else: the next key is sent, which has no stored answer
             self._stored_refusals += 1
             return outcome.not_recorded is None and self._stored_refusals <= _MOST_STORED_REFUSALS
         if proof is Proof.REFUSED:

@@ -1,4 +1,4 @@
-"""Settling: finding out what became of placements whose outcome is unknown."""
+"""Settling: finding the outcome of placements whose request got no answer."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class SettlementService:
     journal
         The record of placements.
     placements
-        What sends a placement again.
+        Sends a placement again.
     matcher
-        What finds the order of an earlier placement.
+        Finds the order of an earlier placement.
     now
         Returns the Unix time, in seconds.
     """
@@ -67,7 +67,7 @@ class SettlementService:
         self._now = now
 
     def settle(self, *, send: bool = True) -> list[Placement]:
-        """Find out what became of every placement without an answer, and close those that were never sent.
+        """Find the outcome of every placement without an answer, and close those that were never sent.
 
         A placement is sent again with its own key, and only while it costs what was agreed to. Without ``send``, only
         the list of orders is read. Placements of other accounts are left alone.
@@ -80,7 +80,7 @@ class SettlementService:
         Raises
         ------
         AuthenticationError, PermissionDenied
-            If this account may not find out anything.
+            If this account may not read the orders.
         """
         settled: list[Placement] = []
         of_others = 0
@@ -96,9 +96,9 @@ class SettlementService:
                 of_others += 1
                 continue
             if listing is None or not listing.is_fresh(self._now()):
-                listing = self._placements.look((), rows)
+                listing = self._placements.read_orders((), rows)
             settled.append(self._settle(placement, listing, send=send))
-        self._placements.say(listing)
+        self._placements.show_notices(listing)
         if of_others:
             warn(
                 f"{pluralize(of_others, 'placement')} of another account {'was' if of_others == 1 else 'were'} not settled.",
@@ -108,7 +108,7 @@ class SettlementService:
         return settled
 
     def resolve(self, number: int, *, order: str | None = None, nothing: bool = False, why: str | None = None) -> Placement:
-        """End a placement that nothing else could settle, on the word of a person; see :meth:`scenecart.Client.resolve`."""
+        """End a placement that nothing else could settle, by what a person states; see :meth:`scenecart.Client.resolve`."""
         placement = self._unanswered(number)
         check_bool(nothing, "nothing")
         if why is not None:
@@ -119,17 +119,17 @@ class SettlementService:
                 code="resolution_ambiguous",
                 hint="Choose one of the two.",
             )
-        if self._matcher.is_young(placement):
+        if self._matcher.is_recent(placement):
             raise PlacementError(
                 f"Placement {number} is too recent to be resolved by hand: its request can still be answered.",
                 code="placement_recent",
                 hint="client.settle() finds out.",
             )
-        said = f"resolved by {_user()} on {datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d %H:%M} UTC"
-        detail = f"{said}: {clean_text(why, 200)}" if why else said
+        resolved = f"resolved by {_user()} on {datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d %H:%M} UTC"
+        detail = f"{resolved}: {clean_text(why, 200)}" if why else resolved
         if order is not None:
             return self._matcher.assign(placement, order, detail)
-        found = self._matcher.match(placement, self._placements.look((), [placement]))
+        found = self._matcher.match(placement, self._placements.read_orders((), [placement]))
         if found is not None:
             warn(
                 f"Placement {number} was ordered: it is order {found.order_id}.",
@@ -174,7 +174,7 @@ class SettlementService:
         return placement
 
     def _settle(self, placement: Placement, listing: Listing, *, send: bool) -> Placement:
-        """Find out what became of one placement; what fails for one does not stop the next."""
+        """Find the outcome of one placement; its failure does not stop the next one."""
         if isinstance(listing.failure, PermissionDenied):
             raise listing.failure
         try:

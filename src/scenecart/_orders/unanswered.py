@@ -1,4 +1,4 @@
-"""Placements without an answer: finding out what became of them, and sending them again while their key is young."""
+"""Placements without an answer: finding their outcome, and sending them again while their key is recent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scenecart._orders import placement_errors as errors
 from scenecart._orders.matching import warn_of_other_price
 from scenecart._orders.owner import reservation
 from scenecart._orders.purchase import document_of
-from scenecart._orders.sending import Errand
+from scenecart._orders.sending import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,9 @@ class UnansweredPlacements:
     journal
         The record of placements.
     matcher
-        What finds the order of an earlier placement.
+        Finds the order of an earlier placement.
     sender
-        What sends a placement again.
+        Sends a placement again.
     now
         Returns the Unix time, in seconds.
     """
@@ -48,15 +48,15 @@ class UnansweredPlacements:
         self._now = now
 
     def finish(self, placement: Placement, listing: Listing, *, send: bool) -> Placement:
-        """Find out what became of a placement without an answer, and return it in its present state.
+        """Find the outcome of a placement without an answer, and return it in its present state.
 
-        While its key is young and ``send`` is true it is sent again, if it still costs what was agreed to. Later, only the list of
-        orders tells: its order, or that there is none.
+        While its key is recent and ``send`` is true it is sent again, if it still costs what was agreed to. Later, only the list of
+        orders shows its order, or that there is none.
         """
         found = self._matcher.match(placement, listing)
         if found is not None:
             return found
-        if self._matcher.is_young(placement):
+        if self._matcher.is_recent(placement):
             if not send or listing.failure is not None or listing.obstacle:
                 why = "not found among the orders" if not listing.obstacle else listing.obstacle.rstrip(".")
                 return self._journal.leave_open(placement, f"{why}; not sent again")
@@ -77,8 +77,8 @@ class UnansweredPlacements:
         with reservation(self._journal) as owner:
             price = (placement.credits, placement.aud)
             detail = "sent again with the same key, at the agreed price"
-            errand = Errand(owner, price, lambda: listing.is_fresh(self._now()), detail=detail)
-            outcome = self._sender.send(placement, errand)
+            submission = Submission(owner, price, lambda: listing.is_fresh(self._now()), detail=detail)
+            outcome = self._sender.send(placement, submission)
             if outcome.not_recorded is not None:
                 raise outcome.not_recorded
             if outcome.evidence.record is not None:

@@ -57,7 +57,7 @@ HINTS: dict[str, str | None] = {
     "file_size_differs": "Download again. If what the service announces is wrong, --verify none keeps the file as it is.",
     "files_failed": "Download again: only these files are requested.",
     "key_ignored": "`scenecart cancel ID` may still be possible. A request without an answer is not repeated at this "
-    "service from now on before the list of orders shows what became of it.",
+    "service from now on before the list of orders shows its outcome.",
     "licence_not_accepted": "`scenecart licences` shows it; `scenecart licences --accept ID` accepts it for your organization.",
     "not_a_captures_file": "Pass a file that `scenecart search -o` wrote. An area of interest is the option --aoi.",
     "not_a_cart_file": "Pass a file that `scenecart estimate --save` wrote.",
@@ -74,8 +74,8 @@ HINTS: dict[str, str | None] = {
     "orders_outcome_unknown": "The orders continue. Run the same command again to go on waiting.",
     "owned_not_known": "`scenecart place` looks again before it buys.",
     "payment_authentication_required": "Confirm the payment with your bank. Then try again. You will not be charged twice.",
-    "perhaps_owned": "`scenecart order` shows each order. --owned buy goes on: it buys, unless one is of this very cart.",
-    "placement_in_the_way": "`scenecart settle` finds out, and completes it if it was not ordered. --owned buy goes on without it.",
+    "perhaps_owned": "`scenecart order` shows each order. --owned buy buys anyway, unless an order is of this very cart.",
+    "placement_in_the_way": "`scenecart settle` finds out, and orders it if it was not ordered. --owned buy goes on anyway.",
     "placement_key_refused": "Add --new-key to place it under a new key.",
     "placement_not_found": "`scenecart placements` lists them.",
     "placement_recent": "`scenecart settle` finds out.",
@@ -83,7 +83,7 @@ HINTS: dict[str, str | None] = {
     "The key for the service's support is {idempotency_key}.",
     "placement_unknown_expired": "Look in the service's console for an order of {credits} credits at that time. Then run "
     "`scenecart resolve {number} --order ORDER` or `scenecart resolve {number} --nothing`.",
-    "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only looks.",
+    "placements_unanswered": "`scenecart settle` may complete a purchase, but never twice; `scenecart settle --look` only checks.",
     "placements_unpaid": "Solve the payment problem, then place the same cart again. `scenecart placements` lists them.",
     "price_changed": "Run the command again to see and accept the new price.",
     "profile_not_found": "Sign in with `scenecart login --profile NAME`, or try --profile sandbox.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_form_area_is_the_same_everywhere(client: scenecart.Client, display: Display, tmp_path: Path):
-    """A drawn, typed or loaded area is that of the map, of the next search and of the cart; one that cannot be read is an error there."""
+    """A drawn, typed or loaded area is that of the map, of the next search and of the cart; an unreadable one is an error."""
     bench = display(Workbench(client, basemap="none", directory=tmp_path))
     act(bench._map.part, "area", corners=[[151.18, -33.99], [151.24, -33.99], [151.24, -33.94], [151.18, -33.94]])
     assert bench.state.aoi.bounds == HARBOUR == bench.cart.aoi.bounds

@@ -1,4 +1,4 @@
-"""What a look among the orders shows besides its question: a second order of the same ground, a journal of yesterday."""
+"""Notices after reading the list of orders: a second order of the same area, an old journal, or a list that is not offered."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scenecart._orders.order_api import OrderApi
 
 
-class LookNotices:
-    """Says once a session what a person has to know about the orders, the list of them, or the journal.
+class ListNotices:
+    """Shows notices and warnings about the orders, their list and the journal, each once a session.
 
     Parameters
     ----------
@@ -39,40 +39,40 @@ class LookNotices:
         self._journal = journal
         self._owned_share = owned_share
         self._now = now
-        self._said: set[str] = set()
+        self._shown: set[str] = set()
 
     def to_check(self) -> list[Placement]:
-        """Return the placed placements for which a second order can be looked for now: nothing is under way any more."""
+        """Return the placements to search a second order for: no request of them can still be under way."""
         return self._journal.unchecked(self._orders.session.base_url, self._now() - QUIET_SECONDS)
 
-    def say(self, listing: Listing) -> None:
-        """Say what a look showed."""
-        self._say_setback()
+    def show(self, listing: Listing) -> None:
+        """Show what a reading of the list has found."""
+        self._notify_setback()
         if not listing.is_offered:
-            self._say_once(
+            self._notify_once(
                 Notice(
-                    "The service does not list its orders for this account: what other computers bought is not seen.",
+                    "The service does not list its orders for this account: purchases from other computers are not seen.",
                     code="orders_not_listed",
                 )
             )
         elif listing.states_nothing and not listing.obstacle:
-            self._say_once(
+            self._notify_once(
                 Notice(
-                    "The service does not state what orders hold: what other computers bought is not seen.",
+                    "The service does not state what orders hold: purchases from other computers are not seen.",
                     code="orders_state_no_captures",
                 )
             )
         if listing.is_offered and not listing.obstacle:
-            self._say_second_orders(listing)
+            self._warn_second_orders(listing)
 
-    def _say_second_orders(self, listing: Listing) -> None:
+    def _warn_second_orders(self, listing: Listing) -> None:
         rows = self.to_check()
         for row in rows:
-            self._say_second_order(row, listing)
+            self._warn_second_order(row, listing)
         if rows:
             self._journal.mark_checked(rows)
 
-    def _say_second_order(self, row: Placement, listing: Listing) -> None:
+    def _warn_second_order(self, row: Placement, listing: Listing) -> None:
         """Warn the later of two buyers of the same ground, while the order may still be cancelled."""
         own = next((one for one in listing.holdings if one.record.id == row.order_id), None)
         if own is None or own.created is None or own.record.phase == ENDED:
@@ -81,7 +81,7 @@ class LookNotices:
             if other.placement is not None or other.created is None or abs(other.created - own.created) > QUIET_SECONDS:
                 continue
             if row.sends > 1 and other.record.phase != ENDED and has_same_ground(own.grounds, other) is True:
-                self._say_ignored_key(row, own, other)
+                self._warn_ignored_key(row, own, other)
                 return
             is_earlier = (other.created, other.record.id) < (own.created, own.record.id)
             if is_earlier and owned_of(own.grounds, [other]).at_least(self._owned_share):
@@ -94,37 +94,37 @@ class LookNotices:
                 )
                 return
 
-    def _say_ignored_key(self, row: Placement, own: Holding, other: Holding) -> None:
-        """Warn of a second order of a placement that was sent more than once, and repeat no key at this service any more."""
+    def _warn_ignored_key(self, row: Placement, own: Holding, other: Holding) -> None:
+        """Warn of a second order of a placement that was sent more than once, and stop repeating keys at this service."""
         self._journal.note_ignored_keys(row.base_url)
         warn(
-            f"Orders {clean_text(other.record.id, 80)} and {own.record.id} hold the same ground of the same captures, and "
-            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders of one key, or "
+            f"Orders {clean_text(other.record.id, 80)} and {own.record.id} cover the same area of the same captures, and "
+            f"placement {row.number} was sent {row.sends} times with one key. The service made two orders for one key, or "
             "somebody else ordered the same at that time.",
             code="key_ignored",
             hint=f"client.order({own.record.id!r}).cancel() may still be possible. From now on, a request without an answer is "
-            "not repeated at this service before the list of orders shows what became of it.",
+            "not repeated at this service before the list of orders shows its outcome.",
         )
 
-    def _say_setback(self) -> None:
+    def _notify_setback(self) -> None:
         setback = self._journal.setback
         if setback is None:
             return
         texts = {
             "older": f"The placement journal is older than this computer wrote it ({setback.serial} writes, expected "
             f"{setback.expected}).",
-            "other": "The placement journal is another one than this computer wrote.",
+            "other": "The placement journal is not the one that this computer wrote.",
             "gone": f"The placement journal of this computer is gone (it had {setback.expected} writes); a new one was created.",
-            "copies": f"Beside the placement journal lies another copy of it, {clean_text(setback.other, 80)}.",
+            "copies": f"There is another copy of the placement journal beside it, {clean_text(setback.other, 80)}.",
         }
-        self._say_once(
+        self._notify_once(
             Notice(
-                f"{texts[setback.kind]} Nothing was deleted: the orders are looked at before anything is sent.",
+                f"{texts[setback.kind]} Nothing was deleted: the list of orders is read before anything is sent.",
                 code="journal_setback",
             )
         )
 
-    def _say_once(self, notice: Notice) -> None:
-        if notice.code not in self._said:
-            self._said.add(notice.code)
+    def _notify_once(self, notice: Notice) -> None:
+        if notice.code not in self._shown:
+            self._shown.add(notice.code)
             self._orders.notify(notice)
