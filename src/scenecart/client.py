@@ -320,7 +320,7 @@ class Client(PurchaseMethods, TeamMethods):
 
 
 def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
-    """Warn about placements that an earlier session left unfinished; with ``of_account``, which asks the service, only its own."""
+    """Warn about placements that an earlier session left unfinished; with ``of_account``, only of this account."""
     if client.signed_in_by == "sandbox":
         # it ends with the process, and its placements with it
         return
@@ -329,7 +329,7 @@ def warn_of_pending(client: Client, *, of_account: bool = False) -> None:
 
 
 def hosts_of(client: Client) -> dict[str, list[str]]:
-    """Return the names of collections by host, for panels; empty if the service does not tell them soon."""
+    """Return the names of collections by host, for panels; empty if the service does not list them in time."""
     with limited_to(_HOSTS_SECONDS, time.monotonic):
         return client._hosts.names()  # noqa: SLF001  # the client's own module
 
@@ -340,7 +340,7 @@ def session_of(client: Client) -> Session:
 
 
 def home_of(client: Client) -> Path:
-    """Return the folder of a client's journal, for widgets that keep what survives a restart."""
+    """Return the folder of a client's journal, for widgets that save their state there."""
     return client._home  # noqa: SLF001  # the client's own module
 
 

@@ -141,7 +141,7 @@ def open_client(
     return Client(credentials, home=home, **options)
 
 
-# the file that says how to reach the sandbox of `scenecart app`: reloading its page must not lose the orders
+# the file with the address of the sandbox of `scenecart app`: reloading its page must not lose the orders
 APP_SANDBOX_VARIABLE = "SCENECART_APP_SANDBOX"
 # the sandbox of this process, started by the first connection to it
 _sandboxes: list[Any] = []
@@ -164,7 +164,7 @@ def _connect_to_sandbox(project: str | None, home: str | os.PathLike[str] | None
 
 
 def _ready_of_process() -> dict[str, Any]:
-    """Return what a client needs of the sandbox of this process, which is started if there is none."""
+    """Return the connection data of the sandbox of this process, which is started if there is none."""
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:
@@ -177,7 +177,7 @@ def _ready_of_process() -> dict[str, Any]:
 
 
 def _ready_of_app() -> dict[str, Any] | None:
-    """Return the same of the sandbox that all pages of ``scenecart app`` share; None elsewhere."""
+    """Return the connection data of the sandbox that all pages of ``scenecart app`` share; None elsewhere."""
     path = os.environ.get(APP_SANDBOX_VARIABLE)
     if not path:
         return None

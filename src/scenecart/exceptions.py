@@ -24,7 +24,7 @@ ScenecartError
 │   └── UntrustedEstimate     the figures of an estimate contradict each other
 ├── ConnectionFailed          no response, or the connection was lost
 │   └── RequestTimeout
-├── PlacementError            the order was not placed; only in PlacementUnknown may it exist all the same
+├── PlacementError            the order was not placed; only PlacementUnknown leaves that open
 │   ├── AlreadyOwned          captures of the cart are owned already
 │   ├── EstimateIncomplete    part of the cart has no price
 │   ├── NotApproved           the order is not approved, or differs from what was approved
@@ -432,7 +432,7 @@ class Conflict(ScenecartError):
 
 
 class Gone(ScenecartError):
-    """The requested object does not exist any more (410)."""
+    """The requested object no longer exists (410)."""
 
 
 class RateLimited(ScenecartError):
@@ -480,7 +480,7 @@ class RequestTimeout(ConnectionFailed, TimeoutError):
 
 
 class PlacementError(ScenecartError):
-    """The order was not placed. Only in :class:`PlacementUnknown` may it exist all the same."""
+    """The order was not placed. Only :class:`PlacementUnknown` leaves open whether it exists."""
 
 
 class EstimateIncomplete(PlacementError):
@@ -563,7 +563,7 @@ class OverBudget(PlacementError):
 
 
 class NotApproved(PlacementError):
-    """The order is not approved, or differs from what was approved; nothing was ordered. ``details`` says what differs."""
+    """The order is not approved, or differs from what was approved; nothing was ordered. ``details`` has what differs."""
 
 
 class OrderFailed(ScenecartError):
@@ -586,7 +586,7 @@ class OrderCancelled(OrderFailed):
 
 
 class WaitTimeout(ScenecartError, TimeoutError):
-    """The order is still being processed, or its state cannot be told; waiting can be resumed at any time."""
+    """The order is still being processed, or its state is unknown; waiting can be resumed at any time."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _CLIENT_ID = "geopera"
 _LEEWAY_SECONDS = 30.0
 # after a failed renewal, the present token is used for so long before the next attempt
 _HICCUP_SECONDS = 5.0
-# the answers to the exchange of an API key with which a service may say that keys are sent as they are
+# statuses of the exchange of an API key from services that expect the key itself
 _REFUSED_EXCHANGE = frozenset({400, 401, 403, 422})
 # the answers with which a service refuses a grant; an intermediary may write anything else
 _REFUSALS = frozenset({400, 401, 403})
@@ -59,11 +59,11 @@ class Tokens:
     credentials
         The sign-in. With a store, other programs share it: their newer tokens are used, if they are of the same account.
     post_form
-        Sends a form to a path of the service, and returns the status and what the response says.
+        Sends a form to a path of the service, and returns the status and the document of the response.
     now, sleep
         The Unix time, and a way to wait, in seconds.
     identify
-        Returns the account that a token belongs to; None if nobody can tell.
+        Returns the account that a token belongs to; None if it is unknown.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class Tokens:
         return bool(belongs)
 
     def _is_of_this_account(self, stored: StoredSession, own: StoredSession) -> bool | None:
-        """Return whether stored tokens are of the account that this session works for; None if nobody can tell."""
+        """Return whether stored tokens are of the account of this session; None if it is unknown."""
         if self._identity is not None:
             found = self._identify(stored.access) or Identity("", "")
             names = [(self._identity.subject, found.subject), (self._identity.organization, found.organization)]

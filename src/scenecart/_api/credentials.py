@@ -108,7 +108,7 @@ class TokenStore(Protocol):
 
     @property
     def pauses(self) -> tuple[float, ...]:
-        """How long to wait, in seconds, before each look for tokens of programs that take no lock."""
+        """Seconds to wait before each check for tokens of programs that take no lock."""
         ...
 
     def lock(self) -> AbstractContextManager[object]:

@@ -36,14 +36,14 @@ _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL, _SLOWER, _LONGEST_INTERVAL = 5.0, 5.0, 60.0
 _LIFETIME, _LONGEST_LIFETIME = 600.0, 3_600.0
 _VERIFIER_BYTES = 32
-# the answers while nobody has decided yet
+# the answers until the user has decided
 _PENDING = "authorization_pending"
 _SLOW_DOWN = "slow_down"
 
 
 @dataclass(frozen=True)
 class PendingSignIn:
-    """A sign-in that waits for somebody to confirm it in a browser.
+    """A sign-in that waits for the user to confirm it in a browser.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ class Problem:
         Parameters
         ----------
         is_payment
-            Whether it refuses a payment: then what looks like a secret is hidden under any name, and so are the queries of URLs.
+            Whether it refuses a payment: then values that look like secrets are hidden under any name, as are queries of URLs.
         """
         secrets = tuple(value for value in _secrets_in(self.extra) if value)
         rest = _without_secrets(dict(self.extra), secrets)

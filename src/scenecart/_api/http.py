@@ -288,7 +288,7 @@ class Session:
         return document
 
     def _account_of(self, token: Secret) -> operations.Identity | None:
-        """Return the account of a token that is not this session's yet; None if the service does not tell now."""
+        """Return the account of a token that this session does not use yet; None if the service does not state it."""
         with contextlib.suppress(ScenecartError):
             self._limiter.enter()
             response = self._connections.send("GET", self.base_url + USERINFO_PATH, "userinfo", token=token)
@@ -356,7 +356,7 @@ class Session:
                 return attempt()
             except ScenecartError as error:
                 lost = isinstance(error, ConnectionFailed)
-                # a refused attempt says nothing about an earlier one without a response
+                # a refused attempt proves nothing about an earlier one without a response
                 is_unknown = is_unknown or error.money_may_have_moved or (lost and key is not None)
                 error.money_may_have_moved = is_unknown
                 is_over = not repeatable or error.given_up or self._connections.is_closed
@@ -442,7 +442,7 @@ class Session:
             raise unreadable(f"The response to {name} is empty.", empty, name, code="response_empty")
 
     def post_form(self, path: str, fields: Mapping[str, str | Secret], read: Callable[[bytes], T]) -> tuple[int, T]:
-        """Send a form to the sign-in service without a token, and return the status and what the response says.
+        """Send a form to the sign-in service without a token, and return the status and the document of the response.
 
         Raises
         ------

@@ -74,7 +74,7 @@ class Limiter:
                 wait = self._starts[0] + self._window - now
             if wait >= 1 and not is_announced:
                 is_announced = True
-                # the call goes on, whatever becomes of the notice
+                # a failing notice must not stop the call
                 with contextlib.suppress(Exception):
                     self.on_wait(wait)
             self._sleep(wait)

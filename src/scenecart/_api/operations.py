@@ -100,7 +100,7 @@ _SPENDING = frozenset(
         "processing.execute",
     }
 )
-# an operation that is not in the table spends if its last word says so, or if it changes a contract
+# an operation that is not in the table spends if its last word is one that spends, or if it changes a contract
 _SPENDING_VERBS = frozenset(
     {"place", "purchase", "buy", "order", "checkout", "charge", "pay", "topup", "top_up", "reorder", "renew"}
 )

@@ -98,7 +98,7 @@ def unknown_state_hint(value: str) -> str | None:
 
 
 def is_on_hold(state: str) -> bool:
-    """Return whether an order goes on only after somebody acts, such as after an approval or a payment."""
+    """Return whether an order waits for a person, such as for an approval or a payment."""
     return _normalized(order_state(state)) in _ON_HOLD
 
 

@@ -73,7 +73,7 @@ def check_count(document: Mapping[str, Any], count: int, operation: str) -> None
 
 
 def announced_count(document: Mapping[str, Any]) -> int | None:
-    """Return how many results all pages together have, or None if the service does not say."""
+    """Return how many results all pages together have, or None if the service does not state it."""
     context = document.get("context")
     nested = [document.get(name) for name in _NESTED]
     for member in (document, context, *nested):

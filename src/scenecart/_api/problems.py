@@ -129,7 +129,7 @@ def _other_error(status: int, problem: Problem, task: str) -> RateLimited | Serv
         limited = RateLimited(f"Too many requests to {task}.", code="rate_limited", hint="Wait a minute. Then try again.")
         return _explained(limited, problem)
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        # what the proxy says is no explanation of the service
+        # the text of a proxy is not an explanation of the service
         return BadRequest(
             "A proxy between this computer and the service requires a user name and password (status 407).",
             code="proxy_authentication_required",
@@ -218,7 +218,7 @@ def _permission_error(problem: Problem, task: str) -> PermissionDenied:
         )
     elif _is_about_acceptance(problem):
         error = PermissionDenied(
-            f"The service does not {task} before your organization accepted its licence.",
+            f"The service does not {task} until your organization has accepted its licence.",
             code="licence_not_accepted",
             hint="Read it with client.licences(), and accept it with client.accept_licence(document).",
         )

@@ -69,7 +69,7 @@ def purchased_ids(placed: Mapping[str, Any]) -> list[str]:
 
 
 def is_split_by_date(placed: Mapping[str, Any]) -> bool | None:
-    """Return whether a stored purchase request has one group per acquisition date; None if it does not say."""
+    """Return whether a stored purchase request has one group per acquisition date; None if it does not state it."""
     split = placed.get("splitByDate")
     return split if isinstance(split, bool) else None
 
@@ -470,14 +470,14 @@ def returned_credits(document: Any) -> tuple[str, int] | None:
 
 
 def is_about(document: Any, order_id: str) -> bool:
-    """Return whether a response is about an order, or does not say about which."""
+    """Return whether a response is about an order, or names none."""
     fields = named(document)
     stated = [id_text(fields.get(name)) for name in ("orderid", "id")]
     return not any(stated) or order_id in stated
 
 
 def remark(document: Any) -> str | None:
-    """Return what a response says in words."""
+    """Return the message text of a response."""
     return text_of(first(named(document), "message", "detail", "note"))
 
 

@@ -74,7 +74,7 @@ class SessionCache:
 
     @hide_frames
     def write(self, session: StoredSession, replaced: StoredSession | None) -> None:  # noqa: ARG002  # commands of one account
-        """Keep tokens; a file that cannot be written costs a sign-in for each command, and nothing else."""
+        """Keep tokens; if the file cannot be written, each command signs in again."""
         if session.expires_at is None:
             return
         kept = _load(self.path)

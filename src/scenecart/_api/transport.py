@@ -423,7 +423,7 @@ def _check_host(base_url: str) -> None:
 
 
 def connection_error(error: httpx.HTTPError, name: str, where: str, proxy: Proxy | None) -> ConnectionFailed:
-    """Return the error for a request without a response: it says whether the service, a proxy or a certificate is the cause.
+    """Return the error for a request without a response: the service, a proxy or a certificate is the cause.
 
     Parameters
     ----------
@@ -448,7 +448,7 @@ def connection_error(error: httpx.HTTPError, name: str, where: str, proxy: Proxy
             f"The certificate of {where} is not trusted{through}: {reason} ({name}).",
             code="certificate_not_trusted",
             hint="If your network inspects encrypted connections, set SSL_CERT_FILE, or pass ca_bundle= to connect(), with the "
-            "certificates of your company as a PEM file. Otherwise check the base URL: somebody may be reading along.",
+            "certificates of your company as a PEM file. Otherwise check the base URL: the connection may be intercepted.",
             operation=name,
         )
         # waiting does not change a certificate

@@ -154,7 +154,7 @@ class Web:
         method, body
             GET, or POST with a JSON body.
         headers
-            Headers that the API's link asks for; they are sent to its own origin only.
+            Headers that the API's link requires; they are sent to its own origin only.
 
         Raises
         ------

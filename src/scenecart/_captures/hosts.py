@@ -78,7 +78,7 @@ class HostRegistry:
         return frame.assign(**times, **numbers).set_index("collection")
 
     def names(self) -> dict[str, list[str]]:
-        """Return the names of collections by host; empty if the service does not tell them within seconds."""
+        """Return the names of collections by host; empty if the service does not list them in time."""
         with contextlib.suppress(ScenecartError):
             return {_name_of(source): [_name_of(one) for one in _collections_of(source)] for source in self._sources.get()}
         return {}

@@ -37,11 +37,11 @@ class Licence:
     document, eula : str
         The ids of the document and of the licence that it belongs to.
     host : str
-        The host whose captures it is for; empty if the service does not say.
+        The host whose captures it is for; empty if the service does not state it.
     text, url : str
-        The licence itself, in lines, or where it can be read; empty if the service does not tell.
+        The licence itself, in lines, or where it can be read; empty if the service does not state it.
     accepted : bool or None
-        Whether the organization accepted it; None if the service does not say.
+        Whether the organization accepted it; None if the service does not state it.
     accepted_at, accepted_by : str or None
         When, as the service writes it, and by whom.
     """
@@ -58,7 +58,7 @@ class Licence:
 
     @property
     def acceptance(self) -> str:
-        """Whether it is accepted, in words; empty if the service does not say."""
+        """Whether it is accepted, in words; empty if the service does not state it."""
         if not self.accepted:
             return "" if self.accepted is None else "not accepted by the organization yet"
         when = f" on {self.accepted_at}" if self.accepted_at else ""

@@ -198,7 +198,7 @@ def _conditions(query: Any, max_cloud_cover: float | None) -> dict[str, dict[str
         near = [] if name in _COMMON else get_close_matches(name, _COMMON, n=1, cutoff=_NEARLY)
         if near:
             warn(
-                f"The property {name!r} of the query is searched as it is: captures without it do not match.",
+                f"The property {name!r} of the query is not a common one: captures without it do not match.",
                 code="query_property_unusual",
                 hint=f"Did you mean {near[0]!r}?",
             )

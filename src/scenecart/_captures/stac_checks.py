@@ -1,4 +1,4 @@
-"""Whether the items of a STAC API match the search: not every API filters by all that it is asked for."""
+"""Whether the items of a STAC API match the search: not every API applies all filters."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def modified(body: bytes, modifier: Modifier | None) -> bytes:
     try:
         document = loads(body)
     except NotJson:
-        # the reader says what is wrong with it
+        # the reader raises its error
         return body
     try:
         result = modifier(document)
@@ -127,7 +127,7 @@ def next_request(web: Web, paging: Mapping[str, Any], request: SearchRequest, do
     if link is None and not is_announced(paging):
         return None
     href = paging.get("next") if link is None else link.get("href")
-    # a token alone does not say how to send it
+    # a token without its parameter cannot be sent
     is_token = link is None and not (isinstance(href, str) and href.startswith(("http://", "https://", "/", "?")))
     url = None if is_token else web.resolve(document.url, href)
     if url is None:

@@ -103,7 +103,7 @@ class Walk:
         Raises
         ------
         ServiceError
-            If there are more than 10,000 documents, or the first is none of a catalog.
+            If there are more than 10,000 documents, or the first is not a catalog.
         """
         self._seen.add(first.url)
         # the last is the next to be read

@@ -61,7 +61,7 @@ def quicklook(capture: Mapping[str, Any] | pd.Series[Any]) -> bytes | None:
 
 
 def thumbnail_url(capture: Mapping[str, Any] | pd.Series[Any]) -> str | None:
-    """Return the address of the thumbnail of an item; None if there is none that may be requested.
+    """Return the address of the thumbnail of an item; None if it has none that may be requested.
 
     An address of this computer or the local network is only requested for items that come from there.
     """

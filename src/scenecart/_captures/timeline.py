@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CLEAR, _OVERCAST = 0.0, 100.0
 _ROW_INCHES, _MIN_HEIGHT_INCHES, _WIDTH_INCHES = 0.45, 1.6, 9.0
 _MAX_ROWS = 24
-# catalogs write 0001 and 9999 for open ends, which no axis can show beside the others
+# catalogs write 0001 and 9999 for open ends, which an axis cannot show together with the others
 _DRAWN_YEARS = (1800, 2200)
 _END = np.datetime64("2201-01-01")
 _DAY = np.timedelta64(1, "D")

@@ -27,7 +27,7 @@ _TO_MINUTES = "%Y-%m-%d %H:%M"
 
 
 def utc_times(values: pd.Series[Any]) -> Times:
-    """Return a column of times as UTC, whatever a file or a spreadsheet made of it; NaT where a value is not a time.
+    """Return a column of times as UTC, in any form that files and spreadsheets use; NaT where a value is not a time.
 
     Times, dates and ISO 8601 text are read; values without a time zone are read as UTC. Numbers are not times: whether they count
     seconds, milliseconds or days cannot be known.

@@ -188,7 +188,7 @@ class Estimate(Reportable):
         """Buy exactly these captures at exactly this price. This spends money.
 
         Placing the same cart again, in this session, another one or by a colleague of the same organization, returns the existing
-        order. Before anything is sent, the organization's orders are looked at.
+        order. Before anything is sent, the list of the organization's orders is read.
 
         Parameters
         ----------

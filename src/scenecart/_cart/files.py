@@ -60,7 +60,7 @@ def load_cart(path: str | os.PathLike[str], client: PricingClient | None = None)
     path
         The file: ``.parquet`` or ``.geojson``.
     client
-        The client that prices and places the cart. None returns a cart to look at; ``client.estimate(cart)`` prices it.
+        The client that prices and places the cart. None returns a cart without a connection; ``client.estimate(cart)`` prices it.
 
     Returns
     -------

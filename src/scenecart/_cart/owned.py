@@ -1,7 +1,7 @@
 """What of captures is owned already: shares of their ground, and the ground that is left to buy.
 
 What is owned comes as a table with one row for each capture and order: ``id``, ``host``, ``collection``, ``order`` and
-``geometry``, the bought ground (EPSG:4326), which is None where nobody states it. A purchase whose outcome is not known has no
+``geometry``, the bought ground (EPSG:4326), which is None where it is not stated. A purchase whose outcome is not known has no
 ``order``: its captures may be owned.
 """
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class CatalogMethods:
-    """What a client does with the catalog; nothing of it costs anything."""
+    """Methods of a client for the catalog; none of them spends money."""
 
     _session: Session
     _hosts: HostRegistry
@@ -510,7 +510,7 @@ class CatalogMethods:
         check_choice(size, "size", SIZES)
         collection = row.get("collection")
         found = self._quicklooks.fetch(str(row["host"]), "" if collection is None else str(collection), str(row["id"]), size)
-        # the service knows no captures of open catalogs, whose host is that of their API
+        # captures of open catalogs are not in the service; their host is that of the API
         is_open = "assets" in row and "." in str(row["host"])
         return own_quicklook(row) if found is None and is_open else found
 

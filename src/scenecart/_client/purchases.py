@@ -1,4 +1,4 @@
-"""Carts, prices and purchases, and what became of each purchase."""
+"""Carts, prices and purchases, and the outcome of each purchase."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class PurchaseMethods(CatalogMethods, OrderMethods):
-    """What a client buys, and how it finds out what became of it."""
+    """Methods of a client for carts, prices, purchases and their outcomes."""
 
     project: str | None
     _pricing: PricingService

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TeamMethods:
-    """What a client does for a team."""
+    """Methods of a client for teams: budgets, spending, invoices and watches."""
 
     _session: Session
     _budgets: Budgets

@@ -152,7 +152,7 @@ class _Planner:
         options: PlanOptions,
         clock: Callable[[], float],
     ) -> None:
-        # what is owned lies outside the area that is left to cover
+        # the owned area is not part of the area that is left to cover
         whole, area = areas
         self._whole_km2, self._owned_km2 = whole.km2, max(0.0, whole.km2 - area.km2)
         self._area, self._candidates, self._prices, self._options = area, candidates, prices, options
@@ -217,7 +217,7 @@ class _Planner:
     def _weigh(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], float]:
         """Return each candidate's objective, its tie-breaker, and the smallest difference that counts.
 
-        Of choices with the same objective the cheaper is taken; at the same cost, the one with fewer captures.
+        Of choices with the same objective, the cheapest is taken; at the same cost, the one with fewer captures.
         """
         costs, km2 = self._prices.costs, self._candidates.km2
         tie_breakers = costs / max(float(costs.sum()), 1e-300)

@@ -65,7 +65,7 @@ class DeliveryFolder:
         return self._path
 
     def item_of(self, served: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an item as it is kept here, still without assets."""
+        """Return an item in the form stored here, still without assets."""
         return new_item(served, self._order_id, self._base_url)
 
     def reserve(self, items: list[dict[str, Any]]) -> dict[str, ItemFolder]:
@@ -259,7 +259,7 @@ class ItemRecorder:
     def _write(self, item_id: str) -> None:
         assets = self._received.pop(item_id, None)
         if assets:
-            # files of it are there, whatever is written of them
+            # it has files, whatever its item lists
             self._recorded.add(item_id)
             with self._kept():
                 self._folder.record(self._items[item_id], self._folders[item_id], assets)

@@ -62,7 +62,7 @@ def checksum_of(path: Path) -> Checksum:
 def announced_checksum(asset: Mapping[str, Any]) -> Checksum | None:
     """Return the checksum that a STAC asset states; None if it states none that can be read.
 
-    A multihash says its algorithm and its length. A plain digest counts only if its algorithm is named, as in ``"md5:…"``: its
+    A multihash names its algorithm and its length. A plain digest counts only if its algorithm is named, as in ``"md5:…"``: its
     length alone fits several.
 
     Examples

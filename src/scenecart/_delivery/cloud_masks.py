@@ -56,7 +56,7 @@ def cloud_in_masks(masks: Iterable[tuple[Path, Mapping[str, Any]]], area: BaseGe
         try:
             values, nodata = pixels_inside(path, area, band)
         except InvalidRequest:
-            # a damaged mask says nothing
+            # a damaged mask is not used
             continue
         empty = fill | ({nodata} if nodata is not None else set())
         is_cloud = rule(values) & ~np.isin(values, list(empty))
@@ -66,9 +66,9 @@ def cloud_in_masks(masks: Iterable[tuple[Path, Mapping[str, Any]]], area: BaseGe
 
 
 def rule_of(asset: Mapping[str, Any]) -> tuple[int, Cloudy, set[float]] | None:
-    """Return how an asset says where cloud is: its band, which values are cloud, and which are no data. None if it does not.
+    """Return how an asset marks cloud: its band, the values for cloud, and those for no data. None if it does not.
 
-    It says so by classes or bit fields of the Classification extension, or by a band named "cloud".
+    It does so by classes or bit fields of the Classification extension, or by a band named "cloud".
 
     Examples
     --------
@@ -108,7 +108,7 @@ def _named(classes: Any, key: str) -> list[tuple[int, str]]:
 
 
 def _cloud_bits(fields: Any) -> tuple[int, int, int] | None:
-    """Return offset, length and value of the bit field that says where cloud is."""
+    """Return offset, length and value of the bit field that marks cloud."""
     for field in fields if isinstance(fields, list) else ():
         if not isinstance(field, dict) or str(field.get("name")).lower() != "cloud":
             continue

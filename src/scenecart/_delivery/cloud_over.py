@@ -47,7 +47,7 @@ _NO_SCENE = "No estimate: the catalog does not state the cloud cover of the whol
 
 
 class Pictures(Protocol):
-    """What fetches quicklooks and knows where deliveries are: a Client."""
+    """A Client, which fetches quicklooks and knows the folders of deliveries."""
 
     @property
     def imagery_folders(self) -> list[Path]:
@@ -71,7 +71,7 @@ def cloud_over(
 
     The provider's figure comes first, then the cloud mask of a delivery, then an estimate from the quicklook: the share of the
     scene that the catalog states as cloud (``eo:cloud_cover``) is taken from its brightest pixels, and counted inside the area. The
-    estimate is as accurate as that figure. Where bright ground, such as snow or ice, looks the same as clouds, there is none.
+    estimate is as accurate as that figure. Where bright ground, such as snow or ice, looks like cloud, there is no estimate.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def cloud_over(
     Raises
     ------
     InvalidArea, InvalidQuery
-        If an argument is invalid. A quicklook that cannot be fetched or used is not an error; the note says why.
+        If an argument is invalid. A quicklook that cannot be fetched or used is not an error; the note gives the reason.
 
     Examples
     --------

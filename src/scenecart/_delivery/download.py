@@ -195,7 +195,7 @@ class DeliveryService:
         try:
             return pystac.ItemCollection.from_dict(self._items(order))
         except Exception as error:
-            # pystac raises whatever a malformed item leads to
+            # pystac raises any kind of error for a malformed item
             raise ServiceError(
                 f"The items of order {order.id} are not valid STAC ({error}).",
                 code="items_invalid_stac",
@@ -239,7 +239,7 @@ class DeliveryService:
         options: Options,
         watch: Callable[[Downloads], object] = lambda _: None,
     ) -> list[Path]:
-        """Download files of items to a folder, and write the catalog of what has arrived, whatever fails.
+        """Download files of items to a folder, and write the catalog of what has arrived, even if some fail.
 
         Parameters
         ----------

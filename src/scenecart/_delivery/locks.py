@@ -54,7 +54,7 @@ class FileLock:
         self._guard = threading.Lock()
 
     def acquire(self) -> bool:
-        """Take the lock and return True, or return False at once if somebody else holds it.
+        """Take the lock and return True, or return False at once if another process or thread holds it.
 
         Raises
         ------
@@ -85,12 +85,12 @@ class FileLock:
         if handle is None:
             return
         if sys.platform != "win32":
-            # still locked, so nobody can take a file that is removed
+            # still locked, so no process can lock a removed file
             with contextlib.suppress(OSError):
                 self._path.unlink()
         os.close(handle)
         if sys.platform == "win32":
-            # fails if somebody else has opened it meanwhile, who then removes it
+            # fails if another process has opened it meanwhile, which then removes it
             with contextlib.suppress(OSError):
                 self._path.unlink()
 

@@ -84,7 +84,7 @@ class Delivery:
             assets = {key: {**item["assets"][key], "href": str(path)} for key, path in paths.items() if path is not None}
             try:
                 found.append(pystac.Item.from_dict({**item, "assets": assets, "links": []}))
-            except Exception as error:  # noqa: BLE001  # pystac raises whatever a malformed item leads to
+            except Exception as error:  # noqa: BLE001  # pystac raises any kind of error for a malformed item
                 failed[self._folders[id(item)]] = error
         if failed:
             name, reason = next(iter(failed.items()))

@@ -60,13 +60,13 @@ def provenance_of(session: Session, order_id: str, item_ids: Sequence[str]) -> l
             f"{found.count('missing')} of {len(found)} delivered items have no record that links them to order "
             f"{order_id}; see the column 'provenance'.",
             code="provenance_missing",
-            hint="Ask the service's support before you use these items.",
+            hint="Contact the service's support before you use these items.",
         )
     return found
 
 
 def _is_lasting(error: ScenecartError) -> bool:
-    """Return whether a question about an item would fail likewise; a service may know the records of items only."""
+    """Return whether the request for an item would fail likewise; a service may have records of items only."""
     return isinstance(error, ConnectionFailed) or error.status is None or error.status >= _SERVER_ERROR or error.status in _REFUSED
 
 

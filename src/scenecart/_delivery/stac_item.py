@@ -63,7 +63,7 @@ class ReceivedFile:
 
 
 def new_item(served: Mapping[str, Any], order_id: str, base_url: str) -> dict[str, Any]:
-    """Return the item of a service as it is kept on disk, still without assets.
+    """Return the item of a service in the form stored on disk, still without assets.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a file store answers: its own words, and the errors that its answers stand for."""
+"""Responses of file stores: their own error texts, and the errors that their statuses mean."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scenecart._api.file_requests import Download
     from scenecart._delivery.paths import PlannedFile
 
-# the address is not valid any more, or the store refuses another connection
+# the URL has expired, or the store refuses another connection
 REFUSED_STATUSES = frozenset({401, 403, 410})
 BUSY_STATUSES = frozenset({429, 503})
 TEMPORARY_STATUSES = frozenset({408, 425, 500, 502, 504})
@@ -34,7 +34,7 @@ class StoreBusy(Exception):
     error
         The error of the file, if it is not served later either.
     retry_after
-        Seconds to wait, if the store says so.
+        Seconds to wait, if the store states it.
     is_certain
         Whether the store certainly means that; otherwise the file may not be available at all.
     """

@@ -39,7 +39,7 @@ class Held(Exception):
 
 
 class Stopped(Exception):
-    """The download was stopped; nothing is written any more."""
+    """The download was stopped; nothing more is written."""
 
 
 class Transfer:
@@ -90,7 +90,7 @@ class Transfer:
         Raises
         ------
         Held
-            If somebody else downloads it.
+            If another process or thread downloads it.
         StoreBusy
             If fewer connections may help.
         ConnectionFailed
@@ -107,7 +107,7 @@ class Transfer:
             return found
         file.target.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            # somebody else may have completed it meanwhile
+            # another process may have completed it meanwhile
             return self._existing() or self._download()
 
     @contextlib.contextmanager
@@ -145,7 +145,7 @@ class Transfer:
             return self._found(is_right=wrong is None)
         if recorded is None:
             raise DownloadError(
-                f"{file.target} is another file than {file.name}. It was not overwritten.",
+                f"{file.target} exists, and is not {file.name}. It was not overwritten.",
                 code="target_differs",
                 hint="Move it away, or choose another folder.",
             )

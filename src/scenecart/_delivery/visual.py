@@ -1,4 +1,4 @@
-"""Which raster of an item is best looked at."""
+"""Which raster of an item is best for display."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VISUAL_KEYS = ("visual", "rendered_preview", "true_color", "truecolor", "tci", 
 
 
 def visual_asset(assets: Mapping[str, dict[str, Any]]) -> str | None:
-    """Return the key of the raster that is best looked at; None without a raster.
+    """Return the key of the raster that is best for display; None without a raster.
 
     Examples
     --------

@@ -281,9 +281,7 @@ def polygons_of(source: Source) -> list[BaseGeometry]:
     if not kept or not left_out:
         return kept or source.shapes
     counts = " and ".join(f"{count:,} {kind if count > 1 else kind[:-1]}" for kind, count in sorted(left_out.items()))
-    source.notices.append(
-        ScenecartWarning(f"The area is made of the polygons alone; {counts} beside them left out.", code="area_shapes_left_out")
-    )
+    source.notices.append(ScenecartWarning(f"Only polygons are part of the area; {counts} left out.", code="area_shapes_left_out"))
     return kept
 
 
@@ -330,7 +328,7 @@ def _read_bbox(value: Sequence[Any] | np.ndarray[Any, Any], argument: str) -> Ba
     west, east = (math.copysign(HALF_TURN, lon) if 0 < abs(lon) - HALF_TURN < GRID_DEGREES else lon for lon in (west, east))
     east = east + FULL_TURN if west > east else east
     area = box(west, south, east, north)
-    # with points on its long edges, nobody takes them the short way round
+    # points on its long edges leave only one way to read them
     return shapely.segmentize(area, LONGEST_EDGE) if east - west > LONGEST_EDGE else area
 
 
@@ -345,7 +343,7 @@ def _as_float(value: Any) -> float:
 
 
 def _reason(error: object) -> str:
-    """Return what an error says, on one line and cut to a sane length."""
+    """Return the message of an error, on one line and of limited length."""
     return clean_text(str(error), _MAX_REASON)
 
 

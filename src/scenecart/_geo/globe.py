@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 POLYGONAL = frozenset({"Polygon", "MultiPolygon"})
 GRID_DEGREES = 1e-9
-# what GEOS says of a geometry without faults
+# GEOS's reason for a valid geometry
 _VALID = "Valid Geometry"
 HALF_TURN, FULL_TURN = 180.0, 360.0
 # a rectangle that is so much taller than wide is no scene

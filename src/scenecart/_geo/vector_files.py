@@ -37,7 +37,7 @@ _HEADER = 128
 _MAX_UNPACKED, _MAX_MEMBERS = 1024 * 2**20, 20_000
 _CHUNK = 2**20
 _UNREADABLE_HINT = "Check that the file is complete, and in the format of its suffix."
-FORMATS = "GeoJSON, GeoPackage, Shapefile, KML, KMZ, FlatGeobuf, file geodatabase and GeoParquet"
+FORMATS = "GeoJSON, GeoPackage, Shapefile, KML, KMZ, FlatGeobuf, file geodatabase or GeoParquet"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _layers_of(path: Path, name: str, argument: str) -> list[Layer]:
             raise InvalidArea(f"file {name} has no geometry column.", argument=argument, code="area_geometry_missing")
         return [Layer(path.stem, lambda: _read(name, argument, gpd.read_parquet, path))]
     if suffix == FILE_GEODATABASE and not (path / _GEODATABASE_TABLE).is_file():
-        # a folder of Shapefiles, which GDAL writes under this suffix unless it is told otherwise
+        # a folder of Shapefiles, which GDAL writes under this suffix by default
         return [layer for file in sorted(path.glob(f"*{_SHAPEFILE}")) for layer in _layers_of(file, name, argument)]
     _check_content(path, suffix, name, argument)
     if suffix == _SHAPEFILE:

@@ -17,7 +17,7 @@ _MOST_BYTES = 512 * 2**20
 class Budget:
     """Bytes that the threads of a process share: who needs more than is left waits until others have finished.
 
-    One that needs more than all of them goes alone. A thread asks once, and not again before it has finished.
+    A picture that needs more than the limit runs alone. A thread reserves once, and not again before it has finished.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a raster file says of itself: grid, CRS and bands."""
+"""The metadata of a raster file: grid, CRS and bands."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # the longest side of a mask, in pixels
 MASK_SIDE = 256
-# less fill than this says nothing
+# less fill than this is no evidence
 LEAST_FILL = 0.01
 # a JPEG blurs the edge of black fill
 _BLACK, _WHITE = 16, 250

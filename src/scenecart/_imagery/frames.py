@@ -96,7 +96,7 @@ class FrameSource:
     draw: Callable[[int, int], tuple[Image.Image, str] | None]
 
     def frame(self, width: int, height: int) -> Frame:
-        """Return the picture; an empty one that says so if there is none."""
+        """Return the picture; if there is none, an empty one with a note."""
         found = self.draw(width, height)
         if found is None:
             return Frame(self.label, "There is no picture of this area.", Image.new("RGBA", (width, height)))

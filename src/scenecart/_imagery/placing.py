@@ -258,9 +258,9 @@ def _moments(counts: NDArray[Any]) -> tuple[float, float]:
 
 
 def _frame_by_corners(picture: Image.Image, footprint: BaseGeometry) -> PicturePlace | None:
-    """Return the picture laid on the corners of its footprint; its note says why that is not certain.
+    """Return the picture laid on the corners of its footprint; its note states why that is not certain.
 
-    The order of the vertices says nothing, since catalogs start and wind rings as they like. A quicklook is taken to be more or
+    The order of the vertices is no evidence, since catalogs start and wind rings in any way. A quicklook is taken to be more or
     less north up: the corner that starts it is the one for which its upper edge points most to the east. Where the footprint is
     turned by about 45 degrees, the proportions of the picture decide.
     """

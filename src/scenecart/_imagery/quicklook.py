@@ -41,8 +41,8 @@ class _Fetch:
 class QuicklookStore:
     """Quicklooks of one service, from a folder or from the service; thread-safe.
 
-    However many threads ask, at most six requests run at once, and one for the same picture. The folder is limited to 512 MiB; the
-    pictures that were not used for longest are deleted first.
+    At most six requests run at once, for any number of threads, and only one for the same picture. The folder is limited to
+    512 MiB; the pictures that were not used for longest are deleted first.
 
     Parameters
     ----------

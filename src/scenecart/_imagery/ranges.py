@@ -160,7 +160,7 @@ class RangeReader:
                 raise
 
     def _fetch_once(self, first: int, number: int, *, is_last: bool) -> bool:
-        """Fetch a run of blocks, and return whether it arrived; False asks for another attempt."""
+        """Fetch a run of blocks, and return whether it arrived; False means to try again."""
         start, count = first * BLOCK, number * BLOCK
         if self._url is None:
             self._url = self._make_url()

@@ -54,7 +54,7 @@ class Layer:
 
     @property
     def pixel(self) -> Mapping[str, Any]:
-        """What the item says of the band's pixels: data_type, nodata, scale and offset."""
+        """The item's metadata of the band's pixels: data_type, nodata, scale and offset."""
         for name in ("raster:bands", "bands"):
             bands = self.fields.get(name)
             if isinstance(bands, list) and len(bands) >= self.band and isinstance(bands[self.band - 1], dict):
@@ -139,7 +139,7 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
     Raises
     ------
     InvalidRequest
-        If an option is not valid, no item lies within the bounding box, or the items do not say which grid they have.
+        If an option is not valid, no item lies within the bounding box, or the items do not state their grid.
     """
     require_odc()
     import odc.stac  # noqa: PLC0415  # an extra
@@ -163,7 +163,7 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
         if "auto-guess" not in str(error):
             raise
         raise InvalidRequest(
-            "The items do not say in which grid their rasters are.", code="stack_grid_unknown", hint="Pass crs= and resolution=."
+            "The items do not state the grid of their rasters.", code="stack_grid_unknown", hint="Pass crs= and resolution=."
         ) from error
     if not is_masked:
         return found
@@ -173,7 +173,7 @@ def load_stack(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]], o
 
 
 def _converted(stack: xr.Dataset, name: str, pixel: Mapping[str, Any], *, scaled: bool) -> xr.DataArray:
-    """Return a band with NaN where there is no data, and with its scale and offset applied if asked for."""
+    """Return a band with NaN where there is no data, and with its scale and offset applied if requested."""
     band = stack[name]
     nodata = band.attrs.get("nodata")
     attributes = {key: value for key, value in band.attrs.items() if key not in {"nodata", "_FillValue"}}
@@ -226,13 +226,13 @@ def _touches(item: Mapping[str, Any], bbox: tuple[float, float, float, float]) -
     if not isinstance(bounds, list) or len(bounds) not in {4, 6}:
         return True
     west, south, east, north = bounds if len(bounds) == 4 else (*bounds[:2], *bounds[3:5])  # noqa: PLR2004  # without heights
-    # a bounding box of a stack that crosses the antimeridian goes on beyond 180
+    # a bounding box that crosses the antimeridian continues beyond 180
     is_beside = all(east + turn < bbox[0] or west + turn > bbox[2] for turn in (-360, 0, 360))
     return not (is_beside or north < bbox[1] or south > bbox[3]) or west > east
 
 
 def _most_common_crs(items: Sequence[tuple[Mapping[str, Any], Mapping[str, Layer]]]) -> str | None:
-    """Return the CRS of most rasters, in which they are stacked if no other is asked for."""
+    """Return the CRS of most rasters, in which they are stacked by default."""
     codes = Counter(
         str(code)
         for item, bands in items

@@ -1,4 +1,4 @@
-"""Approvals: signed files that say which cart may be ordered, up to which price, and until when."""
+"""Approvals: signed files that allow to order a cart, up to a price and until a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Approval:
     Attributes
     ----------
     fingerprint, captures
-        The cart, and the ids of its captures, to say what differs.
+        The cart, and the ids of its captures, to report differences.
     up_to
         Highest price, in credits.
     license_type, project, again
@@ -240,7 +240,7 @@ def _check_time(approval: Approval, now: float) -> None:
     made = dt.datetime.fromisoformat(approval.made_at).timestamp()
     if made > now + _CLOCK_SECONDS:
         raise NotApproved(
-            f"The approval is of {approval.made_at}, which is in the future on this computer. {_NOTHING}",
+            f"The approval is dated {approval.made_at}, which is in the future by the clock of this computer. {_NOTHING}",
             code="approval_from_the_future",
             hint="Set the clock of this computer, or of the approver's.",
         )
@@ -292,10 +292,10 @@ def _check_terms(approval: Approval, request: PlacementRequest) -> None:
             )
     if request.again is True or (request.again or "") != approval.again:
         raise NotApproved(
-            f"An approval is good for one order: {shown_value(approval.again) if approval.again else 'the first of its cart'}. "
+            f"An approval is valid for one order: {shown_value(approval.again) if approval.again else 'the first of its cart'}. "
             f"{_NOTHING}",
             code="approval_for_one_order",
-            hint="Have the further order approved under a text: approve(…, again='…').",
+            hint="For one more order, get another approval: approve(…, again='…').",
         )
 
 
@@ -338,7 +338,7 @@ def _fields(approval: Approval, without: Sequence[str] = ()) -> dict[str, Any]:
 
 def _unreadable(file: Path) -> NotApproved:
     return NotApproved(
-        f"{file.name} is no approval that can be read. {_NOTHING}",
+        f"{file.name} is not a readable approval. {_NOTHING}",
         code="approval_unreadable",
         hint="Pass the file that scenecart.approve(…) wrote.",
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PurchaseGuard:
-    """Refuses orders that are not approved or exceed a budget; what is ordered already is given back all the same.
+    """Refuses orders that are not approved or exceed a budget; a purchase that is ordered already is returned in any case.
 
     Parameters
     ----------

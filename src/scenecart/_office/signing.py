@@ -97,7 +97,7 @@ def checked_public_keys(keys: Any) -> tuple[str, ...]:
     Raises
     ------
     InvalidRequest
-        If one is none.
+        If one of them is invalid.
     """
     given = [keys] if isinstance(keys, str) else list(keys) if isinstance(keys, list | tuple | set | frozenset) else None
     if not given:
@@ -159,7 +159,7 @@ def _private_key(path: Path) -> Any:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise InvalidRequest(f"{path.name} is no Ed25519 key in PEM form.", code="approver_key_invalid", hint=_KEY_HINT)
+        raise InvalidRequest(f"{path.name} is not an Ed25519 key in PEM format.", code="approver_key_invalid", hint=_KEY_HINT)
     return key
 
 

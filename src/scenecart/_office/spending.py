@@ -142,7 +142,7 @@ class SpendingReader:
         return table
 
     def _returned(self) -> dict[str, int]:
-        """Return the credits that were returned of each order; empty if the service does not tell this sign-in."""
+        """Return the credits that were returned of each order; empty if this sign-in may not read them."""
         returned: Counter[str] = Counter()
         try:
             for page in range(_MOST_PAGES):

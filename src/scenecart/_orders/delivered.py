@@ -1,4 +1,4 @@
-"""What the organization's delivered items say about orders whose captures nobody else states."""
+"""Captures of orders, from the organization's delivered items, where the service does not state them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_ITEMS = 500
 def delivered_holdings(session: Session, listing: Listing, captures: Collection[str]) -> list[Holding]:
     """Return what delivered items show of orders without captures: for each, those of the captures that were delivered of it.
 
-    An order may hold more than that, so this says what is perhaps owned, and never that something was not ordered.
+    An order may hold more than that, so this shows what may be owned, and never that something was not ordered.
 
     Parameters
     ----------

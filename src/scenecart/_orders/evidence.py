@@ -38,7 +38,7 @@ class Proof(Enum):
     402 in the service's form                 ``UNPAID``: nothing was ordered
     400 401 403 404 405 410 413 415 422       ``REFUSED`` in the service's form: nothing was ordered
     429 in the service's form                 ``LIMITED``: nothing was ordered, and the same key may be sent
-    409; any 4xx whose words name the key     ``KEY_IN_USE``: somebody sent this key, so an order may exist
+    409; any 4xx whose text names the key      ``KEY_IN_USE``: this key was sent before, so an order may exist
     no connection                             ``NOT_SENT``: the service cannot have seen the request
     anything else                             ``NOTHING``: the outcome is unknown
     ========================================  ==============================================================
@@ -70,7 +70,7 @@ class Evidence:
     mismatch : str
         Why an order that it names is not the one that was requested; otherwise empty.
     is_repeated : bool
-        Whether the service says that it repeats a stored answer to this key.
+        Whether the service states that it repeats a stored answer to this key.
     """
 
     proof: Proof
@@ -116,7 +116,7 @@ def _proof_of_error(reply: Reply) -> Proof:
 
 
 def _is_repeated(reply: Reply) -> bool:
-    """Return whether a header says that this answer was stored with the key, whatever the service calls that header."""
+    """Return whether a header, of any name, states that this response was stored with the key."""
     return any(
         "idempoten" in name and "repla" in name and value.strip().lower() in {"true", "1", "yes"}
         for name, value in reply.headers.items()

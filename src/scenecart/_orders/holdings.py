@@ -61,9 +61,9 @@ class HoldingReader:
     journal
         The record of placements.
     purchases
-        What knows when captures were taken.
+        Knows when captures were taken.
     deliveries
-        What knows the files on this machine.
+        Knows the files on this machine.
     base_url
         The service's URL.
     is_own
@@ -147,7 +147,7 @@ class HoldingReader:
         except NotFound:
             return None
         except ScenecartError:
-            # it was bought, whatever the service says now
+            # it was bought, even if the service no longer lists it
             return _unseen(row)
 
     def _warn(self, listing: Listing, every: list[Holding]) -> None:

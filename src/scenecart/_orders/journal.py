@@ -1,19 +1,19 @@
 """The journal: a write-ahead record of every placement, in one SQLite file.
 
-A placement is one order that somebody wants of a purchase. Each request that leaves for it is a *try*, which is on disk before
-its bytes are sent and ends only by an answer that proves something. After a crash at any time, the journal shows what to ask
-the service for. States of a placement:
+A placement is one wanted order of a purchase. Each request for it is a *try*, which is on disk before its bytes are sent, and
+ends only with a response that proves its outcome. After a crash at any time, the journal shows
+which outcomes to find out. States of a placement:
 
-    intended   reserved by a session that is looking and asking the price; nothing left
+    intended   reserved by a session that reads the list of orders and the price; nothing was sent
     sent       a try is under way
-    unknown    a try left whose outcome nothing has proved
+    unknown    a try was sent, and nothing has proved its outcome
     unpaid     402, and no other try is open
     refused    refused, and no other try is open
-    absent     looked for, and proved not to be an order
+    absent     the list of orders proves that there is no order
     placed     the order is known; this never changes
-    put away   ended before it left, or on the word of a person
+    put away   ended before it was sent, or resolved by a person
 
-From unpaid, refused, absent and put away, the next purchase of the same thing goes on with the same placement and the same key.
+From unpaid, refused, absent and put away, the next purchase of the same cart continues the same placement with the same key.
 An answer ends the try that it answers and no other: a refusal that arrives late must not end a newer try.
 """
 
@@ -58,7 +58,7 @@ _NOT_RECORDED = "The outcome of the placement was not recorded."
 
 @dataclass(frozen=True)
 class Placement:
-    """One row of the journal: one order that somebody wants, with one key.
+    """One row of the journal: one wanted order, with one key.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ class Placement:
     body, path, answer : bytes, str, str or None
         The request as it is sent, the path that it is sent to, and the service's answer as JSON. A service may keep keys by path.
     detail : str or None
-        How it came to its state.
+        The reason for its state.
     created, changed : float
         Unix time, in seconds.
     owner : str or None
         The session that is working on it.
     known, known_at : str or None, float or None
-        The newest order of this purchase when this one was asked for, and when the service created that, in Unix time.
+        The newest order of this purchase when this one was requested, and when the service created that, in Unix time.
     conflicts : int
         How many of its tries were answered with a conflict about the key.
     sends, open_tries : int
@@ -161,7 +161,7 @@ class Journal:
 
     @property
     def setback(self) -> Setback | None:
-        """Why this journal may lack purchases that this computer recorded, such as a restored copy; None if nothing says so."""
+        """Why this journal may lack purchases that this computer recorded, such as a restored copy; None without a sign of that."""
         return self._file.setback
 
     def rows(self, purchase: Purchase) -> list[Placement]:
@@ -201,7 +201,7 @@ class Journal:
         is_in_the_way: Callable[[Placement], bool] = lambda _: False,
         take_over: bool = False,
     ) -> Placement:
-        """Reserve a placement for a session before it looks and asks the price, and return it.
+        """Reserve a placement for a session, before it reads the list of orders and the price, and return it.
 
         An existing one is taken up as it is. A refused, absent or abandoned one of version 0.1.0 gets the key of the purchase.
         One that another running session works on is returned as it is: its owner is another one then.
@@ -286,7 +286,7 @@ class Journal:
             return _one(database, "p.number = ?", placement.number)
 
     def release_all(self, owner: str) -> None:
-        """End the work of a session on every placement: what was interrupted must not keep other sessions waiting."""
+        """End the work of a session on every placement: an interrupted session must not keep others waiting."""
         with self._file.read() as database:
             rows = _found(database, "p.owner = ?", owner)
         for row in rows:
@@ -343,7 +343,7 @@ class Journal:
         state
             The state of the placement, unless another of its tries is open: it is unknown then.
         detail
-            How it came to its state.
+            The reason for its state.
         """
         with self._file.write(_NOT_RECORDED) as database:
             database.execute(
@@ -394,17 +394,17 @@ class Journal:
         return self._end_all(placement, "absent", ABSENT, detail)
 
     def put_away(self, placement: Placement, detail: str) -> Placement:
-        """Record that a placement never left, or that a person says that it became no order."""
+        """Record that a placement was never sent, or that a person has resolved it as no order."""
         return self._end_all(placement, "put away", RESOLVED, detail)
 
     def unchecked(self, base_url: str, before: float) -> list[Placement]:
-        """Return the placements that became orders before a time, and for which no second order was looked for since."""
+        """Return the placements that became orders before a time, for which no second order has been searched since."""
         with self._file.read() as database:
             condition = "p.base_url = ? AND p.state = 'placed' AND p.is_checked = 0 AND p.changed <= ? ORDER BY p.number"
             return _found(database, condition, base_url, before)
 
     def mark_checked(self, placements: list[Placement]) -> None:
-        """Record that a second order was looked for."""
+        """Record that a second order was searched."""
         with self._file.write(_NOT_RECORDED) as database:
             database.executemany("UPDATE placement SET is_checked = 1 WHERE number = ?", [(one.number,) for one in placements])
 

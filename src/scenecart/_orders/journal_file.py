@@ -143,7 +143,7 @@ class JournalFile:
         Parameters
         ----------
         consequence
-            A sentence that says what a failure means, such as "Nothing was sent."
+            A sentence with the consequence of a failure, such as "Nothing was sent."
 
         Raises
         ------
@@ -309,14 +309,14 @@ class JournalFile:
     def _foreign(self, *, is_newer: bool) -> JournalError:
         """Return the error for a file of a newer version, or of something else."""
         if is_newer:
-            # no advice to start another journal elsewhere: it would not know what was bought
+            # no advice to start another journal elsewhere: it would lack what was bought
             return JournalError(
                 f"The placement journal is from a newer version of scenecart; it was not changed. {_NO_PLACING}",
                 code="journal_newer",
                 hint=f"Upgrade scenecart. Keep {self.path}: it records your orders.",
             )
         return JournalError(
-            f"The placement journal is a file of something else; it was not changed. {_NO_PLACING}",
+            f"The placement journal was not written by scenecart; it was not changed. {_NO_PLACING}",
             code="journal_foreign",
             hint=f"Move {self.path} elsewhere. Then list your orders before you place more.",
         )

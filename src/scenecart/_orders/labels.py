@@ -1,4 +1,4 @@
-"""Labels of orders: the name, tags and reference that a payer knows an order by, kept beside the placement journal.
+"""Labels of orders: name, tags and reference, in a file beside the placement journal.
 
 They are no part of a purchase: its request and its key are the same with any labels. Name and tags are sent to the service after
 the order exists, if the service takes them; the reference stays on this machine.
@@ -35,7 +35,7 @@ _NOTHING_ORDERED = "Nothing was ordered."
 
 @dataclass(frozen=True)
 class Labels:
-    """What a payer knows an order by.
+    """The name, tags and reference of an order.
 
     Attributes
     ----------

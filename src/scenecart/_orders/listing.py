@@ -55,7 +55,7 @@ class Holding:
     record : OrderRecord
         The order as the service describes it.
     grounds : tuple of Ground
-        Its captures; empty if nobody states them.
+        Its captures; empty if they are not stated.
     created : float or None
         When the service created it, in Unix time.
     placement : Placement or None
@@ -235,7 +235,7 @@ def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> s
 
 
 def holding_of(record: schemas.OrderRecord) -> Holding:
-    """Return what an order says that it holds."""
+    """Return the captures that an order states."""
     grounds = _stated(record) or tuple(Ground((None, None, name), None) for name in record.captures)
     return Holding(record, grounds, created_at(record), is_ground_proved=_fits_area(grounds, record) is True)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scenecart._orders.listing import Ground, Holding, Listing
     from scenecart._orders.order_api import OrderApi
 
-# How long a key is sent again after a request without an answer, and how long after the last one nothing is under way any more.
-# A service may forget keys after an hour; what is older is looked for among the orders.
+# How long a key is sent again after a request without an answer, and how long after the last request none can be under way.
+# A service may drop keys after an hour; the outcome of older requests is searched in the list of orders.
 QUIET_SECONDS = 900.0
 # how much earlier than its request an order may seem to be, because clocks differ
 EARLIER_SECONDS = 300.0
@@ -148,7 +148,7 @@ class OrderMatcher:
             if has_same_ground(wanted, holding) is True and not any(self._is_of(holding, other) for other in others):
                 fitting.append(holding)
         if fitting:
-            # the same captures were ordered once more: the one at the agreed price, else the oldest
+            # the same captures were ordered several times: the one at the agreed price, else the oldest
             same = [one for one in fitting if one.record.total_credits in {None, placement.credits}]
             return (same or fitting)[-1], "found among the orders"
         return self._find_without_ground(placement, listing, others)

@@ -105,14 +105,14 @@ class Order(StatedOrder):
         progress
             Show a progress bar.
 
-        While the service or the network fails, waiting goes on until ``timeout``; two notices say when that begins and ends. A
-        state that is not known, or in which somebody has to act, is mentioned once. Of an unknown state, waiting goes on until
-        files of the order are listed.
+        While the service or the network fails, waiting continues until ``timeout``; two notices show the begin and the end of that.
+        A notice is shown once for an unknown state, and for a state in which a person has to act. In an unknown state, waiting
+        continues until files of the order are listed.
 
         Raises
         ------
         OrderFailed
-            If it ended without delivery; the message says why. ``OrderCancelled`` if it was cancelled.
+            If it ended without delivery; the message has the reason. ``OrderCancelled`` if it was cancelled.
         WaitTimeout
             If the order is not finished after ``timeout``. It continues. The code is ``"order_outcome_unknown"`` if its state
             is not known, or the service does not respond.
@@ -146,7 +146,7 @@ class Order(StatedOrder):
             self._poll(timeout, poll, callback)
         if not self.is_delivered:
             raise not_delivered(self._record)
-        # what cannot be looked up now is looked up by the next purchase
+        # the next purchase reads it again
         with contextlib.suppress(ScenecartError):
             self._api.after_wait()
         return self
@@ -154,7 +154,7 @@ class Order(StatedOrder):
     def cancel(self) -> Order:
         """Cancel the order, and print what is known about the money. Does nothing if it is already cancelled.
 
-        If no usable answer arrives, the order is looked at, and its state is reported.
+        If no usable answer arrives, the state of the order is read and reported.
 
         Raises
         ------
@@ -352,7 +352,7 @@ class Order(StatedOrder):
         Raises
         ------
         InvalidRequest
-            If an argument is not valid, no item has the bands, or the items do not say in which grid they are.
+            If an argument is not valid, no item has the bands, or the items do not state their grid.
         MissingExtra
             If odc-stac is not installed.
         DownloadError
@@ -381,7 +381,7 @@ class Order(StatedOrder):
         Parameters
         ----------
         asset
-            The key of the asset. Default: the one that is best looked at, such as ``"visual"``.
+            The key of the asset. Default: the one that is best for display, such as ``"visual"``.
         bands
             One band or three (red, green, blue), by number from 1 or by name; see ``FootprintMap.add_imagery``.
         stretch
@@ -538,7 +538,7 @@ class Order(StatedOrder):
             raise not_finished(self._record, timeout, polling.outage)
 
     def _mention_state(self) -> None:
-        """Notify once of a state that is not known, or in which somebody has to act."""
+        """Notify once of an unknown state, or of one in which a person has to act."""
         if self._mentioned != self.status and (notice := state_notice(self._record)) is not None:
             self._mentioned = self.status
             self._api.notify(notice)
@@ -555,7 +555,7 @@ def purchase_details_of(order: Order) -> PurchaseDetails:
 
 
 def label_order(order: Order, labels: Labels) -> None:
-    """Give an order that was placed its labels; one that exists already keeps those that are not given anew.
+    """Set the labels of an order that was placed; an existing order keeps those that are not given.
 
     The name and tags of an order that was labelled elsewhere stay: this machine's are taken only where it has none.
     """

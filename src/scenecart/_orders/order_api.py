@@ -32,7 +32,7 @@ _MOST_READINGS = 4
 _MAX_PAGES = 1_000
 # statuses of a GET that is tried as a POST before they are believed, until a GET has succeeded
 _TRY_POST = frozenset({400, 404, 405, 422, 501})
-# of these, the ones that certainly speak of the method
+# of these, the ones that certainly mean the method
 _METHOD_REFUSED = frozenset({405, 501})
 _REFUSED = frozenset({400, 422})
 # a proxy may answer about another order now and then
@@ -51,7 +51,7 @@ class OrderApi:
     deliveries
         What downloads the items of orders.
     purchases
-        What knows the captures that orders bought.
+        Knows the captures that orders bought.
     clock, sleep
         Seconds that only go forward, and waiting by them.
     notify
@@ -74,7 +74,7 @@ class OrderApi:
         self.clock = clock
         self.sleep = sleep
         self.notify = notify
-        # what is said when an order has been waited for, by then long after it was placed
+        # called after waiting for an order, by then long after it was placed
         self.labels: LabelFile | None = None
         self.after_wait: Callable[[], object] = lambda: None
         self._get_by_post = self._get_by_query = False
@@ -123,7 +123,7 @@ class OrderApi:
         return self.labels is not None and order_id in self.labels.read(self.session.base_url, [order_id])
 
     def label(self, record: schemas.OrderRecord, labels: Labels) -> schemas.OrderRecord:
-        """Keep the labels of an order on this machine and at the service; what cannot be kept is a warning.
+        """Keep the labels of an order on this machine and at the service; what cannot be saved is a warning.
 
         The order exists: nothing here may lose it.
         """
@@ -178,7 +178,7 @@ class OrderApi:
         Raises
         ------
         ServiceError
-            After the last order, if the list is shorter than the service says (``order_list_incomplete``).
+            After the last order, if the list is shorter than the service states (``order_list_incomplete``).
         """
         ids, tags = filters.get(schemas.IDS_FILTER), filters.get(schemas.TAGS_FILTER)
         if isinstance(ids, list) and self._refuses_ids:
@@ -192,7 +192,7 @@ class OrderApi:
                 raise
         else:
             return
-        # lists of values are refused: they are asked for one by one
+        # lists of values are refused: each value is requested separately
         if isinstance(ids, list):
             self._refuses_ids = True
             yield from self._each_of(ids, filters)
@@ -280,7 +280,7 @@ class OrderApi:
                 yield record
 
     def cancel(self, record: schemas.OrderRecord) -> Any:
-        """Cancel an order, and return what the service says about it; None if its response says nothing about this order.
+        """Cancel an order, and return the response about it; None if the response does not mention this order.
 
         The same state of an order has one key, so that cancelling it twice is safe. A later state has another: a refusal of
         today is not repeated tomorrow.
@@ -290,7 +290,7 @@ class OrderApi:
         try:
             answer = self.session.call(operations.CANCEL, schemas.order_reference(record.id), key=key)
         except ServiceError as error:
-            # no content, or no JSON: accepted all the same
+            # no content, or no JSON: accepted
             if error.status in _SUCCESS:
                 return None
             raise
@@ -444,7 +444,7 @@ class _PageReader:
         self.missing = max(0, total - len(known) - others - self.unreadable - skipped)
 
     def _fitting_page(self, number: int) -> schemas.OrderPage:
-        """Request a page, and again while it has orders that were not asked for: a proxy may mix up responses."""
+        """Request a page, and again while it has orders that were not requested: a proxy may mix up responses."""
         for _ in range(_MOST_MISMATCHES):
             page = self._request(schemas.orders_body(self._filters, _PAGE_SIZE, number))
             if all(map(self._fits, page.orders)):
@@ -464,7 +464,7 @@ def _incomplete(reader: _PageReader) -> ServiceError:
     return ServiceError(
         f"The service's list of orders is incomplete: {problem}.",
         code="order_list_incomplete",
-        hint="Try again. If it stays incomplete, ask the service's support.",
+        hint="Try again. If it stays incomplete, contact the service's support.",
         operation=operations.LIST_ORDERS.id,
     )
 

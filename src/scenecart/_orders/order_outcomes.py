@@ -1,4 +1,4 @@
-"""What became of an order: the errors and notices of waiting for it and of cancelling it."""
+"""Outcomes of orders: the errors and notices of waiting for one and of cancelling it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def not_finished(record: OrderRecord, timeout: float | None, outage: Outage) -> 
 
 
 def state_notice(record: OrderRecord) -> Notice | None:
-    """Return the notice about a state that is not known, or in which somebody has to act; None for any other state."""
+    """Return the notice about an unknown state, or one in which a person has to act; None for any other state."""
     state = clean_text(record.state, 40)
     if is_on_hold(record.state):
         return Notice(
@@ -109,7 +109,7 @@ def nothing_to_deliver(record: OrderRecord) -> DownloadError:
 
 
 def cancel_notice(record: OrderRecord, answer: Any) -> Notice:
-    """Return what is known after a cancellation: the state, and what happens to the money as far as the service says."""
+    """Return the result of a cancellation: the state, and what happens to the money as far as the service states it."""
     state, price = clean_text(record.state, 40), record.total_credits
     returned = schemas.returned_credits(answer)
     remark = schemas.remark(answer) if returned is None or price is None or returned[1] < price else None

@@ -87,7 +87,7 @@ class StatedOrder(Reportable):
 
     @property
     def billing_mode(self) -> str | None:
-        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None if the service does not say."""
+        """How it is paid: ``"credit"``, ``"card"`` or ``"enterprise"`` (a monthly invoice); None if it is not stated."""
         return self._record.billing_mode
 
     @property
@@ -107,7 +107,7 @@ class StatedOrder(Reportable):
 
     @property
     def reference(self) -> str | None:
-        """The reference of ``place(reference=)``, which only the machine knows that placed the order."""
+        """The reference of ``place(reference=)``; only on the machine that placed the order."""
         return self._record.reference
 
     @property
@@ -122,7 +122,7 @@ class StatedOrder(Reportable):
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, if the service says."""
+        """Why it failed, if the service states it."""
         return self._record.reason
 
     @property
@@ -132,7 +132,7 @@ class StatedOrder(Reportable):
 
     @property
     def updated(self) -> datetime | None:
-        """When it last changed, UTC, if the service says."""
+        """When it last changed, UTC, if the service states it."""
         return parse_time(self._record.updated)
 
     @property

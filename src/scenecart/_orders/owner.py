@@ -24,7 +24,7 @@ _working: set[str] = set()
 
 
 def new_owner() -> str:
-    """Return the name of a piece of work of this process, which runs until :func:`finish`."""
+    """Return a new owner: an id for one piece of work of this process, which runs until :func:`finish`."""
     owner = f"{socket.gethostname()}/{os.getpid()}/{_start_of(os.getpid())}/{uuid.uuid4().hex[:12]}"
     with _lock:
         _working.add(owner)
@@ -39,9 +39,9 @@ def finish(owner: str) -> None:
 
 @contextlib.contextmanager
 def reservation(journal: Journal) -> Iterator[str]:
-    """Give a piece of work a name to reserve placements by; whatever it has reserved is free afterwards.
+    """Return an owner to reserve placements with; its reservations are released afterwards.
 
-    What cannot be freed, because the journal cannot be written, ends with the next ``settle()``.
+    If the journal cannot be written, they are released by the next ``settle()``.
     """
     owner = new_owner()
     try:
@@ -53,7 +53,7 @@ def reservation(journal: Journal) -> Iterator[str]:
 
 
 def is_working(owner: str | None) -> bool:
-    """Return whether a session still works on something; for another computer, nobody can say, and the answer is no."""
+    """Return whether the session of an owner is still running; for another computer this is unknown, and False."""
     parts = (owner or "").split("/")
     if owner is None or len(parts) != 4:  # noqa: PLR2004  # host, process, its start, work
         return False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scenecart._cart.checks import CaptureKey
 
-# a share of a capture's ground above which it is owned, unless the client says otherwise
+# the share of a capture's area above which it counts as owned, unless the client sets another
 OWNED_SHARE = 0.1
 
 
@@ -106,7 +106,7 @@ def owned_of(grounds: Iterable[Ground], holdings: Iterable[Holding], terms: Term
     holdings
         The orders; those that have ended without delivery do not count.
     terms
-        What an exact order must have; None looks for no exact one.
+        What an exact order must have; None searches for no exact one.
     """
     wanted = tuple(grounds)
     by_id: dict[str, list[Ground]] = {}

@@ -86,7 +86,7 @@ class Payer:
         ) from failure
 
     def _is_as_before(self, identity: operations.Identity) -> bool:
-        """Return whether an answer says as much as earlier ones: a user whose organization was stated still has one."""
+        """Return whether an answer states as much as earlier ones: a user whose organization was stated still has one."""
         known = self._journal.organization_of(self._session.base_url, identity.subject)
         if identity.organization:
             if identity.subject and identity.organization != known:

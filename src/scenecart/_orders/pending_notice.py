@@ -33,7 +33,7 @@ def warn_of_pending_placements(
     notify
         Called with the notice if Python turns warnings into errors.
     session
-        The connection by which the service is asked whose placements to mention. None mentions those of every account.
+        The connection that requests the account whose placements are mentioned. None mentions those of every account.
     """
     for notice in _pending_notices(settlement, session):
         try:
@@ -77,7 +77,7 @@ def _pending_notices(settlement: SettlementService, session: Session | None) -> 
 
 
 def _of_account(placements: list[Placement], session: Session) -> list[Placement]:
-    """Return the placements of the account in use, or all of them if the service does not say which it is."""
+    """Return the placements of the account in use, or all of them if the service does not state the account."""
     try:
         identity = operations.identity_of(session.userinfo())
     except ScenecartError:

@@ -128,7 +128,7 @@ class PlacementService:
         max_credits: int | None = None,
         guard: Callable[[PlacementRequest], None] | None = None,
     ) -> Order:
-        """Buy what was estimated, once. The key is on disk before the request leaves; the journal says what follows.
+        """Buy what was estimated, once. The key is on disk before the request is sent; the states are in the module ``journal``.
 
         ``guard`` is called before anything is written or sent, in each attempt and retry; it raises to refuse the purchase.
 
@@ -399,7 +399,7 @@ class PlacementService:
         answered = service_time(None if outcome.reply is None else outcome.reply.headers.get("date"))
         age = 0.0 if created is None else (answered or placement.created) - created.timestamp()
         if outcome.evidence.is_repeated or age > 0:
-            # an earlier request with this key, perhaps of somebody else, made it, and its stored answer may be old
+            # an earlier request with this key, perhaps of a colleague, made it, and its stored answer may be old
             with contextlib.suppress(ScenecartError):
                 record = self._orders.fetch(record.id)
         if record.phase == ENDED or age > EARLIER_SECONDS:
@@ -457,7 +457,7 @@ class PlacementService:
         return ended
 
     def _replacement(self, request: PlacementRequest, done: Holding) -> Holding | None:
-        """Return the live order of the same purchase that somebody placed after one that has ended."""
+        """Return the live order of the same purchase that was placed after one that has ended."""
         if done.record.phase != ENDED:
             return None
         holdings = with_whole_footprints(self.read_orders(request.purchase.ids).holdings, request.footprints)

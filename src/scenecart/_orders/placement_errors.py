@@ -269,11 +269,11 @@ def no_price_any_more(count: int) -> EstimateIncomplete:
 
 
 def order_gone(placement: Placement) -> PlacementUnknown:
-    """Return the error for an order that was placed, and that the service does not know any more."""
+    """Return the error for an order that was placed, but is no longer known to the service."""
     return PlacementUnknown(
         f"This was ordered as {placement.order_id}, but the service does not know that order. Nothing was ordered now.",
         code="order_gone",
-        hint="Ask the service's support. To buy it again nevertheless, pass again='a name for this order'.",
+        hint="Contact the service's support. To buy it again nevertheless, pass again='a name for this order'.",
         details={"order_id": placement.order_id or ""},
         operation=operations.GET_ORDER.id,
         idempotency_key=placement.key,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlacementRequest:
-    """What somebody asked to buy, and how."""
+    """What to buy, and under which conditions."""
 
     estimate: Estimate
     purchase: Purchase
@@ -30,10 +30,10 @@ class PlacementRequest:
     owned: str = "refuse"
     max_credits: int | None = None
     new_key: bool = False
-    # decided once: sessions that ask for one more at once ask for the same one
+    # decided once: sessions that request one more at the same time request the same one
     wish: str | None = None
     known: tuple[str, float | None] | None = None
-    # what the office asks for, such as a budget; it raises before anything is written or sent
+    # a check such as a budget; it raises before anything is written or sent
     guard: Callable[[PlacementRequest], None] | None = None
 
     @cached_property

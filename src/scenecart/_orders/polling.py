@@ -22,12 +22,12 @@ _MAX_PAUSE = 300.0
 _LEAST_CALL_SECONDS = 10.0
 # refusals in a row that do not explain themselves, such as the pages of a gateway, before they are believed
 _MOST_UNEXPLAINED = 8
-# a gateway gave up, or the service is not ready: says nothing about the order
+# a gateway timed out, or the service is not ready: no information about the order
 _TEMPORARY = frozenset({408, 421, 425, 499})
 
 
 class Timing(Protocol):
-    """A clock, ways to sleep and to limit calls by it, and somebody to notify."""
+    """A clock, functions to sleep and to limit calls by it, and a function to notify."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -60,7 +60,7 @@ def pauses(poll: float | None) -> Iterator[float]:
 
 
 class Outage:
-    """Failed polls in a row: which are waited through, and what the user is told.
+    """Failed polls in a row: which of them are tolerated, and the notices to the user.
 
     Parameters
     ----------

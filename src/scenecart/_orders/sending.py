@@ -247,7 +247,7 @@ class _Attempts:
         """Return whether the same key is sent again, after a pause."""
         proof, reply = outcome.evidence.proof, outcome.reply
         if outcome.evidence.is_repeated and proof in {Proof.REFUSED, Proof.UNPAID} and not outcome.placement.open_tries:
-            # an answer to an earlier request, perhaps of somebody else: the next key is sent, which has no stored answer
+            # the answer to an earlier request, perhaps of a colleague: the next key is sent, which has no stored answer
             self._stored_refusals += 1
             return outcome.not_recorded is None and self._stored_refusals <= _MOST_STORED_REFUSALS
         if proof is Proof.REFUSED:

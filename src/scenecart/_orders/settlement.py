@@ -115,7 +115,7 @@ class SettlementService:
             check_text(why, "why")
         if (order is None) is not nothing:
             raise InvalidRequest(
-                "State either the order or that nothing was ordered, and not both.",
+                "Pass either the order, or that nothing was ordered.",
                 code="resolution_ambiguous",
                 hint="Choose one of the two.",
             )

@@ -33,8 +33,8 @@ def wait_all(
 ) -> list[Order]:
     """Wait until many orders are delivered, with one request for all of them at a time.
 
-    You can interrupt the wait; the orders continue. While the service or the network fails, waiting goes on until ``timeout``;
-    two notices say when that begins and ends.
+    You can interrupt the wait; the orders continue. While the service or the network fails, waiting continues until ``timeout``;
+    two notices show the begin and the end of that.
 
     Parameters
     ----------

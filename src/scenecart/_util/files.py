@@ -24,7 +24,7 @@ FREE_SPACE = "Free disk space, then run it again."
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error says that a disk, or what a user may use of it, is full.
+    """Return whether an error means that a disk or a quota is full.
 
     Examples
     --------

@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """A value that is read when it is needed, and again once it is too old. Threads that ask meanwhile wait for it.
+    """A value that is read when it is needed, and again once it is too old. Threads that need it meanwhile wait for it.
 
     Parameters
     ----------
     read
-        Reads the value. What it raises is raised, and remembered by nobody.
+        Reads the value. Its errors are raised, and not stored.
     seconds
         How long a value is kept.
     clock

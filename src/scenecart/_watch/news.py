@@ -54,7 +54,7 @@ def count_news(watch: Watch) -> News:
 
 
 def _when(moment: datetime, now: datetime) -> str:
-    """Return a moment as people say it: a time today, a day of the week, or a date."""
+    """Return a time as text: a time of today, a day of the week, or a date."""
     if moment.date() == now.date():
         return f"{moment:%H:%M}"
     if now.date() - moment.date() <= _WEEK:

@@ -372,7 +372,7 @@ def _keys(captures: gpd.GeoDataFrame) -> list[CaptureKey]:
 
 
 def _editions(captures: gpd.GeoDataFrame) -> list[str]:
-    """Return when the catalog updated each capture, or created it, as text; empty if it does not say."""
+    """Return when the catalog updated each capture, or created it, as text; empty if it does not state it."""
     missing = pd.Series(pd.NaT, index=captures.index, dtype="datetime64[us, UTC]")
     times = captures.get("updated", missing).fillna(captures.get("created", missing))
     return ["" if pd.isna(value) else pd.Timestamp(value).isoformat() for value in times]

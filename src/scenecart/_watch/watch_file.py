@@ -26,7 +26,7 @@ _SQLITE_SECONDS = 5.0
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # SQLite's extended codes hold more in their higher bits
 _PRIMARY = 0xFF
-# a number is never used again, so a watch that was removed meanwhile is not taken for a new one
+# numbers are never reused, so a removed watch is not taken for a new one
 _SCHEMA = (
     """CREATE TABLE watch (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -207,7 +207,7 @@ class WatchFile:
             _create(database)
         elif application != _APPLICATION_ID:
             raise WatchError(
-                "The file of watches is a file of something else; it was not changed.",
+                "The file of watches was not written by scenecart; it was not changed.",
                 code="watches_foreign",
                 hint=f"Move {self.path} elsewhere, and save the watches again.",
             )

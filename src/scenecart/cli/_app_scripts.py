@@ -1,4 +1,4 @@
-"""The scripts of the app's page as one file: a browser takes a third longer to open a page that asks for each of a hundred."""
+"""The scripts of the app's page as one file: a page that loads a hundred separate files takes a third longer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PACKAGES = ("voila", "jupyterlab_widgets", "jupyter_leaflet", "anywidget")
-# a part of a bundle of webpack or rspack, which only registers its modules: it may be loaded before they are asked for
+# a part of a bundle of webpack or rspack, which only registers its modules: it may be loaded before they are needed
 _PART = re.compile(r"""self(?:\.|\[")(?:webpack|rspack)Chunk""")
 _HEAD = 500
 _MOST_SCRIPTS = 512
@@ -24,9 +24,9 @@ _MOST_BYTES = 32 << 20
 
 
 class PageScripts:
-    """Learns which parts of scripts a page asks for, and gives them to the next pages as one script.
+    """Records which parts of scripts a page requests, and serves them to the next pages as one script.
 
-    What it has learned is kept for the next start, until a package that has scripts is updated.
+    The record is kept for the next start, until a package that has scripts is updated.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class PageScripts:
         self._is_saved = True
 
     def note(self, name: str) -> None:
-        """Note that a page asked for a script, by the end of its path: ``static/143.voila.js``."""
+        """Record that a page requested a script, by the end of its path: ``static/143.voila.js``."""
         if name in self._parts or len(self._parts) >= _MOST_SCRIPTS or not name.endswith(".js"):
             return
         text = self._read(name)
@@ -57,7 +57,7 @@ class PageScripts:
 
     @property
     def script(self) -> bytes:
-        """One script with all parts that pages have asked for so far; empty before the first page."""
+        """One script with all parts that pages have requested so far; empty before the first page."""
         if self._script is None:
             # each in a function of its own, as some are strict and some are not
             self._script = "".join(f"(function(){{{text}\n}})();\n" for text in self._parts.values()).encode()

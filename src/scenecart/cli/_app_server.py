@@ -50,7 +50,7 @@ class VoilaFile(MultiStaticFileHandler):  # type: ignore[misc]  # as above
     """A file of Voila, noted if it is a script."""
 
     def on_finish(self) -> None:
-        """Note what the page asked for."""
+        """Record what the page requested."""
         super().on_finish()
         _note(self)
 
@@ -59,13 +59,13 @@ class ExtensionFile(FileFindHandler):
     """A file of an extension, noted if it is a script."""
 
     def on_finish(self) -> None:
-        """Note what the page asked for."""
+        """Record what the page requested."""
         super().on_finish()
         _note(self)
 
 
 class JoinedScripts(JupyterHandler):
-    """The scripts that pages asked for, as one."""
+    """The scripts that pages requested, as one."""
 
     @authenticated
     def get(self) -> None:

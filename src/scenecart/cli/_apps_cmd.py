@@ -92,7 +92,7 @@ def app(arguments: argparse.Namespace) -> int:
 
 
 def _shared_sandbox() -> Path:
-    """Start a sandbox for all pages of the app, and return the file that says how to reach it."""
+    """Start a sandbox for all pages of the app, and return the file with its address."""
     try:
         from scenecart.sandbox import Sandbox  # noqa: PLC0415  # an optional extra
     except ModuleNotFoundError as error:

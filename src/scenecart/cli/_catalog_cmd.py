@@ -159,7 +159,7 @@ def report(arguments: argparse.Namespace) -> int:
 
             if any(paper.values()):
                 raise InvalidRequest(
-                    "A comparison has a title only.",
+                    "A comparison has a title, but no other details of the author.",
                     code="comparison_without_paper",
                     hint="Leave out --prepared-by and the like, or report one cart.",
                 )
@@ -197,7 +197,7 @@ def _with_owned(
 
 
 def _warn_of_missing_prices(subjects: Mapping[str, Estimate | Order | Cart]) -> bool:
-    """Warn of captures without a price; return whether a subject has no price at all, though one was asked for."""
+    """Warn of captures without a price; return whether a subject has no price at all although prices were requested."""
     from scenecart._cart.estimate import Estimate  # noqa: PLC0415  # keeps --help fast
 
     refused = {name: one for name, one in subjects.items() if isinstance(one, Estimate) and one.refused}

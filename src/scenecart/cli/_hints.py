@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HINTS: dict[str, str | None] = {
     "already_ordered": "To buy one more, add --again NAME with a name that was not used for it: each name buys once.",
     "already_owned": "Add --without-owned to buy only what is missing, or --owned buy to buy it all the same.",
-    "approval_for_one_order": "Have the further order approved under a name: `scenecart approve --again NAME`.",
+    "approval_for_one_order": "For one more order, get another approval: `scenecart approve --again NAME`.",
     "approval_key_unknown": "Ask an approver of your organization.",
     "approval_missing": "Have the cart approved with `scenecart approve`, and add --approval FILE.",
     "approval_unreadable": "Pass the file that `scenecart approve` wrote.",
@@ -44,7 +44,7 @@ HINTS: dict[str, str | None] = {
     "cart_file_changed": "To use it anyway, estimate its captures as a new cart.",
     "cart_without_prices": "`scenecart estimate` shows the reasons.",
     "certificate_not_trusted": "If your network inspects encrypted connections, set SSL_CERT_FILE to your company's certificates, "
-    "a PEM file. Otherwise check the base URL: somebody may be reading along.",
+    "a PEM file. Otherwise check the base URL: the connection may be intercepted.",
     "collections_missing": "Add --collections or --ids.",
     "cover_all_owned": "`scenecart owned` lists what is owned. Ask for more with --min-coverage, or leave out --use-owned.",
     "credentials_file_unreadable": "Move it away and run `scenecart login`, or set SCENECART_API_KEY.",
@@ -61,7 +61,7 @@ HINTS: dict[str, str | None] = {
     "licence_not_accepted": "`scenecart licences` shows it; `scenecart licences --accept ID` accepts it for your organization.",
     "not_a_captures_file": "Pass a file that `scenecart search -o` wrote. An area of interest is the option --aoi.",
     "not_a_cart_file": "Pass a file that `scenecart estimate --save` wrote.",
-    "order_gone": "Ask the service's support. To buy it again nevertheless, add --again NAME.",
+    "order_gone": "Contact the service's support. To buy it again nevertheless, add --again NAME.",
     "order_not_cancellable": "Check its status with `scenecart order ID`.",
     "order_not_delivered": "Add --wait to wait for its delivery.",
     "order_not_finished": "The order continues. Wait again later: `scenecart wait {order_id}`.",

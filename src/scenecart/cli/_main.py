@@ -82,7 +82,7 @@ class Progress:
 
     @property
     def at_interruption(self) -> list[str]:
-        """What a user who interrupts the command needs to know, as lines."""
+        """The lines to print when the user interrupts the command."""
         if self.spends and self.has_placed and not self.completed:
             return [_PLACING]
         return [*self.certain, *([_RESUMES] if self.is_downloading and not self.completed else [])]

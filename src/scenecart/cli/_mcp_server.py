@@ -42,7 +42,7 @@ def make_server(tools: Tools) -> MCPServer[Any]:
 
 
 def _tool(method: Callable[..., dict[str, Any]], lock: threading.Lock) -> Callable[..., Any]:
-    """Return a tool that runs a method in a thread; warnings are part of its result, and errors say what to do."""
+    """Return a tool that runs a method in a thread; warnings are part of its result, and errors have hints."""
 
     def run(keywords: dict[str, Any]) -> dict[str, Any]:
         with lock, warnings.catch_warnings(record=True) as caught:

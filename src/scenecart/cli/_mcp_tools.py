@@ -232,7 +232,7 @@ class Tools:
         path = self._folder / str(name)
         if not _NAME.fullmatch(str(name)) or not path.resolve().is_relative_to(self._folder):
             raise InvalidRequest(
-                f"File names are of the agent's folder, without a path, got {shown_value(name)}.", code="file_outside_folder"
+                f"Files are in the agent's folder: pass a name without a path, got {shown_value(name)}.", code="file_outside_folder"
             )
         return path
 

@@ -98,7 +98,7 @@ def _print_licences(found: pd.DataFrame) -> None:
 
 
 def _acceptance(licence: Mapping[str, Any] | pd.Series[Any]) -> str:
-    """Return whether a licence is accepted, when and by whom; empty if the service does not say."""
+    """Return whether a licence is accepted, when and by whom; empty if the service does not state it."""
     if pd.isna(licence["accepted"]):
         return ""
     if not licence["accepted"]:

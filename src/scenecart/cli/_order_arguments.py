@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_placing(commands: Commands) -> None:
-    """Add what places orders, and finds out what became of them."""
+    """Add the commands that place orders and find out their outcomes."""
     place = add_command(
         commands,
         "place",

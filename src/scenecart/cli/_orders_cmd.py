@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # notices about an order that existed before
 _EXISTING = frozenset({"already_ordered", "existing_order_ended", "rest_already_ordered"})
-# an earlier run's order is looked for among so many orders, newest first
+# an earlier run's order is searched among this many orders, newest first
 _MOST_LOOKED_AT = 5
 _MOST_PROJECTS = 10
 _OUTCOMES = {
@@ -106,13 +106,13 @@ def _order_of_rest(client: Client, cart: Cart, arguments: argparse.Namespace) ->
     """Return the order that an earlier run placed for what was left of a cart; None if there is none. Nothing is bought."""
     owned = client.owned(acquired=False)
     for order_id in owned.loc[owned["id"].isin(cart.ids), "order"].dropna().drop_duplicates().head(_MOST_LOOKED_AT):
-        # whatever cannot be told: the cart is owned, and nothing is bought
+        # if that is unknown: the cart is owned, and nothing is bought
         with contextlib.suppress(ScenecartError):
             rest = cart.without_owned(ignored=[order_id]).estimate()
             found = rest.existing_order(project=arguments.project, license_type=arguments.license)
             if found is not None and found.id == order_id:
                 found.note = Notice(
-                    f"Nothing is left to buy: order {order_id} is of the rest of this cart. Nothing was bought again.",
+                    f"Nothing is left to buy: order {order_id} has the rest of this cart. Nothing was bought again.",
                     code="rest_already_ordered",
                     details={"order_id": order_id},
                 )
@@ -239,7 +239,7 @@ def _nothing_owned(every: pd.DataFrame, arguments: argparse.Namespace) -> str:
 
 
 def wait(arguments: argparse.Namespace) -> int:
-    """Wait for orders, and print what became of each."""
+    """Wait for orders, and print the outcome of each."""
     from scenecart._orders.wait import wait_all  # noqa: PLC0415  # keeps --help fast
     from scenecart.client import orders_to_wait_for  # noqa: PLC0415  # likewise
 
@@ -304,7 +304,7 @@ def _download(order: Order, arguments: argparse.Namespace, *, show_progress: boo
         if not (failed.failed or failed.files):
             raise
         files, error = list(failed.files), failed
-    # what is on disk is told also if the service cannot be asked any more
+    # the files on disk are listed even if the service does not respond
     with contextlib.suppress(ScenecartError):
         missing = order.missing
     return _output.Received(files, error, missing)
@@ -350,7 +350,7 @@ def settle(arguments: argparse.Namespace) -> int:
 
 
 def _outcomes(settled: pd.DataFrame) -> Iterator[str]:
-    """Yield what became of placements: how many were ordered, were not, wait for payment, and are unknown."""
+    """Yield the outcomes of placements: how many were ordered, were not, wait for payment, and are unknown."""
     counts = settled["state"].replace(list(UNANSWERED), "unknown").value_counts()
     for state, outcome in _OUTCOMES.items():
         count = int(counts.get(state, 0))
@@ -359,7 +359,7 @@ def _outcomes(settled: pd.DataFrame) -> Iterator[str]:
 
 
 def resolve(arguments: argparse.Namespace) -> int:
-    """End a placement by what the service's console or support said."""
+    """Resolve a placement by what the service's console or support states."""
     with _io.connect(arguments) as client, _output.only_json(arguments):
         resolved = client.resolve(arguments.number, order=arguments.order, nothing=arguments.nothing, why=arguments.why)
     arguments.progress.completed = f"Placement {arguments.number} is resolved"

@@ -247,7 +247,7 @@ def placements(found: pd.DataFrame, arguments: argparse.Namespace, if_empty: str
 
 @dataclass(frozen=True)
 class Received:
-    """What a download brought.
+    """The result of a download.
 
     Attributes
     ----------

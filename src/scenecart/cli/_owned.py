@@ -1,4 +1,4 @@
-"""What of a cart is owned already: looked up with its price, marked in its report, and said on standard error."""
+"""What of a cart is owned already: read with its price, marked in its report, and printed on standard error."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SECONDS = 30.0
 
 
 def look_up(subject: S, client: Client, name: str = "") -> tuple[S, list[dict[str, Any]] | None]:
-    """Return a cart or an estimate with its captures marked, and what is owned of them; say it, with the subject's name if given.
+    """Return a cart or an estimate with its captures marked, and what is owned of them; print that, with the name if given.
 
     Of each capture of which something is owned, or may be, there is a record ``id``, ``host``, ``collection``, ``share`` (0 to 1;
-    None if it may be owned) and ``orders``. If the orders cannot be read, a warning says so, the subject stays as it is, and there
+    None if it may be owned) and ``orders``. If the orders cannot be read, there is a warning, the subject is unchanged, and there
     are None.
     """
     from scenecart._api.deadline import limited_to  # noqa: PLC0415  # keeps --help fast
@@ -36,11 +36,11 @@ def look_up(subject: S, client: Client, name: str = "") -> tuple[S, list[dict[st
     cart = subject if isinstance(subject, Cart) else subject.cart
     about = f"{clean_text(name, 80)}: " if name else ""
     try:
-        # a long list says how far it is
+        # a long list shows its progress
         with limited_to(_SECONDS, time.monotonic), contextlib.redirect_stdout(sys.stderr):
             marked = marked_cart(cart, known_holdings(client))
     except ScenecartError as error:
-        # that the journal cannot be read was said by the connection
+        # the connection has warned that the journal cannot be read
         reason = "" if isinstance(error, JournalError) else f" {error.message}"
         warn(f"{about}It is not known what is owned already.{reason}", code="owned_not_known")
         return subject, None

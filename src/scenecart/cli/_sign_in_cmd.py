@@ -115,7 +115,7 @@ def _store(arguments: argparse.Namespace) -> ProfileStore:
 
 
 def _confirmed(session: Session, store: ProfileStore, arguments: argparse.Namespace) -> tuple[StoredSession, str]:
-    """Show the page and the code, and wait until somebody has confirmed it."""
+    """Show the page and the code, and wait until the user has confirmed it."""
     pending = device_flow.begin_sign_in(session, store.client_id)
     print(f"Open this page in a browser, and confirm the code {pending.user_code}:")
     print(f"  {pending.url}")

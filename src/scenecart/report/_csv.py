@@ -32,7 +32,7 @@ def to_csv(contents: Contents) -> bytes:
 
 
 def comparison_to_csv(comparison: Comparison) -> bytes:
-    """Return the captures as CSV: one row each, with a column for each cart that says whether it has the capture."""
+    """Return the captures as CSV: one row each, with a column for each cart that states whether it has the capture."""
     names = ["id", "host", "collection", "acquired", "cloud", "off_nadir", "gsd", *(f"in {side.name}" for side in comparison.sides)]
     return csv_of([names, *comparison.capture_rows("no")])
 

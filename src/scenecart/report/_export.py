@@ -207,7 +207,7 @@ def _names_in_gpkg(names: list[str]) -> list[str]:
         found.append(new)
     if renamed:
         warn(
-            f"A GeoPackage does not tell upper from lower case: {pluralize(renamed, 'column')} got another name.",
+            f"Column names of a GeoPackage are not case-sensitive: {pluralize(renamed, 'column')} got another name.",
             code="columns_renamed",
         )
     return found

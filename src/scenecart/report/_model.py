@@ -113,7 +113,7 @@ class Contents:
     licences_of : callable or None
         Returns the licences of hosts.
     licences : tuple of Licence
-        The licences of the hosts of a quote or an order, as far as the service tells them.
+        The licences of the hosts of a quote or an order, as far as the service states them.
     logo : bytes or None
         The logo of whoever sends the report, PNG.
     thumbnails : tuple of bytes or None
@@ -370,7 +370,7 @@ def _of_order(order: Order, title: str | None = None) -> Contents:
 
 
 def _receipt(order: Order) -> list[tuple[str, str]]:
-    """Return what a payer knows an order by, and how it was paid, as far as it is known."""
+    """Return the labels of an order and how it was paid, as far as they are known."""
     facts = [
         ("Name", safe_text(order.name, 200)),
         ("Tags", safe_text(", ".join(order.tags), 300)),
@@ -383,7 +383,7 @@ def _receipt(order: Order) -> list[tuple[str, str]]:
 
 
 def with_paper(contents: Contents, paper: Mapping[str, str | None]) -> Contents:
-    """Return a report with what its author says: who made it, for whom, its reference, until when it is valid, and notes."""
+    """Return a report with the details of its author: who made it, for whom, its reference, how long it is valid, and notes."""
     facts = tuple((name, safe_text(value, 2_000)) for name, value in paper.items() if value)
     return replace(contents, facts=(*facts, *contents.facts), order_facts=(*facts, *contents.order_facts))
 

@@ -67,7 +67,7 @@ def has_font(letter: str) -> bool:
 
 
 def writable(text: str) -> str:
-    """Return text with characters that the own fonts lack written as their code points, so no two names look alike."""
+    """Return text with characters that the own fonts lack written as their code points, so that different names stay different."""
     known = register_fonts()
     # reportlab draws in visual order, so runs written right to left are reversed
     visual = _RIGHT_TO_LEFT.sub(lambda run: run[0][::-1], text)

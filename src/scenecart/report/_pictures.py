@@ -41,7 +41,7 @@ class AreaPicture:
     label : str
         When it was taken; its id if that is not known.
     note : str
-        How sure its place is, or that it is delivered imagery; empty if the catalog tells its place.
+        How certain its place is, or that it is delivered imagery; empty if the catalog states its place.
     content : bytes
         JPEG, square, north up.
     """
@@ -79,7 +79,7 @@ def _delivered(subject: Any) -> Mapping[str, Path | RangeReader]:
     try:
         return delivered_rasters(subject)
     except ScenecartError:
-        # the report is about the purchase, whatever the service says now
+        # the report is about the purchase, not about later changes
         return {}
 
 

@@ -29,7 +29,7 @@ REPLAYED = "Idempotent-Replayed"
 
 
 class SandboxError(RuntimeError):
-    """The sandbox cannot start, or an argument is not valid; the message says why and what to do."""
+    """The sandbox cannot start, or an argument is not valid; the message states why and what to do."""
 
 
 class Problem(Exception):

@@ -31,7 +31,7 @@ def read_area_file(name: str, content: bytes) -> Area:
 
 
 def read_area_upload(name: str, content: bytes) -> tuple[Area, list[str]]:
-    """Read an uploaded file as an area of interest, and return what was assumed beside it, in the words of the widgets.
+    """Read an uploaded file as an area of interest, and return what was assumed about it, with the hints of the widgets.
 
     Raises
     ------

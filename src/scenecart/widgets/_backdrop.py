@@ -1,4 +1,4 @@
-"""What a map shows where no tiles come: the land and the names of places, and a line that says so."""
+"""The background of a map without tiles: land, names of places, and a message."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Backdrop:
     land
         The layer of the land, which has the coarse outline.
     changed
-        Called when tiles begin or cease to arrive, with a line that says so; it is empty where there is nothing to say.
+        Called with a message when tiles start or stop arriving; an empty one clears it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Backdrop:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the land and places are what there is to see."""
+        """Whether land and places are shown in place of tiles."""
         return not self._has_tiles or self.watch.state == "failed"
 
     def view(self, bounds: Bounds, pixel: float) -> tuple[dict[str, Any], list[Place]]:
@@ -112,7 +112,7 @@ class Backdrop:
         if credit is not None and change["new"] == "shown" and credit not in self._map.controls:
             self._map.add(credit)
         elif credit is not None and change["new"] == "failed" and credit in self._map.controls:
-            # nobody is credited for what is not shown
+            # no attribution for tiles that are not shown
             self._map.remove(credit)
         self._changed(NO_TILES if change["new"] == "failed" else "")
 

@@ -1,4 +1,4 @@
-"""What each capture of a result costs alone in the area: requested in the background, and kept as columns of the captures."""
+"""Individual prices of the captures of a result in the area: requested in the background, as columns of the captures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CapturePrices:
         self._changed(None)
 
     def release(self) -> None:
-        """Request nothing any more."""
+        """Stop following the state."""
         self._state.unobserve(self._changed, ["rows", "aoi"])
 
     def refresh(self) -> None:

@@ -51,7 +51,7 @@ _TIME_COLUMNS: dict[str, Callable[[gpd.GeoDataFrame], pd.Series[Any]]] = {
 }
 _CHOICES = (("host", "Provider"), ("collection", "Collection"), ("platform", "Platform"), ("constellation", "Constellation"))
 COVERAGE = "coverage"
-# columns that are found out after a search, for the area of interest: what each capture costs alone, and the km² that are paid for
+# columns that arrive after a search, for the area of interest: the individual price of each capture, and the km² paid for
 EXACT_PRICE, PAID_KM2 = "aoi:price_aud", "aoi:km2"
 
 
@@ -90,7 +90,7 @@ def facets_of(captures: gpd.GeoDataFrame, values: Callable[[str], np.ndarray[Any
         first, last = values(START_DATETIME), values(END_DATETIME)
         if np.isfinite(first).any():
             yield Facet(DATETIME, "Acquired", "dates", "", float(np.floor(np.nanmin(first))), float(np.floor(np.nanmax(last))))
-    # what a capture costs in the area says more than a price per km²
+    # the price in the area is more useful than a price per km²
     prices = [name for name in captures.columns if isinstance(name, str) and name.lower().startswith(_PRICE)]
     prices = [] if EXACT_PRICE in captures.columns else prices
     for name, title, unit, step in (*_RANGES, *((name, _price_title(name), "", 1.0) for name in prices[:1])):

@@ -84,7 +84,7 @@ class CaptureFilters(Panel):
 
     @synchronized
     def _rebuild(self, _: Any) -> None:
-        """Count anew what the bars show."""
+        """Recount the bars."""
         self._bars = {facet.name: bars_of(facet, self.state) for facet in self.state.facets if facet.kind != "choice"}
         self._update(None)
 
@@ -109,7 +109,7 @@ class CaptureFilters(Panel):
     def _set_filter(self, name: str, value: Any) -> None:
         facet = next((one for one in self.state.facets if one.name == name), None)
         if facet is None:
-            # other captures came meanwhile
+            # other captures have arrived meanwhile
             return
         filters = {key: chosen for key, chosen in self.state.filters.items() if key != name}
         self.state.filters = {**filters, name: _filter_of(facet, value)} if value else filters

@@ -1,4 +1,4 @@
-"""The gallery: each capture cut to the area of interest, all at one scale, to look through and pick from."""
+"""The gallery: each capture cut to the area of interest, all at one scale, to browse and select."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Gallery(Panel):
     Attributes
     ----------
     active : hashable or None
-        The index label of the capture that is looked at, by pointer or keys.
+        The index label of the current capture, under the pointer or chosen with keys.
 
     Examples
     --------
@@ -308,7 +308,7 @@ class Gallery(Panel):
 
     @synchronized
     def _follow(self, _: Any) -> None:
-        """Mark the picture of the capture that is looked at."""
+        """Mark the picture of the current capture."""
         label = self.state.current
         if self._captures is not self.state.captures:
             return

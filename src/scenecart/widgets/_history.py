@@ -1,4 +1,4 @@
-"""Undo of what somebody does with captures: selection, filters and the area of interest."""
+"""Undo and redo of changes of the selection, the filters and the area of interest."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class ImageryLayers:
         """Handle a message of the page: what is in view, and whether the page has no pictures yet."""
         if content.get("kind") != "view":
             return
-        # a page that gets no answer says that the kernel is busy
+        # without an answer, the page shows that the kernel is busy
         self.channel.send({"kind": "received"})
         view = _view_of(content)
         if view is None:

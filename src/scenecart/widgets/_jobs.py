@@ -111,7 +111,7 @@ class Runner:
             return name in self._jobs or name in self._timers
 
     def is_any_busy(self) -> bool:
-        """Return whether anything runs or is due, besides sending the state again."""
+        """Return whether anything runs or is due, other than sending the state again."""
         with LOCK:
             return bool(self._jobs) or any(name != _RESEND for name in self._timers)
 

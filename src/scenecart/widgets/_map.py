@@ -222,8 +222,8 @@ class FootprintMap(ImageryPanel):
     def show_quicklooks(self, _: Any = None) -> None:
         """Show the quicklooks of the selected captures below their footprints, or remove those that are there.
 
-        A quicklook whose place the catalog does not tell is placed by its outline or by the corners of its footprint, and is called
-        approximate.
+        A quicklook whose place the catalog does not state is placed by its outline or by the corners of its footprint, and is
+        called approximate.
         """
         if self._imagery.hide_quicklooks():
             return
@@ -265,7 +265,7 @@ class FootprintMap(ImageryPanel):
         layers = self._layers = make_layers()
         layers.footprints.on_hover(self._hover)
         area = None if self.state.aoi is None else bounds_of_area(self.state.aoi.geometry)
-        # captures may reach far beyond what somebody looks at
+        # captures may reach far beyond the view
         centre, zoom = fit_view(area or self._index.bounds or (-170, -55, 170, 70), WIDTH, HEIGHT)
         below = (layers.land, *([tiles] if tiles is not None else []))
         self.map = leaflet.Map(
@@ -383,7 +383,7 @@ class FootprintMap(ImageryPanel):
         return _View(collection(features), EMPTY, legend, owned, land, places)
 
     def _show_view(self, view: _View) -> None:
-        # the same keys whatever is pointed at: the legend does not jump
+        # the same keys at every position of the pointer, so that the legend does not jump
         marks = marks_legend(has_area=self.state.aoi is not None, has_captures=bool(len(self.state.captures)))
         self._legend.value = view.legend + marks
         set_data(self._layers.footprints, view.footprints)
@@ -404,7 +404,7 @@ class FootprintMap(ImageryPanel):
         return bounds if bounds is not None else (-180.0, -90.0, 180.0, 90.0)
 
     def _size(self) -> tuple[float, float]:
-        """Return the map's width and height in pixels, which only a browser knows."""
+        """Return the map's width and height in pixels, which come from the browser."""
         width, height = self.map.right - self.map.left, self.map.bottom - self.map.top
         return (width, height) if 0 < width < _MOST_PIXELS and 0 < height < _MOST_PIXELS else (WIDTH, HEIGHT)
 
@@ -426,13 +426,13 @@ class FootprintMap(ImageryPanel):
 
     @synchronized
     def _show_card(self, _: Any) -> None:
-        """Look at a capture that is selected alone, such as with the arrow keys in the table."""
+        """Make the only selected capture current, such as after the arrow keys in the table."""
         if self._captures is self.state.captures and len(self.state.selection) == 1:
             (self.state.current,) = self.state.selection
 
     @synchronized
     def _show_current(self, _: Any) -> None:
-        """Draw the capture that is looked at above the others, and show its card."""
+        """Draw the current capture above the others, and show its card."""
         label = self.state.current
         if self._captures is not self.state.captures or label is None:
             set_data(self._layers.current, EMPTY)

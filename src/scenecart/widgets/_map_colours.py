@@ -43,7 +43,7 @@ Cell = tuple[tuple[float, float, float, float], int]
 def colours_by(column: str, captures: gpd.GeoDataFrame, state: CaptureState) -> tuple[list[str], str]:
     """Return the colour of each row by a column, and the legend as HTML; an empty column name gives one colour.
 
-    Colours span what matches the filters: what is filtered out does not make the rest look alike.
+    Colours span what matches the filters: captures that are filtered out do not narrow their range.
     """
     if not column or column not in captures.columns:
         return [_style.PLAIN] * len(captures), ""

@@ -87,7 +87,7 @@ class MapImagery:
     runner
         Runs background jobs.
     notify
-        Called with an error or None: one line below the map says what is wrong.
+        Called with an error or None, for one line below the map.
     toggled
         Called when the first layer was added or the last one removed, with whether there are any.
     """
@@ -166,7 +166,7 @@ class MapImagery:
             )
 
     def show_quicklooks(self, found: Sequence[PlacedQuicklook | None]) -> str:
-        """Add the layer of quicklooks, and return what to say about those that are missing."""
+        """Add the layer of quicklooks, and return a message about those that are missing."""
         placed = [one for one in found if one is not None]
         if placed:
             fixed = {f"{number}": (one.bounds, one.picture) for number, one in enumerate(placed)}
@@ -233,7 +233,7 @@ class ImageryPanel(Panel):
         opacity
             0 (transparent) to 1.
         asset
-            The key of the asset of an item. Default: the one that is best looked at, such as ``"visual"``.
+            The key of the asset of an item. Default: the one that is best for display, such as ``"visual"``.
 
         Returns
         -------
@@ -283,7 +283,7 @@ class ImageryPanel(Panel):
 
 
 def _note(placed: Sequence[PlacedQuicklook]) -> str:
-    """Return words about the places of quicklooks; empty if the catalog tells all of them."""
+    """Return a text about the places of quicklooks; empty if the catalog states all of them."""
     approximate = sum(bool(one.note) for one in placed)
     unsure = sum(not one.is_sure for one in placed)
     if not approximate:

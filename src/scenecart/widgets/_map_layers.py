@@ -38,7 +38,7 @@ OWNED_STYLE = {"weight": 2, "dashArray": "4 5", "fillOpacity": 0.3}
 # what covers no imagery; the inside can still be clicked
 OUTLINE_STYLE = {"fillOpacity": 0, "weight": 2}
 _OWNED_GROUND = {"color": _style.OWNED, "weight": 1.6, "opacity": 0.85, "fillOpacity": 0, "interactive": False, "pane": "above"}
-# the capture that is looked at: a white line with a dark rim, which shows on every ground
+# the current capture: a white line with a dark rim, visible on any background
 _CURRENT = ({"color": "#0a121a", "weight": 6, "opacity": 0.62}, {"color": "#fff", "weight": 3, "opacity": 1.0})
 _SELECTED = {"color": _style.SELECTED, "weight": 3, "fillOpacity": 0.06, "interactive": False, "pane": "above"}
 AREA = "#10181f"

@@ -29,7 +29,7 @@ class OverlapList(W.Select):
         self.observe(self._chosen, "value")
 
     def show(self, rows: np.ndarray[Any, Any]) -> None:
-        """List captures by the numbers of their rows, and say how many there are; one alone hides the list."""
+        """List captures by the numbers of their rows, with their count; with fewer than two, the list is hidden."""
         _style.set_visible(self, visible=len(rows) > 1)
         if len(rows) <= 1:
             return

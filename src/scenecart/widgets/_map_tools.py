@@ -40,7 +40,7 @@ class AreaFile(Part):
 
 
 class MapTools:
-    """Draws on a map: a shape selects captures or becomes the area of interest, as ``purpose`` says.
+    """Draws on a map: a shape selects captures or becomes the area of interest, by ``purpose``.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def purchase_note(error: BaseException) -> Note:
         logging.getLogger("scenecart.widgets").error("A purchase failed", exc_info=error)
         return Note("warn", _UNKNOWN, f"{_KEEP_ASKING} {type(error).__name__}: {clean_text(error, _MOST_TEXT)}", code="unexpected")
     if isinstance(error, PlacementUnknown) or error.money_may_have_moved:
-        # the title and the buttons say what its hint says
+        # the title and the buttons replace its hint
         hint = "" if error.code == "placement_unknown" else hint_of(error) or ""
         return Note("warn", _UNKNOWN, f"{_KEEP_ASKING} {_shown(message_of(error))}", hint, code=error.code)
     text = message_of(error).replace(NOTHING_ORDERED, "").strip()
@@ -68,7 +68,7 @@ def purchase_note(error: BaseException) -> Note:
 
 
 def failure_note(error: BaseException, title: str = "") -> Note:
-    """Return what to display of anything else that failed; ``title`` says what of it matters first."""
+    """Return the note about any other error; ``title`` has its consequence."""
     if not isinstance(error, ScenecartError):
         logging.getLogger("scenecart.widgets").error("A widget failed", exc_info=error)
         text = f"{type(error).__name__}: {clean_text(error, _MOST_TEXT)}"

@@ -62,7 +62,7 @@ class Entry:
     note : Note or None
         What happened last.
     asks : str
-        What is to be confirmed: ``"cancel"``, ``"again"`` or nothing.
+        The question to confirm: ``"cancel"``, ``"again"`` or nothing.
     again : Estimate or None
         The present price of the same purchase.
     is_on_map : bool

@@ -37,7 +37,7 @@ class DeliveredImagery:
 
     @property
     def note(self) -> str:
-        """What to say about items that are not shown; empty if all are."""
+        """A message about items that are not shown; empty if all are."""
         count = len(self.items)
         if count > MAX_LAYERS:
             return f"The imagery of the first {MAX_LAYERS} of {count:,} items is shown."
@@ -47,7 +47,7 @@ class DeliveredImagery:
 
 
 def open_delivered(order: Order, asset: str | None = None, bands: Any = None, stretch: Any = "auto") -> DeliveredImagery:
-    """Open the imagery of a delivered order, at most of twenty items; what cannot be shown is an error beside the others.
+    """Open the imagery of a delivered order, at most of twenty items; those that cannot be shown are returned as errors.
 
     Raises
     ------

@@ -120,7 +120,7 @@ def _compared(cart: Cart, holdings: gpd.GeoDataFrame) -> OwnedFacts:
 
 
 def refused_as_owned(error: AlreadyOwned, cart: Cart) -> OwnedFacts:
-    """Return the facts of a purchase that was refused because something of it is owned; the rest is priced anew."""
+    """Return the facts of a purchase that was refused because part of it is owned; the rest is priced again."""
     table = pd.DataFrame(error.owned.drop(columns="geometry"))
     whole = frozenset(table["id"][table["share"] >= WHOLE])
     return _facts(table, cart, whole, is_certain=error.certain)

@@ -1,4 +1,4 @@
-"""Marks of owned captures: what the organization owns is looked up in the background and becomes a column of the captures."""
+"""Marks of owned captures: owned captures are read in the background, as a column of the captures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OwnedMarks(t.HasTraits):
     state
         The captures, and the area in which ground counts.
     runner
-        Runs the look in the background.
+        Reads the orders in the background.
     failed
         Called with the error if the list of orders cannot be read; the captures are then not marked.
 
@@ -74,7 +74,7 @@ class OwnedMarks(t.HasTraits):
             owner._look(0.0)  # noqa: SLF001  # of the same class
 
     def release(self) -> None:
-        """Mark nothing any more."""
+        """Stop following the state."""
         if self._has_claim:
             self._state.unobserve(self._changed, ["rows", "aoi"])
             setattr(self._state, _CLAIM, None)
@@ -123,7 +123,7 @@ class OwnedMarks(t.HasTraits):
         rows, area, self.holdings, columns = found
         state = self._state
         if rows != state.rows or area is not state.aoi:
-            # what arrived meanwhile is marked with its own job
+            # captures that arrived meanwhile are marked by their own job
             self._changed(None)
             return
         before = state.captures[SHARE] if SHARE in state.captures.columns else None

@@ -49,7 +49,7 @@ class CutPictures:
     send
         Called with a message of pictures for the browser, and their bytes as WEBP.
     failed
-        Called with an error: one picture that cannot be fetched is an empty frame, and one line says why.
+        Called with an error: a picture that cannot be fetched is an empty frame, and one line has the reason.
     preview
         Returns a smaller quicklook, from which pictures in view are made first, unless they are tiny, and the runner of its
         requests: they do not wait for large pictures that left the view.
@@ -102,7 +102,7 @@ class CutPictures:
             return {position: content for (position, _), content in self._kept.items() if content}
 
     def request(self, content: dict[str, Any]) -> None:
-        """Make the pictures that a browser asks for; those that leave the view before their turn are dropped.
+        """Make the pictures that a browser requests; those that leave the view before their turn are dropped.
 
         The message has ``turn``, ``keys`` (rows of captures), ``visible`` (those in view), ``pixels`` (the side), and ``ahead``
         if they are not in view yet.

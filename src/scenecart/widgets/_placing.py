@@ -88,7 +88,7 @@ class Placing:
         project, license_type, owned
             As for ``Estimate.place``.
         again
-            A text that says what one more order of the same is for; it is placed once only under that text.
+            The purpose of one more order of the same; it is placed only once under that text.
         """
         return self._start(
             lambda: estimate.place(

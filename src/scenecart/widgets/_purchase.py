@@ -1,4 +1,4 @@
-"""A purchase in two steps, without a view: the offer with its facts, the order, and what became of it."""
+"""A purchase in two steps, without a view: the offer with its facts, the order, and its outcome."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Offer:
     estimate : Estimate
         The cart and its price.
     owned : OwnedFacts or None
-        What of it is owned; None while that is being looked up.
+        What of it is owned; None while that is being read.
     choice : str
         ``"all"`` buys the whole cart, ``"rest"`` only what is not owned.
     refused : bool
-        Whether the service was asked already, and nothing was ordered.
+        Whether the service has refused it, and nothing was ordered.
     note : Note or None
         Why it is not known what is owned.
     """
@@ -57,7 +57,7 @@ class Offer:
 
     @property
     def is_checked(self) -> bool:
-        """Whether it was looked up what is owned, or tried."""
+        """Whether owned captures were read, or this was tried."""
         return self.owned is not None or self.note is not None
 
     @property
@@ -77,7 +77,7 @@ class Bought:
     order : Order
         The order.
     captures : int
-        How many captures were asked for.
+        How many captures were requested.
     balance : dict
         The account's balance after it; empty until it was read.
     """
@@ -106,7 +106,7 @@ class Purchase(CartContents):
     project
         The project to deliver to. Default: the client's.
     directory
-        Where the files will be downloaded to, to say so.
+        Where the files will be downloaded to, for display.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Purchase(CartContents):
         Raises
         ------
         InvalidCart
-            If there is none yet; the message ends with the consequence.
+            If there is no price yet; the message ends with the consequence.
         """
         estimate: Estimate | None = self.estimate
         if estimate is None:
@@ -192,7 +192,7 @@ class Purchase(CartContents):
 
     @synchronized
     def open_offer(self) -> None:
-        """Show what would be bought, and look up what of it is owned already. Nothing is ordered.
+        """Show what would be bought, and read what of it is owned already. Nothing is ordered.
 
         Raises
         ------
@@ -259,7 +259,7 @@ class Purchase(CartContents):
 
     def _contents_changed(self, change: Any) -> None:
         with LOCK:
-            # another cart is another offer, and what was said of the former one says nothing of it
+            # another cart is another offer: notes about the earlier one do not apply
             self.offer = None
             if len(self.captures):
                 self.bought = None
@@ -308,7 +308,7 @@ class Purchase(CartContents):
 
     def _placed(self, order: Order) -> None:
         count = len(order.captures) if self._wanted is None else len(self._wanted.cart)
-        # the balance of kept estimates is out of date
+        # the balance of cached estimates is out of date
         self._estimates.clear()
         self.offer = None
         self.bought = bought = Bought(order, count, {})

@@ -27,7 +27,7 @@ class Searched:
 
 
 def session_code(client: Client, state: CaptureState, searched: Searched | None, area: Area | None) -> str:
-    """Return a cell that connects, searches, filters, picks and asks for the price.
+    """Return a code cell that connects, searches, filters, selects and estimates the price.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def session_code(client: Client, state: CaptureState, searched: Searched | None,
     state
         The captures, with filters and selection.
     searched
-        The search that found them; without it, the captures are read from a file that somebody names.
+        The search that found them; without it, the captures are read from a file to be named.
     area
         The area that was searched, and is bought.
     """

@@ -50,7 +50,7 @@ class CaptureState(t.HasTraits):
     selection : tuple
         Index labels of the selected rows, in the order they were selected.
     current : hashable or None
-        Index label of the capture that is being looked at. A label that is not in ``captures`` becomes None.
+        Index label of the current capture. A label that is not in ``captures`` becomes None.
     revision : int
         Increases each time other captures may match the filters.
     rows : int
@@ -260,7 +260,7 @@ class CaptureState(t.HasTraits):
         self._columns.clear()
         self._facets = None
         known = self.captures.index
-        # those who follow the selection look at the current capture
+        # observers of the selection read the current capture
         if self.current not in known:
             self.current = None
         self.selection = tuple(label for label in self.selection if label in known)

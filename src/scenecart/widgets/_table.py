@@ -49,8 +49,8 @@ _LONGEST_TEXT = 120
 class _Grid(anywidget.AnyWidget):
     """The grid in the browser; see ``table.js``.
 
-    ``view`` holds the rows of the window, and ``selected`` the numbers of those that are selected: a click sends the latter alone.
-    ``current`` is the number of the row that is looked at, or -1.
+    ``view`` holds the rows of the window, and ``selected`` the numbers of those that are selected: a click sends only the latter.
+    ``current`` is the number of the current row, or -1.
     """
 
     _esm = files("scenecart.widgets").joinpath("table.js").read_text("utf-8")
@@ -220,7 +220,7 @@ class CaptureTable(Panel):
 
     @synchronized
     def _follow(self, _: Any) -> None:
-        """Mark the row of the capture that is looked at."""
+        """Mark the row of the current capture."""
         label = self.state.current
         if self._captures is not self.state.captures:
             return

@@ -1,4 +1,4 @@
-"""The clouds of a capture: they cover the share of its footprint that its metadata say, at the same places in every picture."""
+"""The clouds of a capture: they cover the share of its footprint that its metadata state, at the same places in every picture."""
 
 from __future__ import annotations
 

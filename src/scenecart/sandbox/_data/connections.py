@@ -42,7 +42,7 @@ class _Gate:
                     self._changed.notify_all()
 
     def close(self) -> None:
-        """Wait until nobody is inside, for a bounded time, and let nobody in."""
+        """Wait until no thread is inside, for a bounded time, and let none in."""
         with self._changed:
             self._is_forking = True
             self._changed.wait_for(lambda: self._inside == 0, _MOST_SECONDS)

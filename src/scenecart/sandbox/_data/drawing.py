@@ -1,4 +1,4 @@
-"""Pictures are drawn a few at a time, and once for all who ask meanwhile."""
+"""Pictures are drawn a few at a time, and once for all requests that arrive meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_ONCE = 2
 def drawn_once(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Keep the last results of a function, and run it in two threads of its own only.
 
-    Drawing takes tens of megabytes, which the allocator keeps for each thread that drew. The files of a delivery are asked for at
+    Drawing takes tens of megabytes, which the allocator keeps for each thread that drew. The files of a delivery are requested at
     the same time, and are drawn together: the first request draws them, and the others wait for it.
 
     Parameters

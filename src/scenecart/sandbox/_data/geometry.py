@@ -159,7 +159,7 @@ def area_km2(geometry: BaseGeometry) -> float:
         return 0.0
     west, south, east, north = geometry.bounds
     if east - west > _HALF_TURN:
-        # pyproj cannot tell the whole world from nothing
+        # pyproj cannot distinguish the whole world from an empty area
         halves = [shapely.box(-_HALF_TURN, south, 0, north), shapely.box(0, south, _HALF_TURN, north)]
         return sum(area_km2(polygonal_part(shapely.intersection(geometry, half))) for half in halves)
     fine = shapely.segmentize(geometry, _EDGE_DEGREES)

@@ -251,7 +251,7 @@ class Delivery:
                 self.failures.append(error)
 
     def _with_files(self, row: Any, *, write: bool = True) -> dict[str, Any]:
-        """Return the stored item of a row. Its files are written when it is first read: most orders are never looked at."""
+        """Return the stored item of a row. Its files are written when it is first read: most orders are never read."""
         item: dict[str, Any] = json.loads(row["body"])
         if _has_files(item) or not write:
             return item

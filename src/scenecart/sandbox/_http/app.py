@@ -165,7 +165,7 @@ async def _content(request: Request) -> bytes:
                     raise too_large
                 parts.append(part)
     except ClientDisconnect:
-        # nobody reads this response: the client has disconnected
+        # the client has disconnected before it read this response
         raise Problem(400, "the body is incomplete") from None
     if waiting.cancelled_caught:
         raise Problem(408, f"the body did not arrive within {BODY_SECONDS:g} seconds", headers={"Connection": "close"})

@@ -1,4 +1,4 @@
-"""The dialects of the sandbox: the table, choosing some, and the middleware that speaks them."""
+"""The dialects of the sandbox: the table, choosing some, and the middleware that applies them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scenecart.sandbox._http.exchange import Dialect
     from scenecart.sandbox._http.operations import Service
 
-# in the order in which they rewrite: first what a response says, then in which form
+# in the order in which they rewrite: first the content of a response, then its form
 DIALECTS: tuple[Dialect, ...] = (
     WRONG_ORDER,
     orders.SEED,

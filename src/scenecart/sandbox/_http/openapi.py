@@ -244,7 +244,7 @@ def _operation(name: str) -> dict[str, Any]:
 
 
 def _extensions(side_effect: str, *, is_raw: bool = False, media: str = "application/json") -> dict[str, Any]:
-    """Return the members that say what a call changes and what it returns, named as in the service's document."""
+    """Return the members for what a call changes and what it returns, named as in the service's document."""
     found: dict[str, Any] = {"x-side-effect": side_effect, "x-raw-response": is_raw}
     return found if media == "application/json" else {**found, "x-output-media-type": media}
 

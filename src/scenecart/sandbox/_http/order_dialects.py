@@ -251,7 +251,7 @@ def _told_ground(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -
 
 
 def _told_footprints(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
-    """Name each capture with its whole footprint, whatever was bought of it."""
+    """Name each capture with its whole footprint, not with the part that was bought."""
     catalog = exchange.service.catalog
 
     def footprint(capture: dict[str, Any]) -> Any:

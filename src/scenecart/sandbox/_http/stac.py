@@ -361,7 +361,7 @@ def _capped_limit(limit: Any, *, from_query: bool) -> dict[str, Any]:
 
 
 def _is_absolute(link: Any) -> bool:
-    """Return whether a link can be followed from here; one that is relative led to files beside the item."""
+    """Return whether a link can be followed from here; a relative one points to files beside the item."""
     return isinstance(link, dict) and isinstance(link.get("href"), str) and "://" in link["href"]
 
 

@@ -45,7 +45,7 @@ class CartPart(Part):
     on_request
         Called with the kind and the fields of events that concern other parts: ``"results"``, ``"orders"``.
     book
-        The orders, to say when the files of what was bought have arrived.
+        The orders, to show when the files of the purchase have arrived.
     **options
         Further keys of the state: ``has_bench`` offers the ways to other parts.
     """

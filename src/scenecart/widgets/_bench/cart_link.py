@@ -1,4 +1,4 @@
-"""The cart and the selection of captures, kept equal: what is in the cart stays there when other captures are found."""
+"""Synchronization of the cart and the selection: captures stay in the cart when another search replaces the result."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class CartLink:
         """Show the captures of another search; those of it that are in the cart are selected."""
         self._is_busy = True
         try:
-            # labels of a former search name other captures in this one
+            # labels of the earlier search name other captures in this one
             self._state.selection, self._state.current = (), None
             self._state.filters = {}
             self._state.captures = found
             self._select()
-            # a former selection names other captures
+            # the earlier selection names other captures
             self._state.history.clear()
         finally:
             self._is_busy = False
 
     def selection_changed(self, _: Any) -> None:
-        """Add what was selected to the cart, and take out what is not selected any more."""
+        """Add newly selected captures to the cart, and remove deselected ones."""
         if self._is_busy:
             return
         self._is_busy = True

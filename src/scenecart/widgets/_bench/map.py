@@ -69,7 +69,7 @@ _LEGENDS = {
 
 
 class MapPart(Part):
-    """What lies on the map, drawn by ``map.js``.
+    """Everything on the map above the tiles, drawn by ``map.js``.
 
     Events: ``"current"`` (``row``), ``"stack"`` (``rows``), ``"unstack"``, ``"area"`` (``corners``), ``"view"`` (``bounds``,
     ``zoom``), ``"search-view"`` (``bounds``), ``"pictures"`` (``on``, or ``keys`` of those of the strip), ``"picture"`` (``row``,

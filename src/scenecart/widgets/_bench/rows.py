@@ -61,7 +61,7 @@ class Column:
     unit : str
         What follows a number.
     is_shown : bool
-        Whether it is shown unless somebody chooses columns.
+        Whether it is shown by default.
     """
 
     name: str
