@@ -68,6 +68,28 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class Arrived:
+    """What has arrived of an order.
+
+    Attributes
+    ----------
+    items : tuple of str
+        The ids of the items.
+    assets : tuple of str
+        The keys of their assets, each once.
+    missing : tuple of str
+        The ordered captures of which no item has arrived, as far as that is known.
+    folder : pathlib.Path or None
+        The folder of files that ``Order.open`` keeps on this computer; None without any.
+    """
+
+    items: tuple[str, ...]
+    assets: tuple[str, ...]
+    missing: tuple[str, ...]
+    folder: Path | None
+
+
+@dataclass(frozen=True)
 class Options:
     """What of an order is downloaded, and how.
 
@@ -187,6 +209,14 @@ class DeliveryService:
     def missing(self, order: Delivered) -> list[str]:
         """Return the captures of an order of which no item has arrived; see ``Order.missing``."""
         return missing_captures(fetch_items(self._session, order.id)["features"], order.captures)
+
+    def arrived(self, order: Delivered) -> Arrived:
+        """Return what the service lists of an order, and where its files are on this computer."""
+        document = fetch_items(self._session, order.id)
+        items = document["features"]
+        assets = sorted({str(key) for item in items_with(document, None) for key in item["assets"]})
+        missing = missing_captures(items, order.captures)
+        return Arrived(tuple(item["id"] for item in items), tuple(assets), tuple(missing), self.folder(order.id))
 
     def item_collection(self, order: Delivered) -> pystac.ItemCollection:
         """Return the items of a delivered order as a pystac collection."""

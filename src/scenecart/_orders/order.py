@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from scenecart._api.schemas import OrderRecord
     from scenecart._cart.cart import Cart
+    from scenecart._delivery.download import Arrived
     from scenecart._imagery.ranges import RangeReader
     from scenecart._orders.labels import Labels
     from scenecart._orders.order_api import OrderApi
@@ -547,6 +548,11 @@ class Order(StatedOrder):
 def delivered_rasters(order: Order) -> Mapping[str, Path | RangeReader]:
     """Return the delivered imagery of an order by capture, for reports; see ``DeliveryService.rasters``."""
     return order._api.deliveries.rasters(order._ordered()) if order.is_delivered else {}  # noqa: SLF001  # the handle's own module
+
+
+def arrived_of(order: Order) -> Arrived:
+    """Return what the service lists of an order, also of one that is still being processed; see ``DeliveryService.arrived``."""
+    return order._api.deliveries.arrived(order._ordered())  # noqa: SLF001  # the handle's own module
 
 
 def purchase_details_of(order: Order) -> PurchaseDetails:

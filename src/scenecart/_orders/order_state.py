@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scenecart._orders.notice import Notice
 
 _PAID_BY = {"card": "by card", "enterprise": "by invoice"}
+_PAID = {"credit": "from prepaid credits", "card": "by card", "enterprise": "by monthly invoice"}
 
 
 class StatedOrder(Reportable):
@@ -111,6 +112,11 @@ class StatedOrder(Reportable):
         return self._record.reference
 
     @property
+    def person(self) -> str | None:
+        """Who placed it, as the service or the machine says that placed it; None if neither does."""
+        return self._record.person
+
+    @property
     def price_groups(self) -> tuple[PriceGroup, ...]:
         """The groups of captures that are priced together, if the service lists them."""
         return self._record.groups
@@ -171,3 +177,15 @@ class StatedOrder(Reportable):
     def _paid_by(self) -> str | None:
         """How it is paid, if not from the balance of credits."""
         return _PAID_BY.get(self.billing_mode or "")
+
+
+def paid_how(billing_mode: str | None) -> str:
+    """Return how an order is paid, in words; a mode that is not known stays as the service names it.
+
+    Examples
+    --------
+    >>> from scenecart._orders.order_state import paid_how
+    >>> paid_how("enterprise"), paid_how("barter"), paid_how(None)
+    ('by monthly invoice', 'barter', '')
+    """
+    return _PAID.get(billing_mode or "", billing_mode or "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from scenecart._api.schemas import PriceGroup
     from scenecart._cart.estimate import Estimate
     from scenecart._cover.plan import CoverPlan
     from scenecart._orders.order import Order
@@ -75,15 +76,18 @@ def estimate_document(estimate: Estimate, whole: Estimate | None = None) -> dict
         "total_credits": estimate.total_credits,
         "total_aud": str(estimate.total_aud),
         "balance_credits": estimate.balance_credits,
-        "groups": [
-            {"captures": list(group.ids), "aoi_km2": group.aoi_km2, "credits": group.credits, "aud": str(group.aud)}
-            for group in estimate.price_groups
-        ],
+        "groups": _groups(estimate.price_groups),
         "errors": [{"id": name, "detail": reason} for name, reason in estimate.refused],
         "fingerprint": estimate.cart.fingerprint,
         "priced_at": estimate.priced_at.isoformat(),
         **({} if whole is None else {"whole_total_credits": whole.total_credits}),
     }
+
+
+def _groups(groups: Sequence[PriceGroup]) -> list[dict[str, Any]]:
+    return [
+        {"captures": list(group.ids), "aoi_km2": group.aoi_km2, "credits": group.credits, "aud": str(group.aud)} for group in groups
+    ]
 
 
 def cover_document(plan: CoverPlan) -> dict[str, Any]:
@@ -121,7 +125,13 @@ def order_document(
         "billing_mode": order.billing_mode,
         "total_credits": order.total_credits,
         "total_aud": None if order.total_aud is None else str(order.total_aud),
+        "groups": _groups(order.price_groups),
         "project": order.project,
+        "license_type": order.license_type,
+        "name": order.name,
+        "tags": order.tags,
+        "reference": order.reference,
+        "person": order.person,
         "captures": order.captures,
         "capture_count": len(order.captures) or None,
         "note": None if order.note is None else " ".join(lines_of(order.note, ())),

@@ -112,7 +112,8 @@ def add_orders(commands: Commands) -> None:
         commands,
         "order",
         _orders_cmd.order,
-        "show one order; on request, wait for it and download its files",
+        "show one order: its captures, price and delivery; on request, wait for it and download its files",
+        "scenecart order ORDER",
         "scenecart order ORDER --wait --json",
     )
     order.add_argument("id", type=read_id, metavar="ORDER", help="order id")
@@ -137,7 +138,7 @@ def add_orders(commands: Commands) -> None:
     download = add_command(
         commands,
         "download",
-        _orders_cmd.order,
+        _orders_cmd.download,
         "download and verify the files of an order; an interrupted download resumes",
         "scenecart download ORDER harbour/ --wait",
         "scenecart download ORDER harbour/ --assets visual",

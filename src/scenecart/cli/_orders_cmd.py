@@ -12,7 +12,7 @@ from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.notice import Notice
 from scenecart._util.text import clean_text, pluralize
 from scenecart._util.validate import check_seconds
-from scenecart.cli import _documents, _io, _output
+from scenecart.cli import _documents, _io, _order_details, _output
 from scenecart.cli._exit_codes import FAILED
 from scenecart.cli._hints import lines_of
 from scenecart.exceptions import (
@@ -264,7 +264,16 @@ def wait(arguments: argparse.Namespace) -> int:
 
 
 def order(arguments: argparse.Namespace) -> int:
-    """Print one order; wait for it and download its files."""
+    """Print all that is known of one order; on request, wait for it and download its files."""
+    return _followed(arguments, detailed=True)
+
+
+def download(arguments: argparse.Namespace) -> int:
+    """Download the files of an order, and print its state; on request, wait for it first."""
+    return _followed(arguments, detailed=False)
+
+
+def _followed(arguments: argparse.Namespace, *, detailed: bool) -> int:
     if arguments.timeout is not None and not arguments.wait:
         raise InvalidRequest("--timeout needs --wait.", code="timeout_without_wait")
     if arguments.assets is not None and not arguments.download:
@@ -279,7 +288,14 @@ def order(arguments: argparse.Namespace) -> int:
         received = _download(found, arguments, show_progress=show_progress) if arguments.download else _output.Received()
         if received.files and received.error is None:
             arguments.progress.completed = f"The files of order {found.id} are in {arguments.download}"
-    _output.order_lines(found, arguments, received)
+        details = _order_details.look_up(found) if detailed else None
+    if arguments.json:
+        more = None if details is None else details.document(has_files=bool(received.files))
+        _output.order_lines(found, arguments, received, more)
+    else:
+        _output.order_lines(found, arguments, received)
+        if details is not None:
+            details.print(has_files=bool(received.files))
     if received.error is not None:
         raise received.error
     return FAILED if received.missing else 0

@@ -273,11 +273,17 @@ def waited(orders: Sequence[Order], arguments: argparse.Namespace) -> None:
         order_lines(one, arguments)
 
 
-def order_lines(order: Order, arguments: argparse.Namespace, received: Received = Received()) -> None:
-    """Print one order, the paths of its downloaded files, and what has failed or not arrived."""
+def order_lines(
+    order: Order,
+    arguments: argparse.Namespace,
+    received: Received = Received(),
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Print one order, the paths of its downloaded files, and what has failed or not arrived; ``details`` are for JSON alone."""
     failed = [] if received.error is None else received.error.failed
     if arguments.json:
-        documents.document("order/1", documents.order_document(order, received.files, failed, received.missing))
+        document = documents.order_document(order, received.files, failed, received.missing)
+        documents.document("order/1", document if details is None else {**document, "details": details})
         return
     credits_ = "" if order.total_credits is None else f", {order.total_credits:,} credits"
     print(f"Order {clean_text(order.id, 80)}: {clean_text(order.status, 40)}{credits_}")
@@ -289,6 +295,15 @@ def order_lines(order: Order, arguments: argparse.Namespace, received: Received 
         print(f"Not downloaded: {clean_text(one.asset, 80)} of {clean_text(one.item, 120)}")
     for name in received.missing:
         print(f"Not arrived: {clean_text(name, 120)}")
+
+
+def bought_table(rows: Sequence[Sequence[str]], *, has_groups: bool) -> None:
+    """Print the captures of an order: id, collection, date, group, the km² and the price of the group, and what has arrived."""
+    names = ("Capture", "Collection", "Acquired (UTC)", "Group", "km²", "Credits", "A$", "Delivered")
+    kept = [place for place, name in enumerate(names) if (name != "Group" or has_groups) and any(row[place] for row in rows)]
+    _rows([names[place] for place in kept], [[row[place] for place in kept] for row in rows[:_SHOWN_ROWS]], optional="A$")
+    if len(rows) > _SHOWN_ROWS:
+        _print(f"{len(rows) - _SHOWN_ROWS:,} more captures are in --json.")
 
 
 def pairs(lines: Iterable[tuple[str, str]]) -> None:

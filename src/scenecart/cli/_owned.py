@@ -76,5 +76,6 @@ def _say(marked: Cart, records: list[dict[str, Any]], about: str) -> None:
     if not records:
         return
     orders = list(dict.fromkeys(order for record in records for order in record["orders"]))
-    by = f" Bought with {listed_orders(orders)}." if orders else ""
+    verb = "Bought with" if any(record["share"] is not None for record in records) else "See"
+    by = f" {verb} {listed_orders(orders)}." if orders else ""
     warn(f"{about}{count_owned(marked.captures)}{by}", code="captures_owned")

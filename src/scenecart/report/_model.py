@@ -19,6 +19,7 @@ from scenecart._cart.cart import Cart
 from scenecart._cart.estimate import Estimate
 from scenecart._cart.price_lines import price_lines
 from scenecart._orders.order import Order, purchase_details_of
+from scenecart._orders.order_state import paid_how
 from scenecart._util import html
 from scenecart._util.text import clean_text, pluralize, without_signatures
 from scenecart._util.validate import is_number
@@ -40,7 +41,6 @@ _OLDEST_STAMP = datetime(2000, 1, 1, tzinfo=UTC)
 # larger figures are errors of the catalog and are left out
 _MAX_FIGURE = 1e12
 _MAX_HOSTS = 6
-_PAID = {"credit": "from prepaid credits", "card": "by card", "enterprise": "by monthly invoice"}
 _NO_PRICES = ("Not priced", "the service has no price for these captures")
 _NOT_PRICED = ("Not priced", "no estimate was requested")
 _LEFT_OUT = "left out"
@@ -375,7 +375,7 @@ def _receipt(order: Order) -> list[tuple[str, str]]:
         ("Name", safe_text(order.name, 200)),
         ("Tags", safe_text(", ".join(order.tags), 300)),
         ("Reference", safe_text(order.reference, 200)),
-        ("Paid", _PAID.get(order.billing_mode or "", safe_text(order.billing_mode, 80))),
+        ("Paid", safe_text(paid_how(order.billing_mode), 80)),
     ]
     if order.phase == ENDED and order.total_credits:
         facts.append(("Credits", "returned: the order ended without delivery"))
