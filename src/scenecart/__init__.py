@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from scenecart.report._export import export
 
 # The module of each public name that is not an error. A name loads on first use, so `import scenecart` stays light.
-_HOMES = {
+_MODULES = {
     "Area": "_geo.area",
     "Cart": "_cart.cart",
     "Client": "client",
@@ -120,7 +120,7 @@ _HOMES = {
     "to_items": "_captures.parquet",
     "wait_all": "_orders.wait",
 }
-_PARTS = ("report", "sandbox", "widgets")
+_SUBMODULES = ("report", "sandbox", "widgets")
 
 __all__ = [
     "AlreadyOwned",
@@ -202,12 +202,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PARTS:
-        return _load_part(name)
+    if name in _SUBMODULES:
+        return _load_submodule(name)
     if name in __all__:
-        thing = getattr(importlib.import_module(f"scenecart.{_HOMES.get(name, 'exceptions')}"), name)
-        globals()[name] = thing
-        return thing
+        value = getattr(importlib.import_module(f"scenecart.{_MODULES.get(name, 'exceptions')}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'scenecart' has no attribute {name!r}", name=name, obj=importlib.import_module(__name__))
 
 
@@ -215,7 +215,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _load_part(name: str) -> Any:
+def _load_submodule(name: str) -> Any:
     try:
         return importlib.import_module(f"scenecart.{name}")
     except ModuleNotFoundError as error:

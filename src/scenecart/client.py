@@ -176,7 +176,7 @@ class Client(PurchaseMethods, TeamMethods):
         self._books = Books(self._orders, self._journal, wall)
         self._budgets = Budgets(self._books, budgets or environ.get("SCENECART_BUDGETS") or None, wall)
         keys = require_approval if require_approval is not None else environ.get("SCENECART_REQUIRE_APPROVAL", "").split() or None
-        self._guard = PurchaseGuard(self._budgets, keys, self._ordered, wall)
+        self._guard = PurchaseGuard(self._budgets, keys, self._existing_order_of, wall)
         self._spending = SpendingReader(self._session, self._books, self._journal)
         self._orders.after_wait = lambda: self._placing.show_notices(None)
         self._session.on_placing_wait(lambda seconds: say(_limit_notice(seconds)))
@@ -285,7 +285,7 @@ class Client(PurchaseMethods, TeamMethods):
             )
         return self._session.call(operations.operation(operation), dict(body or {}), key=idempotency_key)
 
-    def _ordered(self, request: PlacementRequest) -> Order | None:
+    def _existing_order_of(self, request: PlacementRequest) -> Order | None:
         purchase = request.purchase
         return self._placing.existing_order(request.estimate, project=purchase.project, license_type=purchase.license_type)
 

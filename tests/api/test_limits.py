@@ -39,13 +39,13 @@ def test_limiter_says_once_that_it_waits(service: ScriptedService):
 
     session.on_placing_wait(tell)
     for _ in range(3):
-        with session.turn_to_place() as turn:
-            turn.is_used = True
+        with session.placing_permit() as permit:
+            permit.is_used = True
             session.send_once(operations.PLACE, b"{}", KEY)
     # one that is not used is free for the next
-    with session.turn_to_place():
+    with session.placing_permit():
         pass
-    with session.turn_to_place():
+    with session.placing_permit():
         pass
     assert waits == [60.0]
     assert len(service.requests(PLACE)) == 3

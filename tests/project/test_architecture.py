@@ -53,6 +53,8 @@ TESTED_WITH: dict[str, str] = {
     "widgets/_money.py": "widgets/test_cart_panel.py",
     "widgets/_notes.py": "widgets/test_cart_panel.py",
     "widgets/_order_book.py": "widgets/test_order_tracker.py",
+    "widgets/_order_entry.py": "widgets/test_order_tracker.py",
+    "widgets/_order_reading.py": "widgets/test_order_tracker.py",
     "widgets/_owned_facts.py": "widgets/test_cart_panel.py",
     "widgets/_placing.py": "widgets/test_cart_panel.py",
     "widgets/_purchase.py": "widgets/test_cart_panel.py",

@@ -11,7 +11,7 @@ import shapely
 import scenecart
 from _expect import raises
 from _widgets import HARBOUR
-from scenecart.widgets._area_input import read_area_file, read_area_text, read_area_upload
+from scenecart.widgets._area_input import read_area_text, read_area_upload
 
 FRAME = gpd.GeoDataFrame(geometry=[shapely.box(*HARBOUR)], crs=4326)
 
@@ -26,24 +26,24 @@ def parquet() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"), [("area.geojson", FRAME.to_json().encode()), ("AREA.PARQUET", parquet())], ids=["geojson", "parquet"]
 )
-def test_read_area_file_returns_the_area(name: str, content: bytes):
+def test_read_area_upload_returns_the_area(name: str, content: bytes):
     """GeoJSON and GeoParquet become an area."""
-    assert read_area_file(name, content).geometry.equals(shapely.box(*HARBOUR))
+    assert read_area_upload(name, content)[0].geometry.equals(shapely.box(*HARBOUR))
 
 
 NAMES = ("../../harbour.geojson", "C:\\harbour.geojson", "ha/rb\0our.geojson", ".geojson", "h" * 300 + ".geojson")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_read_area_file_any_name_is_only_a_name(name: str):
+def test_read_area_upload_any_name_is_only_a_name(name: str):
     """The name that the browser sends decides the format, and no folder."""
-    assert read_area_file(name, FRAME.to_json().encode()).geometry.equals(shapely.box(*HARBOUR))
+    assert read_area_upload(name, FRAME.to_json().encode())[0].geometry.equals(shapely.box(*HARBOUR))
 
 
 def test_read_area_upload_part_of_a_shapefile_names_the_others():
     """A .shp alone is refused with the names of the files that are missing."""
     with raises(scenecart.InvalidArea, "area_shapefile_incomplete") as caught:
-        read_area_file("quay.shp", b"\x00\x00\x27\x0a" + b"\0" * 100)
+        read_area_upload("quay.shp", b"\x00\x00\x27\x0a" + b"\0" * 100)
     assert caught.value.details["missing"] == ["quay.shx", "quay.dbf", "quay.prj"]
 
 
@@ -56,10 +56,10 @@ def test_read_area_upload_returns_what_was_assumed():
     assert "1 point" in notices[0]
 
 
-def test_read_area_file_not_geodata_is_refused():
+def test_read_area_upload_not_geodata_is_refused():
     """A file that is no geodata is refused, and its name in the message is escaped text."""
     with raises(scenecart.InvalidArea, "area_format_unsupported") as caught:
-        read_area_file("notes.txt", b"no")
+        read_area_upload("notes.txt", b"no")
     assert "notes.txt" in caught.value.message
 
 

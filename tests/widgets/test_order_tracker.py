@@ -14,7 +14,8 @@ from scenecart.widgets import OrderTracker
 from scenecart.widgets._bench.cart import CartPart
 from scenecart.widgets._bench.orders import _steps
 from scenecart.widgets._jobs import Runner
-from scenecart.widgets._order_book import Entry, OrderBook, state_of_order
+from scenecart.widgets._order_book import OrderBook
+from scenecart.widgets._order_entry import Entry, state_of_order
 from scenecart.widgets._purchase import Purchase
 
 if TYPE_CHECKING:

@@ -53,8 +53,8 @@ _MAX_RENEWALS = 3
 
 
 @dataclass
-class Turn:
-    """The right to send one purchase now.
+class Permit:
+    """The permission of the rate limits to send one purchase now.
 
     Attributes
     ----------
@@ -188,20 +188,20 @@ class Session:
         return self._tokens.renew(refused.token) is not None
 
     @contextlib.contextmanager
-    def turn_to_place(self) -> Iterator[Turn]:
-        """Wait until one more purchase is within the rate limits; a turn that is not used is given back."""
-        turn, began = Turn(), self._place_limiter.enter()
+    def placing_permit(self) -> Iterator[Permit]:
+        """Wait until one more purchase is within the rate limits; an unused permit is given back."""
+        permit, began = Permit(), self._place_limiter.enter()
         try:
             self._limiter.enter()
-            yield turn
+            yield permit
         finally:
-            if not turn.is_used:
+            if not permit.is_used:
                 self._place_limiter.leave(began)
 
     def send_once(self, operation: operations.Operation, content: bytes, key: str, path: str | None = None) -> Reply:
-        """Send a purchase exactly once, in its turn: no retry, and no second request with a new token.
+        """Send a purchase exactly once, within ``placing_permit``: no retry, and no second request with a new token.
 
-        A key may be kept by path: what is sent again goes to the path that it was sent to before.
+        A service may store keys by path, so a repeated request goes to the same path as the first one.
 
         Raises
         ------

@@ -156,7 +156,7 @@ class _Planner:
         whole, area = areas
         self._whole_km2, self._owned_km2 = whole.km2, max(0.0, whole.km2 - area.km2)
         self._area, self._candidates, self._prices, self._options = area, candidates, prices, options
-        self._objective, tie_breakers, self._resolution = self._weigh()
+        self._objective, tie_breakers, self._resolution = self._objective_weights()
         self._weights = self._objective + tie_breakers
         self._clock, self._end = clock, clock() + options.time_limit
         self.reachable_km2 = geodesic_km2(union(candidates.footprints))
@@ -214,7 +214,7 @@ class _Planner:
             operation=ESTIMATE.id,
         )
 
-    def _weigh(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], float]:
+    def _objective_weights(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], float]:
         """Return each candidate's objective, its tie-breaker, and the smallest difference that counts.
 
         Of choices with the same objective, the cheapest is taken; at the same cost, the one with fewer captures.
@@ -293,13 +293,13 @@ class _Planner:
         only_km2 = geodesic_km2(polygonal(shapely.difference(alone, union(footprints[rest])))) if size else 0.0
         if only_km2 > _NEGLIGIBLE_SHARE * self._candidates.km2[index]:
             return f"the only capture that covers {html.km2(only_km2)} km² of the area"
-        rivals = [
+        alternatives = [
             other
             for other in rest
             if geodesic_km2(polygonal(shapely.difference(alone, footprints[other]))) <= _NEGLIGIBLE_SHARE * size
         ]
-        if rivals and weights[index] <= weights[rivals].min():
-            return f"the {_BETTER[self._options.objective]} of {len(rivals) + 1} captures that cover this part"
+        if alternatives and weights[index] <= weights[alternatives].min():
+            return f"the {_BETTER[self._options.objective]} of {len(alternatives) + 1} captures that cover this part"
         combination = _COMBINATION[self._options.objective]
         return f"part of the {combination} combination of captures" if len(chosen) > 1 else f"the {combination} choice"
 

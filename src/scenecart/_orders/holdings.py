@@ -221,15 +221,15 @@ class HoldingReader:
 def _inside(frame: gpd.GeoDataFrame, aoi: Area) -> gpd.GeoDataFrame:
     """Return the rows whose ground intersects an area, and those without ground, with a warning."""
     shapes = frame.geometry.to_numpy()
-    is_untold = shapely.is_missing(shapes)
+    is_unstated = shapely.is_missing(shapes)
     shapely.prepare(aoi.geometry)
     is_inside = shapely.intersects(aoi.geometry, shapes)
-    if is_untold.any():
+    if is_unstated.any():
         warn(
-            f"{pluralize(int(is_untold.sum()), 'owned capture')} may be outside the area: the service does not state the ground.",
+            f"{pluralize(int(is_unstated.sum()), 'owned capture')} may be outside the area: the service does not state the ground.",
             code="owned_place_unknown",
         )
-    return frame[is_inside | is_untold]
+    return frame[is_inside | is_unstated]
 
 
 def _split(ground: Ground) -> Ground:

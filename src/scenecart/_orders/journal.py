@@ -125,11 +125,6 @@ class Placement:
     last_left: float | None = None
     since_at_service: float | None = None
 
-    @property
-    def is_uncertain(self) -> bool:
-        """Whether one of its requests may have become an order that is not known."""
-        return self.open_tries > 0
-
 
 _STORED = tuple(Placement.__dataclass_fields__)[:-7]
 _OF_TRIES = """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # how long a reading may be used for a purchase: the computer may sleep between the reading and the request
 FRESH_SECONDS = 60.0
 # the most orders without captures that are requested one by one
-_MOST_ASKED = 50
+_MOST_FETCHED = 50
 # a service without a list of orders answers with one of these, twice
 _NOT_OFFERED = frozenset({403, 404, 405, 501})
 # how far the ground that the service states may differ from the ground that was sent, as a share of it
@@ -112,7 +112,7 @@ class Listing:
         return bool(self.holdings) and not any(one.grounds for one in self.holdings)
 
     def is_fresh(self, now: float) -> bool:
-        """Return whether it is young enough for a decision about money."""
+        """Return whether it is recent enough for a decision about money."""
         return 0 <= now - self.read_at <= FRESH_SECONDS
 
 
@@ -135,8 +135,8 @@ class ListingReader:
         self._orders = orders
         self._journal = journal
         self._now = now
-        # what one order holds never changes
-        self._asked: dict[str, schemas.OrderRecord] = {}
+        # the captures of an order never change
+        self._fetched: dict[str, schemas.OrderRecord] = {}
 
     def read(self, captures: Iterable[str] | None = None, *, account: str = "", since: float | None = None) -> Listing:
         """Read the list of orders; if it cannot be read completely, the result states why.
@@ -210,28 +210,28 @@ class ListingReader:
         Raises
         ------
         NotFound
-            If the order does not exist any more.
+            If the order no longer exists.
         """
         record = self._orders.fetch(placement.order_id or "")
         return Holding(record, grounds_of(placement), created_at(record), placement)
 
     def _with_captures(self, records: list[schemas.OrderRecord]) -> list[schemas.OrderRecord]:
-        """Ask for the newest orders one by one if the list does not state their captures."""
-        untold = [record.id for record in records if not record.captures][:_MOST_ASKED]
-        for order_id in untold:
-            if order_id not in self._asked:
+        """Fetch the newest orders one by one if the list does not state their captures."""
+        unstated = [record.id for record in records if not record.captures][:_MOST_FETCHED]
+        for order_id in unstated:
+            if order_id not in self._fetched:
                 try:
-                    self._asked[order_id] = self._orders.fetch(order_id)
+                    self._fetched[order_id] = self._orders.fetch(order_id)
                 except AuthenticationError:
                     raise
                 except ScenecartError:
-                    # it stays an order of which nothing is known
+                    # its captures stay unknown
                     break
-        return [record if record.captures else _filled(record, self._asked.get(record.id)) for record in records]
+        return [record if record.captures else _filled(record, self._fetched.get(record.id)) for record in records]
 
 
-def _filled(record: schemas.OrderRecord, asked: schemas.OrderRecord | None) -> schemas.OrderRecord:
-    return record if asked is None or not asked.captures else asked
+def _filled(record: schemas.OrderRecord, fetched: schemas.OrderRecord | None) -> schemas.OrderRecord:
+    return record if fetched is None or not fetched.captures else fetched
 
 
 def holding_of(record: schemas.OrderRecord) -> Holding:
@@ -253,11 +253,15 @@ def grounds_in(body: bytes) -> tuple[Ground, ...]:
 
 def _holdings(records: Iterable[schemas.OrderRecord], placed: dict[str | None, Placement]) -> tuple[Holding, ...]:
     every = list(records)
-    told = {record.id: _stated(record) for record in every}
+    grounds_by_id = {record.id: _stated(record) for record in every}
     states_ground = True
     for record in every:
         placement = placed.get(record.id)
-        if placement is not None and told[record.id] and not _is_ground_of(told[record.id], grounds_of(placement)):
+        if (
+            placement is not None
+            and grounds_by_id[record.id]
+            and not _is_ground_of(grounds_by_id[record.id], grounds_of(placement))
+        ):
             # whole footprints or boxes: what this service states as geometry is not the ground that was bought
             states_ground = False
             break
@@ -268,7 +272,7 @@ def _holdings(records: Iterable[schemas.OrderRecord], placed: dict[str | None, P
         if placement is not None:
             grounds = grounds_of(placement)
         else:
-            grounds = told[record.id] or tuple(Ground((None, None, name), None) for name in record.captures)
+            grounds = grounds_by_id[record.id] or tuple(Ground((None, None, name), None) for name in record.captures)
             fits = _fits_area(grounds, record)
             if not states_ground or fits is False:
                 grounds = tuple(Ground(ground.key, None) for ground in grounds)

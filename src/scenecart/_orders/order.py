@@ -69,7 +69,7 @@ class Order(StatedOrder):
         super().__init__(record)
         self._api = api
         self.cart: Cart | None = None
-        self._mentioned: str | None = None
+        self._notified: str | None = None
 
     def refresh(self) -> Order:
         """Request the current state, and return the order itself.
@@ -529,7 +529,7 @@ class Order(StatedOrder):
 
     def _poll(self, timeout: float | None, poll: float | None, callback: Callable[[Order], object] | None) -> None:
         def is_done() -> bool:
-            self._mention_state()
+            self._notify_state()
             if callback is not None:
                 callback(self)
             return self.is_finished
@@ -538,10 +538,10 @@ class Order(StatedOrder):
         if not polling.until(self.refresh, is_done):
             raise not_finished(self._record, timeout, polling.outage)
 
-    def _mention_state(self) -> None:
+    def _notify_state(self) -> None:
         """Notify once of an unknown state, or of one in which a person has to act."""
-        if self._mentioned != self.status and (notice := state_notice(self._record)) is not None:
-            self._mentioned = self.status
+        if self._notified != self.status and (notice := state_notice(self._record)) is not None:
+            self._notified = self.status
             self._api.notify(notice)
 
 

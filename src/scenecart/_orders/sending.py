@@ -158,9 +158,9 @@ class PlacementSender:
             raise
 
     def _next(self, sending: _Sending, first: Placement) -> Outcome:
-        """Send one request in its turn; what it waits for, it waits for before the request is recorded."""
+        """Send one request within the rate limits; all waiting is done before the request is recorded."""
         submission = sending.submission
-        with self._session.turn_to_place() as turn:
+        with self._session.placing_permit() as permit:
             try:
                 self._session.sign_in()
             except ScenecartError as error:
@@ -177,7 +177,7 @@ class PlacementSender:
             sending.is_recording = False
             if placement.state == "placed":
                 return Outcome(placement)
-            turn.is_used = True
+            permit.is_used = True
             outcome = self._recorded(self._attempt(placement), first, submission.detail)
         sending.placement = outcome.placement
         # the user asked for one new key, not for one in each retry

@@ -82,7 +82,7 @@ def wait_all(
 
     def is_done(show: Callable[[float], object]) -> bool:
         for order in waiting:
-            order._mention_state()  # noqa: SLF001  # orders of this package
+            order._notify_state()  # noqa: SLF001  # orders of this package
         show(count_finished())
         if callback is not None:
             callback(waiting)

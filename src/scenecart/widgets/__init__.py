@@ -10,7 +10,7 @@ from typing import Any
 
 from scenecart.exceptions import missing_extra
 
-_HOMES = {
+_MODULES = {
     "CaptureFilters": "_filters",
     "CaptureMap": "_capture_map",
     "CaptureTable": "_table",
@@ -38,10 +38,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'scenecart.widgets' has no attribute {name!r}")
     try:
-        return getattr(import_module(f"scenecart.widgets.{_HOMES[name]}"), name)
+        return getattr(import_module(f"scenecart.widgets.{_MODULES[name]}"), name)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("scenecart"):
             raise

@@ -19,17 +19,6 @@ _BOX_NUMBERS = 4
 _MAX_NAME = 80
 
 
-def read_area_file(name: str, content: bytes) -> Area:
-    """Read an uploaded file as an area of interest.
-
-    Raises
-    ------
-    InvalidArea
-        If it holds no usable area.
-    """
-    return read_area_upload(name, content)[0]
-
-
 def read_area_upload(name: str, content: bytes) -> tuple[Area, list[str]]:
     """Read an uploaded file as an area of interest, and return what was assumed about it, with the hints of the widgets.
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import traitlets as t
 
-from scenecart._api.order_states import DELIVERED, ENDED
 from scenecart._captures.frame import CRS
 from scenecart._cart.cart import make_cart
 from scenecart._delivery.paths import safe_name
-from scenecart._orders.journal import UNANSWERED
 from scenecart._orders.order import purchase_details_of
 from scenecart._orders.polling import Outage, pauses
 from scenecart._orders.wait import check_orders, refresh_orders
 from scenecart._util.text import clean_text, pluralize
-from scenecart.client import count_unanswered, listed_orders
-from scenecart.exceptions import InvalidCart, JournalError, ScenecartError
+from scenecart.exceptions import InvalidCart, ScenecartError
 from scenecart.widgets._jobs import LOCK, Job, Runner, synchronized
 from scenecart.widgets._notes import Note, failure_note
+from scenecart.widgets._order_entry import AGAIN, CANCEL, Entry
 from scenecart.widgets._order_files import OrderFile, files_by_order
+from scenecart.widgets._order_reading import list_orders, settle_orders
 from scenecart.widgets._placing import Placing
 from scenecart.widgets._purchase import STANDARD
 
@@ -35,64 +33,11 @@ if TYPE_CHECKING:
     from scenecart._orders.notice import Notice
     from scenecart._orders.order import Order
     from scenecart.client import Client
+    from scenecart.widgets._order_reading import Found
 
-_MOST_ORDERS = 200
 _PROGRESS_SECONDS = 0.1
 # how often, and for how many open orders, the number of arrived items is requested
 _ARRIVALS_SECONDS, _MOST_ARRIVALS = 4.0, 5
-CANCEL, AGAIN = "cancel", "again"
-
-
-@dataclass
-class Entry:
-    """An order as it is displayed.
-
-    Attributes
-    ----------
-    order : Order
-        The order.
-    files : list of OrderFile
-        Its files on this machine.
-    arrived : int or None
-        How many of its captures have arrived; None if unknown.
-    progress : float or None
-        How much of a download is done, 0 to 1; None if nothing is downloaded.
-    busy : str
-        The action that is running.
-    note : Note or None
-        What happened last.
-    asks : str
-        The question to confirm: ``"cancel"``, ``"again"`` or nothing.
-    again : Estimate or None
-        The present price of the same purchase.
-    is_on_map : bool
-        Whether its imagery is on a map.
-    is_open : bool
-        Whether its captures and files are displayed.
-    """
-
-    order: Order
-    files: list[OrderFile] = field(default_factory=list)
-    arrived: int | None = None
-    progress: float | None = None
-    busy: str = ""
-    note: Note | None = None
-    asks: str = ""
-    again: Estimate | None = None
-    is_on_map: bool = False
-    is_open: bool = False
-
-    @property
-    def rank(self) -> int:
-        """The place in the list: running orders, then what is not on this machine, then the rest."""
-        if not self.order.is_finished:
-            return 0
-        return 1 if self.order.is_delivered and not self.files else 2
-
-    @property
-    def is_downloadable(self) -> bool:
-        """Whether files of it can be fetched, also before all of it is delivered."""
-        return self.order.is_delivered or (not self.order.is_finished and bool(self.arrived))
 
 
 class OrderBook(t.HasTraits):
@@ -193,7 +138,7 @@ class OrderBook(t.HasTraits):
         """Read the list of orders and the unanswered purchases again."""
         client = self._client
         if client is not None and not self.is_loading:
-            self._runner.start("orders", lambda _: _list(client, self.directory), self._show_found, self._not_listed)
+            self._runner.start("orders", lambda _: list_orders(client, self.directory), self._show_found, self._not_listed)
             self.touch()
 
     @synchronized
@@ -202,7 +147,7 @@ class OrderBook(t.HasTraits):
         client = self._client
         if client is not None and not self.is_checking:
             self.is_checking = True
-            self._runner.start("orders", lambda _: _settle(client, self.directory), self._show_found, self._not_listed)
+            self._runner.start("orders", lambda _: settle_orders(client, self.directory), self._show_found, self._not_listed)
             self.touch()
 
     @synchronized
@@ -440,73 +385,9 @@ class OrderBook(t.HasTraits):
         self.follow([order])
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was read of the orders.
-
-    Attributes
-    ----------
-    unknown, others : int
-        Unanswered purchases: of this account, and of others.
-    bought, listed : sequence of Order
-        Orders of purchases that went through, and the newest orders.
-    files : dict
-        The files on this machine, by order.
-    reasons : tuple of str
-        Why outcomes are still unknown.
-    """
-
-    unknown: int
-    others: int
-    bought: Sequence[Order]
-    listed: Sequence[Order]
-    files: dict[str, list[OrderFile]]
-    reasons: tuple[str, ...] = ()
-
-
-def _list(client: Client, directory: Path) -> Found:
-    return Found(*_count_unknown(client), (), listed_orders(client, _MOST_ORDERS), files_by_order(directory))
-
-
-def _settle(client: Client, directory: Path) -> Found:
-    settled = client.settle(send=False)
-    bought = [client.order(str(name)) for name in settled.loc[settled["state"] == "placed", "order_id"]]
-    unknown = settled[settled["state"].isin(UNANSWERED)]
-    reasons = tuple(dict.fromkeys(str(detail).rstrip(".") for detail in unknown["detail"].dropna()))
-    others = _count_unknown(client)[1]
-    return Found(len(unknown), others, bought, listed_orders(client, _MOST_ORDERS), files_by_order(directory), reasons)
-
-
-def _count_unknown(client: Client) -> tuple[int, int]:
-    """Count unanswered purchases: of this account, and of others."""
-    try:
-        return count_unanswered(client)
-    except JournalError:
-        # a warning was shown when connecting; orders can be followed without the journal
-        return 0, 0
-
-
 def _created(order: Order) -> float:
     return 0.0 if order.created is None else order.created.timestamp()
 
 
 def _set_note(entry: Entry, note: Note) -> None:
     entry.note = note
-
-
-def state_of_order(entry: Entry) -> tuple[str, str, str]:
-    """Return the label, the colour and the icon for the state of an order.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> state_of_order(Entry(SimpleNamespace(phase="ended", status="cancelled", is_finished=True)))
-    ('Cancelled', 'grey', 'x')
-    """
-    order = entry.order
-    if order.phase == DELIVERED:
-        return ("Downloaded", "grey", "check") if entry.files else ("Not downloaded", "box", "dl")
-    status = clean_text(order.status, 30)
-    if order.phase == ENDED:
-        return status.capitalize(), "bad" if status == "failed" else "grey", "x"
-    return ("Running" if status == "processing" else status.capitalize()), "blue", "redo"

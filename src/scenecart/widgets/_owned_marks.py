@@ -71,7 +71,7 @@ class OwnedMarks(t.HasTraits):
         """Read the list of orders now, such as after a purchase."""
         owner = getattr(self._state, _CLAIM, None)
         if isinstance(owner, OwnedMarks):
-            owner._look(0.0)  # noqa: SLF001  # of the same class
+            owner._read(0.0)  # noqa: SLF001  # of the same class
 
     def release(self) -> None:
         """Stop following the state."""
@@ -106,11 +106,11 @@ class OwnedMarks(t.HasTraits):
         if not len(self._state.captures):
             return
         if change is None or change["name"] == "aoi":
-            self._look(None)
+            self._read(None)
         else:
             self._runner.debounce("owned", _SETTLE_SECONDS, lambda _: self._marked(None), self._show, self._failed)
 
-    def _look(self, seconds: float | None) -> None:
+    def _read(self, seconds: float | None) -> None:
         self._runner.start("owned", lambda _: self._marked(seconds), self._show, self._failed)
 
     def _marked(self, seconds: float | None) -> tuple[int, Area | None, gpd.GeoDataFrame, dict[str, Any]]:

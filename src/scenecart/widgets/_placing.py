@@ -52,7 +52,7 @@ class Placing:
         self, client: Client, runner: Runner, placed: Callable[[Order], object], changed: Callable[[], object], name: str = "place"
     ) -> None:
         self._client, self._runner, self._on_placed, self._on_changed, self._name = client, runner, placed, changed, name
-        # an error that the owner shows in its own way
+        # called with an error, for owners that display it themselves
         self.refused: Callable[[Exception], object] = lambda _: None
         self.note: Note | None = None
         self.retry_label = ""
@@ -106,7 +106,7 @@ class Placing:
         return self._retry is not None and self._start(self._retry)
 
     @synchronized
-    def forget(self) -> None:
+    def discard_retry(self) -> None:
         """Remove the offer to retry, such as for another cart; an unknown outcome stays displayed until it is known."""
         self._retry = None
         if not self.is_outcome_unknown:
@@ -118,7 +118,7 @@ class Placing:
         self._check_now.set()
 
     def show_error(self, error: BaseException) -> None:
-        """Display an error that has nothing to do with a purchase."""
+        """Display an error that is not about a purchase."""
         with LOCK:
             self.note = failure_note(error)
             self._on_changed()

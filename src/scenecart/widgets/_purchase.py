@@ -46,7 +46,7 @@ class Offer:
     refused : bool
         Whether the service has refused it, and nothing was ordered.
     note : Note or None
-        Why it is not known what is owned.
+        Why owned captures are not known.
     """
 
     estimate: Estimate
@@ -111,7 +111,7 @@ class Purchase(CartContents):
     Attributes
     ----------
     project, license_type : str
-        What the order is placed with.
+        The project and the licence to order with.
     order : Order or None
         The last order placed here.
     step : str
@@ -146,7 +146,7 @@ class Purchase(CartContents):
         self._wanted_captures: Any = None
         super().__init__(client, runner, captures, aoi)
         self.project = project if project is not None else client.project or ""
-        self.observe(self._withdraw_offer, ["project", "license_type"])
+        self.observe(self._renew_offer, ["project", "license_type"])
 
     @property
     def client(self) -> Client:
@@ -155,7 +155,7 @@ class Purchase(CartContents):
 
     @property
     def step(self) -> str:
-        """What is displayed."""
+        """The step that is displayed."""
         if self.is_placing:
             return PLACING
         return CONFIRM if self.offer is not None else BOUGHT if self.bought is not None else CART
@@ -200,7 +200,7 @@ class Purchase(CartContents):
             If there is no price yet, or not for every capture.
         """
         estimate = self.priced()
-        self.placing.forget()
+        self.placing.discard_retry()
         self._make_offer(Offer(estimate))
 
     @synchronized
@@ -224,13 +224,13 @@ class Purchase(CartContents):
         Parameters
         ----------
         total_credits
-            The sum that was read; if the offer is another one by now, nothing is ordered.
+            The displayed sum; if the offer has changed since, nothing is ordered.
         """
         offer = self.offer
         estimate = None if offer is None or not offer.is_checked else offer.chosen
         if offer is None or estimate is None or estimate.total_credits != total_credits or self.is_placing:
             return
-        # an owned capture is bought again only where that was chosen
+        # owned captures are bought again only if that was chosen
         again = offer.choice == ALL and offer.owned is not None and bool(offer.owned.facts)
         self._place_estimate(estimate, "buy" if again else "refuse")
 
@@ -252,7 +252,7 @@ class Purchase(CartContents):
         self.touch()
 
     def set_note(self, note: Note | BaseException) -> None:
-        """Display something that has nothing to do with a purchase."""
+        """Display a note that is not about a purchase."""
         with LOCK:
             self.placing.note = note if isinstance(note, Note) else failure_note(note)
             self.touch()
@@ -263,17 +263,17 @@ class Purchase(CartContents):
             self.offer = None
             if len(self.captures):
                 self.bought = None
-            self.placing.forget()
+            self.placing.discard_retry()
             super()._contents_changed(change)
 
     def _keep_estimate(self, estimate: Estimate) -> None:
-        # the offer is of the former price
+        # the offer has the earlier price
         self.offer = None
         super()._keep_estimate(estimate)
 
     @synchronized
-    def _withdraw_offer(self, _: Any) -> None:
-        """Look again when the project or the licence changed: the order would be another one."""
+    def _renew_offer(self, _: Any) -> None:
+        """Check the offer again when the project or the licence has changed: the order would be another one."""
         if self.offer is not None:
             self._make_offer(replace(self.offer, refused=False))
 
@@ -294,7 +294,7 @@ class Purchase(CartContents):
 
     def _owned_unknown(self, error: Exception) -> None:
         if self.offer is not None:
-            text = "It is looked up once more before the order is sent."
+            text = "It is checked again before the order is sent."
             note = failure_note(error, "It is not known what of this is owned already.")
             self.offer = replace(self.offer, note=replace(note, kind="warn", hint=text))
         self.touch()
@@ -312,7 +312,7 @@ class Purchase(CartContents):
         self._estimates.clear()
         self.offer = None
         self.bought = bought = Bought(order, count, {})
-        # what was put into the cart since is the next purchase
+        # captures added to the cart since then are the next purchase
         if self.captures is self._wanted_captures:
             self._undo, self._left = [], {}
             self.captures = no_captures()
@@ -340,5 +340,5 @@ class Purchase(CartContents):
 
     def _offer_refused(self, wanted: Estimate, owned: OwnedFacts) -> None:
         self.offer = Offer(wanted, owned, REST, refused=True)
-        self.placing.forget()
+        self.placing.discard_retry()
         self.touch()

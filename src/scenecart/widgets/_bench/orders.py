@@ -12,13 +12,14 @@ from scenecart.widgets._bench.part import Part, style_of
 from scenecart.widgets._bench.pictures import script_with_pictures
 from scenecart.widgets._money import dollars, dollars_of_credits
 from scenecart.widgets._notes import Note, note_fields
-from scenecart.widgets._order_book import AGAIN, state_of_order
+from scenecart.widgets._order_entry import AGAIN, state_of_order
 from scenecart.widgets._order_files import can_open_folders, open_folder, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scenecart.widgets._order_book import Entry, OrderBook
+    from scenecart.widgets._order_book import OrderBook
+    from scenecart.widgets._order_entry import Entry
 
 _MOST_FILES = 60
 _MOST_ORDERS = 200
