@@ -58,6 +58,27 @@ def test_contents_of_an_estimate_say_how_many_captures_the_price_is_for(scripted
     assert (none.total_credits, none.total_aud, none.no_price[0]) == (None, None, "Not priced")
 
 
+@pytest.mark.parametrize("suffix", ["html", "md", "pdf", "xlsx"])
+def test_report_tells_area_charged_from_ground(scripted: ScriptedClient, tmp_path: Path, suffix: str):
+    """Of captures that overlap, the sum that is charged and the ground that they cover together both have their name."""
+    twice = scripted.estimate(feature("first"), feature("second"))
+    text = report_text(twice.to_report(tmp_path / f"quote.{suffix}")).replace("\u00a0", " ")
+    ground = contents_of(twice).area_km2
+    assert ground < contents_of(twice).charged_km2 == 243.0
+    assert "km² charged" in text
+    assert all(word in text for word in (["Area charged", "Ground covered"] if suffix == "xlsx" else ["243 km²", "km² of ground"]))
+
+
+def test_report_without_km2_of_the_service_has_the_ground_alone(scripted: ScriptedClient):
+    """If the service measures no area, and in a cart without a price, there is only the ground."""
+    response = price_answer("first")
+    response["groups"][0].pop("aoi_km2")
+    unmeasured = contents_of(scripted.estimate(feature("first"), response=response))
+    assert unmeasured.charged_km2 is None
+    for contents in (unmeasured, contents_of(scripted.cart(feature("first")))):
+        assert {"Area", "Ground covered"} & {name for name, _ in contents.facts} == {"Ground covered"}
+
+
 def test_contents_of_a_cart_have_no_time_and_no_price(scripted: ScriptedClient):
     """A cart has neither prices nor a time of its own; the file takes the time of the newest capture."""
     contents = contents_of(scripted.cart(feature("first"), aoi=(0, 10, 0.05, 10.05)))

@@ -36,7 +36,9 @@ _SHOWN_ROWS = 20
 # what geometries lose by rounding, in per cent
 _ROUNDING = 0.01
 _PIPED_WIDTH = 200
-_NUMBERS = frozenset({"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "Adds km²", "Price alone", "Owned"})
+_NUMBERS = frozenset(
+    {"Captures", "Credits", "A$", "Cloud", "Cloud here", "GSD", "km²", "km² charged", "Adds km²", "Price alone", "Owned"}
+)
 # a longer word of free text is broken
 _LONGEST_WORD = 20
 # cells between two columns
@@ -152,8 +154,16 @@ def estimate_table(estimate: Estimate, whole: Estimate | None = None) -> None:
         )
         for line in price_lines_of(estimate)
     ]
-    total = ("Total", "", f"{len(estimate.cart):,}", "", f"{estimate.total_credits:,}", f"{estimate.total_aud:,.2f}")
-    _rows(("Group", "Acquired", "Captures", "km²", "Credits", "A$"), rows, total)
+    charged = _charged_km2(estimate)
+    total = (
+        "Total",
+        "",
+        f"{len(estimate.cart):,}",
+        "" if charged is None else f"{charged:,.2f}",
+        f"{estimate.total_credits:,}",
+        f"{estimate.total_aud:,.2f}",
+    )
+    _rows(("Group", "Acquired", "Captures", "km² charged", "Credits", "A$"), rows, total)
     for name, reason in estimate.refused:
         _print(f"No price for {clean_text(name, 80)}: {reason}")
     if estimate.balance_credits is not None:
@@ -169,10 +179,18 @@ def whole_footprints(estimate: Estimate) -> None:
     """Print that the price is for whole footprints, unless the cart has an area."""
     if estimate.cart.area is not None:
         return
-    sizes = [group.aoi_km2 for group in estimate.price_groups if group.aoi_km2 is not None]
-    km2 = sum(sizes) if sizes and len(sizes) == len(estimate.price_groups) else estimate.cart.km2
-    _print(f"The price is for whole footprints: {km2:,.2f} km².")
+    charged = _charged_km2(estimate)
+    _print(
+        f"The price is for whole footprints: {'' if charged is None else f'{charged:,.2f} km² charged, '}"
+        f"{estimate.cart.km2:,.2f} km² of ground."
+    )
     _print("To buy only the part inside an area, pass --aoi with a captures file.")
+
+
+def _charged_km2(estimate: Estimate) -> float | None:
+    """Return the km² of all price groups; None if the service does not measure one of them."""
+    sizes = [group.aoi_km2 for group in estimate.price_groups if group.aoi_km2 is not None]
+    return sum(sizes) if sizes and len(sizes) == len(estimate.price_groups) else None
 
 
 def cover_table(plan: CoverPlan) -> None:
@@ -299,7 +317,7 @@ def order_lines(
 
 def bought_table(rows: Sequence[Sequence[str]], *, has_groups: bool) -> None:
     """Print the captures of an order: id, collection, date, group, the km² and the price of the group, and what has arrived."""
-    names = ("Capture", "Collection", "Acquired (UTC)", "Group", "km²", "Credits", "A$", "Delivered")
+    names = ("Capture", "Collection", "Acquired (UTC)", "Group", "km² charged", "Credits", "A$", "Delivered")
     kept = [place for place, name in enumerate(names) if (name != "Group" or has_groups) and any(row[place] for row in rows)]
     _rows([names[place] for place in kept], [[row[place] for place in kept] for row in rows[:_SHOWN_ROWS]], optional="A$")
     if len(rows) > _SHOWN_ROWS:

@@ -98,6 +98,8 @@ class Contents:
         ``"quote"``, ``"order"`` or ``"cart"``.
     time : datetime or None
         When it was priced or placed; None for a cart.
+    area_km2 : float or None
+        The ground that the captures cover together, overlaps counted once; what is charged is :attr:`charged_km2`.
     price_note : str
         Where the prices come from, in a sentence or two.
     footprints, clipped : geopandas.GeoSeries
@@ -170,6 +172,12 @@ class Contents:
         """The time stamp of the file: never the clock's, so equal contents give equal files."""
         acquired = [line.acquired for line in self.lines if line.acquired is not None]
         return self.time or max(acquired, default=_OLDEST_STAMP)
+
+    @property
+    def charged_km2(self) -> float | None:
+        """The km² of all price groups, as the service measured them; None if it does not say, or nothing was priced."""
+        sizes = [group.aoi_km2 for group in self.groups if group.aoi_km2 is not None]
+        return sum(sizes) if sizes and len(sizes) == len(self.groups) else None
 
     @property
     def subtitle(self) -> str:
@@ -420,8 +428,12 @@ def _of_ids(ids: list[str]) -> Contents:
 def _with_facts(contents: Contents, *, is_original: bool = True) -> Contents:
     unpriced = f", {len(contents.unpriced):,} without a price" if contents.unpriced else ""
     facts = [*contents.order_facts, ("Captures", html.thousands(len(contents.lines)) + unpriced)]
-    if contents.area_km2 is not None:
-        facts.append(("Area covered", f"{html.km2(contents.area_km2)} km²"))
+    # a number stays beside its unit
+    ground = "" if contents.area_km2 is None else f"{html.km2(contents.area_km2)}\u00a0km²"
+    if contents.charged_km2 is not None:
+        facts.append(("Area", f"{html.km2(contents.charged_km2)}\u00a0km² charged{f', {ground} of ground' if ground else ''}"))
+    elif ground:
+        facts.append(("Ground covered", ground))
     if contents.area is not None:
         facts.append(("Area of interest", f"{html.km2(contents.area.km2)} km²"))
     elif is_original and contents.area_km2 is not None:
