@@ -30,8 +30,8 @@ def test_describe_leaves_out_missing_facts():
 
 
 def test_one_line_joins_facts_and_id():
-    """A capture in a list is its id and its facts."""
-    assert one_line(CAPTURE) == "2024-01-02 03:04 UTC · 5 % cloud · a b"
+    """A capture in a list is its facts, without the words that all lines would share, and its id."""
+    assert one_line(CAPTURE) == "2024-01-02 03:04 · 5 % cloud · a b"
     assert one_line(pd.Series({"id": "x"})) == "x"
 
 

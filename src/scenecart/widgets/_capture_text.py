@@ -114,9 +114,9 @@ def owned_rows(captures: gpd.GeoDataFrame) -> np.ndarray[Any, Any]:
 
 
 def one_line(capture: pd.Series[Any]) -> str:
-    """Return a capture as one line of a list: what it differs in comes first, where there is little room."""
+    """Return a capture as one short line of a list: what it differs in comes first; times are UTC, angles off-nadir."""
     text = describe(capture)
-    return " · ".join([*text["facts"], text["id"]])
+    return " · ".join([*(fact.removesuffix(" UTC").removesuffix(" off-nadir") for fact in text["facts"]), text["id"]])
 
 
 def column_title(name: str) -> str:

@@ -24,7 +24,7 @@ class OverlapList(W.Select):
 
     def __init__(self, state: CaptureState, notify: Callable[[str], object]) -> None:
         self._state, self._notify = state, notify
-        super().__init__(options=[], rows=4, layout=W.Layout(width="50%", display="none"))
+        super().__init__(options=[], rows=4, layout=W.Layout(width="auto", display="none"))
         self.tooltip = "Captures under the click, the smallest first"
         self.observe(self._chosen, "value")
 

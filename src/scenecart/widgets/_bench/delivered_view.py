@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scenecart.widgets._jobs import Runner
     from scenecart.widgets._order_book import OrderBook
 
-_LONGEST_NAMES = 80
+_LONGEST_NAME, _MOST_NAMES = 80, 4
 
 
 class DeliveredView:
@@ -45,8 +45,10 @@ class DeliveredView:
                 return
             self._map.hide_delivered()
             title = f"Delivered · {pluralize(len(found.layers), 'layer')}"
-            names = clean_text(", ".join(str(layer.name) for layer in found.layers), _LONGEST_NAMES)
-            self._map.show_delivered(found, title, names)
+            names = [clean_text(str(layer.name), _LONGEST_NAME) for layer in found.layers[:_MOST_NAMES]]
+            if len(found.layers) > _MOST_NAMES:
+                names.append(f"and {len(found.layers) - _MOST_NAMES} more")
+            self._map.show_delivered(found, title, "\n".join(names))
             self._orders.put_on_map(order_id)
 
         self._runner.start("delivered", lambda _: open_delivered(order), show, lambda error: self._orders.set_note(order_id, error))

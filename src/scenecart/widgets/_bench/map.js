@@ -180,7 +180,7 @@ function askPicture(page) {
 function legend(state, page) {
   if (!state.legend || state.prompt || state.compare || (state.hide && !state.legend.delivered)) return null;
   const { title, ends, delivered } = state.legend;
-  if (delivered) return el("div", { class: "over bl", "data-key": "legend" }, el("div", { class: "card legend" }, el("b", {}, title), el("span", { class: "q" }, delivered)));
+  if (delivered) return el("div", { class: "over bl", "data-key": "legend" }, el("div", { class: "card legend" }, el("b", {}, title), el("span", { class: "q names" }, delivered)));
   return el("div", { class: "over bl", "data-key": "legend" }, el("div", { class: "card legend" },
     el("div", {}, title),
     ends ? el("div", {}, el("div", { class: "scale" }, [0, 1, 2, 3, 4].map((one) => el("i", { style: `background:var(--sc-${state.scale ?? "cloud"}-${one})` }))), el("div", { class: "ends" }, ends.map((one) => el("span", {}, one)))) : null,
