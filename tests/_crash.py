@@ -411,7 +411,9 @@ def main(url: str, token: str, project: str, captures_file: str) -> None:
     """Run a job for each line of stdin."""
     import warnings  # noqa: PLC0415  # as below
 
+    import filelock  # noqa: PLC0415  # as below
     import httpx  # noqa: PLC0415  # as below
+    from pyarrow import pandas_compat  # noqa: PLC0415  # as below
 
     import scenecart  # noqa: PLC0415  # loaded once, so that each forked process has it
 
@@ -420,7 +422,7 @@ def main(url: str, token: str, project: str, captures_file: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     captures = pickle.loads(Path(captures_file).read_bytes())  # noqa: S301  # written by this test
     # load modules that are imported at first use; opens no connection, thread or database
-    _ = scenecart.connect, httpx.HTTPTransport(verify=False).close()
+    _ = scenecart.connect, filelock.FileLock, pandas_compat, httpx.HTTPTransport(verify=False).close()
     gc.freeze()
 
     def run(job: Job) -> dict[str, Any]:
