@@ -21,7 +21,7 @@ AREAS = {"land": shapely.box(10, 45, 10.6, 45.6), "far north": shapely.box(20, 7
 
 
 def search_coast(client: scenecart.Client) -> gpd.GeoDataFrame:
-    return client.search("aurora", collections="aurora-50cm", aoi=COAST, datetime="2023-07/2024-06")
+    return client.search("aurora", collections="aurora-50cm", aoi=COAST, datetime="2024-03/2024-06")
 
 
 def random_problem(seed: int, area: shapely.Polygon | shapely.MultiPolygon, count: int = 8, share: float = 0.9) -> Problem:

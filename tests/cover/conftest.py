@@ -11,9 +11,11 @@ from _cover import search_coast
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    import scenecart
+    from scenecart.sandbox import Sandbox
 
 
-@pytest.fixture
-def found(client: scenecart.Client) -> gpd.GeoDataFrame:
-    return search_coast(client)
+@pytest.fixture(scope="module")
+def found(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> gpd.GeoDataFrame:
+    """Return captures along the coast, which a test that changes them copies."""
+    with box.client("analyst", home=tmp_path_factory.mktemp("searching")) as client:
+        return search_coast(client)

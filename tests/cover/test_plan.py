@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 import scenecart
-from _cover import COAST, search_coast
+from _cover import COAST
 from _expect import raises
 from scenecart._cover.plan import PlanOptions
 
@@ -42,20 +42,19 @@ def test_plan_estimate_is_the_price_of_its_cart(client: scenecart.Client, found:
     assert len(client.orders()) == 0
 
 
-def test_missing_is_the_rest_of_the_area(client: scenecart.Client, found: gpd.GeoDataFrame):
+@pytest.fixture(scope="module")
+def plans(box: Sandbox, home: Path, found: gpd.GeoDataFrame) -> dict[str, scenecart.CoverPlan]:
+    """Return a plan for each objective."""
+    with box.client("analyst", home=home) as client:
+        return {name: client.cover(found, COAST, objective=name, min_coverage=0.5) for name in OBJECTIVES}
+
+
+def test_missing_is_the_rest_of_the_area(plans: dict[str, scenecart.CoverPlan]):
     """What is covered and what is missing make up the area and do not overlap."""
-    plan = client.cover(found, COAST, min_coverage=0.5)
+    plan = plans["cost"]
     covered = plan.cart.clipped().union_all()
     assert shapely.area(shapely.intersection(plan.missing, covered)) < 1e-9
     assert shapely.area(plan.missing) + shapely.area(covered) == pytest.approx(shapely.area(plan.area.geometry), rel=1e-6)
-
-
-@pytest.fixture(scope="module")
-def plans(box: Sandbox, home: Path) -> dict[str, scenecart.CoverPlan]:
-    """Return a plan for each objective."""
-    with box.client("analyst", home=home) as client:
-        found = search_coast(client)
-        return {name: client.cover(found, COAST, objective=name, min_coverage=0.5) for name in OBJECTIVES}
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
