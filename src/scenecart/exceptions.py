@@ -635,8 +635,8 @@ class WatchError(ScenecartError):
 PUBLIC = sorted(
     (
         name
-        for name, thing in globals().items()
-        if name[0] != "_" and isinstance(thing, type) and issubclass(thing, Exception | Warning)
+        for name, value in globals().items()
+        if name[0] != "_" and isinstance(value, type) and issubclass(value, Exception | Warning)
     ),
 )
 for _name in PUBLIC:

@@ -506,7 +506,7 @@ def test_wait_until_the_timeout_of_an_outage_ends_with_9(service: ScriptedServic
     service.put(GET, answer(ORDER), answer({}, 503, Retry_After="600"))
     done = run("wait", "o-1", "--timeout", "1", cwd=tmp_path, **waiting)
     assert done.returncode == 9, done.stderr
-    assert (done.stdout + done.stderr).count("Waiting goes on") == 1
+    assert (done.stdout + done.stderr).count("Waiting continues") == 1
     assert "503" in done.stderr
     assert "scenecart wait o-1" in done.stderr
 
@@ -517,7 +517,7 @@ def test_wait_begun_in_an_outage_goes_on_when_it_ends(service: ScriptedService, 
     service.put(GET, *[answer({}, 502)] * 6, answer({**ORDER, "status": "delivered"}))
     done = run("wait", "o-1", "--timeout", "90", cwd=tmp_path, **waiting)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Waiting goes on") == 1
+    assert done.stdout.count("Waiting continues") == 1
     service.put(GET, answer(ORDER))
     done = run("order", "o-1", "--wait", "--timeout", "0", cwd=tmp_path, **waiting)
     assert (done.returncode, done.stderr.count("o-1 is still processing")) == (8, 1)

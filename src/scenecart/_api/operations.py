@@ -69,7 +69,7 @@ INVOICES = Operation("billing.invoices.list", safe=True)
 QUICKLOOK = Operation("catalog.image.quicklook", safe=True)
 THUMBNAIL = Operation("catalog.image.thumbnail", safe=True)
 
-_KNOWN = {thing.id: thing for thing in list(globals().values()) if isinstance(thing, Operation)}
+_KNOWN = {value.id: value for value in list(globals().values()) if isinstance(value, Operation)}
 
 
 def operation(name: str) -> Operation:

@@ -161,7 +161,7 @@ def _check_folder(directory: Path, fingerprint: str) -> None:
         ) from None
     if known != fingerprint:
         raise InvalidQuery(
-            f"is of a search of other areas or criteria: {str(directory)!r}.",
+            f"has the results of a search of other areas or criteria: {str(directory)!r}.",
             code="directory_of_another_search",
             argument="directory",
             hint="Choose a new folder.",

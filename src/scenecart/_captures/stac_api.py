@@ -204,7 +204,7 @@ def checked_extensions(
                 raise TypeError(argument)  # noqa: TRY301  # as above
         except Exception as error:
             raise InvalidQuery(
-                f"has no valid form, got {shown_value(value)}.",
+                f"is not valid, got {shown_value(value)}.",
                 code="stac_argument_invalid",
                 argument=argument,
                 hint=_EXTENSION_HINTS[argument],

@@ -279,7 +279,7 @@ def _all_owned(captures: gpd.GeoDataFrame, parts: OwnedParts) -> InvalidCart:
         f"Nothing is left to buy: {joined_ids([str(name) for name in captures['id']])} "
         f"{'is' if len(captures) == 1 else 'are'} owned already, by {listed_orders(orders)}.",
         code="cart_all_owned",
-        hint="client.owned() lists what is owned. To buy it all the same, place the whole cart with owned='buy'.",
+        hint="client.owned() lists what is owned. To buy it anyway, place the whole cart with owned='buy'.",
         details={"orders": ", ".join(clean_text(name, 80) for name in orders)},
     )
     return with_ids(error, [str(name) for name in captures["id"]])

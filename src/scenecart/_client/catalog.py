@@ -134,7 +134,7 @@ class CatalogMethods:
         self._licences.accept(document)
 
     @checked_keywords()
-    def search(  # one keyword for each thing a catalog can be asked
+    def search(  # one keyword for each search criterion
         self,
         host: str | Sequence[str],
         *,

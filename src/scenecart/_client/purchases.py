@@ -250,7 +250,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
     def settle(self, *, send: bool = True) -> pd.DataFrame:
         """Resolve every purchase that got no answer.
 
-        By default this may complete a purchase and spend money, but never twice; ``send=False`` only looks. If the request
+        By default this may complete a purchase and spend money, but never twice; ``send=False`` only checks. If the request
         never arrived, it is sent again with the same key, but only if the price is still the same; this buys the captures.
         If it did arrive, its order is found. After 15 minutes nothing is sent: the list of orders shows the order, proves that
         there is none, or leaves the purchase unknown, for :meth:`resolve`. Purchases of other accounts are skipped, with a
@@ -291,7 +291,7 @@ class PurchaseMethods(CatalogMethods, OrderMethods):
         order
             The id of the order that it became.
         nothing
-            True if it became no order. If the list of orders shows its order nevertheless, it is recorded as placed, with a
+            True if it became no order. If the list of orders does show its order, it is recorded as placed, with a
             warning. Placing the same captures afterwards sends the same key.
         why
             The reason, such as ``"support ticket 4711"``.

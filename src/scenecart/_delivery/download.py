@@ -182,7 +182,7 @@ class DeliveryService:
         )
 
     def rasters(self, order: Delivered) -> dict[str, Path | RangeReader]:
-        """Return a raster for the eye of each delivered capture, by its id: the file on disk, or a reader of the remote one."""
+        """Return the raster for display of each delivered capture, by its id: the file on disk, or a reader of the remote one."""
         on_disk = self._on_disk(order.id)
         found: dict[str, Path | RangeReader] = {}
         for item in self._items(order)["features"]:
@@ -364,7 +364,7 @@ def _warn_of_replaced(jobs: list[Job]) -> None:
         names = ", ".join(clean_text(path.name, 120) for path in replaced[:_MOST_NAMED])
         warn(
             f"Files that had changed since an earlier download were downloaded again: {len(replaced):,}. "
-            f"What was there is kept: {names}.",
+            f"The earlier files are kept as {names}.",
             code="files_replaced",
             hint="Delete what you do not need.",
         )

@@ -92,7 +92,7 @@ def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _spread_along_rows(mask: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    # a column of walls keeps runs from going on in the next row
+    # a separator column keeps runs from continuing in the next row
     walled = np.pad(mask, ((0, 0), (0, 1)))
     runs = np.cumsum(~walled).reshape(walled.shape)[:, :-1]
     reached = np.zeros(int(runs.max(initial=0)) + 1, dtype=bool)

@@ -256,7 +256,7 @@ def _check_crossing(bbox: tuple[float, float, float, float], crs: Any) -> None:
             f"crosses the antimeridian, where {CRS.from_user_input(crs).to_string()} ends.",
             code="stack_across_antimeridian",
             argument="bbox",
-            hint="Pass crs= of a CRS that goes on there, such as that of a UTM zone (EPSG:32760) or EPSG:3832.",
+            hint="Pass crs= of a CRS that continues there, such as that of a UTM zone (EPSG:32760) or EPSG:3832.",
         )
 
 

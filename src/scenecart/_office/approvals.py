@@ -69,7 +69,7 @@ class Approval:
         return dumps({"kind": _KIND, "version": _VERSION, **_fields(self, without=("key", "signature"))})
 
 
-def approve(  # one keyword for each thing that is approved
+def approve(  # one keyword for each approved condition
     what: Cart | Estimate | str | os.PathLike[str],
     path: str | os.PathLike[str],
     *,

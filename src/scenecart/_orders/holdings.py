@@ -226,7 +226,7 @@ def _inside(frame: gpd.GeoDataFrame, aoi: Area) -> gpd.GeoDataFrame:
     is_inside = shapely.intersects(aoi.geometry, shapes)
     if is_unstated.any():
         warn(
-            f"{pluralize(int(is_unstated.sum()), 'owned capture')} may be outside the area: the service does not state the ground.",
+            f"{pluralize(int(is_unstated.sum()), 'owned capture')} may be outside the area: it is not known which part was bought.",
             code="owned_place_unknown",
         )
     return frame[is_inside | is_unstated]

@@ -257,7 +257,7 @@ class Journal:
                     )
             written = _one(database, "p.number = ?", number)
         if written is None:
-            raise JournalError(f"The placement journal did not keep the placement. {_NOTHING_SENT}", code="journal_not_written")
+            raise JournalError(f"The placement journal did not store the placement. {_NOTHING_SENT}", code="journal_not_written")
         return written
 
     def release(self, placement: Placement, owner: str, detail: str | None = None) -> Placement | None:
@@ -287,7 +287,7 @@ class Journal:
         for row in rows:
             self.release(row, owner)
 
-    def begin(  # one keyword for each thing that is recorded
+    def begin(  # one keyword for each recorded value
         self,
         placement: Placement,
         owner: str,

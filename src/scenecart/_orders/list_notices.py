@@ -29,7 +29,7 @@ class ListNotices:
     journal
         The record of placements.
     owned_share
-        The share of a capture's ground (0–1) from which on two orders hold the same ground.
+        The share of a capture's ground (0–1) from which on two orders count as the same.
     now
         Returns the Unix time, in seconds.
     """
@@ -87,7 +87,7 @@ class ListNotices:
             if is_earlier and owned_of(own.grounds, [other]).at_least(self._owned_share):
                 minutes = max(1, round(abs(other.created - own.created) / 60))
                 warn(
-                    f"Order {clean_text(other.record.id, 80)} and yours, {own.record.id}, hold the same ground, and were ordered "
+                    f"Order {clean_text(other.record.id, 80)} and yours, {own.record.id}, cover the same area, and were ordered "
                     f"within {minutes} min. Yours is the later one.",
                     code="ordered_twice",
                     hint=f"client.order({own.record.id!r}).cancel() may still be possible.",

@@ -47,7 +47,7 @@ def state_notice(record: OrderRecord) -> Notice | None:
     state = clean_text(record.state, 40)
     if is_on_hold(record.state):
         return Notice(
-            f"Order {record.id} is on hold ({state}). Waiting goes on.",
+            f"Order {record.id} is on hold ({state}). Waiting continues.",
             code="order_on_hold",
             hint="Check it in the service's console.",
             details={"order_id": record.id},
@@ -58,7 +58,7 @@ def state_notice(record: OrderRecord) -> Notice | None:
         rest, hint = "Files of it are listed, so it counts as delivered.", None
     else:
         rest, hint = (
-            "Waiting goes on until files of it are listed.",
+            "Waiting continues until files of it are listed.",
             "To stop waiting, interrupt it: the order is not affected.",
         )
     return Notice(

@@ -61,7 +61,7 @@ def _pending_notices(settlement: SettlementService, session: Session | None) -> 
                 f"{'it' if count == 1 else 'they'} may have been ordered.",
                 code="placements_unanswered",
                 hint="client.settle() resolves those of this account; it may complete a purchase, but never buys twice. "
-                "client.settle(send=False) only looks.",
+                "client.settle(send=False) only checks.",
             )
         )
     if unpaid:

@@ -339,7 +339,7 @@ class PlacementService:
         Raises
         ------
         AlreadyOwned
-            If captures are owned, or may be, unless they are bought all the same.
+            If captures are owned, or may be, unless they are bought anyway.
         """
         request, purchase = attempt.request, attempt.request.purchase
         known = with_whole_footprints(self._holdings(attempt, listing), request.footprints)

@@ -224,7 +224,7 @@ def already_owned(owned: Owned, share: float, captures: int) -> AlreadyOwned:
         error = AlreadyOwned(
             message,
             code="already_owned",
-            hint="cart.without_owned() leaves it out; place(owned='buy') buys it all the same. error.owned lists the orders.",
+            hint="cart.without_owned() leaves it out; place(owned='buy') buys it anyway. error.owned lists the orders.",
             details={"orders": orders},
             operation=operations.PLACE.id,
         )
@@ -273,7 +273,7 @@ def order_gone(placement: Placement) -> PlacementUnknown:
     return PlacementUnknown(
         f"This was ordered as {placement.order_id}, but the service does not know that order. Nothing was ordered now.",
         code="order_gone",
-        hint="Contact the service's support. To buy it again nevertheless, pass again='a name for this order'.",
+        hint="Contact the service's support. To buy it again anyway, pass again='a name for this order'.",
         details={"order_id": placement.order_id or ""},
         operation=operations.GET_ORDER.id,
         idempotency_key=placement.key,

@@ -103,7 +103,7 @@ class Outage:
             self._since = self._clock()
             self._notify(
                 Notice(
-                    f"{error.message.removesuffix('.')}. Waiting goes on until the service responds.",
+                    f"{error.message.removesuffix('.')}. Waiting continues until the service responds.",
                     code="waiting_through_outage",
                     hint="To stop waiting, interrupt it: orders are not affected.",
                 )

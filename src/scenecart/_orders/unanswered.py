@@ -38,7 +38,7 @@ class UnansweredPlacements:
         Returns the Unix time, in seconds.
     """
 
-    def __init__(  # one part for each thing that settling needs
+    def __init__(  # one argument for each part
         self, session: Session, journal: Journal, matcher: OrderMatcher, sender: PlacementSender, now: Callable[[], float]
     ) -> None:
         self._session = session

@@ -32,7 +32,7 @@ def connect(arguments: argparse.Namespace) -> Client:
     from scenecart.connection import open_client  # noqa: PLC0415  # likewise
 
     def say(line: str) -> None:
-        # printed in the middle of a purchase, which must go on; a failed write is reported at its end
+        # printed during a purchase, which must continue; a failed write is reported at its end
         with contextlib.suppress(CannotPrint):
             print(*(lines_of(line, ()) if isinstance(line, Notice) else [line]), sep="\n")
 
@@ -48,7 +48,7 @@ def is_confirmed(verb: str, option: str) -> bool:
     if not answer.endswith("\n"):
         print()
     if not answer:
-        print(f"scenecart: No answer. To {verb} without a question, pass {option}.", file=sys.stderr)
+        print(f"scenecart: No answer. To {verb} without confirmation, pass {option}.", file=sys.stderr)
     return answer.strip().lower() in {"y", "yes"}
 
 

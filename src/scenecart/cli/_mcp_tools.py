@@ -1,7 +1,7 @@
 """What an agent can do: search, estimate, cover, report, and list what is ordered, owned and delivered. Nothing here buys.
 
-Files are written to one folder and never replaced: a person may have read the one that is there. Texts of catalogs are data, and
-are returned as one line each.
+Files are written to one folder and never replaced: a person may have read an earlier file of the same name. Texts of catalogs are
+data, and are returned as one line each.
 """
 
 from __future__ import annotations
@@ -144,12 +144,12 @@ class Tools:
         )
         plan.cart.save(path)
         found = _documents.cover_document(plan)
-        # the gaps have as many corners as a coast
+        # the outline of the gaps can be very long
         found.pop("missing")
         return {**found, "cart_file": path.name, "to_place": _to_place(path)}
 
     def report(self, cart: str, save_as: str = "report.html", title: str | None = None) -> dict[str, Any]:
-        """Write a report of a cart file with its price, map and pictures, for whoever decides. Nothing is bought.
+        """Write a report of a cart file with its price, map and pictures, for the person who decides. Nothing is bought.
 
         save_as ends in .html, .pdf, .xlsx, .md or .csv.
         """
@@ -238,7 +238,7 @@ class Tools:
 
 
 def _captures(frame: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    """Return what decides about captures, one short object for each."""
+    """Return the properties that matter for a choice, one short object for each capture."""
     columns = [
         name for name in ("id", "collection", CLOUD_COVER, GSD, "orderable", "not_orderable_reason") if name in frame.columns
     ]

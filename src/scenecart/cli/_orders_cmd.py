@@ -60,7 +60,7 @@ def place(arguments: argparse.Namespace) -> int:
     progress.spends = True
     if arguments.yes and arguments.max_credits is None:
         raise InvalidRequest(
-            "--yes buys without a question, so it needs --max-credits. Nothing was ordered.",
+            "--yes buys without confirmation, so it needs --max-credits. Nothing was ordered.",
             code="yes_without_limit",
             hint="Pass --yes --max-credits 50000, for example.",
         )

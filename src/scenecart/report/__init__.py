@@ -76,7 +76,7 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
     return suffix
 
 
-def write(  # one keyword for each line of the payer's paper
+def write(  # one keyword for each detail of the author
     subject: Reportable,
     path: str | os.PathLike[str],
     *,
@@ -109,14 +109,14 @@ def write(  # one keyword for each line of the payer's paper
     """
     suffix = check_suffix(path)
     to_bytes = _load(*_FORMATS[suffix])
-    paper = {
+    details = {
         "Prepared by": prepared_by,
         "Prepared for": prepared_for,
         "Our reference": reference,
         "Valid until": valid_until,
         "Notes": notes,
     }
-    contents = _load("_model", "with_paper")(_load("_model", "contents_of")(subject, title), paper)
+    contents = _load("_model", "with_author_details")(_load("_model", "contents_of")(subject, title), details)
     if logo is not None:
         contents = replace(contents, logo=_load("_logo", "read_logo")(logo))
     if suffix in _WITH_LICENCES:

@@ -1,6 +1,6 @@
 """Drawings of reports: lines, areas and words in points from the lower left corner, as SVG or on a page of a PDF.
 
-Importing matplotlib takes longer than the rest of a first report, and its figures would have to be drawn on PDF pages all the same.
+Importing matplotlib takes longer than the rest of a first report, and its figures would have to be converted to PDF pages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Anchor = Literal["start", "middle", "end"]
 _STEPS = (1.0, 2.0, 5.0, 10.0)
-# of the size of a font: from the middle of its digits down to the line they stand on
+# share of the font size: from the middle of the digits down to the baseline
 _TO_BASELINE = 0.36
 
 

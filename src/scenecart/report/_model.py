@@ -390,9 +390,9 @@ def _receipt(order: Order) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def with_paper(contents: Contents, paper: Mapping[str, str | None]) -> Contents:
+def with_author_details(contents: Contents, details: Mapping[str, str | None]) -> Contents:
     """Return a report with the details of its author: who made it, for whom, its reference, how long it is valid, and notes."""
-    facts = tuple((name, safe_text(value, 2_000)) for name, value in paper.items() if value)
+    facts = tuple((name, safe_text(value, 2_000)) for name, value in details.items() if value)
     return replace(contents, facts=(*facts, *contents.facts), order_facts=(*facts, *contents.order_facts))
 
 

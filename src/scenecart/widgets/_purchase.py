@@ -126,7 +126,7 @@ class Purchase(CartContents):
     license_type = t.Unicode(STANDARD)
     order = t.Any(None, allow_none=True)
 
-    def __init__(  # one keyword for each thing a purchase has
+    def __init__(  # one keyword for each property of a purchase
         self,
         client: Client,
         runner: Runner,

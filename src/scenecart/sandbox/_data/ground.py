@@ -117,7 +117,7 @@ class Ground:
         summer = np.where(self._is_north[rows], 0.5, 0.0).astype(np.float32)[:, None]
         phase = np.float32(self._day / _DAYS) - summer - np.float32(0.24) * (parcel - np.float32(0.5))
         grown = np.float32(0.45) + np.float32(0.6) * np.cos(np.float32(2 * math.pi) * phase)
-        # a part lies fallow, another is always green
+        # some parcels are fallow, some are green all year
         grown = np.where(crop < 0.15, np.float32(0.05), np.where(crop > 0.85, np.float32(0.8), grown))  # noqa: PLR2004  # shares
         return np.asarray(np.clip(grown, 0, 1))
 
