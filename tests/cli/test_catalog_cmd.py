@@ -131,6 +131,8 @@ def test_report_of_carts_and_orders(box: Sandbox, tmp_path: Path):
         (["a.cart.geojson", "a.cart.geojson", "-o", "out.md"], "'a'"),
         (["a.cart.geojson", "b=a.cart.geojson", "-o", "out.gpkg"], ".gpkg"),
         (["nowhere.parquet", "-o", "out.md"], "'nowhere.parquet'"),
+        (["a.cart.geojson", "-o", "out.xlsx", "--contact-sheet"], "--contact-sheet is of .html and .pdf only"),
+        (["a.cart.geojson", "b=a.cart.geojson", "-o", "out.html", "--contact-sheet"], "--contact-sheet"),
     ):
         refused = run("report", *arguments, box=box, cwd=tmp_path, **variables)
         assert refused.returncode == 2

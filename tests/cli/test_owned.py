@@ -109,6 +109,15 @@ def test_price_without_the_list_of_orders_says_that_it_is_not_known(bought: tupl
     assert "not known what is owned" in priced.stderr
 
 
+def test_orders_with_an_unusable_journal_have_one_warning(bought: tuple[Sandbox, Path, dict[str, str], str]):
+    """A journal that cannot be opened is told once, and the orders are listed."""
+    box, folder, home, order = bought
+    (folder / "file").write_text("no folder")
+    listed = run("orders", box=box, cwd=folder, **{**home, "SCENECART_HOME": str(folder / "file")})
+    assert (listed.returncode, order in listed.stdout) == (0, True), listed.stderr
+    assert listed.stderr.count("scenecart: ") == 1
+
+
 def test_price_with_an_unusable_journal_has_one_line_for_it(bought: tuple[Sandbox, Path, dict[str, str], str]):
     """A journal that cannot be opened does not stop a price; its reason is said once."""
     box, folder, home, _ = bought

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import sqlite3
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +27,6 @@ from scenecart._util.json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 RING = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
 BODY = dumps({"captures": [{"id": "a", "geometry": {"type": "Polygon", "coordinates": [RING]}}]})
@@ -315,6 +316,26 @@ def test_journal_on_a_full_disk_is_not_called_damaged(service: ScriptedService, 
     assert "Keep" in str(caught.value)
     assert "Move" not in str(caught.value)
     assert service.requests(PLACE) == []
+
+
+def test_journal_that_cannot_be_created_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where there is no space for a new journal, the hint is that the disk is full; otherwise it is about permissions."""
+    opened, path = os.open, tmp_path / "placements.sqlite"
+    found = {}
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
+
+        def fail(name: Any, *options: Any, code: int = number) -> int:
+            if Path(name).name.startswith(".placements."):
+                raise OSError(code, os.strerror(code))
+            return opened(name, *options)
+
+        with monkeypatch.context() as full:
+            full.setattr(os, "open", fail)
+            with raises(scenecart.JournalError, "journal_not_opened") as caught:
+                Journal(path, now=time.time).placements(PURCHASE.base_url)
+        found[number] = "full" in (caught.value.hint or "")
+    assert found == {errno.ENOSPC: True, errno.EDQUOT: True, errno.EACCES: False}
+    assert Journal(path, now=time.time).placements(PURCHASE.base_url) == []
 
 
 def test_journal_not_opened_still_allows_reading(service: ScriptedService, connect: Any, tmp_path: Path):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import scenecart
+from _expect import raises
 from _report_data import ScriptedClient, serve_thumbnails
 from _scripted_service import feature
 from scenecart.report._pictures import DELIVERED, SIDE
@@ -63,7 +64,10 @@ def test_contact_sheet_in_pdf_has_the_pictures(estimate: scenecart.Estimate, tmp
     plain = estimate.to_report(tmp_path / "plain.pdf", thumbnails=False).read_bytes()
     found = estimate.to_report(tmp_path / "quote.pdf", thumbnails=False, contact_sheet=True).read_bytes()
     assert found.count(b"/Subtype /Image") == plain.count(b"/Subtype /Image") + len(estimate.cart)
-    assert estimate.to_report(tmp_path / "quote.csv", contact_sheet=True).stat().st_size > 0
+    for name in ("quote.csv", "quote.gpkg", "quote.xlsx", "quote.md"):
+        with raises(scenecart.InvalidRequest, "contact_sheet_not_possible"):
+            estimate.to_report(tmp_path / name, contact_sheet=True)
+        assert not (tmp_path / name).exists()
 
 
 def test_contact_sheet_of_a_delivered_order_shows_what_was_delivered(estimate: scenecart.Estimate, tmp_path: Path):

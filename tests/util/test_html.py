@@ -29,6 +29,8 @@ def test_numbers_have_sensible_digits():
     assert [html.km2(value) for value in (None, 0.000123, 1.5, 99.999, 12_345.6)] == ["–", "0.00012", "1.50", "100.00", "12,346"]
     assert [html.metres(value) for value in (None, 0.5, 9.999, 30)] == ["–", "0.50 m", "10.00 m", "30 m"]
     assert [html.percent(value) for value in (None, 12.4)] == ["–", "12 %"]
+    shown = [html.percent(value) for value in (0.0, 0.004, 0.1, 0.94, 1.2, 98.6, 99.4, 99.97, 100.0)]
+    assert shown == ["0 %", "< 0.1 %", "0.1 %", "0.9 %", "1 %", "99 %", "99.4 %", "> 99.9 %", "100 %"]
     assert [html.angle(value) for value in (None, -3.25)] == ["–", "-3.2°"]
     assert html.thousands(1_234_567) == "1,234,567"
     assert html.aud(Decimal(1042)) == "A$1,042.00"

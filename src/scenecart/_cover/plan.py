@@ -215,7 +215,7 @@ class CoverPlan:
     def _cloud_text(self, row: dict[Hashable, Any]) -> str | None:
         cloud = row[AREA_CLOUD] if AREA_CLOUD in row else row[CLOUD_COVER]
         about = "about " if row.get(AREA_CLOUD_SOURCE) == ESTIMATED else ""
-        return None if pd.isna(cloud) else f"{about}{cloud:.0f} %"
+        return None if pd.isna(cloud) else f"{about}{html.percent(float(cloud))}"
 
     def _repr_html_(self) -> str:
         rows = [

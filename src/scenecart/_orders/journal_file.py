@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scenecart._orders.journal_mark import JournalMark
 from scenecart._util import forks
+from scenecart._util.files import is_full
 from scenecart._util.sqlite import ERRORS as SQLITE_ERRORS
 from scenecart.exceptions import JournalError
 
@@ -186,7 +187,9 @@ class JournalFile:
             raise JournalError(
                 f"The placement journal cannot be opened ({reason}). {_NO_PLACING}",
                 code="journal_not_opened",
-                hint=f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
+                hint=f"The disk is full: free space for {self.path}. Or set SCENECART_HOME to a folder on another disk."
+                if _is_full(error)
+                else f"Check that you may write to {self.path}. Or set SCENECART_HOME to another folder.",
             ) from error
         try:
             _make_durable(database)
@@ -339,6 +342,11 @@ class JournalFile:
 
 def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY in _BUSY
+
+
+def _is_full(error: Exception) -> bool:
+    """Return whether the disk or a quota is full, as the system or SQLite says it."""
+    return is_full(error) or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & _PRIMARY == sqlite3.SQLITE_FULL
 
 
 def _busy() -> JournalError:

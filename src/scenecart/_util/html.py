@@ -37,6 +37,10 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+# what one decimal rounds to nothing, in per cent
+_LEAST_SHOWN = 0.05
+
+
 def thousands(number: int) -> str:
     """Return a count with thousands separators.
 
@@ -76,14 +80,21 @@ def km2(area: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return a percentage.
+    """Return a percentage; only nothing is 0 %, and only all of it is 100 %.
 
     Examples
     --------
-    >>> percent(12.4), percent(None)
-    ('12 %', '–')
+    >>> percent(12.4), percent(0.1), percent(0.01), percent(99.96), percent(None)
+    ('12 %', '0.1 %', '< 0.1 %', '> 99.9 %', '–')
     """
-    return "–" if share is None else f"{share:.0f} %"
+    if share is None:
+        return "–"
+    if 0 < share < _LEAST_SHOWN:
+        return "< 0.1 %"
+    if 100 - _LEAST_SHOWN <= share < 100:  # noqa: PLR2004  # per cent
+        return "> 99.9 %"
+    is_near_end = 0 < share < 1 or 99 < share < 100  # noqa: PLR2004  # per cent
+    return f"{share:.1f} %" if is_near_end else f"{share:.0f} %"
 
 
 def angle(degrees: float | None) -> str:

@@ -42,7 +42,7 @@ class Reportable:
             Include a thumbnail of each capture in ``.html`` and ``.pdf``.
         contact_sheet
             Include a larger picture of each of the first 60 captures, cut to the area of interest, with its date and a scale bar,
-            in ``.html`` and ``.pdf``. Of a delivered order it shows the delivered imagery.
+            in ``.html`` and ``.pdf`` only. Of a delivered order it shows the delivered imagery.
         prepared_by, prepared_for, reference, notes, valid_until
             What the payer needs: who made the report, for whom, a reference such as ``"PO 4711"``, remarks, and until when the
             quote is valid. They are in all formats but ``.csv``, ``.geojson``, ``.gpkg`` and ``.parquet``.
@@ -57,7 +57,8 @@ class Reportable:
         Raises
         ------
         InvalidRequest
-            If the suffix is not a supported format, the logo is no picture, or the file cannot be written.
+            If the suffix is not a supported format, or can have no contact sheet, the logo is no picture, or the file cannot be
+            written.
         MissingExtra
             If the packages for reports are not installed.
 

@@ -148,7 +148,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Write a report of one cart or order, or compare several."""
     several = len(arguments.what) > 1
     paper = {name: getattr(arguments, name) for name in PAPER}
-    _io.check_outputs(report=arguments.output, several=several, report_option="-o")
+    _io.check_outputs(report=arguments.output, several=several, contact_sheet=arguments.contact_sheet, report_option="-o")
     named = _named(arguments.what)
     with _io.connect(arguments) as client:
         subjects = {name: _subject(source, arguments, client) for name, source in named}

@@ -173,14 +173,19 @@ def check_captures(name: str | None) -> None:
 
 
 def check_outputs(
-    *, cart: str | None = None, report: str | None = None, several: bool = False, report_option: str = "--report"
+    *,
+    cart: str | None = None,
+    report: str | None = None,
+    several: bool = False,
+    contact_sheet: bool = False,
+    report_option: str = "--report",
 ) -> None:
     """Refuse unsupported cart and report formats before any request is sent; ``report_option`` was typed before the report.
 
     Raises
     ------
     InvalidRequest
-        If a suffix is unsupported.
+        If a suffix is unsupported, or can have no contact sheet.
     MissingExtra
         If the packages for reports are not installed.
     """
@@ -193,7 +198,7 @@ def check_outputs(
         from scenecart.report import check_suffix  # noqa: PLC0415  # an optional extra
 
         with named("path", report_option):
-            check_suffix(report, several=several)
+            check_suffix(report, several=several, contact_sheet=contact_sheet)
 
 
 def write_captures(captures: gpd.GeoDataFrame, path: Path) -> None:

@@ -97,8 +97,11 @@ def run(argv: Sequence[str] | None) -> int:
         warned: list[list[str]] = []
 
         def show(message: Warning | str, *_: object, **__: object) -> None:
-            warned.append(_warning_lines(message, arguments.parser))
-            _print_error(warned[-1])
+            lines = _warning_lines(message, arguments.parser)
+            # what follows from a problem that was said before is not said once more
+            if not any(lines[0].startswith(before[0]) for before in warned):
+                _print_error(lines)
+            warned.append(lines)
 
         warnings.showwarning = show
         try:

@@ -223,7 +223,9 @@ def _add_selection(commands: Commands) -> None:
     report.add_argument("--title", metavar="TEXT", help="title of the report")
     report.add_argument("--no-prices", action="store_true", help="leave out prices; none are requested")
     report.add_argument(
-        "--contact-sheet", action="store_true", help="add a picture of each capture, cut to the area, with date and scale bar"
+        "--contact-sheet",
+        action="store_true",
+        help="add a picture of each capture, cut to the area, with date and scale bar; .html and .pdf only",
     )
     report.add_argument("--no-thumbnails", action="store_true", help="leave out the thumbnails of captures")
     add_paper(report)

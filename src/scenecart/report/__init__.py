@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scenecart._util.files import as_path, write_atomic
-from scenecart._util.validate import shown_value
+from scenecart._util.validate import check_bool, shown_value
 from scenecart.exceptions import InvalidRequest, missing_extra
 from scenecart.report._export import export
 
@@ -56,13 +56,13 @@ def _load(module: str, function: str) -> Any:
         raise missing_extra("This report needs", error, "report") from error
 
 
-def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
+def check_suffix(path: str | os.PathLike[str], *, several: bool = False, contact_sheet: bool = False) -> str:
     """Return the suffix of a path, which is the format of a report or of a comparison of several carts.
 
     Raises
     ------
     InvalidRequest
-        If it is not a path, or its suffix is not a supported format.
+        If it is not a path, or its suffix is not a supported format, or not one that can have the contact sheet.
     """
     known = sorted(_COMPARISON_FORMATS if several else _FORMATS)
     suffix = as_path(path).suffix.lower()
@@ -72,6 +72,13 @@ def check_suffix(path: str | os.PathLike[str], *, several: bool = False) -> str:
             argument="path",
             code="report_format_unknown",
             hint=f"The formats of {'comparisons' if several else 'reports'} are {', '.join(known)}.",
+        )
+    if contact_sheet and (several or suffix not in _WITH_THUMBNAILS):
+        raise InvalidRequest(
+            "is of reports on one subject only." if several else f"is of .html and .pdf only, got {shown_value(str(path))}.",
+            argument="contact_sheet",
+            code="contact_sheet_not_possible",
+            hint="Leave it out, or write a report of one cart or order to .html or .pdf.",
         )
     return suffix
 
@@ -107,7 +114,8 @@ def write(  # one keyword for each detail of the author
     >>> write(client.cart(captures), pathlib.Path(tempfile.mkdtemp()) / "cart.geojson").name
     'cart.geojson'
     """
-    suffix = check_suffix(path)
+    check_bool(contact_sheet, "contact_sheet")
+    suffix = check_suffix(path, contact_sheet=contact_sheet)
     to_bytes = _load(*_FORMATS[suffix])
     details = {
         "Prepared by": prepared_by,
@@ -123,7 +131,7 @@ def write(  # one keyword for each detail of the author
         contents = _load("_model", "with_licences")(contents)
     if thumbnails and suffix in _WITH_THUMBNAILS:
         contents = _load("_thumbnails", "with_thumbnails")(contents, subject)
-    if contact_sheet and suffix in _WITH_THUMBNAILS:
+    if contact_sheet:
         contents = _load("_pictures", "with_pictures")(contents, subject)
     return write_atomic(to_bytes(contents), path, "The report")
 
