@@ -91,10 +91,10 @@ def test_order_tracker_restart_shows_all_orders(
         assert shown(tracker, done.id)["state"] == "Downloaded"
         act(tracker._view, "open", order=done.id)
         assert shown(tracker, done.id)["is_open"]
-        act(tracker._view, "ask", order=order.id, what="cancel")
-        assert shown(tracker, order.id)["asks"] == "cancel"
-        act(tracker._view, "ask", order=order.id, what="")
-        assert shown(tracker, order.id)["asks"] == ""
+        act(tracker._view, "question", order=order.id, what="cancel")
+        assert shown(tracker, order.id)["question"] == "cancel"
+        act(tracker._view, "question", order=order.id, what="")
+        assert shown(tracker, order.id)["question"] == ""
         act(tracker._view, "cancel", order=order.id)
         wait_for(lambda: client.order(order.id).is_finished)
         wait_for(lambda: not tracker.is_busy)
@@ -111,7 +111,7 @@ def test_order_tracker_buys_again_once_for_each_order(
     order = client.cart(pair, HARBOUR).estimate().place()
     tracker = display(OrderTracker(client, basemap="none", poll=0.1))
     wait_for(lambda: any(one.id == order.id for one in tracker.orders))
-    act(tracker._view, "ask", order=order.id, what="again")
+    act(tracker._view, "question", order=order.id, what="again")
     again = wait_for(lambda: shown(tracker, order.id)["again"])
     assert again["credits"] == order.total_credits
     for value in (None, again["credits"] + 1):
@@ -119,7 +119,7 @@ def test_order_tracker_buys_again_once_for_each_order(
     assert len(client.placements()) == 1
     act(tracker._view, "buy-again", order=order.id, credits=again["credits"])
     wait_for(lambda: (shown(tracker, order.id)["note"] or {}).get("kind") == "good")
-    act(tracker._view, "ask", order=order.id, what="again")
+    act(tracker._view, "question", order=order.id, what="again")
     wait_for(lambda: shown(tracker, order.id)["again"])
     act(tracker._view, "buy-again", order=order.id, credits=again["credits"])
     wait_for(lambda: (shown(tracker, order.id)["note"] or {}).get("kind") == "info")

@@ -1,4 +1,4 @@
-"""The books of an organization: what its orders cost, as the service lists them."""
+"""Accounts of an organization: the cost of its orders, as the service lists them."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ class Books:
     def totals(self, project: str | None, start_at: Callable[[dt.datetime], dt.datetime], fingerprint: str | None = None) -> Totals:
         """Return what was spent and reserved in the present period.
 
-        The period is that of this computer's clock, or of the newest order if that is later: a clock that was set back begins no
-        earlier period.
+        The period is that of this computer's clock, or of the newest order if that is later: a clock that was set back does not
+        begin an earlier period.
 
         Parameters
         ----------

@@ -80,9 +80,7 @@ class Budgets:
         if budget.project is not None:
             check_text(budget.project, "project")
         if budget.until is not None and (not isinstance(budget.until, dt.date) or budget.until < self._today()):
-            raise InvalidRequest(
-                f"must be a day that is not past, got {shown_value(budget.until)}.", argument="until", code="budget_past"
-            )
+            raise InvalidRequest(f"must be today or later, got {shown_value(budget.until)}.", argument="until", code="budget_past")
         self._own[budget.project] = budget
 
     def table(self) -> pd.DataFrame:
@@ -95,7 +93,7 @@ class Budgets:
             rows.append(
                 (budget.project, budget.per, budget.credits, totals.start, budget.until, totals.spent, totals.reserved, left)
             )
-        # None stays None beside names
+        # an object column keeps None
         projects = pd.Series([row[0] for row in rows], dtype=object)
         return pd.DataFrame(rows, columns=columns).assign(project=projects)
 
@@ -117,7 +115,7 @@ class Budgets:
                 raise ConfigurationError(
                     f"The budget of {budget.name} ended on {budget.until}. {_NOTHING}",
                     code="budget_ended",
-                    hint="Set a budget for the present, or remove it.",
+                    hint="Set a budget for the current period, or remove it.",
                 )
             if not price:
                 continue

@@ -51,7 +51,7 @@ class Spending(pd.DataFrame):
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
-        # a part of the table is a table
+        # a part of the table is a plain DataFrame
         return pd.DataFrame
 
     def to_report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
@@ -158,7 +158,8 @@ class SpendingReader:
                     break
         except ScenecartError as error:
             warn(
-                f"The movements of credits cannot be read ({error.message}) Refunds are those of orders that ended undelivered.",
+                f"The movements of credits cannot be read ({error.message.rstrip('.')}). "
+                "Refunds are those of orders that ended undelivered.",
                 code="spending_without_transactions",
                 hint="Sign in with an account that may read the billing.",
             )
@@ -187,7 +188,7 @@ def entries_frame(document: Any, name: str) -> pd.DataFrame:
     Raises
     ------
     ServiceError
-        If the document is no list.
+        If the document is not a list.
     """
     fields = named(document)
     entries = document if isinstance(document, list) else first(fields, name, "content", "data", "items", "results")

@@ -42,14 +42,14 @@ _SUCCESS = range(200, 300)
 
 
 class OrderApi:
-    """Gets, lists and cancels orders at one service; what a handle of an order needs.
+    """Gets, lists, labels and cancels orders at one service.
 
     Parameters
     ----------
     session
         The connection to the service.
     deliveries
-        What downloads the items of orders.
+        Downloads the items of orders.
     purchases
         Knows the captures that orders bought.
     clock, sleep
@@ -74,8 +74,8 @@ class OrderApi:
         self.clock = clock
         self.sleep = sleep
         self.notify = notify
-        # called after waiting for an order, by then long after it was placed
         self.labels: LabelFile | None = None
+        # called after waiting for an order, by then long after it was placed
         self.after_wait: Callable[[], object] = lambda: None
         self._get_by_post = self._get_by_query = False
         self._first_page = 0
@@ -249,7 +249,7 @@ class OrderApi:
         self, filters: Mapping[str, Any], known: dict[str, None], pager: Pager | None
     ) -> Iterator[schemas.OrderRecord]:
         reader = _PageReader(self._page_of, filters)
-        # a list that changes while it is read is read again, every page of it, as long as that brings orders
+        # a list that changes while it is read is read again completely, as long as that brings new orders
         for number, chosen in enumerate((pager, *[None] * _MOST_READINGS)):
             before = len(known)
             yield from reader.read(known, chosen)
@@ -282,7 +282,7 @@ class OrderApi:
     def cancel(self, record: schemas.OrderRecord) -> Any:
         """Cancel an order, and return the response about it; None if the response does not mention this order.
 
-        The same state of an order has one key, so that cancelling it twice is safe. A later state has another: a refusal of
+        The same state of an order has one key, so that cancelling it twice is safe. A later state has another: a refusal
         today is not repeated tomorrow.
         """
         state = f"{record.id}/{record.state}/{record.updated or ''}"
@@ -381,7 +381,7 @@ class Pager(Protocol):
     Attributes
     ----------
     skipped : int
-        How many orders of pages that were not read are known from before.
+        How many orders of skipped pages are known from earlier readings.
     """
 
     skipped: int
@@ -434,7 +434,7 @@ class _PageReader:
             self.unreadable += page.unreadable if fresh or number == 0 else 0
             total, pages = max(total, page.total or 0), pages or page.pages
             count = len(known) + others + self.unreadable + skipped
-            # orders that are known from before may be gone: what was passed over is not counted to end a list
+            # orders known from earlier readings may be gone: skipped pages are not counted to end a list
             is_complete = page.total is not None and count >= total and not skipped and (page.is_total_certain or number > 0)
             is_empty = not page.orders and not page.unreadable
             # the first two pages may be one: page 0 and page 1 of a service that counts from 1

@@ -365,7 +365,7 @@ def _fresh(found: gpd.GeoDataFrame, known: Mapping[CaptureKey, str], *, updated:
 
 def _keys(captures: gpd.GeoDataFrame) -> list[CaptureKey]:
     nothing = [None] * len(captures)
-    # the column of search_many(), never a property of the catalog
+    # the column of search_many(), not a property of the catalog
     area = captures["area"] if "duplicate" in captures.columns else nothing
     rows = zip(area, captures["host"], captures.get("collection", nothing), captures["id"], strict=True)
     return [CaptureKey(*("" if pd.isna(value) else str(value) for value in row)) for row in rows]

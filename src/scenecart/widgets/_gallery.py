@@ -223,7 +223,7 @@ class Gallery(Panel):
         with LOCK:
             area = self.state.aoi
             if self._shown_as == (self.state.rows, area):
-                # columns that were found out later change no picture
+                # columns that arrive later do not change pictures
                 self._update_orders()
                 self._update_rows()
                 return

@@ -128,7 +128,7 @@ class Runner:
     ) -> None:
         try:
             result = work(job)
-        except Exception as error:  # noqa: BLE001  # any error must be displayed where the analyst looks
+        except Exception as error:  # noqa: BLE001  # any error must be displayed in the panel
             self._finish(job, failed, error)
             return
         try:

@@ -86,7 +86,7 @@ class OrderBook(t.HasTraits):
         self._runner, self._client, self._poll = runner, client, poll
         self.directory = directory.expanduser().absolute()
         self._entries: dict[str, Entry] = {}
-        self._asked_at = 0.0
+        self._arrivals_read_at = 0.0
         self.note: Note | None = None
         self.as_of: datetime | None = None
         # unanswered purchases: of this account, of others, and why the outcome is not known
@@ -162,33 +162,33 @@ class OrderBook(t.HasTraits):
             self._runner.start("follow", self._poll_orders, lambda _: self.touch(), self._not_followed)
 
     @synchronized
-    def ask(self, order_id: str, what: str) -> None:
+    def show_question(self, order_id: str, what: str) -> None:
         """Show the question whether to cancel an order or to buy it again; an empty text hides it."""
         entry = self._entries[order_id]
         if what == AGAIN:
-            self._ask_again(entry)
+            self._price_again(entry)
             return
-        entry.asks = what if what == CANCEL else ""
+        entry.question = what if what == CANCEL else ""
         self.touch()
 
     @synchronized
     def cancel(self, order_id: str) -> None:
         """Cancel an order."""
         entry = self._entries[order_id]
-        entry.asks = ""
+        entry.question = ""
         self._run(entry, "cancel", "Cancelling…", lambda _: entry.order.cancel(), lambda order: self._cancelled(entry, order))
 
     @synchronized
     def buy_again(self, order_id: str, total_credits: int) -> None:
         """Buy the same again at the displayed price. This spends money; once for each order that it repeats."""
         entry = self._entries[order_id]
-        if self.placing is None or entry.again is None or entry.asks != AGAIN or entry.again.total_credits != total_credits:
+        if self.placing is None or entry.again is None or entry.question != AGAIN or entry.again.total_credits != total_credits:
             return
         order = entry.order
         purpose = f"again after order {order.id}"
         if self.placing.place(entry.again, order.project, order.license_type or STANDARD, owned="buy", again=purpose):
             self._buying = entry
-            entry.asks = ""
+            entry.question = ""
             self.placing.refused = lambda _: setattr(entry, "note", self.placing.note if self.placing else None)
             self.touch()
 
@@ -300,9 +300,9 @@ class OrderBook(t.HasTraits):
 
     def _count_arrivals(self, job: Job) -> None:
         """Request how many items of open orders have arrived."""
-        if time.monotonic() - self._asked_at < _ARRIVALS_SECONDS:
+        if time.monotonic() - self._arrivals_read_at < _ARRIVALS_SECONDS:
             return
-        self._asked_at = time.monotonic()
+        self._arrivals_read_at = time.monotonic()
         for entry in [one for one in self.entries if not one.order.is_finished and one.order.captures][:_MOST_ARRIVALS]:
             if not job.cancelled.is_set():
                 entry.arrived = len(entry.order.captures) - len(entry.order.missing)
@@ -351,7 +351,7 @@ class OrderBook(t.HasTraits):
             text = f"{len(missing):,} of {pluralize(count, 'capture')} have not arrived yet."
             entry.note = Note("warn", text, hint="Download again later.", code="captures_missing")
 
-    def _ask_again(self, entry: Entry) -> None:
+    def _price_again(self, entry: Entry) -> None:
         client, order = self._client, entry.order
         if client is None:
             return
@@ -372,7 +372,7 @@ class OrderBook(t.HasTraits):
             return estimate
 
         def offer(estimate: Estimate) -> None:
-            entry.again, entry.asks = estimate, AGAIN
+            entry.again, entry.question = estimate, AGAIN
 
         self._run(entry, "again", "Asking for the price…", price, offer)
 

@@ -36,7 +36,7 @@ class Entry:
         The action that is running.
     note : Note or None
         What happened last.
-    asks : str
+    question : str
         The question to confirm: ``"cancel"``, ``"again"`` or nothing.
     again : Estimate or None
         The present price of the same purchase.
@@ -52,7 +52,7 @@ class Entry:
     progress: float | None = None
     busy: str = ""
     note: Note | None = None
-    asks: str = ""
+    question: str = ""
     again: Estimate | None = None
     is_on_map: bool = False
     is_open: bool = False

@@ -1,4 +1,4 @@
-"""Python code that repeats by itself what was done with a widget: connect, search, filters, picked captures, cart and price."""
+"""Python code that repeats what was done with a widget: connect, search, filters, selected captures, cart and price."""
 
 from __future__ import annotations
 

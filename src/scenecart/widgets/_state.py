@@ -54,7 +54,7 @@ class CaptureState(t.HasTraits):
     revision : int
         Increases each time other captures may match the filters.
     rows : int
-        Increases each time there are other captures, and not for columns that are found out later.
+        Increases each time there are other captures, and not for columns that arrive later.
     history : History
         Undoes changes of the selection, the filters and the area.
     """
@@ -163,7 +163,7 @@ class CaptureState(t.HasTraits):
 
     @synchronized
     def annotate(self, columns: Mapping[str, Any]) -> None:
-        """Set columns that were found out after the search, each with one value a row; rows, selection and filters stay."""
+        """Set columns that arrived after the search, each with one value a row; rows, selection and filters stay."""
         self._is_annotating = True
         try:
             self.captures = self.captures.assign(**columns)
@@ -235,7 +235,7 @@ class CaptureState(t.HasTraits):
     @t.validate("current")
     def _check_current(self, proposal: dict[str, Any]) -> Hashable | None:
         label: Hashable | None = proposal["value"]
-        # a page may name a capture of a former search
+        # a page may name a capture of an earlier search
         return label if label in self.captures.index else None
 
     @t.validate("filters")
@@ -312,7 +312,7 @@ class CaptureState(t.HasTraits):
 def code_of_rows(
     captures: gpd.GeoDataFrame, positions: np.ndarray[Any, Any], name: str = "captures", *, is_whole: bool = False
 ) -> str:
-    """Return Python code that selects rows: by id, or by host, collection and id, or by number if these name other rows too.
+    """Return Python code that selects rows: by id, or by host, collection and id, or by number if these match other rows too.
 
     With ``is_whole`` host and collection are always named: code that searches again may find an id elsewhere.
     """

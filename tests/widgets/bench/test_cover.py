@@ -1,4 +1,4 @@
-"""What a cover panel asks for, as its page says it."""
+"""The options of a cover panel, as its page sends them."""
 
 from __future__ import annotations
 

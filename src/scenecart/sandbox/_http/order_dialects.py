@@ -245,12 +245,12 @@ def _refuse_get(speaker: Speaker, exchange: Exchange, reply: Reply) -> Reply:
     return problem(int(speaker.way_of_turn(speaker.turn("get"))), "this operation cannot be called like this")
 
 
-def _told_ground(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _with_bought_geometry(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     """Name each capture with host, collection and the geometry that was bought."""
     return _with_geometry(exchange.service, order, lambda capture: capture["geometry"])
 
 
-def _told_footprints(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
+def _with_footprints(_speaker: Speaker, exchange: Exchange, order: dict[str, Any]) -> dict[str, Any]:
     """Name each capture with its whole footprint, not with the part that was bought."""
     catalog = exchange.service.catalog
 
@@ -312,12 +312,12 @@ TEXT_FILTERS = Dialect(
 BOUGHT_GROUND = Dialect(
     "bought-ground",
     "An order names each capture with host, collection and the geometry that was bought.",
-    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_told_ground)),
+    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_with_bought_geometry)),
 )
 WHOLE_FOOTPRINTS = Dialect(
     "whole-footprints",
     "An order names each capture with its whole footprint as geometry, not with the part that was bought.",
-    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_told_footprints)),
+    replies=dict.fromkeys(ORDER_OPERATIONS, rewrite_each_order(_with_footprints)),
 )
 OWN_ORDERS = Dialect("own-orders", "A list of orders has only those that the caller placed.", habits={"lists_own_orders": True})
 AWAITING = Dialect(

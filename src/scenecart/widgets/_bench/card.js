@@ -37,7 +37,7 @@ function comparison({ sides, rows }, send, page) {
 
 function cartButton(state, send) {
   if (state.is_in_cart) return button("In the cart", { icon: "check", kind: "incart big", title: "Take it out (Space)", "aria-pressed": "true", onclick: () => send("toggle") });
-  if (state.owned === "all") return button("Owned", { icon: "own", kind: "own big", title: "All of it is ours already. Put it into the cart all the same (Space)", onclick: () => send("toggle") });
+  if (state.owned === "all") return button("Owned", { icon: "own", kind: "own big", title: "All of it is ours already. Put it into the cart anyway (Space)", onclick: () => send("toggle") });
   return button("Add to cart", { icon: "plus", kind: "soft big", title: "Space", disabled: Boolean(state.problem), onclick: () => send("toggle") });
 }
 

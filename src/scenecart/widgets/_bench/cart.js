@@ -49,7 +49,7 @@ function afterwards(state, send) {
   } else if (state.count && state.can_price) {
     rows.push(button("Try now", { kind: "main wide", icon: "redo", onclick: () => send("price") }));
   } else if (state.count && !state.busy) {
-    if (state.unpriced > 0) rows.push(button("Take out what has no price", { kind: "soft wide", onclick: () => send("remove-unpriced") }));
+    if (state.unpriced > 0) rows.push(button("Remove captures without a price", { kind: "soft wide", onclick: () => send("remove-unpriced") }));
     rows.push(button(state.order, { kind: "main wide", disabled: !state.can_order, onclick: () => send("order") }));
     if (state.leaves_out) rows.push(button("Whole ground again", { kind: "flat wide", title: "Put the ground that is owned back into the cart", onclick: () => send("restore") }));
     if (state.has_options) rows.push(options(state, send));
@@ -95,7 +95,7 @@ function confirmation(state, offer, send) {
       onkeydown: (event) => { if (event.key === "Escape") { send("not-now"); event.stopPropagation(); } } },
     el("h2", { tabindex: "-1" }, "Confirm the purchase", el("span", { class: "end" }, iconButton("Back to the cart (Esc)", "x", { onclick: () => send("not-now") }))),
     el("div", { class: "wrap2" },
-      el("div", {}, owned ? question(owned, send) : offer.is_checked ? null : el("div", { class: "note", role: "status" }, icon("own"), el("div", { class: "q" }, "Looking up what is ours already…")),
+      el("div", {}, owned ? question(owned, send) : offer.is_checked ? null : el("div", { class: "note", role: "status" }, icon("own"), el("div", { class: "q" }, "Checking what is ours already…")),
         noteBox(offer.note), summary(offer)),
       el("div", {}, facts(offer, send),
         el("div", { class: "promise" }, icon("lock"), "You will never pay more than this."),

@@ -55,8 +55,8 @@ function actions(row, state, act) {
     row.can_download ? button(row.download, { icon: "dl", kind: row.is_delivered ? "soft" : "", disabled: busy, title: `Download the files to ${state.directory} and verify them`, onclick: () => act("download") }) : null,
     row.is_delivered || row.files.length ? button(row.is_on_map ? "On the map" : "Show on map", { icon: "map", kind: row.is_on_map ? "on" : "", "aria-pressed": String(row.is_on_map), onclick: () => act("map") }) : null,
     row.is_delivered ? button("Report", { icon: "doc", kind: "flat", disabled: busy, onclick: () => act("report") }) : null,
-    row.is_running ? button("Cancel…", { kind: "flat", disabled: busy, onclick: () => act("ask", { what: "cancel" }) }) : null,
-    !row.is_running && state.can_buy_again ? button("Buy again…", { kind: "flat", disabled: busy, onclick: () => act("ask", { what: "again" }) }) : null,
+    row.is_running ? button("Cancel…", { kind: "flat", disabled: busy, onclick: () => act("question", { what: "cancel" }) }) : null,
+    !row.is_running && state.can_buy_again ? button("Buy again…", { kind: "flat", disabled: busy, onclick: () => act("question", { what: "again" }) }) : null,
   ];
 }
 
@@ -66,10 +66,10 @@ function details(row, state, act, page) {
   if (row.progress !== null) parts.push(progressBar(row));
   else if (row.busy) parts.push(el("div", { class: "q line", role: "status" }, row.busy));
   if (row.reason) parts.push(el("div", { class: "note bad" }, icon("warn"), el("div", {}, row.reason)));
-  if (row.asks === "cancel") parts.push(question("Cancel this order?", "The service then says what is returned.", [
-    button("Cancel the order", { kind: "soft", onclick: () => act("cancel") }), button("Keep it", { kind: "flat", onclick: () => act("ask", { what: "" }) })]));
+  if (row.question === "cancel") parts.push(question("Cancel this order?", "The service then states what is returned.", [
+    button("Cancel the order", { kind: "soft", onclick: () => act("cancel") }), button("Keep it", { kind: "flat", onclick: () => act("question", { what: "" }) })]));
   if (row.again) parts.push(question(row.again.title, `${row.again.text} You will never pay more than this.`, [
-    button(row.again.button, { kind: "soft", onclick: () => act("buy-again", { credits: row.again.credits }) }), button("Not now", { kind: "flat", onclick: () => act("ask", { what: "" }) })]));
+    button(row.again.button, { kind: "soft", onclick: () => act("buy-again", { credits: row.again.credits }) }), button("Not now", { kind: "flat", onclick: () => act("question", { what: "" }) })]));
   if (row.note) parts.push(noteBox(row.note));
   if (row.files.length && (row.is_open || row.is_on_map)) parts.push(files(row, state, act, page));
   if (row.is_open) parts.push(el("ul", { class: "ids mono" }, row.ids.map((id) => el("li", {}, breakable(id)))));

@@ -76,7 +76,7 @@ class OrdersPart(Part):
             return
         actions: dict[str, Callable[[], object]] = {
             "open": lambda: book.toggle(order),
-            "ask": lambda: book.ask(order, str(fields.get("what", ""))),
+            "question": lambda: book.show_question(order, str(fields.get("what", ""))),
             "cancel": lambda: book.cancel(order),
             "download": lambda: book.download(order),
             "report": lambda: book.report(order),
@@ -139,7 +139,7 @@ def order_state(entry: Entry) -> dict[str, Any]:
         "progress": entry.progress,
         "busy": entry.busy,
         "note": note_fields(entry.note),
-        "asks": entry.asks,
+        "question": entry.question,
         "again": _again(entry),
         "is_on_map": entry.is_on_map,
         "is_delivered": order.is_delivered,
@@ -191,7 +191,7 @@ def _steps(entry: Entry) -> list[list[str]]:
 
 def _again(entry: Entry) -> dict[str, Any] | None:
     estimate, order = entry.again, entry.order
-    if estimate is None or entry.asks != AGAIN:
+    if estimate is None or entry.question != AGAIN:
         return None
     count, price = pluralize(len(estimate.cart), "capture"), dollars(estimate.total_aud)
     was = dollars(order.total_aud)
