@@ -36,7 +36,7 @@ _DETAIL_DEGREES = 60.0
 
 
 class TileWatch(anywidget.AnyWidget):
-    """Tells whether the tiles of a map arrive; see ``tiles.js``.
+    """Reports whether the tiles of a map arrive; see ``tiles.js``.
 
     Attributes
     ----------

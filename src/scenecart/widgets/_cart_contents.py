@@ -8,12 +8,12 @@ import geopandas as gpd
 import traitlets as t
 
 from scenecart._captures.frame import concat
-from scenecart._cart.cart import Cart, left_of
+from scenecart._cart.cart import Cart
 from scenecart._cart.checks import checked_frame, keys_of, orderable_captures
 from scenecart._geo.area import as_area
 from scenecart.exceptions import InvalidCart
 from scenecart.widgets._base import checked_client
-from scenecart.widgets._jobs import LOCK, synchronized
+from scenecart.widgets._jobs import synchronized
 from scenecart.widgets._state import no_captures
 
 if TYPE_CHECKING:
@@ -58,11 +58,8 @@ class CartContents(t.HasTraits):
     def __init__(self, client: Client, runner: Runner, captures: Any = None, aoi: Any = None) -> None:
         self._client, self._runner = checked_client(client), runner
         self._estimates: dict[str, Estimate] = {}
-        # what is left of captures whose owned ground is left out
-        self._left: dict[CaptureKey, Any] = {}
         self._undo: list[gpd.GeoDataFrame] = []
         super().__init__()
-        self.observe(self._area_changed, "aoi")
         self.observe(self._contents_changed, ["captures", "aoi", "split_by_date"])
         self.aoi = aoi
         self.captures = no_captures() if captures is None else captures
@@ -93,7 +90,7 @@ class CartContents(t.HasTraits):
         if not len(self.captures):
             raise InvalidCart("The cart is empty.", code="cart_empty", hint="Add captures to it.")
         # client.cart would check the frame again, which was checked when it was set
-        return Cart(orderable_captures(self.captures, self.aoi), self.aoi, self.split_by_date, self._client, self._left)
+        return Cart(orderable_captures(self.captures, self.aoi), self.aoi, self.split_by_date, self._client)
 
     @property
     def is_pricing(self) -> bool:
@@ -101,13 +98,8 @@ class CartContents(t.HasTraits):
         return self._runner.is_busy("estimate")
 
     @property
-    def leaves_out_owned(self) -> bool:
-        """Whether owned ground was left out of the cart."""
-        return bool(self._left)
-
-    @property
     def can_undo(self) -> bool:
-        """Whether a change of the captures can be taken back."""
+        """Whether a change of the captures can be undone."""
         return bool(self._undo)
 
     @synchronized
@@ -138,7 +130,7 @@ class CartContents(t.HasTraits):
 
     @synchronized
     def undo(self) -> None:
-        """Take back the last change of the captures."""
+        """Undo the last change of the captures."""
         if self._undo:
             self.captures = self._undo.pop()
 
@@ -154,25 +146,14 @@ class CartContents(t.HasTraits):
         self._request_price(0.0)
 
     @synchronized
-    def restore_whole(self) -> None:
-        """Put owned ground that was left out back into the cart."""
-        self._left = {}
-        self._contents_changed(None)
-
-    @synchronized
     def touch(self) -> None:
-        """Have the views display the cart again."""
+        """Redraw the views."""
         self.revision += 1
 
     def _change(self, captures: gpd.GeoDataFrame) -> None:
         if len(captures) != len(self.captures):
             self._undo = [*self._undo[1 - _MOST_UNDO :], self.captures]
             self.captures = captures
-
-    def _area_changed(self, _: Any) -> None:
-        with LOCK:
-            # what is left of a capture is clipped to the area, too
-            self._left = {}
 
     @synchronized
     def _contents_changed(self, _: Any) -> None:
@@ -202,10 +183,3 @@ class CartContents(t.HasTraits):
     def _not_priced(self, error: Exception) -> None:
         self.pricing_error = error
         self.touch()
-
-    def _use_rest(self, rest: Estimate) -> None:
-        """Make a cart without owned ground the contents, at its price."""
-        self._estimates[rest.cart.fingerprint] = rest
-        left = left_of(rest.cart)
-        self._left = left
-        self.captures = rest.cart.captures

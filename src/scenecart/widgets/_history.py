@@ -19,7 +19,7 @@ _ONE_STEP_SECONDS = 0.3
 
 
 class History(t.HasTraits):
-    """Former selections, filters and areas of a state, to go back to and forth again.
+    """Earlier selections, filters and areas of a state, for undo and redo.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class History(t.HasTraits):
     Attributes
     ----------
     can_undo, can_redo : bool
-        Whether there is a former state, or one that was undone.
+        Whether there is an earlier state, or one that was undone.
     """
 
     can_undo = t.Bool(default_value=False)
@@ -46,17 +46,17 @@ class History(t.HasTraits):
 
     @synchronized
     def undo(self) -> bool:
-        """Go back to what was before the last change; return whether there was one."""
+        """Undo the last change; return whether there was one."""
         return self._move(self._past, self._undone)
 
     @synchronized
     def redo(self) -> bool:
-        """Do again what was undone; return whether there was something."""
+        """Redo what was undone; return whether there was something."""
         return self._move(self._undone, self._past)
 
     @synchronized
     def clear(self) -> None:
-        """Forget all former states."""
+        """Drop all earlier states."""
         self._past, self._undone = [], []
         self._show()
 
@@ -96,7 +96,7 @@ class History(t.HasTraits):
             self._show()
 
     def _known(self, name: str, value: Any) -> Any:
-        """Return a former value without what the captures of today do not have."""
+        """Return an earlier value without what the present captures do not have."""
         if name == "selection":
             return tuple(label for label in value if label in self._state.captures.index)
         if name == "filters":

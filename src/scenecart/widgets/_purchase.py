@@ -314,7 +314,7 @@ class Purchase(CartContents):
         self.bought = bought = Bought(order, count, {})
         # captures added to the cart since then are the next purchase
         if self.captures is self._wanted_captures:
-            self._undo, self._left = [], {}
+            self._undo = []
             self.captures = no_captures()
         self.bought = bought
         self.order = order

@@ -51,7 +51,6 @@ function afterwards(state, send) {
   } else if (state.count && !state.busy) {
     if (state.unpriced > 0) rows.push(button("Remove captures without a price", { kind: "soft wide", onclick: () => send("remove-unpriced") }));
     rows.push(button(state.order, { kind: "main wide", disabled: !state.can_order, onclick: () => send("order") }));
-    if (state.leaves_out) rows.push(button("Whole ground again", { kind: "flat wide", title: "Put the ground that is owned back into the cart", onclick: () => send("restore") }));
     if (state.has_options) rows.push(options(state, send));
   }
   return rows.length ? el("div", { class: "after", "data-key": "after" }, rows) : null;

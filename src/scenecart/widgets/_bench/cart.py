@@ -108,7 +108,6 @@ class CartPart(Part):
             "remove": lambda: purchase.remove_keys([_key(fields.get("key"))]),
             "undo": purchase.undo,
             "remove-unpriced": purchase.remove_unpriced,
-            "restore": purchase.restore_whole,
             "price": purchase.price_again,
             "split": lambda: setattr(purchase, "split_by_date", bool(fields.get("value"))),
             "order": purchase.open_offer,
@@ -148,7 +147,6 @@ def cart_state(purchase: Purchase) -> dict[str, Any]:
         "can_order": purchase.is_orderable,
         "can_undo": purchase.can_undo,
         "can_report": purchase.estimate is not None,
-        "leaves_out": purchase.leaves_out_owned,
         "split": purchase.split_by_date,
         "groups": [] if purchase.estimate is None else _groups(purchase.estimate),
         "busy": "Placing the order…" if step == PLACING else "",
@@ -287,8 +285,7 @@ def _pricing_note(purchase: Purchase) -> Note | None:
 
 
 def _area_text(purchase: Purchase) -> str:
-    text = "whole footprints" if purchase.aoi is None else f"clipped to {_km2(purchase.aoi.km2)}"
-    return f"{text}, without owned ground" if purchase.leaves_out_owned else text
+    return "whole footprints" if purchase.aoi is None else f"clipped to {_km2(purchase.aoi.km2)}"
 
 
 def _owned_state(offer: Offer, owned: OwnedFacts) -> dict[str, Any]:
