@@ -41,7 +41,7 @@ _READ_SECONDS = 120.0
 _MAX_UNFINISHED, _REMEMBERED = 6, 8
 _ATTEMPTS = 40
 # however slow the machine is, each analyst does this much
-_MIN_ACTIONS = 10
+_MIN_ACTIONS = 6
 _PAUSE, _SHORT, _LONG = 30.0, 60.0, 600.0
 _TOP_UP = 5_000_000
 # statuses that the service sends without an injected fault

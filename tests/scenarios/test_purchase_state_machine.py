@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import _ledger_check
 import scenecart
 from _crash import FAULTS
+from _thorough import first_of
 from scenecart.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -212,12 +213,15 @@ class Purchases(RuleBasedStateMachine):
             self._check_journal()
 
 
-def test_purchases_in_any_order_of_events_buy_what_was_requested(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory):
+@pytest.mark.parametrize("examples", first_of([8, 40], 1))
+def test_purchases_in_any_order_of_events_buy_what_was_requested(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, examples: int
+):
     """In any order of events there is never an order too many, and in the end none is missing."""
     with sandbox.client("card", home=tmp_path_factory.mktemp("looking")) as client:
         captures = client.search("aurora", collections="aurora-50cm", datetime="2023/2024", limit=2 * CAPTURES)
     pairs = captures[captures["orderable"]].reset_index(drop=True).iloc[:CAPTURES]
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-    options = settings(max_examples=20, stateful_step_count=25, suppress_health_check=checks)
+    options = settings(max_examples=examples, stateful_step_count=25, suppress_health_check=checks)
     market = Market(sandbox, pairs)
     run_state_machine_as_test(lambda: Purchases(market), settings=options)
