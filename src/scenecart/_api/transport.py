@@ -293,24 +293,31 @@ class _Routes(httpx.BaseTransport):
         self._proxies = proxies
         self._certificates = certificates
         self._lock = threading.Lock()
-        self._transports: dict[Secret | None, httpx.HTTPTransport] = {}
+        self._transports: dict[tuple[Secret | None, bool], httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
         proxy = self._proxies.of(str(request.url))
-        return self._transport(None if proxy is None else proxy.url).handle_request(request)
+        return self._transport(None if proxy is None else proxy.url, request.url.scheme).handle_request(request)
 
-    def _transport(self, proxy: Secret | None) -> httpx.HTTPTransport:
+    def _transport(self, proxy: Secret | None, scheme: str) -> httpx.HTTPTransport:
+        is_encrypted = scheme == "https" or (proxy is not None and proxy.reveal().startswith("https:"))
         with self._lock:
-            if self._certificates is None:
-                self._certificates = httpx.create_ssl_context(trust_env=False)
-            if proxy not in self._transports:
-                self._transports[proxy] = httpx.HTTPTransport(
-                    verify=self._certificates,
+            if (proxy, is_encrypted) not in self._transports:
+                self._transports[proxy, is_encrypted] = httpx.HTTPTransport(
+                    verify=self._trusted(is_encrypted=is_encrypted),
                     trust_env=False,
                     proxy=None if proxy is None else httpx.Proxy(proxy.reveal()),
                 )
-            return self._transports[proxy]
+            return self._transports[proxy, is_encrypted]
+
+    def _trusted(self, *, is_encrypted: bool) -> ssl.SSLContext:
+        """Return the trusted certificates; none, which need not be read, for connections that show no certificate."""
+        if not is_encrypted:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if self._certificates is None:
+            self._certificates = httpx.create_ssl_context(trust_env=False)
+        return self._certificates
 
     def close(self) -> None:
         """Close all connections."""
