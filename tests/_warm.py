@@ -7,6 +7,7 @@ of its options, encodings or signals, start a real one.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -26,14 +27,23 @@ if TYPE_CHECKING:
 
 # what scenecart imports only when it needs it, and all its modules
 _LOADED = (
+    "PIL.JpegImagePlugin",
     "dask",
+    "filelock",
+    "geopandas.io._geoarrow",
+    "httpcore",
     "matplotlib.pyplot",
+    "pandas.core.methods.to_dict",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "pystac_client",
     "rasterio",
     "reportlab.pdfgen.canvas",
     "rich.console",
     "scipy.optimize",
+    "socksio",
+    "xlsxwriter",
 )
 # of the pauses of a program, what share is waited
 _pauses = 1.0
@@ -119,6 +129,8 @@ def _serve() -> None:
         if not name.endswith("__main__"):
             importlib.import_module(name)
     assert threading.active_count() == 1
+    # so that no process copies the memory of the library to look for garbage in it
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

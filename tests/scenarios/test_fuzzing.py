@@ -19,8 +19,8 @@ from scenecart.sandbox._http.openapi import describe
 if TYPE_CHECKING:
     from fuzz._engine import Target
 
-INPUTS = {"features": 2_000, "ndjson": 4_000, "area": 2_500, "carts": 1_000, "tokens": 4_000, "endpoints": 800}
-INPUTS |= {"office": 2_000, "deliveries": 600, "pictures": 800, "rasters": 500, "ranges": 800, "watches": 800}
+INPUTS = {"features": 1_000, "ndjson": 2_000, "area": 1_200, "carts": 500, "tokens": 2_000, "endpoints": 400}
+INPUTS |= {"office": 1_000, "deliveries": 300, "pictures": 400, "rasters": 250, "ranges": 400, "watches": 400}
 SEED = 7
 # one input fails in the way that WRONG names
 TRAP = """
