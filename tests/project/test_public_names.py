@@ -43,7 +43,7 @@ def test_first_search_loads_only_what_it_needs(service: ScriptedService):
 
 def test_connect_without_extras_searches_and_buys():
     """With the core's packages alone, everything works but sandbox, reports and widgets, which name their extra."""
-    extras = ["starlette", "uvicorn", "rasterio", "jwt", "matplotlib", "ipyleaflet", "ipywidgets"]
+    extras = ["starlette", "uvicorn", "rasterio", "jwt", "matplotlib", "reportlab", "ipyleaflet", "ipywidgets"]
     code = (
         f"import sys\nfor name in {extras!r}: sys.modules[name] = None\n"
         "import scenecart\n"
@@ -52,7 +52,7 @@ def test_connect_without_extras_searches_and_buys():
         "client = scenecart.connect(base_url='http://127.0.0.1:9', token='x')\n"
         "try: scenecart.sandbox\n"
         "except scenecart.MissingExtra as error: print(error)\n"
-        "try: scenecart.report.write(None, 'cart.html')\n"
+        "try: scenecart.report.write(None, 'cart.pdf')\n"
         "except scenecart.MissingExtra as error: print(error)\n"
         "try: scenecart.connect('sandbox')\n"
         "except scenecart.MissingExtra as error: print(error)\n"
