@@ -127,3 +127,14 @@ def test_price_with_an_unusable_journal_has_one_line_for_it(bought: tuple[Sandbo
     assert priced.returncode == 0, priced.stderr
     assert check("estimate", priced.stdout)["owned"] is None
     assert priced.stderr.count("placements.sqlite") == 1
+
+
+def test_report_without_prices_is_written_without_the_service(bought: tuple[Sandbox, Path, dict[str, str], str]):
+    """A report that asks for no price is written if nothing answers; a line says that what is owned is not known."""
+    _, folder, _, _ = bought
+    away = {"SCENECART_BASE_URL": "http://127.0.0.1:9", "SCENECART_API_KEY": "gpra_x", "SCENECART_HOME": str(folder / "away")}
+    options = ["--no-prices", "--no-thumbnails", "-o", "away.md", "--json"]
+    reported = run("report", "two.parquet", *options, cwd=folder, pauses=0.0, **away)
+    assert reported.returncode == 0, reported.stderr
+    assert check("report", reported.stdout)["owned"] == {"two": None}
+    assert "not known what is owned" in reported.stderr

@@ -184,7 +184,8 @@ def _with_owned(
     subjects: Mapping[str, Estimate | Order | Cart], client: Client
 ) -> tuple[dict[str, Estimate | Order | Cart], dict[str, list[dict[str, Any]] | None]]:
     """Return subjects with marked captures, and what is owned of each; orders are owned, so nothing is looked up for them."""
-    from scenecart._orders.order import Order  # noqa: PLC0415  # keeps --help fast
+    from scenecart._cart.estimate import Estimate  # noqa: PLC0415  # keeps --help fast
+    from scenecart._orders.order import Order  # noqa: PLC0415  # likewise
 
     found: dict[str, Estimate | Order | Cart] = {}
     owned: dict[str, list[dict[str, Any]] | None] = {}
@@ -192,7 +193,9 @@ def _with_owned(
         if isinstance(one, Order):
             found[name] = one
         else:
-            found[name], owned[name] = _owned.look_up(one, client, name if len(subjects) > 1 else "")
+            shown = name if len(subjects) > 1 else ""
+            seconds = _owned.SECONDS if isinstance(one, Estimate) else _owned.SECONDS_UNPRICED
+            found[name], owned[name] = _owned.look_up(one, client, shown, seconds)
     return found, owned
 
 

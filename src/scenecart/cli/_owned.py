@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Cart | Estimate")
 
-# a price does not wait longer for the list of orders
-_SECONDS = 30.0
+# nothing waits longer for the list of orders; what asks for no price may be used without the service
+SECONDS, SECONDS_UNPRICED = 30.0, 4.0
 
 
-def look_up(subject: S, client: Client, name: str = "") -> tuple[S, list[dict[str, Any]] | None]:
+def look_up(subject: S, client: Client, name: str = "", seconds: float = SECONDS) -> tuple[S, list[dict[str, Any]] | None]:
     """Return a cart or an estimate with its captures marked, and what is owned of them; print that, with the name if given.
 
     Of each capture of which something is owned, or may be, there is a record ``id``, ``host``, ``collection``, ``share`` (0 to 1;
@@ -37,7 +37,7 @@ def look_up(subject: S, client: Client, name: str = "") -> tuple[S, list[dict[st
     about = f"{clean_text(name, 80)}: " if name else ""
     try:
         # a long list shows its progress
-        with limited_to(_SECONDS, time.monotonic), contextlib.redirect_stdout(sys.stderr):
+        with limited_to(seconds, time.monotonic), contextlib.redirect_stdout(sys.stderr):
             marked = marked_cart(cart, known_holdings(client))
     except ScenecartError as error:
         # the connection has warned that the journal cannot be read
