@@ -61,15 +61,15 @@ def test_estimate_of_owned_captures_says_so(bought: tuple[Sandbox, Path, dict[st
 def test_cover_of_owned_captures_says_so(bought: tuple[Sandbox, Path, dict[str, str], str]):
     """A plan names the order of what is owned and the way to count it as covered; then there is nothing to tell."""
     box, folder, home, order = bought
-    cover = ["cover", "one.parquet", "--aoi", area_of(folder), "--min-coverage", "0.5"]
-    planned = run(*cover, box=box, cwd=folder, **home)
+    cover = ["cover", "one.parquet", "--aoi", area_of(folder), "--prices", "area", "--json", "--min-coverage"]
+    planned = run(*cover, "0.5", box=box, cwd=folder, **home)
     assert planned.returncode == 0, planned.stderr
     assert order in planned.stderr
     assert "--use-owned" in planned.stderr
     assert "--without-owned" not in planned.stderr
-    (record,) = check("cover", run(*cover, "--prices", "area", "--json", box=box, cwd=folder, **home).stdout)["owned"]
+    (record,) = check("cover", planned.stdout)["owned"]
     assert record["orders"] == [order]
-    rest = run(*cover[:-1], "0.9", "--use-owned", "--json", box=box, cwd=folder, **home)
+    rest = run(*cover, "0.9", "--use-owned", box=box, cwd=folder, **home)
     assert (check("cover", rest.stdout)["owned"], rest.stderr) == ([], "")
 
 
