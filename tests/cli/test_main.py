@@ -124,10 +124,10 @@ def test_message_names_an_argument_as_it_was_typed(box: Sandbox, tmp_path: Path,
 def test_unreachable_service_orders_nothing(tmp_path: Path, box: Sandbox, home: dict[str, str]):
     """If the service cannot be reached, `place` says that nothing was ordered, and other commands do not."""
     unreachable = {**home, "SCENECART_BASE_URL": "http://127.0.0.1:9"}
-    done = run(*PLACE, box=box, cwd=tmp_path, **unreachable)
+    done = run(*PLACE, box=box, cwd=tmp_path, pauses=0.01, **unreachable)
     assert done.returncode == 1
     assert done.stderr.endswith("\n  Nothing was ordered.\n")
-    listed = run("orders", box=box, cwd=tmp_path, **unreachable)
+    listed = run("orders", box=box, cwd=tmp_path, pauses=0.01, **unreachable)
     assert listed.returncode == 1
     assert listed.stderr.startswith("scenecart: ")
     assert "Traceback" not in listed.stderr

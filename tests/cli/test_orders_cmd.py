@@ -515,16 +515,16 @@ def test_wait_begun_in_an_outage_goes_on_when_it_ends(service: ScriptedService, 
     """An outage before the first answer is waited through, by ``wait`` and by ``order --wait``; one that lasts ends with 9."""
     # more failures than one request repeats by itself
     service.put(GET, *[answer({}, 502)] * 6, answer({**ORDER, "status": "delivered"}))
-    done = run("wait", "o-1", "--timeout", "90", cwd=tmp_path, **waiting)
+    done = run("wait", "o-1", "--timeout", "90", cwd=tmp_path, pauses=0.01, **waiting)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("Waiting continues") == 1
     service.put(GET, answer(ORDER))
-    done = run("order", "o-1", "--wait", "--timeout", "0", cwd=tmp_path, **waiting)
+    done = run("order", "o-1", "--wait", "--timeout", "0", cwd=tmp_path, pauses=0.01, **waiting)
     assert (done.returncode, done.stderr.count("o-1 is still processing")) == (8, 1)
     assert "scenecart wait o-1" in done.stderr
     service.put(GET, answer({}, 503, Retry_After="600"))
     for command in (["wait", "o-1", "--json"], ["order", "o-1", "--wait"]):
-        done = run(*command, "--timeout", "0", cwd=tmp_path, **waiting)
+        done = run(*command, "--timeout", "0", cwd=tmp_path, pauses=0.01, **waiting)
         assert done.returncode == 9, done.stderr
         assert "scenecart wait o-1" in done.stderr
 

@@ -202,7 +202,7 @@ def test_logout_without_a_network_deletes_the_tokens_and_says_so(box: Sandbox, u
     profiles = json.loads(path.read_text())
     profiles["default"]["api_url"] = "http://127.0.0.1:9"
     path.write_text(json.dumps(profiles))
-    done = run("logout", **user)
+    done = run("logout", pauses=0.01, **user)
     assert done.returncode == 0
     assert "did not confirm" in done.stderr
     assert "auth" not in json.loads(path.read_text())["default"]
