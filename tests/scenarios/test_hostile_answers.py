@@ -397,7 +397,7 @@ def test_second_order_id_for_a_key_does_not_replace_the_first(
     service: ScriptedService, connect: Any, monkeypatch: pytest.MonkeyPatch
 ):
     """If a session that took minutes gets another order id for the same key, the journal keeps the first one."""
-    monkeypatch.setattr("scenecart._orders.placement._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("scenecart._orders.placement._WAIT_SECONDS", 0.1)
     second = connect().cart(captures()).estimate()
 
     def race(request: RecordedRequest) -> Answer:

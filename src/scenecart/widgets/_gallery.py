@@ -20,7 +20,7 @@ from scenecart._util.text import clean_text, pluralize
 from scenecart.exceptions import InvalidRequest
 from scenecart.widgets import _style
 from scenecart.widgets._base import Panel, checked_client
-from scenecart.widgets._capture_text import area_cloud_text, describe, owned_text
+from scenecart.widgets._capture_text import area_cloud_text, owned_text
 from scenecart.widgets._facets import COVERAGE
 from scenecart.widgets._jobs import LOCK, Runner, synchronized
 from scenecart.widgets._owned_marks import OwnedMarks
@@ -179,10 +179,10 @@ class Gallery(Panel):
         cells: list[dict[str, Any]] = []
         with LOCK:
             kept = self._pictures.kept()
-            for position in self._picker.order[:_MOST_WINDOW].tolist():
-                if position in kept and len(cells) < _STILL_PICTURES:
-                    source = f"data:image/webp;base64,{base64.b64encode(kept[position]).decode()}"
-                    cells.append({"source": source, **self._texts(position)})
+            shown = [one for one in self._picker.order[:_MOST_WINDOW].tolist() if one in kept][:_STILL_PICTURES]
+            for position, texts in zip(shown, self._texts(shown), strict=True):
+                source = f"data:image/webp;base64,{base64.b64encode(kept[position]).decode()}"
+                cells.append({"source": source, **texts})
             count = len(self._picker.order)
         return _style.render("widget_gallery.html", cells=cells, count=count, rest=count - len(cells))
 
@@ -263,8 +263,9 @@ class Gallery(Panel):
         start, size = self._window
         start = max(0, min(start, len(self._picker.order) - 1))
         window = self._picker.order[start : start + size].tolist()
+        rows = [{"key": one, **texts} for one, texts in zip(window, self._texts(window), strict=True)]
         with self._cells.hold_sync():
-            self._cells.view = {"start": start, "rows": [{"key": one, **self._texts(one)} for one in window]}
+            self._cells.view = {"start": start, "rows": rows}
             self._send_selection()
 
     def _send_selection(self) -> None:
@@ -274,10 +275,15 @@ class Gallery(Panel):
         scale = "" if view is None else f" · each {_distance(view.metres)} wide"
         self._status.value = _style.message(f"{pluralize(count, 'capture')} · {chosen:,} selected{scale}")
 
-    def _texts(self, position: int) -> dict[str, Any]:
-        """Return what is written below one picture."""
+    def _texts(self, positions: list[int]) -> list[dict[str, Any]]:
+        """Return what is written below each picture."""
+        # the times of all at once, as reading those of one takes milliseconds
+        acquired = acquired_texts(self.state.captures.iloc[positions])
+        return [self._text(one, time) for one, time in zip(positions, acquired, strict=True)]
+
+    def _text(self, position: int, acquired: str) -> dict[str, Any]:
         capture = self.state.captures.iloc[position]
-        (acquired,) = acquired_texts(self.state.captures.iloc[[position]])
+        name = clean_text(capture.get("id"), 120)
         cover = None if self._cover is None else float(self._cover[position])
         covers = "" if cover is None or math.isnan(cover) else f"covers {math.floor(cover + 1e-6):.0f} %"
         prices = [facet for facet in self.state.facets if facet.title.startswith("Price")]
@@ -290,8 +296,8 @@ class Gallery(Panel):
             price,
         ]
         return {
-            "id": describe(capture)["id"],
-            "title": acquired or describe(capture)["id"],
+            "id": name,
+            "title": acquired or name,
             "facts": [" · ".join(fact for fact in line if fact) for line in lines],
             "owned": "owned" if owned.startswith("100 %") else owned,
         }
