@@ -34,3 +34,9 @@ def test_numbers_have_sensible_digits():
     assert [html.angle(value) for value in (None, -3.25)] == ["–", "-3.2°"]
     assert html.thousands(1_234_567) == "1,234,567"
     assert html.aud(Decimal(1042)) == "A$1,042.00"
+
+
+def test_breakable_name_is_escaped_and_breaks_after_underscores():
+    """A capture's id keeps its text, and cannot be markup."""
+    assert html.breakable("A2_2024_<b>") == "A2_<wbr>2024_<wbr>&lt;b&gt;"
+    assert html.breakable("x") == "x"

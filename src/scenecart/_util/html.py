@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     import jinja2
+    from markupsafe import Markup
 
 
 def render(template: str, **values: Any) -> str:
@@ -34,7 +35,15 @@ def _environment() -> jinja2.Environment:
     environment.filters["percent"] = percent
     environment.filters["angle"] = angle
     environment.filters["metres"] = metres
+    environment.filters["breakable"] = breakable
     return environment
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a narrow column breaks after its underscores, rather than before its last letter."""
+    from markupsafe import Markup  # noqa: PLC0415  # of Jinja2
+
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 # what one decimal rounds to nothing, in per cent
