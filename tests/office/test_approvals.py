@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,7 +112,8 @@ def test_place_without_approval_is_refused(client: scenecart.Client):
         ({"more": 1}, "approval_unreadable"),
         ({"version": 2}, "approval_version"),
         ({"kind": "other"}, "approval_unreadable"),
-        ({"note": NESTED}, "approval_unreadable"),
+        # Python 3.13 reads lists that are nested deeper than those that earlier versions read
+        ({"note": NESTED}, "approval_tampered" if sys.version_info >= (3, 13) else "approval_unreadable"),
     ],
 )
 def test_approval_changed_is_refused(
