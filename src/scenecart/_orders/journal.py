@@ -11,7 +11,7 @@ which outcomes to find out. States of a placement:
     refused    refused, and no other try is open
     absent     the list of orders proves that there is no order
     placed     the order is known; this never changes
-    put away   ended before it was sent, or resolved by a person
+    put away   closed without an order: before it was sent, or by a person
 
 From unpaid, refused, absent and put away, the next purchase of the same cart continues the same placement with the same key.
 An answer ends the try that it answers and no other: a refusal that arrives late must not end a newer try.

@@ -48,7 +48,7 @@ class OrderIndex:
         self._whose = whose
 
     def complete_to(self) -> float | None:
-        """Return the creation time of the newest order up to which every order is known, in Unix time; None if there is none."""
+        """Return the Unix time up to which every created order is known; None if no order is."""
         return self._read("complete_to")
 
     def begun_at(self) -> float | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
-from tornado.web import HTTPError, authenticated
+from tornado.web import HTTPError, RequestHandler, authenticated
 from traitlets.config import Config
 from voila.app import Voila
 from voila.static_file_handler import MultiStaticFileHandler
@@ -46,22 +46,22 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]  # Voila has no type anno
         _ = self.xsrf_token
 
 
-class VoilaFile(MultiStaticFileHandler):  # type: ignore[misc]  # as above
-    """A file of Voila, noted if it is a script."""
+class _Recorded(RequestHandler):
+    """A file that is recorded for the pages to come, if it is a script."""
 
     def on_finish(self) -> None:
         """Record what the page requested."""
         super().on_finish()
-        _note(self)
+        if self.get_status() in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
+            self.settings["page_scripts"].note(self.request.path.partition("/voila/")[2])
 
 
-class ExtensionFile(FileFindHandler):
-    """A file of an extension, noted if it is a script."""
+class VoilaFile(_Recorded, MultiStaticFileHandler):  # type: ignore[misc]  # as above
+    """A file of Voila."""
 
-    def on_finish(self) -> None:
-        """Record what the page requested."""
-        super().on_finish()
-        _note(self)
+
+class ExtensionFile(_Recorded, FileFindHandler):
+    """A file of an extension."""
 
 
 class JoinedScripts(JupyterHandler):
@@ -73,11 +73,6 @@ class JoinedScripts(JupyterHandler):
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
         self.set_header("Cache-Control", "private, no-cache")
         self.finish(self.settings["page_scripts"].script)
-
-
-def _note(handler: VoilaFile | ExtensionFile) -> None:
-    if handler.get_status() in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
-        handler.settings["page_scripts"].note(handler.request.path.partition("/voila/")[2])
 
 
 _HANDLERS = {TornadoVoilaHandler: Page, MultiStaticFileHandler: VoilaFile, FileFindHandler: ExtensionFile}

@@ -97,7 +97,7 @@ def add_office(commands: Commands) -> None:
 
 
 def add_labels(place: ArgumentParser) -> None:
-    """Add the options for the author of a report."""
+    """Add the name, tags, reference and approval of an order."""
     place.add_argument("--name", metavar="TEXT", help="name of the order; the same cart under another name is the same order")
     place.add_argument("--tags", type=read_words, metavar="A,B", help="words to group orders by, separated by commas")
     place.add_argument("--reference", metavar="TEXT", help="reference of the payer, kept on this machine")

@@ -176,7 +176,7 @@ class OrderDetails:
 
 
 def look_up(order: Order) -> OrderDetails:
-    """Return what is known of an order; what cannot be looked up is left out, and the reason told."""
+    """Return what is known of an order; what cannot be read is left out, with the reason."""
     from scenecart._api.deadline import limited_to  # noqa: PLC0415  # keeps --help fast
     from scenecart._orders.order import arrived_of  # noqa: PLC0415  # likewise
 
